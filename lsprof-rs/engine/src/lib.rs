@@ -1,0 +1,1 @@
+//! The profile tables. Knows no Python.

@@ -1,0 +1,1 @@
+//! The messages of the live stream. Versioned; used by publisher and subscriber alike.
