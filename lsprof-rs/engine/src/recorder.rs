@@ -171,6 +171,11 @@ impl Recorder {
         }
     }
 
+    /// Names the running stack, before anything has been switched.
+    pub fn adopt(&mut self, stack: StackId) {
+        self.stack = stack;
+    }
+
     /// The thread goes on with another stack. The one that it leaves stands still: its open calls don't
     /// age until it is switched back to.
     pub fn switch(&mut self, to: StackId, now: Ticks) {
