@@ -8,18 +8,23 @@ Work = Callable[[], object]
 
 
 def sympy() -> Work:
-    from sympy import cos, diff, expand, integrate, simplify, sin, symbols
+    from sympy import expand, factor, groebner, solve, symbols
     from sympy.core.cache import clear_cache
+    from sympy.core.random import seed
 
     x, y, z = symbols("x y z")
 
     def work() -> tuple[object, ...]:
         clear_cache()  # or the second run would only look results up
+        seed(1)  # sympy shuffles the order in which it tries its rules
+        # Not every part of sympy repeats itself: integrate() and diff() compare more or less often with the addresses
+        # that classes happen to have.
         return (
             expand((x + y + z + 1) ** 7),
-            diff(sin(x) ** 3 * cos(x * y) / (1 + x**2), x, 2),
-            integrate(x**2 * sin(x), x),
-            simplify(sin(x) ** 2 + cos(x) ** 2),
+            expand((x + y) ** 9).subs(x, y + 1).expand(),
+            factor(x**6 - y**6),
+            solve(x**3 - 2 * x + 1, x),
+            groebner([x**2 + y**2 + z**2 - 1, x - y + z, x * y - z]),
         )
 
     return work
