@@ -1,7 +1,54 @@
-//! The native module `pikos._lsprof`.
+//! The native module `pikos._lsprof`: CPython's `_lsprof`, written anew.
+//!
+//! ```text
+//!  CPython ─ hooks ─> events ─> registry: which recorder? ─> lsprof_engine::Recorder
+//!                                  │
+//!  Profiler ─ collector: a recorder for each thread, names of functions ─> getstats
+//! ```
+
+mod collector;
+mod events;
+mod ffi;
+mod getstats;
+mod greenlets;
+mod hooks;
+mod profiler;
+mod registry;
+mod threads;
+mod timer;
 
 use pyo3::prelude::*;
 
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
-mod _lsprof {}
+mod _lsprof {
+    use super::{getstats, hooks};
+    use lsprof_engine::clock;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::profiler::Profiler;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        clock::start();
+        let py = module.py();
+        let types = getstats::types(py)?;
+        module.add("profiler_entry", types.entry.class())?;
+        module.add("profiler_subentry", types.subentry.class())?;
+        module.add("profiler_thread", types.thread.class())
+    }
+
+    /// Returns (name, reason): the hook that this interpreter's events come through, and why.
+    #[pyfunction]
+    fn hook() -> (&'static str, &'static str) {
+        let choice = hooks::choice();
+        (choice.name, choice.reason)
+    }
+
+    /// The name of the clock that times calls without a timer.
+    #[pyfunction]
+    fn clock_name() -> &'static str {
+        clock::name()
+    }
+}

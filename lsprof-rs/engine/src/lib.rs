@@ -1,1 +1,16 @@
-//! The profile tables. Knows no Python.
+//! The profile tables: who called whom, how often, and for how long.
+//!
+//! One [`Recorder`] for each thread gets `enter` and `leave` and changes numbers; its [`Tables`] can be read
+//! by any thread at any moment ([`Totals::add`]), without a lock and without stopping the program.
+//! Knows no Python, no names and no files: a function is an address and a number.
+
+pub mod cells;
+pub mod clock;
+mod recorder;
+mod tables;
+mod totals;
+
+pub use clock::Ticks;
+pub use recorder::{Recorder, StackId};
+pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
+pub use totals::{FunctionTotals, Totals};

@@ -1,0 +1,137 @@
+# `make help` says what there is. Every step leaves a stamp and runs again only when what it is made from has changed.
+# Nothing is installed outside this folder, except by `make interpreters` (scripts/interpreters.sh says what).
+
+PYTHON ?= python3# the interpreter of `make run`, `make test` and `make check`
+RELEASES ?= 3.11 3.12 3.13 3.14 3.15# those of `make matrix`
+REQUIRED ?=# those of them without which `make matrix` fails
+EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
+PYTEST_ARGS ?=
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # pip and cargo would only wait for each other
+
+HERE := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(HERE),)
+$(error $(PYTHON) does not run; give one: make PYTHON=/path/to/python3.11)
+endif
+VENV := .venv-$(HERE)
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+# The leaf crates, each tested on its own, so that another's feature flags can't hide an error.
+CRATES := lsprof-engine pstats-compat pikos-wire pikos-cli
+
+# Folders are in the list because a deleted file changes nothing else.
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \
+	find lsprof-rs pstats-compat pikos-wire pikos-cli -name target -prune -o -print; \
+	find python -name __pycache__ -prune -o ! -name '*.so' -print)
+TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	echo
+	echo "  PYTHON=$(PYTHON) ($(HERE))   RELEASES=\"$(RELEASES)\"   EXAMPLE=$(EXAMPLE)   PYTEST_ARGS=\"-k word\""
+
+.PHONY: run
+run: build ## Build and install into .venv, profile an example program, show where its time goes
+	@mkdir -p build/run
+	profile=build/run/$(EXAMPLE).pstats callgrind=build/run/$(EXAMPLE).callgrind
+	echo "+ .venv/bin/python -m pikos.cprofile -o $$profile examples/$(EXAMPLE).py"
+	.venv/bin/python -m pikos.cprofile -o $$profile examples/$(EXAMPLE).py
+	.venv/bin/python -c 'import pstats, sys; pstats.Stats(sys.argv[1]).sort_stats("cumulative").print_stats(25)' $$profile
+	.venv/bin/pyprof2calltree -i $$profile -o $$callgrind >build/run/pyprof2calltree.log 2>&1 ||
+		{ cat build/run/pyprof2calltree.log >&2; exit 1; }
+	echo "The profile:            $$profile   (pstats, snakeviz and gprof2dot read it)"
+	echo "Open it in KCachegrind: kcachegrind $$callgrind"
+	echo "  which was made by:    .venv/bin/pyprof2calltree -i $$profile -o $$callgrind"
+
+.PHONY: build
+build: $(VENV)/.installed ## Build the package and install it into .venv, without running anything
+	@ln -sfn $(VENV) .venv
+
+.PHONY: test
+test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite, on PYTHON's release
+	@for crate in $(CRATES); do
+		echo "+ cargo test -p $$crate"
+		cargo test --locked --quiet -p $$crate
+	done
+	$(VENV)/bin/python -m pytest tests $(PYTEST_ARGS)
+
+.PHONY: test-%
+test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
+	.venv-$*/bin/python -m pytest tests $(PYTEST_ARGS)
+
+.PHONY: test-debug
+test-debug: .venv-debug/.installed .venv-debug/.tests ## The Python suite with the engine's own assertions on (slower)
+	.venv-debug/bin/python -m pytest tests $(PYTEST_ARGS)
+
+.PHONY: matrix
+matrix: interpreters ## The Python suite on 3.11 to 3.15; says loudly which releases are not here
+	@REQUIRED="$(REQUIRED)" scripts/matrix.sh $(RELEASES)
+
+.PHONY: interpreters
+interpreters: ## Bring CPython 3.14 and 3.15 to this machine (Debian, as root)
+	@scripts/interpreters.sh
+
+.PHONY: check
+check: build ## Formatting, lints, types, the stub and the architecture's rules
+	@run() { echo "+ $$*"; "$$@"; }
+	export PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python
+	run cargo fmt --all --check
+	run cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	run .venv/bin/ruff check
+	run .venv/bin/ruff format --check
+	run .venv/bin/mypy
+	run .venv/bin/python -m mypy.stubtest pikos._lsprof
+	run .venv/bin/python scripts/check_architecture.py
+
+.PHONY: fmt
+fmt: build ## Format the Rust and the Python sources
+	cargo fmt --all
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+.PHONY: clean
+clean: ## Remove what was built; the venvs, too (not the interpreters)
+	rm -rf build target .venv .venv-*
+
+# ---- venvs: .venv-3.12 for each release, .venv is a link to that of PYTHON ----
+
+# Building for any release takes only one maturin, that of PYTHON's venv.
+$(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
+	@echo "+ pip install -r requirements-dev.txt  ($(VENV))"
+	$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	touch $@
+
+.PRECIOUS: .venv-%/.created .venv-%/.installed .venv-%/.tests
+
+.venv-debug/.created:
+	@$(PYTHON) -m venv --clear .venv-debug
+	touch $@
+
+.venv-%/.created:
+	@python=$(if $(filter $(HERE),$*),$(PYTHON),$$(scripts/find-python.sh $*)) ||
+		{ echo "CPython $* is not here (make interpreters brings 3.14 and 3.15)" >&2; exit 1; }
+	"$$python" -m venv --clear .venv-$*
+	touch $@
+
+.venv-%/.tests: $(TEST_REQUIREMENTS) | .venv-%/.created
+	@echo "+ pip install -r tests/requirements.txt  (.venv-$*)"
+	.venv-$*/bin/python $(PIP_INSTALL) $(TEST_REQUIREMENTS:%=-r %) pytest
+	touch $@
+
+# ---- the package: one wheel for each release, in build/wheels/ ----
+
+.venv-debug/.installed: PROFILE := --profile assertions
+.venv-%/.installed: PROFILE := --release
+.venv-%/.installed: $(SOURCES) $(VENV)/.tools | .venv-%/.created
+	@rm -rf build/wheels/$*
+	echo "+ maturin build $(PROFILE)  (.venv-$*)"
+	$(VENV)/bin/maturin build $(PROFILE) --locked -i .venv-$*/bin/python -o build/wheels/$*
+	.venv-$*/bin/python $(PIP_INSTALL) --no-deps --force-reinstall build/wheels/$*/*.whl
+	touch $@

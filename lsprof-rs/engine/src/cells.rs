@@ -1,0 +1,237 @@
+//! Shared cells: numbers that one thread writes and any other may read, without a lock.
+//!
+//! ```text
+//!  one thread writes ──> Entry, Edge, Frame in arenas whose addresses never change <── any thread reads
+//! ```
+//!
+//! All the engine's unsafe code is in this file. It rests on two rules, which the types here enforce
+//! together with the recorder that owns them:
+//! 1. **Addresses never change.** An [`Arena`] only grows, chunk by chunk, and is freed as a whole. A
+//!    [`Link`] into an arena is only ever kept by something that keeps the arena alive.
+//! 2. **One writer.** Only the recorder's own thread (or whoever holds the GIL while that thread can't
+//!    run) calls [`Cell64::set`] and the like. Readers see each number whole, though not all numbers of
+//!    one moment: a call that is just being counted may show in one cell and not yet in its neighbour.
+
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use crate::clock::Ticks;
+
+/// A number with one writer and many readers: a plain load and store on every CPU we know.
+#[derive(Debug, Default)]
+pub struct Cell64(AtomicU64);
+
+impl Cell64 {
+    /// Reads it; any thread.
+    #[inline(always)]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Writes it; the writer only.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Adds to it, wrapping; the writer only. No locked instruction: nobody else writes.
+    #[inline(always)]
+    pub fn add(&self, more: u64) {
+        self.set(self.get().wrapping_add(more));
+    }
+
+    /// Reads it as a time.
+    #[inline(always)]
+    pub fn ticks(&self) -> Ticks {
+        Ticks(self.get())
+    }
+
+    /// Adds a time to it; the writer only.
+    #[inline(always)]
+    pub fn add_ticks(&self, more: Ticks) {
+        self.add(more.0);
+    }
+}
+
+/// A reference to something in an arena, without a lifetime: see rule 1 of this module.
+pub struct Link<T>(NonNull<T>);
+
+impl<T> Clone for Link<T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Link<T> {}
+
+impl<T> std::fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:p}", self.0)
+    }
+}
+
+impl<T> PartialEq for Link<T> {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for Link<T> {}
+
+impl<T> Link<T> {
+    /// The address, for hashing.
+    #[inline(always)]
+    pub fn address(self) -> usize {
+        self.0.addr().get()
+    }
+}
+
+impl<T> Deref for Link<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: a Link points into an arena, whose addresses don't change, and is kept only by what
+        // keeps that arena alive (rule 1). Nothing in an arena is ever borrowed mutably.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+// SAFETY: what a Link points at is Sync itself (the bound), and the Link is no more than its address.
+unsafe impl<T: Sync> Send for Link<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Link<T> {}
+
+/// A place for a [`Link`] that one thread sets and any other may follow.
+#[derive(Debug)]
+pub struct LinkCell<T>(AtomicPtr<T>);
+
+impl<T> LinkCell<T> {
+    /// An empty place.
+    pub const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// What is there. `Acquire`, so that a reader sees what the writer wrote before it set the link;
+    /// on x86 and for the writer itself this is a plain load.
+    #[inline(always)]
+    pub fn get(&self) -> Option<Link<T>> {
+        NonNull::new(self.0.load(Ordering::Acquire)).map(Link)
+    }
+
+    /// Sets it; the writer only.
+    #[inline(always)]
+    pub fn set(&self, link: Link<T>) {
+        self.0.store(link.0.as_ptr(), Ordering::Release);
+    }
+}
+
+const CHUNKS: usize = 32;
+const FIRST_CHUNK: usize = 32;
+
+/// A list that only grows and whose elements never move. Chunk `k` holds `FIRST_CHUNK << k` elements.
+#[derive(Debug)]
+pub struct Arena<T> {
+    chunks: [AtomicPtr<T>; CHUNKS],
+    len: AtomicUsize,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS], len: AtomicUsize::new(0) }
+    }
+}
+
+impl<T> Arena<T> {
+    /// How many elements a reader may see.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Appends; the writer only (rule 2).
+    pub fn push(&self, value: T) -> Link<T> {
+        let index = self.len.load(Ordering::Relaxed);
+        let (chunk, offset) = Self::place(index);
+        let mut start = self.chunks[chunk].load(Ordering::Relaxed);
+        if start.is_null() {
+            let fresh: Box<[std::mem::MaybeUninit<T>]> = Box::new_uninit_slice(FIRST_CHUNK << chunk);
+            start = Box::into_raw(fresh).cast::<T>();
+            self.chunks[chunk].store(start, Ordering::Release);
+        }
+        // SAFETY: `offset` is inside the chunk by `place`, and nobody reads the element before `len` says so.
+        let element = unsafe {
+            let element = start.add(offset);
+            element.write(value);
+            NonNull::new_unchecked(element)
+        };
+        self.len.store(index + 1, Ordering::Release);
+        Link(element)
+    }
+
+    /// All elements that were there when this was called, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = Link<T>> + '_ {
+        (0..self.len()).map(|index| {
+            let (chunk, offset) = Self::place(index);
+            let start = self.chunks[chunk].load(Ordering::Acquire);
+            // SAFETY: `index` is below `len`, so its chunk exists and the element is written.
+            Link(unsafe { NonNull::new_unchecked(start.add(offset)) })
+        })
+    }
+
+    /// In which chunk, and where in it, an index lies.
+    fn place(index: usize) -> (usize, usize) {
+        let position = index + FIRST_CHUNK;
+        let chunk = (position.ilog2() - FIRST_CHUNK.ilog2()) as usize;
+        (chunk, position - (FIRST_CHUNK << chunk))
+    }
+}
+
+impl<T> Drop for Arena<T> {
+    fn drop(&mut self) {
+        const { assert!(!std::mem::needs_drop::<T>(), "elements are freed without being dropped") };
+        for (k, chunk) in self.chunks.iter_mut().enumerate() {
+            let start = *chunk.get_mut();
+            if !start.is_null() {
+                let slice =
+                    ptr::slice_from_raw_parts_mut(start.cast::<std::mem::MaybeUninit<T>>(), FIRST_CHUNK << k);
+                // SAFETY: `push` made this box with this length, and `&mut self` says that nobody reads it now.
+                drop(unsafe { Box::from_raw(slice) });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arena_keeps_addresses_and_order() {
+        let arena = Arena::default();
+        let links: Vec<_> = (0..10_000_u64).map(|n| arena.push(n)).collect();
+        assert_eq!(arena.len(), 10_000);
+        for (n, (link, seen)) in links.iter().zip(arena.iter()).enumerate() {
+            assert_eq!(**link, n as u64);
+            assert!(*link == seen);
+        }
+    }
+
+    #[test]
+    fn a_reader_never_sees_an_element_before_it_is_written() {
+        let arena = Arena::<u64>::default();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                while arena.len() < 20_000 {
+                    assert!(arena.iter().all(|element| *element == 7));
+                }
+            });
+            for _ in 0..20_000 {
+                arena.push(7);
+            }
+            reader.join().expect("the reader saw whole elements only");
+        });
+    }
+}

@@ -1,0 +1,336 @@
+//! The recorder: what one thread does on each call and return. The only writer of its [`Tables`].
+//!
+//! ```text
+//!  enter(key):  cache or table ─> edge ─> push frame ─> (clock) start
+//!  leave(key):  (clock) ─> top frame ─> edge, entry += ─> pop
+//! ```
+//! The edge is found on enter and kept in the frame, so that a leave looks nothing up. The caller reads the
+//! clock itself: last on enter and first on leave, so that our own work falls outside the callee's time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::cells::{Arena, Link, LinkCell};
+use crate::clock::Ticks;
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
+
+/// Which of a thread's stacks: a thread has one, unless something like greenlet switches among several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct StackId(pub usize);
+
+/// Size of the direct-mapped cache in front of the edge table, in edges. 8 KB: a quarter of the smallest L1.
+const CACHE: usize = 1024;
+
+/// Records the calls of one thread.
+pub struct Recorder {
+    top: Link<Frame>,
+    /// The pseudo function that calls whatever has no caller.
+    root: Link<Entry>,
+    /// Whether calls are told apart by their callers.
+    subcalls: bool,
+    tables: Arc<Tables>,
+    cache: [Link<Edge>; CACHE],
+    edges: HashTable<Link<Edge>>,
+    entries: HashTable<Link<Entry>>,
+    stack: StackId,
+    suspended: HashMap<StackId, Suspended>,
+    /// Bottom frames of stacks that are gone, to be used again.
+    spare: Vec<Link<Frame>>,
+}
+
+/// A stack that another one has taken over from.
+struct Suspended {
+    top: Link<Frame>,
+    since: Ticks,
+}
+
+impl Recorder {
+    /// A recorder with nothing in it. `subcalls` says whether calls are told apart by their callers.
+    pub fn new(subcalls: bool) -> Self {
+        let entries = Arena::default();
+        let edges = Arena::default();
+        let frames = Arena::default();
+        let root = entries.push(Entry::new(0, FunctionId::ROOT));
+        let nowhere = edges.push(Edge::new(root, root));
+        let bottom = frames.push(Frame::new());
+        bottom.edge.set(nowhere);
+        let top = LinkCell::empty();
+        top.set(bottom);
+        Self {
+            top: bottom,
+            root,
+            subcalls,
+            tables: Arc::new(Tables { entries, edges, frames, top }),
+            cache: [nowhere; CACHE],
+            edges: HashTable::new(),
+            entries: HashTable::new(),
+            stack: StackId::default(),
+            suspended: HashMap::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// What others may read while this recorder writes.
+    pub fn tables(&self) -> &Arc<Tables> {
+        &self.tables
+    }
+
+    /// Changes whether calls are told apart by their callers, from now on.
+    pub fn set_subcalls(&mut self, subcalls: bool) {
+        self.subcalls = subcalls;
+    }
+
+    /// A call begins: pushes a frame, whose clock [`Recorder::start`] must start next.
+    ///
+    /// False, and nothing done, where the function is not known yet: [`Recorder::define`] it and call again.
+    #[inline(always)]
+    pub fn enter(&mut self, key: Key) -> bool {
+        let below = self.top;
+        let caller = if self.subcalls { callee(below) } else { self.root };
+        let hash = edge_hash(caller, key);
+        let cached = self.cache[slot(hash)];
+        let edge = if cached.key == key && cached.caller == caller {
+            cached
+        } else {
+            match self.find(caller, key, hash) {
+                Some(edge) => edge,
+                None => return false,
+            }
+        };
+        let frame = match below.above.get() {
+            Some(frame) => frame,
+            None => self.grow(below),
+        };
+        frame.edge.set(edge);
+        frame.children.set(0);
+        edge.open.add(1);
+        edge.callee.open.add(1);
+        self.set_top(frame);
+        true
+    }
+
+    /// Starts the clock of the frame that was pushed last.
+    #[inline(always)]
+    pub fn start(&mut self, now: Ticks) {
+        self.top.started.set(now.0);
+    }
+
+    /// A call is over. `now` was read before anything else was done.
+    ///
+    /// Where the top frame is another one's, those above the right one missed their leave and end now too; where
+    /// there is no right one (recording began inside the call), nothing is done and the answer is false.
+    #[inline(always)]
+    pub fn leave(&mut self, key: Key, now: Ticks) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key == key {
+            self.close(frame, edge, now);
+            return true;
+        }
+        self.leave_unmatched(key, now)
+    }
+
+    /// Whether a leave of this function would find a frame to close.
+    pub fn expects(&self, key: Key) -> bool {
+        self.frames().any(|frame| edge_of(frame).key == key)
+    }
+
+    /// Whether any call is open on the running stack.
+    pub fn is_open(&self) -> bool {
+        self.top.below.get().is_some()
+    }
+
+    /// Ends the top call, whatever it is, as if it returned now. Does nothing on an empty stack.
+    pub fn leave_top(&mut self, now: Ticks) {
+        if self.is_open() {
+            self.close(self.top, edge_of(self.top), now);
+        }
+    }
+
+    /// Ends all calls of the stacks that are switched away, at the moments when they were.
+    pub fn leave_suspended(&mut self) {
+        let running = self.top;
+        for (_, stack) in std::mem::take(&mut self.suspended) {
+            self.top = stack.top;
+            while self.is_open() {
+                self.leave_top(stack.since);
+            }
+            self.spare.push(self.top);
+        }
+        self.set_top(running);
+    }
+
+    /// Makes a function known. Does nothing if it is.
+    #[cold]
+    pub fn define(&mut self, key: Key, function: FunctionId) {
+        if self.entry(key).is_none() {
+            let entry = self.tables.entries.push(Entry::new(key, function));
+            self.entries.insert_unique(mix(key), entry, |entry| mix(entry.key));
+        }
+    }
+
+    /// Names the running stack, before anything has been switched.
+    pub fn adopt(&mut self, stack: StackId) {
+        self.stack = stack;
+    }
+
+    /// The thread goes on with another stack. The one that it leaves stands still: its open calls don't
+    /// age until it is switched back to.
+    pub fn switch(&mut self, to: StackId, now: Ticks) {
+        if to == self.stack {
+            return;
+        }
+        let from = std::mem::replace(&mut self.stack, to);
+        if self.is_open() {
+            self.suspended.insert(from, Suspended { top: self.top, since: now });
+        } else {
+            self.spare.push(self.top);
+        }
+        let top = match self.suspended.remove(&to) {
+            Some(stack) => {
+                let away = now.since(stack.since);
+                for frame in frames_from(stack.top) {
+                    frame.started.add_ticks(away);
+                }
+                stack.top
+            }
+            None => self.spare.pop().unwrap_or_else(|| {
+                let bottom = self.tables.frames.push(Frame::new());
+                bottom.edge.set(self.cache_miss());
+                bottom
+            }),
+        };
+        self.set_top(top);
+    }
+
+    #[inline(always)]
+    fn close(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
+        let entry = edge.callee;
+        let total = now.since(frame.started.ticks());
+        let own = total.since(frame.children.ticks());
+        if let Some(below) = frame.below.get() {
+            below.children.add_ticks(total);
+            self.set_top(below);
+        }
+        edge.calls.add(1);
+        edge.own.add_ticks(own);
+        edge.open.add(u64::MAX);
+        if edge.open.get() == 0 {
+            edge.total.add_ticks(total);
+        } else {
+            edge.recursive_calls.add(1);
+        }
+        entry.open.add(u64::MAX);
+        if entry.open.get() == 0 {
+            entry.total.add_ticks(total);
+        } else {
+            entry.recursive_calls.add(1);
+        }
+    }
+
+    #[inline(always)]
+    fn set_top(&mut self, frame: Link<Frame>) {
+        self.top = frame;
+        self.tables.top.set(frame);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_unmatched(&mut self, key: Key, now: Ticks) -> bool {
+        if !self.expects(key) {
+            return false;
+        }
+        loop {
+            let top = edge_of(self.top);
+            self.leave_top(now);
+            if top.key == key {
+                return true;
+            }
+        }
+    }
+
+    /// The frames of the running stack's open calls, the newest first.
+    fn frames(&self) -> impl Iterator<Item = Link<Frame>> + use<> {
+        frames_from(self.top)
+    }
+
+    /// The edge of a call that is not in the cache; made, if this caller calls a known function for the first time.
+    #[cold]
+    #[inline(never)]
+    fn find(&mut self, caller: Link<Entry>, key: Key, hash: u64) -> Option<Link<Edge>> {
+        let known = self.edges.find(hash, |edge| edge.key == key && edge.caller == caller).copied();
+        let edge = match known {
+            Some(edge) => edge,
+            None => {
+                let callee = self.entry(key)?;
+                let edge = self.tables.edges.push(Edge::new(caller, callee));
+                self.edges.insert_unique(hash, edge, |edge| edge_hash(edge.caller, edge.key));
+                edge
+            }
+        };
+        self.cache[slot(hash)] = edge;
+        Some(edge)
+    }
+
+    fn entry(&self, key: Key) -> Option<Link<Entry>> {
+        self.entries.find(mix(key), |entry| entry.key == key).copied()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, below: Link<Frame>) -> Link<Frame> {
+        let frame = self.tables.frames.push(Frame::new());
+        frame.below.set(below);
+        below.above.set(frame);
+        frame
+    }
+
+    /// The edge of bottom frames, which no key matches.
+    fn cache_miss(&self) -> Link<Edge> {
+        self.tables.edges.iter().next().expect("a recorder is made with this edge")
+    }
+}
+
+#[inline(always)]
+fn edge_of(frame: Link<Frame>) -> Link<Edge> {
+    frame.edge.get().expect("a frame on the stack has an edge")
+}
+
+#[inline(always)]
+fn callee(frame: Link<Frame>) -> Link<Entry> {
+    edge_of(frame).callee
+}
+
+/// The frames of open calls from `top` down, without the bottom one, which stands for no call.
+fn frames_from(top: Link<Frame>) -> impl Iterator<Item = Link<Frame>> {
+    let mut next = Some(top);
+    std::iter::from_fn(move || {
+        let frame = next?;
+        next = frame.below.get();
+        next.map(|_| frame)
+    })
+}
+
+/// Spreads an address over 64 bits; the high ones are the best.
+#[inline(always)]
+fn mix(address: usize) -> u64 {
+    let product = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    // hashbrown takes its position from the low bits and its tag from the high ones.
+    product ^ (product >> 32)
+}
+
+#[inline(always)]
+fn edge_hash(caller: Link<Entry>, key: Key) -> u64 {
+    mix(key.wrapping_add(caller.address().rotate_left(21)))
+}
+
+#[inline(always)]
+fn slot(hash: u64) -> usize {
+    (hash >> (64 - CACHE.ilog2())) as usize
+}
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

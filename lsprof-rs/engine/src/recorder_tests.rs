@@ -1,0 +1,248 @@
+//! The recorder under scripts of events and a clock that ticks when told.
+
+use super::*;
+use crate::tables::Counts;
+use crate::totals::Totals;
+
+const A: Key = 0x1000;
+const B: Key = 0x2000;
+const C: Key = 0x3000;
+
+/// A recorder that knows A, B and C as functions 0, 1 and 2, and a clock.
+struct Script {
+    recorder: Recorder,
+    now: u64,
+}
+
+impl Script {
+    fn new() -> Self {
+        let mut recorder = Recorder::new(true);
+        for (id, key) in [A, B, C].into_iter().enumerate() {
+            recorder.define(key, FunctionId(id as u32));
+        }
+        Self { recorder, now: 1_000 }
+    }
+
+    fn enter(&mut self, key: Key) -> &mut Self {
+        assert!(self.recorder.enter(key));
+        self.recorder.start(Ticks(self.now));
+        self
+    }
+
+    fn leave(&mut self, key: Key) -> &mut Self {
+        self.recorder.leave(key, Ticks(self.now));
+        self
+    }
+
+    fn wait(&mut self, ticks: u64) -> &mut Self {
+        self.now += ticks;
+        self
+    }
+
+    fn switch(&mut self, to: usize) -> &mut Self {
+        self.recorder.switch(StackId(to), Ticks(self.now));
+        self
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        totals.add(self.recorder.tables());
+        totals
+    }
+
+    /// (calls, recursive calls, total, own)
+    fn function(&self, id: u32) -> Option<(u64, u64, u64, u64)> {
+        let totals = self.totals();
+        totals.functions().find(|(function, _)| function.0 == id).map(|(_, counts)| numbers(&counts))
+    }
+
+    fn edge(&self, caller: u32, callee: u32) -> Option<(u64, u64, u64, u64)> {
+        let totals = self.totals();
+        let found = totals.edges().iter().find(|(pair, _)| *pair == (FunctionId(caller), FunctionId(callee)));
+        found.map(|(_, counts)| numbers(counts))
+    }
+}
+
+fn numbers(counts: &Counts) -> (u64, u64, u64, u64) {
+    (counts.calls, counts.recursive_calls, counts.total.0, counts.own.0)
+}
+
+#[test]
+fn a_call_takes_the_time_between_its_enter_and_its_leave() {
+    let mut script = Script::new();
+    script.enter(A).wait(10).leave(A);
+    assert_eq!(script.function(0), Some((1, 0, 10, 10)));
+    assert_eq!(script.edge(0, 0), None, "what has no caller has no edge");
+}
+
+#[test]
+fn a_callee_s_time_is_taken_out_of_its_caller_s() {
+    let mut script = Script::new();
+    script.enter(A).wait(1).enter(B).wait(10).leave(B).wait(2).enter(B).wait(20).leave(B).wait(3).leave(A);
+    assert_eq!(script.function(0), Some((1, 0, 36, 6)));
+    assert_eq!(script.function(1), Some((2, 0, 30, 30)));
+    assert_eq!(script.edge(0, 1), Some((2, 0, 30, 30)));
+}
+
+#[test]
+fn only_the_outermost_activation_adds_to_the_total() {
+    let mut script = Script::new();
+    script.enter(A).wait(1).enter(A).wait(2).enter(A).wait(4).leave(A).leave(A).leave(A);
+    assert_eq!(script.function(0), Some((3, 2, 7, 7)));
+    // A called itself twice; the second time inside the first.
+    assert_eq!(script.edge(0, 0), Some((2, 1, 6, 6)));
+}
+
+#[test]
+fn recursion_is_counted_for_each_caller_apart() {
+    let mut script = Script::new();
+    // A -> B -> A: A is recursive, but each edge is used once at a time.
+    script.enter(A).wait(1).enter(B).wait(2).enter(A).wait(4).leave(A).leave(B).leave(A);
+    assert_eq!(script.function(0), Some((2, 1, 7, 5)));
+    assert_eq!(script.edge(1, 0), Some((1, 0, 4, 4)));
+    assert_eq!(script.edge(0, 1), Some((1, 0, 6, 2)));
+}
+
+#[test]
+fn a_leave_without_its_enter_is_ignored() {
+    let mut script = Script::new();
+    assert!(!script.recorder.leave(A, Ticks(1)));
+    script.enter(A).wait(5);
+    assert!(!script.recorder.leave(B, Ticks(1)));
+    script.leave(A);
+    assert_eq!(script.function(0), Some((1, 0, 5, 5)));
+    assert_eq!(script.function(1), None);
+}
+
+#[test]
+fn frames_that_missed_their_leave_end_with_the_one_below() {
+    let mut script = Script::new();
+    script.enter(A).wait(1).enter(B).wait(2).enter(C).wait(4).leave(A);
+    assert_eq!(script.function(2), Some((1, 0, 4, 4)));
+    assert_eq!(script.function(1), Some((1, 0, 6, 2)));
+    assert_eq!(script.function(0), Some((1, 0, 7, 1)));
+    assert!(!script.recorder.is_open());
+}
+
+#[test]
+fn an_unknown_function_is_defined_first() {
+    let mut script = Script::new();
+    assert!(!script.recorder.enter(0x9000));
+    assert!(!script.recorder.is_open());
+    script.recorder.define(0x9000, FunctionId(9));
+    script.enter(0x9000).wait(3).leave(0x9000);
+    assert_eq!(script.function(9), Some((1, 0, 3, 3)));
+}
+
+#[test]
+fn without_subcalls_there_are_no_edges() {
+    let mut script = Script::new();
+    script.recorder.set_subcalls(false);
+    script.enter(A).wait(1).enter(B).wait(2).leave(B).leave(A);
+    assert_eq!(script.function(0), Some((1, 0, 3, 1)));
+    assert_eq!(script.function(1), Some((1, 0, 2, 2)));
+    assert!(script.totals().edges().is_empty());
+}
+
+#[test]
+fn ending_open_calls_takes_one_reading_for_each() {
+    let mut script = Script::new();
+    script.enter(A).wait(1).enter(B).wait(2);
+    let mut readings = 0;
+    while script.recorder.is_open() {
+        readings += 1;
+        script.now += 1;
+        script.recorder.leave_top(Ticks(script.now));
+    }
+    assert_eq!(readings, 2);
+    assert_eq!(script.function(1), Some((1, 0, 3, 3)));
+    assert_eq!(script.function(0), Some((1, 0, 5, 2)));
+}
+
+#[test]
+fn a_stack_stands_still_while_another_runs() {
+    let mut script = Script::new();
+    script.enter(A).wait(1).switch(7).enter(B).wait(100).switch(0).wait(2).leave(A);
+    assert_eq!(script.function(0), Some((1, 0, 3, 3)), "the 100 ticks were the other stack's");
+    script.switch(7).wait(5).leave(B);
+    assert_eq!(script.function(1), Some((1, 0, 105, 105)));
+    assert_eq!(script.edge(0, 1), None, "stacks don't call each other");
+}
+
+#[test]
+fn suspended_stacks_end_when_they_were_left() {
+    let mut script = Script::new();
+    script.switch(7).enter(B).wait(10).switch(0).wait(1_000);
+    script.recorder.leave_suspended();
+    assert_eq!(script.function(1), Some((1, 0, 10, 10)));
+}
+
+#[test]
+fn thousands_of_stacks_reuse_their_frames() {
+    let mut script = Script::new();
+    for stack in 1..5_000 {
+        script.switch(stack).enter(A).wait(1).leave(A);
+    }
+    assert_eq!(script.function(0), Some((4_999, 0, 4_999, 4_999)));
+    assert!(script.recorder.tables().frames.len() < 10);
+}
+
+#[test]
+fn many_edges_outgrow_the_cache_and_stay_right() {
+    let mut recorder = Recorder::new(true);
+    let functions = 3_000_u32;
+    for id in 0..functions {
+        recorder.define(0x1_0000 + id as usize * 64, FunctionId(id));
+    }
+    for _ in 0..3 {
+        for id in 0..functions {
+            let key = 0x1_0000 + id as usize * 64;
+            let other = 0x1_0000 + ((id * 7 + 1) % functions) as usize * 64;
+            assert!(recorder.enter(key) && recorder.enter(other));
+            assert!(recorder.leave(other, Ticks(0)) && recorder.leave(key, Ticks(0)));
+        }
+    }
+    let mut totals = Totals::default();
+    totals.add(recorder.tables());
+    assert_eq!(totals.functions().map(|(_, counts)| counts.calls).sum::<u64>(), 3 * 2 * u64::from(functions));
+    assert!(totals.functions().all(|(_, counts)| counts.calls == 6));
+    assert!(totals.edges().iter().all(|(_, counts)| counts.calls == 3));
+}
+
+#[test]
+fn two_threads_recorders_are_added_up() {
+    let mut one = Script::new();
+    let mut two = Script::new();
+    one.enter(A).enter(B).wait(1).leave(B).leave(A);
+    two.enter(A).enter(B).wait(5).leave(B).leave(A);
+    let mut totals = one.totals();
+    totals.add(two.recorder.tables());
+    let edge = totals.edges()[0].1;
+    assert_eq!(numbers(&edge), (2, 0, 6, 6));
+    assert_eq!(totals.own(), Ticks(6));
+}
+
+#[test]
+fn a_reader_in_another_thread_sees_sound_numbers() {
+    let mut script = Script::new();
+    let tables = Arc::clone(script.recorder.tables());
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut seen = 0;
+            while seen < 100_000 {
+                let mut totals = Totals::default();
+                totals.add(&tables);
+                let calls =
+                    totals.functions().find(|(id, _)| id.0 == 1).map_or(0, |(_, counts)| counts.calls);
+                assert!(calls >= seen, "counts never go back");
+                seen = calls;
+            }
+        });
+        script.enter(A);
+        for _ in 0..100_000 {
+            script.enter(B).wait(1).leave(B);
+        }
+        script.leave(A);
+        reader.join().expect("the reader's assertions hold");
+    });
+}

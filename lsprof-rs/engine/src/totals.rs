@@ -1,0 +1,80 @@
+//! Reading: the numbers of any count of recorders, added up by function and by (caller, callee).
+
+use crate::clock::Ticks;
+use crate::tables::{Counts, FunctionId, Tables};
+
+/// A function and its numbers.
+pub type FunctionTotals = (FunctionId, Counts);
+
+/// The sum of some recorders' tables at some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    functions: Vec<Counts>,
+    edges: Vec<((FunctionId, FunctionId), Counts)>,
+}
+
+impl Totals {
+    /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
+    pub fn add(&mut self, tables: &Tables) {
+        for entry in tables.entries.iter().skip(1) {
+            self.function(entry.function).add(&Counts {
+                recursive_calls: entry.recursive_calls.get(),
+                total: entry.total.ticks(),
+                ..Counts::default()
+            });
+        }
+        for edge in tables.edges.iter().skip(1) {
+            let counts = edge.counts();
+            if counts.calls == 0 {
+                continue;
+            }
+            self.function(edge.callee.function).add(&Counts {
+                calls: counts.calls,
+                own: counts.own,
+                ..Counts::default()
+            });
+            if edge.caller.function != FunctionId::ROOT {
+                self.edges.push(((edge.caller.function, edge.callee.function), counts));
+            }
+        }
+        self.merge_edges();
+    }
+
+    /// All functions that were called at least once, by their numbers.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionTotals> + '_ {
+        self.functions
+            .iter()
+            .enumerate()
+            .filter(|(_, counts)| counts.calls > 0)
+            .map(|(id, counts)| (FunctionId(id as u32), *counts))
+    }
+
+    /// All (caller, callee) pairs with at least one finished call, by caller, then callee.
+    pub fn edges(&self) -> &[((FunctionId, FunctionId), Counts)] {
+        &self.edges
+    }
+
+    /// Time in all functions together.
+    pub fn own(&self) -> Ticks {
+        self.functions.iter().fold(Ticks::default(), |sum, counts| sum.plus(counts.own))
+    }
+
+    fn function(&mut self, id: FunctionId) -> &mut Counts {
+        let index = id.0 as usize;
+        if index >= self.functions.len() {
+            self.functions.resize(index + 1, Counts::default());
+        }
+        &mut self.functions[index]
+    }
+
+    fn merge_edges(&mut self) {
+        self.edges.sort_unstable_by_key(|(pair, _)| *pair);
+        self.edges.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1.add(&later.1);
+            }
+            same
+        });
+    }
+}

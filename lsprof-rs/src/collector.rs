@@ -1,0 +1,251 @@
+//! What one profile collects: a recorder for each thread, and the functions that they met.
+//!
+//! A [`Collector`] lives as long as its Profiler object, and longer where hooks still refer to it. Everything
+//! in it is touched with the GIL held; the engine's tables alone may be read without.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use hashbrown::HashTable;
+use lsprof_engine::{FunctionId, Key, Recorder, Ticks, Totals, clock};
+use pyo3::prelude::*;
+
+use crate::ffi::thread::Mark;
+use crate::greenlets::Tracer;
+use crate::threads::Thread;
+use crate::timer::Timer;
+
+/// How many ended threads keep statistics of their own. The rest are added up, so that a server which
+/// starts a thread for each request doesn't grow for ever.
+const ENDED_THREADS_KEPT: usize = 256;
+
+/// A thread's recorder, and what its hooks have to know beside it.
+pub struct ThreadRecorder {
+    /// The engine's part.
+    pub recorder: Recorder,
+    /// Whether built-ins count.
+    pub builtins: bool,
+    /// The custom timer, if there is one.
+    pub timer: Option<Rc<Timer>>,
+    /// Which thread this is.
+    pub thread: Thread,
+    /// How we hear of this thread's greenlets, once there are any.
+    pub greenlets: Option<Tracer>,
+    collector: *const Collector,
+}
+
+impl ThreadRecorder {
+    /// Whose recorder this is.
+    pub fn belongs_to(&self, collector: &Rc<Collector>) -> bool {
+        std::ptr::eq(self.collector, Rc::as_ptr(collector))
+    }
+
+    /// Its numbers so far.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        totals.add(self.recorder.tables());
+        totals
+    }
+}
+
+/// A function that was called: its key, and what cProfile calls `code` (a code object, or a built-in's label).
+struct Function {
+    key: Key,
+    code: Py<PyAny>,
+}
+
+/// Functions by key and by number.
+#[derive(Default)]
+struct Functions {
+    list: Vec<Function>,
+    by_key: HashTable<u32>,
+}
+
+/// What a profile has collected.
+#[derive(Default)]
+pub struct Collector {
+    timer: RefCell<Option<Rc<Timer>>>,
+    subcalls: Cell<bool>,
+    builtins: Cell<bool>,
+    functions: RefCell<Functions>,
+    // Boxed: hooks keep the addresses.
+    #[allow(clippy::vec_box)]
+    recorders: RefCell<Vec<Box<ThreadRecorder>>>,
+    /// The sum of ended threads that are no longer kept apart.
+    ended: RefCell<Totals>,
+    seconds_per_tick: Cell<Option<f64>>,
+}
+
+impl Collector {
+    /// Sets whether calls are told apart by callers and whether built-ins count, from now on.
+    pub fn configure(&self, subcalls: bool, builtins: bool) {
+        self.subcalls.set(subcalls);
+        self.builtins.set(builtins);
+        for recorder in self.recorders.borrow_mut().iter_mut() {
+            recorder.recorder.set_subcalls(subcalls);
+            recorder.builtins = builtins;
+        }
+    }
+
+    /// Whether calls are told apart by their callers.
+    pub fn subcalls(&self) -> bool {
+        self.subcalls.get()
+    }
+
+    /// Whether built-ins count.
+    pub fn builtins(&self) -> bool {
+        self.builtins.get()
+    }
+
+    /// Uses this timer from now on.
+    pub fn set_timer(&self, timer: Option<Timer>) {
+        let timer = timer.map(Rc::new);
+        for recorder in self.recorders.borrow_mut().iter_mut() {
+            recorder.timer.clone_from(&timer);
+        }
+        // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
+        let old = self.timer.replace(timer);
+        drop(old);
+    }
+
+    /// The custom timer.
+    pub fn timer(&self) -> Option<Rc<Timer>> {
+        self.timer.borrow().clone()
+    }
+
+    /// This thread's recorder, made if it has none yet. The address holds until [`Collector::clear`].
+    pub fn recorder(&self, mark: &Mark) -> *mut ThreadRecorder {
+        let mut recorders = self.recorders.borrow_mut();
+        if let Some(known) = recorders.iter_mut().find(|known| known.thread.mark.number == mark.number) {
+            return &raw mut **known;
+        }
+        self.fold_ended(&mut recorders);
+        let mut fresh = Box::new(ThreadRecorder {
+            recorder: Recorder::new(self.subcalls.get()),
+            builtins: self.builtins.get(),
+            timer: self.timer(),
+            thread: Thread::new(mark.clone()),
+            greenlets: None,
+            collector: self,
+        });
+        let address = &raw mut *fresh;
+        recorders.push(fresh);
+        address
+    }
+
+    /// A number for this function; `code` says what it is, where it is new.
+    pub fn intern(&self, key: Key, code: impl FnOnce() -> Py<PyAny>) -> FunctionId {
+        if let Some(known) = self.functions.borrow().find(key) {
+            return known;
+        }
+        // Not borrowed: making a built-in's label calls the program's `__repr__`s.
+        let code = code();
+        let mut functions = self.functions.borrow_mut();
+        functions.find(key).unwrap_or_else(|| functions.insert(Function { key, code }))
+    }
+
+    /// What a function is, as cProfile gives it: a code object or a string.
+    pub fn code<'py>(&self, py: Python<'py>, function: FunctionId) -> Bound<'py, PyAny> {
+        self.functions.borrow().list[function.0 as usize].code.bind(py).clone()
+    }
+
+    /// Calls `visit` with each thread's recorder.
+    pub fn for_each_thread(&self, mut visit: impl FnMut(&ThreadRecorder)) {
+        self.recorders.borrow().iter().for_each(|recorder| visit(recorder));
+    }
+
+    /// The numbers of all threads together.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.ended.borrow().clone();
+        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        totals
+    }
+
+    /// Ends all open calls as if they returned now, with one reading of the timer for each.
+    pub fn end_open_calls(&self, py: Python<'_>) {
+        let mut index = 0;
+        loop {
+            let next = self.recorders.borrow_mut().get_mut(index).map(|recorder| &raw mut **recorder);
+            let Some(thread) = next else { break };
+            index += 1;
+            // SAFETY: boxes don't move, and nothing takes them away here: `clear` is refused while the timer
+            // runs. The reference is made anew after each reading, as the timer may look at the tables.
+            let thread = || unsafe { &mut *thread };
+            if !thread().thread.is_of_this_process() {
+                continue;
+            }
+            thread().recorder.leave_suspended();
+            while thread().recorder.is_open() {
+                let timer = thread().timer.clone();
+                let now = timer.map_or_else(clock::now, |timer| timer.read(py));
+                thread().recorder.leave_top(now);
+            }
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        // Taken out first, dropped with nothing borrowed: a code object's end may run finalisers.
+        let functions = self.functions.take();
+        let recorders = self.recorders.take();
+        self.ended.take();
+        drop(recorders);
+        drop(functions);
+    }
+
+    /// Converts ticks to seconds: at what rate. Fixed by [`Collector::fix_rate`] while nothing is recorded.
+    pub fn seconds_per_tick(&self) -> f64 {
+        match self.timer() {
+            Some(timer) => timer.seconds_per_tick(),
+            None => self.seconds_per_tick.get().unwrap_or_else(clock::seconds_per_tick),
+        }
+    }
+
+    /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
+    pub fn fix_rate(&self, fixed: bool) {
+        self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
+    }
+
+    /// A time in seconds, at the rate [`Collector::seconds_per_tick`].
+    pub fn seconds(&self, ticks: Ticks, rate: f64) -> f64 {
+        // The cycle counters of two cores may differ by a little; a custom timer may run backwards and says so.
+        let ticks = if self.timer.borrow().is_some() { ticks.signed() } else { ticks.signed().max(0) };
+        ticks as f64 * rate
+    }
+
+    #[allow(clippy::vec_box)]
+    fn fold_ended(&self, recorders: &mut Vec<Box<ThreadRecorder>>) {
+        let has_ended = |thread: &ThreadRecorder| thread.thread.mark.ended.load(Ordering::Acquire);
+        if recorders.iter().filter(|thread| has_ended(thread)).count() < ENDED_THREADS_KEPT {
+            return;
+        }
+        let mut ended = self.ended.borrow_mut();
+        recorders.retain(|thread| {
+            if has_ended(thread) {
+                ended.add(thread.recorder.tables());
+            }
+            !has_ended(thread)
+        });
+    }
+}
+
+impl Functions {
+    fn find(&self, key: Key) -> Option<FunctionId> {
+        self.by_key.find(hash(key), |&id| self.list[id as usize].key == key).map(|&id| FunctionId(id))
+    }
+
+    fn insert(&mut self, function: Function) -> FunctionId {
+        let id = u32::try_from(self.list.len()).expect("fewer functions than addresses");
+        let Self { list, by_key } = self;
+        let key = function.key;
+        list.push(function);
+        by_key.insert_unique(hash(key), id, |&id| hash(list[id as usize].key));
+        FunctionId(id)
+    }
+}
+
+fn hash(key: Key) -> u64 {
+    let product = (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
+}

@@ -1,0 +1,142 @@
+//! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
+
+use lsprof_engine::{Key, clock};
+use pyo3::ffi::PyObject;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::collector::ThreadRecorder;
+use crate::ffi::builtin::Builtin;
+use crate::ffi::exception;
+use crate::{greenlets, registry};
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub enum Callee {
+    /// A Python function, generator or coroutine: its code object.
+    Python(*mut PyObject),
+    /// A built-in.
+    Builtin(Builtin),
+}
+
+impl Callee {
+    #[inline(always)]
+    fn key(self) -> Key {
+        match self {
+            Callee::Python(code) => code as Key,
+            Callee::Builtin(builtin) => builtin.definition as Key,
+        }
+    }
+
+    /// What cProfile calls `code`: the code object (kept alive from now on), or the built-in's label.
+    fn code(self, py: Python<'_>) -> Py<PyAny> {
+        match self {
+            // SAFETY: the code object is the running frame's, so it is alive.
+            Callee::Python(code) => unsafe { Bound::from_borrowed_ptr(py, code) }.unbind(),
+            // SAFETY: the call is going on, the GIL is held, and `enter_new` put exceptions aside.
+            Callee::Builtin(builtin) => PyString::new(py, &unsafe { builtin.label(py) }).into_any().unbind(),
+        }
+    }
+}
+
+/// A call begins.
+///
+/// # Safety
+/// From a hook: the GIL is held, and the callee is alive. `thread` is [`registry::current`], not null.
+#[inline(always)]
+pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
+    // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
+    // code; after any that may have run (below), it is looked up anew.
+    let this = unsafe { &mut *thread };
+    if this.recorder.enter(callee.key()) {
+        if this.timer.is_none() {
+            this.recorder.start(clock::now());
+        } else {
+            // SAFETY: as this function's.
+            unsafe { start_timed(thread) };
+        }
+    } else {
+        // SAFETY: as this function's.
+        unsafe { enter_new(callee) };
+    }
+}
+
+/// A call is over.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
+    let now = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.timer.is_none() {
+        this.recorder.leave(key, now);
+    } else {
+        // SAFETY: as this function's.
+        unsafe { leave_timed(thread, key) };
+    }
+}
+
+/// The first call of a function in this thread: finds out what it is. Calls Python, so anything may have
+/// changed when that is done.
+#[cold]
+#[inline(never)]
+unsafe fn enter_new(callee: Callee) {
+    // SAFETY: a hook holds the GIL.
+    let py = unsafe { Python::assume_attached() };
+    exception::set_aside(py, || {
+        let Some(collector) = registry::current_collector(py) else { return };
+        let function = collector.intern(callee.key(), || callee.code(py));
+        // SAFETY: the GIL is held.
+        let thread = unsafe { registry::current() };
+        // SAFETY: not null, and just looked up.
+        let Some(this) = (unsafe { thread.as_mut() }) else { return };
+        if !this.belongs_to(&collector) {
+            return;
+        }
+        if !this.thread.has_name() {
+            this.thread.learn_name(py);
+        }
+        if this.greenlets.is_none() {
+            greenlets::follow(py, this);
+        }
+        this.recorder.define(callee.key(), function);
+        // SAFETY: as this function's; the function is known now, so this ends here.
+        unsafe { enter(thread, callee) };
+    });
+}
+
+/// Starts the frame's clock with a custom timer.
+#[cold]
+#[inline(never)]
+unsafe fn start_timed(thread: *mut ThreadRecorder) {
+    // SAFETY: a hook holds the GIL.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: as in `enter`; the timer is ours to keep while it runs.
+    let Some(timer) = (unsafe { (*thread).timer.clone() }) else { return };
+    exception::set_aside(py, || {
+        let now = timer.read(py);
+        // SAFETY: a profile refuses to change while its timer runs, so the recorder is still there.
+        unsafe { (*thread).recorder.start(now) };
+    });
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn leave_timed(thread: *mut ThreadRecorder, key: Key) {
+    // SAFETY: a hook holds the GIL.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: as in `enter`.
+    let this = unsafe { &*thread };
+    let Some(timer) = this.timer.clone() else { return };
+    // Without a frame to close, cProfile doesn't read the timer either.
+    if !this.recorder.expects(key) {
+        return;
+    }
+    exception::set_aside(py, || {
+        let now = timer.read(py);
+        // SAFETY: as in `start_timed`.
+        unsafe { (*thread).recorder.leave(key, now) };
+    });
+}

@@ -1,0 +1,160 @@
+//! Which built-in a call goes to: cProfile counts `PyCFunction` (and subclasses) and `method_descriptor`, no more.
+
+use std::ffi::{CStr, c_char};
+use std::mem::offset_of;
+
+use pyo3::ffi::{self, Py_TYPE, PyCFunction_Type, PyMethodDef, PyObject, PyTypeObject};
+#[cfg(Py_3_12)]
+use pyo3::ffi::{PyMethodDescr_Type, PyMethodDescrObject};
+use pyo3::prelude::*;
+
+/// `PyCFunctionObject`; PyO3 0.30's own lacks `repr(C)`.
+#[repr(C)]
+struct CFunction {
+    ob_base: PyObject,
+    m_ml: *mut PyMethodDef,
+    m_self: *mut PyObject,
+    m_module: *mut PyObject,
+}
+
+const _: () = assert!(offset_of!(CFunction, m_ml) == size_of::<PyObject>());
+
+/// A call to a built-in: what identifies it, and what its label is made from.
+#[derive(Clone, Copy)]
+pub struct Builtin {
+    /// The key: one for each C function, however it is bound.
+    pub definition: *mut PyMethodDef,
+    receiver: *mut PyObject,
+    module: *mut PyObject,
+}
+
+impl Builtin {
+    /// Decodes a call to a bound or module-level C function.
+    ///
+    /// # Safety
+    /// `function` points to a live object; the GIL is held.
+    #[inline(always)]
+    pub unsafe fn of_function(function: *mut PyObject) -> Option<Self> {
+        // SAFETY: the object is live; the checks before each cast say what it is.
+        unsafe {
+            let kind = Py_TYPE(function);
+            if kind == &raw mut PyCFunction_Type || is_rare_c_function(kind) {
+                let function = function.cast::<CFunction>();
+                return Some(Self {
+                    definition: (*function).m_ml,
+                    receiver: (*function).m_self,
+                    module: (*function).m_module,
+                });
+            }
+            None
+        }
+    }
+
+    /// Decodes a call to a function or to an unbound method with its first argument.
+    ///
+    /// A method that can't be bound to that argument (`bytes.find(str())`) or has none isn't counted: cProfile's
+    /// rule, decided here without binding it.
+    ///
+    /// # Safety
+    /// Both point to live objects; the GIL is held.
+    #[cfg(Py_3_12)]
+    #[inline(always)]
+    pub unsafe fn of_call(
+        callable: *mut PyObject,
+        first: *mut PyObject,
+        missing: *mut PyObject,
+    ) -> Option<Self> {
+        // SAFETY: the objects are live; the check before the cast says what the first one is.
+        unsafe {
+            if Py_TYPE(callable) == &raw mut PyMethodDescr_Type {
+                let descriptor = callable.cast::<PyMethodDescrObject>();
+                let owner = (*descriptor).d_common.d_type;
+                if first == missing || !is_instance(first, owner) {
+                    return None;
+                }
+                return Some(Self {
+                    definition: (*descriptor).d_method,
+                    receiver: first,
+                    module: std::ptr::null_mut(),
+                });
+            }
+            Self::of_function(callable)
+        }
+    }
+
+    /// cProfile's label, to the letter: `<built-in method builtins.len>`, `<method 'append' of 'list' objects>`.
+    ///
+    /// # Safety
+    /// The call that this was decoded from is still going on; the GIL is held and no exception is set.
+    pub unsafe fn label(self, py: Python<'_>) -> String {
+        // SAFETY: the definition outlives the function, which the call keeps alive.
+        let name = unsafe { text((*self.definition).ml_name) };
+        let module = if self.module.is_null() {
+            None
+        } else {
+            // SAFETY: the function owns its module reference, and the call keeps the function alive.
+            Some(unsafe { Bound::from_borrowed_ptr(py, self.module) })
+        };
+        if self.receiver.is_null() {
+            return match module.and_then(|module| module_name(&module)) {
+                Some(module) if module != "builtins" => format!("<{module}.{name}>"),
+                _ => format!("<{name}>"),
+            };
+        }
+        // SAFETY: the receiver is the call's self argument, alive as long as the call.
+        let receiver = unsafe { Bound::from_borrowed_ptr(py, self.receiver) };
+        if let Some(label) = class_attribute_repr(&receiver, &name) {
+            return label;
+        }
+        match module.and_then(|module| module.extract::<String>().ok()) {
+            Some(module) => format!("<built-in method {module}.{name}>"),
+            None => format!("<built-in method {name}>"),
+        }
+    }
+}
+
+/// The subclasses of `PyCFunction` that are not it: `PyCMethod`, and what extension modules derive.
+#[inline(always)]
+unsafe fn is_rare_c_function(kind: *mut PyTypeObject) -> bool {
+    // SAFETY: a live object's type is live.
+    unsafe {
+        // The two kinds that nearly all other calls go to.
+        if kind == &raw mut ffi::PyFunction_Type || kind == &raw mut ffi::PyType_Type {
+            return false;
+        }
+        ffi::PyType_IsSubtype(kind, &raw mut PyCFunction_Type) != 0
+    }
+}
+
+#[cfg(Py_3_12)]
+#[inline(always)]
+unsafe fn is_instance(object: *mut PyObject, class: *mut PyTypeObject) -> bool {
+    // SAFETY: both are live.
+    unsafe { Py_TYPE(object) == class || ffi::PyType_IsSubtype(Py_TYPE(object), class) != 0 }
+}
+
+/// `repr` of what the receiver's class calls by that name, without asking metaclasses or `__getattr__`.
+fn class_attribute_repr(receiver: &Bound<'_, PyAny>, name: &str) -> Option<String> {
+    let py = receiver.py();
+    let name = pyo3::types::PyString::new(py, name);
+    // SAFETY: a live type and a string; the result is borrowed from the class, so a reference is taken at once.
+    let attribute = unsafe {
+        let found = _PyType_Lookup(receiver.get_type().as_type_ptr(), name.as_ptr());
+        Bound::from_borrowed_ptr_or_opt(py, found)
+    }?;
+    attribute.repr().ok()?.extract().ok()
+}
+
+unsafe extern "C" {
+    /// CPython's own look-up along a class's MRO; exported by every release, and borrowed.
+    fn _PyType_Lookup(class: *mut PyTypeObject, name: *mut PyObject) -> *mut PyObject;
+}
+
+fn module_name(module: &Bound<'_, PyAny>) -> Option<String> {
+    module.extract::<String>().ok().or_else(|| module.cast::<PyModule>().ok()?.name().ok()?.extract().ok())
+}
+
+unsafe fn text(name: *const c_char) -> String {
+    // SAFETY: a PyMethodDef's name is a C string.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,13 @@
+//! The doors to CPython's C API that PyO3 has no safe form of. One function for each difference between releases.
+
+pub mod builtin;
+pub mod exception;
+pub mod gil;
+pub mod struct_sequence;
+pub mod thread;
+pub mod trampoline;
+
+#[cfg(Py_3_12)]
+pub mod callback;
+#[cfg(not(Py_3_12))]
+pub mod profile_function;

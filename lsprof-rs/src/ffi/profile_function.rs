@@ -1,0 +1,78 @@
+//! 3.11's profile function, on this thread and on others.
+//!
+//! 3.11 has no `PyEval_SetProfileAllThreads`; it exports `_PyEval_SetProfile`, which takes the thread state.
+
+use std::ffi::c_int;
+
+use pyo3::ffi::{
+    Py_tracefunc, PyFrame_GetCode, PyFrameObject, PyInterpreterState_Get, PyInterpreterState_ThreadHead,
+    PyObject, PyThreadState, PyThreadState_Get, PyThreadState_GetID, PyThreadState_Next,
+};
+use pyo3::prelude::*;
+
+unsafe extern "C" {
+    fn _PyEval_SetProfile(
+        thread: *mut PyThreadState,
+        function: Option<Py_tracefunc>,
+        object: *mut PyObject,
+    ) -> c_int;
+}
+
+/// A thread state of this interpreter. Valid as long as the GIL is not let go.
+#[derive(Clone, Copy)]
+pub struct ThreadState(*mut PyThreadState);
+
+impl ThreadState {
+    /// This thread's.
+    pub fn current(_py: Python<'_>) -> Self {
+        // SAFETY: an attached thread has one.
+        Self(unsafe { PyThreadState_Get() })
+    }
+
+    /// All of this interpreter's threads, those included that were made and have not run yet.
+    pub fn all(_py: Python<'_>) -> Vec<Self> {
+        let mut states = Vec::new();
+        // SAFETY: the list changes under the GIL only, which we hold.
+        unsafe {
+            let mut next = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+            while !next.is_null() {
+                states.push(Self(next));
+                next = PyThreadState_Next(next);
+            }
+        }
+        states
+    }
+
+    /// Its number, which is never used again.
+    pub fn id(self) -> i64 {
+        // SAFETY: the state is valid while the GIL is held.
+        unsafe { PyThreadState_GetID(self.0) }
+    }
+
+    /// Sets or takes away the thread's profile function. `object` is what `sys.getprofile()` returns there.
+    pub fn set_profile(
+        self,
+        py: Python<'_>,
+        function: Option<Py_tracefunc>,
+        object: Option<&Py<PyAny>>,
+    ) -> PyResult<()> {
+        let object = object.map_or(std::ptr::null_mut(), Py::as_ptr);
+        // SAFETY: the state is valid and the GIL is held; CPython takes its own reference to the object.
+        let status = unsafe { _PyEval_SetProfile(self.0, function, object) };
+        if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
+    }
+}
+
+/// The code object of a frame, as a key. The frame keeps it alive.
+///
+/// # Safety
+/// `frame` is the live frame that CPython passed; the GIL is held.
+#[inline(always)]
+pub unsafe fn code(frame: *mut PyFrameObject) -> *mut PyObject {
+    // SAFETY: by this function's contract; the frame's own reference outlives the one given back here.
+    unsafe {
+        let code = PyFrame_GetCode(frame).cast::<PyObject>();
+        pyo3::ffi::Py_DECREF(code);
+        code
+    }
+}

@@ -1,0 +1,84 @@
+//! Greenlets: each has a stack of its own, and a clock that stands still while another runs.
+//!
+//! If the program has imported greenlet, we have it tell us of each switch (`greenlet.settrace`), and pass
+//! the news on to whoever asked before us. A program that sets its own trace function later takes ours away:
+//! from then on, calls of different greenlets show as if they were nested.
+
+use lsprof_engine::{StackId, clock};
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
+
+use crate::collector::ThreadRecorder;
+use crate::registry;
+
+/// How a thread's switches are heard of.
+pub struct Tracer {
+    ours: Py<PyAny>,
+    before: Py<PyAny>,
+}
+
+/// Asks greenlet, if it is imported, to tell us of its switches in this thread.
+pub fn follow(py: Python<'_>, thread: &mut ThreadRecorder) {
+    let Some(greenlet) = imported(py) else { return };
+    // Whatever goes wrong: the program matters more, and its greenlets still run.
+    if let Ok((tracer, current)) = install(py, &greenlet) {
+        thread.greenlets = Some(tracer);
+        thread.recorder.adopt(current);
+    }
+}
+
+/// Takes our trace function away from this thread, if it is still there.
+pub fn unfollow(py: Python<'_>, thread: &mut ThreadRecorder) {
+    let Some(tracer) = thread.greenlets.take() else { return };
+    let Some(greenlet) = imported(py) else { return };
+    if greenlet.call_method0("gettrace").is_ok_and(|now| now.is(&tracer.ours)) {
+        let _ = greenlet.call_method1("settrace", (tracer.before,));
+    }
+}
+
+/// The module, once it is ready to use. Never imports it.
+fn imported(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let modules = py.import("sys").ok()?.getattr("modules").ok()?.cast_into::<PyDict>().ok()?;
+    let greenlet = modules.get_item("greenlet").ok()??;
+    greenlet.hasattr("settrace").ok()?.then_some(greenlet)
+}
+
+fn install(py: Python<'_>, greenlet: &Bound<'_, PyAny>) -> PyResult<(Tracer, StackId)> {
+    let before = greenlet.call_method0("gettrace")?.unbind();
+    let next = before.clone_ref(py);
+    let ours = PyCFunction::new_closure(
+        py,
+        Some(c"pikos_greenlet_switch"),
+        None,
+        move |arguments: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<()> {
+            let py = arguments.py();
+            switched(arguments)?;
+            if !next.is_none(py) {
+                next.call1(py, arguments.clone())?;
+            }
+            Ok(())
+        },
+    )?
+    .into_any();
+    greenlet.call_method1("settrace", (&ours,))?;
+    let current = stack(&greenlet.call_method0("getcurrent")?);
+    Ok((Tracer { ours: ours.unbind(), before }, current))
+}
+
+/// `arguments` are greenlet's: the event's name, and for a switch or a throw (from, to).
+fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+    let (_, (_, target)): (Bound<'_, PyAny>, (Bound<'_, PyAny>, Bound<'_, PyAny>)) = arguments.extract()?;
+    // SAFETY: called by greenlet, with the GIL held.
+    let thread = unsafe { registry::current() };
+    // SAFETY: not null, and just looked up.
+    if let Some(this) = unsafe { thread.as_mut() }
+        && this.timer.is_none()
+    {
+        this.recorder.switch(stack(&target), clock::now());
+    }
+    Ok(())
+}
+
+fn stack(greenlet: &Bound<'_, PyAny>) -> StackId {
+    StackId(greenlet.as_ptr() as usize)
+}

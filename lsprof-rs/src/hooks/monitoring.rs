@@ -1,0 +1,251 @@
+//! `sys.monitoring` (PEP 669), from 3.12 on: events of all threads, through tool id 2.
+//!
+//! The tool id is shared by all our profiles: with `threads=False` there may be one in each thread, and the
+//! events are those that any of them wants.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi::PyObject;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::Choice;
+use crate::events::{self, Callee};
+use crate::ffi::builtin::Builtin;
+use crate::ffi::callback::{self, Function, arguments, none};
+use crate::ffi::gil::GilCell;
+use crate::ffi::trampoline::guard;
+use crate::registry::{self, Scope, Wanted, wanted};
+
+pub const CHOICE: Choice = Choice {
+    name: "monitoring",
+    reason: "sys.monitoring exists from 3.12 on and is cheaper than a profile function",
+};
+
+pub const ALL_THREADS_BY_DEFAULT: bool = true;
+
+pub const REFUSES_SECOND_ENABLE: bool = true;
+
+/// `sys.monitoring.PROFILER_ID`.
+const TOOL: u8 = 2;
+/// The name that cProfile takes the tool id under; tools look for it.
+const NAME: &str = "cProfile";
+
+/// The events of Python functions. A generator's resume counts as a call and its yield as a return.
+const FUNCTION_EVENTS: [(&str, Callback); 6] = [
+    ("PY_START", Callback::Enter),
+    ("PY_RESUME", Callback::Enter),
+    ("PY_THROW", Callback::Enter),
+    ("PY_RETURN", Callback::Leave),
+    ("PY_YIELD", Callback::Leave),
+    ("PY_UNWIND", Callback::Leave),
+];
+
+/// The events of built-ins. C_RETURN and C_RAISE come with CALL.
+const BUILTIN_EVENTS: [(&str, Callback); 3] =
+    [("CALL", Callback::Call), ("C_RETURN", Callback::CallOver), ("C_RAISE", Callback::CallOver)];
+
+#[derive(Clone, Copy)]
+enum Callback {
+    Enter,
+    Leave,
+    Call,
+    CallOver,
+}
+
+/// In the order of [`Callback`].
+const FUNCTIONS: [Function; 4] = [on_enter, on_leave, on_call, on_call_over];
+
+/// What is set now, so that nothing is set twice.
+static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
+static MISSING: OnceLock<usize> = OnceLock::new();
+
+/// Sets the events that the enabled profiles want.
+pub fn install(py: Python<'_>, _scope: Scope, _profiler: &Py<PyAny>) -> PyResult<()> {
+    let monitoring = monitoring(py)?;
+    if INSTALLED.get(py).get() == Wanted::Nothing {
+        take_tool(&monitoring)?;
+        let missing = monitoring.getattr("MISSING")?;
+        MISSING.get_or_init(|| missing.as_ptr() as usize);
+        let callbacks = callables(py)?;
+        for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
+            register(&monitoring, event, Some(&callbacks[callback as usize]))?;
+        }
+    }
+    set_events(&monitoring, wanted(py))
+}
+
+/// Sets the events that the profiles which are still enabled want, and gives the tool id back after the last.
+pub fn remove(py: Python<'_>, _scope: Scope, _profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+    let monitoring = monitoring(py)?;
+    let wanted = wanted(py);
+    // A program may have freed the id itself; then there is nothing to undo.
+    if !owns_tool(&monitoring)? {
+        INSTALLED.get(py).set(Wanted::Nothing);
+        return Ok(());
+    }
+    set_events(&monitoring, wanted)?;
+    if wanted == Wanted::Nothing {
+        for (event, _) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
+            register(&monitoring, event, None)?;
+        }
+        monitoring.call_method1("free_tool_id", (TOOL,))?;
+    }
+    Ok(())
+}
+
+fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("sys")?.getattr("monitoring")
+}
+
+fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(monitoring.call_method1("get_tool", (TOOL,))?.extract::<Option<String>>()?.as_deref() == Some(NAME))
+}
+
+fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
+    let owner: Option<Bound<'_, PyAny>> = monitoring.call_method1("get_tool", (TOOL,))?.extract()?;
+    if let Some(owner) = owner {
+        return Err(PyValueError::new_err(format!(
+            "Another profiling tool is already active: {owner} holds sys.monitoring's tool id {TOOL} (PROFILER_ID)"
+        )));
+    }
+    monitoring.call_method1("use_tool_id", (TOOL, NAME))?;
+    Ok(())
+}
+
+fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, FUNCTIONS))
+}
+
+fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {
+    monitoring.call_method1("register_callback", (TOOL, number(monitoring, event)?, callback))?;
+    Ok(())
+}
+
+fn set_events(monitoring: &Bound<'_, PyAny>, wanted: Wanted) -> PyResult<()> {
+    let py = monitoring.py();
+    if INSTALLED.get(py).get() == wanted {
+        return Ok(());
+    }
+    let mut events = 0;
+    if wanted >= Wanted::Functions {
+        for (event, _) in FUNCTION_EVENTS {
+            events |= number(monitoring, event)?;
+        }
+    }
+    if wanted >= Wanted::Builtins {
+        for (event, _) in BUILTIN_EVENTS {
+            events |= number(monitoring, event)?;
+        }
+    }
+    monitoring.call_method1("set_events", (TOOL, events))?;
+    INSTALLED.get(py).set(wanted);
+    Ok(())
+}
+
+fn number(monitoring: &Bound<'_, PyAny>, event: &str) -> PyResult<u32> {
+    monitoring.getattr("events")?.getattr(event)?.extract()
+}
+
+/// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
+unsafe extern "C" fn on_enter(
+    _callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's.
+    let Some([code, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(2, count) };
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held and a live code object.
+        unsafe {
+            let thread = registry::current();
+            if !thread.is_null() {
+                events::enter(thread, Callee::Python(*code));
+            }
+        }
+    });
+    none()
+}
+
+/// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
+unsafe extern "C" fn on_leave(
+    _callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's.
+    let Some([code, _, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(3, count) };
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held.
+        unsafe {
+            let thread = registry::current();
+            if !thread.is_null() {
+                events::leave(thread, *code as usize);
+            }
+        }
+    });
+    none()
+}
+
+/// CALL (code, offset, callable, first argument or MISSING).
+unsafe extern "C" fn on_call(
+    _callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's.
+    let Some([_, _, callable, first]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(4, count);
+    };
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held and live objects.
+        unsafe {
+            let thread = registry::current();
+            if thread.is_null() || !(*thread).builtins {
+                return;
+            }
+            if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
+                events::enter(thread, Callee::Builtin(builtin));
+            }
+        }
+    });
+    none()
+}
+
+/// C_RETURN, C_RAISE (code, offset, callable, first argument or MISSING).
+unsafe extern "C" fn on_call_over(
+    _callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's.
+    let Some([_, _, callable, first]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(4, count);
+    };
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held and live objects.
+        unsafe {
+            let thread = registry::current();
+            if thread.is_null() || !(*thread).builtins {
+                return;
+            }
+            if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
+                events::leave(thread, builtin.definition as usize);
+            }
+        }
+    });
+    none()
+}
+
+/// `sys.monitoring.MISSING`, which stands for "no first argument".
+#[inline(always)]
+fn missing() -> *mut PyObject {
+    MISSING.get().copied().unwrap_or(0) as *mut PyObject
+}

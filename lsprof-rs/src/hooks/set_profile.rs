@@ -1,0 +1,158 @@
+//! `PyEval_SetProfile`, on 3.11: one profile function a thread.
+//!
+//! New threads are found where they are made: when `_thread.start_new_thread` returns, the new thread's state
+//! is in the interpreter's list and has not run yet, since the GIL is still ours.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::ffi::{
+    PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
+    PyTrace_RETURN,
+};
+use pyo3::prelude::*;
+
+use super::Choice;
+use crate::events::{self, Callee};
+use crate::ffi::builtin::Builtin;
+use crate::ffi::exception;
+use crate::ffi::gil::GilCell;
+use crate::ffi::profile_function::{self, ThreadState};
+use crate::ffi::trampoline::guard;
+use crate::registry::{self, Scope};
+
+pub const CHOICE: Choice =
+    Choice { name: "set_profile", reason: "sys.monitoring does not exist before 3.12" };
+
+pub const ALL_THREADS_BY_DEFAULT: bool = false;
+
+pub const REFUSES_SECOND_ENABLE: bool = false;
+
+/// The profile that watches all threads, and the numbers of the thread states that it is set in.
+struct AllThreads {
+    profiler: Py<PyAny>,
+    states: HashSet<i64>,
+}
+
+static ALL_THREADS: GilCell<RefCell<Option<AllThreads>>> = GilCell::new(RefCell::new(None));
+
+/// The profiles that watch one thread: the thread state's number by the thread's.
+static THREADS: GilCell<RefCell<Option<HashMap<u64, i64>>>> = GilCell::new(RefCell::new(None));
+
+/// The definition of `_thread.start_new_thread` while all threads are watched, else 0. (The module's older
+/// name for it, `start_new`, has a definition of its own and is in nobody's use.)
+static STARTS_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets the profile function in this thread, or in all.
+pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<()> {
+    match scope {
+        Scope::Thread(number) => {
+            let state = ThreadState::current(py);
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, state.id());
+            state.set_profile(py, Some(on_event), Some(profiler))
+        }
+        Scope::AllThreads => {
+            let starter = py.import("_thread")?.getattr("start_new_thread")?;
+            // SAFETY: the function is alive and the GIL held.
+            let starter = unsafe { Builtin::of_function(starter.as_ptr()) };
+            STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
+            let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new() };
+            ALL_THREADS.get(py).replace(Some(all));
+            watch_new_threads(py)
+        }
+    }
+}
+
+/// Takes the profile function away from where `install` and the threads' starts put it.
+pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+    let current = ThreadState::current(py);
+    match scope {
+        Scope::Thread(number) => {
+            let id = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
+            let state = ThreadState::all(py).into_iter().find(|state| Some(state.id()) == id);
+            match state {
+                Some(state) if state.id() != current.id() || is_ours(py, profiler)? => {
+                    state.set_profile(py, None, None)?;
+                }
+                // The thread has ended, or the program has set a function of its own.
+                _ => {}
+            }
+        }
+        Scope::AllThreads => {
+            STARTS_THREAD.store(0, Ordering::Relaxed);
+            let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
+            for state in ThreadState::all(py) {
+                let here = state.id() == current.id();
+                if all.states.contains(&state.id()) && (!here || is_ours(py, profiler)?) {
+                    state.set_profile(py, None, None)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether this thread's profile function is still ours: the program may have set its own.
+fn is_ours(py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<bool> {
+    let now = py.import("sys")?.call_method0("getprofile")?;
+    Ok(profiler.is_none_or(|profiler| now.is(profiler)))
+}
+
+/// Sets the profile function in each thread that hasn't got it yet.
+#[cold]
+fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
+    let fresh: Vec<ThreadState> = {
+        let mut all = ALL_THREADS.get(py).borrow_mut();
+        let Some(all) = all.as_mut() else { return Ok(()) };
+        ThreadState::all(py).into_iter().filter(|state| all.states.insert(state.id())).collect()
+    };
+    for state in fresh {
+        let profiler = ALL_THREADS.get(py).borrow().as_ref().map(|all| all.profiler.clone_ref(py));
+        state.set_profile(py, Some(on_event), profiler.as_ref())?;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn on_event(
+    _profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
+        unsafe {
+            let thread = registry::current();
+            if thread.is_null() {
+                return;
+            }
+            #[allow(non_upper_case_globals)] // C's names
+            match what {
+                PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
+                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as usize),
+                PyTrace_C_CALL if (*thread).builtins => {
+                    if let Some(builtin) = Builtin::of_function(arg) {
+                        events::enter(thread, Callee::Builtin(builtin));
+                    }
+                }
+                PyTrace_C_RETURN | PyTrace_C_EXCEPTION => {
+                    if let Some(builtin) = Builtin::of_function(arg) {
+                        let key = builtin.definition as usize;
+                        if (*thread).builtins {
+                            events::leave(thread, key);
+                        }
+                        if key == STARTS_THREAD.load(Ordering::Relaxed) {
+                            let py = Python::assume_attached();
+                            // A failure leaves the new thread unwatched; there is nobody to tell.
+                            exception::set_aside(py, || _ = watch_new_threads(py));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    });
+    0
+}

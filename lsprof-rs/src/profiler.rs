@@ -1,0 +1,252 @@
+//! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use lsprof_engine::Totals;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::collector::Collector;
+use crate::ffi::gil::GilCell;
+use crate::registry::{self, Scope};
+use crate::timer::Timer;
+use crate::{getstats, greenlets, hooks};
+
+/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
+/// --
+///
+/// Records the calls of Python functions and built-ins.
+///
+/// timer: a callable that returns seconds; with timeunit > 0, integers worth timeunit seconds each. By default
+/// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
+/// threads: True for all threads, existing and future; False for the thread that enables it, beside others
+/// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
+///
+/// Raises TypeError if the timer can't be called.
+#[pyclass(name = "Profiler", module = "_lsprof", subclass, frozen)]
+pub struct Profiler(GilCell<State>);
+
+struct State {
+    collector: Rc<Collector>,
+    threads: Cell<Option<bool>>,
+    /// While enabled.
+    scope: Cell<Option<Scope>>,
+}
+
+#[pymethods]
+impl Profiler {
+    /// Takes anything: a subclass may have an `__init__` of its own.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        let collector = Rc::new(Collector::default());
+        collector.configure(true, true);
+        Self(GilCell::new(State { collector, threads: Cell::new(None), scope: Cell::new(None) }))
+    }
+
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None))]
+    fn __init__(
+        &self,
+        py: Python<'_>,
+        timer: Option<&Bound<'_, PyAny>>,
+        timeunit: f64,
+        subcalls: Truth,
+        builtins: Truth,
+        threads: Option<bool>,
+    ) -> PyResult<()> {
+        let state = self.0.get(py);
+        state.refuse_in_timer("initialise")?;
+        state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)).transpose()?);
+        state.collector.configure(subcalls.0, builtins.0);
+        state.threads.set(threads);
+        Ok(())
+    }
+
+    /// enable(subcalls=None, builtins=None)
+    /// --
+    ///
+    /// Starts recording. subcalls and builtins, where given, replace those of the constructor.
+    ///
+    /// Raises ValueError if another profile, or another tool that holds the interpreter's profiler slot, covers
+    /// a thread that this one would; the message names it.
+    #[pyo3(signature = (subcalls=None, builtins=None))]
+    fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
+        let py = slf.py();
+        let profiler = slf.clone().into_any().unbind();
+        let state = slf.get().0.get(py);
+        let collector = &state.collector;
+        state.refuse_in_timer("enable")?;
+        let subcalls = subcalls.map_or(collector.subcalls(), |value| value.0);
+        let builtins = builtins.map_or(collector.builtins(), |value| value.0);
+        if let Some(scope) = state.scope.get() {
+            if hooks::refuses_second_enable() {
+                return Err(PyValueError::new_err(
+                    "Another profiling tool is already active: this Profile itself",
+                ));
+            }
+            collector.configure(subcalls, builtins);
+            return hooks::install(py, scope, &profiler);
+        }
+        let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
+        let scope = registry::add(py, collector, all_threads)?;
+        collector.configure(subcalls, builtins);
+        collector.fix_rate(false);
+        state.scope.set(Some(scope));
+        if let Err(error) = hooks::install(py, scope, &profiler) {
+            state.scope.set(None);
+            registry::remove(py, scope);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
+    ///
+    /// Raises RuntimeError if called by the profile's own timer.
+    fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let profiler = slf.clone().into_any().unbind();
+        slf.get().0.get(py).disable(py, Some(&profiler))
+    }
+
+    /// Forgets all that was recorded so far.
+    ///
+    /// Raises RuntimeError if called by the profile's own timer.
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        let state = self.0.get(py);
+        state.refuse_in_timer("clear")?;
+        registry::forget_cached(py);
+        state.collector.clear();
+        Ok(())
+    }
+
+    /// getstats(thread=None)
+    /// --
+    ///
+    /// Returns a list of profiler_entry, one for each function that returned at least once: code (a code object,
+    /// or a built-in's name), callcount, reccallcount, totaltime and inlinetime in seconds, and calls (None, or a
+    /// list of profiler_subentry for the functions that it called).
+    ///
+    /// thread: count one thread only; its ident, its name, or its threading.Thread. Raises ValueError if no such
+    /// thread was seen.
+    #[pyo3(signature = (thread=None))]
+    fn getstats<'py>(
+        &self,
+        py: Python<'py>,
+        thread: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let collector = &self.0.get(py).collector;
+        let totals = match thread {
+            None => collector.totals(),
+            Some(thread) => totals_of(py, collector, thread)?,
+        };
+        getstats::entries(py, collector, &totals)
+    }
+
+    /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
+    /// native_id, totaltime in seconds, and entries as getstats() gives them.
+    fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        getstats::threads(py, &self.0.get(py).collector)
+    }
+
+    /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
+    fn _stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let collector = &self.0.get(py).collector;
+        getstats::stats(py, collector, &collector.totals())
+    }
+
+    /// The threads argument that the profile was made with.
+    #[getter]
+    fn threads(&self, py: Python<'_>) -> Option<bool> {
+        self.0.get(py).threads.get()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs with the GIL held.
+        let state = unsafe { self.0.get_unattached() };
+        match state.collector.timer() {
+            Some(timer) => visit.call(timer.callable()),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        // SAFETY: the collector runs with the GIL held.
+        let state = unsafe { self.0.get_unattached() };
+        state.collector.set_timer(None);
+    }
+}
+
+impl State {
+    fn disable(&self, py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+        self.refuse_in_timer("disable")?;
+        let Some(scope) = self.scope.take() else { return Ok(()) };
+        // SAFETY: the GIL is held.
+        if let Some(this) = unsafe { registry::current().as_mut() }
+            && this.belongs_to(&self.collector)
+        {
+            greenlets::unfollow(py, this);
+        }
+        registry::remove(py, scope);
+        let removed = hooks::remove(py, scope, profiler);
+        self.collector.end_open_calls(py);
+        self.collector.fix_rate(true);
+        removed
+    }
+
+    fn refuse_in_timer(&self, what: &str) -> PyResult<()> {
+        match self.collector.timer() {
+            Some(timer) if timer.is_reading() => {
+                Err(PyRuntimeError::new_err(format!("cannot {what} profiler in external timer")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for State {
+    /// A profile that is dropped while enabled stops recording.
+    fn drop(&mut self) {
+        let Some(scope) = self.scope.take() else { return };
+        // SAFETY: objects are deallocated with the GIL held.
+        let py = unsafe { Python::assume_attached() };
+        registry::remove(py, scope);
+        if let Err(error) = hooks::remove(py, scope, None) {
+            error.write_unraisable(py, None);
+        }
+    }
+}
+
+fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -> PyResult<Totals> {
+    let thread = thread.getattr("ident").unwrap_or_else(|_| thread.clone());
+    let mut found = None;
+    collector.for_each_thread(|seen| {
+        seen.thread.learn_name(py);
+        let same = match thread.extract::<String>() {
+            Ok(name) => seen.thread.name() == name,
+            Err(_) => thread.extract::<u64>().is_ok_and(|ident| ident == seen.thread.ident),
+        };
+        if same {
+            found.get_or_insert_with(Totals::default).add(seen.recorder.tables());
+        }
+    });
+    found.ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "no thread {thread} was profiled; thread_stats() lists those that were"
+        ))
+    })
+}
+
+/// Any object's truth, as CPython takes flags from 3.12 on.
+struct Truth(bool);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        object.is_truthy().map(Truth)
+    }
+}

@@ -1,0 +1,176 @@
+//! Which recorder runs on this thread: asked on every event, so answered in three instructions.
+//!
+//! One profile may watch all threads, or any number of profiles one thread each; never both, so that an
+//! event has one place to go.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::collector::{Collector, ThreadRecorder};
+use crate::ffi::gil::GilCell;
+use crate::ffi::thread::{self, CACHED, Mark};
+use crate::threads;
+
+/// Which threads a profile watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// All threads of the interpreter, those to come included.
+    AllThreads,
+    /// The thread that enabled it; here its number.
+    Thread(u64),
+}
+
+/// An enabled profile.
+struct Enabled {
+    collector: Rc<Collector>,
+    /// The thread that enabled it.
+    mark: Mark,
+    /// For messages.
+    owner: String,
+}
+
+#[derive(Default)]
+struct Registry {
+    /// The recorder of the thread whose address is in [`CACHED`]; null if that thread isn't profiled.
+    current: Cell<*mut ThreadRecorder>,
+    all_threads: RefCell<Option<Enabled>>,
+    threads: RefCell<Option<HashMap<u64, Enabled>>>,
+}
+
+static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
+    current: Cell::new(std::ptr::null_mut()),
+    all_threads: RefCell::new(None),
+    threads: RefCell::new(None),
+});
+
+/// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn current() -> *mut ThreadRecorder {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    if CACHED.load(Ordering::Relaxed) == thread::address() {
+        return registry.current.get();
+    }
+    look_up(registry)
+}
+
+/// Enables a profile for some threads.
+pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyResult<Scope> {
+    let registry = REGISTRY.get(py);
+    let mark = thread::mark().ok_or_else(|| PyRuntimeError::new_err("this thread is ending"))?;
+    let scope = if all_threads { Scope::AllThreads } else { Scope::Thread(mark.number) };
+    if let Some(owner) = conflict(registry, scope) {
+        return Err(PyValueError::new_err(format!("Another profiling tool is already active: {owner}")));
+    }
+    let name = threads::name_of(py, threads::ident()).unwrap_or_else(|| "a thread without a name".into());
+    let whom = if all_threads { "for all threads" } else { "for that thread" };
+    let owner = format!(
+        "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"
+    );
+    let enabled = Enabled { collector: Rc::clone(collector), mark, owner };
+    match scope {
+        Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
+        Scope::Thread(number) => {
+            _ = registry.threads.borrow_mut().get_or_insert_default().insert(number, enabled);
+        }
+    }
+    forget_cached(py);
+    Ok(scope)
+}
+
+/// Disables what `add` enabled.
+pub fn remove(py: Python<'_>, scope: Scope) {
+    let registry = REGISTRY.get(py);
+    let removed = match scope {
+        Scope::AllThreads => registry.all_threads.take(),
+        Scope::Thread(number) => {
+            registry.threads.borrow_mut().as_mut().and_then(|threads| threads.remove(&number))
+        }
+    };
+    forget_cached(py);
+    // With nothing borrowed: this may be the last reference.
+    drop(removed);
+}
+
+/// Makes the next event look its recorder up again: after anything that takes recorders away.
+pub fn forget_cached(py: Python<'_>) {
+    REGISTRY.get(py).current.set(std::ptr::null_mut());
+    CACHED.store(0, Ordering::Release);
+}
+
+/// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.
+#[cfg(Py_3_12)]
+pub fn wanted(py: Python<'_>) -> Wanted {
+    let registry = REGISTRY.get(py);
+    let mut wanted = Wanted::Nothing;
+    let mut add = |enabled: &Enabled| {
+        wanted = wanted.max(if enabled.collector.builtins() { Wanted::Builtins } else { Wanted::Functions });
+    };
+    if let Some(enabled) = registry.all_threads.borrow().as_ref() {
+        add(enabled);
+    }
+    if let Some(threads) = registry.threads.borrow().as_ref() {
+        threads.values().for_each(&mut add);
+    }
+    wanted
+}
+
+/// See [`wanted`].
+#[cfg(Py_3_12)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Wanted {
+    /// No profile is enabled.
+    Nothing,
+    /// Python functions only.
+    Functions,
+    /// Built-ins as well.
+    Builtins,
+}
+
+/// Who stands in the way of a profile for `scope`.
+fn conflict(registry: &Registry, scope: Scope) -> Option<String> {
+    if let Some(enabled) = registry.all_threads.borrow().as_ref() {
+        return Some(enabled.owner.clone());
+    }
+    let mut threads = registry.threads.borrow_mut();
+    let threads = threads.as_mut()?;
+    threads.retain(|_, enabled| !enabled.mark.ended.load(Ordering::Acquire));
+    let blocking = match scope {
+        Scope::AllThreads => threads.values().next(),
+        Scope::Thread(number) => threads.get(&number),
+    };
+    blocking.map(|enabled| enabled.owner.clone())
+}
+
+/// The slow half of [`current`], after a switch of threads.
+#[cold]
+#[inline(never)]
+fn look_up(registry: &Registry) -> *mut ThreadRecorder {
+    let Some(mark) = thread::mark() else {
+        return std::ptr::null_mut();
+    };
+    let threads = registry.threads.borrow();
+    let all_threads = registry.all_threads.borrow();
+    let enabled = threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref());
+    let recorder = enabled.map_or(std::ptr::null_mut(), |enabled| enabled.collector.recorder(&mark));
+    registry.current.set(recorder);
+    CACHED.store(thread::address(), Ordering::Release);
+    recorder
+}
+
+/// The running thread's profile.
+pub fn current_collector(py: Python<'_>) -> Option<Rc<Collector>> {
+    let registry = REGISTRY.get(py);
+    let mark = thread::mark()?;
+    let threads = registry.threads.borrow();
+    let own = threads.as_ref().and_then(|threads| threads.get(&mark.number));
+    own.or(registry.all_threads.borrow().as_ref()).map(|enabled| Rc::clone(&enabled.collector))
+}

@@ -1,0 +1,77 @@
+//! A profiled thread, and how it is called.
+
+use std::cell::RefCell;
+use std::ffi::c_ulong;
+
+use pyo3::prelude::*;
+
+use crate::ffi::thread::Mark;
+
+/// A thread that was seen by a hook.
+pub struct Thread {
+    /// Tells it apart from all others.
+    pub mark: Mark,
+    /// `threading.get_ident()`; may be used again after the thread has ended.
+    pub ident: u64,
+    /// `threading.get_native_id()`.
+    pub native_id: u64,
+    process: u32,
+    name: RefCell<Option<String>>,
+}
+
+impl Thread {
+    /// The running thread, whose mark this is.
+    pub fn new(mark: Mark) -> Self {
+        // SAFETY: both ask the operating system about the running thread and nothing else.
+        let (ident, native_id) = unsafe { (PyThread_get_thread_ident(), PyThread_get_thread_native_id()) };
+        Self {
+            mark,
+            ident: ident.into(),
+            native_id: native_id.into(),
+            process: std::process::id(),
+            name: RefCell::default(),
+        }
+    }
+
+    /// False for the threads that a fork left behind in the parent. The forking thread lives on in the child.
+    pub fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+            || crate::ffi::thread::mark().is_some_and(|running| running.number == self.mark.number)
+    }
+
+    /// Asks `threading` for the thread's name, which it doesn't know before the thread is under way.
+    /// Called now and then while the thread runs, and once more when somebody wants to see it.
+    pub fn learn_name(&self, py: Python<'_>) {
+        if let Some(name) = name_of(py, self.ident) {
+            self.name.replace(Some(name));
+        }
+    }
+
+    /// Whether a name is known.
+    pub fn has_name(&self) -> bool {
+        self.name.borrow().is_some()
+    }
+
+    /// Its name, or a made one.
+    pub fn name(&self) -> String {
+        self.name.borrow().clone().unwrap_or_else(|| format!("thread {}", self.native_id))
+    }
+}
+
+/// What `threading` calls the thread. Doesn't import `threading`, nor make it invent a thread.
+pub fn name_of(py: Python<'_>, ident: u64) -> Option<String> {
+    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
+    let active = modules.get_item("threading").ok()?.getattr("_active").ok()?;
+    active.get_item(ident).ok()?.getattr("name").ok()?.extract().ok()
+}
+
+/// `threading.get_ident()` of the running thread.
+pub fn ident() -> u64 {
+    // SAFETY: asks about the running thread and nothing else.
+    unsafe { PyThread_get_thread_ident() }.into()
+}
+
+unsafe extern "C" {
+    fn PyThread_get_thread_ident() -> c_ulong;
+    fn PyThread_get_thread_native_id() -> c_ulong;
+}

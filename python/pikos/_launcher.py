@@ -1,0 +1,288 @@
+"""``python -m pikos.cprofile``: runs a program as plain ``python`` would, and saves its profile whatever happens.
+
+Does not profile itself: recording begins with the program's first instruction. It changes of the program's
+world only what it must: ``sys.argv``, ``sys.path[0]`` and ``__main__`` are as in a plain run; ``os._exit`` and
+the default action of SIGTERM save the profile first.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from pikos.cprofile import Profile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from optparse import OptionParser, Values
+    from types import CodeType, FrameType, TracebackType
+    from typing import NoReturn
+
+USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [--threads | --no-threads] [-c CODE | -m MODULE | SCRIPT] [ARG]..."
+
+#: ``pstats``' number for "cumulative", cProfile's default on the command line.
+CUMULATIVE = 2
+
+
+def main() -> None:
+    """The command. Ends as the program ends: with its exception, its exit status, or its signal."""
+    parser = option_parser()
+    options, args = parser.parse_args()
+    if options.code is None and not args:
+        parser.print_usage(sys.stderr)
+        sys.exit(2)
+    # The program may change the working directory.
+    outfile = None if options.outfile is None else os.path.abspath(options.outfile)
+    session = Session(Profile(threads=options.threads), outfile, options.sort)
+    try:
+        code, namespace = prepare(options, args)
+        session.guard()
+        session.profile.enable()
+        exec(code, namespace)
+    except SystemExit:
+        raise
+    except BaseException:
+        hide_launcher_frames()
+        raise
+    finally:
+        # No call before this one, or it would be in the profile.
+        if "threading" not in sys.modules or not [*sys.modules["threading"]._active][1:]:
+            session.profile.disable()
+        session.end()
+
+
+def option_parser() -> OptionParser:
+    """cProfile's options, and ours."""
+    from optparse import OptionParser
+
+    parser = OptionParser(usage=USAGE)
+    parser.allow_interspersed_args = False
+    parser.add_option("-o", "--outfile", help="save the profile to OUT, for pstats and pikos; default: print a table")
+    parser.add_option(
+        "-s",
+        "--sort",
+        default=CUMULATIVE,
+        action="callback",
+        type="string",
+        callback=check_sort,
+        help="sort order of the table: a key of pstats.Stats.sort_stats",
+    )
+    parser.add_option("-m", dest="module", action="store_true", help="run a module, as python -m does")
+    parser.add_option(
+        "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
+    )
+    parser.add_option("--threads", action="store_true", dest="threads", help="profile all threads")
+    parser.add_option("--no-threads", action="store_false", dest="threads", help="profile the main thread only")
+    return parser
+
+
+def check_sort(option: object, name: str, value: str, parser: OptionParser) -> None:
+    """``-s``: one of pstats' keys. Imports pstats, so it runs only where the option is given."""
+    import pstats
+
+    choices = sorted(pstats.Stats.sort_arg_dict_default)
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        parser.error(f"option {name}: invalid choice: {value!r} (choose from {listed})")
+    assert parser.values is not None
+    parser.values.sort = value
+
+
+def end_of_options(option: object, name: str, value: str, parser: OptionParser) -> None:
+    """``-c CODE``: what follows belongs to the program."""
+    assert parser.values is not None and parser.rargs is not None and parser.largs is not None
+    parser.values.code = value
+    parser.largs.extend(parser.rargs)
+    del parser.rargs[:]
+
+
+def prepare(options: Values, args: list[str]) -> tuple[CodeType, dict[str, object]]:
+    """Set ``sys.argv``, ``sys.path[0]`` and ``__main__``; return what to execute, and where."""
+    if options.code is not None:
+        sys.argv[:] = ["-c", *args]
+        replace_path("")
+        return compile(options.code, "<string>", "exec", dont_inherit=True), fresh_main()
+    sys.argv[:] = args
+    target = args[0]
+    if options.module:
+        import runpy
+
+        fresh_main()
+        # What the interpreter itself calls for `python -m`.
+        return call("run(target)", run=runpy._run_module_as_main, target=target)  # type: ignore[attr-defined]
+    if os.path.isdir(target) or is_archive(target):
+        import runpy
+
+        return call("run(target, run_name='__main__')", run=runpy.run_path, target=target)
+    path = os.path.abspath(target)
+    try:
+        with io.open_code(path) as stream:
+            source = stream.read()
+    except OSError as error:
+        sys.stderr.write(f"pikos: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
+        sys.exit(2)
+    replace_path(os.path.dirname(os.path.realpath(target)))
+    return compile(source, path, "exec", dont_inherit=True), fresh_main(path)
+
+
+def call(code: str, **namespace: object) -> tuple[CodeType, dict[str, object]]:
+    """A call, as something to execute."""
+    return compile(code, "<pikos>", "exec"), namespace
+
+
+def replace_path(first: str) -> None:
+    """``-m pikos.cprofile`` put the working directory first; a plain run puts ``first`` there."""
+    if not sys.flags.safe_path:
+        sys.path[0] = first
+
+
+def is_archive(path: str) -> bool:
+    """Whether this is an application in a zip file."""
+    try:
+        with open(path, "rb") as stream:
+            if b"PK" not in stream.read(4):
+                return False
+    except OSError:
+        return False
+    import zipfile
+
+    return zipfile.is_zipfile(path)
+
+
+def fresh_main(path: str | None = None) -> dict[str, object]:
+    """Make a new ``__main__``, as a plain run would find it, so that pickling finds the program's classes."""
+    module = type(sys)("__main__")
+    namespace = module.__dict__
+    namespace["__builtins__"] = __builtins__
+    if path is not None:
+        from importlib.machinery import SourceFileLoader
+
+        module.__loader__ = SourceFileLoader("__main__", path)
+        namespace.update(__file__=path, __cached__=None)
+    # Ours must stay alive: its globals are in use.
+    sys.modules["pikos.__main__"] = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    return namespace
+
+
+class Session:
+    """One profiled run: it ends once, and is saved once, in the process that began it."""
+
+    def __init__(self, profile: Profile, outfile: str | None, sort: str | int) -> None:
+        self.profile = profile
+        self.outfile = outfile
+        self.sort = sort
+        self.process = os.getpid()
+        self.saved = False
+
+    def guard(self) -> None:
+        """See to it that the profile is saved on the ways out that run no ``finally``."""
+        leave = os._exit
+
+        def _exit(status: int) -> NoReturn:
+            """Exit to the system with specified status, without normal exit processing."""
+            self.save()
+            leave(status)
+
+        os._exit = _exit
+        import signal
+
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self.on_signal)
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Save, then die of the signal as the program would have without us."""
+        import signal
+
+        signal.signal(number, signal.SIG_DFL)
+        self.save()
+        os.kill(os.getpid(), number)
+
+    def end(self) -> None:
+        """The main program is over. Other threads that are still at work are waited for first, as always."""
+        if self.covers_all_threads() and other_threads_alive():
+            import atexit
+
+            # Last in, first out: before the program's own handlers, after its threads.
+            atexit.register(self.save)
+        else:
+            self.save()
+
+    def covers_all_threads(self) -> bool:
+        """Whether other threads' calls count."""
+        chosen = self.profile.threads
+        return sys.version_info >= (3, 12) if chosen is None else chosen
+
+    def save(self) -> None:
+        """Stop recording and write or print the result, once. A forked child leaves that to its parent."""
+        if self.saved or os.getpid() != self.process:
+            return
+        self.saved = True
+        self.profile.disable()
+        if self.outfile is None:
+            self.print_table()
+        else:
+            self.write(self.outfile)
+
+    def print_table(self) -> None:
+        """The table, on standard output, if there is still somebody to read it."""
+        try:
+            self.profile.print_stats(self.sort)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has left (`| head`). Keep the interpreter from complaining about it at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def write(self, path: str) -> None:
+        """Write the file; where that fails, another one in the folder for temporary files; else a table."""
+        import tempfile
+
+        stem = os.path.basename(path) or "profile"
+        fallback = os.path.join(tempfile.gettempdir(), f"pikos-{self.process}-{stem}")
+        problem = self.try_write(path)
+        if problem is None:
+            return
+        second = self.try_write(fallback)
+        if second is None:
+            sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")
+            return
+        sys.stderr.write(f"pikos: can't write {path}: {problem}; nor {fallback}: {second}; here it is:\n")
+        sys.stdout = sys.stderr
+        self.profile.print_stats(self.sort)
+
+    def try_write(self, path: str) -> str | None:
+        """Why the profile couldn't be written there, or None."""
+        try:
+            self.profile.dump_stats(path)
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
+
+
+def other_threads_alive() -> bool:
+    """Whether threads are running that the interpreter waits for at its end."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return False
+    main_thread = threading.main_thread()
+    return any(t.is_alive() and not t.daemon and t is not main_thread for t in threading.enumerate())
+
+
+def hide_launcher_frames() -> None:
+    """Let the traceback that the interpreter prints begin where the program begins."""
+    show = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        sys.excepthook = show
+        while traceback is not None and is_launcher(traceback.tb_frame.f_code.co_filename):
+            traceback = traceback.tb_next
+        # The default hook prints the exception's own traceback, not its argument.
+        show(kind, error.with_traceback(traceback), traceback)
+
+    sys.excepthook = excepthook
+
+
+def is_launcher(filename: str) -> bool:
+    """Whether a frame of this file stands between the interpreter and the program."""
+    return filename in (__file__, "<pikos>", "<frozen runpy>") or filename.endswith(("runpy.py", os.path.join("pikos", "cprofile.py")))

@@ -1,0 +1,159 @@
+"""A drop-in for the standard library's cProfile, on a native engine.
+
+Everything that cProfile has is here under the same names: Profile, run, runctx, and
+``python -m pikos.cprofile``. Beside it: ``threads=``, ``getstats(thread=…)`` and ``thread_stats()``.
+"""
+
+from __future__ import annotations
+
+from pikos._lsprof import Profiler
+
+__all__ = ["Profile", "run", "runctx"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from types import CodeType, TracebackType
+    from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+
+    Label: TypeAlias = tuple[str, int, str]
+    Stats: TypeAlias = dict[
+        Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]
+    ]
+    P = ParamSpec("P")
+    T = TypeVar("T")
+
+
+def run(statement: str | CodeType, filename: str | None = None, sort: str | int = -1) -> None:
+    """Profile a statement in ``__main__``; print the statistics, or save them to a file.
+
+    statement: what ``exec`` takes. filename: where to save; without it the table goes to standard output,
+    sorted by ``sort`` (a key of ``pstats.Stats.sort_stats``). SystemExit ends the statement, not the caller.
+    """
+    import __main__
+
+    namespace = __main__.__dict__
+    runctx(statement, namespace, namespace, filename, sort)
+
+
+def runctx(
+    statement: str | CodeType,
+    globals: dict[str, Any],
+    locals: Mapping[str, object] | None,
+    filename: str | None = None,
+    sort: str | int = -1,
+) -> None:
+    """Like run(), in the namespaces given."""
+    profile = Profile()
+    try:
+        profile.runctx(statement, globals, locals)
+    except SystemExit:
+        pass
+    finally:
+        if filename is None:
+            profile.print_stats(sort)
+        else:
+            profile.dump_stats(filename)
+
+
+class Profile(Profiler):
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
+
+    Records calls from enable() to disable(), or as a context manager.
+
+    timer: a callable that returns seconds; with ``timeunit`` > 0, integers worth ``timeunit`` seconds each.
+    The default is the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count
+    built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
+    it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
+    (3.11: the thread that enables it; from 3.12: all).
+    """
+
+    stats: Stats
+
+    def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
+        """Stop recording and print the table to standard output.
+
+        sort: a key of ``pstats.Stats.sort_stats``, or a tuple of them.
+        """
+        import pstats
+
+        if not isinstance(sort, tuple):
+            sort = (sort,)
+        pstats.Stats(self).strip_dirs().sort_stats(*sort).print_stats()  # type: ignore[arg-type]
+
+    def dump_stats(self, file: str | bytes | os.PathLike[Any]) -> None:
+        """Stop recording and write the profile to a file that ``pstats.Stats`` loads.
+
+        Raises OSError if the file can't be written; the profile stays in memory.
+        """
+        import marshal
+
+        with open(file, "wb") as stream:
+            self.create_stats()
+            marshal.dump(self.stats, stream)
+
+    def create_stats(self) -> None:
+        """Stop recording and set ``stats``, the dict that ``pstats.Stats`` reads."""
+        self.disable()
+        self.snapshot_stats()
+
+    def snapshot_stats(self) -> None:
+        """Set ``stats`` from what was recorded so far, without stopping.
+
+        ``{(file, line, name): (primitive calls, calls, tottime, cumtime, callers)}``, times in seconds;
+        ``callers`` is ``{(file, line, name): (calls, primitive calls, tottime, cumtime)}``. Functions with
+        the same label are added up.
+        """
+        self.stats = self._stats()
+
+    def run(self, cmd: str | CodeType) -> Self:
+        """Profile a statement in ``__main__``."""
+        import __main__
+
+        namespace = __main__.__dict__
+        return self.runctx(cmd, namespace, namespace)
+
+    def runctx(
+        self, cmd: str | CodeType, globals: dict[str, Any], locals: Mapping[str, object] | None
+    ) -> Self:
+        """Profile a statement in the namespaces given."""
+        self.enable()
+        try:
+            exec(cmd, globals, locals)
+        finally:
+            self.disable()
+        return self
+
+    def runcall(self, func: Callable[P, T], /, *args: P.args, **kw: P.kwargs) -> T:
+        """Profile one call, and return what it returns."""
+        self.enable()
+        try:
+            return func(*args, **kw)
+        finally:
+            self.disable()
+
+    def __enter__(self) -> Self:
+        self.enable()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.disable()
+
+
+def label(code: str | CodeType) -> Label:
+    """cProfile's label of a ``code`` from getstats(): (file, first line, name); built-ins sort under ``~``."""
+    if isinstance(code, str):
+        return ("~", 0, code)
+    return (code.co_filename, code.co_firstlineno, code.co_name)
+
+
+if __name__ == "__main__":
+    from pikos._launcher import main
+
+    main()
