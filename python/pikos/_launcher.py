@@ -254,7 +254,8 @@ class Session:
     def try_write(self, path: str) -> str | None:
         """Why the profile couldn't be written there, or None."""
         try:
-            self.profile.dump_stats(path)
+            with open(path, "wb") as stream:
+                stream.write(self.profile._pstats())
         except OSError as error:
             return error.strerror or str(error)
         return None
@@ -285,4 +286,6 @@ def hide_launcher_frames() -> None:
 
 def is_launcher(filename: str) -> bool:
     """Whether a frame of this file stands between the interpreter and the program."""
-    return filename in (__file__, "<pikos>", "<frozen runpy>") or filename.endswith(("runpy.py", os.path.join("pikos", "cprofile.py")))
+    return filename in (__file__, "<pikos>", "<frozen runpy>") or filename.endswith(
+        ("runpy.py", os.path.join("pikos", "cprofile.py"))
+    )

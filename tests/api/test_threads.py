@@ -7,7 +7,6 @@ same threads, but with a stack for each.
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -56,7 +55,12 @@ def numbers(entries):
 
 def expected(threads: int, rounds: int = 60) -> dict[str, list[int]]:
     total = threads * rounds
-    return {"leaf": [total * 40, 0], "middle": [total * 4, 0], "recursive": [total * 4, total * 3], "work": [threads, 0]}
+    return {
+        "leaf": [total * 40, 0],
+        "middle": [total * 4, 0],
+        "recursive": [total * 4, total * 3],
+        "work": [threads, 0],
+    }
 
 
 def known(code: str) -> Any:

@@ -34,7 +34,8 @@ class Ticking:
 def times(profile: Any) -> dict[str, tuple[float, float]]:
     return {
         entry.code.co_name: (entry.totaltime, entry.inlinetime)
-        for entry in profile.getstats() if not isinstance(entry.code, str)
+        for entry in profile.getstats()
+        if not isinstance(entry.code, str)
     }
 
 
@@ -111,7 +112,10 @@ MISBEHAVIOURS = {
 @pytest.mark.parametrize("unit", [0.0, 1.0])
 @pytest.mark.parametrize("how", MISBEHAVIOURS)
 def test_a_bad_timer_never_stops_the_program(how: str, unit: float) -> None:
-    run = python(["-c", f"""
+    run = python(
+        [
+            "-c",
+            f"""
 import gc, json
 from {SUBJECT} import Profile
 n = 0
@@ -135,7 +139,9 @@ gc.collect()
 profiler = Profile()
 profiler.enable(); branch(); profiler.disable()
 print(json.dumps([results, sum(e.callcount for e in profiler.getstats() if e.code is branch.__code__)]))
-"""])
+""",
+        ]
+    )
     assert run.code == 0, run.err
     assert json.loads(run.out) == [[8] * 20, 1]
     assert "panicked" not in run.err
