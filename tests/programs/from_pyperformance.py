@@ -16,6 +16,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from typing import ClassVar
 from functools import partial
 from pathlib import Path
 from types import ModuleType
