@@ -89,6 +89,7 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy
+	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
 	if (($${#failed[@]})); then
