@@ -85,7 +85,7 @@ def evaluate(code: str, *, timeout: float = 50, profiler: str | None = None) -> 
     standard error (an unraisable exception, say) fails the test.
     """
     run = python(["-c", _PREAMBLE + textwrap.dedent(code), profiler or SUBJECT], timeout=timeout).succeeded()
-    answers = [line for line in run.out.splitlines() if line.startswith(_MARK)]
+    answers = [line for line in run.out.split("\n") if line.startswith(_MARK)]
     assert len(answers) == 1, f"answer() was called {len(answers)} times\n{run.out}"
     return json.loads(answers[0].removeprefix(_MARK))
 
