@@ -15,9 +15,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # pip and cargo would only wait for each other
 
-HERE := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+HERE := $(shell $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) and print("%d.%d" % sys.version_info[:2])')
 ifeq ($(HERE),)
-$(error $(PYTHON) does not run; give one: make PYTHON=/path/to/python3.11)
+$(error $(PYTHON) is not a Python of 3.11 or newer; name one: make PYTHON=/path/to/python3.11)
 endif
 VENV := .venv-$(HERE)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -89,6 +89,7 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy
+	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
 	if (($${#failed[@]})); then
