@@ -30,6 +30,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(sh
 	find lsprof-rs pstats-compat pikos-wire pikos-cli -name target -prune -o -print; \
 	find python -name __pycache__ -prune -o ! -name '*.so' -print)
 TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
+FETCH_SDISTS := $(wildcard tests/fetch_sdists.py)
 
 .PHONY: help
 help: ## List the targets
@@ -79,16 +80,21 @@ interpreters: ## Bring CPython 3.14 and 3.15 to this machine (Debian, as root)
 	@scripts/interpreters.sh
 
 .PHONY: check
-check: build ## Formatting, lints, types, the stub and the architecture's rules
-	@run() { echo "+ $$*"; "$$@"; }
+check: build ## Formatting, lints, types, the stub and the architecture's rules: all of them, also after a failure
+	@failed=()
+	run() { echo "+ $$*"; "$$@" || failed+=("$$*"); }
 	export PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python
 	run cargo fmt --all --check
-	run cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	run cargo clippy --locked --workspace --all-targets --keep-going --quiet -- -D warnings
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
+	if (($${#failed[@]})); then
+		printf 'FAILED: %s\n' "$${failed[@]}" >&2
+		exit 1
+	fi
 
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
@@ -120,9 +126,10 @@ $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 	"$$python" -m venv --clear .venv-$*
 	touch $@
 
-.venv-%/.tests: $(TEST_REQUIREMENTS) | .venv-%/.created
+.venv-%/.tests: $(TEST_REQUIREMENTS) $(FETCH_SDISTS) | .venv-%/.created
 	@echo "+ pip install -r tests/requirements.txt  (.venv-$*)"
-	.venv-$*/bin/python $(PIP_INSTALL) $(TEST_REQUIREMENTS:%=-r %) pytest
+	.venv-$*/bin/python $(PIP_INSTALL) $(TEST_REQUIREMENTS:%=-r %)
+	$(FETCH_SDISTS:%=.venv-$*/bin/python %)
 	touch $@
 
 # ---- the package: one wheel for each release, in build/wheels/ ----

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::collector::ThreadRecorder;
+use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
-use crate::ffi::exception;
 use crate::{greenlets, registry};
 
 /// What is called.
@@ -33,7 +33,7 @@ impl Callee {
         match self {
             // SAFETY: the code object is the running frame's, so it is alive.
             Callee::Python(code) => unsafe { Bound::from_borrowed_ptr(py, code) }.unbind(),
-            // SAFETY: the call is going on, the GIL is held, and `enter_new` put exceptions aside.
+            // SAFETY: the call is going on, the GIL is held, and `in_python` put exceptions aside.
             Callee::Builtin(builtin) => PyString::new(py, &unsafe { builtin.label(py) }).into_any().unbind(),
         }
     }
@@ -83,9 +83,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
 #[cold]
 #[inline(never)]
 unsafe fn enter_new(callee: Callee) {
-    // SAFETY: a hook holds the GIL.
-    let py = unsafe { Python::assume_attached() };
-    exception::set_aside(py, || {
+    let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         let function = collector.intern(callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.
@@ -104,29 +102,26 @@ unsafe fn enter_new(callee: Callee) {
         this.recorder.define(callee.key(), function);
         // SAFETY: as this function's; the function is known now, so this ends here.
         unsafe { enter(thread, callee) };
-    });
+    };
+    // SAFETY: a hook holds the GIL.
+    unsafe { in_python(look_up) };
 }
 
 /// Starts the frame's clock with a custom timer.
 #[cold]
 #[inline(never)]
 unsafe fn start_timed(thread: *mut ThreadRecorder) {
-    // SAFETY: a hook holds the GIL.
-    let py = unsafe { Python::assume_attached() };
     // SAFETY: as in `enter`; the timer is ours to keep while it runs.
     let Some(timer) = (unsafe { (*thread).timer.clone() }) else { return };
-    exception::set_aside(py, || {
-        let now = timer.read(py);
-        // SAFETY: a profile refuses to change while its timer runs, so the recorder is still there.
-        unsafe { (*thread).recorder.start(now) };
-    });
+    // SAFETY: a hook holds the GIL.
+    let now = unsafe { in_python(|py| timer.read(py)) };
+    // SAFETY: a profile refuses to change while its timer runs, so the recorder is still there.
+    unsafe { (*thread).recorder.start(now) };
 }
 
 #[cold]
 #[inline(never)]
 unsafe fn leave_timed(thread: *mut ThreadRecorder, key: Key) {
-    // SAFETY: a hook holds the GIL.
-    let py = unsafe { Python::assume_attached() };
     // SAFETY: as in `enter`.
     let this = unsafe { &*thread };
     let Some(timer) = this.timer.clone() else { return };
@@ -134,9 +129,8 @@ unsafe fn leave_timed(thread: *mut ThreadRecorder, key: Key) {
     if !this.recorder.expects(key) {
         return;
     }
-    exception::set_aside(py, || {
-        let now = timer.read(py);
-        // SAFETY: as in `start_timed`.
-        unsafe { (*thread).recorder.leave(key, now) };
-    });
+    // SAFETY: a hook holds the GIL.
+    let now = unsafe { in_python(|py| timer.read(py)) };
+    // SAFETY: as in `start_timed`.
+    unsafe { (*thread).recorder.leave(key, now) };
 }

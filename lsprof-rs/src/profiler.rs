@@ -24,8 +24,6 @@ use crate::{getstats, greenlets, hooks};
 /// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
 /// threads: True for all threads, existing and future; False for the thread that enables it, beside others
 /// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
-///
-/// Raises TypeError if the timer can't be called.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, frozen)]
 pub struct Profiler(GilCell<State>);
 
@@ -59,7 +57,7 @@ impl Profiler {
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
-        state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)).transpose()?);
+        state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
         state.collector.configure(subcalls.0, builtins.0);
         state.threads.set(threads);
         Ok(())
@@ -90,6 +88,7 @@ impl Profiler {
             collector.configure(subcalls, builtins);
             return hooks::install(py, scope, &profiler);
         }
+        hooks::release_abandoned(py)?;
         let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads)?;
         collector.configure(subcalls, builtins);
@@ -162,6 +161,31 @@ impl Profiler {
     #[getter]
     fn threads(&self, py: Python<'_>) -> Option<bool> {
         self.0.get(py).threads.get()
+    }
+
+    /// What CPython's Profiler registers with sys.monitoring; here for its own tests.
+    #[cfg(Py_3_12)]
+    #[getter(_pystart_callback)]
+    fn pystart_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hooks::callback(py, "_pystart_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_pyreturn_callback)]
+    fn pyreturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hooks::callback(py, "_pyreturn_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_ccall_callback)]
+    fn ccall_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hooks::callback(py, "_ccall_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_creturn_callback)]
+    fn creturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        hooks::callback(py, "_creturn_callback")
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

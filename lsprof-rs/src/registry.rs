@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::collector::{Collector, ThreadRecorder};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread::{self, CACHED, Mark};
-use crate::threads;
+use crate::{hooks, threads};
 
 /// Which threads a profile watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +68,7 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyRe
     let mark = thread::mark().ok_or_else(|| PyRuntimeError::new_err("this thread is ending"))?;
     let scope = if all_threads { Scope::AllThreads } else { Scope::Thread(mark.number) };
     if let Some(owner) = conflict(registry, scope) {
-        return Err(PyValueError::new_err(format!("Another profiling tool is already active: {owner}")));
+        return Err(hooks::already_active(&owner));
     }
     let name = threads::name_of(py, threads::ident()).unwrap_or_else(|| "a thread without a name".into());
     let whom = if all_threads { "for all threads" } else { "for that thread" };

@@ -3,6 +3,14 @@
 //! Knows nothing of Python's runtime: a profile arrives as plain values.
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod formats;
+pub mod index;
 pub mod model;
+pub mod tree;
 
-pub use model::{Calls, Edge, Function, FunctionId, Profile, Text};
+pub use error::{Error, Result};
+pub use model::{
+    Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Text, Unit,
+};
+pub use tree::{CallTree, Cut, Node, NodeId};

@@ -71,6 +71,19 @@ class Profile(Profiler):
 
     stats: Stats
 
+    def __init__(
+        self,
+        timer: Callable[[], float] | None = None,
+        timeunit: float = 0.0,
+        subcalls: bool = True,
+        builtins: bool = True,
+        *,
+        threads: bool | None = None,
+    ) -> None:
+        if timer is not None and not callable(timer):
+            raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
+        super().__init__(timer, timeunit, subcalls, builtins, threads=threads)
+
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
 

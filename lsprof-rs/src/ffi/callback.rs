@@ -67,13 +67,11 @@ pub fn none() -> *mut PyObject {
 /// Answers a call with too few arguments as CPython's own callbacks do.
 #[cold]
 pub fn too_few(expected: usize, count: usize) -> *mut PyObject {
-    // SAFETY: called from a hook, which holds the GIL.
-    let py = unsafe { Python::assume_attached() };
-    pyo3::exceptions::PyTypeError::new_err(format!(
-        "monitoring callback expected {expected} arguments, got {}",
-        count & (usize::MAX >> 1)
-    ))
-    .restore(py);
+    let count = count & (usize::MAX >> 1);
+    Python::attach(|py| {
+        let message = format!("monitoring callback expected {expected} arguments, got {count}");
+        pyo3::exceptions::PyTypeError::new_err(message).restore(py);
+    });
     ptr::null_mut()
 }
 

@@ -1,7 +1,7 @@
 //! The doors to CPython's C API that PyO3 has no safe form of. One function for each difference between releases.
 
+pub mod attach;
 pub mod builtin;
-pub mod exception;
 pub mod gil;
 pub mod struct_sequence;
 pub mod thread;

@@ -17,6 +17,9 @@ use monitoring as chosen;
 #[cfg(not(Py_3_12))]
 use set_profile as chosen;
 
+#[cfg(Py_3_12)]
+pub use monitoring::callback;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::registry::Scope;
@@ -42,6 +45,18 @@ pub fn all_threads_by_default() -> bool {
 /// Whether enabling a profile twice is an error, as it is with the interpreter's own cProfile from 3.12 on.
 pub fn refuses_second_enable() -> bool {
     chosen::REFUSES_SECOND_ENABLE
+}
+
+/// The error where another tool, or another profile, stands in the way. The words in front are CPython's, those of
+/// all its releases together: its own tests and people's `except` clauses look for them.
+pub fn already_active(owner: &str) -> PyErr {
+    PyValueError::new_err(format!("Another profiling tool is already active ({}): {owner}", chosen::SLOT))
+}
+
+/// Lets go of a profile that nobody but the interpreter refers to any more: it can't be disabled, so it must not
+/// stand in the way.
+pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
+    chosen::release_abandoned(py)
 }
 
 /// Lets the events of `scope` come in. The registry has the profile already. `profiler` is the Profiler object.

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -27,6 +26,9 @@ pub const CHOICE: Choice = Choice {
 pub const ALL_THREADS_BY_DEFAULT: bool = true;
 
 pub const REFUSES_SECOND_ENABLE: bool = true;
+
+/// What there is one of.
+pub const SLOT: &str = "tool 2 is already in use";
 
 /// `sys.monitoring.PROFILER_ID`.
 const TOOL: u8 = 2;
@@ -96,6 +98,22 @@ pub fn remove(py: Python<'_>, _scope: Scope, _profiler: Option<&Py<PyAny>>) -> P
     Ok(())
 }
 
+/// Nothing to do: the interpreter refers to the callbacks and not to the profile, which stops when it is dropped.
+pub fn release_abandoned(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// One of the callables that are registered, by the name that cProfile's Profiler has it under.
+pub fn callback(py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+    let which = match name {
+        "_pystart_callback" | "_pythrow_callback" => Callback::Enter,
+        "_pyreturn_callback" => Callback::Leave,
+        "_ccall_callback" => Callback::Call,
+        _ => Callback::CallOver,
+    };
+    Ok(callables(py)?[which as usize].clone_ref(py))
+}
+
 fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     py.import("sys")?.getattr("monitoring")
 }
@@ -107,9 +125,7 @@ fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
     let owner: Option<Bound<'_, PyAny>> = monitoring.call_method1("get_tool", (TOOL,))?.extract()?;
     if let Some(owner) = owner {
-        return Err(PyValueError::new_err(format!(
-            "Another profiling tool is already active: {owner} holds sys.monitoring's tool id {TOOL} (PROFILER_ID)"
-        )));
+        return Err(super::already_active(&format!("{owner} holds sys.monitoring.PROFILER_ID")));
     }
     monitoring.call_method1("use_tool_id", (TOOL, NAME))?;
     Ok(())

@@ -16,11 +16,12 @@ use pyo3::prelude::*;
 
 use super::Choice;
 use crate::events::{self, Callee};
+use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
-use crate::ffi::exception;
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
+use crate::profiler::Profiler;
 use crate::registry::{self, Scope};
 
 pub const CHOICE: Choice =
@@ -29,6 +30,9 @@ pub const CHOICE: Choice =
 pub const ALL_THREADS_BY_DEFAULT: bool = false;
 
 pub const REFUSES_SECOND_ENABLE: bool = false;
+
+/// What there is one of.
+pub const SLOT: &str = "the thread's profile function is in use";
 
 /// The profile that watches all threads, and the numbers of the thread states that it is set in.
 struct AllThreads {
@@ -94,6 +98,18 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     Ok(())
 }
 
+/// Ends this thread's profile, if its object is referred to by the thread's state alone.
+pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
+    // One reference is the thread state's, the other is `now`.
+    let now = py.import("sys")?.call_method0("getprofile")?;
+    // SAFETY: the object is alive and the GIL held.
+    let references = unsafe { pyo3::ffi::Py_REFCNT(now.as_ptr()) };
+    if references == 2 && now.cast::<Profiler>().is_ok() {
+        now.call_method0("disable")?;
+    }
+    Ok(())
+}
+
 /// Whether this thread's profile function is still ours: the program may have set its own.
 fn is_ours(py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<bool> {
     let now = py.import("sys")?.call_method0("getprofile")?;
@@ -144,9 +160,8 @@ unsafe extern "C" fn on_event(
                             events::leave(thread, key);
                         }
                         if key == STARTS_THREAD.load(Ordering::Relaxed) {
-                            let py = Python::assume_attached();
                             // A failure leaves the new thread unwatched; there is nobody to tell.
-                            exception::set_aside(py, || _ = watch_new_threads(py));
+                            _ = in_python(watch_new_threads);
                         }
                     }
                 }

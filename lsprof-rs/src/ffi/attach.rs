@@ -1,0 +1,26 @@
+//! From a hook into Python: for the rare events that need more than the engine.
+
+use pyo3::{PyErr, Python};
+
+/// Runs `body` attached to the interpreter, with no exception set, drops the exception that it leaves behind, and
+/// puts the program's own back (a generator may be entered by a throw, with the exception already set).
+///
+/// Telling PyO3 that the thread is attached matters: else it would put the references that `body` drops aside
+/// until some later call, and the program's objects would live longer than without us.
+///
+/// # Safety
+/// The thread holds the GIL: called from a hook.
+pub unsafe fn in_python<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
+    // SAFETY: the thread is attached already, by this function's contract.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let pending = PyErr::take(py);
+            let result = body(py);
+            drop(PyErr::take(py));
+            if let Some(error) = pending {
+                error.restore(py);
+            }
+            result
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Everything that can go wrong with a profile, each with its place.
+
+use std::io;
+
+/// Why a profile could not be read, written or combined.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file ended inside a value.
+    #[error("the file ends at byte {offset}, in the middle of {inside}: it is truncated")]
+    Truncated {
+        /// Where the value began.
+        offset: usize,
+        /// What was being read.
+        inside: &'static str,
+    },
+    /// A marshal type that has no place in a profile.
+    #[error(
+        "byte {offset}: {found} where {expected} was expected; \
+         a pstats file holds only dicts, tuples, strings and numbers"
+    )]
+    Refused {
+        /// Where the value begins.
+        offset: usize,
+        /// What stands there.
+        found: String,
+        /// What a profile has there.
+        expected: &'static str,
+    },
+    /// A well-formed value that makes no sense there.
+    #[error("byte {offset}: {problem}")]
+    BadValue {
+        /// Where the value begins.
+        offset: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A line of a text format that can't be understood.
+    #[error("line {line}: {problem}")]
+    BadLine {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// JSON that is not what the format promises.
+    #[error("line {line}, column {column}: {problem}")]
+    BadJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A profile that this format can't hold.
+    #[error("{format} can't hold this profile: {problem}")]
+    NotRepresentable {
+        /// The format's name.
+        format: &'static str,
+        /// Why not.
+        problem: String,
+    },
+    /// The reader or writer underneath failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Shorthand for this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,204 @@
+//! The part of CPython's marshal encoding that a profile needs.
+//!
+//! A value is one type byte and its content; numbers are little-endian.
+//!
+//! | byte | value | content |
+//! |---|---|---|
+//! | `{` | dict | key, value, key, value, …, then `0` in the place of a key |
+//! | `(` `)` | tuple | number of items in 4 bytes, or in 1 |
+//! | `i` | int | 4 bytes |
+//! | `l` | int | count of digits in 4 bytes, negative for a negative number; 15 bits in 2 bytes each |
+//! | `g` `f` | float | 8 bytes, or decimal text after a length in 1 byte |
+//! | `z` `Z` | ASCII string, interned | length in 1 byte |
+//! | `a` `A` | ASCII string, interned | length in 4 bytes |
+//! | `u` `t` | UTF-8 with lone surrogates, interned | length in 4 bytes |
+//! | `T` `F` | bool | |
+//! | `r` | a value seen before | its number in 4 bytes |
+//!
+//! A type byte with the high bit set means: give this value the next number, for `r`. A tuple or a
+//! dict gets its number before its content does.
+
+use crate::error::{Error, Result};
+
+/// Set in a type byte when later values may refer to this one.
+pub const FLAG_REF: u8 = 0x80;
+
+/// A place in the bytes. Every step forward is checked against their end.
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    /// The next `count` bytes. A length that the file claims is tested here before anything is
+    /// allocated for it.
+    pub fn take(&mut self, count: usize, inside: &'static str) -> Result<&'a [u8]> {
+        let end = self
+            .at
+            .checked_add(count)
+            .filter(|&end| end <= self.bytes.len());
+        let Some(end) = end else {
+            return Err(Error::Truncated {
+                offset: self.at,
+                inside,
+            });
+        };
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(taken)
+    }
+
+    pub fn byte(&mut self, inside: &'static str) -> Result<u8> {
+        Ok(self.take(1, inside)?[0])
+    }
+
+    pub fn array<const N: usize>(&mut self, inside: &'static str) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N, inside)?);
+        Ok(array)
+    }
+
+    pub fn int32(&mut self, inside: &'static str) -> Result<i32> {
+        Ok(i32::from_le_bytes(self.array(inside)?))
+    }
+
+    /// A length in 4 bytes; a negative one is an error.
+    pub fn length(&mut self, inside: &'static str) -> Result<usize> {
+        let offset = self.at;
+        let length = self.int32(inside)?;
+        usize::try_from(length).map_err(|_| Error::BadValue {
+            offset,
+            problem: format!("{inside} with the negative length {length}"),
+        })
+    }
+
+    /// The content of `l`.
+    pub fn long(&mut self) -> Result<i64> {
+        const INSIDE: &str = "a long int";
+        let offset = self.at;
+        let digits = self.int32(INSIDE)?;
+        let too_large = || Error::BadValue {
+            offset,
+            problem: "an int of more than 64 bits; no count or line is that large".to_owned(),
+        };
+        // Five digits of 15 bits hold every i64; more are refused before they are read.
+        let count = usize::try_from(digits.unsigned_abs())
+            .ok()
+            .filter(|&count| count <= 5);
+        let mut magnitude: i128 = 0;
+        for digit in 0..count.ok_or_else(too_large)? {
+            let bits = u16::from_le_bytes(self.array(INSIDE)?);
+            magnitude |= i128::from(bits & 0x7FFF) << (15 * digit);
+        }
+        let value = if digits < 0 { -magnitude } else { magnitude };
+        i64::try_from(value).map_err(|_| too_large())
+    }
+}
+
+/// What a type byte stands for, for an error message.
+pub fn describe(type_byte: u8) -> String {
+    let name = match type_byte & !FLAG_REF {
+        b'{' => "a dict",
+        b'(' | b')' => "a tuple",
+        b'i' | b'l' | b'I' => "an int",
+        b'g' | b'f' => "a float",
+        b'z' | b'Z' | b'a' | b'A' | b'u' | b't' => "a string",
+        b'T' | b'F' => "a bool",
+        b'N' => "None",
+        b'r' => "a reference",
+        b'c' => "a code object",
+        b's' => "bytes (a profile of Python 2?)",
+        b'[' => "a list",
+        b'<' | b'>' => "a set",
+        b'x' | b'y' => "a complex number",
+        b'S' => "StopIteration",
+        b'.' => "an Ellipsis",
+        b':' => "a slice",
+        b'0' => "the end of a dict",
+        _ => return format!("the byte 0x{type_byte:02x}, which is no marshal type"),
+    };
+    name.to_owned()
+}
+
+/// Writes an int in its shortest form.
+pub fn push_int(out: &mut Vec<u8>, value: i64) {
+    if let Ok(short) = i32::try_from(value) {
+        out.push(b'i');
+        out.extend_from_slice(&short.to_le_bytes());
+        return;
+    }
+    let mut digits = Vec::with_capacity(5);
+    let mut rest = value.unsigned_abs();
+    while rest > 0 {
+        digits.extend_from_slice(&((rest & 0x7FFF) as u16).to_le_bytes());
+        rest >>= 15;
+    }
+    let count = (digits.len() / 2) as i32;
+    out.push(b'l');
+    out.extend_from_slice(&(if value < 0 { -count } else { count }).to_le_bytes());
+    out.extend_from_slice(&digits);
+}
+
+/// Writes a float, bit by bit what it was.
+pub fn push_float(out: &mut Vec<u8>, value: f64) {
+    out.push(b'g');
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Writes a string that later values may refer to.
+pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
+    match u8::try_from(text.len()) {
+        Ok(length) if text.is_ascii() => out.extend_from_slice(&[b'z' | FLAG_REF, length]),
+        _ => {
+            out.push(if text.is_ascii() { b'a' } else { b'u' } | FLAG_REF);
+            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(text);
+}
+
+/// Writes a reference to the value with this number.
+pub fn push_reference(out: &mut Vec<u8>, number: u32) {
+    out.push(b'r');
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ints_survive() {
+        for value in [
+            0,
+            -1,
+            i64::from(i32::MAX),
+            i64::from(i32::MAX) + 1,
+            i64::MAX,
+            i64::MIN + 1,
+        ] {
+            let mut bytes = Vec::new();
+            push_int(&mut bytes, value);
+            let mut cursor = Cursor::new(&bytes);
+            let read = match cursor.byte("").expect("a type byte") {
+                b'i' => i64::from(cursor.int32("").expect("four bytes")),
+                _ => cursor.long().expect("digits"),
+            };
+            assert_eq!(read, value);
+            assert!(cursor.is_at_end());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Edges found by one of their ends, without a map for each function.
+
+use crate::model::{Edge, FunctionId, Profile};
+
+/// The edges of a profile, grouped by caller or by callee.
+///
+/// One number for each edge and one for each function: a profile of 300,000 edges costs 1.4 MB.
+pub struct EdgeIndex {
+    /// Where the group of function `f` begins in `order`; the next entry is its end.
+    starts: Vec<u32>,
+    /// Places in [`Profile::edges`], in the order of the profile within each group.
+    order: Vec<u32>,
+}
+
+impl EdgeIndex {
+    /// Who called each function.
+    pub fn by_callee(profile: &Profile) -> Self {
+        Self::new(profile, |edge| edge.callee)
+    }
+
+    /// Whom each function called.
+    pub fn by_caller(profile: &Profile) -> Self {
+        Self::new(profile, |edge| edge.caller)
+    }
+
+    fn new(profile: &Profile, end: impl Fn(&Edge) -> FunctionId) -> Self {
+        let mut starts = vec![0u32; profile.functions.len() + 1];
+        for edge in &profile.edges {
+            starts[end(edge).index() + 1] += 1;
+        }
+        for function in 1..starts.len() {
+            starts[function] += starts[function - 1];
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0u32; profile.edges.len()];
+        for (edge, place) in profile.edges.iter().zip(0u32..) {
+            let slot = &mut next[end(edge).index()];
+            order[*slot as usize] = place;
+            *slot += 1;
+        }
+        Self { starts, order }
+    }
+
+    /// The edges of one function.
+    pub fn of<'p>(
+        &'p self,
+        profile: &'p Profile,
+        function: FunctionId,
+    ) -> impl ExactSizeIterator<Item = &'p Edge> + Clone {
+        let start = self.starts[function.index()] as usize;
+        let end = self.starts[function.index() + 1] as usize;
+        self.order[start..end]
+            .iter()
+            .map(|&place| &profile.edges[place as usize])
+    }
+}
