@@ -194,7 +194,6 @@ TRACEBACKS = {
     "endless recursion": "import sys\nsys.tracebacklimit = 5\ndef f(n): return f(n + 1)\nf(0)\n",
     "a syntax error": "x = 1\ndef f(:\n    pass\n",
     "a syntax error inside an import": "exec('import json\\nx ==== 1')\n",
-    "not utf-8": b"x = '\xff\xfe'\nprint(1)\n",
     "an indentation error": "def f():\nreturn 1\n",
     "through C": "sorted([1, 2], key=lambda x: x / 0)\n",
     "from a generator": "def g():\n    yield 1\n    raise OSError(2, 'gone', 'file')\nlist(g())\n",
@@ -211,21 +210,12 @@ TRACEBACKS = {
     "that is shown and caught": "import traceback\ndef f(): raise KeyError('shown')\ntry: f()\nexcept KeyError: traceback.print_exc()\n",
 }
 # Before the first instruction there is nothing to profile; the message alone must be the same.
-NOT_STARTED = ("a syntax error", "not utf-8", "an indentation error")
+NOT_STARTED = ("a syntax error", "an indentation error")
 
 
-NOT_UTF_8 = pytest.param(
-    "not utf-8",
-    marks=pytest.mark.xfail(
-        reason="compile() words it otherwise than the interpreter does for a file that it reads itself"
-    ),
-)
-
-
-@pytest.mark.parametrize("what", [NOT_UTF_8 if what == "not utf-8" else what for what in TRACEBACKS])
+@pytest.mark.parametrize("what", TRACEBACKS)
 def test_tracebacks_are_the_plain_runs(folder: Path, what: str) -> None:
-    source = TRACEBACKS[what]
-    (folder / "script.py").write_bytes(source if isinstance(source, bytes) else source.encode())
+    (folder / "script.py").write_text(TRACEBACKS[what])
     if what in NOT_STARTED:
         plain = python(["script.py"], cwd=folder)
         for options in (["-o", str(folder.parent / "out")], []):
@@ -234,13 +224,20 @@ def test_tracebacks_are_the_plain_runs(folder: Path, what: str) -> None:
         same_both_ways(folder, "script.py")
 
 
+def test_a_script_that_is_not_utf_8_is_a_syntax_error(folder: Path) -> None:
+    """The interpreter words it differently for a file and for what compile() gets: only the kind must be the same."""
+    (folder / "script.py").write_bytes(b"x = '\xff\xfe'\nprint(1)\n")
+    run = python([*ENTRY, "-o", str(folder.parent / "out"), "script.py"], cwd=folder)
+    assert (run.code, run.out) == (1, "")
+    assert "SyntaxError:" in run.err.splitlines()[-1] and "Traceback" not in run.err and "utf-8" in run.err.lower()
+
+
 @pytest.mark.parametrize("how", ["-m", "-c"])
 def test_tracebacks_of_modules_and_code(folder: Path, how: str) -> None:
     write(folder, "def f(): 1 / 0\nf()\n", "broken.py")
     same_both_ways(folder, how, {"-m": "broken", "-c": "def f(): 1 / 0\nf()\n"}[how])
 
 
-@pytest.mark.xfail(reason="the launcher's own few frames count against the limit, as those of python -m cProfile do")
 def test_the_program_may_recurse_as_deep_as_in_a_plain_run(folder: Path) -> None:
     write(
         folder,
@@ -303,12 +300,12 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def signalled(folder: Path, number: signal.Signals, *arguments: str) -> Run:
-    """Start, wait for a line of output, send the signal, wait for the end."""
+def signalled(folder: Path, number: signal.Signals, *arguments: str, delay: float = 0.0) -> Run:
+    """Start, wait for a line of output and then for `delay` seconds, send the signal, wait for the end."""
     with start(folder, *arguments) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        time.sleep(0.2)  # from the word that it is ready to the line where it waits
+        time.sleep(delay)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
         return Run(process.returncode, first + out, err)
@@ -339,7 +336,7 @@ def test_a_signal_ends_it_as_ever_and_the_profile_is_saved(folder: Path, number:
 def test_a_signal_during_one_long_c_call(folder: Path) -> None:
     write(folder, "import time\nprint('ready', flush=True)\ntime.sleep(15)\n")
     started = time.monotonic()
-    run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py")
+    run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py", delay=0.3)
     assert run.code == -signal.SIGTERM
     assert time.monotonic() - started < 10
     assert "<built-in method time.sleep>" in calls(folder.parent / "out.pstats")
@@ -572,7 +569,7 @@ def test_daemon_threads_do_not_hold_the_end_up(folder: Path) -> None:
         print("main done")
     """,
     )
-    run, _ = same_both_ways(folder, "script.py")
+    run, found = same_both_ways(folder, "script.py")
     assert run.out == "main done\n"
 
 

@@ -16,10 +16,10 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
-from typing import ClassVar
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 Work = Callable[[], object]
 
