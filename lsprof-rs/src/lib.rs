@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
 mod _lsprof {
+    use super::ffi::recursion;
     use super::{getstats, hooks};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
@@ -45,6 +46,12 @@ mod _lsprof {
     fn hook() -> (&'static str, &'static str) {
         let choice = hooks::choice();
         (choice.name, choice.reason)
+    }
+
+    /// For the launcher: makes this thread's frames so far count as `frames` towards the recursion limit.
+    #[pyfunction]
+    fn _count_frames_as(py: Python<'_>, frames: i32) -> PyResult<()> {
+        recursion::count_as(py, frames)
     }
 
     /// The name of the clock that times calls without a timer.

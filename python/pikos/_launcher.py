@@ -11,6 +11,7 @@ import io
 import os
 import sys
 
+from pikos._lsprof import _count_frames_as
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
@@ -42,6 +43,8 @@ def main() -> None:
         raise
     session.guard()
     try:
+        # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
+        _count_frames_as(-1 if options.module else 0)
         session.profile.enable()
         exec(code, namespace)
     except SystemExit:
@@ -72,7 +75,7 @@ def option_parser() -> OptionParser:
         callback=check_sort,
         help="sort order of the table: a key of pstats.Stats.sort_stats",
     )
-    parser.add_option("-m", dest="module", action="store_true", help="run a module, as python -m does")
+    parser.add_option("-m", dest="module", action="store_true", default=False, help="run a module, as python -m does")
     parser.add_option(
         "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
     )
@@ -106,7 +109,13 @@ def prepare(options: Values, args: list[str]) -> tuple[CodeType, dict[str, objec
     if options.code is not None:
         sys.argv[:] = ["-c", *args]
         replace_path("")
-        return compile(options.code, "<string>", "exec", dont_inherit=True), fresh_main()
+        code = compile(options.code, "<string>", "exec", dont_inherit=True)
+        if sys.version_info >= (3, 13):
+            # From 3.13 on, tracebacks show the lines of -c.
+            import linecache
+
+            linecache._register_code(code, options.code, "<string>")  # type: ignore[attr-defined]
+        return code, fresh_main()
     sys.argv[:] = args
     target = args[0]
     if options.module:

@@ -569,7 +569,7 @@ def test_daemon_threads_do_not_hold_the_end_up(folder: Path) -> None:
         print("main done")
     """,
     )
-    run, found = same_both_ways(folder, "script.py")
+    run, _ = same_both_ways(folder, "script.py")
     assert run.out == "main done\n"
 
 

@@ -114,8 +114,12 @@ pub fn callback(py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
     Ok(callables(py)?[which as usize].clone_ref(py))
 }
 
+/// `sys.monitoring`. Kept, as nothing can be imported any more when the interpreter ends.
 fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("sys")?.getattr("monitoring")
+    static MONITORING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let module =
+        MONITORING.get_or_try_init(py, || py.import("sys")?.getattr("monitoring").map(Bound::unbind))?;
+    Ok(module.bind(py).clone())
 }
 
 fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
