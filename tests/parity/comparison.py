@@ -116,7 +116,8 @@ def time_faults(profile: Profile) -> list[str]:
                 faults.append(f"{entry['function']}{where}: cumtime {row['cumtime']} < tottime {row['tottime']}")
     wall = profile["wall"]
     tottime = sum(entry["tottime"] for entry in profile["entries"])
-    if not wall * 0.95 - 0.01 <= tottime <= wall * 1.01 + _ROUNDING:
+    # The slack is for another process that takes the core between our reading of the clock and the profiler's.
+    if not wall * 0.95 - 0.01 <= tottime <= wall * 1.05 + 0.02:
         faults.append(f"the run took {wall} s, tottime is {tottime} s in sum")
     return faults
 
