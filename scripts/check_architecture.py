@@ -15,7 +15,10 @@ from pathlib import Path
 UNSAFE = {
     "lsprof-rs/src/ffi/": "the doors to CPython's C API",
     "lsprof-rs/src/hooks/": "the callbacks that CPython calls",
+    "lsprof-rs/src/events.rs": "what each callback does, on a recorder that is reached by address",
+    "lsprof-rs/src/registry.rs": "that address, and who may follow it",
     "lsprof-rs/engine/src/cells.rs": "arenas that one thread writes and others read",
+    "lsprof-rs/engine/src/clock.rs": "the instruction that reads the counter",
 }
 
 # Where a foreign crate may be named in a source.

@@ -28,8 +28,17 @@ SUBJECT = os.environ.get("PIKOS_TEST_PROFILER", "pikos.cprofile")
 # Hash randomisation reorders sets, and so changes how often a program calls what.
 _FIXED = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8"}
 # What a developer's shell may hold, and what would change a traceback, a module or the profile's place.
-_DROPPED = ("PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER",
-            "PYTHONPROFILEIMPORTTIME", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS")
+_DROPPED = (
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "PYTHONOPTIMIZE",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONFAULTHANDLER",
+    "PYTHONPROFILEIMPORTTIME",
+    "FORCE_COLOR",
+    "PYTHON_COLORS",
+    "COLUMNS",
+)
 
 
 def subject() -> ModuleType:
@@ -58,7 +67,9 @@ class Run:
 
     def succeeded(self) -> Run:
         """This run, if it ended well and said nothing on standard error; an AssertionError with its output if not."""
-        assert (self.code, self.err) == (0, ""), f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+        assert (self.code, self.err) == (0, ""), (
+            f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+        )
         return self
 
 
@@ -73,7 +84,12 @@ def python(
     """Run this interpreter with these arguments and wait for its end."""
     done = subprocess.run(
         [sys.executable, *map(os.fspath, arguments)],
-        input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd, env=environment(**(env or {})),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=environment(**(env or {})),
     )
     return Run(done.returncode, done.stdout, done.stderr)
 

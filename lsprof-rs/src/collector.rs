@@ -164,24 +164,24 @@ impl Collector {
 
     /// Ends all open calls as if they returned now, with one reading of the timer for each.
     pub fn end_open_calls(&self, py: Python<'_>) {
-        let mut index = 0;
-        loop {
-            let next = self.recorders.borrow_mut().get_mut(index).map(|recorder| &raw mut **recorder);
-            let Some(thread) = next else { break };
-            index += 1;
-            // SAFETY: boxes don't move, and nothing takes them away here: `clear` is refused while the timer
-            // runs. The reference is made anew after each reading, as the timer may look at the tables.
-            let thread = || unsafe { &mut *thread };
-            if !thread().thread.is_of_this_process() {
-                continue;
-            }
-            thread().recorder.leave_suspended();
-            while thread().recorder.is_open() {
-                let timer = thread().timer.clone();
+        let count = self.recorders.borrow().len();
+        for index in 0..count {
+            while let Some(timer) = self.next_open(index) {
+                // Nothing is borrowed while the timer runs: it may look at what was recorded.
                 let now = timer.map_or_else(clock::now, |timer| timer.read(py));
-                thread().recorder.leave_top(now);
+                if let Some(thread) = self.recorders.borrow_mut().get_mut(index) {
+                    thread.recorder.leave_top(now);
+                }
             }
         }
+    }
+
+    /// The timer to read for the next open call of a thread; `None` if there is none left.
+    fn next_open(&self, index: usize) -> Option<Option<Rc<Timer>>> {
+        let mut recorders = self.recorders.borrow_mut();
+        let thread = recorders.get_mut(index).filter(|thread| thread.thread.is_of_this_process())?;
+        thread.recorder.leave_suspended();
+        thread.recorder.is_open().then(|| thread.timer.clone())
     }
 
     /// Forgets everything.

@@ -4,11 +4,13 @@
 //! the news on to whoever asked before us. A program that sets its own trace function later takes ours away:
 //! from then on, calls of different greenlets show as if they were nested.
 
+use std::rc::Rc;
+
 use lsprof_engine::{StackId, clock};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
-use crate::collector::ThreadRecorder;
+use crate::collector::{Collector, ThreadRecorder};
 use crate::registry;
 
 /// How a thread's switches are heard of.
@@ -28,8 +30,14 @@ pub fn follow(py: Python<'_>, thread: &mut ThreadRecorder) {
 }
 
 /// Takes our trace function away from this thread, if it is still there.
-pub fn unfollow(py: Python<'_>, thread: &mut ThreadRecorder) {
-    let Some(tracer) = thread.greenlets.take() else { return };
+pub fn unfollow(py: Python<'_>, collector: &Rc<Collector>) {
+    let mut tracer = None;
+    registry::with_current(py, |thread| {
+        if thread.belongs_to(collector) {
+            tracer = thread.greenlets.take();
+        }
+    });
+    let Some(tracer) = tracer else { return };
     let Some(greenlet) = imported(py) else { return };
     if greenlet.call_method0("gettrace").is_ok_and(|now| now.is(&tracer.ours)) {
         let _ = greenlet.call_method1("settrace", (tracer.before,));
@@ -68,14 +76,11 @@ fn install(py: Python<'_>, greenlet: &Bound<'_, PyAny>) -> PyResult<(Tracer, Sta
 /// `arguments` are greenlet's: the event's name, and for a switch or a throw (from, to).
 fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
     let (_, (_, target)): (Bound<'_, PyAny>, (Bound<'_, PyAny>, Bound<'_, PyAny>)) = arguments.extract()?;
-    // SAFETY: called by greenlet, with the GIL held.
-    let thread = unsafe { registry::current() };
-    // SAFETY: not null, and just looked up.
-    if let Some(this) = unsafe { thread.as_mut() }
-        && this.timer.is_none()
-    {
-        this.recorder.switch(stack(&target), clock::now());
-    }
+    registry::with_current(arguments.py(), |thread| {
+        // A custom timer is not read here: it may raise, and what it would have to stop for isn't a call.
+        let now = if thread.timer.is_none() { clock::now() } else { thread.recorder.last_start() };
+        thread.recorder.switch(stack(&target), now);
+    });
     Ok(())
 }
 

@@ -3,12 +3,13 @@
 //! ```text
 //!  CPython ─ hooks ─> events ─> registry: which recorder? ─> lsprof_engine::Recorder
 //!                                  │
-//!  Profiler ─ collector: a recorder for each thread, names of functions ─> getstats
+//!  Profiler ─ collector: a recorder for each thread, names of functions ─> getstats, finished
 //! ```
 
 mod collector;
 mod events;
 mod ffi;
+mod finished;
 mod getstats;
 mod greenlets;
 mod hooks;

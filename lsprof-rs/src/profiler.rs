@@ -6,14 +6,14 @@ use std::rc::Rc;
 use lsprof_engine::Totals;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::registry::{self, Scope};
 use crate::timer::Timer;
-use crate::{getstats, greenlets, hooks};
+use crate::{finished, getstats, greenlets, hooks};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
 /// --
@@ -157,6 +157,15 @@ impl Profiler {
         getstats::stats(py, collector, &collector.totals())
     }
 
+    /// The profile as the bytes of a file that pstats.Stats loads: marshal of the dict that `_stats` returns.
+    fn _pstats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let profile = finished::profile(py, &self.0.get(py).collector)?;
+        let mut bytes = Vec::new();
+        py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
     /// The threads argument that the profile was made with.
     #[getter]
     fn threads(&self, py: Python<'_>) -> Option<bool> {
@@ -189,18 +198,14 @@ impl Profiler {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the GIL held.
-        let state = unsafe { self.0.get_unattached() };
-        match state.collector.timer() {
+        match self.0.get_in_traverse(&visit).collector.timer() {
             Some(timer) => visit.call(timer.callable()),
             None => Ok(()),
         }
     }
 
     fn __clear__(&self) {
-        // SAFETY: the collector runs with the GIL held.
-        let state = unsafe { self.0.get_unattached() };
-        state.collector.set_timer(None);
+        Python::attach(|py| self.0.get(py).collector.set_timer(None));
     }
 }
 
@@ -208,12 +213,7 @@ impl State {
     fn disable(&self, py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
         self.refuse_in_timer("disable")?;
         let Some(scope) = self.scope.take() else { return Ok(()) };
-        // SAFETY: the GIL is held.
-        if let Some(this) = unsafe { registry::current().as_mut() }
-            && this.belongs_to(&self.collector)
-        {
-            greenlets::unfollow(py, this);
-        }
+        greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
         let removed = hooks::remove(py, scope, profiler);
         self.collector.end_open_calls(py);
@@ -235,12 +235,12 @@ impl Drop for State {
     /// A profile that is dropped while enabled stops recording.
     fn drop(&mut self) {
         let Some(scope) = self.scope.take() else { return };
-        // SAFETY: objects are deallocated with the GIL held.
-        let py = unsafe { Python::assume_attached() };
-        registry::remove(py, scope);
-        if let Err(error) = hooks::remove(py, scope, None) {
-            error.write_unraisable(py, None);
-        }
+        Python::attach(|py| {
+            registry::remove(py, scope);
+            if let Err(error) = hooks::remove(py, scope, None) {
+                error.write_unraisable(py, None);
+            }
+        });
     }
 }
 

@@ -62,6 +62,14 @@ pub unsafe fn current() -> *mut ThreadRecorder {
     look_up(registry)
 }
 
+/// Calls `act` with the running thread's recorder, if it has one. `act` must not call Python.
+pub fn with_current(_py: Python<'_>, act: impl FnOnce(&mut ThreadRecorder)) {
+    // SAFETY: the token shows that the GIL is held; the recorder is this thread's own and just looked up.
+    if let Some(thread) = unsafe { current().as_mut() } {
+        act(thread);
+    }
+}
+
 /// Enables a profile for some threads.
 pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyResult<Scope> {
     let registry = REGISTRY.get(py);
@@ -70,7 +78,7 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyRe
     if let Some(owner) = conflict(registry, scope) {
         return Err(hooks::already_active(&owner));
     }
-    let name = threads::name_of(py, threads::ident()).unwrap_or_else(|| "a thread without a name".into());
+    let name = threads::name_of(py, thread::ident()).unwrap_or_else(|| "a thread without a name".into());
     let whom = if all_threads { "for all threads" } else { "for that thread" };
     let owner = format!(
         "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"

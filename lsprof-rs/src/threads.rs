@@ -1,11 +1,10 @@
 //! A profiled thread, and how it is called.
 
 use std::cell::RefCell;
-use std::ffi::c_ulong;
 
 use pyo3::prelude::*;
 
-use crate::ffi::thread::Mark;
+use crate::ffi::thread::{self, Mark};
 
 /// A thread that was seen by a hook.
 pub struct Thread {
@@ -22,12 +21,10 @@ pub struct Thread {
 impl Thread {
     /// The running thread, whose mark this is.
     pub fn new(mark: Mark) -> Self {
-        // SAFETY: both ask the operating system about the running thread and nothing else.
-        let (ident, native_id) = unsafe { (PyThread_get_thread_ident(), PyThread_get_thread_native_id()) };
         Self {
             mark,
-            ident: ident.into(),
-            native_id: native_id.into(),
+            ident: thread::ident(),
+            native_id: thread::native_id(),
             process: std::process::id(),
             name: RefCell::default(),
         }
@@ -36,7 +33,7 @@ impl Thread {
     /// False for the threads that a fork left behind in the parent. The forking thread lives on in the child.
     pub fn is_of_this_process(&self) -> bool {
         self.process == std::process::id()
-            || crate::ffi::thread::mark().is_some_and(|running| running.number == self.mark.number)
+            || thread::mark().is_some_and(|running| running.number == self.mark.number)
     }
 
     /// Asks `threading` for the thread's name, which it doesn't know before the thread is under way.
@@ -63,15 +60,4 @@ pub fn name_of(py: Python<'_>, ident: u64) -> Option<String> {
     let modules = py.import("sys").ok()?.getattr("modules").ok()?;
     let active = modules.get_item("threading").ok()?.getattr("_active").ok()?;
     active.get_item(ident).ok()?.getattr("name").ok()?.extract().ok()
-}
-
-/// `threading.get_ident()` of the running thread.
-pub fn ident() -> u64 {
-    // SAFETY: asks about the running thread and nothing else.
-    unsafe { PyThread_get_thread_ident() }.into()
-}
-
-unsafe extern "C" {
-    fn PyThread_get_thread_ident() -> c_ulong;
-    fn PyThread_get_thread_native_id() -> c_ulong;
 }

@@ -49,8 +49,6 @@ impl EdgeIndex {
     ) -> impl ExactSizeIterator<Item = &'p Edge> + Clone {
         let start = self.starts[function.index()] as usize;
         let end = self.starts[function.index() + 1] as usize;
-        self.order[start..end]
-            .iter()
-            .map(|&place| &profile.edges[place as usize])
+        self.order[start..end].iter().map(|&place| &profile.edges[place as usize])
     }
 }

@@ -10,7 +10,5 @@ pub mod model;
 pub mod tree;
 
 pub use error::{Error, Result};
-pub use model::{
-    Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Text, Unit,
-};
+pub use model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Text, Unit};
 pub use tree::{CallTree, Cut, Node, NodeId};

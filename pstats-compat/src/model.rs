@@ -145,14 +145,7 @@ pub struct Function {
 impl Function {
     /// A function with its totals and nothing else known.
     pub fn new(file: Text, line: u32, name: Text, calls: Calls) -> Self {
-        Self {
-            file,
-            line,
-            name,
-            calls,
-            qualname: None,
-            caller_only: false,
-        }
+        Self { file, line, name, calls, qualname: None, caller_only: false }
     }
 
     /// Whether it is a built-in: it has no source that could be opened.
@@ -243,11 +236,7 @@ pub struct Profile {
 impl Profile {
     /// A profile of plain tables.
     pub fn new(functions: Vec<Function>, edges: Vec<Edge>) -> Self {
-        Self {
-            functions,
-            edges,
-            ..Self::default()
-        }
+        Self { functions, edges, ..Self::default() }
     }
 
     /// The function of an id. Ids come from this same profile, so they always point to one.
@@ -257,10 +246,7 @@ impl Profile {
 
     /// Every function that has a row of its own, with its id.
     pub fn rows(&self) -> impl Iterator<Item = (FunctionId, &Function)> {
-        (0u32..)
-            .map(FunctionId)
-            .zip(&self.functions)
-            .filter(|(_, function)| !function.caller_only)
+        (0u32..).map(FunctionId).zip(&self.functions).filter(|(_, function)| !function.caller_only)
     }
 
     /// Makes labels `(file, line, name)` and edges `(caller, callee)` unique.
@@ -308,9 +294,9 @@ impl Profile {
         let mut callee_of_caller = vec![None; self.functions.len()];
         labels_differ
             && self.ids().all(|callee| {
-                by_callee.of(self, callee).all(|edge| {
-                    callee_of_caller[edge.caller.index()].replace(callee) != Some(callee)
-                })
+                by_callee
+                    .of(self, callee)
+                    .all(|edge| callee_of_caller[edge.caller.index()].replace(callee) != Some(callee))
             })
     }
 
@@ -321,8 +307,7 @@ impl Profile {
 
     /// Gives every edge and tree node the new id of its functions and adds equal edges up.
     fn renumber(&mut self, moved: &[FunctionId]) {
-        let mut by_ends: HashMap<(FunctionId, FunctionId), usize> =
-            HashMap::with_capacity(self.edges.len());
+        let mut by_ends: HashMap<(FunctionId, FunctionId), usize> = HashMap::with_capacity(self.edges.len());
         let mut kept: Vec<Edge> = Vec::with_capacity(self.edges.len());
         for mut edge in self.edges.drain(..) {
             edge.caller = moved[edge.caller.index()];
@@ -365,12 +350,7 @@ mod tests {
     use super::*;
 
     fn calls(ncalls: u64, seconds: f64) -> Calls {
-        Calls {
-            ncalls,
-            primitive_calls: ncalls,
-            tottime: seconds,
-            cumtime: seconds,
-        }
+        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds }
     }
 
     fn function(name: &str, ncalls: u64) -> Function {
@@ -380,43 +360,21 @@ mod tests {
     #[test]
     fn equal_labels_and_their_edges_are_added_up() {
         let mut profile = Profile::new(
+            vec![function("main", 1), function("<lambda>", 2), function("<lambda>", 3)],
             vec![
-                function("main", 1),
-                function("<lambda>", 2),
-                function("<lambda>", 3),
-            ],
-            vec![
-                Edge {
-                    caller: FunctionId(0),
-                    callee: FunctionId(1),
-                    calls: calls(2, 2.0),
-                },
-                Edge {
-                    caller: FunctionId(0),
-                    callee: FunctionId(2),
-                    calls: calls(3, 3.0),
-                },
+                Edge { caller: FunctionId(0), callee: FunctionId(1), calls: calls(2, 2.0) },
+                Edge { caller: FunctionId(0), callee: FunctionId(2), calls: calls(3, 3.0) },
             ],
         );
         profile.merge_labels();
-        assert_eq!(
-            profile.functions,
-            vec![function("main", 1), function("<lambda>", 5)]
-        );
-        let sum = Edge {
-            caller: FunctionId(0),
-            callee: FunctionId(1),
-            calls: calls(5, 5.0),
-        };
+        assert_eq!(profile.functions, vec![function("main", 1), function("<lambda>", 5)]);
+        let sum = Edge { caller: FunctionId(0), callee: FunctionId(1), calls: calls(5, 5.0) };
         assert_eq!(profile.edges, vec![sum]);
     }
 
     #[test]
     fn a_row_wins_over_a_mere_caller() {
-        let caller = Function {
-            caller_only: true,
-            ..function("main", 0)
-        };
+        let caller = Function { caller_only: true, ..function("main", 0) };
         let mut profile = Profile::new(vec![caller, function("main", 7)], vec![]);
         profile.merge_labels();
         assert_eq!(profile.functions, vec![function("main", 7)]);

@@ -77,8 +77,7 @@ impl CallTree {
     /// Whether every parent stands before its child and every function exists.
     pub fn is_sound(&self, functions: usize) -> bool {
         self.nodes.iter().enumerate().all(|(index, node)| {
-            node.function.index() < functions
-                && node.parent.is_none_or(|parent| parent.index() < index)
+            node.function.index() < functions && node.parent.is_none_or(|parent| parent.index() < index)
         })
     }
 
@@ -104,12 +103,7 @@ mod tests {
             tottime,
         };
         let tree = CallTree {
-            nodes: vec![
-                node(None, 1.0),
-                node(Some(0), 2.0),
-                node(Some(1), 4.0),
-                node(Some(0), 8.0),
-            ],
+            nodes: vec![node(None, 1.0), node(Some(0), 2.0), node(Some(1), 4.0), node(Some(0), 8.0)],
             ..CallTree::default()
         };
         assert_eq!(tree.cumtimes(), vec![15.0, 6.0, 4.0, 8.0]);

@@ -19,13 +19,7 @@ fn written(profile: &Profile) -> Vec<u8> {
 fn by_label(profile: &Profile) -> Vec<(String, u32, String, u64, f64)> {
     let row = |f: &Function| {
         let name = f.display_name().into_owned();
-        (
-            f.file.to_string(),
-            f.line,
-            name,
-            f.calls.ncalls,
-            f.calls.tottime,
-        )
+        (f.file.to_string(), f.line, name, f.calls.ncalls, f.calls.tottime)
     };
     let mut rows: Vec<_> = profile.functions.iter().map(row).collect();
     rows.sort_by(|a, b| (&a.0, a.1, &a.2).cmp(&(&b.0, b.1, &b.2)));
@@ -44,10 +38,7 @@ fn our_own_file_comes_back_to_the_nanosecond() {
     let (before, after) = (by_label(&profile), by_label(&back));
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!(
-            (&before.0, before.1, &before.2),
-            (&after.0, after.1, &after.2)
-        );
+        assert_eq!((&before.0, before.1, &before.2), (&after.0, after.1, &after.2));
         assert!((before.4 - after.4).abs() < 1e-9, "{before:?} {after:?}");
         // A root's calls are in no edge, so the format does not have them.
         assert!(before.3 == after.3 || after.3 == 0, "{before:?} {after:?}");
@@ -71,8 +62,7 @@ fn pyprof2calltree_and_pstats_agree() {
 fn valgrind_with_its_compression_is_understood() {
     // What valgrind writes that others do not: two positions, hexadecimal and relative ones,
     // inlined files, objects, jumps, several events, names by number.
-    let bytes =
-        b"# callgrind format\nversion: 1\ncreator: callgrind-3.19.0\npid: 1\ncmd: /bin/true\n\
+    let bytes = b"# callgrind format\nversion: 1\ncreator: callgrind-3.19.0\npid: 1\ncmd: /bin/true\n\
         part: 1\n\ndesc: Trigger: Program termination\npositions: instr line\nevents: Ir Dr\n\
         summary: 30 3\n\nob=(1) /bin/true\nfl=(1) true.c\nfn=(1) main\n0x1000 10 5 1\n+4 +2 3\n\
         fi=(2) inlined.h\n* 99 2\nfe=(1)\njump=1 0x1010 12\n0x1008 12\njcnd=1/2 0x1010 12\n* *\n\
@@ -88,11 +78,7 @@ fn valgrind_with_its_compression_is_understood() {
             ("true.c".to_owned(), 10, "main".to_owned(), 0, 10.0),
         ]
     );
-    let main = profile
-        .functions
-        .iter()
-        .find(|f| f.line == 10)
-        .expect("main");
+    let main = profile.functions.iter().find(|f| f.line == 10).expect("main");
     assert_eq!(main.calls.cumtime, 30.0);
 }
 
@@ -108,34 +94,17 @@ fn malformed_lines_are_refused_with_their_number() {
         ("events:", "line 1: no event is named"),
         ("fl=a\nfn=b\n1 2", "line 3: a cost before `events:`"),
         ("events: ns\n1 2", "line 2: a cost before any `fn=`"),
-        (
-            "events: ns\nfn=(3)",
-            "line 2: the number 3 stands for no name",
-        ),
+        ("events: ns\nfn=(3)", "line 2: the number 3 stands for no name"),
         (&body("1 x"), "line 5: a cost that is no whole"),
         (&body("-1 5"), "line 5: a position that is no number"),
-        (
-            &body("99999999999 5"),
-            "line 5: a line number that no file has",
-        ),
+        (&body("99999999999 5"), "line 5: a line number that no file has"),
         (&body("calls=1 5"), "line 5: `calls=` without a `cfn=`"),
-        (
-            &body("cfn=g\ncalls=x 5"),
-            "line 6: `calls=` without a count",
-        ),
-        (
-            &body("cfn=g\ncalls=1 5"),
-            "line 7: the file ends after `calls=`",
-        ),
-        (
-            "positions: instr line\nevents: ns\nfn=f\n1",
-            "line 4: a cost line without its position",
-        ),
+        (&body("cfn=g\ncalls=x 5"), "line 6: `calls=` without a count"),
+        (&body("cfn=g\ncalls=1 5"), "line 7: the file ends after `calls=`"),
+        ("positions: instr line\nevents: ns\nfn=f\n1", "line 4: a cost line without its position"),
     ];
     for (text, expected) in cases {
-        let error = callgrind::read(text.as_bytes())
-            .expect_err(text)
-            .to_string();
+        let error = callgrind::read(text.as_bytes()).expect_err(text).to_string();
         assert!(error.starts_with(expected), "{text:?}: {error}");
     }
 }

@@ -4,10 +4,7 @@ use pstats_compat::formats::pstats::{read, write};
 use pstats_compat::{Calls, Counts, Edge, EdgeDetail, Error, Function, FunctionId, Profile};
 
 fn fixture(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/tests/fixtures/pstats/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/tests/fixtures/pstats/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -19,10 +16,7 @@ fn written(profile: &Profile) -> Vec<u8> {
 
 fn find<'p>(profile: &'p Profile, name: &str, line: u32) -> (FunctionId, &'p Function) {
     let found = |(_, f): &(FunctionId, &Function)| f.name == name.into() && f.line == line;
-    profile
-        .rows()
-        .find(found)
-        .unwrap_or_else(|| panic!("no {name}:{line}"))
+    profile.rows().find(found).unwrap_or_else(|| panic!("no {name}:{line}"))
 }
 
 #[test]
@@ -33,12 +27,7 @@ fn every_fixture_survives_a_round_trip() {
         let path = entry.expect("a fixture").path();
         let profile = read(&std::fs::read(&path).expect("its bytes"))
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(
-            read(&written(&profile)).expect("our own file"),
-            profile,
-            "{}",
-            path.display()
-        );
+        assert_eq!(read(&written(&profile)).expect("our own file"), profile, "{}", path.display());
         assert!(profile.rows().count() >= 2, "{}", path.display());
         count += 1;
     }
@@ -51,20 +40,13 @@ fn counts_are_those_of_the_program() {
         let profile = read(&fixture(&format!("cprofile-{version}.pstats"))).expect(version);
         // fib(n) makes 2·fib(n+1)-1 calls: 465 for fib(12), 67 for each of five fib(8).
         let (fib, function) = find(&profile, "fib", 4);
-        assert_eq!(
-            (function.calls.ncalls, function.calls.primitive_calls),
-            (800, 6),
-            "{version}"
-        );
+        assert_eq!((function.calls.ncalls, function.calls.primitive_calls), (800, 6), "{version}");
         let recursive = profile
             .edges
             .iter()
             .find(|edge| edge.caller == fib && edge.callee == fib)
             .expect("fib calls itself");
-        assert_eq!(
-            (recursive.calls.ncalls, recursive.calls.primitive_calls > 0),
-            (794, true)
-        );
+        assert_eq!((recursive.calls.ncalls, recursive.calls.primitive_calls > 0), (794, true));
         let from_outside: u64 = profile
             .edges
             .iter()
@@ -85,28 +67,15 @@ fn a_label_with_other_letters_survives() {
 #[test]
 fn two_lambdas_on_one_line_are_added_up() {
     let lambda = |ncalls| {
-        let calls = Calls {
-            ncalls,
-            primitive_calls: ncalls,
-            tottime: 0.5,
-            cumtime: 0.5,
-        };
+        let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.5, cumtime: 0.5 };
         Function::new("a.py".into(), 7, "<lambda>".into(), calls)
     };
     let edge = |caller, callee| Edge {
         caller: FunctionId(caller),
         callee: FunctionId(callee),
-        calls: Calls {
-            ncalls: 2,
-            primitive_calls: 2,
-            tottime: 0.25,
-            cumtime: 0.25,
-        },
+        calls: Calls { ncalls: 2, primitive_calls: 2, tottime: 0.25, cumtime: 0.25 },
     };
-    let profile = Profile::new(
-        vec![lambda(2), lambda(3)],
-        vec![edge(0, 1), edge(1, 0), edge(1, 1)],
-    );
+    let profile = Profile::new(vec![lambda(2), lambda(3)], vec![edge(0, 1), edge(1, 0), edge(1, 1)]);
     let merged = read(&written(&profile)).expect("our own file");
     assert_eq!(merged.functions.len(), 1);
     assert_eq!(merged.functions[0].calls.ncalls, 5);
@@ -152,124 +121,40 @@ fn every_prefix_of_a_file_is_refused_as_truncated() {
     let bytes = fixture("cprofile-3.13.pstats");
     for end in 0..bytes.len() {
         let error = read(&bytes[..end]).expect_err("a truncated file");
-        assert!(
-            matches!(error, Error::Truncated { offset, .. } if offset <= end),
-            "{end}: {error}"
-        );
+        assert!(matches!(error, Error::Truncated { offset, .. } if offset <= end), "{end}: {error}");
     }
 }
 
 #[test]
 fn what_is_no_profile_is_refused_with_its_place() {
-    let row =
-        |counts: &[u8]| [b"\x29\x05", counts, b"g\0\0\0\0\0\0\0\0g\0\0\0\0\0\0\0\0{0"].concat();
+    let row = |counts: &[u8]| [b"\x29\x05", counts, b"g\0\0\0\0\0\0\0\0g\0\0\0\0\0\0\0\0{0"].concat();
     let with_callers = |callers: &[u8]| {
         let start = b"\x29\x05i\x01\0\0\0i\x01\0\0\0g\0\0\0\0\0\0\0\0g\0\0\0\0\0\0\0\0{";
         file_of(&[start.as_slice(), callers, b"0"].concat())
     };
     let caller = b"\x29\x03z\x01fi\x05\0\0\0z\x01n";
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        (
-            "a pickle",
-            b"\x80\x04\x95".to_vec(),
-            "byte 0: a pickle, which can run code",
-        ),
-        (
-            "a code object",
-            b"\xe3\0\0\0\0".to_vec(),
-            "byte 0: a code object where the dict",
-        ),
-        (
-            "a code object inside",
-            file_of(b"\xe3\0\0\0\0"),
-            "byte 14: a code object where the totals",
-        ),
-        (
-            "a code object in a label",
-            b"{\x29\x03c".to_vec(),
-            "byte 3: a code object where a file name",
-        ),
+        ("a pickle", b"\x80\x04\x95".to_vec(), "byte 0: a pickle, which can run code"),
+        ("a code object", b"\xe3\0\0\0\0".to_vec(), "byte 0: a code object where the dict"),
+        ("a code object inside", file_of(b"\xe3\0\0\0\0"), "byte 14: a code object where the totals"),
+        ("a code object in a label", b"{\x29\x03c".to_vec(), "byte 3: a code object where a file name"),
         ("a list", b"[\0\0\0\0".to_vec(), "byte 0: a list"),
-        (
-            "Python 2",
-            b"{(\x03\0\0\0s\x01\0\0\0f".to_vec(),
-            "byte 6: bytes (a profile of Python 2?)",
-        ),
-        (
-            "no marshal",
-            b"\x7fELF".to_vec(),
-            "byte 0: the byte 0x7f, which is no marshal type",
-        ),
-        (
-            "a label of two",
-            b"{\x29\x02z\x01f".to_vec(),
-            "byte 1: a label of 2 items",
-        ),
-        (
-            "a huge tuple",
-            b"{(\xff\xff\xff\x7f".to_vec(),
-            "byte 1: a label of 2147483647 items",
-        ),
-        (
-            "a negative length",
-            b"{(\xff\xff\xff\xff".to_vec(),
-            "byte 2: a label (file, line, name) with",
-        ),
-        (
-            "a huge string",
-            b"{\x29\x03u\xff\xff\xff\x7fabc".to_vec(),
-            "ends at byte 8",
-        ),
-        (
-            "a huge long",
-            b"{\x29\x03z\x01fl\xff\xff\xff\x7f".to_vec(),
-            "byte 7: an int of more than 64",
-        ),
-        (
-            "a negative line",
-            b"{\x29\x03z\x01fi\xff\xff\xff\xff".to_vec(),
-            "byte 6: the line number -1",
-        ),
-        (
-            "no text",
-            b"{\x29\x03u\x01\0\0\0\xff".to_vec(),
-            "byte 3: a string that is not in its own",
-        ),
-        (
-            "no ASCII",
-            b"{\x29\x03z\x01\xe9".to_vec(),
-            "byte 3: a string that is not in its own",
-        ),
-        (
-            "a float for a count",
-            file_of(&row(b"g\0\0\0\0\0\0\0\0")),
-            "byte 16: a float where a count",
-        ),
-        (
-            "a bad float",
-            file_of(b"\x29\x05i\x01\0\0\0i\x01\0\0\0f\x01x"),
-            "byte 26: a float whose",
-        ),
-        (
-            "some counts",
-            file_of(&row(b"i\xff\xff\xff\xffi\x01\0\0\0")),
-            "byte 21: a negative count beside",
-        ),
-        (
-            "a tuple of 4",
-            file_of(b"\x29\x04"),
-            "byte 14: a tuple of 4 items for the totals",
-        ),
-        (
-            "a dangling reference",
-            b"{r\x05\0\0\0".to_vec(),
-            "byte 1: a reference to value 5 of 0",
-        ),
-        (
-            "a cycle",
-            b"{\xa9\x03r\0\0\0\0".to_vec(),
-            "byte 3: a reference to value 0, which has no end",
-        ),
+        ("Python 2", b"{(\x03\0\0\0s\x01\0\0\0f".to_vec(), "byte 6: bytes (a profile of Python 2?)"),
+        ("no marshal", b"\x7fELF".to_vec(), "byte 0: the byte 0x7f, which is no marshal type"),
+        ("a label of two", b"{\x29\x02z\x01f".to_vec(), "byte 1: a label of 2 items"),
+        ("a huge tuple", b"{(\xff\xff\xff\x7f".to_vec(), "byte 1: a label of 2147483647 items"),
+        ("a negative length", b"{(\xff\xff\xff\xff".to_vec(), "byte 2: a label (file, line, name) with"),
+        ("a huge string", b"{\x29\x03u\xff\xff\xff\x7fabc".to_vec(), "ends at byte 8"),
+        ("a huge long", b"{\x29\x03z\x01fl\xff\xff\xff\x7f".to_vec(), "byte 7: an int of more than 64"),
+        ("a negative line", b"{\x29\x03z\x01fi\xff\xff\xff\xff".to_vec(), "byte 6: the line number -1"),
+        ("no text", b"{\x29\x03u\x01\0\0\0\xff".to_vec(), "byte 3: a string that is not in its own"),
+        ("no ASCII", b"{\x29\x03z\x01\xe9".to_vec(), "byte 3: a string that is not in its own"),
+        ("a float for a count", file_of(&row(b"g\0\0\0\0\0\0\0\0")), "byte 16: a float where a count"),
+        ("a bad float", file_of(b"\x29\x05i\x01\0\0\0i\x01\0\0\0f\x01x"), "byte 26: a float whose"),
+        ("some counts", file_of(&row(b"i\xff\xff\xff\xffi\x01\0\0\0")), "byte 21: a negative count beside"),
+        ("a tuple of 4", file_of(b"\x29\x04"), "byte 14: a tuple of 4 items for the totals"),
+        ("a dangling reference", b"{r\x05\0\0\0".to_vec(), "byte 1: a reference to value 5 of 0"),
+        ("a cycle", b"{\xa9\x03r\0\0\0\0".to_vec(), "byte 3: a reference to value 0, which has no end"),
         (
             "a function twice",
             [b"{", &file_of(ROW)[1..46], &file_of(ROW)[1..]].concat(),
@@ -292,21 +177,13 @@ fn what_is_no_profile_is_refused_with_its_place() {
             ),
             "byte 76: some callers have times",
         ),
-        (
-            "the mark as a caller",
-            with_callers(b"\x29\x01z\x0b__sampled__"),
-            "byte 45: the mark of a sampled",
-        ),
+        ("the mark as a caller", with_callers(b"\x29\x01z\x0b__sampled__"), "byte 45: the mark of a sampled"),
         (
             "callers that are None",
             file_of(&[&ROW[..ROW.len() - 2], b"N"].concat()),
             "byte 44: None where the callers",
         ),
-        (
-            "more after the end",
-            b"{0x".to_vec(),
-            "byte 2: bytes after the end",
-        ),
+        ("more after the end", b"{0x".to_vec(), "byte 2: bytes after the end"),
     ];
     for (what, bytes, expected) in cases {
         let error = read(&bytes).expect_err(what).to_string();

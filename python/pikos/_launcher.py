@@ -37,7 +37,11 @@ def main() -> None:
     session = Session(Profile(threads=options.threads), outfile, options.sort)
     try:
         code, namespace = prepare(options, args)
-        session.guard()
+    except SyntaxError:
+        hide_launcher_frames()
+        raise
+    session.guard()
+    try:
         session.profile.enable()
         exec(code, namespace)
     except SystemExit:
@@ -155,13 +159,19 @@ def fresh_main(path: str | None = None) -> dict[str, object]:
     module = type(sys)("__main__")
     namespace = module.__dict__
     namespace["__builtins__"] = __builtins__
+    ours = sys.modules["__main__"]
+    # What a __main__ is born with differs between releases.
+    if "__annotations__" in ours.__dict__:
+        namespace["__annotations__"] = {}
     if path is not None:
         from importlib.machinery import SourceFileLoader
 
         module.__loader__ = SourceFileLoader("__main__", path)
-        namespace.update(__file__=path, __cached__=None)
-    # Ours must stay alive: its globals are in use.
-    sys.modules["pikos.__main__"] = sys.modules["__main__"]
+        namespace["__file__"] = path
+        if "__cached__" in ours.__dict__:
+            namespace["__cached__"] = None
+    # It must stay alive: its globals are in use.
+    sys.modules["pikos.__main__"] = ours
     sys.modules["__main__"] = module
     return namespace
 
@@ -254,7 +264,8 @@ class Session:
     def try_write(self, path: str) -> str | None:
         """Why the profile couldn't be written there, or None."""
         try:
-            self.profile.dump_stats(path)
+            with open(path, "wb") as stream:
+                stream.write(self.profile._pstats())
         except OSError as error:
             return error.strerror or str(error)
         return None
@@ -275,14 +286,18 @@ def hide_launcher_frames() -> None:
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         sys.excepthook = show
-        while traceback is not None and is_launcher(traceback.tb_frame.f_code.co_filename):
-            traceback = traceback.tb_next
         # The default hook prints the exception's own traceback, not its argument.
-        show(kind, error.with_traceback(traceback), traceback)
+        error.__traceback__ = rest = after_launcher(traceback)
+        show(kind, error, rest)
 
     sys.excepthook = excepthook
 
 
-def is_launcher(filename: str) -> bool:
-    """Whether a frame of this file stands between the interpreter and the program."""
-    return filename in (__file__, "<pikos>", "<frozen runpy>") or filename.endswith(("runpy.py", os.path.join("pikos", "cprofile.py")))
+def after_launcher(traceback: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that begins after our last frame."""
+    rest = traceback
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename in (__file__, "<pikos>"):
+            rest = traceback.tb_next
+        traceback = traceback.tb_next
+    return rest

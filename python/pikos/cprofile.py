@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
     Label: TypeAlias = tuple[str, int, str]
-    Stats: TypeAlias = dict[
-        Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]
-    ]
+    Stats: TypeAlias = dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]
     P = ParamSpec("P")
     T = TypeVar("T")
 
@@ -100,11 +98,15 @@ class Profile(Profiler):
 
         Raises OSError if the file can't be written; the profile stays in memory.
         """
-        import marshal
-
         with open(file, "wb") as stream:
             self.create_stats()
-            marshal.dump(self.stats, stream)
+            if type(self).snapshot_stats is Profile.snapshot_stats:
+                stream.write(self._pstats())
+            else:
+                # A subclass has a view of its own of what the statistics are.
+                import marshal
+
+                marshal.dump(self.stats, stream)
 
     def create_stats(self) -> None:
         """Stop recording and set ``stats``, the dict that ``pstats.Stats`` reads."""
@@ -127,9 +129,7 @@ class Profile(Profiler):
         namespace = __main__.__dict__
         return self.runctx(cmd, namespace, namespace)
 
-    def runctx(
-        self, cmd: str | CodeType, globals: dict[str, Any], locals: Mapping[str, object] | None
-    ) -> Self:
+    def runctx(self, cmd: str | CodeType, globals: dict[str, Any], locals: Mapping[str, object] | None) -> Self:
         """Profile a statement in the namespaces given."""
         self.enable()
         try:

@@ -47,8 +47,13 @@ def dumped(profile: Any, tmp_path: Path) -> Path:
 
 def tool(*arguments: str | Path) -> str:
     """Run another project's tool on this interpreter. Its own warnings are not ours to fix."""
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=50,
-                          env=environment(PYTHONWARNINGS="ignore"))
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env=environment(PYTHONWARNINGS="ignore"),
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -123,12 +128,18 @@ def test_gprof2dot_draws_it(dumped: Path) -> None:
 def test_snakeviz_reads_it(dumped: Path) -> None:
     if importlib.util.find_spec("snakeviz") is None:
         pytest.skip("NOT TESTED: snakeviz is not installed")
-    tree = json.loads(tool("-c", """
+    tree = json.loads(
+        tool(
+            "-c",
+            """
 import json, pstats, sys
 from snakeviz.stats import json_stats, table_rows
 stats = pstats.Stats(sys.argv[1])
 print(json.dumps([json_stats(stats), table_rows(stats)]))
-""", dumped))
+""",
+            dumped,
+        )
+    )
     nodes, rows = tree
     (node,) = (name for name in nodes if name.endswith("(fibonacci)"))
     assert sorted(nodes[node]["stats"][:2]) == [8, CALLS]
@@ -136,7 +147,9 @@ print(json.dumps([json_stats(stats), table_rows(stats)]))
 
 
 def test_print_stats_prints_recursion_as_all_and_primitive_calls() -> None:
-    out = tool("-c", f"""
+    out = tool(
+        "-c",
+        f"""
 import sys
 sys.path.insert(0, {str(TESTS / "api")!r})
 import {SUBJECT} as profiler
@@ -144,7 +157,8 @@ from test_files import work
 profile = profiler.Profile()
 profile.runcall(work)
 profile.print_stats("name")
-""")
+""",
+    )
     assert re.search(rf"^ +{CALLS}/8 .* test_files\.py:{LABEL[1]}\(fibonacci\)$", out, re.MULTILINE)
 
 
@@ -177,7 +191,11 @@ def test_two_lambdas_on_one_line_lose_nothing() -> None:
     first(), first(), second()
     profile.disable()
     profile.create_stats()
-    rows = [row for (_, line, name), row in profile.stats.items() if name == "<lambda>" and line == first.__code__.co_firstlineno]
+    rows = [
+        row
+        for (_, line, name), row in profile.stats.items()
+        if name == "<lambda>" and line == first.__code__.co_firstlineno
+    ]
     assert [row[:2] for row in rows] == [(3, 3)]
 
 
@@ -189,7 +207,9 @@ def test_names_that_are_not_ascii(name: str, tmp_path: Path) -> None:
     function = next(value for value in namespace.values() if callable(value))
     profile.runcall(function)
     profile.dump_stats(tmp_path / "out")
-    assert (function.__code__.co_filename, 1, function.__code__.co_name) in marshal.loads((tmp_path / "out").read_bytes())
+    assert (function.__code__.co_filename, 1, function.__code__.co_name) in marshal.loads(
+        (tmp_path / "out").read_bytes()
+    )
 
 
 def test_a_surrogate_in_a_file_name_survives(tmp_path: Path) -> None:

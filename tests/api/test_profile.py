@@ -50,7 +50,9 @@ def test_native_type_carries_cprofiles_name() -> None:
     assert f"{native.__module__}.{native.__qualname__}" == "_lsprof.Profiler"
 
 
-@pytest.mark.parametrize("method", ["run", "runctx", "runcall", "print_stats", "dump_stats", "create_stats", "snapshot_stats"])
+@pytest.mark.parametrize(
+    "method", ["run", "runctx", "runcall", "print_stats", "dump_stats", "create_stats", "snapshot_stats"]
+)
 def test_methods_take_cprofiles_arguments(method: str) -> None:
     def shape(function: object) -> list[tuple[str, object, object]]:
         return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]  # type: ignore[arg-type]
@@ -91,7 +93,10 @@ def test_getstats_gives_cprofiles_struct_sequences(profile: cProfile.Profile) ->
         assert isinstance(mine, tuple)
         assert type(mine).__name__ == type(other).__name__
         assert type(mine).__match_args__ == type(other).__match_args__
-        assert (type(mine).n_fields, type(mine).n_sequence_fields) == (type(other).n_fields, type(other).n_sequence_fields)
+        assert (type(mine).n_fields, type(mine).n_sequence_fields) == (
+            type(other).n_fields,
+            type(other).n_sequence_fields,
+        )
         assert [type(value) for value in mine] == [type(value) for value in other]
     assert (ours.callcount, ours.reccallcount) == (1, 0)
     assert (ours.calls[0].code, ours.calls[0].callcount, ours.calls[0].reccallcount) == (leaf.__code__, 2, 0)
@@ -103,7 +108,9 @@ def test_counts_add_up_over_several_enables(profile: cProfile.Profile) -> None:
         branch()
         profile.disable()
     assert counts(profile) == {
-        "branch": (3, 0), "leaf": (6, 0), "<built-in method builtins.len>": (6, 0),
+        "branch": (3, 0),
+        "leaf": (6, 0),
+        "<built-in method builtins.len>": (6, 0),
         "<method 'disable' of '_lsprof.Profiler' objects>": (3, 0),
     }
 
@@ -163,7 +170,9 @@ def test_disable_ends_what_is_open(profile: cProfile.Profile) -> None:
     profile.enable()
     outer()
     assert counts(profile) == {
-        "outer": (1, 0), "inner": (1, 0), "<method 'disable' of '_lsprof.Profiler' objects>": (1, 0),
+        "outer": (1, 0),
+        "inner": (1, 0),
+        "<method 'disable' of '_lsprof.Profiler' objects>": (1, 0),
     }
 
 
@@ -408,13 +417,26 @@ def test_tool_is_registered_under_cprofiles_name() -> None:
 
 def test_import_pulls_in_nothing_heavy() -> None:
     got = set(evaluate("answer([name for name in sys.modules])"))
-    assert not got & {"pstats", "threading", "asyncio", "inspect", "typing", "dataclasses", "argparse", "optparse", "socket"}
+    assert not got & {
+        "pstats",
+        "threading",
+        "asyncio",
+        "inspect",
+        "typing",
+        "dataclasses",
+        "argparse",
+        "optparse",
+        "socket",
+    }
 
 
 def test_print_stats_sorts_by_each_key(profile: cProfile.Profile) -> None:
     profile.runcall(branch)
     for sort, heading in (
-        ("cumulative", "Ordered by: cumulative time"), (2, "Ordered by: cumulative time"), ("tottime", "Ordered by: internal time"), (-1, "Ordered by: standard name"),
+        ("cumulative", "Ordered by: cumulative time"),
+        (2, "Ordered by: cumulative time"),
+        ("tottime", "Ordered by: internal time"),
+        (-1, "Ordered by: standard name"),
     ):
         with redirect_stdout(io.StringIO()) as out:
             profile.print_stats(sort)
@@ -477,7 +499,9 @@ def test_recursion_puts_counts_in_cprofiles_order() -> None:
 def test_one_liner_prints_the_table() -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import re, {profiler.__name__} as c; c.run('re.compile(\"foo|bar\")')"],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in done.stdout
@@ -486,7 +510,10 @@ def test_one_liner_prints_the_table() -> None:
 def test_conflict_with_another_profiler_is_an_error_that_names_it() -> None:
     if sys.version_info < (3, 12):
         pytest.skip("before 3.12 a second profiler silently replaces the first, as sys.setprofile does")
-    run = python(["-c", f"""
+    run = python(
+        [
+            "-c",
+            f"""
 import sys, {profiler.__name__} as profiler
 sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "somebody else")
 try:
@@ -494,7 +521,9 @@ try:
 except ValueError as error:
     print(error)
 print(sys.monitoring.get_tool(sys.monitoring.PROFILER_ID))
-"""]).succeeded()
+""",
+        ]
+    ).succeeded()
     message, owner = run.out.splitlines()
     assert owner == "somebody else"
     if profiler.__name__ != "cProfile":

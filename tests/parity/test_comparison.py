@@ -11,16 +11,28 @@ from parity.comparison import differences, edge_faults, is_own_frame, time_fault
 
 
 def row(function: str, ncalls: int, recursive: int, tottime: float, cumtime: float, **more: Any) -> dict[str, Any]:
-    return {"function": function, "ncalls": ncalls, "recursive_calls": recursive, "tottime": tottime,
-            "cumtime": cumtime, **more}
+    return {
+        "function": function,
+        "ncalls": ncalls,
+        "recursive_calls": recursive,
+        "tottime": tottime,
+        "cumtime": cumtime,
+        **more,
+    }
 
 
 GOOD: dict[str, Any] = {
     "wall": 1.0,
     "entries": [
         row("p.py:1(main)", 1, 0, 0.25, 1.0, calls=[row("p.py:9(walk)", 2, 0, 0.25, 0.75)]),
-        row("p.py:9(walk)", 5, 3, 0.5, 0.75, calls=[
-            row("p.py:9(walk)", 3, 1, 0.25, 0.5), row("<built-in method builtins.len>", 5, 0, 0.25, 0.25)]),
+        row(
+            "p.py:9(walk)",
+            5,
+            3,
+            0.5,
+            0.75,
+            calls=[row("p.py:9(walk)", 3, 1, 0.25, 0.5), row("<built-in method builtins.len>", 5, 0, 0.25, 0.25)],
+        ),
         row("<built-in method builtins.len>", 5, 0, 0.25, 0.25, calls=None),
         row("<method 'disable' of '_lsprof.Profiler' objects>", 1, 0, 0.0, 0.0, calls=None),
     ],
@@ -39,7 +51,9 @@ MISCOUNTS: dict[str, Callable[[dict[str, Any]], None]] = {
     "a function twice": lambda profile: profile["entries"].append(copy.deepcopy(entry(profile, 2))),
     "a label changed": lambda profile: entry(profile, 2).update(function="<built-in function len>"),
     "an edge lost": lambda profile: entry(profile, 1)["calls"].pop(),
-    "an edge from the wrong caller": lambda profile: entry(profile, 0)["calls"].append(entry(profile, 1)["calls"].pop()),
+    "an edge from the wrong caller": lambda profile: entry(profile, 0)["calls"].append(
+        entry(profile, 1)["calls"].pop()
+    ),
     "an edge's call too many": lambda profile: entry(profile, 0)["calls"][0].update(ncalls=3),
     "an edge's recursion lost": lambda profile: entry(profile, 1)["calls"][0].update(recursive_calls=0),
 }
@@ -91,5 +105,9 @@ def test_only_the_profilers_own_frames_are_left_out() -> None:
     assert is_own_frame("<method 'disable' of '_lsprof.Profiler' objects>")
     assert is_own_frame("/usr/lib/python3.13/cProfile.py:118(Profile.__exit__)")
     assert is_own_frame("/site-packages/pikos/cprofile.py:99(Profile.__exit__)")
-    for program in ("<method 'disable' of 'Timer' objects>", "/home/pikos/work.py:1(main)", "<method 'append' of 'list' objects>"):
+    for program in (
+        "<method 'disable' of 'Timer' objects>",
+        "/home/pikos/work.py:1(main)",
+        "<method 'append' of 'list' objects>",
+    ):
         assert not is_own_frame(program)

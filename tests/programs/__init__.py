@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import from_pypi, from_pyperformance, own
+from . import from_pyperformance, from_pypi, own
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,7 @@ class Program:
 
 
 PROGRAMS = tuple(
-    Program(name, setup)
-    for module in (from_pyperformance, from_pypi, own)
-    for name, setup in module.SETUPS.items()
+    Program(name, setup) for module in (from_pyperformance, from_pypi, own) for name, setup in module.SETUPS.items()
 )
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 Work = Callable[[], object]
 
@@ -62,7 +63,7 @@ def chaos() -> Work:
     class Captured:
         """The script builds its splines in main(): take the finished work from there."""
 
-        metadata: dict[str, object] = {}
+        metadata: ClassVar[dict[str, object]] = {}
 
         def bench_func(self, _name: str, work: Callable[..., object], *args: object) -> None:
             self.work = partial(work, *args)
@@ -144,7 +145,10 @@ def pprint() -> Work:
 
 def _async_tree(use_task_groups: bool) -> Work:
     bench = load("async_tree")
-    bench.NUM_RECURSE_LEVELS, bench.NUM_RECURSE_BRANCHES = 5, 5  # only the tree without sleeps: a sleep's wake-ups depend on the clock
+    bench.NUM_RECURSE_LEVELS, bench.NUM_RECURSE_BRANCHES = (
+        5,
+        5,
+    )  # only the tree without sleeps: a sleep's wake-ups depend on the clock
 
     def work() -> None:
         asyncio.run(bench.NoneAsyncTree(use_task_groups=use_task_groups).run())
@@ -251,8 +255,31 @@ def logging_output() -> Work:
 SETUPS: dict[str, Callable[[], Work]] = {
     setup.__name__: setup
     for setup in (
-        richards, deltablue, raytrace, chaos, hexiom, go, pyflate, tomli_loads, regex_compile, json_dumps,
-        json_dumps_pure_python, json_loads, pprint, async_tree, async_tree_task_groups, async_generators, coroutines,
-        generators, comprehensions, nbody, fannkuch, spectral_norm, nqueens, mdp, deepcopy, logging_output,
+        richards,
+        deltablue,
+        raytrace,
+        chaos,
+        hexiom,
+        go,
+        pyflate,
+        tomli_loads,
+        regex_compile,
+        json_dumps,
+        json_dumps_pure_python,
+        json_loads,
+        pprint,
+        async_tree,
+        async_tree_task_groups,
+        async_generators,
+        coroutines,
+        generators,
+        comprehensions,
+        nbody,
+        fannkuch,
+        spectral_norm,
+        nqueens,
+        mdp,
+        deepcopy,
+        logging_output,
     )
 }

@@ -56,7 +56,7 @@ def abandoned_generators() -> Work:
 
     def leaf(count: int) -> Iterator[int]:
         try:
-            for number in range(count):
+            for number in range(count):  # noqa: UP028 -- a loop of its own, not `yield from`
                 yield number
         except KeyError:
             yield -1
@@ -174,7 +174,7 @@ def every_kind_of_call() -> Work:
         total = 0
         for number in range(1500):
             thing = Derived.made(number)
-            total += thing.value + Base.plain(-number) + thing(1, *[2, 3], a=4, **{"b": 5})
+            total += thing.value + Base.plain(-number) + thing(1, *[2, 3], a=4, b=5)
             total += len(thing) + sum(thing) + add(number)
             total += thing.__len__() + Base.__call__(thing, 1) + int.__add__(1, 2) + type(thing).made(1).value
             bound_append(number)

@@ -147,7 +147,7 @@ impl<T> Default for Arena<T> {
 
 impl<T> Arena<T> {
     /// How many elements a reader may see.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
@@ -173,7 +173,7 @@ impl<T> Arena<T> {
 
     /// All elements that were there when this was called, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = Link<T>> + '_ {
-        (0..self.len()).map(|index| {
+        (0..self.count()).map(|index| {
             let (chunk, offset) = Self::place(index);
             let start = self.chunks[chunk].load(Ordering::Acquire);
             // SAFETY: `index` is below `len`, so its chunk exists and the element is written.
@@ -212,7 +212,7 @@ mod tests {
     fn an_arena_keeps_addresses_and_order() {
         let arena = Arena::default();
         let links: Vec<_> = (0..10_000_u64).map(|n| arena.push(n)).collect();
-        assert_eq!(arena.len(), 10_000);
+        assert_eq!(arena.count(), 10_000);
         for (n, (link, seen)) in links.iter().zip(arena.iter()).enumerate() {
             assert_eq!(**link, n as u64);
             assert!(*link == seen);
@@ -224,7 +224,7 @@ mod tests {
         let arena = Arena::<u64>::default();
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
-                while arena.len() < 20_000 {
+                while arena.count() < 20_000 {
                     assert!(arena.iter().all(|element| *element == 7));
                 }
             });

@@ -117,6 +117,11 @@ impl Recorder {
         self.top.started.set(now.0);
     }
 
+    /// When the running stack's newest call began: the last moment that is known without reading the clock.
+    pub fn last_start(&self) -> Ticks {
+        self.top.started.ticks()
+    }
+
     /// A call is over. `now` was read before anything else was done.
     ///
     /// Where the top frame is another one's, those above the right one missed their leave and end now too; where

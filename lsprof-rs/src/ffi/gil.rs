@@ -2,7 +2,7 @@
 
 use std::cell::UnsafeCell;
 
-use pyo3::Python;
+use pyo3::{PyVisit, Python};
 
 /// A value that only threads attached to the interpreter touch.
 ///
@@ -26,6 +26,12 @@ impl<T> GilCell<T> {
     /// The value.
     pub fn get<'a>(&'a self, _py: Python<'a>) -> &'a T {
         // SAFETY: the token shows that we hold the GIL, and nobody ever has a mutable reference.
+        unsafe { &*self.0.get() }
+    }
+
+    /// The value, for the garbage collector, which runs with the GIL held and gives no token.
+    pub fn get_in_traverse<'a>(&'a self, _visit: &PyVisit<'a>) -> &'a T {
+        // SAFETY: the visitor exists only while the collector calls `__traverse__`, with the GIL held.
         unsafe { &*self.0.get() }
     }
 

@@ -32,6 +32,24 @@ pub fn address() -> usize {
     }
 }
 
+/// `threading.get_ident()` of the running thread.
+pub fn ident() -> u64 {
+    // SAFETY: asks about the running thread and nothing else.
+    unsafe { PyThread_get_thread_ident() }
+}
+
+/// `threading.get_native_id()` of the running thread.
+pub fn native_id() -> u64 {
+    // SAFETY: asks about the running thread and nothing else.
+    unsafe { PyThread_get_thread_native_id() }
+}
+
+unsafe extern "C" {
+    // `unsigned long` in C, which is 64 bits wide wherever we build.
+    fn PyThread_get_thread_ident() -> u64;
+    fn PyThread_get_thread_native_id() -> u64;
+}
+
 /// A thread, told apart from all that were and will be.
 #[derive(Clone)]
 pub struct Mark {

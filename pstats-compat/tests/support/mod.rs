@@ -2,21 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use pstats_compat::{
-    CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text,
-};
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text};
 
 /// A profile with recursion, a built-in, two methods of one name, a name in other letters, markup
 /// in a name, a file name that is not UTF-8, and a caller without a row.
 pub fn sample() -> Profile {
-    let calls = |ncalls, primitive_calls, tottime, cumtime| Calls {
-        ncalls,
-        primitive_calls,
-        tottime,
-        cumtime,
-    };
-    let function =
-        |file: &str, line, name: &str, calls| Function::new(file.into(), line, name.into(), calls);
+    let calls =
+        |ncalls, primitive_calls, tottime, cumtime| Calls { ncalls, primitive_calls, tottime, cumtime };
+    let function = |file: &str, line, name: &str, calls| Function::new(file.into(), line, name.into(), calls);
     let method = |line, name: &str, qualname: &str, calls| Function {
         qualname: Some(qualname.into()),
         ..function("app/shapes.py", line, name, calls)
@@ -27,28 +20,14 @@ pub fn sample() -> Profile {
         method(5, "area", "Square.area", calls(10, 10, 0.5, 0.75)),
         method(25, "area", "Round.area", calls(4, 4, 0.25, 0.25)),
         function("app/main.py", 30, "fib", calls(177, 2, 0.75, 0.75)),
-        function(
-            "~",
-            0,
-            "<built-in method builtins.len>",
-            calls(10, 10, 0.25, 0.25),
-        ),
+        function("~", 0, "<built-in method builtins.len>", calls(10, 10, 0.25, 0.25)),
         function("app/über.py", 3, "grüße <&\"'>", calls(2, 2, 0.124, 0.124)),
         Function {
             caller_only: true,
-            ..Function::new(
-                Text::from_os_bytes(b"app/caf\xe9.py"),
-                8,
-                "outer".into(),
-                Calls::default(),
-            )
+            ..Function::new(Text::from_os_bytes(b"app/caf\xe9.py"), 8, "outer".into(), Calls::default())
         },
     ];
-    let edge = |caller, callee, calls| Edge {
-        caller: FunctionId(caller),
-        callee: FunctionId(callee),
-        calls,
-    };
+    let edge = |caller, callee, calls| Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls };
     let edges = vec![
         edge(0, 1, calls(1, 1, 0.125, 1.999)),
         edge(1, 2, calls(10, 10, 0.5, 0.75)),
@@ -83,15 +62,9 @@ pub fn sample_with_tree() -> Profile {
             node(Some(1), 6, 1, 0.0625),
             node(None, 6, 1, 0.0615),
         ],
-        cut: Cut {
-            calls: 3,
-            seconds: 0.25,
-        },
+        cut: Cut { calls: 3, seconds: 0.25 },
     };
-    Profile {
-        tree: Some(tree),
-        ..sample()
-    }
+    Profile { tree: Some(tree), ..sample() }
 }
 
 /// Compares with `tests/golden/{name}`. `PIKOS_BLESS=1` writes the file instead; then look at the

@@ -123,9 +123,7 @@ impl Reader {
                 let columns: Vec<&[u8]> = words(value).collect();
                 let line = columns.iter().position(|&column| column == b"line");
                 match (columns.len(), line) {
-                    (1 | 2, Some(line)) => {
-                        (self.positions, self.line_column) = (columns.len(), line)
-                    }
+                    (1 | 2, Some(line)) => (self.positions, self.line_column) = (columns.len(), line),
                     _ => return Err(self.bad("positions without lines")),
                 }
             }
@@ -162,11 +160,7 @@ impl Reader {
             return Err(self.bad("`calls=` without a `cfn=` before it"));
         };
         // The line stands last in the target's position, whatever stands before it.
-        let line = match words
-            .nth(self.line_column)
-            .and_then(number)
-            .map(u32::try_from)
-        {
+        let line = match words.nth(self.line_column).and_then(number).map(u32::try_from) {
             Some(Ok(line)) => line,
             // Relative targets (`+3`) and none: the callee's own block says its line.
             _ => 0,
@@ -203,29 +197,19 @@ impl Reader {
         };
         // Costs may be left out at the end of a line: they are 0.
         let cost = match words.next() {
-            Some(word) => {
-                number(word).ok_or_else(|| self.bad("a cost that is no whole number"))? as f64
-            }
+            Some(word) => number(word).ok_or_else(|| self.bad("a cost that is no whole number"))? as f64,
             None => 0.0,
         };
         let function = self.open_function()?;
         match self.call.take() {
             None => self.profile.functions[function.index()].calls.tottime += cost * factor,
             Some(Call { callee, count }) => {
-                let calls = Calls {
-                    ncalls: count,
-                    primitive_calls: count,
-                    tottime: 0.0,
-                    cumtime: cost * factor,
-                };
+                let calls =
+                    Calls { ncalls: count, primitive_calls: count, tottime: 0.0, cumtime: cost * factor };
                 let next = self.profile.edges.len();
                 let place = *self.edges.entry((function, callee)).or_insert(next);
                 if place == next {
-                    self.profile.edges.push(Edge {
-                        caller: function,
-                        callee,
-                        calls,
-                    });
+                    self.profile.edges.push(Edge { caller: function, callee, calls });
                 } else {
                     self.profile.edges[place].calls.add(&calls);
                 }
@@ -252,19 +236,10 @@ impl Reader {
     fn function_id(&mut self, file: Text, name: Text, line: u32) -> Result<FunctionId> {
         let next = u32::try_from(self.profile.functions.len())
             .map_err(|_| self.bad("more than 4,294,967,295 functions"))?;
-        let key_line = if self.lines == Lines::OfDefinitions {
-            line
-        } else {
-            0
-        };
-        let id = *self
-            .ids
-            .entry((file.clone(), name.clone(), key_line))
-            .or_insert(FunctionId(next));
+        let key_line = if self.lines == Lines::OfDefinitions { line } else { 0 };
+        let id = *self.ids.entry((file.clone(), name.clone(), key_line)).or_insert(FunctionId(next));
         if id.0 == next {
-            self.profile
-                .functions
-                .push(Function::new(file, line, name, Calls::default()));
+            self.profile.functions.push(Function::new(file, line, name, Calls::default()));
         } else if self.profile.functions[id.index()].line == 0 {
             self.profile.functions[id.index()].line = line;
         }
@@ -298,10 +273,7 @@ impl Reader {
     }
 
     fn bad(&self, problem: &str) -> Error {
-        Error::BadLine {
-            line: self.line_number,
-            problem: problem.to_owned(),
-        }
+        Error::BadLine { line: self.line_number, problem: problem.to_owned() }
     }
 }
 
@@ -335,8 +307,7 @@ fn named(names: &mut HashMap<u64, Text>, value: &[u8], line: usize) -> Result<Te
 }
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 /// Decimal, or hexadecimal after `0x`, as instruction addresses are.

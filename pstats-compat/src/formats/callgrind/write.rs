@@ -29,11 +29,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let mut total: u64 = 0;
     for id in profile.ids() {
         let function = profile.function(id);
-        let own = if function.caller_only {
-            0
-        } else {
-            scale.units(function.calls.tottime)
-        };
+        let own = if function.caller_only { 0 } else { scale.units(function.calls.tottime) };
         total = total.saturating_add(own);
         writer.name_of("fl", "fn", profile, id);
         writer.pair(function.line.into(), own);
@@ -63,16 +59,10 @@ struct Scale {
 impl Scale {
     fn of(profile: &Profile) -> Self {
         match &profile.metadata.unit {
-            Unit::Seconds => Self {
-                event: "ns".to_owned(),
-                factor: 1e9,
-            },
+            Unit::Seconds => Self { event: "ns".to_owned(), factor: 1e9 },
             // An event's name is one word.
             Unit::Other(name) => Self {
-                event: name
-                    .chars()
-                    .map(|c| if c.is_alphanumeric() { c } else { '_' })
-                    .collect(),
+                event: name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect(),
                 factor: 1.0,
             },
         }
@@ -128,8 +118,7 @@ impl Writer {
                 self.line(format_args!("{file_key}=({number})"));
             }
             Entry::Vacant(new) => {
-                self.out
-                    .extend_from_slice(format!("{file_key}=({next}) ").as_bytes());
+                self.out.extend_from_slice(format!("{file_key}=({next}) ").as_bytes());
                 self.out.extend_from_slice(new.key());
                 self.out.push(b'\n');
                 new.insert(next);
@@ -141,12 +130,10 @@ impl Writer {
                 let number = self.next_function;
                 self.next_function += 1;
                 self.functions[id.index()] = Some(number);
-                self.out
-                    .extend_from_slice(format!("{name_key}=({number}) ").as_bytes());
+                self.out.extend_from_slice(format!("{name_key}=({number}) ").as_bytes());
                 push_on_one_line(&mut self.out, name(function).as_bytes());
                 if self.ambiguous[id.index()] {
-                    self.out
-                        .extend_from_slice(format!(":{}", function.line).as_bytes());
+                    self.out.extend_from_slice(format!(":{}", function.line).as_bytes());
                 }
                 self.out.push(b'\n');
             }

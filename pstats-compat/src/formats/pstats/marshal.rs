@@ -46,15 +46,9 @@ impl<'a> Cursor<'a> {
     /// The next `count` bytes. A length that the file claims is tested here before anything is
     /// allocated for it.
     pub fn take(&mut self, count: usize, inside: &'static str) -> Result<&'a [u8]> {
-        let end = self
-            .at
-            .checked_add(count)
-            .filter(|&end| end <= self.bytes.len());
+        let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len());
         let Some(end) = end else {
-            return Err(Error::Truncated {
-                offset: self.at,
-                inside,
-            });
+            return Err(Error::Truncated { offset: self.at, inside });
         };
         let taken = &self.bytes[self.at..end];
         self.at = end;
@@ -95,9 +89,7 @@ impl<'a> Cursor<'a> {
             problem: "an int of more than 64 bits; no count or line is that large".to_owned(),
         };
         // Five digits of 15 bits hold every i64; more are refused before they are read.
-        let count = usize::try_from(digits.unsigned_abs())
-            .ok()
-            .filter(|&count| count <= 5);
+        let count = usize::try_from(digits.unsigned_abs()).ok().filter(|&count| count <= 5);
         let mut magnitude: i128 = 0;
         for digit in 0..count.ok_or_else(too_large)? {
             let bits = u16::from_le_bytes(self.array(INSIDE)?);
@@ -182,14 +174,7 @@ mod tests {
 
     #[test]
     fn ints_survive() {
-        for value in [
-            0,
-            -1,
-            i64::from(i32::MAX),
-            i64::from(i32::MAX) + 1,
-            i64::MAX,
-            i64::MIN + 1,
-        ] {
+        for value in [0, -1, i64::from(i32::MAX), i64::from(i32::MAX) + 1, i64::MAX, i64::MIN + 1] {
             let mut bytes = Vec::new();
             push_int(&mut bytes, value);
             let mut cursor = Cursor::new(&bytes);

@@ -18,11 +18,7 @@ const SHORTEST_EDGE: usize = 10;
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     if let [0x80, 2..=5, ..] = bytes {
         let found = "a pickle, which can run code when it is loaded".to_owned();
-        return Err(Error::Refused {
-            offset: 0,
-            found,
-            expected: "the dict of a profile",
-        });
+        return Err(Error::Refused { offset: 0, found, expected: "the dict of a profile" });
     }
     let mut reader = Reader {
         cursor: Cursor::new(bytes),
@@ -138,10 +134,7 @@ impl Reader<'_> {
             .take(functions.len())
             .filter(|id| functions[id.index()].caller_only)
             .collect::<Vec<_>>();
-        for (next, &id) in (0u32..)
-            .map(FunctionId)
-            .zip(self.rows.iter().chain(&mere_callers))
-        {
+        for (next, &id) in (0u32..).map(FunctionId).zip(self.rows.iter().chain(&mere_callers)) {
             moved[id.index()] = Some(next);
             ordered.push(std::mem::take(&mut functions[id.index()]));
         }
@@ -165,12 +158,7 @@ impl Reader<'_> {
         let tottime = self.seconds("a time")?;
         let cumtime = self.seconds("a cumulative time")?;
         let function = &mut self.profile.functions[id.index()];
-        function.calls = Calls {
-            ncalls,
-            primitive_calls,
-            tottime,
-            cumtime,
-        };
+        function.calls = Calls { ncalls, primitive_calls, tottime, cumtime };
         function.caller_only = false;
         self.rows.push(id);
         self.callers(id)
@@ -202,19 +190,13 @@ impl Reader<'_> {
                     });
                 }
                 for place in start..end {
-                    let edge = Edge {
-                        callee,
-                        ..self.profile.edges[place].clone()
-                    };
+                    let edge = Edge { callee, ..self.profile.edges[place].clone() };
                     self.profile.edges.push(edge);
                 }
             }
             _ => return Err(tag.refused(EXPECTED)),
         }
-        let (start, end) = (
-            place_of(first, &tag)?,
-            place_of(self.profile.edges.len(), &tag)?,
-        );
+        let (start, end) = (place_of(first, &tag)?, place_of(self.profile.edges.len(), &tag)?);
         self.finish(&tag, Ref::Callers(start, end));
         Ok(())
     }
@@ -231,11 +213,7 @@ impl Reader<'_> {
             return Err(Error::BadValue { offset, problem });
         }
         let calls = self.caller_calls()?;
-        self.profile.edges.push(Edge {
-            caller,
-            callee,
-            calls,
-        });
+        self.profile.edges.push(Edge { caller, callee, calls });
         Ok(())
     }
 
@@ -244,10 +222,7 @@ impl Reader<'_> {
         const EXPECTED: &str = "the figures of a caller";
         let tag = self.tag(EXPECTED)?;
         let offset = tag.offset;
-        let bare = |ncalls| Calls {
-            ncalls,
-            ..Calls::default()
-        };
+        let bare = |ncalls| Calls { ncalls, ..Calls::default() };
         let (detail, calls) = match tag.code {
             b'(' | b')' => {
                 self.tuple_size(&tag, 4, EXPECTED)?;
@@ -258,30 +233,18 @@ impl Reader<'_> {
                 let place = place_of(self.profile.edges.len(), &tag)?;
                 // The caller pushes the edge right after this, to exactly that place.
                 self.finish(&tag, Ref::Calls(place));
-                (
-                    EdgeDetail::Full,
-                    Calls {
-                        ncalls,
-                        primitive_calls,
-                        tottime,
-                        cumtime,
-                    },
-                )
+                (EdgeDetail::Full, Calls { ncalls, primitive_calls, tottime, cumtime })
             }
             b'r' => match self.referred(&tag, EXPECTED)? {
                 Ref::Calls(place) => (EdgeDetail::Full, self.profile.edges[place as usize].calls),
-                Ref::Scalar(scalar) => (
-                    EdgeDetail::CountsOnly,
-                    bare(self.as_count(scalar, offset, EXPECTED)?),
-                ),
+                Ref::Scalar(scalar) => {
+                    (EdgeDetail::CountsOnly, bare(self.as_count(scalar, offset, EXPECTED)?))
+                }
                 _ => return Err(tag.refused(EXPECTED)),
             },
             _ => {
                 let scalar = self.scalar_of(tag, EXPECTED)?;
-                (
-                    EdgeDetail::CountsOnly,
-                    bare(self.as_count(scalar, offset, EXPECTED)?),
-                )
+                (EdgeDetail::CountsOnly, bare(self.as_count(scalar, offset, EXPECTED)?))
             }
         };
         if *self.edge_detail.get_or_insert(detail) != detail {
@@ -315,10 +278,7 @@ impl Reader<'_> {
         }
         if size != 3 {
             let problem = format!("a label of {size} items instead of (file, line, name)");
-            return Err(Error::BadValue {
-                offset: tag.offset,
-                problem,
-            });
+            return Err(Error::BadValue { offset: tag.offset, problem });
         }
         let file = self.text("a file name")?;
         let line = self.line()?;
@@ -329,13 +289,7 @@ impl Reader<'_> {
     }
 
     /// The function of a label; a new one is a mere caller until its row is read.
-    fn function_id(
-        &mut self,
-        file: TextId,
-        line: u32,
-        name: TextId,
-        tag: &Tag,
-    ) -> Result<FunctionId> {
+    fn function_id(&mut self, file: TextId, line: u32, name: TextId, tag: &Tag) -> Result<FunctionId> {
         if let Some(&id) = self.label_ids.get(&(file, line, name)) {
             return Ok(id);
         }
@@ -355,10 +309,8 @@ impl Reader<'_> {
     fn line(&mut self) -> Result<u32> {
         let offset = self.cursor.offset();
         match self.scalar("a line number")? {
-            Scalar::Int(line) => u32::try_from(line).map_err(|_| Error::BadValue {
-                offset,
-                problem: format!("the line number {line}"),
-            }),
+            Scalar::Int(line) => u32::try_from(line)
+                .map_err(|_| Error::BadValue { offset, problem: format!("the line number {line}") }),
             other => Err(other.refused(offset, "a line number")),
         }
     }
@@ -418,9 +370,7 @@ impl Reader<'_> {
             b'f' => {
                 let length = usize::from(self.cursor.byte("a float")?);
                 let decimal = self.cursor.take(length, "a float")?;
-                let value = std::str::from_utf8(decimal)
-                    .ok()
-                    .and_then(|text| text.parse().ok());
+                let value = std::str::from_utf8(decimal).ok().and_then(|text| text.parse().ok());
                 Scalar::Float(value.ok_or_else(|| Error::BadValue {
                     offset: tag.offset,
                     problem: "a float whose digits are no number".to_owned(),
@@ -453,10 +403,7 @@ impl Reader<'_> {
         };
         if !sound {
             let problem = "a string that is not in its own encoding".to_owned();
-            return Err(Error::BadValue {
-                offset: tag.offset,
-                problem,
-            });
+            return Err(Error::BadValue { offset: tag.offset, problem });
         }
         if let Some(&id) = self.text_ids.get(bytes) {
             return Ok(id);
@@ -481,10 +428,7 @@ impl Reader<'_> {
         };
         if found != size {
             let problem = format!("a tuple of {found} items for {expected}, which has {size}");
-            return Err(Error::BadValue {
-                offset: tag.offset,
-                problem,
-            });
+            return Err(Error::BadValue { offset: tag.offset, problem });
         }
         Ok(())
     }
@@ -499,11 +443,7 @@ impl Reader<'_> {
             self.refs.push(Ref::Pending);
             self.refs.len() - 1
         });
-        Ok(Tag {
-            offset,
-            code,
-            number,
-        })
+        Ok(Tag { offset, code, number })
     }
 
     /// The value that the reference at `tag` names.
@@ -531,11 +471,7 @@ impl Reader<'_> {
 
 impl Tag {
     fn refused(&self, expected: &'static str) -> Error {
-        Error::Refused {
-            offset: self.offset,
-            found: describe(self.code),
-            expected,
-        }
+        Error::Refused { offset: self.offset, found: describe(self.code), expected }
     }
 }
 
@@ -547,11 +483,7 @@ impl Scalar {
             Scalar::Float(_) => "a float",
             Scalar::Bool => "a bool",
         };
-        Error::Refused {
-            offset,
-            found: found.to_owned(),
-            expected,
-        }
+        Error::Refused { offset, found: found.to_owned(), expected }
     }
 }
 

@@ -81,9 +81,7 @@ impl<'p> Writer<'p> {
             return Ok(());
         }
         if i32::try_from(text.as_bytes().len()).is_err() || !Text::is_well_formed(text.as_bytes()) {
-            return Err(not_representable(format!(
-                "the name {text} is no Python string"
-            )));
+            return Err(not_representable(format!("the name {text} is no Python string")));
         }
         let number = self.number()?;
         self.texts.insert(text, number);
@@ -92,12 +90,7 @@ impl<'p> Writer<'p> {
     }
 
     fn row(&mut self, function: &Function) -> Result<()> {
-        let Calls {
-            ncalls,
-            primitive_calls,
-            tottime,
-            cumtime,
-        } = function.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
         self.out.extend_from_slice(&[b')', 5]);
         self.count(primitive_calls)?;
         self.count(ncalls)?;
@@ -107,12 +100,7 @@ impl<'p> Writer<'p> {
     }
 
     fn caller(&mut self, edge: &Edge, detail: EdgeDetail) -> Result<()> {
-        let Calls {
-            ncalls,
-            primitive_calls,
-            tottime,
-            cumtime,
-        } = edge.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime } = edge.calls;
         if detail == EdgeDetail::CountsOnly {
             return self.count(ncalls);
         }
@@ -138,9 +126,7 @@ impl<'p> Writer<'p> {
     fn number(&mut self) -> Result<u32> {
         let number = self.next_number;
         if i32::try_from(number).is_err() {
-            return Err(not_representable(
-                "more than 2,147,483,647 names".to_owned(),
-            ));
+            return Err(not_representable("more than 2,147,483,647 names".to_owned()));
         }
         self.next_number += 1;
         Ok(number)
@@ -148,8 +134,5 @@ impl<'p> Writer<'p> {
 }
 
 fn not_representable(problem: String) -> Error {
-    Error::NotRepresentable {
-        format: "pstats",
-        problem,
-    }
+    Error::NotRepresentable { format: "pstats", problem }
 }
