@@ -3,6 +3,7 @@
 # brought. Prints nothing and fails when there is none.
 #
 # Usage: scripts/find-python.sh 3.13
+#        scripts/find-python.sh 3.15-dbg    a debug build: it counts all references, and asserts
 set -euo pipefail
 
 release=${1:?usage: scripts/find-python.sh RELEASE, for instance 3.13}
@@ -12,8 +13,8 @@ release=${1:?usage: scripts/find-python.sh RELEASE, for instance 3.13}
 resolve() {
     "$1" -I -c '
 import sys
-wanted = sys.argv[1]
-if sys.implementation.name != "cpython" or "%d.%d" % sys.version_info[:2] != wanted or sys.prefix != sys.base_prefix:
+found = "%d.%d" % sys.version_info[:2] + ("-dbg" if hasattr(sys, "gettotalrefcount") else "")
+if sys.implementation.name != "cpython" or found != sys.argv[1] or sys.prefix != sys.base_prefix:
     raise SystemExit(1)
 print(sys.executable)
 ' "$release" 2>/dev/null
