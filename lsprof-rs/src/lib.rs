@@ -23,7 +23,7 @@ use pyo3::prelude::*;
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
 mod _lsprof {
-    use super::ffi::recursion;
+    use super::ffi::{recursion, signals};
     use super::{getstats, hooks};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
@@ -52,6 +52,13 @@ mod _lsprof {
     #[pyfunction]
     fn _count_frames_as(py: Python<'_>, frames: i32) -> PyResult<()> {
         recursion::count_as(py, frames)
+    }
+
+    /// For the launcher: narrows the handler that was just installed for a signal to this process. Children that
+    /// it forks take the default action. False if the system refuses.
+    #[pyfunction]
+    fn _keep_signal_to_this_process(signal: i32) -> bool {
+        signals::keep_to_this_process(signal)
     }
 
     /// The name of the clock that times calls without a timer.

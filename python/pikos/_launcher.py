@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from pikos._lsprof import _count_frames_as
+from pikos._lsprof import _count_frames_as, _keep_signal_to_this_process
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
@@ -111,10 +111,11 @@ def prepare(options: Values, args: list[str]) -> tuple[CodeType, dict[str, objec
         replace_path("")
         code = compile(options.code, "<string>", "exec", dont_inherit=True)
         if sys.version_info >= (3, 13):
-            # From 3.13 on, tracebacks show the lines of -c.
+            # From 3.13 on, tracebacks show the lines of -c. 3.13 looks for them by file name, later releases by code.
             import linecache
 
-            linecache._register_code(code, options.code, "<string>")  # type: ignore[attr-defined]
+            key = code if sys.version_info >= (3, 14) else "<string>"
+            linecache._register_code(key, options.code, "<string>")  # type: ignore[attr-defined]
         return code, fresh_main()
     sys.argv[:] = args
     target = args[0]
@@ -168,19 +169,18 @@ def fresh_main(path: str | None = None) -> dict[str, object]:
     module = type(sys)("__main__")
     namespace = module.__dict__
     namespace["__builtins__"] = __builtins__
-    ours = sys.modules["__main__"]
     # What a __main__ is born with differs between releases.
-    if "__annotations__" in ours.__dict__:
+    if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
     if path is not None:
         from importlib.machinery import SourceFileLoader
 
         module.__loader__ = SourceFileLoader("__main__", path)
         namespace["__file__"] = path
-        if "__cached__" in ours.__dict__:
+        if sys.version_info < (3, 15):
             namespace["__cached__"] = None
     # It must stay alive: its globals are in use.
-    sys.modules["pikos.__main__"] = ours
+    sys.modules["pikos.__main__"] = sys.modules["__main__"]
     sys.modules["__main__"] = module
     return namespace
 
@@ -208,7 +208,16 @@ class Session:
         import signal
 
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self.on_signal)
+            handler = self.on_signal
+            signal.signal(signal.SIGTERM, handler)
+            _keep_signal_to_this_process(signal.SIGTERM)
+
+            def restore() -> None:
+                """What the child does on the signal is the program's business: let it find what it expects."""
+                if signal.getsignal(signal.SIGTERM) == handler:
+                    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+            os.register_at_fork(after_in_child=restore)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Save, then die of the signal as the program would have without us."""

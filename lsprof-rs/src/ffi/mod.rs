@@ -4,6 +4,7 @@ pub mod attach;
 pub mod builtin;
 pub mod gil;
 pub mod recursion;
+pub mod signals;
 pub mod struct_sequence;
 pub mod thread;
 pub mod trampoline;

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ use crate::events::{self, Callee};
 use crate::ffi::builtin::Builtin;
 use crate::ffi::callback::{self, Function, arguments, none};
 use crate::ffi::gil::GilCell;
+use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
 use crate::registry::{self, Scope, Wanted, wanted};
 
@@ -62,40 +64,69 @@ const FUNCTIONS: [Function; 4] = [on_enter, on_leave, on_call, on_call_over];
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
+/// The thread that is changing it, and the process.
+static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 static MISSING: OnceLock<usize> = OnceLock::new();
 
 /// Sets the events that the enabled profiles want.
 pub fn install(py: Python<'_>, _scope: Scope, _profiler: &Py<PyAny>) -> PyResult<()> {
-    let monitoring = monitoring(py)?;
-    if INSTALLED.get(py).get() == Wanted::Nothing {
-        take_tool(&monitoring)?;
-        let missing = monitoring.getattr("MISSING")?;
-        MISSING.get_or_init(|| missing.as_ptr() as usize);
-        let callbacks = callables(py)?;
-        for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
-            register(&monitoring, event, Some(&callbacks[callback as usize]))?;
-        }
-    }
-    set_events(&monitoring, wanted(py))
+    follow_registry(py)
 }
 
-/// Sets the events that the profiles which are still enabled want, and gives the tool id back after the last.
+/// Sets the events that the profiles which are still enabled want.
 pub fn remove(py: Python<'_>, _scope: Scope, _profiler: Option<&Py<PyAny>>) -> PyResult<()> {
-    let monitoring = monitoring(py)?;
-    let wanted = wanted(py);
-    // A program may have freed the id itself; then there is nothing to undo.
-    if !owns_tool(&monitoring)? {
-        INSTALLED.get(py).set(Wanted::Nothing);
+    follow_registry(py)
+}
+
+/// Brings the interpreter in line with the registry, one thread at a time: it takes several calls, between which
+/// another thread may enable or disable a profile of its own.
+fn follow_registry(py: Python<'_>) -> PyResult<()> {
+    let Some(mark) = thread::mark() else { return apply(py) };
+    let process = std::process::id();
+    let changing = CHANGING.get(py);
+    // A fork leaves the other threads behind in the parent; nobody is left to finish.
+    while changing.get().is_some_and(|(number, there)| number != mark.number && there == process) {
+        py.detach(|| std::thread::sleep(Duration::from_micros(20)));
+    }
+    if changing.replace(Some((mark.number, process))).is_some_and(|(number, _)| number == mark.number) {
+        // We are inside our own `apply`, by way of the garbage collector: it will go round once more.
         return Ok(());
     }
-    set_events(&monitoring, wanted)?;
-    if wanted == Wanted::Nothing {
-        for (event, _) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
-            register(&monitoring, event, None)?;
+    let result = apply(py);
+    changing.set(None);
+    result
+}
+
+fn apply(py: Python<'_>) -> PyResult<()> {
+    let monitoring = monitoring(py)?;
+    loop {
+        let wanted = wanted(py);
+        let installed = INSTALLED.get(py);
+        // A program may have freed the id itself; then there is nothing to undo.
+        if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
+            installed.set(Wanted::Nothing);
         }
-        monitoring.call_method1("free_tool_id", (TOOL,))?;
+        if installed.get() == wanted {
+            return Ok(());
+        }
+        if installed.get() == Wanted::Nothing {
+            take_tool(&monitoring)?;
+            let missing = monitoring.getattr("MISSING")?;
+            MISSING.get_or_init(|| missing.as_ptr() as usize);
+            let callbacks = callables(py)?;
+            for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
+                register(&monitoring, event, Some(&callbacks[callback as usize]))?;
+            }
+        }
+        set_events(&monitoring, wanted)?;
+        if wanted == Wanted::Nothing {
+            for (event, _) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
+                register(&monitoring, event, None)?;
+            }
+            monitoring.call_method1("free_tool_id", (TOOL,))?;
+        }
+        installed.set(wanted);
     }
-    Ok(())
 }
 
 /// Nothing to do: the interpreter refers to the callbacks and not to the profile, which stops when it is dropped.
@@ -146,10 +177,6 @@ fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyA
 }
 
 fn set_events(monitoring: &Bound<'_, PyAny>, wanted: Wanted) -> PyResult<()> {
-    let py = monitoring.py();
-    if INSTALLED.get(py).get() == wanted {
-        return Ok(());
-    }
     let mut events = 0;
     if wanted >= Wanted::Functions {
         for (event, _) in FUNCTION_EVENTS {
@@ -162,7 +189,6 @@ fn set_events(monitoring: &Bound<'_, PyAny>, wanted: Wanted) -> PyResult<()> {
         }
     }
     monitoring.call_method1("set_events", (TOOL, events))?;
-    INSTALLED.get(py).set(wanted);
     Ok(())
 }
 
