@@ -288,6 +288,21 @@ impl Profile {
         self.renumber(&moved);
     }
 
+    /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
+    /// added up.
+    pub fn strip_dirs(&mut self) {
+        let mut shortened: HashMap<Text, Text> = HashMap::new();
+        for function in &mut self.functions {
+            let file = &function.file;
+            let short = shortened.entry(file.clone()).or_insert_with(|| {
+                let name = file.as_bytes().rsplit(|&byte| byte == b'/').next();
+                name.unwrap_or_default().to_vec().into()
+            });
+            function.file = short.clone();
+        }
+        self.merge_labels();
+    }
+
     /// This profile if its labels and edges are unique already, else a merged copy.
     pub fn with_unique_labels(&self) -> Cow<'_, Profile> {
         if self.has_unique_labels() {
