@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::id_map::IdMap;
 use crate::model::{Calls, Counts, Edge, Function, FunctionId, Metadata, Profile, Text};
 use crate::tree::{CallTree, Node, NodeId};
 
@@ -11,7 +12,7 @@ pub(crate) struct StackCollector {
     functions: Vec<Function>,
     ids: HashMap<(Text, u32, Text), FunctionId>,
     tree: CallTree,
-    nodes: HashMap<(Option<NodeId>, FunctionId), NodeId>,
+    nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
 }
 
 impl StackCollector {
@@ -70,7 +71,7 @@ impl StackCollector {
 fn fill_tables(profile: &mut Profile, tree: &CallTree) {
     let cumtimes = tree.cumtimes();
     let (children, roots) = tree.children();
-    let mut edge_places: HashMap<(FunctionId, FunctionId), usize> = HashMap::new();
+    let mut edge_places: IdMap<(FunctionId, FunctionId), usize> = IdMap::default();
     let mut functions_open = vec![0u32; profile.functions.len()];
     let mut edges_open: Vec<u32> = Vec::new();
     // A stack of its own: the input decides how deep a tree is.

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod error;
 mod flatten;
 pub mod formats;
+mod id_map;
 pub mod index;
 pub mod merge;
 pub mod model;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::id_map::IdMap;
 use crate::model::{Edge, Function, FunctionId, Metadata, Profile, Text};
 use crate::tree::{CallTree, Node, NodeId};
 
@@ -12,7 +13,7 @@ pub struct Merger {
     sum: Profile,
     count: usize,
     ids: HashMap<(Text, u32, Text), FunctionId>,
-    edges: HashMap<(FunctionId, FunctionId), usize>,
+    edges: IdMap<(FunctionId, FunctionId), usize>,
     /// Stacks are exact only if every profile brought them.
     trees: Option<TreeMerger>,
 }
@@ -20,7 +21,7 @@ pub struct Merger {
 #[derive(Default)]
 struct TreeMerger {
     tree: CallTree,
-    nodes: HashMap<(Option<NodeId>, FunctionId), NodeId>,
+    nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
 }
 
 impl Merger {
@@ -42,6 +43,11 @@ impl Merger {
             self.trees = profile.tree.is_some().then(TreeMerger::default);
         } else {
             self.sum.metadata = combined(&self.sum.metadata, &profile.metadata)?;
+        }
+        // Most of what comes first stays; growing step by step would hash it all again.
+        if self.count == 0 {
+            self.edges.reserve(profile.edges.len());
+            self.ids.reserve(profile.functions.len());
         }
         self.count += 1;
         let moved: Vec<FunctionId> = profile

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::id_map::IdMap;
 use crate::index::EdgeIndex;
 use crate::tree::CallTree;
 
@@ -336,8 +337,8 @@ impl Profile {
 
     /// Gives every edge and tree node the new id of its functions and adds equal edges up.
     fn renumber(&mut self, moved: &[FunctionId]) {
-        let mut by_ends: HashMap<(FunctionId, FunctionId), usize> =
-            HashMap::with_capacity(self.edges.len());
+        let mut by_ends: IdMap<(FunctionId, FunctionId), usize> = IdMap::default();
+        by_ends.reserve(self.edges.len());
         let mut kept: Vec<Edge> = Vec::with_capacity(self.edges.len());
         for mut edge in self.edges.drain(..) {
             edge.caller = moved[edge.caller.index()];
