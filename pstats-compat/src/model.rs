@@ -55,7 +55,18 @@ impl Text {
 
     /// For people to read: lone surrogates become U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        if let Ok(text) = std::str::from_utf8(&self.0) {
+            return text.into();
+        }
+        let mut text = String::with_capacity(self.0.len());
+        for chunk in self.0.utf8_chunks() {
+            text.push_str(chunk.valid());
+            // The three bytes of a surrogate come as three chunks; it is one character.
+            if !matches!(chunk.invalid(), [] | [0x80..0xC0]) {
+                text.push('\u{FFFD}');
+            }
+        }
+        text.into()
     }
 }
 
@@ -443,6 +454,7 @@ mod tests {
         let text = Text::from_os_bytes(b"caf\xe9.py");
         assert_eq!(text.as_bytes(), b"caf\xed\xb3\xa9.py");
         assert!(Text::is_well_formed(text.as_bytes()));
+        assert_eq!(text.to_str_lossy(), "caf\u{FFFD}.py");
         assert!(!Text::is_well_formed(b"caf\xe9.py"));
         assert!(!Text::is_well_formed(b"\xed\xa0"));
     }
