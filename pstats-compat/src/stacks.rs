@@ -125,9 +125,13 @@ fn approximate(profile: &Profile) -> CallTree {
         let mut calls: Vec<(&Edge, f64)> = by_caller
             .of(profile, function)
             .map(|edge| (edge, times.seconds(edge) * part))
-            .filter(|&(edge, seconds)| seconds > 0.0 && !is_on_stack(&tree, node, edge.callee))
+            .filter(|&(edge, seconds)| {
+                seconds > 0.0 && seconds.is_finite() && !is_on_stack(&tree, node, edge.callee)
+            })
             .collect();
-        let own = (profile.function(function).calls.tottime * part).clamp(0.0, seconds);
+        let own = (profile.function(function).calls.tottime * part)
+            .max(0.0)
+            .min(seconds);
         let below: f64 = calls.iter().map(|(_, seconds)| seconds).sum();
         let shrink = ((seconds - own) / below).min(1.0);
         let mut left = seconds;

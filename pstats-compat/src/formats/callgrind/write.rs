@@ -196,8 +196,12 @@ fn push_on_one_line(out: &mut Vec<u8>, name: &[u8]) {
         // A number without a name would refer to an earlier one.
         out.extend_from_slice(b"???");
     }
-    for &byte in name {
+    // Blanks at the ends would be taken for the line's own.
+    let start = name.len() - name.trim_ascii_start().len();
+    let inside = start..start + name.trim_ascii().len();
+    for (place, &byte) in name.iter().enumerate() {
         match byte {
+            b' ' if !inside.contains(&place) => out.extend_from_slice(b"\\x20"),
             0..0x20 | 0x7F => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
             _ => out.push(byte),
         }
