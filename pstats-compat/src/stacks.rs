@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::index::EdgeIndex;
-use crate::model::{Edge, EdgeDetail, FunctionId, Profile};
+use crate::model::{Counts, Edge, EdgeDetail, FunctionId, Profile};
 use crate::tree::{CallTree, Node, NodeId};
 
 /// What has to be said beside approximated stacks.
@@ -263,6 +263,22 @@ fn roots(profile: &Profile, times: &EdgeTimes) -> Vec<(FunctionId, f64)> {
     {
         unaccounted[edge.callee.index()] -= times.seconds(edge);
     }
+    // A function that began the program and was entered again from inside itself, as `exec` is by
+    // every import: callers account for time that lies within its own. If each outermost call had
+    // no caller, none of its time is theirs.
+    if profile.metadata.counts == Counts::Calls {
+        let mut by_callers = vec![0u64; profile.functions.len()];
+        for edge in &profile.edges {
+            let calls = &mut by_callers[edge.callee.index()];
+            *calls = calls.saturating_add(edge.calls.ncalls);
+        }
+        for (id, function) in profile.rows() {
+            let without_caller = function.calls.ncalls.saturating_sub(by_callers[id.index()]);
+            if without_caller > 0 && without_caller >= function.calls.primitive_calls {
+                unaccounted[id.index()] = times.cumtime[id.index()];
+            }
+        }
+    }
     // Below this it is the rounding of many additions.
     let is_root = |id: FunctionId| {
         let whole = times.cumtime[id.index()];
@@ -367,6 +383,27 @@ mod tests {
             "{roots}"
         );
         assert!(stacks.tree.is_sound(2));
+    }
+
+    #[test]
+    fn a_root_that_is_entered_again_keeps_all_its_time() {
+        let mut exec = function("exec", 1.0, 5.0);
+        exec.calls.ncalls = 2;
+        let profile = Profile::new(
+            vec![exec, function("import", 4.0, 4.0)],
+            vec![edge(0, 1, 4.0), edge(1, 0, 2.0)],
+        );
+        let stacks = Stacks::of(&profile);
+        assert_eq!(
+            stacks
+                .tree
+                .nodes
+                .iter()
+                .filter(|node| node.parent.is_none())
+                .count(),
+            1
+        );
+        assert_eq!(stacks.tree.cumtimes()[0], 5.0);
     }
 
     #[test]

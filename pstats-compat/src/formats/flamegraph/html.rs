@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 
 use serde::Serialize;
 
-use super::layout::{Layout, amount, counted, hue, place};
+use super::layout::{Layout, amount, hue, place};
 use crate::error::Result;
 use crate::model::{Profile, Unit};
 
@@ -55,7 +55,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             frame.width,
             frame.cumulative,
             frame.own,
-            counted(profile, frame.ncalls),
+            frame.ncalls,
         ));
     }
     let data = Data {

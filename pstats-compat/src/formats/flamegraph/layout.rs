@@ -16,7 +16,8 @@ pub struct Frame {
     /// Own and cumulative time in the profile's unit.
     pub own: f64,
     pub cumulative: f64,
-    pub ncalls: u64,
+    /// How often this stack was entered, if anybody counted: approximated stacks were not entered.
+    pub ncalls: Option<u64>,
 }
 
 /// All boxes, each after the one above it.
@@ -49,6 +50,7 @@ impl Layout {
             depth: 0,
             notes: stacks.note().map(str::to_owned).into_iter().collect(),
         };
+        let counted = stacks.exact && profile.metadata.counts == Counts::Calls;
         let mut narrow = 0u64;
         // (node, place of its parent's box, left edge); siblings are pushed from the right.
         let mut steps: Vec<(NodeId, Option<usize>, f64)> = Vec::new();
@@ -81,7 +83,7 @@ impl Layout {
                 width: cumtimes[id.index()].max(0.0) / total,
                 own: node.tottime,
                 cumulative: cumtimes[id.index()],
-                ncalls: node.ncalls,
+                ncalls: counted.then_some(node.ncalls),
             });
             let mut below = std::mem::take(&mut children[id.index()]);
             widest_first(&mut below);
@@ -99,18 +101,13 @@ impl Layout {
                     tree.cut.calls
                 ),
                 false => format!(
-                    "{} small calls are drawn as time of their caller",
+                    "{} small branches are drawn as time of their caller",
                     tree.cut.calls
                 ),
             });
         }
         layout
     }
-}
-
-/// How often this stack was entered, if anybody counted.
-pub fn counted(profile: &Profile, ncalls: u64) -> Option<u64> {
-    (profile.metadata.counts == Counts::Calls).then_some(ncalls)
 }
 
 /// The file and line, or nothing for a built-in.

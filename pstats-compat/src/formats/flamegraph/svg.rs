@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, Write};
 
-use super::layout::{Layout, amount, counted, hue, place};
+use super::layout::{Layout, amount, hue, place};
 use crate::error::Result;
 use crate::model::Profile;
 
@@ -50,7 +50,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         let (x, y) = (MARGIN + frame.start * inner, TOP + ROW * frame.depth as f64);
         let width = frame.width * inner;
         let name = function.display_name();
-        let calls = match counted(profile, frame.ncalls) {
+        let calls = match frame.ncalls {
             Some(ncalls) => format!(", {ncalls} calls"),
             None => String::new(),
         };
