@@ -55,7 +55,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         // `pikos stats … | head`: whoever read the output has seen enough.
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
-            eprintln!("pikos: {error}");
+            // What is wrong may be quoted from a stranger's file, and goes to a terminal.
+            let told = error
+                .to_string()
+                .replace(|c: char| c.is_control(), "\u{FFFD}");
+            eprintln!("pikos: {told}");
             if error.is_usage() {
                 exit::USAGE
             } else {

@@ -174,6 +174,16 @@ fn names_do_not_command_the_terminal() {
     let folder = Folder::new("escape");
     let path = folder.path("evil.collapsed");
     std::fs::write(&path, "main;\x1b]0;evil\x07 (a\x1b[2J.py:3) 5\n").expect("written");
+    let quoted = folder.path("evil.speedscope.json");
+    let document = r#"{"shared": {"frames": []}, "profiles": [{"type": "\u001b[2J"}]}"#;
+    std::fs::write(&quoted, document).expect("written");
+    let refused = pikos(args!["stats", &quoted]);
+    assert!(
+        text(&refused.stderr).contains("unknown variant"),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(!text(&refused.stderr).contains('\x1b'));
     let result = pikos(args!["stats", &path, "--colour", "always"]);
     let out = text(&result.stdout)
         .replace("\x1b[31m", "")
