@@ -1,1 +1,64 @@
 //! The `pikos` command as a library, so that the wheel can call it.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod error;
+mod files;
+mod progress;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+
+/// What the process ends with.
+mod exit {
+    pub const SUCCESS: i32 = 0;
+    /// Something could not be done, or a check failed.
+    pub const FAILURE: i32 = 1;
+    /// The command line is wrong; clap's own code, too.
+    pub const USAGE: i32 = 2;
+}
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Fine,
+    /// It found what it was asked to watch for: a profile that is not sound, a run that is slower.
+    Failed,
+}
+
+/// Runs one command. The first argument is the program's own name. Returns the exit code: 0 if all
+/// went well, 1 if it failed, 2 if the command line is wrong.
+pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // `--help` is an "error" too, with code 0. If the terminal is gone, nobody can be told.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Export(args) => commands::export::run(&args),
+        Command::Merge(args) => commands::merge::run(&args),
+        Command::Diff(args) => commands::diff::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match outcome {
+        Ok(Outcome::Fine) => exit::SUCCESS,
+        Ok(Outcome::Failed) => exit::FAILURE,
+        // `pikos stats … | head`: whoever read the output has seen enough.
+        Err(error) if error.is_broken_pipe() => exit::SUCCESS,
+        Err(error) => {
+            // What is wrong may be quoted from a stranger's file, and goes to a terminal.
+            let told = error.to_string().replace(|c: char| c.is_control(), "\u{FFFD}");
+            eprintln!("pikos: {told}");
+            if error.is_usage() { exit::USAGE } else { exit::FAILURE }
+        }
+    }
+}

@@ -52,12 +52,26 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A field of well-formed JSON that makes no sense.
+    #[error("{field}: {problem}")]
+    BadField {
+        /// The path to it.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A profile that this format can't hold.
     #[error("{format} can't hold this profile: {problem}")]
     NotRepresentable {
         /// The format's name.
         format: &'static str,
         /// Why not.
+        problem: String,
+    },
+    /// Profiles whose figures don't mean the same.
+    #[error("these profiles can't be combined: {problem}")]
+    Different {
+        /// What differs.
         problem: String,
     },
     /// The reader or writer underneath failed.

@@ -3,10 +3,17 @@
 //! Knows nothing of Python's runtime: a profile arrives as plain values.
 #![forbid(unsafe_code)]
 
+pub mod check;
+pub mod diff;
 pub mod error;
+mod flatten;
 pub mod formats;
+mod id_map;
 pub mod index;
+pub mod merge;
 pub mod model;
+pub mod report;
+pub mod stacks;
 pub mod tree;
 
 pub use error::{Error, Result};

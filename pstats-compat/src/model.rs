@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::id_map::IdMap;
 use crate::index::EdgeIndex;
 use crate::tree::CallTree;
 
@@ -54,7 +55,18 @@ impl Text {
 
     /// For people to read: lone surrogates become U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        if let Ok(text) = std::str::from_utf8(&self.0) {
+            return text.into();
+        }
+        let mut text = String::with_capacity(self.0.len());
+        for chunk in self.0.utf8_chunks() {
+            text.push_str(chunk.valid());
+            // The three bytes of a surrogate come as three chunks; it is one character.
+            if !matches!(chunk.invalid(), [] | [0x80..0xC0]) {
+                text.push('\u{FFFD}');
+            }
+        }
+        text.into()
     }
 }
 
@@ -274,6 +286,21 @@ impl Profile {
         self.renumber(&moved);
     }
 
+    /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
+    /// added up.
+    pub fn strip_dirs(&mut self) {
+        let mut shortened: HashMap<Text, Text> = HashMap::new();
+        for function in &mut self.functions {
+            let file = &function.file;
+            let short = shortened.entry(file.clone()).or_insert_with(|| {
+                let name = file.as_bytes().rsplit(|&byte| byte == b'/').next();
+                name.unwrap_or_default().to_vec().into()
+            });
+            function.file = short.clone();
+        }
+        self.merge_labels();
+    }
+
     /// This profile if its labels and edges are unique already, else a merged copy.
     pub fn with_unique_labels(&self) -> Cow<'_, Profile> {
         if self.has_unique_labels() {
@@ -307,7 +334,8 @@ impl Profile {
 
     /// Gives every edge and tree node the new id of its functions and adds equal edges up.
     fn renumber(&mut self, moved: &[FunctionId]) {
-        let mut by_ends: HashMap<(FunctionId, FunctionId), usize> = HashMap::with_capacity(self.edges.len());
+        let mut by_ends: IdMap<(FunctionId, FunctionId), usize> = IdMap::default();
+        by_ends.reserve(self.edges.len());
         let mut kept: Vec<Edge> = Vec::with_capacity(self.edges.len());
         for mut edge in self.edges.drain(..) {
             edge.caller = moved[edge.caller.index()];
@@ -385,6 +413,7 @@ mod tests {
         let text = Text::from_os_bytes(b"caf\xe9.py");
         assert_eq!(text.as_bytes(), b"caf\xed\xb3\xa9.py");
         assert!(Text::is_well_formed(text.as_bytes()));
+        assert_eq!(text.to_str_lossy(), "caf\u{FFFD}.py");
         assert!(!Text::is_well_formed(b"caf\xe9.py"));
         assert!(!Text::is_well_formed(b"\xed\xa0"));
     }

@@ -6,7 +6,16 @@ from typing import Any, Final, final
 from _typeshed import structseq
 from typing_extensions import disjoint_base
 
-__all__ = ["Profiler", "clock_name", "hook", "profiler_entry", "profiler_subentry", "profiler_thread"]
+__all__ = [
+    "Profiler",
+    "_count_frames_as",
+    "_keep_signal_to_this_process",
+    "clock_name",
+    "hook",
+    "profiler_entry",
+    "profiler_subentry",
+    "profiler_thread",
+]
 
 def hook() -> tuple[str, str]: ...
 def clock_name() -> str: ...

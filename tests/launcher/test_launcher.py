@@ -403,14 +403,17 @@ def test_a_child_of_fork_does_not_clobber_the_parents_file(folder: Path) -> None
 def test_a_forked_child_dies_of_a_signal_by_default(folder: Path) -> None:
     """The child saves nothing, so it needs no handler of ours; and one written in Python may come too late, when the
     child goes to wait in C just as the signal arrives."""
-    write(folder, """
+    write(
+        folder,
+        """
         import os, signal
         pid = os.fork()
         if pid == 0:
             print(signal.getsignal(signal.SIGTERM), flush=True)
             os._exit(0)
         os.waitpid(pid, 0)
-    """)
+    """,
+    )
     same_both_ways(folder, "script.py", env={"PYTHONWARNINGS": "ignore"})
 
 

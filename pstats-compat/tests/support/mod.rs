@@ -15,8 +15,8 @@ pub fn sample() -> Profile {
         ..function("app/shapes.py", line, name, calls)
     };
     let functions = vec![
-        function("app/main.py", 1, "<module>", calls(1, 1, 0.001, 2.0)),
-        function("app/main.py", 10, "main", calls(1, 1, 0.125, 1.999)),
+        function("app/main.py", 1, "<module>", calls(1, 1, 0.001, 1.9385)),
+        function("app/main.py", 10, "main", calls(1, 1, 0.125, 1.9375)),
         method(5, "area", "Square.area", calls(10, 10, 0.5, 0.75)),
         method(25, "area", "Round.area", calls(4, 4, 0.25, 0.25)),
         function("app/main.py", 30, "fib", calls(177, 2, 0.75, 0.75)),
@@ -29,7 +29,7 @@ pub fn sample() -> Profile {
     ];
     let edge = |caller, callee, calls| Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls };
     let edges = vec![
-        edge(0, 1, calls(1, 1, 0.125, 1.999)),
+        edge(0, 1, calls(1, 1, 0.125, 1.9375)),
         edge(1, 2, calls(10, 10, 0.5, 0.75)),
         edge(1, 3, calls(4, 4, 0.25, 0.25)),
         edge(2, 5, calls(10, 10, 0.25, 0.25)),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::CREATOR;
 use crate::error::{Error, Result};
+use crate::id_map::IdMap;
 use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, Profile, Text, Unit};
 
 /// Reads a callgrind file. The first event is taken as the time.
@@ -64,7 +65,7 @@ struct Reader {
     /// `jump=` and `jcnd=` are followed by a position without cost.
     skip_next: bool,
     ids: HashMap<(Text, Text, u32), FunctionId>,
-    edges: HashMap<(FunctionId, FunctionId), usize>,
+    edges: IdMap<(FunctionId, FunctionId), usize>,
 }
 
 impl Reader {

@@ -20,7 +20,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let scale = Scale::of(profile);
     let mut writer = Writer {
         out: Vec::with_capacity(FLUSH_AT * 2),
-        files: Names::default(),
+        files: Files::of(profile),
         functions: vec![None; profile.functions.len()],
         next_function: 1,
         ambiguous: ambiguous(profile),
@@ -31,21 +31,23 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         let function = profile.function(id);
         let own = if function.caller_only { 0 } else { scale.units(function.calls.tottime) };
         total = total.saturating_add(own);
-        writer.name_of("fl", "fn", profile, id);
+        writer.name_of(b"fl", b"fn", profile, id);
         writer.pair(function.line.into(), own);
         for edge in by_caller.of(profile, id) {
-            writer.name_of("cfi", "cfn", profile, edge.callee);
-            let callee = profile.function(edge.callee);
-            writer.line(format_args!("calls={} {}", edge.calls.ncalls, callee.line));
+            writer.name_of(b"cfi", b"cfn", profile, edge.callee);
+            writer.push(b"calls=");
+            writer.pair(edge.calls.ncalls, profile.function(edge.callee).line.into());
             writer.pair(function.line.into(), scale.units(edge.calls.cumtime));
         }
-        writer.line(format_args!(""));
+        writer.push(b"\n");
         if writer.out.len() >= FLUSH_AT {
             out.write_all(&writer.out)?;
             writer.out.clear();
         }
     }
-    writer.line(format_args!("totals: {total}"));
+    writer.push(b"totals: ");
+    writer.number(total);
+    writer.push(b"\n");
     out.write_all(&writer.out)?;
     Ok(())
 }
@@ -76,76 +78,112 @@ impl Scale {
 
 struct Writer {
     out: Vec<u8>,
-    files: Names,
+    files: Files,
     /// The number of each function, once its name stands in the file.
-    functions: Vec<Option<u32>>,
-    next_function: u32,
+    functions: Vec<Option<u64>>,
+    next_function: u64,
     ambiguous: Vec<bool>,
 }
 
-#[derive(Default)]
-struct Names {
-    numbers: HashMap<Vec<u8>, usize>,
+/// Files are numbered before anything is written: an edge then costs a look into a table, not a hash
+/// of a path.
+struct Files {
+    /// The number of each function's file.
+    of_function: Vec<u64>,
+    /// Whether a number's name stands in the file.
+    is_named: Vec<bool>,
+}
+
+impl Files {
+    fn of(profile: &Profile) -> Self {
+        let mut numbers = HashMap::new();
+        let number = |function: &Function| {
+            let next = numbers.len() as u64 + 1;
+            *numbers.entry(function.file.clone()).or_insert(next)
+        };
+        let of_function = profile.functions.iter().map(number).collect();
+        Self { of_function, is_named: vec![false; numbers.len() + 1] }
+    }
 }
 
 impl Writer {
     fn header(&mut self, profile: &Profile, scale: &Scale) {
-        self.line(format_args!("# callgrind format"));
-        self.line(format_args!("version: 1"));
-        self.line(format_args!("creator: {CREATOR}"));
+        self.push(b"# callgrind format\nversion: 1\ncreator: ");
+        self.push(CREATOR.as_bytes());
         if let Some(title) = &profile.metadata.title {
-            self.out.extend_from_slice(b"cmd: ");
+            self.push(b"\ncmd: ");
             push_on_one_line(&mut self.out, title.as_bytes());
-            self.out.push(b'\n');
         }
-        self.line(format_args!("positions: line"));
+        self.push(b"\npositions: line\n");
         if profile.metadata.unit == Unit::Seconds {
-            self.line(format_args!("event: ns : Nanoseconds"));
+            self.push(b"event: ns : Nanoseconds\n");
         }
-        self.line(format_args!("events: {}", scale.event));
-        self.line(format_args!(""));
+        self.push(b"events: ");
+        self.push(scale.event.as_bytes());
+        self.push(b"\n\n");
     }
 
     /// `fl=` and `fn=`, or `cfi=` and `cfn=`.
-    fn name_of(&mut self, file_key: &str, name_key: &str, profile: &Profile, id: FunctionId) {
+    fn name_of(&mut self, file_key: &[u8], name_key: &[u8], profile: &Profile, id: FunctionId) {
         let function = profile.function(id);
-        let mut file = Vec::new();
-        push_on_one_line(&mut file, function.file.as_bytes());
-        let next = self.files.numbers.len() + 1;
-        match self.files.numbers.entry(file) {
-            Entry::Occupied(known) => {
-                let number = *known.get();
-                self.line(format_args!("{file_key}=({number})"));
-            }
-            Entry::Vacant(new) => {
-                self.out.extend_from_slice(format!("{file_key}=({next}) ").as_bytes());
-                self.out.extend_from_slice(new.key());
-                self.out.push(b'\n');
-                new.insert(next);
-            }
+        let file = self.files.of_function[id.index()];
+        self.push(file_key);
+        self.push(b"=(");
+        self.number(file);
+        self.push(b")");
+        if !std::mem::replace(&mut self.files.is_named[file as usize], true) {
+            self.push(b" ");
+            push_on_one_line(&mut self.out, function.file.as_bytes());
         }
+        self.push(b"\n");
+        self.push(name_key);
+        self.push(b"=(");
         match self.functions[id.index()] {
-            Some(number) => self.line(format_args!("{name_key}=({number})")),
+            Some(number) => {
+                self.number(number);
+                self.push(b")");
+            }
             None => {
                 let number = self.next_function;
                 self.next_function += 1;
                 self.functions[id.index()] = Some(number);
-                self.out.extend_from_slice(format!("{name_key}=({number}) ").as_bytes());
+                self.number(number);
+                self.push(b") ");
                 push_on_one_line(&mut self.out, name(function).as_bytes());
                 if self.ambiguous[id.index()] {
-                    self.out.extend_from_slice(format!(":{}", function.line).as_bytes());
+                    self.push(b":");
+                    self.number(function.line.into());
                 }
-                self.out.push(b'\n');
             }
         }
+        self.push(b"\n");
     }
 
-    fn pair(&mut self, line: u64, cost: u64) {
-        self.line(format_args!("{line} {cost}"));
+    /// A line of two numbers.
+    fn pair(&mut self, first: u64, second: u64) {
+        self.number(first);
+        self.push(b" ");
+        self.number(second);
+        self.push(b"\n");
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        writeln!(self.out, "{line}").expect("a Vec takes every byte");
+    /// Digits without the machinery of `format!`: most of the file is numbers.
+    fn number(&mut self, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut start = digits.len();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.push(&digits[start..]);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 }
 
@@ -183,8 +221,12 @@ fn push_on_one_line(out: &mut Vec<u8>, name: &[u8]) {
         // A number without a name would refer to an earlier one.
         out.extend_from_slice(b"???");
     }
-    for &byte in name {
+    // Blanks at the ends would be taken for the line's own.
+    let start = name.len() - name.trim_ascii_start().len();
+    let inside = start..start + name.trim_ascii().len();
+    for (place, &byte) in name.iter().enumerate() {
         match byte {
+            b' ' if !inside.contains(&place) => out.extend_from_slice(b"\\x20"),
             0..0x20 | 0x7F => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
             _ => out.push(byte),
         }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::marshal::{Cursor, FLAG_REF, describe};
 use crate::error::{Error, Result};
+use crate::id_map::IdMap;
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
 
 /// The fewest bytes that one caller takes: a reference as its key, a reference as its value.
@@ -26,7 +27,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         refs: Vec::new(),
         texts: Vec::new(),
         text_ids: HashMap::new(),
-        label_ids: HashMap::new(),
+        label_ids: IdMap::default(),
         caller_of: Vec::new(),
         rows: Vec::new(),
         profile: Profile::default(),
@@ -75,7 +76,7 @@ struct Reader<'a> {
     refs: Vec<Ref>,
     texts: Vec<Text>,
     text_ids: HashMap<Text, TextId>,
-    label_ids: HashMap<(TextId, u32, TextId), FunctionId>,
+    label_ids: IdMap<(TextId, u32, TextId), FunctionId>,
     /// For each function, the last callee (plus one) in whose callers it stood: finds a caller
     /// that is named twice without a set for each dict.
     caller_of: Vec<u32>,

@@ -1,0 +1,208 @@
+//! The command line. Doc comments here are the help texts.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use pstats_compat::formats::Format;
+use pstats_compat::report::SortKey;
+use regex::Regex;
+
+/// Look at profiles of Python programs: convert, add, compare and check them.
+#[derive(Debug, Parser)]
+#[command(name = "pikos", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Convert a profile to another format
+    Export(ExportArgs),
+    /// Add profiles up into one
+    Merge(MergeArgs),
+    /// Show what changed between two profiles
+    Diff(DiffArgs),
+    /// Print the table of functions, as pstats does
+    Stats(StatsArgs),
+    /// Tell whether a profile is sound, and what is odd about it
+    Check(CheckArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// What every command that reads profiles takes.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// The format of the input, where its content and name don't tell
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<Format>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Profiles to read; several are added up; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// pstats, callgrind, collapsed, speedscope, html or svg (a flame graph), pprof, firefox, dot,
+    /// json, csv, markdown or text
+    #[arg(short, long)]
+    pub format: Option<Format>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "OUT", default_value = "-")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Profiles to add up; they are read one after another
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// Where to write; the name tells the format, and pstats is the default
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// The format to write
+    #[arg(short, long)]
+    pub format: Option<Format>,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The older profile
+    pub before: PathBuf,
+    /// The newer profile
+    pub after: PathBuf,
+    /// A time that changed by less than this did not change: a part of itself (`5%`) or an amount
+    /// (`0.001s`); may be given once for each
+    #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
+    pub noise: Vec<Amount>,
+    /// End with code 1 if the total, or one function with what it calls, takes longer by more than
+    /// this: a part of the older total (`10%`) or an amount (`0.5s`)
+    #[arg(long, value_name = "AMOUNT")]
+    pub fail_above: Option<Amount>,
+    /// Show only so many changes
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 40)]
+    pub top: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Profiles to read; several are added up; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// calls, cumulative, filename, line, name, nfl, pcalls, stdname or time; several decide one
+    /// after another
+    #[arg(short, long, value_name = "KEY", default_value = "cumulative", value_delimiter = ',')]
+    pub sort: Vec<SortKey>,
+    /// Turn the order round
+    #[arg(short, long)]
+    pub reverse: bool,
+    /// Only functions whose printed name this regular expression finds; may be given again
+    #[arg(short, long, value_name = "REGEX")]
+    pub grep: Vec<Regex>,
+    /// Only the first rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Cut folders off file names
+    #[arg(long)]
+    pub strip_dirs: bool,
+    /// Print who called each function
+    #[arg(long, conflicts_with_all = ["callees", "json"])]
+    pub callers: bool,
+    /// Print whom each function called
+    #[arg(long, conflicts_with = "json")]
+    pub callees: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Colour the rows that matter
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub colour: When,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Profiles to check; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// bash, zsh, fish, elvish or powershell
+    pub shell: Shell,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// `5%` or `0.01s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    /// As a fraction: 0.05.
+    Part(f64),
+    Seconds(f64),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("an amount is a part (`5%`), seconds (`0.5s`) or milliseconds (`20ms`), and not negative")]
+pub struct BadAmount;
+
+impl FromStr for Amount {
+    type Err = BadAmount;
+
+    fn from_str(text: &str) -> Result<Self, BadAmount> {
+        let number = |digits: &str| match digits.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+            _ => Err(BadAmount),
+        };
+        if let Some(digits) = text.strip_suffix('%') {
+            Ok(Amount::Part(number(digits)? / 100.0))
+        } else if let Some(digits) = text.strip_suffix("ms") {
+            Ok(Amount::Seconds(number(digits)? / 1000.0))
+        } else {
+            Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn amounts_are_parts_or_times() {
+        let amount = |text: &str| text.parse::<Amount>().ok();
+        assert_eq!(amount("5%"), Some(Amount::Part(0.05)));
+        assert_eq!(amount("20ms"), Some(Amount::Seconds(0.02)));
+        assert_eq!(amount("1.5s"), Some(Amount::Seconds(1.5)));
+        assert_eq!(amount("5"), None);
+        assert_eq!(amount("-5%"), None);
+        assert_eq!(amount("nan%"), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! `pikos check`: is it a sound profile?
+
+use std::io::{self, BufWriter, Write};
+
+use pstats_compat::check::{Severity, check};
+
+use crate::args::CheckArgs;
+use crate::error::Error;
+use crate::{Outcome, files};
+
+pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut outcome = Outcome::Fine;
+    for path in &args.inputs {
+        let profile = files::load(path, &args.input)?;
+        let findings = check(&profile);
+        for finding in &findings {
+            // A name may hold control characters, and this goes to a terminal.
+            let finding = finding.to_string().replace(|c: char| c.is_control(), "\u{FFFD}");
+            writeln!(out, "{}: {finding}", path.display())?;
+        }
+        let functions = profile.rows().count();
+        let edges = profile.edges.len();
+        if findings.iter().any(|finding| finding.severity == Severity::Unsound) {
+            outcome = Outcome::Failed;
+            writeln!(out, "{}: not sound", path.display())?;
+        } else {
+            writeln!(out, "{}: sound, {functions} functions, {edges} edges", path.display())?;
+        }
+    }
+    out.flush()?;
+    Ok(outcome)
+}

@@ -1,0 +1,162 @@
+//! `pikos diff`: what changed between two profiles, for people and for CI.
+
+use std::io::{self, BufWriter, Write};
+
+use pstats_compat::diff::{Change, Diff, Noise};
+use pstats_compat::report::stdname;
+use serde::Serialize;
+
+use crate::args::{Amount, DiffArgs};
+use crate::error::Error;
+use crate::{Outcome, files};
+
+pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
+    let before = files::load(&args.before, &args.input)?;
+    let after = files::load(&args.after, &args.input)?;
+    let (before, after) = (before.with_unique_labels(), after.with_unique_labels());
+    let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        write_json(&diff, args.top, &mut out)?;
+    } else {
+        write_table(&diff, args.top, &mut out)?;
+    }
+    out.flush()?;
+    let Some(limit) = args.fail_above else {
+        return Ok(Outcome::Fine);
+    };
+    let allowed = match limit {
+        Amount::Part(part) => part * diff.total_before.tottime,
+        Amount::Seconds(seconds) => seconds,
+    };
+    let growth = diff.greatest_growth();
+    // Written this way round, a time that is no number fails too.
+    if growth <= allowed {
+        return Ok(Outcome::Fine);
+    }
+    eprintln!("pikos: slower by {growth:.3} s, and {allowed:.3} s are allowed");
+    Ok(Outcome::Failed)
+}
+
+/// The last of each kind counts.
+fn noise(amounts: &[Amount]) -> Noise {
+    let mut noise = Noise { part: 0.0, seconds: 0.0 };
+    for amount in amounts {
+        match *amount {
+            Amount::Part(part) => noise.part = part,
+            Amount::Seconds(seconds) => noise.seconds = seconds,
+        }
+    }
+    noise
+}
+
+fn write_table(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (before, after) = (diff.total_before, diff.total_after);
+    let time = after.tottime - before.tottime;
+    let percent = match before.tottime > 0.0 {
+        true => format!(" ({:+.1} %)", 100.0 * time / before.tottime),
+        false => String::new(),
+    };
+    writeln!(out, "{:.3} s -> {:.3} s: {time:+.3} s{percent}", before.tottime, after.tottime)?;
+    if diff.counted {
+        writeln!(out, "{} calls -> {} calls", before.ncalls, after.ncalls)?;
+    }
+    writeln!(out)?;
+    if !diff.changes.is_empty() {
+        writeln!(out, "   tottime          change   cumtime          change  ncalls change")?;
+    }
+    for change in diff.changes.iter().take(top) {
+        let (was, is) = change.both();
+        let calls = match diff.counted {
+            true => format!("{:+}", change.ncalls()),
+            false => "-".to_owned(),
+        };
+        // A name may hold control characters, and this goes to a terminal.
+        let name = stdname(change.function()).replace(|c: char| c.is_control(), "\u{FFFD}");
+        writeln!(
+            out,
+            "{:>10.3} {:>+9.3} {:>5} {:>9.3} {:>+9.3} {:>5} {calls:>14}  {}{name}",
+            is.tottime,
+            change.tottime(),
+            relative(was.tottime, change.tottime()),
+            is.cumtime,
+            change.cumtime(),
+            relative(was.cumtime, change.cumtime()),
+            status(change).map(|status| format!("[{status}] ")).unwrap_or_default(),
+        )?;
+    }
+    writeln!(out)?;
+    if diff.changes.len() > top {
+        writeln!(out, "{} more changed", diff.changes.len() - top)?;
+    }
+    writeln!(out, "{} did not change by more than noise", diff.unchanged)
+}
+
+fn relative(before: f64, change: f64) -> String {
+    let percent = 100.0 * change / before;
+    if percent.is_finite() && percent.abs() < 999.5 { format!("{percent:+.0}%") } else { String::new() }
+}
+
+fn status(change: &Change<'_>) -> Option<&'static str> {
+    match (change.before, change.after) {
+        (None, _) => Some("new"),
+        (_, None) => Some("gone"),
+        (Some(before), Some(after)) if before.line != after.line => Some("moved"),
+        _ => None,
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'p> {
+    total_before: f64,
+    total_after: f64,
+    unchanged: usize,
+    not_shown: usize,
+    changes: Vec<Row<'p>>,
+}
+
+#[derive(Serialize)]
+struct Row<'p> {
+    file: std::borrow::Cow<'p, str>,
+    line: u32,
+    name: std::borrow::Cow<'p, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    before: Option<Figures>,
+    after: Option<Figures>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    ncalls: Option<u64>,
+    tottime: f64,
+    cumtime: f64,
+}
+
+fn write_json(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()> {
+    let figures = |function: &pstats_compat::Function| Figures {
+        ncalls: diff.counted.then_some(function.calls.ncalls),
+        tottime: function.calls.tottime,
+        cumtime: function.calls.cumtime,
+    };
+    let changes = diff.changes.iter().take(top).map(|change| {
+        let function = change.function();
+        Row {
+            file: function.file.to_str_lossy(),
+            line: function.line,
+            name: function.name.to_str_lossy(),
+            status: status(change),
+            before: change.before.map(figures),
+            after: change.after.map(figures),
+        }
+    });
+    let document = Document {
+        total_before: diff.total_before.tottime,
+        total_after: diff.total_after.tottime,
+        unchanged: diff.unchanged,
+        not_shown: diff.changes.len().saturating_sub(top),
+        changes: changes.collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}

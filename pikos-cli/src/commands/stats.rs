@@ -1,0 +1,105 @@
+//! `pikos stats`: the table of functions, who called them and whom they called.
+
+use std::borrow::Cow;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use jiff::Zoned;
+use pstats_compat::report::{Report, Restriction, Surface};
+use pstats_compat::{Counts, Profile};
+use serde::Serialize;
+
+use crate::args::{StatsArgs, When};
+use crate::error::Error;
+use crate::{Outcome, files};
+
+pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
+    let mut profile = files::load_all(&args.inputs, &args.input)?;
+    if args.strip_dirs {
+        profile.strip_dirs();
+    } else {
+        profile.merge_labels();
+    }
+    let mut restrictions: Vec<Restriction> = args.grep.iter().cloned().map(Restriction::Pattern).collect();
+    restrictions.extend(args.top.map(Restriction::Rows));
+    let mut report = Report::new(&profile, &args.sort);
+    if args.reverse {
+        report = report.reversed();
+    }
+    let stdout = io::stdout();
+    report = report.restricted(&restrictions).on(surface(args.colour, stdout.is_terminal()));
+    let mut out = BufWriter::new(stdout.lock());
+    if args.json {
+        write_json(&profile, &report, &mut out)?;
+    } else if args.callers {
+        report.write_callers(&mut out)?;
+    } else if args.callees {
+        report.write_callees(&mut out)?;
+    } else {
+        let headings: Vec<String> = args.inputs.iter().map(|path| heading(path)).collect();
+        report.write_stats(&headings, &mut out)?;
+    }
+    out.flush()?;
+    Ok(Outcome::Fine)
+}
+
+fn surface(colour: When, is_terminal: bool) -> Surface {
+    let colours = match colour {
+        When::Always => true,
+        When::Never => false,
+        // https://no-color.org
+        When::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+    };
+    match colours || is_terminal {
+        true => Surface::Terminal { colours },
+        false => Surface::Plain,
+    }
+}
+
+/// When the file was written and its name, as pstats says it.
+fn heading(path: &Path) -> String {
+    let written = std::fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|time| Zoned::try_from(time).ok());
+    match written {
+        Some(time) => format!("{}    {}", time.strftime("%a %b %e %H:%M:%S %Y"), path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'p> {
+    file: Cow<'p, str>,
+    line: u32,
+    name: Cow<'p, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qualname: Option<Cow<'p, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ncalls: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primitive_calls: Option<u64>,
+    tottime: f64,
+    cumtime: f64,
+}
+
+fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let counted = profile.metadata.counts != Counts::Unknown;
+    out.write_all(b"[")?;
+    for (place, &id) in report.rows().iter().enumerate() {
+        let function = profile.function(id);
+        let row = Row {
+            file: function.file.to_str_lossy(),
+            line: function.line,
+            name: function.name.to_str_lossy(),
+            qualname: function.qualname.as_ref().map(|name| name.to_str_lossy()),
+            ncalls: counted.then_some(function.calls.ncalls),
+            primitive_calls: counted.then_some(function.calls.primitive_calls),
+            tottime: function.calls.tottime,
+            cumtime: function.calls.cumtime,
+        };
+        out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *out, &row)?;
+    }
+    out.write_all(b"\n]\n")
+}

@@ -1,0 +1,50 @@
+//! What ends a command, each with the file it happened to.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Profile { path: PathBuf, source: pstats_compat::Error },
+    #[error(
+        "{}: not a file that can be read; there are readers for pstats, callgrind, collapsed and \
+         speedscope, and `--from` names one",
+        path.display()
+    )]
+    UnknownContent { path: PathBuf },
+    #[error("{0}: there is no reader for this format, only a writer")]
+    NoReader(&'static str),
+    #[error("which format? `{}` doesn't tell; `--format` names one", path.display())]
+    UnknownTarget { path: PathBuf },
+    #[error("{0} is not text: send it to a file (`-o FILE`) or into a pipe")]
+    BinaryToTerminal(&'static str),
+    #[error("{path}: can't be written: {source}", path = path.display())]
+    Write { path: PathBuf, source: pstats_compat::Error },
+    #[error("{0}")]
+    Combine(pstats_compat::Error),
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// Whether the command line asked for something that can't be.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Error::NoReader(_) | Error::UnknownTarget { .. } | Error::BinaryToTerminal(_))
+    }
+
+    /// Whether whoever read our output stopped reading.
+    pub fn is_broken_pipe(&self) -> bool {
+        let kind = match self {
+            Error::Output(error) => error.kind(),
+            Error::Write { source: pstats_compat::Error::Io(error), path } if path.as_os_str() == "-" => {
+                error.kind()
+            }
+            _ => return false,
+        };
+        kind == io::ErrorKind::BrokenPipe
+    }
+}

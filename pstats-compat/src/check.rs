@@ -1,0 +1,279 @@
+//! Is this a sound profile? What follows from how a profiler counts is tested, one rule after
+//! another; what breaks a rule is told with the function that breaks it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use crate::model::{Calls, Counts, EdgeDetail, Function, Profile, Unit};
+use crate::report::stdname;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Unusual, and there are honest reasons for it.
+    Odd,
+    /// No run of a program gives such figures.
+    Unsound,
+}
+
+/// Something that was noticed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What breaks which rule.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Odd => "odd",
+            Severity::Unsound => "unsound",
+        };
+        write!(f, "{severity}: {}", self.message)
+    }
+}
+
+/// Sums of rounded times differ by so much, relative to their size.
+const ROUNDING: f64 = 1e-6;
+/// And by so much at least: callgrind's nanoseconds, over some thousand edges.
+const SMALLEST: f64 = 1e-6;
+
+/// Everything that is odd about a profile, in the order of its functions.
+pub fn check(profile: &Profile) -> Vec<Finding> {
+    let mut checker = Checker { profile, findings: Vec::new() };
+    checker.whole();
+    let from_callers = sums_by_callee(profile);
+    for (id, function) in profile.rows() {
+        checker.function(function);
+        checker.callers(function, &from_callers[id.index()]);
+    }
+    checker.edges();
+    checker.tree();
+    checker.findings
+}
+
+/// What a function's callers add up to.
+fn sums_by_callee(profile: &Profile) -> Vec<Calls> {
+    let mut sums = vec![Calls::default(); profile.functions.len()];
+    for edge in &profile.edges {
+        sums[edge.callee.index()].add(&edge.calls);
+    }
+    sums
+}
+
+struct Checker<'p> {
+    profile: &'p Profile,
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    fn whole(&mut self) {
+        let profile = self.profile;
+        if profile.rows().next().is_none() {
+            self.odd("the profile has no functions".to_owned());
+        }
+        let mut labels = HashSet::new();
+        for function in &profile.functions {
+            if !labels.insert((&function.file, function.line, &function.name)) {
+                self.odd(format!(
+                    "{} stands for several functions; pstats files hold their sum",
+                    stdname(function)
+                ));
+            }
+        }
+        let mere_callers = profile.functions.iter().filter(|f| f.caller_only).count();
+        if mere_callers > 0 {
+            self.odd(format!(
+                "{mere_callers} callers have no row of their own: profiling began inside them, or \
+                 rows were left out"
+            ));
+        }
+        match profile.metadata.counts {
+            Counts::Calls => {}
+            Counts::Samples => self.odd("the counts are samples, not calls".to_owned()),
+            Counts::Unknown => self.odd("calls were not counted".to_owned()),
+        }
+        if let Unit::Other(unit) = &profile.metadata.unit {
+            self.odd(format!("the times are no seconds but {unit}"));
+        }
+    }
+
+    fn function(&mut self, function: &Function) {
+        let name = stdname(function);
+        let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+        if !tottime.is_finite() || !cumtime.is_finite() {
+            self.unsound(format!("{name}: a time is no number ({tottime}, {cumtime})"));
+            return;
+        }
+        if tottime < -SMALLEST || cumtime < -SMALLEST {
+            let message = format!("{name}: a negative time ({tottime} own, {cumtime} cumulative)");
+            match self.profile.metadata.compensated {
+                true => self.odd(format!("{message}; compensation took out too much")),
+                false => self.unsound(message),
+            }
+        }
+        let counts = self.profile.metadata.counts;
+        if counts == Counts::Calls && primitive_calls > ncalls {
+            self.unsound(format!(
+                "{name}: {primitive_calls} primitive calls of {ncalls} calls (yappi writes the two \
+                 the wrong way round)"
+            ));
+        }
+        if counts == Counts::Calls && ncalls == 0 && cumtime > 0.0 {
+            self.odd(format!("{name}: it was never called, and took {cumtime} s"));
+        }
+        if exceeds(tottime, cumtime) && ncalls == primitive_calls {
+            self.unsound(format!("{name}: its own {tottime} s exceed the {cumtime} s with callees"));
+        }
+    }
+
+    /// A function is called by its callers, and sometimes by nobody: never more often by them than
+    /// altogether.
+    fn callers(&mut self, function: &Function, sum: &Calls) {
+        let metadata = &self.profile.metadata;
+        let name = stdname(function);
+        let calls = &function.calls;
+        if metadata.counts == Counts::Calls && sum.ncalls > calls.ncalls.max(calls.primitive_calls) {
+            self.unsound(format!(
+                "{name}: its callers called it {} times, but it was called {} times",
+                sum.ncalls, calls.ncalls
+            ));
+        }
+        if metadata.edges == EdgeDetail::Full && exceeds(sum.tottime, calls.tottime) {
+            self.unsound(format!(
+                "{name}: its callers account for {} s of its own {} s",
+                sum.tottime, calls.tottime
+            ));
+        }
+    }
+
+    fn edges(&mut self) {
+        if self.profile.metadata.edges == EdgeDetail::CountsOnly {
+            return;
+        }
+        for edge in &self.profile.edges {
+            let callee = self.profile.function(edge.callee);
+            if !callee.caller_only && exceeds(edge.calls.cumtime, callee.calls.cumtime) {
+                let caller = stdname(self.profile.function(edge.caller));
+                self.unsound(format!(
+                    "{}: {} s went by in calls from {caller}, of {} s in all",
+                    stdname(callee),
+                    edge.calls.cumtime,
+                    callee.calls.cumtime
+                ));
+            }
+        }
+    }
+
+    fn tree(&mut self) {
+        let Some(tree) = &self.profile.tree else {
+            return;
+        };
+        if !tree.is_sound(self.profile.functions.len()) {
+            self.unsound("a stack stands before the stack below it, or has no function".to_owned());
+            return;
+        }
+        if tree.cut.calls > 0 {
+            self.odd(format!(
+                "the stacks of {} calls were not recorded: too deep, or too many",
+                tree.cut.calls
+            ));
+        }
+        let stacks: f64 = tree.nodes.iter().map(|node| node.tottime).sum();
+        let rows: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        if exceeds(stacks, rows) || exceeds(rows, stacks) {
+            self.unsound(format!("the stacks add up to {stacks} s, the functions to {rows} s"));
+        }
+    }
+
+    fn odd(&mut self, message: String) {
+        self.findings.push(Finding { severity: Severity::Odd, message });
+    }
+
+    fn unsound(&mut self, message: String) {
+        self.findings.push(Finding { severity: Severity::Unsound, message });
+    }
+}
+
+/// More than rounding explains.
+fn exceeds(part: f64, whole: f64) -> bool {
+    part > whole + SMALLEST + ROUNDING * whole.abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Edge, FunctionId};
+    use crate::tree::{CallTree, Node};
+
+    fn sound() -> Profile {
+        let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0 };
+        let function = |name: &str| Function::new("a.py".into(), 1, name.into(), calls);
+        let edge = Edge { caller: FunctionId(0), callee: FunctionId(1), calls };
+        Profile::new(vec![function("f"), function("g")], vec![edge])
+    }
+
+    /// What is found after one thing was spoilt.
+    fn found(spoil: impl FnOnce(&mut Profile)) -> String {
+        let mut profile = sound();
+        spoil(&mut profile);
+        check(&profile).iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_sound_profile_has_no_findings() {
+        assert_eq!(found(|_| {}), "");
+    }
+
+    #[test]
+    fn each_broken_rule_is_found() {
+        let calls = |profile: &mut Profile, change: fn(&mut Calls)| {
+            change(&mut profile.functions[1].calls);
+        };
+        let odd = |text: String, expected: &str| {
+            assert!(text.starts_with("odd: ") && text.contains(expected), "{text:?}, {expected:?}");
+        };
+        let unsound = |text: String, expected: &str| {
+            assert!(text.contains("unsound: ") && text.contains(expected), "{text:?}, {expected:?}");
+        };
+        odd(found(|p| *p = Profile::default()), "no functions");
+        odd(found(|p| p.functions[1].name = "f".into()), "stands for several functions");
+        odd(found(|p| p.functions[0].caller_only = true), "1 callers have no row");
+        odd(found(|p| p.metadata.counts = Counts::Samples), "samples, not calls");
+        odd(found(|p| p.metadata.counts = Counts::Unknown), "not counted");
+        odd(found(|p| p.metadata.unit = Unit::Other("Ir".to_owned())), "but Ir");
+        unsound(found(|p| calls(p, |c| c.tottime = f64::NAN)), "no number");
+        unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "a negative time");
+        unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "5 primitive calls of 4");
+        unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own 3 s exceed");
+        let uncalled = |p: &mut Profile| {
+            p.functions[0].calls.ncalls = 0;
+            p.functions[0].calls.primitive_calls = 0;
+        };
+        odd(found(uncalled), "never called, and took 2 s");
+        unsound(found(|p| p.edges[0].calls.ncalls = 5), "called it 5 times");
+        unsound(found(|p| p.edges[0].calls.tottime = 1.5), "account for 1.5 s");
+        unsound(found(|p| p.edges[0].calls.cumtime = 2.5), "2.5 s went by in calls from a.py:1(f)");
+        let node = |function| Node { parent: None, function, ncalls: 1, tottime: 2.0 };
+        let tree =
+            |function| Some(CallTree { nodes: vec![node(FunctionId(function))], ..CallTree::default() });
+        assert_eq!(found(|p| p.tree = tree(1)), "", "the stacks add up");
+        unsound(found(|p| p.tree = tree(9)), "has no function");
+        unsound(
+            found(|p| {
+                p.tree = tree(1);
+                calls(p, |c| c.tottime = 1.5);
+            }),
+            "the stacks add up to 2 s, the functions to 2.5 s",
+        );
+        odd(
+            found(|p| {
+                p.tree = tree(1);
+                p.tree.as_mut().expect("just set").cut.calls = 3;
+            }),
+            "the stacks of 3 calls",
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! The Firefox Profiler's "processed" format, for <https://profiler.firefox.com>.
+//!
+//! JSON of parallel columns, version 55 of `preprocessedProfileVersion`. One thread holds
+//!
+//! ```text
+//! samples     stack[], timeDeltas[], weight[] in ms      one sample for each stack with time
+//! stackTable  prefix[], frame[]                          the tree: a stack and the one below it
+//! frameTable  func[], line[], …                          one frame for each function
+//! funcTable   name[], fileName[], lineNumber[], …        places in stringArray
+//! ```
+//!
+//! The samples' order in time is made up, since a profile has none; use the call tree and the flame
+//! graph. Call counts have no place in the format.
+
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::model::{Profile, Unit};
+use crate::stacks::Stacks;
+
+/// Writes the stacks; approximated ones say so in the name of the product.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    let stacks = Stacks::of(profile);
+    let title = stacks.title(profile);
+    let seconds = profile.metadata.unit == Unit::Seconds;
+    let document = json!({
+        "meta": meta(&title),
+        "libs": [],
+        "threads": [thread(profile, &stacks, seconds)],
+        "pages": [],
+        "profilerOverhead": [],
+        "counters": [],
+    });
+    let mut out = BufWriter::new(out);
+    serde_json::to_writer(&mut out, &document).map_err(std::io::Error::from)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn meta(title: &str) -> Value {
+    json!({
+        "version": 24,
+        "preprocessedProfileVersion": 55,
+        "product": title,
+        "processType": 0,
+        "interval": 1.0,
+        "startTime": 0.0,
+        "debug": false,
+        "symbolicated": true,
+        "usesOnlyOneStackType": true,
+        "sourceCodeIsNotOnSearchfox": true,
+        "pausedRanges": [],
+        "markerSchema": [],
+        "sampleUnits": { "time": "ms", "eventDelay": "ms", "threadCPUDelta": "µs" },
+        "extensions": { "length": 0, "baseURL": [], "id": [], "name": [] },
+        "categories": [
+            { "name": "Python", "color": "yellow", "subcategories": ["Other"] },
+            { "name": "Built-in", "color": "blue", "subcategories": ["Other"] },
+        ],
+    })
+}
+
+fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
+    let nodes = &stacks.tree.nodes;
+    let functions = &profile.functions;
+    let mut strings = Strings::default();
+    let names: Vec<usize> = functions.iter().map(|f| strings.place(&f.display_name())).collect();
+    let files: Vec<Option<usize>> =
+        functions.iter().map(|f| (!f.is_builtin()).then(|| strings.place(&f.file.to_str_lossy()))).collect();
+    let lines: Vec<Option<u32>> = functions.iter().map(|f| (f.line > 0).then_some(f.line)).collect();
+    let spent: Vec<(usize, f64)> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.tottime > 0.0)
+        .map(|(place, node)| (place, if seconds { node.tottime * 1e3 } else { node.tottime }))
+        .collect();
+    // The time of a sample is the sum of the weights in front of it.
+    let deltas: Vec<f64> =
+        std::iter::once(0.0).chain(spent.iter().map(|(_, weight)| *weight)).take(spent.len()).collect();
+    let everywhere = |value: Value, length: usize| vec![value; length];
+    let count = functions.len();
+    json!({
+        "name": "profile",
+        "processType": "default",
+        "processName": "Python",
+        "processStartupTime": 0.0,
+        "processShutdownTime": null,
+        "registerTime": 0.0,
+        "unregisterTime": null,
+        "pausedRanges": [],
+        "isMainThread": true,
+        "showMarkersInTimeline": false,
+        "pid": "0",
+        "tid": "0",
+        "samples": {
+            "length": spent.len(),
+            "weightType": if seconds { "tracing-ms" } else { "samples" },
+            "stack": spent.iter().map(|(place, _)| *place).collect::<Vec<_>>(),
+            "timeDeltas": deltas,
+            "weight": spent.iter().map(|(_, weight)| *weight).collect::<Vec<_>>(),
+        },
+        "stackTable": {
+            "length": nodes.len(),
+            "prefix": nodes.iter().map(|node| node.parent.map(|id| id.0)).collect::<Vec<_>>(),
+            "frame": nodes.iter().map(|node| node.function.0).collect::<Vec<_>>(),
+        },
+        "frameTable": {
+            "length": count,
+            "func": (0..count).collect::<Vec<_>>(),
+            "line": lines,
+            "category": functions.iter().map(|f| u8::from(f.is_builtin())).collect::<Vec<_>>(),
+            "subcategory": everywhere(json!(0), count),
+            "address": everywhere(json!(-1), count),
+            "inlineDepth": everywhere(json!(0), count),
+            "nativeSymbol": everywhere(Value::Null, count),
+            "innerWindowID": everywhere(json!(0), count),
+            "column": everywhere(Value::Null, count),
+        },
+        "funcTable": {
+            "length": count,
+            "name": names,
+            "fileName": files,
+            "lineNumber": lines,
+            "columnNumber": everywhere(Value::Null, count),
+            "isJS": everywhere(json!(false), count),
+            "relevantForJS": everywhere(json!(false), count),
+            "resource": everywhere(json!(-1), count),
+        },
+        "stringArray": strings.texts,
+        "resourceTable": { "length": 0, "lib": [], "name": [], "host": [], "type": [] },
+        "nativeSymbols": {
+            "length": 0, "address": [], "functionSize": [], "libIndex": [], "name": [],
+        },
+        "markers": {
+            "length": 0, "category": [], "data": [], "endTime": [], "name": [], "phase": [],
+            "startTime": [],
+        },
+    })
+}
+
+#[derive(Default)]
+struct Strings {
+    places: HashMap<String, usize>,
+    texts: Vec<String>,
+}
+
+impl Strings {
+    fn place(&mut self, text: &str) -> usize {
+        if let Some(&place) = self.places.get(text) {
+            return place;
+        }
+        self.texts.push(text.to_owned());
+        self.places.insert(text.to_owned(), self.texts.len() - 1);
+        self.texts.len() - 1
+    }
+}

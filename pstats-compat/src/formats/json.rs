@@ -1,0 +1,141 @@
+//! JSON: the whole profile, for programs.
+//!
+//! ```text
+//! { "format": "pikos-profile", "version": 1,
+//!   "unit": "seconds", "counts": "calls" | "samples" | "unknown",
+//!   "edges": "full" | "counts-only" | "calls-and-cumtime",
+//!   "functions": [ { "file": "a.py", "line": 1, "name": "f", "qualname": "C.f",
+//!                    "ncalls": 2, "primitive_calls": 1, "tottime": 0.5, "cumtime": 1.5,
+//!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
+//! ```
+//!
+//! `function` is a place in `functions`. A function that is known as a caller only has no figures.
+//! A time that is no number is `null`; figures that nobody measured are left out.
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use crate::error::Result;
+use crate::index::EdgeIndex;
+use crate::model::{Calls, Counts, EdgeDetail, Profile, Unit};
+
+#[derive(Serialize)]
+struct Document<'p> {
+    format: &'static str,
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    unit: &'p str,
+    counts: &'static str,
+    edges: &'static str,
+    compensated: bool,
+    functions: Functions<'p>,
+}
+
+#[derive(Serialize)]
+struct FunctionRow<'p> {
+    file: &'p str,
+    line: u32,
+    name: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qualname: Option<&'p str>,
+    #[serde(flatten)]
+    calls: Option<Figures>,
+    callers: Vec<CallerRow>,
+}
+
+#[derive(Serialize)]
+struct CallerRow {
+    function: u32,
+    #[serde(flatten)]
+    calls: Figures,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ncalls: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primitive_calls: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tottime: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cumtime: Option<f64>,
+}
+
+impl Figures {
+    fn new(calls: &Calls, counts: Counts, detail: EdgeDetail) -> Self {
+        let counted = counts != Counts::Unknown;
+        Self {
+            ncalls: counted.then_some(calls.ncalls),
+            primitive_calls: (counted && detail == EdgeDetail::Full).then_some(calls.primitive_calls),
+            tottime: (detail == EdgeDetail::Full).then_some(calls.tottime),
+            cumtime: (detail != EdgeDetail::CountsOnly).then_some(calls.cumtime),
+        }
+    }
+}
+
+/// Rows are made while they are written: the document is never in memory as a whole.
+struct Functions<'p> {
+    profile: &'p Profile,
+    by_callee: EdgeIndex,
+}
+
+impl Serialize for Functions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let profile = self.profile;
+        let metadata = &profile.metadata;
+        let mut rows = serializer.serialize_seq(Some(profile.functions.len()))?;
+        for id in profile.ids() {
+            let function = profile.function(id);
+            let callers = self.by_callee.of(profile, id).map(|edge| CallerRow {
+                function: edge.caller.0,
+                calls: Figures::new(&edge.calls, metadata.counts, metadata.edges),
+            });
+            rows.serialize_element(&FunctionRow {
+                file: &function.file.to_str_lossy(),
+                line: function.line,
+                name: &function.name.to_str_lossy(),
+                qualname: function.qualname.as_ref().map(|name| name.to_str_lossy()).as_deref(),
+                calls: (!function.caller_only)
+                    .then(|| Figures::new(&function.calls, metadata.counts, EdgeDetail::Full)),
+                callers: callers.collect(),
+            })?;
+        }
+        rows.end()
+    }
+}
+
+/// Writes the whole profile.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    let profile = profile.with_unique_labels();
+    let metadata = &profile.metadata;
+    let document = Document {
+        format: "pikos-profile",
+        version: 1,
+        title: metadata.title.as_ref().map(|title| title.to_str_lossy().into_owned()),
+        unit: match &metadata.unit {
+            Unit::Seconds => "seconds",
+            Unit::Other(unit) => unit,
+        },
+        counts: match metadata.counts {
+            Counts::Calls => "calls",
+            Counts::Samples => "samples",
+            Counts::Unknown => "unknown",
+        },
+        edges: match metadata.edges {
+            EdgeDetail::Full => "full",
+            EdgeDetail::CountsOnly => "counts-only",
+            EdgeDetail::CallsAndCumtime => "calls-and-cumtime",
+        },
+        compensated: metadata.compensated,
+        functions: Functions { profile: &profile, by_callee: EdgeIndex::by_callee(&profile) },
+    };
+    let mut out = std::io::BufWriter::new(out);
+    serde_json::to_writer(&mut out, &document).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
+}

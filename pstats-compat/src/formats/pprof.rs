@@ -1,0 +1,168 @@
+//! pprof: the gzipped protobuf of `go tool pprof` and its web page.
+//!
+//! The message `Profile` of pprof's `profile.proto`, of which these fields are written:
+//!
+//! ```text
+//! Profile   1 sample_type*  2 sample*  4 location*  5 function*  6 string_table*
+//!           11 period_type  12 period  13 comment*  14 default_sample_type
+//! ValueType 1 type  2 unit              (all text is a place in the string table)
+//! Sample    1 location_id* (top first)  2 value*: calls, time
+//! Location  1 id  4 line: { 1 function_id  2 line }
+//! Function  1 id  2 name  3 system_name  4 filename  5 start_line
+//! ```
+//!
+//! That stacks are approximated is told in a comment (`pprof -comments` shows it).
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::error::Result;
+use crate::model::{Counts, Profile, Unit};
+use crate::stacks::Stacks;
+
+/// Writes the stacks with their counts and times.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    let stacks = Stacks::of(profile);
+    let mut strings = Strings::default();
+    let mut message = Vec::new();
+    let counted = profile.metadata.counts != Counts::Unknown;
+    let (factor, kind, unit) = match &profile.metadata.unit {
+        Unit::Seconds => (1e9, "time", "nanoseconds"),
+        Unit::Other(unit) => (1.0, unit.as_str(), "count"),
+    };
+    let (calls_type, calls_unit) = (strings.place("calls"), strings.place("count"));
+    let (time_type, time_unit) = (strings.place(kind), strings.place(unit));
+    if counted {
+        push_message(&mut message, 1, |m| value_type(m, calls_type, calls_unit));
+    }
+    push_message(&mut message, 1, |m| value_type(m, time_type, time_unit));
+
+    let mut locations = Vec::new();
+    let mut encoder = GzEncoder::new(out, Compression::fast());
+    for node in &stacks.tree.nodes {
+        locations.clear();
+        let mut next = Some(node);
+        while let Some(node) = next {
+            locations.push(u64::from(node.function.0) + 1);
+            next = node.parent.map(|parent| &stacks.tree.nodes[parent.index()]);
+        }
+        let time = (node.tottime * factor).round() as i64 as u64;
+        push_message(&mut message, 2, |m| {
+            push_packed(m, 1, &locations);
+            if counted {
+                push_packed(m, 2, &[node.ncalls, time]);
+            } else {
+                push_packed(m, 2, &[time]);
+            }
+        });
+        if message.len() > 1 << 16 {
+            encoder.write_all(&message)?;
+            message.clear();
+        }
+    }
+    for id in profile.ids() {
+        let function = profile.function(id);
+        let number = u64::from(id.0) + 1;
+        let line = u64::from(function.line);
+        push_message(&mut message, 4, |m| {
+            push_number(m, 1, number);
+            push_message(m, 4, |m| {
+                push_number(m, 1, number);
+                push_number(m, 2, line);
+            });
+        });
+        let name = strings.place(&function.display_name());
+        let system_name = strings.place(&function.name.to_str_lossy());
+        let file = strings.place(&function.file.to_str_lossy());
+        push_message(&mut message, 5, |m| {
+            push_number(m, 1, number);
+            push_number(m, 2, name);
+            push_number(m, 3, system_name);
+            push_number(m, 4, file);
+            push_number(m, 5, line);
+        });
+    }
+    if let Some(note) = stacks.note() {
+        let note = strings.place(note);
+        push_number(&mut message, 13, note);
+    }
+    push_number(&mut message, 14, time_type);
+    push_text(&mut message, 6, "");
+    for text in &strings.texts {
+        push_text(&mut message, 6, text);
+    }
+    encoder.write_all(&message)?;
+    encoder.finish()?;
+    Ok(())
+}
+
+/// The string table. Place 0 is the empty string by pprof's rule.
+#[derive(Default)]
+struct Strings {
+    places: HashMap<String, u64>,
+    texts: Vec<String>,
+}
+
+impl Strings {
+    fn place(&mut self, text: &str) -> u64 {
+        if text.is_empty() {
+            return 0;
+        }
+        if let Some(&place) = self.places.get(text) {
+            return place;
+        }
+        self.texts.push(text.to_owned());
+        let place = self.texts.len() as u64;
+        self.places.insert(text.to_owned(), place);
+        place
+    }
+}
+
+fn value_type(message: &mut Vec<u8>, kind: u64, unit: u64) {
+    push_number(message, 1, kind);
+    push_number(message, 2, unit);
+}
+
+/// Protobuf's variable-length number: 7 bits a byte, the high bit says that more follow.
+fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A field that is a number (wire type 0); 0 is the default and is not written.
+fn push_number(out: &mut Vec<u8>, field: u64, value: u64) {
+    if value != 0 {
+        push_varint(out, field << 3);
+        push_varint(out, value);
+    }
+}
+
+fn push_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+    push_varint(out, field << 3 | 2);
+    push_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn push_text(out: &mut Vec<u8>, field: u64, text: &str) {
+    push_bytes(out, field, text.as_bytes());
+}
+
+fn push_packed(out: &mut Vec<u8>, field: u64, values: &[u64]) {
+    let mut packed = Vec::with_capacity(values.len() * 2);
+    for &value in values {
+        push_varint(&mut packed, value);
+    }
+    push_bytes(out, field, &packed);
+}
+
+fn push_message(out: &mut Vec<u8>, field: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+    let mut message = Vec::new();
+    fill(&mut message);
+    push_bytes(out, field, &message);
+}

@@ -1,0 +1,179 @@
+//! Reads sampled and evented profiles; several in one file are added up.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::flatten::StackCollector;
+use crate::model::{FunctionId, Metadata, Profile, Text, Unit};
+use crate::tree::NodeId;
+
+#[derive(Deserialize)]
+struct Document {
+    name: Option<String>,
+    shared: Shared,
+    profiles: Vec<OneProfile>,
+}
+
+#[derive(Deserialize)]
+struct Shared {
+    frames: Vec<Frame>,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    name: String,
+    file: Option<String>,
+    line: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum OneProfile {
+    Evented { unit: String, events: Vec<Event> },
+    Sampled { unit: String, samples: Vec<Vec<u32>>, weights: Vec<f64> },
+}
+
+#[derive(Deserialize)]
+struct Event {
+    r#type: EventType,
+    frame: u32,
+    at: f64,
+}
+
+#[derive(Deserialize)]
+enum EventType {
+    #[serde(rename = "O")]
+    Open,
+    #[serde(rename = "C")]
+    Close,
+}
+
+/// Reads a speedscope file.
+pub fn read(bytes: &[u8]) -> Result<Profile> {
+    let document: Document = serde_json::from_slice(bytes).map_err(|error| Error::BadJson {
+        line: error.line(),
+        column: error.column(),
+        problem: error.to_string(),
+    })?;
+    let mut collector = StackCollector::default();
+    let mut functions = Vec::with_capacity(document.shared.frames.len());
+    for (index, frame) in document.shared.frames.into_iter().enumerate() {
+        let builtin = frame.file.is_none() && frame.line.is_none() && frame.name.starts_with('<');
+        let file = frame.file.unwrap_or(if builtin { "~".to_owned() } else { String::new() });
+        let name = Text::from(frame.name.as_str());
+        let function = collector.function(file.as_str().into(), frame.line.unwrap_or(0), name);
+        functions.push(function.ok_or_else(|| too_many(format!("shared.frames[{index}]")))?);
+    }
+    let mut unit: Option<String> = None;
+    for (index, profile) in document.profiles.into_iter().enumerate() {
+        let its_unit = match &profile {
+            OneProfile::Evented { unit, .. } | OneProfile::Sampled { unit, .. } => unit,
+        };
+        let known = unit.get_or_insert_with(|| its_unit.clone());
+        if known != its_unit {
+            return Err(Error::BadField {
+                field: format!("profiles[{index}].unit"),
+                problem: format!("`{its_unit}` can't be added to `{known}`"),
+            });
+        }
+        let (unit_factor, _) = meaning(its_unit);
+        let mut stacks = Stacks { collector: &mut collector, functions: &functions, unit_factor };
+        match profile {
+            OneProfile::Evented { events, .. } => stacks.evented(index, &events)?,
+            OneProfile::Sampled { samples, weights, .. } => {
+                stacks.sampled(index, &samples, &weights)?;
+            }
+        }
+    }
+    let (_, unit) = meaning(unit.as_deref().unwrap_or("seconds"));
+    let title = document.name.map(|name| name.as_str().into());
+    Ok(collector.finish(Metadata { unit, title, ..Metadata::default() }))
+}
+
+/// How many of our units one of the file's is, and what ours is.
+fn meaning(unit: &str) -> (f64, Unit) {
+    match unit {
+        "seconds" => (1.0, Unit::Seconds),
+        "milliseconds" => (1e-3, Unit::Seconds),
+        "microseconds" => (1e-6, Unit::Seconds),
+        "nanoseconds" => (1e-9, Unit::Seconds),
+        "none" => (1.0, Unit::Other("samples".to_owned())),
+        other => (1.0, Unit::Other(other.to_owned())),
+    }
+}
+
+struct Stacks<'r> {
+    collector: &'r mut StackCollector,
+    functions: &'r [FunctionId],
+    unit_factor: f64,
+}
+
+impl Stacks<'_> {
+    fn evented(&mut self, profile: usize, events: &[Event]) -> Result<()> {
+        let mut open: Vec<(NodeId, u32)> = Vec::new();
+        let mut last = events.first().map_or(0.0, |event| event.at);
+        for (index, event) in events.iter().enumerate() {
+            let bad = |problem: &str| Error::BadField {
+                field: format!("profiles[{profile}].events[{index}]"),
+                problem: problem.to_owned(),
+            };
+            if event.at < last {
+                return Err(bad("it lies before the event in front of it"));
+            }
+            if let Some(&(top, _)) = open.last() {
+                self.collector.spend(top, (event.at - last) * self.unit_factor);
+            }
+            last = event.at;
+            match event.r#type {
+                EventType::Open => {
+                    let function = self
+                        .function(event.frame)
+                        .ok_or_else(|| bad("its frame is not in `shared.frames`"))?;
+                    let node = self.collector.enter(open.last().map(|&(node, _)| node), function);
+                    let node = node.ok_or_else(|| bad("more stacks than can be numbered"))?;
+                    open.push((node, event.frame));
+                }
+                EventType::Close => match open.pop() {
+                    Some((_, frame)) if frame == event.frame => {}
+                    Some(_) => return Err(bad("it closes a frame that is not on top")),
+                    None => return Err(bad("it closes a frame, and none is open")),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn sampled(&mut self, profile: usize, samples: &[Vec<u32>], weights: &[f64]) -> Result<()> {
+        if samples.len() != weights.len() {
+            return Err(Error::BadField {
+                field: format!("profiles[{profile}].weights"),
+                problem: format!("{} weights for {} samples", weights.len(), samples.len()),
+            });
+        }
+        for (index, (stack, weight)) in samples.iter().zip(weights).enumerate() {
+            let bad = |problem: &str| Error::BadField {
+                field: format!("profiles[{profile}].samples[{index}]"),
+                problem: problem.to_owned(),
+            };
+            let mut node = None;
+            for &frame in stack {
+                let function =
+                    self.function(frame).ok_or_else(|| bad("a frame of it is not in `shared.frames`"))?;
+                let entered = self.collector.enter(node, function);
+                node = Some(entered.ok_or_else(|| bad("more stacks than can be numbered"))?);
+            }
+            if let Some(node) = node {
+                self.collector.spend(node, weight * self.unit_factor);
+            }
+        }
+        Ok(())
+    }
+
+    fn function(&self, frame: u32) -> Option<FunctionId> {
+        self.functions.get(frame as usize).copied()
+    }
+}
+
+fn too_many(field: String) -> Error {
+    Error::BadField { field, problem: "more functions than can be numbered".to_owned() }
+}

@@ -1,0 +1,93 @@
+//! Maps whose keys are a few ids.
+//!
+//! std's hasher costs more than all else that is done with an edge. Keys here are small numbers,
+//! so one multiplication for each does; its factors are random in each process, so that no file can
+//! be made whose ids collide.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+/// A map from ids.
+pub type IdMap<K, V> = HashMap<K, V, IdState>;
+
+static SECRETS: LazyLock<[u64; 2]> = LazyLock::new(|| {
+    let random = RandomState::new();
+    // An even factor would lose bits.
+    [random.hash_one(0), random.hash_one(1) | 1]
+});
+
+/// Makes [`IdHasher`]s with the secrets of this process.
+#[derive(Clone)]
+pub struct IdState([u64; 2]);
+
+impl Default for IdState {
+    fn default() -> Self {
+        Self(*SECRETS)
+    }
+}
+
+impl BuildHasher for IdState {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher { state: self.0[0], factor: self.0[1] }
+    }
+}
+
+/// Hashes numbers, one multiplication each.
+pub struct IdHasher {
+    state: u64,
+    factor: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // Both halves of the product: the upper one mixes all bits downwards.
+        let product = u128::from(self.state ^ number) * u128::from(self.factor);
+        self.state = (product as u64) ^ ((product >> 64) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // Tables look at the upper bits, too; the rotation brings well-mixed ones there.
+        self.state.rotate_left(26)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn neighbouring_ids_fall_apart() {
+        let state = IdState::default();
+        let hashes: Vec<u64> = (0..100u32)
+            .flat_map(|a| (0..100u32).map(move |b| (a, b)))
+            .map(|key| state.hash_one(key))
+            .collect();
+        // A table of 2^14 places takes the lower bits; chance alone leaves about 54 % of them empty.
+        let lower: HashSet<u64> = hashes.iter().map(|hash| hash & 0x3FFF).collect();
+        assert!(lower.len() > 6500, "{}", lower.len());
+        let upper: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();
+        assert_eq!(upper.len(), 128);
+    }
+}

@@ -1,0 +1,263 @@
+//! The text tables of `pstats.Stats`, character for character.
+//!
+//! Where a profile says less than pstats assumes, the place stays empty: no count is printed that
+//! nobody counted.
+
+use std::io::{self, Write};
+
+use super::restrict::{Restriction, Selection};
+use super::sort::{SortKey, order};
+use crate::index::EdgeIndex;
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Unit};
+
+/// A function as pstats prints it: `file:line(name)`, and `{name}` for a built-in.
+pub fn stdname(function: &Function) -> String {
+    let name = function.name.to_str_lossy();
+    if function.is_builtin() {
+        return match name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
+            Some(inner) => format!("{{{inner}}}"),
+            None => name.into_owned(),
+        };
+    }
+    format!("{}:{}({name})", function.file.to_str_lossy(), function.line)
+}
+
+/// A sorted and restricted profile, ready to be printed.
+pub struct Report<'p> {
+    profile: &'p Profile,
+    keys: Vec<SortKey>,
+    selection: Selection,
+    surface: Surface,
+}
+
+/// What the report is printed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surface {
+    /// A file or a pipe: character for character what pstats prints.
+    #[default]
+    Plain,
+    /// A terminal: control characters in names are shown, not obeyed.
+    Terminal {
+        /// Whether rows are coloured by their part of the total.
+        colours: bool,
+    },
+}
+
+impl<'p> Report<'p> {
+    /// Sorts the rows; no key leaves them in the order of the profile.
+    pub fn new(profile: &'p Profile, keys: &[SortKey]) -> Self {
+        let selection = Selection::all(order(profile, keys));
+        Self { profile, keys: keys.to_vec(), selection, surface: Surface::Plain }
+    }
+
+    /// Says where it will be printed.
+    pub fn on(mut self, surface: Surface) -> Self {
+        self.surface = surface;
+        self
+    }
+
+    /// Turns the order round.
+    pub fn reversed(mut self) -> Self {
+        self.selection.rows.reverse();
+        self
+    }
+
+    /// Applies restrictions, one to what the other left.
+    pub fn restricted(mut self, restrictions: &[Restriction]) -> Self {
+        for restriction in restrictions {
+            self.selection = self.selection.restrict(self.profile, restriction);
+        }
+        self
+    }
+
+    /// The rows that will be printed, in order.
+    pub fn rows(&self) -> &[FunctionId] {
+        &self.selection.rows
+    }
+
+    /// The table of functions. `headings` are the lines on top: where the profile came from.
+    pub fn write_stats(&self, headings: &[String], out: &mut dyn Write) -> io::Result<()> {
+        for heading in headings {
+            writeln!(out, "{heading}")?;
+        }
+        if !headings.is_empty() {
+            writeln!(out)?;
+        }
+        writeln!(out, "         {}", self.summary())?;
+        writeln!(out)?;
+        if self.rows().is_empty() {
+            return Ok(());
+        }
+        self.write_order(out)?;
+        writeln!(out, "   ncalls  tottime  percall  cumtime  percall filename:lineno(function)")?;
+        let total: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        for &id in self.rows() {
+            let function = self.profile.function(id);
+            let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+            let (colour, plain) = self.colour(tottime / total);
+            writeln!(
+                out,
+                "{colour}{:>9} {} {} {} {} {}{plain}",
+                self.counted(&function.calls),
+                f8(tottime),
+                per_call(tottime, ncalls),
+                f8(cumtime),
+                per_call(cumtime, primitive_calls),
+                self.name(id)
+            )?;
+        }
+        writeln!(out, "\n")
+    }
+
+    /// Who called each function.
+    pub fn write_callers(&self, out: &mut dyn Write) -> io::Result<()> {
+        let callers = EdgeIndex::by_callee(self.profile);
+        self.write_calls(out, "was called by...", "<-", |id| {
+            let edges = callers.of(self.profile, id);
+            edges.map(|edge| (edge.caller, edge)).collect()
+        })
+    }
+
+    /// Whom each function called.
+    pub fn write_callees(&self, out: &mut dyn Write) -> io::Result<()> {
+        let callees = EdgeIndex::by_caller(self.profile);
+        self.write_calls(out, "called...", "->", |id| {
+            let edges = callees.of(self.profile, id);
+            // A mere caller is nobody's callee, so every callee has a row.
+            edges.map(|edge| (edge.callee, edge)).collect()
+        })
+    }
+
+    fn write_calls(
+        &self,
+        out: &mut dyn Write,
+        title: &str,
+        arrow: &str,
+        calls_of: impl Fn(FunctionId) -> Vec<(FunctionId, &'p Edge)>,
+    ) -> io::Result<()> {
+        if self.rows().is_empty() {
+            return Ok(());
+        }
+        self.write_order(out)?;
+        let name = |id: FunctionId| self.name(id);
+        let width = self.rows().iter().map(|&id| name(id).chars().count()).max().unwrap_or(0) + 2;
+        writeln!(out, "{:width$}{title}", "Function ")?;
+        let with_times = self.profile.metadata.edges != EdgeDetail::CountsOnly;
+        if with_times && !self.profile.edges.is_empty() {
+            writeln!(out, "{:width$}    ncalls  tottime  cumtime", "")?;
+        }
+        for &id in self.rows() {
+            write!(out, "{:width$}{arrow} ", name(id))?;
+            let mut calls = calls_of(id);
+            if calls.is_empty() {
+                writeln!(out)?;
+                continue;
+            }
+            calls.sort_by_key(|&(other, _)| {
+                let function = self.profile.function(other);
+                (&function.file, function.line, &function.name)
+            });
+            for (place, (other, edge)) in calls.into_iter().enumerate() {
+                let indent = if place == 0 { 0 } else { 1 };
+                if with_times {
+                    let left = indent * (width + 1);
+                    let counted = self.counted(&edge.calls);
+                    let columns = 7 + 2 * indent;
+                    let (own, all) = (f8(edge.calls.tottime), f8(edge.calls.cumtime));
+                    let other = name(other);
+                    writeln!(out, "{:left$}{counted:>columns$} {own} {all}  {other}", "")?;
+                } else {
+                    let left = indent * (width + 3);
+                    let count = edge.calls.ncalls;
+                    let function = self.profile.function(other);
+                    let all = match function.caller_only {
+                        true => String::new(),
+                        false => f8(function.calls.cumtime),
+                    };
+                    writeln!(out, "{:left$}{}({count}) {all}", "", name(other))?;
+                }
+            }
+        }
+        writeln!(out, "\n")
+    }
+
+    fn write_order(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.keys.is_empty() {
+            writeln!(out, "   Random listing order was used")?;
+        } else {
+            let keys: Vec<&str> = self.keys.iter().map(|key| key.description()).collect();
+            writeln!(out, "   Ordered by: {}", keys.join(", "))?;
+        }
+        for message in &self.selection.messages {
+            writeln!(out, "{message}")?;
+        }
+        writeln!(out)
+    }
+
+    /// `N function calls (N primitive calls) in N seconds`.
+    fn summary(&self) -> String {
+        let mut total = Calls::default();
+        for (_, function) in self.profile.rows() {
+            total.add(&function.calls);
+        }
+        let calls = match self.profile.metadata.counts {
+            Counts::Unknown => "function calls, not counted,".to_owned(),
+            Counts::Calls | Counts::Samples if total.ncalls == total.primitive_calls => {
+                format!("{} function calls", total.ncalls)
+            }
+            Counts::Calls | Counts::Samples => {
+                format!("{} function calls ({} primitive calls)", total.ncalls, total.primitive_calls)
+            }
+        };
+        let unit = match &self.profile.metadata.unit {
+            Unit::Seconds => "seconds",
+            Unit::Other(unit) => unit,
+        };
+        format!("{calls} in {} {unit}", decimal(total.tottime))
+    }
+
+    fn name(&self, id: FunctionId) -> String {
+        let name = stdname(self.profile.function(id));
+        match self.surface {
+            Surface::Terminal { .. } if name.contains(char::is_control) => name
+                .chars()
+                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+                .collect(),
+            _ => name,
+        }
+    }
+
+    /// Switches a colour on and off: red for a tenth of all own time and more, yellow for a
+    /// fiftieth.
+    fn colour(&self, part: f64) -> (&'static str, &'static str) {
+        match self.surface {
+            Surface::Terminal { colours: true } if part >= 0.1 => ("\x1b[31m", "\x1b[0m"),
+            Surface::Terminal { colours: true } if part >= 0.02 => ("\x1b[33m", "\x1b[0m"),
+            _ => ("", ""),
+        }
+    }
+
+    fn counted(&self, calls: &Calls) -> String {
+        if self.profile.metadata.counts == Counts::Unknown {
+            return "-".to_owned();
+        }
+        match calls.ncalls == calls.primitive_calls {
+            true => calls.ncalls.to_string(),
+            false => format!("{}/{}", calls.ncalls, calls.primitive_calls),
+        }
+    }
+}
+
+/// Python's `"%.3f"`.
+fn decimal(value: f64) -> String {
+    if value.is_nan() { "nan".to_owned() } else { format!("{value:.3}") }
+}
+
+/// Python's `"%8.3f"`.
+fn f8(value: f64) -> String {
+    format!("{:>8}", decimal(value))
+}
+
+fn per_call(time: f64, calls: u64) -> String {
+    if calls == 0 { " ".repeat(8) } else { f8(time / calls as f64) }
+}

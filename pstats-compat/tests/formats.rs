@@ -1,0 +1,265 @@
+//! Every writer against its golden file, every reader of stacks against what it must refuse.
+
+mod support;
+
+use pstats_compat::formats::{Format, collapsed, pprof, speedscope};
+use pstats_compat::{Counts, Error, Profile, Text, Unit};
+
+fn written(format: Format, profile: &Profile) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    format.write(profile, &mut bytes).expect("a Vec takes every byte");
+    bytes
+}
+
+#[test]
+fn every_text_format_is_golden() {
+    use Format::*;
+    let endings = [
+        (Collapsed, "collapsed"),
+        (Speedscope, "speedscope.json"),
+        (Html, "html"),
+        (Svg, "svg"),
+        (Firefox, "firefox.json"),
+        (Dot, "dot"),
+        (Json, "json"),
+        (Csv, "csv"),
+        (Markdown, "md"),
+        (Text, "txt"),
+    ];
+    for (format, ending) in endings {
+        let name = format!("sample.{ending}");
+        support::assert_golden(&name, &written(format, &support::sample()));
+    }
+    // What draws stacks, from exact ones.
+    for (format, ending) in endings.into_iter().take(5) {
+        let name = format!("tree.{ending}");
+        support::assert_golden(&name, &written(format, &support::sample_with_tree()));
+    }
+}
+
+/// A decoder of protobuf that knows nothing of pprof: (field, number or bytes).
+fn fields(mut bytes: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let mut value = 0;
+        for shift in 0.. {
+            let (&byte, rest) = bytes.split_first().expect("a whole number");
+            *bytes = rest;
+            value |= u64::from(byte & 0x7F) << (7 * shift);
+            if byte < 0x80 {
+                break;
+            }
+        }
+        value
+    }
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes);
+        match key & 7 {
+            0 => fields.push((key >> 3, varint(&mut bytes), Vec::new())),
+            2 => {
+                let length = varint(&mut bytes) as usize;
+                fields.push((key >> 3, 0, bytes[..length].to_vec()));
+                bytes = &bytes[length..];
+            }
+            other => panic!("wire type {other}"),
+        }
+    }
+    fields
+}
+
+#[test]
+fn pprof_holds_every_stack_and_name() {
+    use std::io::Read;
+    let profile = support::sample_with_tree();
+    let mut message = Vec::new();
+    let gzip = written(Format::Pprof, &profile);
+    flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut message).expect("gzip");
+    let fields = fields(&message);
+    let of = |number: u64| fields.iter().filter(move |(field, ..)| *field == number);
+    assert_eq!(of(2).count(), 10, "one sample for each stack");
+    assert_eq!(of(5).count(), profile.functions.len());
+    let strings: Vec<String> =
+        of(6).map(|(_, _, text)| String::from_utf8(text.clone()).expect("UTF-8")).collect();
+    assert_eq!(strings[0], "", "pprof's rule");
+    for name in ["Square.area", "app/main.py", "nanoseconds", "grüße <&\"'>"] {
+        assert!(strings.iter().any(|text| text == name), "{name}");
+    }
+    assert_eq!(of(13).count(), 0, "nothing is approximated");
+
+    let mut approximated = Vec::new();
+    pprof::write(&support::sample(), &mut approximated).expect("a Vec takes every byte");
+    let mut message = Vec::new();
+    flate2::read::GzDecoder::new(&approximated[..]).read_to_end(&mut message).expect("gzip");
+    let comment = self::fields(&message).iter().any(|(field, ..)| *field == 13);
+    assert!(comment, "approximated stacks say so");
+}
+
+/// Names, lines and times of all functions.
+fn times(profile: &Profile) -> Vec<(String, u32, f64, f64)> {
+    let mut times: Vec<_> = profile
+        .rows()
+        .map(|(_, f)| (f.display_name().into_owned(), f.line, f.calls.tottime, f.calls.cumtime))
+        .filter(|(.., cumtime)| *cumtime > 0.0)
+        .collect();
+    times.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    times
+}
+
+#[test]
+fn exact_stacks_survive_collapsed_and_speedscope() {
+    let profile = support::sample_with_tree();
+    let speedscope = speedscope::read(&written(Format::Speedscope, &profile)).expect("our own");
+    let mut collapsed = collapsed::read(&written(Format::Collapsed, &profile)).expect("our own");
+    assert_eq!(collapsed.metadata.unit, Unit::Other("samples".to_owned()));
+    for function in &mut collapsed.functions {
+        function.calls.tottime /= 1e9;
+        function.calls.cumtime /= 1e9;
+    }
+    for back in [&speedscope, &collapsed] {
+        assert_eq!(back.metadata.counts, Counts::Unknown);
+        let expected = [
+            ("<built-in method builtins.len>", 0, 0.25, 0.25),
+            ("<module>", 1, 0.001, 1.93850),
+            ("Round.area", 25, 0.25, 0.25),
+            ("Square.area", 5, 0.5, 0.75),
+            ("fib", 30, 0.75, 0.75),
+            ("grüße <&\"'>", 3, 0.124, 0.124),
+            ("main", 10, 0.125, 1.93750),
+        ];
+        let times = times(back);
+        assert_eq!(times.len(), expected.len());
+        for (found, expected) in times.iter().zip(expected) {
+            assert_eq!((found.0.as_str(), found.1), (expected.0, expected.1));
+            assert!((found.2 - expected.2).abs() < 1e-9, "{found:?} {expected:?}");
+            assert!((found.3 - expected.3).abs() < 1e-9, "{found:?} {expected:?}");
+        }
+    }
+    // The tree itself, not only its sums.
+    let tree = speedscope.tree.expect("stacks");
+    assert_eq!(tree.nodes.len(), 10);
+}
+
+#[test]
+fn sampled_speedscope_profiles_are_added_up() {
+    let text = br#"{"shared": {"frames": [{"name": "a", "file": "a.py", "line": 1}, {"name": "b"}]},
+        "profiles": [
+          {"type": "sampled", "name": "t1", "unit": "milliseconds", "startValue": 0, "endValue": 3,
+           "samples": [[0], [0, 1]], "weights": [1, 2]},
+          {"type": "sampled", "name": "t2", "unit": "milliseconds", "startValue": 0, "endValue": 4,
+           "samples": [[0, 1]], "weights": [4]}]}"#;
+    let profile = speedscope::read(text).expect("a profile");
+    assert_eq!(times(&profile), [("a".to_owned(), 1, 0.001, 0.007), ("b".to_owned(), 0, 0.006, 0.006)]);
+    assert_eq!(profile.edges.len(), 1);
+}
+
+#[test]
+fn recursion_counts_once_in_cumulative_times() {
+    let profile = collapsed::read(b"f;g;f 3\nf;f 1\n").expect("stacks");
+    let expected = [("f".to_owned(), 0, 4.0, 4.0), ("g".to_owned(), 0, 0.0, 3.0)];
+    assert_eq!(times(&profile), expected);
+}
+
+#[test]
+fn deep_stacks_do_not_overflow_ours() {
+    let line = format!("{} 1\n", vec!["f"; 300_000].join(";"));
+    let profile = collapsed::read(line.as_bytes()).expect("one deep stack");
+    assert_eq!(profile.functions[0].calls.cumtime, 1.0);
+    for format in [Format::Speedscope, Format::Html, Format::Svg, Format::Firefox] {
+        assert!(!written(format, &profile).is_empty());
+    }
+}
+
+#[test]
+fn malformed_stacks_are_refused() {
+    for (text, expected) in [
+        ("a;b", "line 1: a stack without a number"),
+        ("a 1\na;b x", "line 2: what stands after the last blank"),
+        ("a -1", "line 1: what stands after the last blank"),
+        ("a inf", "line 1: what stands after the last blank"),
+    ] {
+        let error = collapsed::read(text.as_bytes()).expect_err(text).to_string();
+        assert!(error.starts_with(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn malformed_speedscope_is_refused() {
+    let document = |profiles: &str| {
+        format!(r#"{{"shared": {{"frames": [{{"name": "a"}}, {{"name": "b"}}]}}, "profiles": [{profiles}]}}"#)
+    };
+    let evented =
+        |events: &str| document(&format!(r#"{{"type": "evented", "unit": "none", "events": [{events}]}}"#));
+    let sampled = |rest: &str| document(&format!(r#"{{"type": "sampled", {rest}}}"#));
+    let cases = [
+        ("{".to_owned(), "line 1, column 1: EOF"),
+        ("{\n\"shared\": 3}".to_owned(), "line 2, column 11: invalid type"),
+        (document(r#"{"type": "other"}"#), "line 1, column 84: unknown variant `other`"),
+        (evented(r#"{"type": "O", "frame": 2, "at": 0}"#), "profiles[0].events[0]: its frame"),
+        (
+            evented(r#"{"type": "C", "frame": 0, "at": 0}"#),
+            "profiles[0].events[0]: it closes a frame, and none",
+        ),
+        (
+            evented(r#"{"type": "O", "frame": 0, "at": 0}, {"type": "C", "frame": 1, "at": 0}"#),
+            "profiles[0].events[1]: it closes a frame that is not on top",
+        ),
+        (
+            evented(r#"{"type": "O", "frame": 0, "at": 1}, {"type": "C", "frame": 0, "at": 0}"#),
+            "profiles[0].events[1]: it lies before",
+        ),
+        (
+            sampled(r#""unit": "none", "samples": [[0]], "weights": []"#),
+            "profiles[0].weights: 0 weights for 1",
+        ),
+        (sampled(r#""unit": "none", "samples": [[7]], "weights": [1]"#), "profiles[0].samples[0]: a frame"),
+        (
+            document(
+                r#"{"type": "sampled", "unit": "none", "samples": [], "weights": []},
+                   {"type": "sampled", "unit": "seconds", "samples": [], "weights": []}"#,
+            ),
+            "profiles[1].unit: `seconds` can't be added to `none`",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = speedscope::read(text.as_bytes()).expect_err(&text).to_string();
+        assert!(error.starts_with(expected), "{text}: {error}");
+    }
+    let nested = "[".repeat(100_000);
+    assert!(matches!(speedscope::read(nested.as_bytes()), Err(Error::BadJson { .. })));
+}
+
+#[test]
+fn names_cannot_leave_their_place() {
+    let mut profile = support::sample_with_tree();
+    let hostile = "</script><script>alert(1)</script>;\"\n|x";
+    profile.functions[1].name = hostile.into();
+    profile.functions[1].file = "</title><img src=x onerror=alert(1)>".into();
+    let text = |format| String::from_utf8(written(format, &profile)).expect("UTF-8");
+    let html = text(Format::Html);
+    assert_eq!(html.matches("</script>").count(), 2, "the page's own two");
+    assert!(!html.contains("<img"));
+    let svg = text(Format::Svg);
+    assert!(!svg.contains("<script") && !svg.contains("<img"));
+    let collapsed = text(Format::Collapsed);
+    assert_eq!(collapsed.lines().count(), 10);
+    let csv = text(Format::Csv);
+    assert_eq!(csv.matches("\r\n").count(), 8, "a header and seven rows");
+    let markdown = text(Format::Markdown);
+    assert!(!markdown.contains("<script") && !markdown.contains("<img"));
+    assert_eq!(markdown.lines().count(), 9);
+    let callgrind = written(Format::Callgrind, &profile);
+    let callgrind = String::from_utf8_lossy(&callgrind);
+    assert!(callgrind.contains("fn=(2) </script><script>alert(1)</script>;\"\\x0a|x\n"));
+}
+
+#[test]
+fn surrogates_never_break_text() {
+    let mut profile = support::sample();
+    profile.functions[0].name = Text::from_os_bytes(b"\xff\xfe");
+    for name in Format::names() {
+        let format: Format = name.parse().expect(name);
+        let bytes = written(format, &profile);
+        let is_text = !format.is_binary() && format != Format::Callgrind;
+        assert!(!is_text || String::from_utf8(bytes).is_ok(), "{name}");
+    }
+}
