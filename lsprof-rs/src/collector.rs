@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
-use lsprof_engine::{Counts, FunctionId, Key, Kind, Recorder, Ticks, Totals, clock};
+use lsprof_engine::{Counts, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock};
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
@@ -26,9 +26,11 @@ const ENDED_THREADS_KEPT: usize = 256;
 pub enum Timing {
     /// By the clock, and nothing else: the hot path.
     Plain,
-    /// By the clock, with account kept of what recording takes.
+    /// By the clock, with full stacks.
+    WithTree,
+    /// By the clock, with account kept of what recording takes, and with full stacks where they are asked for.
     Compensated,
-    /// By a custom timer.
+    /// By a custom timer, likewise with full stacks.
     Timer,
 }
 
@@ -76,12 +78,22 @@ struct Functions {
     by_key: HashTable<u32>,
 }
 
+/// How large the tree of full stacks may grow.
+struct TreeSize {
+    depth: u32,
+    nodes: usize,
+    /// Shared by the recorders of this profile.
+    limits: Limits,
+}
+
 /// What a profile has collected.
 #[derive(Default)]
 pub struct Collector {
     timer: RefCell<Option<Rc<Timer>>>,
     /// With compensation.
     calibration: RefCell<Option<Calibration>>,
+    /// With full stacks.
+    tree: RefCell<Option<TreeSize>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
     functions: RefCell<Functions>,
@@ -90,6 +102,7 @@ pub struct Collector {
     recorders: RefCell<Vec<Box<ThreadRecorder>>>,
     /// The sum of ended threads that are no longer kept apart.
     ended: RefCell<Totals>,
+    ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
 }
 
@@ -136,16 +149,38 @@ impl Collector {
         self.calibration.borrow().is_some()
     }
 
+    /// Keeps full stacks, at most so deep and so many nodes, from the next recorder on; or not.
+    pub fn set_tree(&self, size: Option<(u32, usize)>) {
+        let size = size.map(|(depth, nodes)| TreeSize { depth, nodes, limits: Limits::new(depth, nodes) });
+        self.tree.replace(size);
+    }
+
+    /// Whether full stacks are kept.
+    pub fn has_tree(&self) -> bool {
+        self.tree.borrow().is_some()
+    }
+
+    /// The stacks of all threads together.
+    pub fn trees(&self) -> TreeTotals {
+        let mut totals = self.ended_trees.borrow().clone();
+        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        totals
+    }
+
     /// What kind of callee this is, where that matters.
     pub fn kind(&self, of: impl FnOnce(&Calibration) -> Kind) -> Kind {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
     fn timing(&self, has_timer: bool) -> Timing {
-        match (has_timer, self.is_compensated()) {
-            (true, _) => Timing::Timer,
-            (false, true) => Timing::Compensated,
-            (false, false) => Timing::Plain,
+        if has_timer {
+            Timing::Timer
+        } else if self.is_compensated() {
+            Timing::Compensated
+        } else if self.tree.borrow().is_some() {
+            Timing::WithTree
+        } else {
+            Timing::Plain
         }
     }
 
@@ -165,6 +200,9 @@ impl Collector {
         let mut recorder = Recorder::new(self.subcalls.get());
         if let Some(calibration) = self.calibration.borrow().as_ref() {
             recorder.compensate(calibration.costs.clone());
+        }
+        if let Some(tree) = self.tree.borrow().as_ref() {
+            recorder.grow_tree(tree.limits.clone());
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
@@ -236,6 +274,10 @@ impl Collector {
         let functions = self.functions.take();
         let recorders = self.recorders.take();
         self.ended.take();
+        self.ended_trees.take();
+        if let Some(tree) = self.tree.borrow_mut().as_mut() {
+            tree.limits = Limits::new(tree.depth, tree.nodes);
+        }
         drop(recorders);
         drop(functions);
     }
@@ -277,12 +319,20 @@ impl Collector {
             return;
         }
         let mut ended = self.ended.borrow_mut();
+        let mut trees = self.ended_trees.borrow_mut();
         recorders.retain(|thread| {
             if has_ended(thread) {
                 ended.add(thread.recorder.tables());
+                trees.add(thread.recorder.tables());
             }
             !has_ended(thread)
         });
+        if let Some(tree) = self.tree.borrow().as_ref() {
+            // Equal stacks of ended threads have one node now: others may be made instead.
+            let kept: usize = recorders.iter().map(|thread| thread.recorder.tables().node_count()).sum();
+            let used = kept + trees.nodes().len();
+            tree.limits.nodes_left.store(tree.nodes.saturating_sub(used), Ordering::Relaxed);
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     }
 }
 
-/// [`enter`] with a timer or with compensation.
+/// [`enter`] with a timer, with compensation or with a tree.
 #[inline(never)]
 unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
     let began = clock::now();
@@ -111,15 +111,16 @@ unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
 unsafe fn start_otherwise(thread: *mut ThreadRecorder, began: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
+    this.recorder.place_in_tree();
     match this.timing {
-        Timing::Plain => this.recorder.start(clock::now()),
-        Timing::Compensated => this.recorder.start_compensated(began, clock::now()),
+        Timing::Plain | Timing::WithTree => this.recorder.start(clock::now()),
+        Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
     }
 }
 
-/// [`leave`] with a timer or with compensation.
+/// [`leave`] with a timer, with compensation or with a tree.
 #[inline(never)]
 unsafe fn leave_otherwise(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
     // SAFETY: as in `enter`.
@@ -128,8 +129,10 @@ unsafe fn leave_otherwise(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
         // SAFETY: as this function's.
         return unsafe { leave_timed(thread, key) };
     }
-    this.recorder.leave_compensated(key, now);
-    this.recorder.spend(clock::now().since(now));
+    this.recorder.leave_extended(key, now);
+    if this.timing == Timing::Compensated {
+        this.recorder.spend(clock::now().since(now));
+    }
 }
 
 /// A call was reported that is none of a built-in: it costs, although it isn't counted.
@@ -204,5 +207,5 @@ unsafe fn leave_timed(thread: *mut ThreadRecorder, key: Key) {
     // SAFETY: a hook holds the GIL.
     let now = unsafe { in_python(|py| timer.read(py)) };
     // SAFETY: as in `start_timed`.
-    unsafe { (*thread).recorder.leave(key, now) };
+    unsafe { (*thread).recorder.leave_extended(key, now) };
 }

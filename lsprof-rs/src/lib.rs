@@ -17,6 +17,7 @@ mod hooks;
 mod kinds;
 mod profiler;
 mod registry;
+mod stored;
 mod threads;
 mod timer;
 
@@ -35,6 +36,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::command::_command;
+
+    #[pymodule_export]
+    use super::stored::StoredProfile;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -76,6 +80,12 @@ mod _lsprof {
     #[pyfunction]
     fn _now() -> u64 {
         clock::now().0
+    }
+
+    /// For the launcher: whether the format that a file's name says holds full stacks; None if it says none.
+    #[pyfunction]
+    fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
+        pstats_compat::formats::Format::from_path(&path).map(|format| format.needs_stacks())
     }
 
     /// The name of the clock that times calls without a timer.

@@ -13,10 +13,11 @@ use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::kinds::{Calibration, Line};
 use crate::registry::{self, Scope};
+use crate::stored::StoredProfile;
 use crate::timer::Timer;
 use crate::{finished, getstats, greenlets, hooks};
 
-/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
+/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False, tree=None)
 /// --
 ///
 /// Records the calls of Python functions and built-ins.
@@ -25,6 +26,7 @@ use crate::{finished, getstats, greenlets, hooks};
 /// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
 /// threads: True for all threads, existing and future; False for the thread that enables it, beside others
 /// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
+/// tree: (depth, nodes), the limits within which full stacks are kept as well; None for none.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, frozen)]
 pub struct Profiler(GilCell<State>);
 
@@ -53,7 +55,7 @@ impl Profiler {
         }))
     }
 
-    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None, compensate=Compensate::Wanted(false)))]
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None, compensate=Compensate::Wanted(false), tree=None))]
     #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
@@ -64,6 +66,7 @@ impl Profiler {
         builtins: Truth,
         threads: Option<bool>,
         compensate: Compensate<'_>,
+        tree: Option<(u32, usize)>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
@@ -76,6 +79,7 @@ impl Profiler {
         };
         state.wants_calibration.set(wanted);
         state.collector.compensate(lines.map(Calibration::from_lines).transpose()?);
+        state.collector.set_tree(tree);
         state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
         state.collector.configure(subcalls.0, builtins.0);
         state.threads.set(threads);
@@ -202,6 +206,13 @@ impl Profiler {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    /// The profile so far, as something to sort, search and export.
+    fn _finished(&self, py: Python<'_>) -> PyResult<StoredProfile> {
+        let mut profile = finished::profile(py, &self.0.get(py).collector)?;
+        py.detach(|| profile.merge_labels());
+        Ok(StoredProfile::new(profile))
+    }
+
     /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
     fn _ticks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let collector = &self.0.get(py).collector;
@@ -224,6 +235,12 @@ impl Profiler {
     fn compensate(&self, py: Python<'_>) -> bool {
         let state = self.0.get(py);
         state.wants_calibration.get() || state.collector.is_compensated()
+    }
+
+    /// Whether full stacks are kept.
+    #[getter]
+    fn tree(&self, py: Python<'_>) -> bool {
+        self.0.get(py).collector.has_tree()
     }
 
     /// The threads argument that the profile was made with.

@@ -1,7 +1,7 @@
 //! Profiles in and out of files and pipes.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use pstats_compat::Profile;
@@ -28,14 +28,8 @@ pub fn load(path: &Path, args: &InputArgs) -> Result<Profile, Error> {
         fs::read(path).map_err(open)?
     };
     let named = (!is_pipe(path)).then_some(path);
-    let format = match args.from.or_else(|| formats::guess(named, &bytes)) {
-        Some(format) => format,
-        // pstats files go by any name, and its reader says best why a file is none.
-        None if bytes.first().is_some_and(|byte| !byte.is_ascii_graphic()) => Format::Pstats,
-        None => {
-            return Err(Error::UnknownContent { path: path.to_owned() });
-        }
-    };
+    let format = args.from.or_else(|| formats::detect(named, &bytes));
+    let format = format.ok_or_else(|| Error::UnknownContent { path: path.to_owned() })?;
     let read = format.reader().ok_or(Error::NoReader(format.name()))?;
     read(&bytes).map_err(|source| Error::Profile { path: path.to_owned(), source })
 }
@@ -75,35 +69,10 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
         format.write(profile, &mut out).map_err(failed)?;
         out.flush().map_err(|source| failed(source.into()))?;
     } else {
-        write_whole(profile, format, path).map_err(failed)?;
+        formats::save(profile, format, path).map_err(failed)?;
     }
     for note in format.notes(profile) {
         eprintln!("pikos: note: {note}");
     }
     Ok(())
-}
-
-/// Writes beside the target and moves it there: a failure leaves no half file and keeps an old one.
-fn write_whole(profile: &Profile, format: Format, path: &Path) -> Result<(), pstats_compat::Error> {
-    // A device or a pipe (`/dev/stdout`, a FIFO) can't be replaced, only written to.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let mut out = BufWriter::new(File::create(path)?);
-        format.write(profile, &mut out)?;
-        return Ok(out.flush()?);
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = File::create_new(&beside).map_err(Into::into).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        format.write(profile, &mut out)?;
-        out.flush()?;
-        fs::rename(&beside, path)?;
-        Ok(())
-    });
-    if written.is_err() {
-        // Whatever went wrong is told; that the rest could not be removed either would hide it.
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }

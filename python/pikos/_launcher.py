@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from pikos._lsprof import _count_frames_as, _keep_signal_to_this_process
+from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
@@ -25,6 +25,13 @@ USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [OPTION]... [-c CODE | -m M
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
 CUMULATIVE = 2
 
+#: The sort keys of ``pstats`` by which the native table can be sorted: all that there are up to 3.15.
+SORT_KEYS = frozenset(
+    "calls cumtime cumulative filename line module name ncalls nfl pcalls stdname time tottime".split()
+)
+
+STACKS = "x.speedscope.json, .folded, .html, .svg, .pb.gz or .firefox.json"
+
 
 def main() -> None:
     """The command. Ends as the program ends: with its exception, its exit status, or its signal."""
@@ -33,9 +40,12 @@ def main() -> None:
     if options.code is None and not args:
         parser.print_usage(sys.stderr)
         sys.exit(2)
+    if options.tree and (options.outfile is None or not _holds_stacks(options.outfile)):
+        parser.error(f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}")
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
-    session = Session(Profile(threads=options.threads, compensate=options.compensate), outfile, options.sort)
+    profile = Profile(threads=options.threads, compensate=options.compensate, tree=options.tree)
+    session = Session(profile, outfile, options.sort)
     try:
         code, namespace = prepare(options, args)
     except SyntaxError:
@@ -84,17 +94,24 @@ def option_parser() -> OptionParser:
     parser.add_option(
         "--compensate", action="store_true", default=False, help="take what recording itself costs out of the times"
     )
+    parser.add_option(
+        "--tree",
+        action="store_true",
+        default=False,
+        help=f"keep full stacks; needs a file that holds them: -o {STACKS}",
+    )
     return parser
 
 
 def check_sort(option: object, name: str, value: str, parser: OptionParser) -> None:
-    """``-s``: one of pstats' keys. Imports pstats, so it runs only where the option is given."""
-    import pstats
+    """``-s``: one of pstats' keys. Imports pstats only for a word that we don't know."""
+    if value not in SORT_KEYS:
+        import pstats
 
-    choices = sorted(pstats.Stats.sort_arg_dict_default)
-    if value not in choices:
-        listed = ", ".join(map(repr, choices))
-        parser.error(f"option {name}: invalid choice: {value!r} (choose from {listed})")
+        choices = sorted(pstats.Stats.sort_arg_dict_default)
+        if value not in choices:
+            listed = ", ".join(map(repr, choices))
+            parser.error(f"option {name}: invalid choice: {value!r} (choose from {listed})")
     assert parser.values is not None
     parser.values.sort = value
 
@@ -259,7 +276,7 @@ class Session:
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""
         try:
-            self.profile.print_stats(self.sort)
+            sys.stdout.write(self.table())
             if self.profile.compensate:
                 seconds, share = self.profile.overhead()
                 print(f"Recording took {seconds:.3f} seconds, {share:.0%} of what was measured. They are taken out.\n")
@@ -267,6 +284,14 @@ class Session:
         except BrokenPipeError:
             # The reader has left (`| head`). Keep the interpreter from complaining about it at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def table(self) -> str:
+        """What ``Profile.print_stats`` prints, without importing pstats."""
+        finished = self.profile._finished().strip_dirs()
+        text = finished.sort([str(self.sort)], False).report()
+        # A name that this output can't show must not cost the table.
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def write(self, path: str) -> None:
         """Write the file; where that fails, another one in the folder for temporary files; else a table."""
@@ -282,14 +307,16 @@ class Session:
             sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")
             return
         sys.stderr.write(f"pikos: can't write {path}: {problem}; nor {fallback}: {second}; here it is:\n")
-        sys.stdout = sys.stderr
-        self.profile.print_stats(self.sort)
+        sys.stderr.write(self.table())
 
     def try_write(self, path: str) -> str | None:
         """Why the profile couldn't be written there, or None."""
         try:
-            with open(path, "wb") as stream:
-                stream.write(self.profile._pstats())
+            if self.profile.tree:
+                self.profile._finished().export(path)
+            else:
+                with open(path, "wb") as stream:
+                    stream.write(self.profile._pstats())
         except OSError as error:
             return error.strerror or str(error)
         return None

@@ -56,7 +56,8 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False)
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False, tree=False,
+    tree_depth=1000, tree_nodes=500_000)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -65,7 +66,10 @@ class Profile(Profiler):
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
     (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
-    times (docs/truth.md says how, and how well); not with ``timer``.
+    times (docs/truth.md says how, and how well); not with ``timer``. tree: keep the calls and times of each full stack
+    as well, for the formats that show stacks (``pikos.export``); ``dump_stats`` can't hold them. A call below
+    ``tree_depth`` others, or one that needs a node beyond ``tree_nodes`` (about 70 bytes each), gets no stack of its
+    own: its time stays with the stack below, and the exported file says how much that is.
     """
 
     stats: Stats
@@ -79,10 +83,16 @@ class Profile(Profiler):
         *,
         threads: bool | None = None,
         compensate: bool = False,
+        tree: bool = False,
+        tree_depth: int = 1000,
+        tree_nodes: int = 500_000,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
-        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, compensate=compensate)
+        if not (0 < tree_depth < 2**32 and tree_nodes > 0):
+            raise ValueError(f"tree_depth and tree_nodes must be at least 1, got {tree_depth} and {tree_nodes}")
+        limits = (tree_depth, tree_nodes) if tree else None
+        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, compensate=compensate, tree=limits)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -98,7 +98,14 @@ impl Account {
     }
 
     /// The frame's call is over: `own` is its raw time without its callees'. The edge and the entry have been told.
-    pub(crate) fn close(&mut self, arena: &Arena<Excess>, frame: Link<Frame>, edge: Link<Edge>, own: Ticks) {
+    /// Returns how much of `own` recording took.
+    pub(crate) fn close(
+        &mut self,
+        arena: &Arena<Excess>,
+        frame: Link<Frame>,
+        edge: Link<Edge>,
+        own: Ticks,
+    ) -> Ticks {
         let kind = edge.callee.kind.0 as usize;
         self.spent = self.spent.wrapping_add(self.costs.inside[kind]);
         let children = frame.children_excess.get();
@@ -120,6 +127,7 @@ impl Account {
             self.excess(arena, Subject::Entry(edge.callee)).total.add(total_excess);
         }
         self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
+        Ticks(own_excess)
     }
 
     fn excess(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {

@@ -10,9 +10,11 @@ mod excess;
 mod recorder;
 mod tables;
 mod totals;
+mod tree;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Subject};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};
+pub use tree::{BOTTOM, Limits, NodeCounts, NodeTotals, TreeTotals};

@@ -16,6 +16,7 @@ use crate::cells::{Arena, Link, LinkCell};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs, Kind};
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
+use crate::tree::{Limits, TreeWriter};
 
 /// Which of a thread's stacks: a thread has one, unless something like greenlet switches among several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -41,6 +42,8 @@ pub struct Recorder {
     spare: Vec<Link<Frame>>,
     /// What recording has taken, where that is asked for.
     account: Option<Box<Account>>,
+    /// Full stacks, where they are asked for.
+    tree: Option<Box<TreeWriter>>,
 }
 
 /// A stack that another one has taken over from.
@@ -66,7 +69,14 @@ impl Recorder {
             top: bottom,
             root,
             subcalls,
-            tables: Arc::new(Tables { entries, edges, frames, excesses: Arena::default(), top }),
+            tables: Arc::new(Tables {
+                entries,
+                edges,
+                frames,
+                excesses: Arena::default(),
+                nodes: Arena::default(),
+                top,
+            }),
             cache: [nowhere; CACHE],
             edges: HashTable::new(),
             entries: HashTable::new(),
@@ -74,13 +84,20 @@ impl Recorder {
             suspended: HashMap::new(),
             spare: Vec::new(),
             account: None,
+            tree: None,
         }
     }
 
-    /// Keeps account of what recording takes, from now on; the hooks must use [`Recorder::start_compensated`] and
-    /// [`Recorder::leave_compensated`] then.
+    /// Keeps account of what recording takes, from now on; the hooks must use [`Recorder::start_extended`] and
+    /// [`Recorder::leave_extended`] then.
     pub fn compensate(&mut self, costs: Costs) {
         self.account = Some(Box::new(Account::new(costs)));
+    }
+
+    /// Keeps full stacks, from now on, before the first call; the hooks must use [`Recorder::start_extended`] and
+    /// [`Recorder::leave_extended`] then.
+    pub fn grow_tree(&mut self, limits: Limits) {
+        self.tree = Some(Box::new(TreeWriter::new(limits, &self.tables.nodes)));
     }
 
     /// What others may read while this recorder writes.
@@ -128,8 +145,9 @@ impl Recorder {
         self.top.started.set(now.0);
     }
 
-    /// Like [`Recorder::start`], in a hook that began at `since`.
-    pub fn start_compensated(&mut self, since: Ticks, now: Ticks) {
+    /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates or keeps a tree;
+    /// [`Recorder::place_in_tree`] comes before.
+    pub fn start_extended(&mut self, since: Ticks, now: Ticks) {
         self.spend(now.since(since));
         if let Some(account) = &self.account {
             account.open(self.top);
@@ -137,8 +155,18 @@ impl Recorder {
         self.start(now);
     }
 
-    /// Like [`Recorder::leave`]. The hook must [`Recorder::spend`] what it takes after `now`.
-    pub fn leave_compensated(&mut self, key: Key, now: Ticks) -> bool {
+    /// Finds the tree's node for the frame that was pushed last, if there is a tree. Takes time: before the clock is
+    /// read.
+    #[inline]
+    pub fn place_in_tree(&mut self) {
+        if let Some(tree) = &mut self.tree {
+            tree.open(&self.tables.nodes, self.top, callee(self.top).function);
+        }
+    }
+
+    /// Like [`Recorder::leave`], for a recorder that compensates or keeps a tree. Compensating, the hook must
+    /// [`Recorder::spend`] what it takes after `now`.
+    pub fn leave_extended(&mut self, key: Key, now: Ticks) -> bool {
         let frame = self.top;
         let edge = edge_of(frame);
         if edge.key == key {
@@ -198,21 +226,27 @@ impl Recorder {
             return;
         }
         let (frame, edge) = (self.top, edge_of(self.top));
-        match self.account {
-            None => self.close::<false>(frame, edge, now),
-            Some(_) => self.close::<true>(frame, edge, now),
+        match (&self.account, &self.tree) {
+            (None, None) => self.close::<false>(frame, edge, now),
+            _ => self.close::<true>(frame, edge, now),
         }
     }
 
     /// Ends all calls of the stacks that are switched away, at the moments when they were.
     pub fn leave_suspended(&mut self) {
         let running = self.top;
-        for (_, stack) in std::mem::take(&mut self.suspended) {
+        for (id, stack) in std::mem::take(&mut self.suspended) {
             self.top = stack.top;
+            if let Some(tree) = &mut self.tree {
+                tree.switch(self.stack, id);
+            }
             while self.is_open() {
                 self.leave_top(stack.since);
             }
             self.spare.push(self.top);
+            if let Some(tree) = &mut self.tree {
+                tree.switch(id, self.stack);
+            }
         }
         self.set_top(running);
     }
@@ -238,6 +272,9 @@ impl Recorder {
             return;
         }
         let from = std::mem::replace(&mut self.stack, to);
+        if let Some(tree) = &mut self.tree {
+            tree.switch(from, to);
+        }
         let spent = self.account.as_ref().map_or(0, |account| account.spent);
         if self.is_open() {
             self.suspended.insert(from, Suspended { top: self.top, since: now, spent });
@@ -263,7 +300,7 @@ impl Recorder {
     }
 
     #[inline(always)]
-    fn close<const COMPENSATE: bool>(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
+    fn close<const EXTENDED: bool>(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
         let entry = edge.callee;
         let total = now.since(frame.started.ticks());
         let own = total.since(frame.children.ticks());
@@ -285,8 +322,12 @@ impl Recorder {
         } else {
             entry.recursive_calls.add(1);
         }
-        if COMPENSATE && let Some(account) = &mut self.account {
-            account.close(&self.tables.excesses, frame, edge, own);
+        if EXTENDED {
+            let account = self.account.as_mut();
+            let excess = account.map(|account| account.close(&self.tables.excesses, frame, edge, own));
+            if let Some(tree) = &mut self.tree {
+                tree.close(frame, own, excess.unwrap_or_default());
+            }
         }
     }
 

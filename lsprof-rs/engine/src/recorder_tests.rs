@@ -265,10 +265,10 @@ impl Script {
         let began = Ticks(self.now);
         self.wait(hooks.before);
         assert!(self.recorder.enter(key));
-        self.recorder.start_compensated(began, Ticks(self.now));
+        self.recorder.start_extended(began, Ticks(self.now));
         body(self);
         let ended = Ticks(self.now);
-        self.recorder.leave_compensated(key, ended);
+        self.recorder.leave_extended(key, ended);
         self.wait(hooks.after);
         self.recorder.spend(Ticks(self.now).since(ended));
         self
@@ -349,7 +349,7 @@ fn a_call_without_a_leave_is_compensated_when_its_caller_ends() {
         let began = Ticks(script.now);
         script.wait(7);
         assert!(script.recorder.enter(B));
-        script.recorder.start_compensated(began, Ticks(script.now));
+        script.recorder.start_extended(began, Ticks(script.now));
         script.wait(30);
     });
     assert_eq!(script.genuine(1), (30, 30));

@@ -8,6 +8,7 @@
 use crate::cells::{Arena, Cell64, Link, LinkCell};
 use crate::clock::Ticks;
 use crate::excess::{Excess, Kind};
+use crate::tree::Node;
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
 pub type Key = usize;
@@ -125,8 +126,17 @@ pub struct Tables {
     pub(crate) frames: Arena<Frame>,
     /// With compensation: what has to be taken out of edges and entries.
     pub(crate) excesses: Arena<Excess>,
+    /// With a tree: its nodes.
+    pub(crate) nodes: Arena<Node>,
     /// The frame that runs now, and below it, by `below`, those that wait for it.
     pub(crate) top: LinkCell<Frame>,
+}
+
+impl Tables {
+    /// How many nodes the tree has.
+    pub fn node_count(&self) -> usize {
+        self.nodes.count()
+    }
 }
 
 /// The numbers of an edge at some moment.

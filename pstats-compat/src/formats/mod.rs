@@ -14,6 +14,7 @@ pub mod callgrind;
 pub mod collapsed;
 pub mod csv;
 pub mod dot;
+mod file;
 pub mod firefox;
 pub mod flamegraph;
 pub mod json;
@@ -22,6 +23,8 @@ pub mod pprof;
 pub mod pstats;
 pub mod speedscope;
 pub mod text;
+
+pub use file::save;
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,7 +162,7 @@ impl Format {
     }
 
     /// Whether the format is made of full stacks.
-    fn needs_stacks(self) -> bool {
+    pub fn needs_stacks(self) -> bool {
         matches!(
             self,
             Format::Collapsed
@@ -179,8 +182,13 @@ impl Format {
     /// What is lost or estimated when this profile is written in this format.
     pub fn notes(self, profile: &Profile) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.needs_stacks() && profile.tree.is_none() {
-            notes.push(APPROXIMATED.to_owned());
+        match &profile.tree {
+            None if self.needs_stacks() => notes.push(APPROXIMATED.to_owned()),
+            Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
+                "{} calls ({:.3} s) were too deep or too many for the tree; their time is in the stack below",
+                tree.cut.calls, tree.cut.seconds
+            )),
+            _ => {}
         }
         if self == Format::Collapsed && profile.metadata.unit == Unit::Seconds {
             notes.push("the numbers are nanoseconds, which the format can't say".to_owned());
@@ -198,6 +206,13 @@ impl Format {
         }
         notes
     }
+}
+
+/// What to read this file as: [`guess`], or pstats where nothing tells. Those files go by any name, and their reader says
+/// best why a file is none. `None` for what looks like text of some kind.
+pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
+    let binary = bytes.first().is_some_and(|byte| !byte.is_ascii_graphic());
+    guess(path, bytes).or(binary.then_some(Format::Pstats))
 }
 
 /// What this file seems to be: by its content, else by its name.

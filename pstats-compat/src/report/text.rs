@@ -50,6 +50,11 @@ impl<'p> Report<'p> {
         Self { profile, keys: keys.to_vec(), selection, surface: Surface::Plain }
     }
 
+    /// Rows that were sorted by these keys already.
+    pub fn of_rows(profile: &'p Profile, keys: &[SortKey], rows: Vec<FunctionId>) -> Self {
+        Self { profile, keys: keys.to_vec(), selection: Selection::all(rows), surface: Surface::Plain }
+    }
+
     /// Says where it will be printed.
     pub fn on(mut self, surface: Surface) -> Self {
         self.surface = surface;

@@ -1,0 +1,247 @@
+//! The calling-context tree: one node for each distinct stack, with its calls and its own time.
+//!
+//! ```text
+//!  enter: place below ─> child of its node (hash table; made if new) ─> push place
+//!  leave: node.calls, node.own +=                                    ─> pop place
+//! ```
+//! The writer keeps a place for each open call beside the shadow stack; only the nodes are shared with readers.
+//! Two limits bound it. A call that would need a deeper node, or one more than there may be, gets none: it is counted
+//! as cut, and its own time goes to the deepest node above it, so that the times of all nodes are still the whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hashbrown::HashTable;
+
+use crate::cells::{Arena, Cell64, Link};
+use crate::clock::Ticks;
+use crate::recorder::StackId;
+use crate::tables::{Frame, FunctionId, Tables};
+
+/// How large a tree may grow.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls below as many others get no node.
+    pub depth: u32,
+    /// How many nodes may still be made; shared by all recorders of a profile.
+    pub nodes_left: Arc<AtomicUsize>,
+}
+
+impl Limits {
+    /// `nodes` in all recorders that get a clone of this.
+    pub fn new(depth: u32, nodes: usize) -> Self {
+        Self { depth, nodes_left: Arc::new(AtomicUsize::new(nodes)) }
+    }
+
+    fn take_node(&self) -> bool {
+        self.nodes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+/// The number of the node that stands for no call, below all stacks.
+pub const BOTTOM: u32 = 0;
+
+/// A stack, and what happened with exactly these calls open.
+#[derive(Debug)]
+pub struct Node {
+    /// The place in the arena.
+    index: u32,
+    parent: u32,
+    function: FunctionId,
+    depth: u32,
+    calls: Cell64,
+    own: Cell64,
+    /// With compensation: how much of `own` recording took.
+    own_excess: Cell64,
+    /// Calls right above this stack that got no node, and their own time, which is also in `own`.
+    cut_calls: Cell64,
+    cut_own: Cell64,
+}
+
+impl Node {
+    fn new(index: u32, parent: u32, function: FunctionId, depth: u32) -> Self {
+        Self {
+            index,
+            parent,
+            function,
+            depth,
+            calls: Cell64::default(),
+            own: Cell64::default(),
+            own_excess: Cell64::default(),
+            cut_calls: Cell64::default(),
+            cut_own: Cell64::default(),
+        }
+    }
+
+    fn counts(&self) -> NodeCounts {
+        NodeCounts {
+            calls: self.calls.get(),
+            own: self.own.ticks(),
+            own_excess: self.own_excess.ticks(),
+            cut_calls: self.cut_calls.get(),
+            cut_own: self.cut_own.ticks(),
+        }
+    }
+}
+
+/// An open call.
+#[derive(Clone, Copy)]
+struct Place {
+    frame: Link<Frame>,
+    /// Its node; of a call that was cut, the deepest node above.
+    node: Link<Node>,
+    cut: bool,
+}
+
+/// What a recorder needs to write a tree.
+pub(crate) struct TreeWriter {
+    limits: Limits,
+    bottom: Link<Node>,
+    open: Vec<Place>,
+    known: HashTable<Link<Node>>,
+    suspended: HashMap<StackId, Vec<Place>>,
+}
+
+impl TreeWriter {
+    pub(crate) fn new(limits: Limits, nodes: &Arena<Node>) -> Self {
+        let bottom = nodes.push(Node::new(BOTTOM, BOTTOM, FunctionId::ROOT, 0));
+        Self { limits, bottom, open: Vec::new(), known: HashTable::new(), suspended: HashMap::new() }
+    }
+
+    /// A call of `function` has begun: `frame` is its.
+    pub(crate) fn open(&mut self, nodes: &Arena<Node>, frame: Link<Frame>, function: FunctionId) {
+        let (below, below_cut) =
+            self.open.last().map_or((self.bottom, false), |place| (place.node, place.cut));
+        let node = if below_cut { None } else { self.child(nodes, below, function) };
+        self.open.push(Place { frame, node: node.unwrap_or(below), cut: node.is_none() });
+    }
+
+    /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it.
+    pub(crate) fn close(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) {
+        // Nearly always the last one. A hook that ends a call without telling leaves its place behind.
+        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return };
+        let Place { node, cut, .. } = self.open[at];
+        self.open.truncate(at);
+        node.own.add_ticks(own);
+        node.own_excess.add_ticks(own_excess);
+        if cut {
+            node.cut_calls.add(1);
+            node.cut_own.add_ticks(own.since(own_excess));
+        } else {
+            node.calls.add(1);
+        }
+    }
+
+    /// The thread goes on with another stack.
+    pub(crate) fn switch(&mut self, from: StackId, to: StackId) {
+        let next = self.suspended.remove(&to).unwrap_or_default();
+        let left = std::mem::replace(&mut self.open, next);
+        if !left.is_empty() {
+            self.suspended.insert(from, left);
+        }
+    }
+
+    fn child(&mut self, nodes: &Arena<Node>, parent: Link<Node>, function: FunctionId) -> Option<Link<Node>> {
+        let hash = hash(parent.index, function);
+        let found = self.known.find(hash, |node| node.parent == parent.index && node.function == function);
+        if let Some(known) = found {
+            return Some(*known);
+        }
+        if parent.depth >= self.limits.depth || !self.limits.take_node() {
+            return None;
+        }
+        let index = u32::try_from(nodes.count()).ok()?;
+        let node = nodes.push(Node::new(index, parent.index, function, parent.depth + 1));
+        self.known.insert_unique(hash, node, |node| self::hash(node.parent, node.function));
+        Some(node)
+    }
+}
+
+/// The numbers of a node at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Finished calls with this very stack.
+    pub calls: u64,
+    /// Time with exactly this stack, and that of the calls right above it that were cut.
+    pub own: Ticks,
+    /// With compensation: how much of `own` recording took.
+    pub own_excess: Ticks,
+    /// Calls above this stack that got no node.
+    pub cut_calls: u64,
+    /// Their own time, without what recording took.
+    pub cut_own: Ticks,
+}
+
+impl NodeCounts {
+    fn add(&mut self, other: &NodeCounts) {
+        self.calls += other.calls;
+        self.own = self.own.plus(other.own);
+        self.own_excess = self.own_excess.plus(other.own_excess);
+        self.cut_calls += other.cut_calls;
+        self.cut_own = self.cut_own.plus(other.cut_own);
+    }
+}
+
+/// A stack in a sum of trees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeTotals {
+    /// The node below; [`BOTTOM`] under the bottom of a stack.
+    pub parent: u32,
+    /// The function on top.
+    pub function: FunctionId,
+    /// What happened.
+    pub counts: NodeCounts,
+}
+
+/// The sum of some recorders' trees at some moment. Element 0 is the bottom; parents stand before their children.
+#[derive(Clone, Debug, Default)]
+pub struct TreeTotals {
+    nodes: Vec<NodeTotals>,
+    known: HashTable<u32>,
+}
+
+impl TreeTotals {
+    /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
+    pub fn add(&mut self, tables: &Tables) {
+        let mut moved: Vec<u32> = Vec::with_capacity(tables.nodes.count());
+        for node in tables.nodes.iter() {
+            // A parent was made before its children, so it has its place already; the bottom is its own.
+            let parent = moved.get(node.parent as usize).copied().unwrap_or(BOTTOM);
+            let place = self.place(parent, node.function);
+            self.nodes[place as usize].counts.add(&node.counts());
+            moved.push(place);
+        }
+    }
+
+    /// The nodes; empty if no tree was recorded.
+    pub fn nodes(&self) -> &[NodeTotals] {
+        &self.nodes
+    }
+
+    fn place(&mut self, parent: u32, function: FunctionId) -> u32 {
+        let Self { nodes, known } = self;
+        let same = |&place: &u32| {
+            let node = &nodes[place as usize];
+            node.parent == parent && node.function == function
+        };
+        if let Some(place) = known.find(hash(parent, function), same) {
+            return *place;
+        }
+        let place = nodes.len() as u32;
+        nodes.push(NodeTotals { parent, function, counts: NodeCounts::default() });
+        let hash_of = |&place: &u32| hash(nodes[place as usize].parent, nodes[place as usize].function);
+        known.insert_unique(hash(parent, function), place, hash_of);
+        place
+    }
+}
+
+fn hash(parent: u32, function: FunctionId) -> u64 {
+    let both = u64::from(parent) << 32 | u64::from(function.0);
+    let product = both.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

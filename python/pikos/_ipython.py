@@ -1,0 +1,160 @@
+"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``.
+
+A notebook shows a table and a flame graph; a terminal shows the table as pstats prints it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.display import display
+
+from pikos.cprofile import Profile
+from pikos.stats import Profile as Finished
+from pikos.stats import of
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+#: A table that nobody limited ends here.
+ROWS = 30
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%load_ext pikos`` calls."""
+    shell.register_magics(PikosMagics)
+
+
+class Shown:
+    """A profile as a cell's result: a table and a flame graph in a notebook, a table in a terminal."""
+
+    def __init__(self, profile: Finished, chosen: Finished, note: str, graph: bool) -> None:
+        self.profile = profile
+        self.chosen = chosen
+        self.note = note
+        self.graph = graph
+
+    def __repr__(self) -> str:
+        return str(self.chosen) + self.note
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from pikos._html import flame_graph, table
+
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return table(self.chosen) + note + (flame_graph(self.profile) if self.graph else "")
+
+
+@magics_class
+class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when types are checked
+    """``%pikos`` and ``%%pikos``."""
+
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def pikos(self, line: str, cell: str | None = None) -> Finished | None:
+        """Run a statement (%pikos) or the cell (%%pikos) under the profiler, and show where its time went.
+
+        %pikos [OPTIONS] STATEMENT
+        %%pikos [OPTIONS] [STATEMENT]
+        CELL
+
+        In a cell, STATEMENT runs before the rest of the cell, within the profile.
+
+        -l LIMIT  show only so many rows (a number), that part of them (0.1), or those whose name has this text;
+                  may be given again
+        -s KEY    sort by a key of pstats (cumulative, calls, …); may be given again; default: time
+        -r        return the profile, a pikos.stats.Profile
+        -T FILE   write the table to FILE
+        -D FILE   write the profile to FILE, in the format that its name says (default: pstats)
+        -q        show nothing
+        -t        record exact full stacks; without, the flame graph is approximated from callers
+        -g        show no flame graph
+        -b        leave built-ins out
+        """
+        options, statement = self.parse_options(line, "D:l:rs:T:qtgb", list_all=True, posix=False)
+        code = statement if cell is None else f"{statement}\n{cell}"
+        if not code.strip():
+            raise UsageError("nothing to profile: %pikos STATEMENT, or %%pikos above a cell")
+        keys = [unquoted(key) for key in options.get("s", ["time"])]
+        limits = [limit(unquoted(text)) for text in options.get("l", [])]
+        profile, ending = self.run(code, tree="t" in options, builtins="b" not in options)
+
+        chosen = restrict(sorted_rows(profile, keys), limits)
+        shown_rows = chosen if limits else chosen.top(ROWS)
+        left_out = len(chosen) - len(shown_rows)
+        note = f"{left_out} rows more: -l shows as many as it says" if left_out else ""
+        if "q" not in options:
+            display(Shown(profile, shown_rows, f"{ending}{note}", graph="g" not in options))
+        if "T" in options:
+            path = os.path.expanduser(unquoted(options["T"][0]))
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(str(chosen))
+            print(f"The table is in {path!r}.")
+        if "D" in options:
+            self.dump(profile, os.path.expanduser(unquoted(options["D"][0])))
+        return profile if "r" in options else None
+
+    def run(self, code: str, *, tree: bool, builtins: bool) -> tuple[Finished, str]:
+        """(the profile of this code, in the user's namespace; how it ended, if by SystemExit or Ctrl-C).
+
+        Other exceptions are the user's to see: they go up, and nothing is shown.
+        """
+        name = f"<{'%%' if chr(10) in code else '%'}pikos>"
+        compiled = compile(self.shell.transform_cell(code), name, "exec")
+        recorder = Profile(tree=tree, builtins=builtins)
+        ending = ""
+        try:
+            recorder.runctx(compiled, self.shell.user_ns, self.shell.user_ns)
+        except SystemExit:
+            ending = "SystemExit was raised. "
+        except KeyboardInterrupt:
+            ending = "Interrupted. "
+        return of(recorder), ending
+
+    def dump(self, profile: Finished, path: str) -> None:
+        """Write the profile, as pstats where the name says nothing."""
+        from pikos._lsprof import _holds_stacks
+
+        for sentence in profile.export(path, None if _holds_stacks(path) is not None else "pstats"):
+            print(f"Note: {sentence}.")
+        print(f"The profile is in {path!r}.")
+
+
+def sorted_rows(profile: Finished, keys: list[str]) -> Finished:
+    try:
+        return profile.sort(*keys)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def limit(text: str) -> int | float | str:
+    """A limit as it was written: rows, a part of them, or a text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def restrict(profile: Finished, limits: list[int | float | str]) -> Finished:
+    """pstats' restrictions, one after another."""
+    for each in limits:
+        if isinstance(each, str):
+            try:
+                profile = profile.filter(each)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        else:
+            rows = each if isinstance(each, int) else int(len(profile) * each + 0.5)
+            profile = profile.top(max(0, rows))
+    return profile
+
+
+def unquoted(value: Any) -> str:
+    """``parse_options`` leaves quotes where they are."""
+    text = str(value)
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

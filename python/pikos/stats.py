@@ -1,0 +1,211 @@
+"""Finished profiles: loaded from a file, sorted, searched, and written in other formats.
+
+    import pikos.stats
+
+    profile = pikos.stats.load("out.pstats")
+    print(profile.sort("tottime").filter("json").top(10))
+    for caller in profile.callers(profile.sort("tottime")[0]):
+        print(caller.name, caller.ncalls)
+
+``pstats.Stats(profile)`` works, too. Nothing is executed while a file is read: it may come from a stranger.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from pikos._lsprof import _StoredProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas
+    import pyarrow
+
+    from pikos._lsprof import _Metadata
+    from pikos.cprofile import Stats
+
+__all__ = ["Profile", "Row", "export", "load", "of"]
+
+
+class Row(NamedTuple):
+    """A function and its numbers; or one of its callers or callees, and the part that is theirs. Times in seconds."""
+
+    file: str  #: ``~`` for a built-in
+    line: int  #: of the ``def``; 0 for a built-in
+    name: str  #: as cProfile has it
+    qualname: str | None  #: ``Class.method``, where the file says it
+    ncalls: int
+    primitive_calls: int  #: those that were not recursive
+    tottime: float  #: in the function itself
+    cumtime: float  #: with all that it called, outermost calls only
+    number: int  #: the function's, in this profile
+
+
+class Profile:
+    """A finished profile, or some of its rows in some order. Never changes: each method returns a new one."""
+
+    def __init__(self, native: _StoredProfile) -> None:
+        self._native = native
+
+    @property
+    def metadata(self) -> _Metadata:
+        """What is known of the whole: how many functions, edges and calls; seconds in sum; whether what recording took
+        was taken out; how many full stacks there are (None if none were recorded), and what was cut off them."""
+        return self._native.metadata()
+
+    def sort(self, *keys: str, reverse: bool = False) -> Profile:
+        """The rows by pstats' keys (``"cumulative"``, ``"tottime"``, ``"calls"``, …), the first that differs decides.
+
+        Figures go from the greatest down, names from A. Raises ValueError for a word that is no key.
+        """
+        return Profile(self._native.sort(list(keys), reverse))
+
+    def filter(self, pattern: str) -> Profile:
+        """The rows whose ``file:line(name)`` the regular expression finds somewhere.
+
+        It may have no look-around and no backreferences, so it takes linear time. Raises ValueError if it is malformed.
+        """
+        return Profile(self._native.filter(pattern))
+
+    def top(self, count: int) -> Profile:
+        """The first rows."""
+        return self[:count]
+
+    def strip_dirs(self) -> Profile:
+        """All functions, with folders cut off file names; functions that have the same label then are added up."""
+        return Profile(self._native.strip_dirs())
+
+    def callers(self, function: Row | int) -> list[Row]:
+        """Who called this function (a row, or its number); counts and times are those of these calls."""
+        return [Row(*row) for row in self._native.callers(_number(function))]
+
+    def callees(self, function: Row | int) -> list[Row]:
+        """Whom this function called, likewise."""
+        return [Row(*row) for row in self._native.callees(_number(function))]
+
+    def export(self, path: str | os.PathLike[str], format: str | None = None) -> list[str]:
+        """Write the whole profile, all rows, to a file; an error leaves the file as it was.
+
+        format: ``"callgrind"``, ``"speedscope"``, …, as ``pikos export`` takes; by default what the name says. Returns
+        what the format could not say, a sentence each. Raises OSError, and ValueError for an unknown format.
+        """
+        return self._native.export(os.fspath(path), format)
+
+    def dumps(self, format: str) -> bytes:
+        """The whole profile in a format, as ``export`` would write it."""
+        return self._native.dumps(format)
+
+    def create_stats(self) -> None:
+        """For ``pstats.Stats``: makes ``stats``."""
+        import marshal
+
+        # Our own writer's bytes: safe to load.
+        self.stats: Stats = marshal.loads(self._native.dumps("pstats"))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The rows as a data frame, a column for each field of ``Row`` but the number. Needs pandas."""
+        import pandas
+
+        return pandas.DataFrame(self._columns())
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The rows as an Arrow table, likewise. Needs pyarrow."""
+        import pyarrow
+
+        return pyarrow.table(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        names = Row._fields[:-1]
+        columns = list(zip(*self._native.rows(), strict=True)) or [()] * len(names)
+        return {name: list(column) for name, column in zip(names, columns, strict=False)}
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "stats":
+            self.create_stats()
+            return self.stats
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    def __iter__(self) -> Iterator[Row]:
+        return (Row(*row) for row in self._native.rows())
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Profile: ...
+    def __getitem__(self, index: int | slice) -> Row | Profile:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                raise ValueError("a slice of a profile has no step; sort(…, reverse=True) turns it round")
+            return Profile(self._native.slice(start, stop))
+        place = range(len(self))[index]
+        return Row(*self._native.slice(place, place + 1).rows()[0])
+
+    def __str__(self) -> str:
+        """The table, as pstats prints it."""
+        return self._native.report()
+
+    def __repr__(self) -> str:
+        facts = self.metadata
+        return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {facts['ncalls']} calls>"
+
+    def _repr_html_(self) -> str:
+        from pikos._html import table
+
+        return table(self)
+
+
+def load(path: str | os.PathLike[str], format: str | None = None) -> Profile:
+    """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope or collapsed stacks.
+
+    format: where neither content nor name tells. Raises OSError if the file can't be opened, ValueError with the place
+    in the file if it can't be understood.
+    """
+    name = os.fspath(path)
+    with open(name, "rb") as stream:
+        data = stream.read()
+    return Profile(_StoredProfile.read(data, name, format))
+
+
+def of(profile: object) -> Profile:
+    """Anything that holds a profile: a path, a ``Profile`` of ``pikos.cprofile`` or ``cProfile`` (the latter is stopped
+    by it), a ``pstats.Stats``, or what ``load`` returned.
+
+    Raises TypeError for anything else.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    if isinstance(profile, (str, os.PathLike)):
+        return load(profile)
+    finished = getattr(profile, "_finished", None)
+    if finished is not None:
+        return Profile(finished())
+    if hasattr(profile, "create_stats"):
+        profile.create_stats()
+    stats = getattr(profile, "stats", None)
+    if not isinstance(stats, dict):
+        raise TypeError(
+            f"can't take a profile from a {type(profile).__name__}: give a path, a Profile, or a pstats.Stats"
+        )
+    import marshal
+
+    return Profile(_StoredProfile.read(marshal.dumps(stats), f"<{type(profile).__name__}>", "pstats"))
+
+
+def export(profile: object, format: str | None, path: str | os.PathLike[str]) -> list[str]:
+    """Write a profile in another format: ``pikos.export("out.pstats", "callgrind", "out.callgrind")``.
+
+    profile: what ``of`` takes. format: a name that ``pikos export --format`` takes; None for what the path's ending
+    says. Returns what the format could not say, a sentence each: without ``Profile(tree=True)``, stacks are
+    approximated. Raises OSError, ValueError, TypeError.
+    """
+    return of(profile).export(path, format)
+
+
+def _number(function: Row | int) -> int:
+    return function.number if isinstance(function, Row) else function

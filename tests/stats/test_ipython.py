@@ -1,0 +1,138 @@
+"""The magics, in IPython's own InteractiveShell."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pikos.stats
+import pytest
+
+pytest.importorskip("IPython", reason="IPython is optional")
+pytestmark = [
+    pytest.mark.beyond_cprofile,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of foreign packages
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(history_length=0)
+    shell.history_manager.enabled = False
+
+    def run(code: str) -> tuple[Any, Any]:
+        with capture_output() as captured:
+            result = shell.run_cell(code)
+        return result, captured
+
+    shell.profiled = run
+    run("%load_ext pikos")[0].raise_error()
+    run("def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)")
+    yield shell
+    history = shell.history_manager
+    if history is not None:
+        history.end_session()
+    InteractiveShell.clear_instance()
+
+
+def test_a_line_shows_table_and_flame_graph(shell: Any) -> None:
+    result, captured = shell.profiled("%pikos fib(12)")
+    result.raise_error()
+    assert result.result is None
+    (shown,) = captured.outputs
+    plain, rich = shown.data["text/plain"], shown.data["text/html"]
+    assert re.search(r"465/1 .*\(fib\)", plain)
+    assert "Ordered by: internal time" in plain
+    assert "<td>465/1</td>" in rich and ">fib</code>" in rich
+    (frame,) = re.findall(r'<iframe sandbox="allow-scripts" srcdoc="(.*?)"', rich, re.DOTALL)
+    page = html.unescape(frame)
+    assert page.lower().startswith("<!doctype html>")
+    assert "approximated" in page
+
+
+def test_a_cell_runs_in_the_users_namespace(shell: Any) -> None:
+    result, captured = shell.profiled("%%pikos -l 3 -s calls start = 10\nvalue = fib(start)\nvalue2 = !echo shell")
+    result.raise_error()
+    assert shell.user_ns["value"] == 55
+    assert list(shell.user_ns["value2"]) == ["shell"]
+    plain = captured.outputs[0].data["text/plain"]
+    assert "Ordered by: call count" in plain
+    assert len(re.findall(r"^ *\d+(?:/\d+)? +\d+\.\d{3} ", plain, re.MULTILINE)) == 3
+
+
+def test_the_profile_can_be_had(shell: Any) -> None:
+    result, captured = shell.profiled("p = %pikos -q -r -t -b fib(5)")
+    result.raise_error()
+    assert captured.outputs == []
+    profile = shell.user_ns["p"]
+    assert isinstance(profile, pikos.stats.Profile)
+    (row,) = [row for row in profile if row.name == "fib"]
+    assert (row.ncalls, row.primitive_calls) == (15, 1)
+    assert all(row.file != "~" for row in profile)
+    assert b"approximated" not in profile.dumps("html")
+    assert ">fib</code>" in profile._repr_html_()
+
+
+def test_limits_sort_and_graph_options(shell: Any) -> None:
+    _, captured = shell.profiled("%pikos -g -l fib -s nfl -s time fib(5)")
+    data = captured.outputs[0].data
+    assert "Ordered by: name/file/line, internal time" in data["text/plain"]
+    assert data["text/plain"].count("(fib)") == 1 and "exec" not in data["text/plain"]
+    assert "iframe" not in data["text/html"]
+    _, captured = shell.profiled("%pikos -l 0.5 fib(5)")
+    rows = re.findall(r"^ *\d+(?:/\d+)? +\d+\.\d{3} ", captured.outputs[0].data["text/plain"], re.MULTILINE)
+    assert 1 <= len(rows) <= 3
+
+
+def test_files_are_written(shell: Any, tmp_path: Path) -> None:
+    prof, graph, table = (tmp_path / name for name in ("a b.dat", "a.html", "a.txt"))
+    result, captured = shell.profiled(f'%pikos -q -D "{prof}" -T {table} fib(5)')
+    result.raise_error()
+    assert str(prof) in captured.stdout
+    assert [row.ncalls for row in pikos.stats.load(prof) if row.name == "fib"] == [15]
+    assert "(fib)" in table.read_text()
+    _, captured = shell.profiled(f"%pikos -q -D {graph} fib(5)")
+    assert "approximated" in captured.stdout and graph.read_text().lower().startswith("<!doctype html>")
+    _, captured = shell.profiled(f"%pikos -t -q -D {graph} fib(5)")
+    assert "approximated" not in captured.stdout + graph.read_text()
+
+
+@pytest.mark.parametrize(
+    "line", ["%pikos", "%pikos -s colour fib(1)", "%pikos -l '(' fib(1)", "%pikos -Z fib(1)", "%%pikos\n"]
+)
+def test_wrong_use_is_told(shell: Any, line: str) -> None:
+    from IPython.core.error import UsageError
+
+    result, captured = shell.profiled(line)
+    assert isinstance(result.error_in_exec or result.error_before_exec, UsageError)
+    assert "Traceback" not in captured.stdout + captured.stderr
+
+
+def test_exceptions_are_the_programs_and_recording_stops(shell: Any) -> None:
+    result, captured = shell.profiled("%pikos fib(None)")
+    assert isinstance(result.error_in_exec, TypeError)
+    assert captured.outputs == []
+    result, captured = shell.profiled("%pikos fib(3)")
+    result.raise_error()
+    assert "(fib)" in captured.outputs[0].data["text/plain"], "the next one can record"
+    result, captured = shell.profiled("%pikos raise SystemExit(3)")
+    result.raise_error()
+    assert "SystemExit" in captured.outputs[0].data["text/plain"]
+
+
+def test_names_from_the_program_are_no_markup(shell: Any) -> None:
+    code = "f = lambda: 1; f.__code__ = f.__code__.replace(co_name='<script>alert(1)</script>', co_qualname='<b>')"
+    shell.profiled(code)
+    _, captured = shell.profiled("%pikos f()")
+    rich = captured.outputs[0].data["text/html"]
+    assert "<script>alert" not in rich and "<b>" not in rich
+    assert "&lt;b&gt;" in rich
