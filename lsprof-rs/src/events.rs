@@ -1,6 +1,7 @@
 //! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
 
-use lsprof_engine::{Key, clock};
+use lsprof_engine::cells::Link;
+use lsprof_engine::{Frame, Key, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -75,6 +76,72 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     } else {
         // SAFETY: as this function's.
         unsafe { leave_timed(thread, key) };
+    }
+}
+
+/// A call that began in [`enter_frame`]: to be ended once, by [`leave_frame`].
+#[derive(Clone, Copy)]
+pub struct OpenCall {
+    frame: Link<Frame>,
+    key: Key,
+}
+
+/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    // SAFETY: as this function's.
+    let before = unsafe { (*thread).recorder.top() };
+    // SAFETY: as this function's.
+    unsafe { enter(thread, Callee::Python(code)) };
+    // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
+    let thread = unsafe { registry::current().as_ref() }?;
+    let frame = thread.recorder.top();
+    (frame != before).then_some(OpenCall { frame, key: code as Key })
+}
+
+/// The call is over. Does nothing if the profile has ended it since, or another hook has.
+///
+/// # Safety
+/// As for [`enter`]; `thread` is looked up after the call.
+#[inline(always)]
+pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    let now = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.timer.is_some() || !this.recorder.leave_frame(call.frame, call.key, now) {
+        // SAFETY: as this function's.
+        unsafe { leave_frame_slowly(call, thread) };
+    }
+}
+
+/// As [`leave_frame`], where another hook may have seen the end of the call, too: only if it is the newest one.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_top_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let recorder = unsafe { &(*thread).recorder };
+    if recorder.top() == call.frame && recorder.top_key() == call.key {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, call.key) };
+    }
+}
+
+/// With a custom timer, or where the call isn't the newest one: what is above it missed its leave and ends, too.
+#[cold]
+#[inline(never)]
+unsafe fn leave_frame_slowly(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    while unsafe { (*thread).recorder.has_open(call.frame, call.key) } {
+        // SAFETY: as in `enter`.
+        let top = unsafe { (*thread).recorder.top_key() };
+        // SAFETY: as this function's. It always finds the top frame.
+        unsafe { leave(thread, top) };
     }
 }
 

@@ -38,12 +38,15 @@ struct Enabled {
 struct Registry {
     /// The recorder of the thread whose address is in [`CACHED`]; null if that thread isn't profiled.
     current: Cell<*mut ThreadRecorder>,
+    /// How far down that thread's stack frames may be evaluated.
+    stack_limit: Cell<usize>,
     all_threads: RefCell<Option<Enabled>>,
     threads: RefCell<Option<HashMap<u64, Enabled>>>,
 }
 
 static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     current: Cell::new(std::ptr::null_mut()),
+    stack_limit: Cell::new(usize::MAX),
     all_threads: RefCell::new(None),
     threads: RefCell::new(None),
 });
@@ -60,6 +63,16 @@ pub unsafe fn current() -> *mut ThreadRecorder {
         return registry.current.get();
     }
     look_up(registry)
+}
+
+/// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn stack_limit() -> usize {
+    // SAFETY: by this function's contract.
+    unsafe { REGISTRY.get_unattached() }.stack_limit.get()
 }
 
 /// Calls `act` with the running thread's recorder, if it has one. `act` must not call Python.
@@ -114,6 +127,13 @@ pub fn forget_cached(py: Python<'_>) {
     CACHED.store(0, Ordering::Release);
 }
 
+/// How many profiles are enabled.
+pub fn count(py: Python<'_>) -> usize {
+    let registry = REGISTRY.get(py);
+    let threads = registry.threads.borrow().as_ref().map_or(0, HashMap::len);
+    usize::from(registry.all_threads.borrow().is_some()) + threads
+}
+
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.
 #[cfg(Py_3_12)]
 pub fn wanted(py: Python<'_>) -> Wanted {
@@ -137,6 +157,8 @@ pub fn wanted(py: Python<'_>) -> Wanted {
 pub enum Wanted {
     /// No profile is enabled.
     Nothing,
+    /// The tool id, so that nobody else has it; no events.
+    ToolOnly,
     /// Python functions only.
     Functions,
     /// Built-ins as well.
@@ -162,7 +184,10 @@ fn conflict(registry: &Registry, scope: Scope) -> Option<String> {
 #[cold]
 #[inline(never)]
 fn look_up(registry: &Registry) -> *mut ThreadRecorder {
+    registry.stack_limit.set(hooks::stack_limit());
     let Some(mark) = thread::mark() else {
+        // Nothing is kept for a thread that is being taken down; nor is what was kept for another one valid now.
+        CACHED.store(0, Ordering::Release);
         return std::ptr::null_mut();
     };
     let threads = registry.threads.borrow();

@@ -14,7 +14,6 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use super::Choice;
 use crate::events::{self, Callee};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
@@ -24,8 +23,11 @@ use crate::ffi::trampoline::guard;
 use crate::profiler::Profiler;
 use crate::registry::{self, Scope};
 
-pub const CHOICE: Choice =
-    Choice { name: "set_profile", reason: "sys.monitoring does not exist before 3.12" };
+pub const NAME: &str = "set_profile";
+pub const REASON: &str = "sys.monitoring does not exist before 3.12";
+
+/// Why it is the faster one for Python functions, too, if it is.
+pub const FASTER_THAN_FRAMES: Option<&str> = None;
 
 pub const ALL_THREADS_BY_DEFAULT: bool = false;
 
@@ -42,8 +44,16 @@ struct AllThreads {
 
 static ALL_THREADS: GilCell<RefCell<Option<AllThreads>>> = GilCell::new(RefCell::new(None));
 
-/// The profiles that watch one thread: the thread state's number by the thread's.
-static THREADS: GilCell<RefCell<Option<HashMap<u64, i64>>>> = GilCell::new(RefCell::new(None));
+/// A profile that watches one thread.
+struct OneThread {
+    /// The thread state's number.
+    state: i64,
+    /// What `sys.getprofile()` returns there, where it isn't the Profiler.
+    stand_in: Option<Py<PyAny>>,
+}
+
+/// Those, by the thread's number.
+static THREADS: GilCell<RefCell<Option<HashMap<u64, OneThread>>>> = GilCell::new(RefCell::new(None));
 
 /// The definition of `_thread.start_new_thread` while all threads are watched, else 0. (The module's older
 /// name for it, `start_new`, has a definition of its own and is in nobody's use.)
@@ -54,7 +64,8 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
     match scope {
         Scope::Thread(number) => {
             let state = ThreadState::current(py);
-            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, state.id());
+            let thread = OneThread { state: state.id(), stand_in: None };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => {
@@ -74,8 +85,10 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     let current = ThreadState::current(py);
     match scope {
         Scope::Thread(number) => {
-            let id = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
-            let state = ThreadState::all(py).into_iter().find(|state| Some(state.id()) == id);
+            let removed = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
+            let Some(thread) = removed else { return Ok(()) };
+            let state = ThreadState::all(py).into_iter().find(|state| state.id() == thread.state);
+            let profiler = thread.stand_in.as_ref().or(profiler);
             match state {
                 Some(state) if state.id() != current.id() || is_ours(py, profiler)? => {
                     state.set_profile(py, None, None)?;
@@ -89,13 +102,48 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
             for state in ThreadState::all(py) {
                 let here = state.id() == current.id();
-                if all.states.contains(&state.id()) && (!here || is_ours(py, profiler)?) {
+                if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
                     state.set_profile(py, None, None)?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What has to be known to set the function in a thread when that isn't running: its thread state's number.
+pub type Place = i64;
+
+/// The running thread's.
+pub fn place(py: Python<'_>) -> Place {
+    ThreadState::current(py).id()
+}
+
+/// Nothing to do: a profile function needs nothing beforehand.
+pub fn reserve(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Nothing to do.
+pub fn release(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Sets the function for a profile that frame evaluation has given back. The Profiler isn't at hand, and frame
+/// evaluation kept nothing alive; so `sys.getprofile()` returns a stand-in.
+pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
+    let stand_in = py.get_type::<PyAny>().call0()?.unbind();
+    match scope {
+        Scope::Thread(number) => {
+            let Some(state) = ThreadState::all(py).into_iter().find(|state| state.id() == place) else {
+                return Ok(()); // it has ended
+            };
+            let thread = OneThread { state: place, stand_in: Some(stand_in.clone_ref(py)) };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
+            state.set_profile(py, Some(on_event), Some(&stand_in))
+        }
+        Scope::AllThreads => install(py, scope, &stand_in),
+    }
 }
 
 /// Ends this thread's profile, if its object is referred to by the thread's state alone.

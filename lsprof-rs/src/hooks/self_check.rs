@@ -1,0 +1,194 @@
+//! Whether this interpreter's frames can be evaluated by us without missing a call: tried, once in a process.
+//!
+//! Three things are not promised by any API. The layouts of the frame and of the thread state are compared with
+//! what the interpreter says itself. And CPython inlines calls of several kinds once they are hot; each kind must come
+//! through an evaluator that is set, whether it got hot before or after that. 3.13 forgets to ask for `__init__`, 3.11
+//! for `__getitem__` (which `ffi/function_versions.rs` cures).
+
+use std::ffi::{CStr, c_int};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::ffi::{PyObject, PyThreadState};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::ffi::frame_eval;
+use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::thread_state::{EventsOff, ThreadState};
+
+/// The code object that is looked for, and how often it was found.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+/// `kinds()` makes new functions each time: (name, the code that is called, a function that calls it `times` times).
+/// A generator's resume is a call.
+const SOURCE: &CStr = c"
+def kinds():
+    class C:
+        def __init__(self, x=0): pass
+        def method(self, x=0): pass
+        @property
+        def attribute(self): pass
+        def __getitem__(self, key): pass
+        def __enter__(self): pass
+        def __exit__(self, *error): pass
+        def __iter__(self): return self
+        def __next__(self): pass
+        def __add__(self, other): pass
+        def __bool__(self): return True
+    class G:
+        def __getattribute__(self, name): pass
+    def function(x=0, y=0): pass
+    def starred(*x, **y): pass
+    def generator(times):
+        for _ in range(times): yield
+    async def coroutine(): pass
+    c, g = C(), G()
+
+    def functions(times):
+        for _ in range(times): function(1, 2)
+    def defaults(times):
+        for _ in range(times): function()
+    def keywords(times):
+        for _ in range(times): function(y=1)
+    def stars(times):
+        for _ in range(times): starred(*(1,), **{})
+    def methods(times):
+        for _ in range(times): c.method(1)
+    def bound_methods(times):
+        method = c.method
+        for _ in range(times): method(1)
+    def instances(times):
+        for _ in range(times): C(1)
+    def properties(times):
+        for _ in range(times): c.attribute
+    def attributes(times):
+        for _ in range(times): g.x
+    def items(times):
+        for _ in range(times): c[1]
+    def contexts(times):
+        for _ in range(times):
+            with c: pass
+    def iterators(times):
+        i = iter(c)
+        for _ in range(times): next(i)
+    def operators(times):
+        for _ in range(times): c + 1
+    def truths(times):
+        for _ in range(times):
+            if c: pass
+    def loops(times):
+        for _ in generator(times - 1): pass
+    def delegating(times):
+        yield from generator(times - 1)
+    def delegations(times):
+        for _ in delegating(times): pass
+    def sends(times):
+        running = generator(times)
+        for _ in range(times - 1): running.send(None)
+        running.close()
+    async def awaiting(times):
+        for _ in range(times): await coroutine()
+    def awaits(times):
+        try: awaiting(times).send(None)
+        except StopIteration: pass
+
+    return [
+        ('a function', function.__code__, functions),
+        ('a function with defaults', function.__code__, defaults),
+        ('a function with keywords', function.__code__, keywords),
+        ('a function with *args', starred.__code__, stars),
+        ('a method', C.method.__code__, methods),
+        ('a bound method', C.method.__code__, bound_methods),
+        ('__init__', C.__init__.__code__, instances),
+        ('a property', C.attribute.fget.__code__, properties),
+        ('__getattribute__', G.__getattribute__.__code__, attributes),
+        ('__getitem__', C.__getitem__.__code__, items),
+        ('__enter__', C.__enter__.__code__, contexts),
+        ('__exit__', C.__exit__.__code__, contexts),
+        ('__next__', C.__next__.__code__, iterators),
+        ('__add__', C.__add__.__code__, operators),
+        ('__bool__', C.__bool__.__code__, truths),
+        ('a generator in a loop', generator.__code__, loops),
+        ('a generator in yield from', generator.__code__, delegations),
+        ('a generator by send', generator.__code__, sends),
+        ('a coroutine', coroutine.__code__, awaits),
+    ]
+";
+
+/// Enough for an instruction to be specialised, several times over.
+const WARM_UP: usize = 300;
+const TIMES: usize = 60;
+
+/// What is wrong with this interpreter, if anything: the reason why we keep off its frames.
+pub fn fault(py: Python<'_>) -> PyResult<Option<String>> {
+    static FOUND_OUT: OnceLock<Option<String>> = OnceLock::new();
+    if let Some(fault) = FOUND_OUT.get() {
+        return Ok(fault.clone());
+    }
+    if !ThreadState::is_as_declared(py)? {
+        return Ok(Some("this build's thread state is laid out in an unknown way".into()));
+    }
+    if !prepare(py)? {
+        return Ok(Some("3.11's way of inlining __getitem__ could not be switched off".into()));
+    }
+    // What we call here is no business of the program's tracers.
+    let events_off = EventsOff::new(py);
+    let missed = missed(py);
+    drop(events_off);
+    let missed = missed?.join(", ");
+    let fault = format!("this release calls {missed} without asking the evaluator, so counts would be wrong");
+    Ok(FOUND_OUT.get_or_init(|| (!missed.is_empty()).then_some(fault)).clone())
+}
+
+#[cfg(not(Py_3_12))]
+fn prepare(py: Python<'_>) -> PyResult<bool> {
+    crate::ffi::function_versions::use_up(py)
+}
+
+#[cfg(Py_3_12)]
+fn prepare(_py: Python<'_>) -> PyResult<bool> {
+    Ok(true)
+}
+
+/// The kinds of calls that don't come through an evaluator.
+fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
+    type Kind<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+    let scope = PyDict::new(py);
+    py.run(SOURCE, Some(&scope), None)?;
+    let kinds = scope.get_item("kinds")?.ok_or_else(|| pyo3::exceptions::PyKeyError::new_err("kinds"))?;
+    let hot: Vec<Kind<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
+    let cold: Vec<Kind<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
+    for (_, _, call) in &hot {
+        call.call1((WARM_UP,))?;
+    }
+    let mut missed = Vec::new();
+    for (kinds, times) in [(&hot, TIMES), (&cold, WARM_UP)] {
+        for (name, code, call) in kinds {
+            WANTED.store(code.as_ptr() as usize, Ordering::Relaxed);
+            FOUND.store(0, Ordering::Relaxed);
+            frame_eval::set(py, count);
+            let outcome = call.call1((times,));
+            frame_eval::set_default(py);
+            WANTED.store(0, Ordering::Relaxed);
+            outcome?;
+            if FOUND.load(Ordering::Relaxed) != times && !missed.contains(name) {
+                missed.push(name.clone());
+            }
+        }
+    }
+    Ok(missed)
+}
+
+/// An evaluator that counts the calls of one code object.
+unsafe extern "C" fn count(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
+    // SAFETY: CPython calls us with the GIL held and a live frame.
+    unsafe {
+        let code = interpreter_frame::code(frame);
+        if code as usize == WANTED.load(Ordering::Relaxed) && !interpreter_frame::makes_generator(frame, code) {
+            FOUND.fetch_add(1, Ordering::Relaxed);
+        }
+        frame_eval::evaluate(state, frame, throw)
+    }
+}
