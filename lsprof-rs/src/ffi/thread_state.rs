@@ -4,6 +4,7 @@
 //! running interpreter before they are relied upon ([`ThreadState::is_as_declared`]).
 
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use pyo3::ffi::{
     PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing,
@@ -39,9 +40,8 @@ const FLAGS: usize = match () {
     () => 5,
 };
 
-/// What evaluating a frame takes of the C recursion limit.
-#[cfg(all(Py_3_12, not(Py_3_14)))]
-const C_RECURSION_UNITS: c_int = if cfg!(Py_3_13) { 2 } else { 1 };
+/// What evaluating a frame takes of the C recursion limit of 3.12 and 3.13: 1 or 2, it changed within releases.
+static C_RECURSION_UNITS: AtomicI32 = AtomicI32::new(0);
 
 impl ThreadState {
     /// The fields of a thread state.
@@ -66,7 +66,7 @@ impl ThreadState {
     pub fn give_back_c_recursion(&mut self) {
         #[cfg(all(Py_3_12, not(Py_3_14)))]
         {
-            self.c_recursion_remaining += C_RECURSION_UNITS;
+            self.c_recursion_remaining += C_RECURSION_UNITS.load(Ordering::Relaxed);
         }
     }
 
@@ -75,8 +75,21 @@ impl ThreadState {
     pub fn take_c_recursion(&mut self) {
         #[cfg(all(Py_3_12, not(Py_3_14)))]
         {
-            self.c_recursion_remaining -= C_RECURSION_UNITS;
+            self.c_recursion_remaining -= C_RECURSION_UNITS.load(Ordering::Relaxed);
         }
+    }
+
+    /// What is left of the C recursion limit; 0 where there is none (3.11) or it is counted in bytes (3.14).
+    pub fn c_recursion_remaining(&self) -> c_int {
+        #[cfg(all(Py_3_12, not(Py_3_14)))]
+        return self.c_recursion_remaining;
+        #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+        0
+    }
+
+    /// Says what evaluating a frame takes of it.
+    pub fn set_c_recursion_units(units: c_int) {
+        C_RECURSION_UNITS.store(units, Ordering::Relaxed);
     }
 
     /// Whether the running interpreter's thread state looks like the declaration above.

@@ -36,7 +36,7 @@ pub const SLOT: &str = "tool 2 is already in use";
 /// `sys.monitoring.PROFILER_ID`.
 const TOOL: u8 = 2;
 /// The name that cProfile takes the tool id under; tools look for it.
-const NAME: &str = "cProfile";
+const TOOL_NAME: &str = "cProfile";
 
 /// The events of Python functions. A generator's resume counts as a call and its yield as a return.
 const FUNCTION_EVENTS: [(&str, Callback); 6] = [
@@ -179,7 +179,7 @@ fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(monitoring.call_method1("get_tool", (TOOL,))?.extract::<Option<String>>()?.as_deref() == Some(NAME))
+    Ok(monitoring.call_method1("get_tool", (TOOL,))?.extract::<Option<String>>()?.as_deref() == Some(TOOL_NAME))
 }
 
 fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -187,7 +187,7 @@ fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Some(owner) = owner {
         return Err(super::already_active(&format!("{owner} holds sys.monitoring.PROFILER_ID")));
     }
-    monitoring.call_method1("use_tool_id", (TOOL, NAME))?;
+    monitoring.call_method1("use_tool_id", (TOOL, TOOL_NAME))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, c_int};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
@@ -20,6 +20,9 @@ use crate::ffi::thread_state::{EventsOff, ThreadState};
 /// The code object that is looked for, and how often it was found.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 static FOUND: AtomicUsize = AtomicUsize::new(0);
+/// What the frame above had left of the C recursion limit, and the least that a call took of it.
+static REMAINING: AtomicI32 = AtomicI32::new(0);
+static UNITS: AtomicI32 = AtomicI32::new(i32::MAX);
 
 /// `kinds()` makes new functions each time: (name, the code that is called, a function that calls it `times` times).
 /// A generator's resume is a call.
@@ -85,9 +88,10 @@ def kinds():
     def delegations(times):
         for _ in delegating(times): pass
     def sends(times):
-        running = generator(times)
-        for _ in range(times - 1): running.send(None)
-        running.close()
+        running = generator(times - 1)
+        try:
+            for _ in range(times): running.send(None)
+        except StopIteration: pass
     async def awaiting(times):
         for _ in range(times): await coroutine()
     def awaits(times):
@@ -178,17 +182,25 @@ fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
             }
         }
     }
+    if missed.is_empty() {
+        ThreadState::set_c_recursion_units(UNITS.load(Ordering::Relaxed));
+    }
     Ok(missed)
 }
 
 /// An evaluator that counts the calls of one code object.
 unsafe extern "C" fn count(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
-    // SAFETY: CPython calls us with the GIL held and a live frame.
+    // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
     unsafe {
+        let remaining = ThreadState::of(state).c_recursion_remaining();
+        let above = REMAINING.swap(remaining, Ordering::Relaxed);
         let code = interpreter_frame::code(frame);
         if code as usize == WANTED.load(Ordering::Relaxed) && !interpreter_frame::makes_generator(frame, code) {
             FOUND.fetch_add(1, Ordering::Relaxed);
+            UNITS.fetch_min(above - remaining, Ordering::Relaxed);
         }
-        frame_eval::evaluate(state, frame, throw)
+        let result = frame_eval::evaluate(state, frame, throw);
+        REMAINING.store(above, Ordering::Relaxed);
+        result
     }
 }
