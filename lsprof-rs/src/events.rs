@@ -84,6 +84,8 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
 pub struct OpenCall {
     frame: Link<Frame>,
     key: Key,
+    /// The call around it.
+    outer: Option<Link<Frame>>,
 }
 
 /// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
@@ -97,9 +99,28 @@ pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> O
     // SAFETY: as this function's.
     unsafe { enter(thread, Callee::Python(code)) };
     // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
-    let thread = unsafe { registry::current().as_ref() }?;
+    let thread = unsafe { registry::current().as_mut() }?;
     let frame = thread.recorder.top();
-    (frame != before).then_some(OpenCall { frame, key: code as Key })
+    if frame == before {
+        return None;
+    }
+    let outer = thread.evaluating.replace(frame);
+    Some(OpenCall { frame, key: code as Key, outer })
+}
+
+/// The call that is being evaluated has returned, and its frame is being cleared: from here on its caller calls.
+///
+/// # Safety
+/// As for [`enter`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_cleared_frame(thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.evaluating.take().is_some_and(|frame| frame == this.recorder.top()) {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, this.recorder.top_key()) };
+    }
 }
 
 /// The call is over. Does nothing if the profile has ended it since, or another hook has.
@@ -111,6 +132,7 @@ pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
     let now = clock::now();
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
+    this.evaluating = call.outer;
     if this.timer.is_some() || !this.recorder.leave_frame(call.frame, call.key, now) {
         // SAFETY: as this function's.
         unsafe { leave_frame_slowly(call, thread) };

@@ -13,6 +13,10 @@ use pyo3::ffi::{PyObject, PyVarObject};
 /// `FRAME_OWNED_BY_GENERATOR`, the same in all releases.
 const OWNED_BY_GENERATOR: c_char = 1;
 
+/// `FRAME_OWNED_BY_CSTACK`, `FRAME_OWNED_BY_INTERPRETER`: no Python function's.
+#[cfg(Py_3_12)]
+const OWNED_BY_INTERPRETER: c_char = 3;
+
 /// Its first fields, as far as they are of use. "Specials" section and linkage.
 #[cfg(not(Py_3_12))]
 #[repr(C)]
@@ -111,4 +115,15 @@ pub unsafe fn makes_generator(frame: *const Frame, code: *mut PyObject) -> bool 
     const GENERATORS: std::ffi::c_int = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
     // SAFETY: by this function's contract.
     unsafe { (*code.cast::<Code>()).flags & GENERATORS != 0 && (*frame).owner != OWNED_BY_GENERATOR }
+}
+
+/// Whether this is the frame that CPython puts below each evaluation.
+///
+/// # Safety
+/// The frame is alive.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn is_entry(frame: *const Frame) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { (*frame).owner >= OWNED_BY_INTERPRETER }
 }

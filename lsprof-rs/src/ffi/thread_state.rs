@@ -11,6 +11,10 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
+#[cfg(Py_3_12)]
+use super::interpreter_frame;
+use super::interpreter_frame::Frame;
+
 /// Its first fields.
 #[repr(C)]
 pub struct ThreadState {
@@ -24,7 +28,18 @@ pub struct ThreadState {
     c_recursion_remaining: c_int,
     recursion_headroom: c_int,
     tracing: c_int,
+    what_event: c_int,
+    current: *mut Current,
 }
+
+/// Where the running frame is found: 3.11 and 3.12 have a `_PyCFrame` in between, whose first field it is from 3.12 on.
+#[cfg(not(Py_3_13))]
+#[repr(C)]
+struct Current {
+    frame: *mut Frame,
+}
+#[cfg(Py_3_13)]
+type Current = Frame;
 
 /// 3.11: _initialized, _static. From 3.12 on: _status; then _whence and state; holds_gil; gil_requested.
 const FLAGS: usize = match () {
@@ -59,6 +74,28 @@ impl ThreadState {
     #[inline(always)]
     pub fn is_silent(&self) -> bool {
         (self.recursion_remaining <= 0 && self.recursion_headroom == 0) || self.tracing != 0
+    }
+
+    /// Whether the running frame has returned already and is being cleared: what runs now are destructors of its locals,
+    /// called by its caller. On 3.11 that happens outside of its evaluation.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn is_clearing_frame(&self) -> bool {
+        false
+    }
+
+    /// Whether the running frame has returned already and is being cleared: what runs now are destructors of its locals,
+    /// called by its caller. The frame that CPython has below each evaluation is the current one then.
+    #[cfg(Py_3_12)]
+    #[inline(always)]
+    pub fn is_clearing_frame(&self) -> bool {
+        #[cfg(not(Py_3_13))]
+        // SAFETY: a thread that runs Python has a `_PyCFrame`.
+        let frame = unsafe { (*self.current).frame };
+        #[cfg(Py_3_13)]
+        let frame = self.current;
+        // SAFETY: the current frame is alive.
+        !frame.is_null() && unsafe { interpreter_frame::is_entry(frame) }
     }
 
     /// Lets the call that is about to happen cost no C recursion. [`ThreadState::take_c_recursion`] ends that.

@@ -151,6 +151,9 @@ unsafe fn enter(state: *mut PyThreadState, frame: *mut Frame) -> Option<OpenCall
         if thread.is_null() || ThreadState::of(state).is_silent() {
             return None;
         }
+        if ThreadState::of(state).is_clearing_frame() {
+            events::leave_cleared_frame(thread);
+        }
         let code = interpreter_frame::code(frame);
         if interpreter_frame::makes_generator(frame, code) {
             return None;
