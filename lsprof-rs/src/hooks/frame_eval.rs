@@ -44,13 +44,11 @@ pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
     if is_running() {
         return Ok(None);
     }
-    if !frame_eval::is_default(py) && !frame_eval::is(py, evaluate) {
-        return Ok(Some(
-            "another tool evaluates this interpreter's frames (PEP 523): a debugger, or a compiler such as torch.compile"
-                .into(),
-        ));
+    let fault = self_check::fault(py)?;
+    if fault.is_none() && !frame_eval::is_default(py) && !frame_eval::is(py, evaluate) {
+        return Ok(Some(self_check::OTHER_TOOL.into()));
     }
-    self_check::fault(py)
+    Ok(fault)
 }
 
 /// Whether frames come to us.

@@ -24,7 +24,10 @@ pub const NAME: &str = "monitoring";
 pub const REASON: &str = "sys.monitoring exists from 3.12 on and is cheaper than a profile function";
 
 /// Why it is the faster one for Python functions, too, if it is.
-pub const FASTER_THAN_FRAMES: Option<&str> = None;
+pub const FASTER_THAN_FRAMES: Option<&str> = Some(
+    "from 3.12 on sys.monitoring costs about as little as frame evaluation for Python functions, at any depth, \
+     and much less for coroutines",
+);
 
 pub const ALL_THREADS_BY_DEFAULT: bool = true;
 

@@ -8,14 +8,18 @@
 
 use std::ffi::{CStr, c_int};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::stack;
+use crate::ffi::thread;
 use crate::ffi::thread_state::{EventsOff, ThreadState};
 
 /// The code object that is looked for, and how often it was found.
@@ -130,26 +134,67 @@ def kinds():
 const WARM_UP: usize = 300;
 const TIMES: usize = 60;
 
-/// What is wrong with this interpreter, if anything: the reason why we keep off its frames.
+/// What is wrong with this interpreter, if anything: the reason why we keep off its frames. The first answer takes some
+/// milliseconds (3.11: 12, else 2).
 pub fn fault(py: Python<'_>) -> PyResult<Option<String>> {
     static FOUND_OUT: OnceLock<Option<String>> = OnceLock::new();
-    if let Some(fault) = FOUND_OUT.get() {
-        return Ok(fault.clone());
+    /// The number of the thread that is finding out.
+    static TRYING: AtomicU64 = AtomicU64::new(0);
+    let this = thread::mark().map_or(u64::MAX, |mark| mark.number);
+    for _ in 0..PATIENCE_MS {
+        if let Some(fault) = FOUND_OUT.get() {
+            return Ok(fault.clone());
+        }
+        match TRYING.compare_exchange(0, this, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                let found = find_out(py);
+                if let Ok(Fault::Lasting(fault)) = &found {
+                    FOUND_OUT.get_or_init(|| fault.clone());
+                }
+                TRYING.store(0, Ordering::Release);
+                return found.map(|(Fault::Lasting(fault) | Fault::Passing(fault))| fault);
+            }
+            // The garbage collector brought us back here.
+            Err(other) if other == this => break,
+            Err(_) => py.detach(|| std::thread::sleep(Duration::from_millis(1))),
+        }
+    }
+    Ok(Some("another thread was just finding out whether it is exact here".into()))
+}
+
+/// How long we wait for another thread. A fork may have left it behind in the parent.
+const PATIENCE_MS: usize = 2_000;
+
+/// What was found out, and whether it will be so the next time.
+enum Fault {
+    Lasting(Option<String>),
+    Passing(Option<String>),
+}
+
+fn find_out(py: Python<'_>) -> PyResult<Fault> {
+    if !frame_eval::is_default(py) {
+        return Ok(Fault::Passing(Some(OTHER_TOOL.into())));
     }
     if !ThreadState::is_as_declared(py)? {
-        return Ok(Some("this build's thread state is laid out in an unknown way".into()));
+        return Ok(Fault::Passing(Some("this build's thread state is laid out in an unknown way".into())));
     }
     if !prepare(py)? {
-        return Ok(Some("3.11's way of inlining __getitem__ could not be switched off".into()));
+        let fault = "3.11's way of inlining __getitem__ could not be switched off";
+        return Ok(Fault::Passing(Some(fault.into())));
     }
     // What we call here is no business of the program's tracers.
     let events_off = EventsOff::new(py);
     let missed = missed(py);
     drop(events_off);
     let missed = missed?.join(", ");
-    let fault = format!("this release runs {missed} without asking an evaluator of frames, so counts would be wrong");
-    Ok(FOUND_OUT.get_or_init(|| (!missed.is_empty()).then_some(fault)).clone())
+    let fault =
+        format!("this release runs {missed} without asking an evaluator of frames, so counts would be wrong");
+    Ok(Fault::Lasting((!missed.is_empty()).then_some(fault)))
 }
+
+/// The reason where somebody else evaluates frames.
+pub const OTHER_TOOL: &str = "another tool evaluates this interpreter's frames (PEP 523): a debugger, or a compiler such as \
+     torch.compile";
 
 #[cfg(not(Py_3_12))]
 fn prepare(py: Python<'_>) -> PyResult<bool> {
@@ -197,6 +242,10 @@ fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
 unsafe extern "C" fn count(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
     unsafe {
+        if stack::here() < stack::limit() {
+            // Another thread, in a deep recursion of its own: its stack matters more than what we find out.
+            in_python(frame_eval::set_default);
+        }
         let remaining = ThreadState::of(state).c_recursion_remaining();
         let above = REMAINING.swap(remaining, Ordering::Relaxed);
         let code = interpreter_frame::code(frame);
