@@ -32,6 +32,8 @@ struct Enabled {
     mark: Mark,
     /// For messages.
     owner: String,
+    /// Whether its events come through the ordinary hook.
+    ordinary: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -96,7 +98,7 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyRe
     let owner = format!(
         "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"
     );
-    let enabled = Enabled { collector: Rc::clone(collector), mark, owner };
+    let enabled = Enabled { collector: Rc::clone(collector), mark, owner, ordinary: Cell::new(false) };
     match scope {
         Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
         Scope::Thread(number) => {
@@ -127,11 +129,24 @@ pub fn forget_cached(py: Python<'_>) {
     CACHED.store(0, Ordering::Release);
 }
 
-/// How many profiles are enabled.
-pub fn count(py: Python<'_>) -> usize {
+/// Notes that a profile's events come through the ordinary hook.
+pub fn set_ordinary(py: Python<'_>, scope: Scope) {
     let registry = REGISTRY.get(py);
-    let threads = registry.threads.borrow().as_ref().map_or(0, HashMap::len);
-    usize::from(registry.all_threads.borrow().is_some()) + threads
+    let set = |enabled: &Enabled| enabled.ordinary.set(true);
+    match scope {
+        Scope::AllThreads => registry.all_threads.borrow().as_ref().map(set),
+        Scope::Thread(number) => {
+            registry.threads.borrow().as_ref().and_then(|threads| threads.get(&number)).map(set)
+        }
+    };
+}
+
+/// Whether there is a profile whose events come through the ordinary hook.
+pub fn any_ordinary(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    let in_use = |enabled: &Enabled| enabled.ordinary.get() && !enabled.mark.ended.load(Ordering::Acquire);
+    registry.all_threads.borrow().as_ref().is_some_and(|enabled| enabled.ordinary.get())
+        || registry.threads.borrow().as_ref().is_some_and(|threads| threads.values().any(in_use))
 }
 
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.

@@ -30,6 +30,7 @@ pub struct ThreadState {
     tracing: c_int,
     what_event: c_int,
     current: *mut Current,
+    profile_function: usize,
 }
 
 /// Where the running frame is found: 3.11 and 3.12 have a `_PyCFrame` in between, whose first field it is from 3.12 on.
@@ -114,6 +115,12 @@ impl ThreadState {
         {
             self.c_recursion_remaining -= C_RECURSION_UNITS.load(Ordering::Relaxed);
         }
+    }
+
+    /// Whether somebody has set a profile function in the thread.
+    #[cfg(not(Py_3_12))]
+    pub fn has_profile_function(&self) -> bool {
+        self.profile_function != 0
     }
 
     /// What is left of the C recursion limit; 0 where there is none (3.11) or it is counted in bytes (3.14).

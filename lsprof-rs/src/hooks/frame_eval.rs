@@ -61,11 +61,6 @@ pub fn covers(py: Python<'_>, scope: Scope) -> bool {
     SCOPES.get(py).borrow().iter().any(|(covered, _)| *covered == scope)
 }
 
-/// How many profiles are.
-pub fn count(py: Python<'_>) -> usize {
-    SCOPES.get(py).borrow().len()
-}
-
 /// Why the ordinary hook took over, last time.
 pub fn why_taken_over(py: Python<'_>) -> &'static str {
     TAKEN_OVER.get(py).get()
@@ -94,7 +89,7 @@ pub fn install(py: Python<'_>, scope: Scope) -> PyResult<()> {
 /// Gives the frames back to CPython, if nobody needs them any more.
 pub fn remove(py: Python<'_>, scope: Scope) -> PyResult<()> {
     SCOPES.get(py).borrow_mut().retain(|(covered, _)| *covered != scope);
-    if count(py) > 0 {
+    if !SCOPES.get(py).borrow().is_empty() {
         return Ok(());
     }
     stop(py);
@@ -109,7 +104,10 @@ pub fn take_over(py: Python<'_>, why: &'static str) -> PyResult<()> {
     }
     TAKEN_OVER.get(py).set(why);
     stop(py);
-    scopes.into_iter().try_for_each(|(scope, place)| ordinary::take_over(py, scope, place))
+    scopes.into_iter().try_for_each(|(scope, place)| {
+        registry::set_ordinary(py, scope);
+        ordinary::take_over(py, scope, place)
+    })
 }
 
 fn stop(py: Python<'_>) {

@@ -131,16 +131,16 @@ pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
 pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>, wish: Wish) -> PyResult<Choice> {
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
-        let ordinary_ones = registry::count(py).saturating_sub(frame_eval::count(py) + 1);
         if frame_eval::covers(py, scope) {
             return Ok(choice);
-        } else if ordinary_ones == 0 {
+        } else if !registry::any_ordinary(py) {
             frame_eval::install(py, scope)?;
             return Ok(choice);
         }
         choice = Choice { name: ordinary::NAME, reason: Cow::Borrowed(SHARED) };
     }
     frame_eval::take_over(py, SHARED)?;
+    registry::set_ordinary(py, scope);
     ordinary::install(py, scope, profiler)?;
     Ok(choice)
 }

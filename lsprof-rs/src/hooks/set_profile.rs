@@ -40,6 +40,8 @@ pub const SLOT: &str = "the thread's profile function is in use";
 struct AllThreads {
     profiler: Py<PyAny>,
     states: HashSet<i64>,
+    /// Whether a function that the program has set stays where it is.
+    gives_way: bool,
 }
 
 static ALL_THREADS: GilCell<RefCell<Option<AllThreads>>> = GilCell::new(RefCell::new(None));
@@ -68,16 +70,18 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
         }
-        Scope::AllThreads => {
-            let starter = py.import("_thread")?.getattr("start_new_thread")?;
-            // SAFETY: the function is alive and the GIL held.
-            let starter = unsafe { Builtin::of_function(starter.as_ptr()) };
-            STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
-            let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new() };
-            ALL_THREADS.get(py).replace(Some(all));
-            watch_new_threads(py)
-        }
+        Scope::AllThreads => install_in_all(py, profiler, false),
     }
+}
+
+fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+    let starter = py.import("_thread")?.getattr("start_new_thread")?;
+    // SAFETY: the function is alive and the GIL held.
+    let starter = unsafe { Builtin::of_function(starter.as_ptr()) };
+    STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
+    let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new(), gives_way };
+    ALL_THREADS.get(py).replace(Some(all));
+    watch_new_threads(py)
 }
 
 /// Takes the profile function away from where `install` and the threads' starts put it.
@@ -129,20 +133,22 @@ pub fn release(_py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Sets the function for a profile that frame evaluation has given back. The Profiler isn't at hand, and frame
-/// evaluation kept nothing alive; so `sys.getprofile()` returns a stand-in.
+/// Sets the function for a profile that frame evaluation has given back, except where the program has set its own in the
+/// meantime: there, calls are lost. The Profiler isn't at hand, and frame evaluation kept nothing alive; so
+/// `sys.getprofile()` returns a stand-in.
 pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
     let stand_in = py.get_type::<PyAny>().call0()?.unbind();
     match scope {
         Scope::Thread(number) => {
-            let Some(state) = ThreadState::all(py).into_iter().find(|state| state.id() == place) else {
-                return Ok(()); // it has ended
+            let mut states = ThreadState::all(py).into_iter();
+            let Some(state) = states.find(|state| state.id() == place && !state.has_profile()) else {
+                return Ok(()); // or it has ended
             };
             let thread = OneThread { state: place, stand_in: Some(stand_in.clone_ref(py)) };
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(&stand_in))
         }
-        Scope::AllThreads => install(py, scope, &stand_in),
+        Scope::AllThreads => install_in_all(py, &stand_in, true),
     }
 }
 
@@ -170,7 +176,11 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     let fresh: Vec<ThreadState> = {
         let mut all = ALL_THREADS.get(py).borrow_mut();
         let Some(all) = all.as_mut() else { return Ok(()) };
-        ThreadState::all(py).into_iter().filter(|state| all.states.insert(state.id())).collect()
+        let is_free = |state: &ThreadState| !(all.gives_way && state.has_profile());
+        ThreadState::all(py)
+            .into_iter()
+            .filter(|state| is_free(state) && all.states.insert(state.id()))
+            .collect()
     };
     for state in fresh {
         let profiler = ALL_THREADS.get(py).borrow().as_ref().map(|all| all.profiler.clone_ref(py));
