@@ -11,9 +11,10 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
+use crate::hooks::{self, Choice, Wish};
+use crate::kinds::{Calibration, Line};
 use crate::registry::{self, Scope};
 use crate::timer::Timer;
-use crate::hooks::{self, Choice, Wish};
 use crate::{finished, getstats, greenlets};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None)
@@ -36,6 +37,8 @@ struct State {
     wish: Cell<Wish>,
     /// What came of the wish when the profile was enabled last.
     choice: RefCell<Option<Choice>>,
+    /// Whether what recording costs is to be found out, when recording begins.
+    wants_calibration: Cell<bool>,
     /// While enabled.
     scope: Cell<Option<Scope>>,
 }
@@ -53,13 +56,14 @@ impl Profiler {
             threads: Cell::new(None),
             wish: Cell::default(),
             choice: RefCell::default(),
+            wants_calibration: Cell::new(false),
             scope: Cell::new(None),
         }))
     }
 
     #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
-                        hook=None))]
-    #[allow(clippy::too_many_arguments)] // they are the API's
+                        hook=None, compensate=Compensate::Wanted(false)))]
+    #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
         py: Python<'_>,
@@ -69,11 +73,21 @@ impl Profiler {
         builtins: Truth,
         threads: Option<bool>,
         hook: Option<&str>,
+        compensate: Compensate<'_>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
         let wish = Wish::parse(hook)?;
         wish.check_builtins(builtins.0)?;
+        if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
+            return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
+        }
+        let (wanted, lines) = match compensate {
+            Compensate::Wanted(wanted) => (wanted, None),
+            Compensate::Lines(lines) => (false, Some(lines)),
+        };
+        state.wants_calibration.set(wanted);
+        state.collector.compensate(lines.map(Calibration::from_lines).transpose()?);
         state.wish.set(wish);
         state.choice.replace(None);
         state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
@@ -111,6 +125,13 @@ impl Profiler {
             return Ok(());
         }
         hooks::release_abandoned(py)?;
+        if state.wants_calibration.get() {
+            let hook = hooks::choice_for(py, wish)?.name;
+            let lines =
+                py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?.extract()?;
+            collector.compensate(Some(Calibration::from_lines(lines)?));
+            state.wants_calibration.set(false);
+        }
         let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads)?;
         collector.configure(subcalls, builtins);
@@ -149,7 +170,7 @@ impl Profiler {
         Ok(())
     }
 
-    /// getstats(thread=None)
+    /// getstats(thread=None, *, raw=False)
     /// --
     ///
     /// Returns a list of profiler_entry, one for each function that returned at least once: code (a code object,
@@ -157,19 +178,31 @@ impl Profiler {
     /// list of profiler_subentry for the functions that it called).
     ///
     /// thread: count one thread only; its ident, its name, or its threading.Thread. Raises ValueError if no such
-    /// thread was seen.
-    #[pyo3(signature = (thread=None))]
+    /// thread was seen. raw: with compensate=True, the times as they were measured.
+    #[pyo3(signature = (thread=None, *, raw=false))]
     fn getstats<'py>(
         &self,
         py: Python<'py>,
         thread: Option<&Bound<'py, PyAny>>,
+        raw: bool,
     ) -> PyResult<Bound<'py, PyList>> {
         let collector = &self.0.get(py).collector;
         let totals = match thread {
             None => collector.totals(),
             Some(thread) => totals_of(py, collector, thread)?,
         };
-        getstats::entries(py, collector, &totals)
+        getstats::entries(py, collector, &if raw { totals.raw() } else { totals })
+    }
+
+    /// What recording took, in seconds, and as a share of all the time that was measured. (0.0, 0.0) without
+    /// compensate=True: then nobody kept account.
+    fn overhead(&self, py: Python<'_>) -> (f64, f64) {
+        let collector = &self.0.get(py).collector;
+        let sum = collector.totals().sum();
+        let rate = collector.seconds_per_tick();
+        let taken = collector.seconds(sum.own_excess, rate);
+        let all = collector.seconds(sum.own, rate);
+        (taken, if all > 0.0 { taken / all } else { 0.0 })
     }
 
     /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
@@ -191,6 +224,30 @@ impl Profiler {
         py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
+    fn _ticks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let collector = &self.0.get(py).collector;
+        let ticks = PyDict::new(py);
+        for (function, counts) in collector.totals().functions() {
+            let row = (
+                counts.calls,
+                counts.own.signed(),
+                counts.total.signed(),
+                counts.own_excess.signed(),
+                counts.total_excess.signed(),
+            );
+            ticks.set_item(collector.code(py, function), row)?;
+        }
+        Ok(ticks)
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    #[getter]
+    fn compensate(&self, py: Python<'_>) -> bool {
+        let state = self.0.get(py);
+        state.wants_calibration.get() || state.collector.is_compensated()
     }
 
     /// The threads argument that the profile was made with.
@@ -308,6 +365,13 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
             "no thread {thread} was profiled; thread_stats() lists those that were"
         ))
     })
+}
+
+/// The argument of that name: whether to, or with which costs.
+#[derive(FromPyObject)]
+enum Compensate<'py> {
+    Lines(Vec<Line<'py>>),
+    Wanted(bool),
 }
 
 /// Any object's truth, as CPython takes flags from 3.12 on.

@@ -107,6 +107,10 @@ fn reset(object: &Bound<'_, PyAny>) {
 unsafe fn version(object: *mut PyObject) -> u32 {
     // SAFETY: by this function's contract; the cast is for functions only.
     unsafe {
-        if Py_TYPE(object) == &raw mut PyFunction_Type { (*object.cast::<PyFunctionObject>()).func_version } else { 0 }
+        if Py_TYPE(object) == &raw mut PyFunction_Type {
+            (*object.cast::<PyFunctionObject>()).func_version
+        } else {
+            0
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod attach;
 pub mod builtin;
+#[cfg(Py_3_12)]
+pub mod callable;
 pub mod frame_eval;
 pub mod gil;
 pub mod interpreter_frame;

@@ -6,9 +6,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use pyo3::ffi::{
-    PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing,
-};
+use pyo3::ffi::{PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing};
 use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]

@@ -37,7 +37,8 @@ static SCOPES: GilCell<RefCell<Vec<(Scope, Place)>>> = GilCell::new(RefCell::new
 /// Why the ordinary hook took over, last time.
 static TAKEN_OVER: GilCell<Cell<&'static str>> = GilCell::new(Cell::new(""));
 
-const TOO_DEEP: &str = "it took over from frame-eval, which takes C stack for each call, where the calls got too deep for that";
+const TOO_DEEP: &str =
+    "it took over from frame-eval, which takes C stack for each call, where the calls got too deep for that";
 
 /// Why frames can't be evaluated by us now, if so.
 pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {

@@ -182,7 +182,8 @@ fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(monitoring.call_method1("get_tool", (TOOL,))?.extract::<Option<String>>()?.as_deref() == Some(TOOL_NAME))
+    Ok(monitoring.call_method1("get_tool", (TOOL,))?.extract::<Option<String>>()?.as_deref()
+        == Some(TOOL_NAME))
 }
 
 fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -286,6 +287,8 @@ unsafe extern "C" fn on_call(
             }
             if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
                 events::enter(thread, Callee::Builtin(builtin));
+            } else {
+                events::uncounted(thread, *callable);
             }
         }
     });

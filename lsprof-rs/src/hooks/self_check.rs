@@ -249,7 +249,8 @@ unsafe extern "C" fn count(state: *mut PyThreadState, frame: *mut Frame, throw: 
         let remaining = ThreadState::of(state).c_recursion_remaining();
         let above = REMAINING.swap(remaining, Ordering::Relaxed);
         let code = interpreter_frame::code(frame);
-        if code as usize == WANTED.load(Ordering::Relaxed) && !interpreter_frame::makes_generator(frame, code) {
+        if code as usize == WANTED.load(Ordering::Relaxed) && !interpreter_frame::makes_generator(frame, code)
+        {
             FOUND.fetch_add(1, Ordering::Relaxed);
             UNITS.fetch_min(above - remaining, Ordering::Relaxed);
         }
