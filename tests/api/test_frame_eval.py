@@ -708,6 +708,30 @@ os._exit(0)
     assert run.out == "[['down', 30001], ['leaf', 2]]\n[['leaf', 2]]\n"
 
 
+@pytest.mark.parametrize("disabled", [True, False])
+def test_daemon_threads_are_cut_off_in_their_calls(disabled: bool) -> None:
+    """Up to 3.13 the interpreter's end unwinds their C stacks."""
+    run = python(
+        [
+            "-c",
+            f"""
+import importlib, threading, time
+Profile = importlib.import_module({SUBJECT!r}).Profile
+def leaf(): time.sleep(0)
+def work():
+    while True: leaf()
+profile = Profile(builtins=False, hook="frame-eval", threads=True)
+profile.enable()
+for _ in range(4): threading.Thread(target=work, daemon=True).start()
+time.sleep(0.05)
+if {disabled}: profile.disable()
+print("end")
+""",
+        ]
+    ).succeeded()
+    assert run.out == "end\n"
+
+
 def test_the_launchers_fast_mode(tmp_path: Any) -> None:
     script, out = tmp_path / "program.py", tmp_path / "out.pstats"
     script.write_text("def f(n): return len(str(n))\nfor i in range(10): f(i)\nprint('done')\n")

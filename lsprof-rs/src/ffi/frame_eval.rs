@@ -9,9 +9,12 @@ use super::interpreter_frame::Frame;
 use super::thread_state::ThreadState;
 
 /// Evaluates a frame. `throw` is not 0 where an exception is thrown into a generator.
-pub type Evaluator = unsafe extern "C" fn(*mut PyThreadState, *mut Frame, c_int) -> *mut PyObject;
+///
+/// "C-unwind" everywhere: up to 3.13 CPython ends daemon threads by `pthread_exit`, in the middle of their calls when the
+/// interpreter ends, and that unwinds their stacks. Through plain "C" it would abort the process.
+pub type Evaluator = unsafe extern "C-unwind" fn(*mut PyThreadState, *mut Frame, c_int) -> *mut PyObject;
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     fn _PyInterpreterState_GetEvalFrameFunc(interpreter: *mut PyInterpreterState) -> Evaluator;
     fn _PyInterpreterState_SetEvalFrameFunc(interpreter: *mut PyInterpreterState, function: Evaluator);
     fn _PyEval_EvalFrameDefault(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject;

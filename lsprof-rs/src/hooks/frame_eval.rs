@@ -120,7 +120,11 @@ fn stop(py: Python<'_>) {
 }
 
 /// What CPython calls for each Python frame.
-unsafe extern "C" fn evaluate(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
+unsafe extern "C-unwind" fn evaluate(
+    state: *mut PyThreadState,
+    frame: *mut Frame,
+    throw: c_int,
+) -> *mut PyObject {
     let mut call = None;
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
     guard(|| unsafe { call = enter(state, frame) });

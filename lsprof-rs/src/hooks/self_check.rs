@@ -239,7 +239,11 @@ fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
 }
 
 /// An evaluator that counts the calls of one code object.
-unsafe extern "C" fn count(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
+unsafe extern "C-unwind" fn count(
+    state: *mut PyThreadState,
+    frame: *mut Frame,
+    throw: c_int,
+) -> *mut PyObject {
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
     unsafe {
         if stack::here() < stack::limit() {
