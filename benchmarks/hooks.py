@@ -22,9 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from programs import PROGRAMS, program
-
 from pikos.cprofile import Profile
+from programs import PROGRAMS, program
 
 ROUNDS = 7
 #: What a ratio counts as at least: below it, a measurement can't tell it from nothing.
@@ -73,7 +72,9 @@ def main() -> None:
             seen.append(max(LEAST, (best[kind] - plain) / (theirs - plain)))
         print(f"{line}   {ratios['ordinary'][-1]:.3f} {ratios['frame-eval'][-1]:.3f}", flush=True)
     for kind, seen in ratios.items():
-        print(f"{kind}: {math.exp(sum(map(math.log, seen)) / len(seen)):.3f} of cProfile's overhead, {len(seen)} programs")
+        print(
+            f"{kind}: {math.exp(sum(map(math.log, seen)) / len(seen)):.3f} of cProfile's overhead, {len(seen)} programs"
+        )
 
 
 if __name__ == "__main__":

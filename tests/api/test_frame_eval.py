@@ -737,6 +737,8 @@ def test_the_launchers_fast_mode(tmp_path: Any) -> None:
     script.write_text("def f(n): return len(str(n))\nfor i in range(10): f(i)\nprint('done')\n")
     run = python(["-m", SUBJECT, "--fast", "-o", out, script]).succeeded()
     assert run.out == "done\n"
-    read = "import pstats, sys, json; print(json.dumps([[*k, v[1]] for k, v in pstats.Stats(sys.argv[1]).stats.items()]))"
+    read = (
+        "import pstats, sys, json; print(json.dumps([[*k, v[1]] for k, v in pstats.Stats(sys.argv[1]).stats.items()]))"
+    )
     rows = json.loads(python(["-c", read, out]).succeeded().out)
     assert sorted((name, calls) for _, _, name, calls in rows) == [("<module>", 1), ("f", 10)]
