@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
-use lsprof_engine::{Counts, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock};
+use lsprof_engine::cells::Link;
+use lsprof_engine::{
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
+};
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
@@ -24,30 +27,34 @@ const ENDED_THREADS_KEPT: usize = 256;
 /// How a thread's calls are timed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timing {
-    /// By the clock, and nothing else: the hot path.
+    /// By the cycle counter, told apart by their callers, and nothing else: the hot path.
     Plain,
-    /// By the clock, with full stacks.
-    WithTree,
-    /// By the clock, with account kept of what recording takes, and with full stacks where they are asked for.
+    /// By the clock, with full stacks where they are asked for.
+    Clock,
+    /// By the clock, with account kept of what recording takes; likewise with full stacks.
     Compensated,
     /// By a custom timer, likewise with full stacks.
     Timer,
+    /// They don't count.
+    Ignored,
 }
 
 /// A thread's recorder, and what its hooks have to know beside it.
 pub struct ThreadRecorder {
     /// The engine's part.
     pub recorder: Recorder,
-    /// How its calls are timed.
+    /// How calls of Python functions are timed.
     pub timing: Timing,
-    /// Whether built-ins count.
-    pub builtins: bool,
+    /// How those of built-ins are.
+    pub builtin_timing: Timing,
     /// The custom timer, if there is one.
     pub timer: Option<Rc<Timer>>,
     /// Which thread this is.
     pub thread: Thread,
     /// How we hear of this thread's greenlets, once there are any.
     pub greenlets: Option<Tracer>,
+    /// The call that frame evaluation is in; nothing where that call has been left already.
+    pub evaluating: Option<Link<Frame>>,
     collector: *const Collector,
 }
 
@@ -113,7 +120,7 @@ impl Collector {
         self.builtins.set(builtins);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
-            recorder.builtins = builtins;
+            (recorder.timing, recorder.builtin_timing) = self.timings();
         }
     }
 
@@ -130,12 +137,12 @@ impl Collector {
     /// Uses this timer from now on.
     pub fn set_timer(&self, timer: Option<Timer>) {
         let timer = timer.map(Rc::new);
+        let old = self.timer.replace(timer.clone());
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
-            recorder.timing = self.timing(timer.is_some());
+            (recorder.timing, recorder.builtin_timing) = self.timings();
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
-        let old = self.timer.replace(timer);
         drop(old);
     }
 
@@ -152,6 +159,9 @@ impl Collector {
     /// Keeps full stacks, at most so deep and so many nodes, from the next recorder on; or not.
     pub fn set_tree(&self, size: Option<(u32, usize)>) {
         let size = size.map(|(depth, nodes)| TreeSize { depth, nodes, limits: Limits::new(depth, nodes) });
+        if size.is_none() {
+            self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.recorder.stop_tree());
+        }
         self.tree.replace(size);
     }
 
@@ -172,16 +182,18 @@ impl Collector {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
-    fn timing(&self, has_timer: bool) -> Timing {
-        if has_timer {
+    /// How calls of Python functions and of built-ins are timed.
+    fn timings(&self) -> (Timing, Timing) {
+        let timing = if self.timer.borrow().is_some() {
             Timing::Timer
         } else if self.is_compensated() {
             Timing::Compensated
-        } else if self.tree.borrow().is_some() {
-            Timing::WithTree
-        } else {
+        } else if self.subcalls.get() && clock::is_counter() && !self.has_tree() {
             Timing::Plain
-        }
+        } else {
+            Timing::Clock
+        };
+        (timing, if self.builtins.get() { timing } else { Timing::Ignored })
     }
 
     /// The custom timer.
@@ -196,7 +208,7 @@ impl Collector {
             return &raw mut **known;
         }
         self.fold_ended(&mut recorders);
-        let timer = self.timer();
+        let (timing, builtin_timing) = self.timings();
         let mut recorder = Recorder::new(self.subcalls.get());
         if let Some(calibration) = self.calibration.borrow().as_ref() {
             recorder.compensate(calibration.costs.clone());
@@ -206,11 +218,12 @@ impl Collector {
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
-            timing: self.timing(timer.is_some()),
-            builtins: self.builtins.get(),
-            timer,
+            timing,
+            builtin_timing,
+            timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,
+            evaluating: None,
             collector: self,
         });
         let address = &raw mut *fresh;

@@ -1,6 +1,7 @@
 //! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
 
-use lsprof_engine::{Key, Kind, Ticks, clock};
+use lsprof_engine::cells::Link;
+use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -55,52 +56,43 @@ impl Callee {
     }
 }
 
+/// [`enter`] in the common case: a known function, timed plainly. Otherwise false, and nothing is done.
+///
+/// # Safety
+/// From a hook: the GIL is held. `thread` is [`registry::cached`], not null, and `timing` how the call is to be timed.
+#[inline(always)]
+pub unsafe fn enter_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key) -> bool {
+    // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python code.
+    let this = unsafe { &mut *thread };
+    if timing != Timing::Plain || !this.recorder.enter_quickly(key) {
+        return false;
+    }
+    this.recorder.start(clock::counter());
+    true
+}
+
+/// [`leave`] in the common case. Otherwise false, and nothing is done. `now` was read first of all.
+///
+/// # Safety
+/// As for [`enter_quickly`].
+#[inline(always)]
+pub unsafe fn leave_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key, now: Ticks) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    timing == Timing::Plain && unsafe { (*thread).recorder.leave_quickly(key, now) }
+}
+
 /// A call begins.
 ///
 /// # Safety
 /// From a hook: the GIL is held, and the callee is alive. `thread` is [`registry::current`], not null.
-#[inline(always)]
 pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
+    let began = clock::now();
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
     // code; after any that may have run (below), it is looked up anew.
     let this = unsafe { &mut *thread };
-    if this.timing != Timing::Plain {
-        // SAFETY: as this function's.
-        unsafe { enter_otherwise(thread, callee) };
-    } else if this.recorder.enter(callee.key()) {
-        this.recorder.start(clock::now());
-    } else {
-        // SAFETY: as this function's.
-        unsafe { enter_new(callee, Ticks::default()) };
-    }
-}
-
-/// A call is over.
-///
-/// # Safety
-/// As for [`enter`].
-#[inline(always)]
-pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
-    let now = clock::now();
-    // SAFETY: as in `enter`.
-    let this = unsafe { &mut *thread };
-    if this.timing == Timing::Plain {
-        this.recorder.leave(key, now);
-    } else {
-        // SAFETY: as this function's.
-        unsafe { leave_otherwise(thread, key, now) };
-    }
-}
-
-/// [`enter`] with a timer, with compensation or with a tree.
-#[inline(never)]
-unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
-    let began = clock::now();
-    // SAFETY: as in `enter`.
-    let this = unsafe { &mut *thread };
     if this.recorder.enter(callee.key()) {
         // SAFETY: as this function's.
-        unsafe { start_otherwise(thread, began) };
+        unsafe { start(thread, began) };
     } else {
         // SAFETY: as this function's.
         unsafe { enter_new(callee, began) };
@@ -108,30 +100,34 @@ unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
 }
 
 #[inline(always)]
-unsafe fn start_otherwise(thread: *mut ThreadRecorder, began: Ticks) {
+unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     this.recorder.place_in_tree();
     match this.timing {
-        Timing::Plain | Timing::WithTree => this.recorder.start(clock::now()),
+        Timing::Plain | Timing::Clock | Timing::Ignored => this.recorder.start(clock::now()),
         Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
     }
 }
 
-/// [`leave`] with a timer, with compensation or with a tree.
-#[inline(never)]
-unsafe fn leave_otherwise(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
+/// A call is over.
+///
+/// # Safety
+/// As for [`enter`].
+pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
+    let now = clock::now();
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
-    if this.timing == Timing::Timer {
+    match this.timing {
+        Timing::Plain | Timing::Clock | Timing::Ignored => _ = this.recorder.leave_extended(key, now),
+        Timing::Compensated => {
+            this.recorder.leave_extended(key, now);
+            this.recorder.spend(clock::now().since(now));
+        }
         // SAFETY: as this function's.
-        return unsafe { leave_timed(thread, key) };
-    }
-    this.recorder.leave_extended(key, now);
-    if this.timing == Timing::Compensated {
-        this.recorder.spend(clock::now().since(now));
+        Timing::Timer => unsafe { leave_timed(thread, key) },
     }
 }
 
@@ -148,6 +144,108 @@ pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
         // SAFETY: by this function's contract.
         let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
         this.recorder.spend_on(kind);
+    }
+}
+
+/// A call that began in [`enter_frame`]: to be ended once, by [`leave_frame`].
+#[derive(Clone, Copy)]
+pub struct OpenCall {
+    frame: Link<Frame>,
+    key: Key,
+    /// The call around it.
+    outer: Option<Link<Frame>>,
+}
+
+/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    let key = code as Key;
+    // SAFETY: as this function's.
+    unsafe {
+        if !enter_quickly(thread, (*thread).timing, key) {
+            return enter_frame_slowly(thread, code);
+        }
+        let frame = (*thread).recorder.top();
+        Some(OpenCall { frame, key, outer: (*thread).evaluating.replace(frame) })
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn enter_frame_slowly(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    // SAFETY: as for `enter_frame`.
+    let before = unsafe { (*thread).recorder.top() };
+    // SAFETY: as for `enter_frame`.
+    unsafe { enter(thread, Callee::Python(code)) };
+    // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
+    let thread = unsafe { registry::current().as_mut() }?;
+    let frame = thread.recorder.top();
+    if frame == before {
+        return None;
+    }
+    let outer = thread.evaluating.replace(frame);
+    Some(OpenCall { frame, key: code as Key, outer })
+}
+
+/// The call that is being evaluated has returned, and its frame is being cleared: from here on its caller calls.
+///
+/// # Safety
+/// As for [`enter`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_cleared_frame(thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.evaluating.take().is_some_and(|frame| frame == this.recorder.top()) {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, this.recorder.top_key()) };
+    }
+}
+
+/// The call is over. Does nothing if the profile has ended it since, or another hook has.
+///
+/// # Safety
+/// As for [`enter`]; `thread` is looked up after the call.
+#[inline(always)]
+pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    let now = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    this.evaluating = call.outer;
+    if this.timing != Timing::Plain || !this.recorder.leave_frame(call.frame, call.key, now) {
+        // SAFETY: as this function's.
+        unsafe { leave_frame_slowly(call, thread) };
+    }
+}
+
+/// As [`leave_frame`], where another hook may have seen the end of the call, too: only if it is the newest one.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_top_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let recorder = unsafe { &(*thread).recorder };
+    if recorder.top() == call.frame && recorder.top_key() == call.key {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, call.key) };
+    }
+}
+
+/// Timed otherwise, or where the call isn't the newest one: what is above it missed its leave and ends, too.
+#[cold]
+#[inline(never)]
+unsafe fn leave_frame_slowly(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    while unsafe { (*thread).recorder.has_open(call.frame, call.key) } {
+        // SAFETY: as in `enter`.
+        let top = unsafe { (*thread).recorder.top_key() };
+        // SAFETY: as this function's. It always finds the top frame.
+        unsafe { leave(thread, top) };
     }
 }
 
@@ -176,7 +274,7 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         this.recorder.define(callee.key(), function, kind);
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.
-        unsafe { start_otherwise(thread, began) };
+        unsafe { start(thread, began) };
     };
     // SAFETY: a hook holds the GIL.
     unsafe { in_python(look_up) };

@@ -44,7 +44,13 @@ def main() -> None:
         parser.error(f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}")
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
-    profile = Profile(threads=options.threads, compensate=options.compensate, tree=options.tree)
+    profile = Profile(
+        builtins=not options.fast,
+        threads=options.threads,
+        hook="fast" if options.fast else None,
+        compensate=options.compensate,
+        tree=options.tree,
+    )
     session = Session(profile, outfile, options.sort)
     try:
         code, namespace = prepare(options, args)
@@ -88,6 +94,12 @@ def option_parser() -> OptionParser:
     parser.add_option("-m", dest="module", action="store_true", default=False, help="run a module, as python -m does")
     parser.add_option(
         "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
+    )
+    parser.add_option(
+        "--fast",
+        action="store_true",
+        default=False,
+        help="count Python functions only, not built-ins, by the cheapest hook that this release has for that",
     )
     parser.add_option("--threads", action="store_true", dest="threads", help="profile all threads")
     parser.add_option("--no-threads", action="store_false", dest="threads", help="profile the main thread only")

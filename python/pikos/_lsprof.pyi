@@ -42,6 +42,7 @@ class Profiler:
         builtins: object = True,
         *,
         threads: bool | None = None,
+        hook: str | None = None,
         compensate: bool | list[tuple[object, float, float, float]] = False,
         tree: tuple[int, int] | None = None,
     ) -> None: ...
@@ -64,6 +65,8 @@ class Profiler:
     def compensate(self) -> bool: ...
     @property
     def threads(self) -> bool | None: ...
+    @property
+    def hook(self) -> tuple[str, str]: ...
     @property
     def tree(self) -> bool: ...
 

@@ -1,7 +1,7 @@
 """A drop-in for the standard library's cProfile, on a native engine.
 
 Everything that cProfile has is here under the same names: Profile, run, runctx, and
-``python -m pikos.cprofile``. Beside it: ``threads=``, ``getstats(thread=…)`` and ``thread_stats()``.
+``python -m pikos.cprofile``. Beside it: ``threads=``, ``hook=``, ``getstats(thread=…)`` and ``thread_stats()``.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False, tree=False,
-    tree_depth=1000, tree_nodes=500_000)
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
+    tree=False, tree_depth=1000, tree_nodes=500_000)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -66,10 +66,16 @@ class Profile(Profiler):
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
     (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
-    times (docs/truth.md says how, and how well); not with ``timer``. tree: keep the calls and times of each full stack
-    as well, for the formats that show stacks (``pikos.export``); ``dump_stats`` can't hold them. A call below
-    ``tree_depth`` others, or one that needs a node beyond ``tree_nodes`` (about 70 bytes each), gets no stack of its
-    own: its time stays with the stack below, and the exported file says how much that is.
+    times (docs/truth.md says how, and how well); not with ``timer``.
+
+    hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
+    this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
+    can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/hooks.md).
+
+    tree: keep the calls and times of each full stack as well, for the formats that show stacks (``pikos.export``);
+    ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
+    (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
+    much that is.
     """
 
     stats: Stats
@@ -82,6 +88,7 @@ class Profile(Profiler):
         builtins: bool = True,
         *,
         threads: bool | None = None,
+        hook: str | None = None,
         compensate: bool = False,
         tree: bool = False,
         tree_depth: int = 1000,
@@ -92,7 +99,9 @@ class Profile(Profiler):
         if not (0 < tree_depth < 2**32 and tree_nodes > 0):
             raise ValueError(f"tree_depth and tree_nodes must be at least 1, got {tree_depth} and {tree_nodes}")
         limits = (tree_depth, tree_nodes) if tree else None
-        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, compensate=compensate, tree=limits)
+        super().__init__(
+            timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits
+        )
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -51,8 +51,9 @@ def names(profile: Any, tmp_path: Path) -> set[tuple[str, ...]]:
     return {tuple(name.rpartition(".")[2] for name in stack) for stack in stacks(profile, tmp_path)}
 
 
-def test_stacks_are_the_programs(tmp_path: Path) -> None:
-    profile = subject().Profile(tree=True, builtins=False)
+@pytest.mark.parametrize("options", [{}, {"hook": "frame-eval"}, {"subcalls": False}, {"compensate": True}], ids=str)
+def test_stacks_are_the_programs(tmp_path: Path, options: dict[str, Any]) -> None:
+    profile = subject().Profile(tree=True, builtins=False, **options)
     profile.runcall(both)
     assert names(profile, tmp_path) == {
         ("both",),

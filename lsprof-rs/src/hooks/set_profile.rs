@@ -8,16 +8,17 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lsprof_engine::{Key, clock};
 use pyo3::ffi::{
     PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
     PyTrace_RETURN,
 };
 use pyo3::prelude::*;
 
-use super::Choice;
+use crate::collector::Timing;
 use crate::events::{self, Callee};
 use crate::ffi::attach::in_python;
-use crate::ffi::builtin::Builtin;
+use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
@@ -25,8 +26,11 @@ use crate::kinds;
 use crate::profiler::Profiler;
 use crate::registry::{self, Scope};
 
-pub const CHOICE: Choice =
-    Choice { name: "set_profile", reason: "sys.monitoring does not exist before 3.12" };
+pub const NAME: &str = "set_profile";
+pub const REASON: &str = "sys.monitoring does not exist before 3.12";
+
+/// Why it is the faster one for Python functions, too, if it is.
+pub const FASTER_THAN_FRAMES: Option<&str> = None;
 
 pub const ALL_THREADS_BY_DEFAULT: bool = false;
 
@@ -39,12 +43,22 @@ pub const SLOT: &str = "the thread's profile function is in use";
 struct AllThreads {
     profiler: Py<PyAny>,
     states: HashSet<i64>,
+    /// Whether a function that the program has set stays where it is.
+    gives_way: bool,
 }
 
 static ALL_THREADS: GilCell<RefCell<Option<AllThreads>>> = GilCell::new(RefCell::new(None));
 
-/// The profiles that watch one thread: the thread state's number by the thread's.
-static THREADS: GilCell<RefCell<Option<HashMap<u64, i64>>>> = GilCell::new(RefCell::new(None));
+/// A profile that watches one thread.
+struct OneThread {
+    /// The thread state's number.
+    state: i64,
+    /// What `sys.getprofile()` returns there, where it isn't the Profiler.
+    stand_in: Option<Py<PyAny>>,
+}
+
+/// Those, by the thread's number.
+static THREADS: GilCell<RefCell<Option<HashMap<u64, OneThread>>>> = GilCell::new(RefCell::new(None));
 
 /// The definition of `_thread.start_new_thread` while all threads are watched, else 0. (The module's older
 /// name for it, `start_new`, has a definition of its own and is in nobody's use.)
@@ -55,19 +69,21 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
     match scope {
         Scope::Thread(number) => {
             let state = ThreadState::current(py);
-            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, state.id());
+            let thread = OneThread { state: state.id(), stand_in: None };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
         }
-        Scope::AllThreads => {
-            let starter = py.import("_thread")?.getattr("start_new_thread")?;
-            // SAFETY: the function is alive and the GIL held.
-            let starter = unsafe { Builtin::of_function(starter.as_ptr()) };
-            STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
-            let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new() };
-            ALL_THREADS.get(py).replace(Some(all));
-            watch_new_threads(py)
-        }
+        Scope::AllThreads => install_in_all(py, profiler, false),
     }
+}
+
+fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+    let starter = py.import("_thread")?.getattr("start_new_thread")?;
+    let starter = Builtin::of_object(&starter);
+    STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
+    let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new(), gives_way };
+    ALL_THREADS.get(py).replace(Some(all));
+    watch_new_threads(py)
 }
 
 /// Takes the profile function away from where `install` and the threads' starts put it.
@@ -75,8 +91,10 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     let current = ThreadState::current(py);
     match scope {
         Scope::Thread(number) => {
-            let id = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
-            let state = ThreadState::all(py).into_iter().find(|state| Some(state.id()) == id);
+            let removed = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
+            let Some(thread) = removed else { return Ok(()) };
+            let state = ThreadState::all(py).into_iter().find(|state| state.id() == thread.state);
+            let profiler = thread.stand_in.as_ref().or(profiler);
             match state {
                 Some(state) if state.id() != current.id() || is_ours(py, profiler)? => {
                     state.set_profile(py, None, None)?;
@@ -90,13 +108,50 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
             for state in ThreadState::all(py) {
                 let here = state.id() == current.id();
-                if all.states.contains(&state.id()) && (!here || is_ours(py, profiler)?) {
+                if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
                     state.set_profile(py, None, None)?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What has to be known to set the function in a thread when that isn't running: its thread state's number.
+pub type Place = i64;
+
+/// The running thread's.
+pub fn place(py: Python<'_>) -> Place {
+    ThreadState::current(py).id()
+}
+
+/// Nothing to do: a profile function needs nothing beforehand.
+pub fn reserve(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Nothing to do.
+pub fn release(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Sets the function for a profile that frame evaluation has given back, except where the program has set its own in the
+/// meantime: there, calls are lost. The Profiler isn't at hand, and frame evaluation kept nothing alive; so
+/// `sys.getprofile()` returns a stand-in.
+pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
+    let stand_in = py.get_type::<PyAny>().call0()?.unbind();
+    match scope {
+        Scope::Thread(number) => {
+            let mut states = ThreadState::all(py).into_iter();
+            let Some(state) = states.find(|state| state.id() == place && !state.has_profile()) else {
+                return Ok(()); // or it has ended
+            };
+            let thread = OneThread { state: place, stand_in: Some(stand_in.clone_ref(py)) };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
+            state.set_profile(py, Some(on_event), Some(&stand_in))
+        }
+        Scope::AllThreads => install_in_all(py, &stand_in, true),
+    }
 }
 
 /// Ends this thread's profile, if its object is referred to by the thread's state alone.
@@ -123,7 +178,11 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     let fresh: Vec<ThreadState> = {
         let mut all = ALL_THREADS.get(py).borrow_mut();
         let Some(all) = all.as_mut() else { return Ok(()) };
-        ThreadState::all(py).into_iter().filter(|state| all.states.insert(state.id())).collect()
+        let is_free = |state: &ThreadState| !(all.gives_way && state.has_profile());
+        ThreadState::all(py)
+            .into_iter()
+            .filter(|state| is_free(state) && all.states.insert(state.id()))
+            .collect()
     };
     for state in fresh {
         let profiler = ALL_THREADS.get(py).borrow().as_ref().map(|all| all.profiler.clone_ref(py));
@@ -132,7 +191,54 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Does the common case and calls nothing on the way; hands all others on, as its last step, so that it needs no stack
+/// frame of its own.
 unsafe extern "C" fn on_event(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
+    unsafe {
+        let thread = registry::cached();
+        if !thread.is_null() {
+            #[allow(non_upper_case_globals)] // C's names
+            let done = match what {
+                PyTrace_CALL => {
+                    let key = profile_function::code(frame) as Key;
+                    events::enter_quickly(thread, (*thread).timing, key)
+                }
+                PyTrace_RETURN => {
+                    let now = clock::counter();
+                    let key = profile_function::code(frame) as Key;
+                    events::leave_quickly(thread, (*thread).timing, key, now)
+                }
+                PyTrace_C_CALL => match builtin::look_at(arg) {
+                    Some(key) => events::enter_quickly(thread, (*thread).builtin_timing, key),
+                    None => false,
+                },
+                PyTrace_C_RETURN => {
+                    let now = clock::counter();
+                    match builtin::look_at(arg) {
+                        Some(key) if key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                            events::leave_quickly(thread, (*thread).builtin_timing, key, now)
+                        }
+                        _ => false,
+                    }
+                }
+                _ => false,
+            };
+            if done {
+                return 0;
+            }
+        }
+        on_event_slowly(profiler, frame, what, arg)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_event_slowly(
     _profiler: *mut PyObject,
     frame: *mut PyFrameObject,
     what: c_int,
@@ -145,21 +251,21 @@ unsafe extern "C" fn on_event(
             if thread.is_null() {
                 return;
             }
+            let counts_builtins = (*thread).builtin_timing != Timing::Ignored;
             #[allow(non_upper_case_globals)] // C's names
             match what {
                 PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
-                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as usize),
-                PyTrace_C_CALL if (*thread).builtins => {
-                    if let Some(builtin) = Builtin::of_function(arg) {
-                        events::enter(thread, Callee::Builtin(builtin));
-                    }
+                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as Key),
+                PyTrace_C_CALL if !counts_builtins => {
+                    // Reported all the same.
+                    (*thread).recorder.spend_on(kinds::CALL_OF_OTHER);
                 }
-                // Reported all the same.
-                PyTrace_C_CALL => (*thread).recorder.spend_on(kinds::CALL_OF_OTHER),
+                PyTrace_C_CALL if builtin::key_of_function(arg).is_some() => {
+                    events::enter(thread, Callee::Builtin(Builtin::of_counted(arg, std::ptr::null_mut())));
+                }
                 PyTrace_C_RETURN | PyTrace_C_EXCEPTION => {
-                    if let Some(builtin) = Builtin::of_function(arg) {
-                        let key = builtin.definition as usize;
-                        if (*thread).builtins {
+                    if let Some(key) = builtin::key_of_function(arg) {
+                        if counts_builtins {
                             events::leave(thread, key);
                         }
                         if key == STARTS_THREAD.load(Ordering::Relaxed) {
