@@ -156,9 +156,7 @@ fn each_greenlet_has_stacks_of_its_own() {
 
 #[test]
 fn the_nodes_own_times_are_those_of_the_functions() {
-    let mut costs = Costs::default();
-    costs.inside = [3; KINDS];
-    costs.outside = [5; KINDS];
+    let costs = Costs { inside: [3; KINDS], outside: [5; KINDS], ..Costs::default() };
     let mut script = Script::new(Limits::new(3, 4));
     script.recorder.compensate(costs);
     script.enter(F).wait(100);
