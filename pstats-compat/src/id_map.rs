@@ -1,14 +1,14 @@
-//! Maps whose keys are a few ids.
+//! Maps whose keys are a few ids or a label.
 //!
-//! std's hasher costs more than all else that is done with an edge. Keys here are small numbers,
-//! so one multiplication for each does; its factors are random in each process, so that no file can
-//! be made whose ids collide.
+//! std's hasher costs more than all else that is done with an edge. Keys here are small numbers and
+//! short texts, so one multiplication for each eight bytes does; its factors are random in each
+//! process, so that no file can be made whose keys collide.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// A map from ids.
+/// A map from ids or labels.
 pub type IdMap<K, V> = HashMap<K, V, IdState>;
 
 static SECRETS: LazyLock<[u64; 2]> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ impl BuildHasher for IdState {
     }
 }
 
-/// Hashes numbers, one multiplication each.
+/// Hashes numbers and texts, one multiplication for each eight bytes.
 pub struct IdHasher {
     state: u64,
     factor: u64,
@@ -43,8 +43,16 @@ pub struct IdHasher {
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.write_u64(u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            // Names that differ in trailing zeros only differ in length, which slices hash on their own.
+            self.write_u64(u64::from_le_bytes(word));
         }
     }
 

@@ -1,7 +1,5 @@
 //! Adds profiles up, one after another: a thousand files need the memory of their sum, not of all.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::id_map::IdMap;
 use crate::model::{Edge, Function, FunctionId, Metadata, Profile, Text};
@@ -12,7 +10,7 @@ use crate::tree::{CallTree, Node, NodeId};
 pub struct Merger {
     sum: Profile,
     count: usize,
-    ids: HashMap<(Text, u32, Text), FunctionId>,
+    ids: IdMap<(Text, u32, Text), FunctionId>,
     edges: IdMap<(FunctionId, FunctionId), usize>,
     /// Stacks are exact only if every profile brought them.
     trees: Option<TreeMerger>,
@@ -48,6 +46,8 @@ impl Merger {
         if self.count == 0 {
             self.edges.reserve(profile.edges.len());
             self.ids.reserve(profile.functions.len());
+            self.sum.edges.reserve(profile.edges.len());
+            self.sum.functions.reserve(profile.functions.len());
         }
         self.count += 1;
         let moved: Vec<FunctionId> =

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id_map::IdMap;
+use crate::id_map::{IdMap, IdState};
 use crate::index::EdgeIndex;
 use crate::tree::CallTree;
 
@@ -267,8 +267,8 @@ impl Profile {
     /// a format that is keyed by label would keep only the last. Their figures are added up.
     /// Functions stay in the order of their first appearance.
     pub fn merge_labels(&mut self) {
-        let mut by_label: HashMap<(Text, u32, Text), FunctionId> =
-            HashMap::with_capacity(self.functions.len());
+        let mut by_label: IdMap<(Text, u32, Text), FunctionId> = IdMap::default();
+        by_label.reserve(self.functions.len());
         let mut kept: Vec<Function> = Vec::with_capacity(self.functions.len());
         let mut moved: Vec<FunctionId> = Vec::with_capacity(self.functions.len());
         for function in self.functions.drain(..) {
@@ -312,7 +312,7 @@ impl Profile {
     }
 
     fn has_unique_labels(&self) -> bool {
-        let mut labels = HashSet::with_capacity(self.functions.len());
+        let mut labels = HashSet::with_capacity_and_hasher(self.functions.len(), IdState::default());
         let labels_differ = self
             .functions
             .iter()

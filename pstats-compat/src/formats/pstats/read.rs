@@ -5,8 +5,6 @@
 //! dict of callers without end, so the edges altogether may not outnumber what the bytes could
 //! spell out.
 
-use std::collections::HashMap;
-
 use super::marshal::{Cursor, FLAG_REF, describe};
 use crate::error::{Error, Result};
 use crate::id_map::IdMap;
@@ -26,7 +24,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         edge_limit: bytes.len() / SHORTEST_EDGE,
         refs: Vec::new(),
         texts: Vec::new(),
-        text_ids: HashMap::new(),
+        text_ids: IdMap::default(),
         label_ids: IdMap::default(),
         caller_of: Vec::new(),
         rows: Vec::new(),
@@ -75,7 +73,7 @@ struct Reader<'a> {
     edge_limit: usize,
     refs: Vec<Ref>,
     texts: Vec<Text>,
-    text_ids: HashMap<Text, TextId>,
+    text_ids: IdMap<Text, TextId>,
     label_ids: IdMap<(TextId, u32, TextId), FunctionId>,
     /// For each function, the last callee (plus one) in whose callers it stood: finds a caller
     /// that is named twice without a set for each dict.

@@ -4,11 +4,11 @@
 //! objects: a label stands in the file as often as it is a caller.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io::Write;
 
 use super::marshal::{FLAG_REF, push_float, push_int, push_reference, push_text};
 use crate::error::{Error, Result};
+use crate::id_map::IdMap;
 use crate::index::EdgeIndex;
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
 
@@ -25,7 +25,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         counts: profile.metadata.counts,
         next_number: 0,
         labels: vec![None; profile.functions.len()],
-        texts: HashMap::new(),
+        texts: IdMap::default(),
     };
     writer.out.push(b'{');
     for (id, function) in profile.rows() {
@@ -57,7 +57,7 @@ struct Writer<'p> {
     next_number: u32,
     /// The number of each function's label, once it stands in the file.
     labels: Vec<Option<u32>>,
-    texts: HashMap<&'p Text, u32>,
+    texts: IdMap<&'p Text, u32>,
 }
 
 impl<'p> Writer<'p> {
