@@ -13,11 +13,20 @@ LOOPS = {
     "dropped while enabled": "profile.enable(); branch()",
     "with a timer of its own": "profile.__init__(lambda: 1, 1.0); profile.enable(); branch(); profile.disable()",
     "cleared inside calls": "profile.enable(); clearing(profile); profile.disable()",
+    "through frames": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); branch(); profile.disable()",
+    "through frames, and dropped": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); branch()",
+    "too deep for frames": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); deep(); profile.disable()",
 }
 
 
 # cProfile stays enabled when dropped, and leaked when cleared inside calls (gh-145846).
-BEYOND = ("dropped while enabled", "cleared inside calls")
+BEYOND = (
+    "dropped while enabled",
+    "cleared inside calls",
+    "through frames",
+    "through frames, and dropped",
+    "too deep for frames",
+)
 
 
 @pytest.mark.parametrize(
@@ -25,10 +34,15 @@ BEYOND = ("dropped while enabled", "cleared inside calls")
 )
 def test_a_thousand_profiles_leak_nothing(how: str) -> None:
     got = evaluate(f"""
-        import gc, sys, tracemalloc
+        import gc, sys, threading, tracemalloc
+        threading.stack_size(64 * 1024)
         def leaf(): return len("leaf")
         def branch(): return leaf() + leaf()
         def clearing(profile): leaf(); profile.clear(); leaf()
+        def down(n): return n and down(n - 1)
+        def deep():
+            thread = threading.Thread(target=down, args=(200,))
+            thread.start(); thread.join()
         def resident():
             with open("/proc/self/statm") as statm: return int(statm.read().split()[1]) * 4096
         def rounds(n):
