@@ -76,14 +76,14 @@ pub fn stack_limit() -> usize {
 pub fn install(py: Python<'_>, scope: Scope) -> PyResult<()> {
     SCOPES.get(py).borrow_mut().push((scope, ordinary::place(py)));
     if !RUNNING.swap(true, Ordering::Relaxed) {
+        // First of all: what follows may let another thread run, which relies on RUNNING.
+        frame_eval::set(py, evaluate);
+        registry::forget_cached(py);
         if let Err(error) = ordinary::reserve(py) {
-            SCOPES.get(py).take();
-            RUNNING.store(false, Ordering::Relaxed);
+            remove(py, scope)?;
             return Err(error);
         }
-        frame_eval::set(py, evaluate);
     }
-    registry::forget_cached(py);
     Ok(())
 }
 
