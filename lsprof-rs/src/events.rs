@@ -161,13 +161,24 @@ pub struct OpenCall {
 /// As for [`enter`].
 #[inline(always)]
 pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    let key = code as Key;
     // SAFETY: as this function's.
-    let before = unsafe { (*thread).recorder.top() };
-    // SAFETY: as this function's; what is cached was looked up just now.
-    if !unsafe { enter_quickly(thread, (*thread).timing, code as Key) } {
-        // SAFETY: as this function's.
-        unsafe { enter(thread, Callee::Python(code)) };
+    unsafe {
+        if !enter_quickly(thread, (*thread).timing, key) {
+            return enter_frame_slowly(thread, code);
+        }
+        let frame = (*thread).recorder.top();
+        Some(OpenCall { frame, key, outer: (*thread).evaluating.replace(frame) })
     }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn enter_frame_slowly(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    // SAFETY: as for `enter_frame`.
+    let before = unsafe { (*thread).recorder.top() };
+    // SAFETY: as for `enter_frame`.
+    unsafe { enter(thread, Callee::Python(code)) };
     // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
     let thread = unsafe { registry::current().as_mut() }?;
     let frame = thread.recorder.top();

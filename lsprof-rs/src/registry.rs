@@ -67,16 +67,6 @@ pub unsafe fn current() -> *mut ThreadRecorder {
     look_up(registry)
 }
 
-/// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
-///
-/// # Safety
-/// The calling thread must hold the GIL.
-#[inline(always)]
-pub unsafe fn stack_limit() -> usize {
-    // SAFETY: by this function's contract.
-    unsafe { REGISTRY.get_unattached() }.stack_limit.get()
-}
-
 /// What [`current`] finds without looking further; null also where it would have to.
 ///
 /// # Safety
@@ -89,6 +79,16 @@ pub unsafe fn cached() -> *mut ThreadRecorder {
         return registry.current.get();
     }
     std::ptr::null_mut()
+}
+
+/// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn stack_limit() -> usize {
+    // SAFETY: by this function's contract.
+    unsafe { REGISTRY.get_unattached() }.stack_limit.get()
 }
 
 /// Calls `act` with the running thread's recorder, if it has one. `act` must not call Python.
