@@ -211,7 +211,7 @@ pub unsafe fn leave_cleared_frame(thread: *mut ThreadRecorder) {
 /// As for [`enter`]; `thread` is looked up after the call.
 #[inline(always)]
 pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
-    let now = clock::now();
+    let now = clock::counter();
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     this.evaluating = call.outer;

@@ -13,11 +13,20 @@ LOOPS = {
     "dropped while enabled": "profile.enable(); branch()",
     "with a timer of its own": "profile.__init__(lambda: 1, 1.0); profile.enable(); branch(); profile.disable()",
     "cleared inside calls": "profile.enable(); clearing(profile); profile.disable()",
+    "through frames": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); branch(); profile.disable()",
+    "through frames, and dropped": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); branch()",
+    "too deep for frames": "profile.__init__(builtins=False, hook='frame-eval'); profile.enable(); deep(); profile.disable()",
 }
 
 
 # cProfile stays enabled when dropped, and leaked when cleared inside calls (gh-145846).
-BEYOND = ("dropped while enabled", "cleared inside calls")
+BEYOND = (
+    "dropped while enabled",
+    "cleared inside calls",
+    "through frames",
+    "through frames, and dropped",
+    "too deep for frames",
+)
 
 
 @pytest.mark.parametrize(
@@ -25,10 +34,12 @@ BEYOND = ("dropped while enabled", "cleared inside calls")
 )
 def test_a_thousand_profiles_leak_nothing(how: str) -> None:
     got = evaluate(f"""
-        import gc, sys, tracemalloc
+        import gc, sys, threading, tracemalloc
         def leaf(): return len("leaf")
         def branch(): return leaf() + leaf()
         def clearing(profile): leaf(); profile.clear(); leaf()
+        def down(n): return n and down(n - 1)
+        def deep(): down(400)
         def resident():
             with open("/proc/self/statm") as statm: return int(statm.read().split()[1]) * 4096
         def rounds(n):
@@ -37,21 +48,29 @@ def test_a_thousand_profiles_leak_nothing(how: str) -> None:
                 {LOOPS[how]}
                 del profile
             gc.collect()
-        rounds(300)
-        tracemalloc.start()
-        rounds(10)
-        before = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, tracemalloc.__file__)])
-        blocks = sys.getallocatedblocks()
-        rounds(1000)
-        blocks = sys.getallocatedblocks() - blocks
-        after = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, tracemalloc.__file__)])
-        tracemalloc.stop()
-        traced = sum(d.size_diff for d in after.compare_to(before, "filename"))
-        del before, after
-        rounds(300)
-        rss = resident()
-        rounds(1000)
-        answer([traced, blocks, resident() - rss])
+        def main():
+            rounds(300)
+            tracemalloc.start()
+            rounds(10)
+            before = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, tracemalloc.__file__)])
+            blocks = sys.getallocatedblocks()
+            rounds(1000)
+            blocks = sys.getallocatedblocks() - blocks
+            after = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, tracemalloc.__file__)])
+            tracemalloc.stop()
+            traced = sum(d.size_diff for d in after.compare_to(before, "filename"))
+            del before, after
+            rounds(300)
+            rss = resident()
+            rounds(1000)
+            answer([traced, blocks, resident() - rss])
+        if "deep()" in {LOOPS[how]!r}:
+            # On a small stack that isn't very deep.
+            threading.stack_size(256 * 1024)
+            thread = threading.Thread(target=main)
+            thread.start(); thread.join()
+        else:
+            main()
     """)
     traced, blocks, resident = got
     # One leaked object for each profile would be a thousand blocks and more than 50,000 bytes; caches grow by less.

@@ -76,14 +76,14 @@ pub fn stack_limit() -> usize {
 pub fn install(py: Python<'_>, scope: Scope) -> PyResult<()> {
     SCOPES.get(py).borrow_mut().push((scope, ordinary::place(py)));
     if !RUNNING.swap(true, Ordering::Relaxed) {
+        // First of all: what follows may let another thread run, which relies on RUNNING.
+        frame_eval::set(py, evaluate);
+        registry::forget_cached(py);
         if let Err(error) = ordinary::reserve(py) {
-            SCOPES.get(py).take();
-            RUNNING.store(false, Ordering::Relaxed);
+            remove(py, scope)?;
             return Err(error);
         }
-        frame_eval::set(py, evaluate);
     }
-    registry::forget_cached(py);
     Ok(())
 }
 
@@ -146,7 +146,7 @@ unsafe fn enter(state: *mut PyThreadState, frame: *mut Frame) -> Option<OpenCall
         let thread = registry::current();
         // Unprofiled threads need stack as well, so this comes first.
         if stack::here() < registry::stack_limit() {
-            give_back();
+            give_back(state);
             return None;
         }
         if thread.is_null() || ThreadState::of(state).is_silent() {
@@ -185,13 +185,24 @@ unsafe fn leave(call: OpenCall) {
 /// The stack is too far down, or we aren't running. The frame is the first that the ordinary hook sees.
 ///
 /// # Safety
-/// The GIL is held.
+/// The GIL is held; the state is this thread's.
 #[cold]
 #[inline(never)]
-unsafe fn give_back() {
-    if is_running() {
+unsafe fn give_back(state: *mut PyThreadState) {
+    if !is_running() {
+        return;
+    }
+    // SAFETY: by this function's contract.
+    unsafe {
+        let thread = registry::current();
+        if !thread.is_null()
+            && !ThreadState::of(state).is_silent()
+            && ThreadState::of(state).is_clearing_frame()
+        {
+            // The ordinary hook will not hear of that call's end: it is over.
+            events::leave_cleared_frame(thread);
+        }
         // A failure leaves deeper calls uncounted; the program goes on as without us.
-        // SAFETY: by this function's contract.
-        _ = unsafe { in_python(|py| take_over(py, TOO_DEEP)) };
+        _ = in_python(|py| take_over(py, TOO_DEEP));
     }
 }
