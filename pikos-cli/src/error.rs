@@ -26,6 +26,8 @@ pub enum Error {
     Write { path: PathBuf, source: pstats_compat::Error },
     #[error("{0}")]
     Combine(pstats_compat::Error),
+    #[error("the terminal: {0}")]
+    Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
 }

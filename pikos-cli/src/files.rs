@@ -84,7 +84,7 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
 }
 
 /// Writes beside the target and moves it there: a failure leaves no half file and keeps an old one.
-fn write_whole(profile: &Profile, format: Format, path: &Path) -> Result<(), pstats_compat::Error> {
+pub fn write_whole(profile: &Profile, format: Format, path: &Path) -> Result<(), pstats_compat::Error> {
     // A device or a pipe (`/dev/stdout`, a FIFO) can't be replaced, only written to.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         let mut out = BufWriter::new(File::create(path)?);
