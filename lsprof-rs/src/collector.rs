@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
-use lsprof_engine::{FunctionId, Key, Recorder, Ticks, Totals, clock};
+use lsprof_engine::{Counts, FunctionId, Key, Kind, Recorder, Ticks, Totals, clock};
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
 use crate::greenlets::Tracer;
+use crate::kinds::Calibration;
 use crate::threads::Thread;
 use crate::timer::Timer;
 
@@ -20,10 +21,23 @@ use crate::timer::Timer;
 /// starts a thread for each request doesn't grow for ever.
 const ENDED_THREADS_KEPT: usize = 256;
 
+/// How a thread's calls are timed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// By the clock, and nothing else: the hot path.
+    Plain,
+    /// By the clock, with account kept of what recording takes.
+    Compensated,
+    /// By a custom timer.
+    Timer,
+}
+
 /// A thread's recorder, and what its hooks have to know beside it.
 pub struct ThreadRecorder {
     /// The engine's part.
     pub recorder: Recorder,
+    /// How its calls are timed.
+    pub timing: Timing,
     /// Whether built-ins count.
     pub builtins: bool,
     /// The custom timer, if there is one.
@@ -66,6 +80,8 @@ struct Functions {
 #[derive(Default)]
 pub struct Collector {
     timer: RefCell<Option<Rc<Timer>>>,
+    /// With compensation.
+    calibration: RefCell<Option<Calibration>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
     functions: RefCell<Functions>,
@@ -103,10 +119,34 @@ impl Collector {
         let timer = timer.map(Rc::new);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
+            recorder.timing = self.timing(timer.is_some());
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
         let old = self.timer.replace(timer);
         drop(old);
+    }
+
+    /// Takes what recording costs out of the times, from the next recorder on.
+    pub fn compensate(&self, calibration: Option<Calibration>) {
+        self.calibration.replace(calibration);
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    pub fn is_compensated(&self) -> bool {
+        self.calibration.borrow().is_some()
+    }
+
+    /// What kind of callee this is, where that matters.
+    pub fn kind(&self, of: impl FnOnce(&Calibration) -> Kind) -> Kind {
+        self.calibration.borrow().as_ref().map(of).unwrap_or_default()
+    }
+
+    fn timing(&self, has_timer: bool) -> Timing {
+        match (has_timer, self.is_compensated()) {
+            (true, _) => Timing::Timer,
+            (false, true) => Timing::Compensated,
+            (false, false) => Timing::Plain,
+        }
     }
 
     /// The custom timer.
@@ -121,10 +161,16 @@ impl Collector {
             return &raw mut **known;
         }
         self.fold_ended(&mut recorders);
+        let timer = self.timer();
+        let mut recorder = Recorder::new(self.subcalls.get());
+        if let Some(calibration) = self.calibration.borrow().as_ref() {
+            recorder.compensate(calibration.costs.clone());
+        }
         let mut fresh = Box::new(ThreadRecorder {
-            recorder: Recorder::new(self.subcalls.get()),
+            recorder,
+            timing: self.timing(timer.is_some()),
             builtins: self.builtins.get(),
-            timer: self.timer(),
+            timer,
             thread: Thread::new(mark.clone()),
             greenlets: None,
             collector: self,
@@ -205,6 +251,16 @@ impl Collector {
     /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
     pub fn fix_rate(&self, fixed: bool) {
         self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
+    }
+
+    /// Seconds in a function itself; without what recording took, where that is asked for.
+    pub fn own(&self, counts: &Counts, rate: f64) -> f64 {
+        self.seconds(counts.own.since(counts.own_excess), rate)
+    }
+
+    /// Seconds in a function with all that it called, likewise.
+    pub fn total(&self, counts: &Counts, rate: f64) -> f64 {
+        self.seconds(counts.total.since(counts.total_excess), rate)
     }
 
     /// A time in seconds, at the rate [`Collector::seconds_per_tick`].

@@ -1,13 +1,16 @@
 //! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
 
-use lsprof_engine::{Key, clock};
+use lsprof_engine::{Key, Kind, Ticks, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::collector::ThreadRecorder;
+use crate::collector::{ThreadRecorder, Timing};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
+use crate::kinds::Calibration;
+#[cfg(Py_3_12)]
+use crate::{ffi::callable, kinds};
 use crate::{greenlets, registry};
 
 /// What is called.
@@ -25,6 +28,19 @@ impl Callee {
         match self {
             Callee::Python(code) => code as Key,
             Callee::Builtin(builtin) => builtin.definition as Key,
+        }
+    }
+
+    /// The callee's kind, for compensation.
+    fn kind(self, py: Python<'_>, calibration: &Calibration) -> Kind {
+        match self {
+            Callee::Python(code) => {
+                // SAFETY: the code object is the running frame's, so it is alive.
+                let code = unsafe { Bound::from_borrowed_ptr(py, code) };
+                calibration.of_python(&code)
+            }
+            // SAFETY: the call is going on.
+            Callee::Builtin(builtin) => calibration.of_builtin(builtin, unsafe { builtin.convention() }),
         }
     }
 
@@ -48,16 +64,14 @@ pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
     // code; after any that may have run (below), it is looked up anew.
     let this = unsafe { &mut *thread };
-    if this.recorder.enter(callee.key()) {
-        if this.timer.is_none() {
-            this.recorder.start(clock::now());
-        } else {
-            // SAFETY: as this function's.
-            unsafe { start_timed(thread) };
-        }
+    if this.timing != Timing::Plain {
+        // SAFETY: as this function's.
+        unsafe { enter_otherwise(thread, callee) };
+    } else if this.recorder.enter(callee.key()) {
+        this.recorder.start(clock::now());
     } else {
         // SAFETY: as this function's.
-        unsafe { enter_new(callee) };
+        unsafe { enter_new(callee, Ticks::default()) };
     }
 }
 
@@ -70,11 +84,67 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     let now = clock::now();
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
-    if this.timer.is_none() {
+    if this.timing == Timing::Plain {
         this.recorder.leave(key, now);
     } else {
         // SAFETY: as this function's.
-        unsafe { leave_timed(thread, key) };
+        unsafe { leave_otherwise(thread, key, now) };
+    }
+}
+
+/// [`enter`] with a timer or with compensation.
+#[inline(never)]
+unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
+    let began = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.recorder.enter(callee.key()) {
+        // SAFETY: as this function's.
+        unsafe { start_otherwise(thread, began) };
+    } else {
+        // SAFETY: as this function's.
+        unsafe { enter_new(callee, began) };
+    }
+}
+
+#[inline(always)]
+unsafe fn start_otherwise(thread: *mut ThreadRecorder, began: Ticks) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    match this.timing {
+        Timing::Plain => this.recorder.start(clock::now()),
+        Timing::Compensated => this.recorder.start_compensated(began, clock::now()),
+        // SAFETY: as this function's.
+        Timing::Timer => unsafe { start_timed(thread) },
+    }
+}
+
+/// [`leave`] with a timer or with compensation.
+#[inline(never)]
+unsafe fn leave_otherwise(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.timing == Timing::Timer {
+        // SAFETY: as this function's.
+        return unsafe { leave_timed(thread, key) };
+    }
+    this.recorder.leave_compensated(key, now);
+    this.recorder.spend(clock::now().since(now));
+}
+
+/// A call was reported that is none of a built-in: it costs, although it isn't counted.
+///
+/// # Safety
+/// As for [`enter`]; `callable` is alive.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.timing == Timing::Compensated {
+        // SAFETY: by this function's contract.
+        let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
+        this.recorder.spend_on(kind);
     }
 }
 
@@ -82,7 +152,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
 /// changed when that is done.
 #[cold]
 #[inline(never)]
-unsafe fn enter_new(callee: Callee) {
+unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         let function = collector.intern(callee.key(), || callee.code(py));
@@ -99,9 +169,11 @@ unsafe fn enter_new(callee: Callee) {
         if this.greenlets.is_none() {
             greenlets::follow(py, this);
         }
-        this.recorder.define(callee.key(), function);
-        // SAFETY: as this function's; the function is known now, so this ends here.
-        unsafe { enter(thread, callee) };
+        let kind = collector.kind(|calibration| callee.kind(py, calibration));
+        this.recorder.define(callee.key(), function, kind);
+        this.recorder.enter(callee.key());
+        // SAFETY: as this function's.
+        unsafe { start_otherwise(thread, began) };
     };
     // SAFETY: a hook holds the GIL.
     unsafe { in_python(look_up) };

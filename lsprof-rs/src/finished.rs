@@ -14,8 +14,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let calls = |counts: &Counts| Calls {
         ncalls: counts.calls,
         primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
-        tottime: collector.seconds(counts.own, rate),
-        cumtime: collector.seconds(counts.total, rate),
+        tottime: collector.own(counts, rate),
+        cumtime: collector.total(counts, rate),
     };
     let mut functions = Vec::new();
     // Our numbers of functions have gaps where one was entered and has not returned yet.

@@ -100,7 +100,7 @@ pub fn threads<'py>(py: Python<'py>, collector: &Collector) -> PyResult<Bound<'p
                 PyString::new(py, &name).into_any(),
                 ident.into_pyobject(py)?.into_any(),
                 native_id.into_pyobject(py)?.into_any(),
-                collector.seconds(totals.own(), rate).into_pyobject(py)?.into_any(),
+                collector.own(&totals.sum(), rate).into_pyobject(py)?.into_any(),
                 entries(py, collector, &totals)?.into_any(),
             ],
         )?)?;
@@ -161,8 +161,8 @@ fn seconds(collector: &Collector, counts: &Counts, rate: f64) -> (u64, u64, f64,
     (
         counts.calls,
         counts.calls - counts.recursive_calls.min(counts.calls),
-        collector.seconds(counts.own, rate),
-        collector.seconds(counts.total, rate),
+        collector.own(counts, rate),
+        collector.total(counts, rate),
     )
 }
 
@@ -194,7 +194,7 @@ fn fields<'py>(
         collector.code(py, function),
         counts.calls.into_pyobject(py)?.into_any(),
         counts.recursive_calls.into_pyobject(py)?.into_any(),
-        collector.seconds(counts.total, rate).into_pyobject(py)?.into_any(),
-        collector.seconds(counts.own, rate).into_pyobject(py)?.into_any(),
+        collector.total(counts, rate).into_pyobject(py)?.into_any(),
+        collector.own(counts, rate).into_pyobject(py)?.into_any(),
     ])
 }

@@ -13,6 +13,7 @@ mod finished;
 mod getstats;
 mod greenlets;
 mod hooks;
+mod kinds;
 mod profiler;
 mod registry;
 mod threads;
@@ -24,7 +25,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::{recursion, signals};
-    use super::{getstats, hooks};
+    use super::{getstats, hooks, kinds};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -59,6 +60,18 @@ mod _lsprof {
     #[pyfunction]
     fn _keep_signal_to_this_process(signal: i32) -> bool {
         signals::keep_to_this_process(signal)
+    }
+
+    /// For the calibration: the kind of call that a built-in's are, by its calling convention.
+    #[pyfunction]
+    fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
+        kinds::name_for_builtin(builtin)
+    }
+
+    /// The clock's reading, in its own unit.
+    #[pyfunction]
+    fn _now() -> u64 {
+        clock::now().0
     }
 
     /// The name of the clock that times calls without a timer.

@@ -11,6 +11,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
+use crate::kinds::{Calibration, Line};
 use crate::registry::{self, Scope};
 use crate::timer::Timer;
 use crate::{finished, getstats, greenlets, hooks};
@@ -30,6 +31,8 @@ pub struct Profiler(GilCell<State>);
 struct State {
     collector: Rc<Collector>,
     threads: Cell<Option<bool>>,
+    /// Whether what recording costs is to be found out, when recording begins.
+    wants_calibration: Cell<bool>,
     /// While enabled.
     scope: Cell<Option<Scope>>,
 }
@@ -42,10 +45,16 @@ impl Profiler {
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         let collector = Rc::new(Collector::default());
         collector.configure(true, true);
-        Self(GilCell::new(State { collector, threads: Cell::new(None), scope: Cell::new(None) }))
+        Self(GilCell::new(State {
+            collector,
+            threads: Cell::new(None),
+            wants_calibration: Cell::new(false),
+            scope: Cell::new(None),
+        }))
     }
 
-    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None))]
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None, compensate=Compensate::Wanted(false)))]
+    #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
         py: Python<'_>,
@@ -54,9 +63,19 @@ impl Profiler {
         subcalls: Truth,
         builtins: Truth,
         threads: Option<bool>,
+        compensate: Compensate<'_>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
+        if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
+            return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
+        }
+        let (wanted, lines) = match compensate {
+            Compensate::Wanted(wanted) => (wanted, None),
+            Compensate::Lines(lines) => (false, Some(lines)),
+        };
+        state.wants_calibration.set(wanted);
+        state.collector.compensate(lines.map(Calibration::from_lines).transpose()?);
         state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
         state.collector.configure(subcalls.0, builtins.0);
         state.threads.set(threads);
@@ -89,6 +108,11 @@ impl Profiler {
             return hooks::install(py, scope, &profiler);
         }
         hooks::release_abandoned(py)?;
+        if state.wants_calibration.get() {
+            let lines = py.import("pikos._calibration")?.call_method1("costs", (builtins,))?.extract()?;
+            collector.compensate(Some(Calibration::from_lines(lines)?));
+            state.wants_calibration.set(false);
+        }
         let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads)?;
         collector.configure(subcalls, builtins);
@@ -122,7 +146,7 @@ impl Profiler {
         Ok(())
     }
 
-    /// getstats(thread=None)
+    /// getstats(thread=None, *, raw=False)
     /// --
     ///
     /// Returns a list of profiler_entry, one for each function that returned at least once: code (a code object,
@@ -130,19 +154,31 @@ impl Profiler {
     /// list of profiler_subentry for the functions that it called).
     ///
     /// thread: count one thread only; its ident, its name, or its threading.Thread. Raises ValueError if no such
-    /// thread was seen.
-    #[pyo3(signature = (thread=None))]
+    /// thread was seen. raw: with compensate=True, the times as they were measured.
+    #[pyo3(signature = (thread=None, *, raw=false))]
     fn getstats<'py>(
         &self,
         py: Python<'py>,
         thread: Option<&Bound<'py, PyAny>>,
+        raw: bool,
     ) -> PyResult<Bound<'py, PyList>> {
         let collector = &self.0.get(py).collector;
         let totals = match thread {
             None => collector.totals(),
             Some(thread) => totals_of(py, collector, thread)?,
         };
-        getstats::entries(py, collector, &totals)
+        getstats::entries(py, collector, &if raw { totals.raw() } else { totals })
+    }
+
+    /// What recording took, in seconds, and as a share of all the time that was measured. (0.0, 0.0) without
+    /// compensate=True: then nobody kept account.
+    fn overhead(&self, py: Python<'_>) -> (f64, f64) {
+        let collector = &self.0.get(py).collector;
+        let sum = collector.totals().sum();
+        let rate = collector.seconds_per_tick();
+        let taken = collector.seconds(sum.own_excess, rate);
+        let all = collector.seconds(sum.own, rate);
+        (taken, if all > 0.0 { taken / all } else { 0.0 })
     }
 
     /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
@@ -164,6 +200,30 @@ impl Profiler {
         py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
+    fn _ticks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let collector = &self.0.get(py).collector;
+        let ticks = PyDict::new(py);
+        for (function, counts) in collector.totals().functions() {
+            let row = (
+                counts.calls,
+                counts.own.signed(),
+                counts.total.signed(),
+                counts.own_excess.signed(),
+                counts.total_excess.signed(),
+            );
+            ticks.set_item(collector.code(py, function), row)?;
+        }
+        Ok(ticks)
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    #[getter]
+    fn compensate(&self, py: Python<'_>) -> bool {
+        let state = self.0.get(py);
+        state.wants_calibration.get() || state.collector.is_compensated()
     }
 
     /// The threads argument that the profile was made with.
@@ -262,6 +322,13 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
             "no thread {thread} was profiled; thread_stats() lists those that were"
         ))
     })
+}
+
+/// The argument of that name: whether to, or with which costs.
+#[derive(FromPyObject)]
+enum Compensate<'py> {
+    Lines(Vec<Line<'py>>),
+    Wanted(bool),
 }
 
 /// Any object's truth, as CPython takes flags from 3.12 on.

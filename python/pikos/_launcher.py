@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
     from typing import NoReturn
 
-USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [--threads | --no-threads] [-c CODE | -m MODULE | SCRIPT] [ARG]..."
+USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]..."
 
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
 CUMULATIVE = 2
@@ -35,7 +35,7 @@ def main() -> None:
         sys.exit(2)
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
-    session = Session(Profile(threads=options.threads), outfile, options.sort)
+    session = Session(Profile(threads=options.threads, compensate=options.compensate), outfile, options.sort)
     try:
         code, namespace = prepare(options, args)
     except SyntaxError:
@@ -81,6 +81,9 @@ def option_parser() -> OptionParser:
     )
     parser.add_option("--threads", action="store_true", dest="threads", help="profile all threads")
     parser.add_option("--no-threads", action="store_false", dest="threads", help="profile the main thread only")
+    parser.add_option(
+        "--compensate", action="store_true", default=False, help="take what recording itself costs out of the times"
+    )
     return parser
 
 
@@ -257,6 +260,9 @@ class Session:
         """The table, on standard output, if there is still somebody to read it."""
         try:
             self.profile.print_stats(self.sort)
+            if self.profile.compensate:
+                seconds, share = self.profile.overhead()
+                print(f"Recording took {seconds:.3f} seconds, {share:.0%} of what was measured. They are taken out.\n")
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader has left (`| head`). Keep the interpreter from complaining about it at the end.

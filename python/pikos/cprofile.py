@@ -56,7 +56,7 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -64,7 +64,8 @@ class Profile(Profiler):
     The default is the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
-    (3.11: the thread that enables it; from 3.12: all).
+    (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
+    times (docs/truth.md says how, and how well); not with ``timer``.
     """
 
     stats: Stats
@@ -77,10 +78,11 @@ class Profile(Profiler):
         builtins: bool = True,
         *,
         threads: bool | None = None,
+        compensate: bool = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
-        super().__init__(timer, timeunit, subcalls, builtins, threads=threads)
+        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, compensate=compensate)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -194,9 +194,11 @@ def test_total_references_are_flat() -> None:
                 profile = Profile()
                 profile.enable(); leaf(); profile.disable(); profile.getstats(); profile.create_stats()
             gc.collect()
-        rounds(50)
-        before = sys.gettotalrefcount()
-        rounds(500)
-        answer(sys.gettotalrefcount() - before)
+        def growth():
+            before = sys.gettotalrefcount()
+            rounds(500)
+            return sys.gettotalrefcount() - before
+        # The interpreter's own caches fill up now and then; a leak shows each time.
+        answer(min(growth() for _ in range(4)))
     """)
-    assert abs(got) < 100
+    assert got < 100

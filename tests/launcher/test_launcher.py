@@ -477,7 +477,7 @@ def test_a_wrong_command_line_is_a_usage_error(folder: Path, arguments: list[str
 
 def test_help(folder: Path) -> None:
     run = python([*ENTRY, "--help"], cwd=folder).succeeded()
-    for option in ("--outfile", "--sort", "-m", "-c", "--threads", "--no-threads"):
+    for option in ("--outfile", "--sort", "-m", "-c", "--threads", "--no-threads", "--compensate"):
         assert option in run.out
 
 

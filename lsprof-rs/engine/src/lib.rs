@@ -6,11 +6,13 @@
 
 pub mod cells;
 pub mod clock;
+mod excess;
 mod recorder;
 mod tables;
 mod totals;
 
 pub use clock::Ticks;
+pub use excess::{Costs, Excess, KINDS, Kind, Subject};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};

@@ -14,6 +14,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Link, LinkCell};
 use crate::clock::Ticks;
+use crate::excess::{Account, Costs, Kind};
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
 
 /// Which of a thread's stacks: a thread has one, unless something like greenlet switches among several.
@@ -38,12 +39,15 @@ pub struct Recorder {
     suspended: HashMap<StackId, Suspended>,
     /// Bottom frames of stacks that are gone, to be used again.
     spare: Vec<Link<Frame>>,
+    /// What recording has taken, where that is asked for.
+    account: Option<Box<Account>>,
 }
 
 /// A stack that another one has taken over from.
 struct Suspended {
     top: Link<Frame>,
     since: Ticks,
+    spent: u64,
 }
 
 impl Recorder {
@@ -52,7 +56,7 @@ impl Recorder {
         let entries = Arena::default();
         let edges = Arena::default();
         let frames = Arena::default();
-        let root = entries.push(Entry::new(0, FunctionId::ROOT));
+        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default()));
         let nowhere = edges.push(Edge::new(root, root));
         let bottom = frames.push(Frame::new());
         bottom.edge.set(nowhere);
@@ -62,14 +66,21 @@ impl Recorder {
             top: bottom,
             root,
             subcalls,
-            tables: Arc::new(Tables { entries, edges, frames, top }),
+            tables: Arc::new(Tables { entries, edges, frames, excesses: Arena::default(), top }),
             cache: [nowhere; CACHE],
             edges: HashTable::new(),
             entries: HashTable::new(),
             stack: StackId::default(),
             suspended: HashMap::new(),
             spare: Vec::new(),
+            account: None,
         }
+    }
+
+    /// Keeps account of what recording takes, from now on; the hooks must use [`Recorder::start_compensated`] and
+    /// [`Recorder::leave_compensated`] then.
+    pub fn compensate(&mut self, costs: Costs) {
+        self.account = Some(Box::new(Account::new(costs)));
     }
 
     /// What others may read while this recorder writes.
@@ -117,6 +128,40 @@ impl Recorder {
         self.top.started.set(now.0);
     }
 
+    /// Like [`Recorder::start`], in a hook that began at `since`.
+    pub fn start_compensated(&mut self, since: Ticks, now: Ticks) {
+        self.spend(now.since(since));
+        if let Some(account) = &self.account {
+            account.open(self.top);
+        }
+        self.start(now);
+    }
+
+    /// Like [`Recorder::leave`]. The hook must [`Recorder::spend`] what it takes after `now`.
+    pub fn leave_compensated(&mut self, key: Key, now: Ticks) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key == key {
+            self.close::<true>(frame, edge, now);
+            return true;
+        }
+        self.leave_unmatched(key, now)
+    }
+
+    /// A hook took this long, in time that is now the running call's.
+    pub fn spend(&mut self, time: Ticks) {
+        if let Some(account) = &mut self.account {
+            account.spent = account.spent.wrapping_add(time.0);
+        }
+    }
+
+    /// A call of this kind was reported, and is none that we count.
+    pub fn spend_on(&mut self, kind: Kind) {
+        if let Some(account) = &mut self.account {
+            account.spend_on(kind);
+        }
+    }
+
     /// When the running stack's newest call began: the last moment that is known without reading the clock.
     pub fn last_start(&self) -> Ticks {
         self.top.started.ticks()
@@ -131,7 +176,7 @@ impl Recorder {
         let frame = self.top;
         let edge = edge_of(frame);
         if edge.key == key {
-            self.close(frame, edge, now);
+            self.close::<false>(frame, edge, now);
             return true;
         }
         self.leave_unmatched(key, now)
@@ -149,8 +194,13 @@ impl Recorder {
 
     /// Ends the top call, whatever it is, as if it returned now. Does nothing on an empty stack.
     pub fn leave_top(&mut self, now: Ticks) {
-        if self.is_open() {
-            self.close(self.top, edge_of(self.top), now);
+        if !self.is_open() {
+            return;
+        }
+        let (frame, edge) = (self.top, edge_of(self.top));
+        match self.account {
+            None => self.close::<false>(frame, edge, now),
+            Some(_) => self.close::<true>(frame, edge, now),
         }
     }
 
@@ -169,9 +219,9 @@ impl Recorder {
 
     /// Makes a function known. Does nothing if it is.
     #[cold]
-    pub fn define(&mut self, key: Key, function: FunctionId) {
+    pub fn define(&mut self, key: Key, function: FunctionId, kind: Kind) {
         if self.entry(key).is_none() {
-            let entry = self.tables.entries.push(Entry::new(key, function));
+            let entry = self.tables.entries.push(Entry::new(key, function, kind));
             self.entries.insert_unique(mix(key), entry, |entry| mix(entry.key));
         }
     }
@@ -188,8 +238,9 @@ impl Recorder {
             return;
         }
         let from = std::mem::replace(&mut self.stack, to);
+        let spent = self.account.as_ref().map_or(0, |account| account.spent);
         if self.is_open() {
-            self.suspended.insert(from, Suspended { top: self.top, since: now });
+            self.suspended.insert(from, Suspended { top: self.top, since: now, spent });
         } else {
             self.spare.push(self.top);
         }
@@ -198,6 +249,7 @@ impl Recorder {
                 let away = now.since(stack.since);
                 for frame in frames_from(stack.top) {
                     frame.started.add_ticks(away);
+                    frame.spent_before.add(spent.wrapping_sub(stack.spent));
                 }
                 stack.top
             }
@@ -211,7 +263,7 @@ impl Recorder {
     }
 
     #[inline(always)]
-    fn close(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
+    fn close<const COMPENSATE: bool>(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
         let entry = edge.callee;
         let total = now.since(frame.started.ticks());
         let own = total.since(frame.children.ticks());
@@ -232,6 +284,9 @@ impl Recorder {
             entry.total.add_ticks(total);
         } else {
             entry.recursive_calls.add(1);
+        }
+        if COMPENSATE && let Some(account) = &mut self.account {
+            account.close(&self.tables.excesses, frame, edge, own);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The recorder under scripts of events and a clock that ticks when told.
 
 use super::*;
+use crate::excess::KINDS;
 use crate::tables::Counts;
 use crate::totals::Totals;
 
@@ -18,7 +19,7 @@ impl Script {
     fn new() -> Self {
         let mut recorder = Recorder::new(true);
         for (id, key) in [A, B, C].into_iter().enumerate() {
-            recorder.define(key, FunctionId(id as u32));
+            recorder.define(key, FunctionId(id as u32), Kind::default());
         }
         Self { recorder, now: 1_000 }
     }
@@ -129,7 +130,7 @@ fn an_unknown_function_is_defined_first() {
     let mut script = Script::new();
     assert!(!script.recorder.enter(0x9000));
     assert!(!script.recorder.is_open());
-    script.recorder.define(0x9000, FunctionId(9));
+    script.recorder.define(0x9000, FunctionId(9), Kind::default());
     script.enter(0x9000).wait(3).leave(0x9000);
     assert_eq!(script.function(9), Some((1, 0, 3, 3)));
 }
@@ -192,7 +193,7 @@ fn many_edges_outgrow_the_cache_and_stay_right() {
     let mut recorder = Recorder::new(true);
     let functions = 3_000_u32;
     for id in 0..functions {
-        recorder.define(0x1_0000 + id as usize * 64, FunctionId(id));
+        recorder.define(0x1_0000 + id as usize * 64, FunctionId(id), Kind::default());
     }
     for _ in 0..3 {
         for id in 0..functions {
@@ -219,7 +220,7 @@ fn two_threads_recorders_are_added_up() {
     totals.add(two.recorder.tables());
     let edge = totals.edges()[0].1;
     assert_eq!(numbers(&edge), (2, 0, 6, 6));
-    assert_eq!(totals.own(), Ticks(6));
+    assert_eq!(totals.sum().own, Ticks(6));
 }
 
 #[test]
@@ -245,4 +246,112 @@ fn a_reader_in_another_thread_sees_sound_numbers() {
         script.leave(A);
         reader.join().expect("the reader's assertions hold");
     });
+}
+
+/// A call under compensation: the hook of its start takes `before`, that of its end `after`.
+struct Hooks {
+    before: u64,
+    after: u64,
+}
+
+impl Script {
+    fn compensated(costs: Costs) -> Self {
+        let mut this = Self::new();
+        this.recorder.compensate(costs);
+        this
+    }
+
+    fn call(&mut self, key: Key, hooks: &Hooks, body: impl FnOnce(&mut Self)) -> &mut Self {
+        let began = Ticks(self.now);
+        self.wait(hooks.before);
+        assert!(self.recorder.enter(key));
+        self.recorder.start_compensated(began, Ticks(self.now));
+        body(self);
+        let ended = Ticks(self.now);
+        self.recorder.leave_compensated(key, ended);
+        self.wait(hooks.after);
+        self.recorder.spend(Ticks(self.now).since(ended));
+        self
+    }
+
+    /// (own, total) of a function, with what recording took taken out.
+    fn genuine(&self, id: u32) -> (u64, u64) {
+        let totals = self.totals();
+        let (_, counts) = totals.functions().find(|(function, _)| function.0 == id).expect("it was called");
+        (counts.own.since(counts.own_excess).0, counts.total.since(counts.total_excess).0)
+    }
+}
+
+fn costs(inside: u64, outside: u64) -> Costs {
+    Costs { inside: [inside; KINDS], outside: [outside; KINDS], ..Costs::default() }
+}
+
+#[test]
+fn what_hooks_take_is_taken_out_of_their_callers() {
+    let hooks = Hooks { before: 7, after: 5 };
+    let mut script = Script::compensated(Costs::default());
+    script.call(A, &hooks, |script| {
+        script.wait(100);
+        for _ in 0..10 {
+            script.call(B, &hooks, |script| _ = script.wait(3));
+        }
+        script.wait(50);
+    });
+    assert_eq!(script.genuine(1), (30, 30));
+    assert_eq!(script.genuine(0), (150, 180));
+    // The raw times stay what they were.
+    assert_eq!(script.function(0), Some((1, 0, 150 + 10 * 15, 150 + 10 * 12)));
+}
+
+#[test]
+fn calibrated_costs_are_taken_out_of_callee_and_caller() {
+    let hooks = Hooks { before: 7, after: 5 };
+    let mut script = Script::compensated(costs(4, 6));
+    script.call(A, &hooks, |script| {
+        for _ in 0..10 {
+            // The interpreter's part: 6 in the caller, 4 in the callee.
+            script.wait(6).call(B, &hooks, |script| _ = script.wait(4 + 3));
+        }
+        script.wait(20 + 4);
+    });
+    assert_eq!(script.genuine(1), (30, 30));
+    assert_eq!(script.genuine(0), (20, 50));
+}
+
+#[test]
+fn recursion_is_compensated_once_in_total_time() {
+    let hooks = Hooks { before: 7, after: 5 };
+    let mut script = Script::compensated(Costs::default());
+    script.call(A, &hooks, |script| {
+        script.wait(10).call(A, &hooks, |script| {
+            script.wait(10).call(A, &hooks, |script| _ = script.wait(10));
+        });
+    });
+    assert_eq!(script.genuine(0), (30, 30));
+}
+
+#[test]
+fn slowed_code_is_scaled_down_in_itself_and_in_its_callers() {
+    let hooks = Hooks { before: 7, after: 5 };
+    let mut script = Script::compensated(Costs { genuine: [512; KINDS], ..Costs::default() });
+    script.call(A, &hooks, |script| {
+        script.wait(200).call(B, &hooks, |script| _ = script.wait(100));
+    });
+    assert_eq!(script.genuine(1), (50, 50));
+    assert_eq!(script.genuine(0), (100, 150));
+}
+
+#[test]
+fn a_call_without_a_leave_is_compensated_when_its_caller_ends() {
+    let hooks = Hooks { before: 7, after: 5 };
+    let mut script = Script::compensated(Costs::default());
+    script.call(A, &hooks, |script| {
+        let began = Ticks(script.now);
+        script.wait(7);
+        assert!(script.recorder.enter(B));
+        script.recorder.start_compensated(began, Ticks(script.now));
+        script.wait(30);
+    });
+    assert_eq!(script.genuine(1), (30, 30));
+    assert_eq!(script.genuine(0), (0, 30));
 }

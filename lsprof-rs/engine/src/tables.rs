@@ -7,6 +7,7 @@
 
 use crate::cells::{Arena, Cell64, Link, LinkCell};
 use crate::clock::Ticks;
+use crate::excess::{Excess, Kind};
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
 pub type Key = usize;
@@ -26,6 +27,7 @@ pub struct Entry {
     pub(crate) key: Key,
     /// Which function this is.
     pub function: FunctionId,
+    pub(crate) kind: Kind,
     /// How many activations are open.
     pub open: Cell64,
     /// Calls made while another activation was open.
@@ -35,10 +37,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(key: Key, function: FunctionId) -> Self {
+    pub(crate) fn new(key: Key, function: FunctionId, kind: Kind) -> Self {
         Self {
             key,
             function,
+            kind,
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
@@ -94,6 +97,10 @@ pub struct Frame {
     pub children: Cell64,
     pub(crate) below: LinkCell<Frame>,
     pub(crate) above: LinkCell<Frame>,
+    /// With compensation: what the thread had spent when it began.
+    pub(crate) spent_before: Cell64,
+    /// With compensation: what was spent in calls that it made and that are over.
+    pub(crate) children_excess: Cell64,
 }
 
 impl Frame {
@@ -104,6 +111,8 @@ impl Frame {
             children: Cell64::default(),
             below: LinkCell::empty(),
             above: LinkCell::empty(),
+            spent_before: Cell64::default(),
+            children_excess: Cell64::default(),
         }
     }
 }
@@ -114,6 +123,8 @@ pub struct Tables {
     pub(crate) entries: Arena<Entry>,
     pub(crate) edges: Arena<Edge>,
     pub(crate) frames: Arena<Frame>,
+    /// With compensation: what has to be taken out of edges and entries.
+    pub(crate) excesses: Arena<Excess>,
     /// The frame that runs now, and below it, by `below`, those that wait for it.
     pub(crate) top: LinkCell<Frame>,
 }
@@ -129,6 +140,10 @@ pub struct Counts {
     pub total: Ticks,
     /// Time in the function itself.
     pub own: Ticks,
+    /// With compensation: how much of `total` recording took.
+    pub total_excess: Ticks,
+    /// With compensation: how much of `own` recording took.
+    pub own_excess: Ticks,
 }
 
 impl Counts {
@@ -138,6 +153,8 @@ impl Counts {
         self.recursive_calls += other.recursive_calls;
         self.total = self.total.plus(other.total);
         self.own = self.own.plus(other.own);
+        self.total_excess = self.total_excess.plus(other.total_excess);
+        self.own_excess = self.own_excess.plus(other.own_excess);
     }
 }
 
@@ -149,6 +166,7 @@ impl Edge {
             recursive_calls: self.recursive_calls.get(),
             total: self.total.ticks(),
             own: self.own.ticks(),
+            ..Counts::default()
         }
     }
 }
@@ -161,6 +179,6 @@ mod tests {
     fn an_edge_is_one_cache_line() {
         assert_eq!((size_of::<Edge>(), align_of::<Edge>()), (64, 64));
         assert_eq!(size_of::<Entry>(), 40);
-        assert_eq!(size_of::<Frame>(), 40);
+        assert_eq!(size_of::<Frame>(), 56);
     }
 }

@@ -1,6 +1,7 @@
 //! Reading: the numbers of any count of recorders, added up by function and by (caller, callee).
 
 use crate::clock::Ticks;
+use crate::excess::Subject;
 use crate::tables::{Counts, FunctionId, Tables};
 
 /// A function and its numbers.
@@ -37,7 +38,30 @@ impl Totals {
                 self.edges.push(((edge.caller.function, edge.callee.function), counts));
             }
         }
+        self.add_excesses(tables);
         self.merge_edges();
+    }
+
+    fn add_excesses(&mut self, tables: &Tables) {
+        for excess in tables.excesses.iter() {
+            let own_excess = excess.own.ticks();
+            let total_excess = excess.total.ticks();
+            match excess.of {
+                Subject::Entry(entry) => {
+                    self.function(entry.function).add(&Counts { total_excess, ..Counts::default() });
+                }
+                Subject::Edge(edge) => {
+                    let (caller, callee) = (edge.caller.function, edge.callee.function);
+                    self.function(callee).add(&Counts { own_excess, ..Counts::default() });
+                    if caller != FunctionId::ROOT {
+                        self.edges.push((
+                            (caller, callee),
+                            Counts { own_excess, total_excess, ..Counts::default() },
+                        ));
+                    }
+                }
+            }
+        }
     }
 
     /// All functions that were called at least once, by their numbers.
@@ -54,9 +78,21 @@ impl Totals {
         &self.edges
     }
 
-    /// Time in all functions together.
-    pub fn own(&self) -> Ticks {
-        self.functions.iter().fold(Ticks::default(), |sum, counts| sum.plus(counts.own))
+    /// The times as they were measured, with all that recording took.
+    pub fn raw(mut self) -> Self {
+        for counts in self.functions.iter_mut().chain(self.edges.iter_mut().map(|(_, counts)| counts)) {
+            counts.own_excess = Ticks::default();
+            counts.total_excess = Ticks::default();
+        }
+        self
+    }
+
+    /// The sum over all functions; of times, only own ones make sense here.
+    pub fn sum(&self) -> Counts {
+        self.functions.iter().fold(Counts::default(), |mut sum, counts| {
+            sum.add(counts);
+            sum
+        })
     }
 
     fn function(&mut self, id: FunctionId) -> &mut Counts {

@@ -8,6 +8,21 @@ use pyo3::ffi::{self, Py_TYPE, PyCFunction_Type, PyMethodDef, PyObject, PyTypeOb
 use pyo3::ffi::{PyMethodDescr_Type, PyMethodDescrObject};
 use pyo3::prelude::*;
 
+/// A calling convention of C functions.
+#[derive(Clone, Copy, Debug)]
+pub enum Convention {
+    /// `METH_NOARGS`
+    NoArgs,
+    /// `METH_O`
+    One,
+    /// `METH_FASTCALL`
+    Fast,
+    /// `METH_FASTCALL | METH_KEYWORDS`
+    Keywords,
+    /// `METH_VARARGS`, with or without keywords.
+    Tuple,
+}
+
 /// `PyCFunctionObject`; PyO3 0.30's own lacks `repr(C)`.
 #[repr(C)]
 struct CFunction {
@@ -24,6 +39,8 @@ const _: () = assert!(offset_of!(CFunction, m_ml) == size_of::<PyObject>());
 pub struct Builtin {
     /// The key: one for each C function, however it is bound.
     pub definition: *mut PyMethodDef,
+    /// Whether it was called as an unbound method of its type.
+    pub is_method: bool,
     receiver: *mut PyObject,
     module: *mut PyObject,
 }
@@ -42,6 +59,7 @@ impl Builtin {
                 let function = function.cast::<CFunction>();
                 return Some(Self {
                     definition: (*function).m_ml,
+                    is_method: false,
                     receiver: (*function).m_self,
                     module: (*function).m_module,
                 });
@@ -74,11 +92,49 @@ impl Builtin {
                 }
                 return Some(Self {
                     definition: (*descriptor).d_method,
+                    is_method: true,
                     receiver: first,
                     module: std::ptr::null_mut(),
                 });
             }
             Self::of_function(callable)
+        }
+    }
+
+    /// Decodes a function, or a method of a type.
+    pub fn of_object(object: &Bound<'_, PyAny>) -> Option<Self> {
+        let function = object.as_ptr();
+        // SAFETY: the object is alive and the GIL held; the check before the cast says what it is.
+        unsafe {
+            if Py_TYPE(function) == &raw mut ffi::PyMethodDescr_Type {
+                let definition = (*function.cast::<ffi::PyMethodDescrObject>()).d_method;
+                let nothing = std::ptr::null_mut();
+                return Some(Self { definition, is_method: true, receiver: nothing, module: nothing });
+            }
+            Self::of_function(function)
+        }
+    }
+
+    /// How arguments are passed to the function that this was decoded from.
+    pub fn convention_of(self, _function: &Bound<'_, PyAny>) -> Convention {
+        // SAFETY: the function is alive, and keeps its definition so.
+        unsafe { self.convention() }
+    }
+
+    /// How arguments are passed to it.
+    ///
+    /// # Safety
+    /// The call that this was decoded from is still going on.
+    pub unsafe fn convention(self) -> Convention {
+        // SAFETY: the definition outlives the function, which the call keeps alive.
+        let flags = unsafe { (*self.definition).ml_flags };
+        let with_keywords = flags & ffi::METH_KEYWORDS != 0;
+        match flags & (ffi::METH_NOARGS | ffi::METH_O | ffi::METH_FASTCALL) {
+            ffi::METH_NOARGS => Convention::NoArgs,
+            ffi::METH_O => Convention::One,
+            ffi::METH_FASTCALL if with_keywords => Convention::Keywords,
+            ffi::METH_FASTCALL => Convention::Fast,
+            _ => Convention::Tuple,
         }
     }
 

@@ -2,6 +2,8 @@
 
 pub mod attach;
 pub mod builtin;
+#[cfg(Py_3_12)]
+pub mod callable;
 pub mod gil;
 pub mod recursion;
 pub mod signals;

@@ -258,6 +258,8 @@ unsafe extern "C" fn on_call(
             }
             if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
                 events::enter(thread, Callee::Builtin(builtin));
+            } else {
+                events::uncounted(thread, *callable);
             }
         }
     });

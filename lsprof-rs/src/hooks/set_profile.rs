@@ -21,6 +21,7 @@ use crate::ffi::builtin::Builtin;
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
+use crate::kinds;
 use crate::profiler::Profiler;
 use crate::registry::{self, Scope};
 
@@ -153,6 +154,8 @@ unsafe extern "C" fn on_event(
                         events::enter(thread, Callee::Builtin(builtin));
                     }
                 }
+                // Reported all the same.
+                PyTrace_C_CALL => (*thread).recorder.spend_on(kinds::CALL_OF_OTHER),
                 PyTrace_C_RETURN | PyTrace_C_EXCEPTION => {
                     if let Some(builtin) = Builtin::of_function(arg) {
                         let key = builtin.definition as usize;

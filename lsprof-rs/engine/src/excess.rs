@@ -1,0 +1,134 @@
+//! Compensation: what recording itself took, kept beside the raw times so that it can be taken out again.
+//!
+//! ```text
+//!  caller ──┬─ interpreter ─┬─ our hook ─┬─ interpreter ─┬─ callee … ─┬─ interpreter ─┬─ our hook ─┬─ interpreter ─┬──> caller
+//!           │  `outside`    │  measured  │   `inside`    │            │   `inside`    │  measured  │   `outside`   │
+//!                                        start                                        end
+//! ```
+//! A thread's `spent` is what all its events have taken so far. A frame remembers it from its start; the difference
+//! at the end is its excess, with that of its callees. What our hooks take is measured, call by call. What the
+//! interpreter takes to come to us and back is calibrated: a constant for each [`Kind`] of callee.
+
+use hashbrown::HashTable;
+
+use crate::cells::{Arena, Cell64, Link};
+use crate::clock::Ticks;
+use crate::tables::{Edge, Entry, Frame};
+
+/// How many kinds there may be.
+pub const KINDS: usize = 32;
+
+/// A kind of callee: what the interpreter does around its calls takes the same time for all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kind(pub u8);
+
+/// What one call of each kind takes the interpreter because it is recorded, in ticks.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    /// The part that falls into the callee's time.
+    pub inside: [u64; KINDS],
+    /// The part that falls into the caller's time.
+    pub outside: [u64; KINDS],
+    /// How many 1024ths of the time measured inside a function of each kind are its own; the rest is what running
+    /// under the hook slows the code itself down by.
+    pub genuine: [u64; KINDS],
+}
+
+impl Default for Costs {
+    /// Nothing but what is measured.
+    fn default() -> Self {
+        Self { inside: [0; KINDS], outside: [0; KINDS], genuine: [1024; KINDS] }
+    }
+}
+
+/// Whose excess this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A caller of a function.
+    Edge(Link<Edge>),
+    /// A function: its outermost activations only.
+    Entry(Link<Entry>),
+}
+
+impl Subject {
+    fn hash(self) -> u64 {
+        let address = match self {
+            Subject::Edge(edge) => edge.address(),
+            Subject::Entry(entry) => entry.address(),
+        };
+        let product = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        product ^ (product >> 32)
+    }
+}
+
+/// What has to be taken out of an edge's, or an entry's, times.
+#[derive(Debug)]
+pub struct Excess {
+    /// Whose.
+    pub of: Subject,
+    /// Of the time in the function itself; 0 for entries.
+    pub own: Cell64,
+    /// Of the time of outermost activations.
+    pub total: Cell64,
+}
+
+/// What a recorder needs to keep account of its own cost.
+#[derive(Debug)]
+pub(crate) struct Account {
+    costs: Costs,
+    /// What all events so far have taken, in ticks.
+    pub(crate) spent: u64,
+    known: HashTable<Link<Excess>>,
+}
+
+impl Account {
+    pub(crate) fn new(costs: Costs) -> Self {
+        Self { costs, spent: 0, known: HashTable::new() }
+    }
+
+    /// A call of this kind that no frame stands for has been reported.
+    pub(crate) fn spend_on(&mut self, kind: Kind) {
+        self.spent = self.spent.wrapping_add(self.costs.outside[kind.0 as usize]);
+    }
+
+    /// The frame's call has begun.
+    pub(crate) fn open(&self, frame: Link<Frame>) {
+        frame.spent_before.set(self.spent);
+        frame.children_excess.set(0);
+    }
+
+    /// The frame's call is over: `own` is its raw time without its callees'. The edge and the entry have been told.
+    pub(crate) fn close(&mut self, arena: &Arena<Excess>, frame: Link<Frame>, edge: Link<Edge>, own: Ticks) {
+        let kind = edge.callee.kind.0 as usize;
+        self.spent = self.spent.wrapping_add(self.costs.inside[kind]);
+        let children = frame.children_excess.get();
+        let so_far = self.spent.wrapping_sub(frame.spent_before.get()).wrapping_sub(children);
+        let left = own.signed().saturating_sub_unsigned(so_far).max(0).cast_unsigned();
+        let slowdown = left - ((left * self.costs.genuine[kind]) >> 10);
+        self.spent = self.spent.wrapping_add(slowdown);
+        let own_excess = so_far.wrapping_add(slowdown);
+        let total_excess = own_excess.wrapping_add(children);
+        if let Some(below) = frame.below.get() {
+            below.children_excess.add(total_excess);
+        }
+        let of_edge = self.excess(arena, Subject::Edge(edge));
+        of_edge.own.add(own_excess);
+        if edge.open.get() == 0 {
+            of_edge.total.add(total_excess);
+        }
+        if edge.callee.open.get() == 0 {
+            self.excess(arena, Subject::Entry(edge.callee)).total.add(total_excess);
+        }
+        self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
+    }
+
+    fn excess(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {
+        let hash = of.hash();
+        if let Some(known) = self.known.find(hash, |excess| excess.of == of) {
+            return *known;
+        }
+        let fresh = arena.push(Excess { of, own: Cell64::default(), total: Cell64::default() });
+        self.known.insert_unique(hash, fresh, |excess| excess.of.hash());
+        fresh
+    }
+}

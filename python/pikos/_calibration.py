@@ -1,0 +1,232 @@
+"""What the interpreter takes to report a call to us and to go on: measured on small loops, with and without a profile.
+
+Takes a few milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
+hooks take isn't calibrated: it is measured, call by call.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import operator
+import sys
+from itertools import repeat
+
+from pikos._lsprof import Profiler, _kind_of, _now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time;
+    #: how much of the time that is measured inside is the code's own.
+    Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float]
+
+#: Loops run this often, and the quickest run counts.
+RUNS = 5
+#: Rounds of a loop in a run, and calls in a round.
+ROUNDS = 100
+CALLS = 4
+
+#: Whether calls from Python code are reported before they are made, built-ins or not.
+REPORTS_CALLS = sys.version_info >= (3, 12)
+
+known: dict[bool, list[Line]] = {}
+
+
+def costs(builtins: bool) -> list[Line]:
+    """The costs for a profile with or without built-ins, in ticks of the clock."""
+    if builtins not in known:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            known[builtins] = Calibration(builtins).lines()
+        finally:
+            if collects:
+                gc.enable()
+    return known[builtins]
+
+
+class Loop:
+    """A loop, and the ticks that one call in it takes, plainly and under a profile."""
+
+    def __init__(self, call: str, names: dict[str, object], source: str | None = None) -> None:
+        if source is None:
+            body = "; ".join([call] * CALLS)
+            source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
+        scope: dict[str, Any] = {"repeat": repeat}
+        exec(source, scope)
+        self.function = scope["loop"]
+        self.arguments = tuple(names.values())
+        #: Without a profile.
+        self.plain = math.inf
+        #: Under a profile, without what its hooks take: altogether, and the loop's own part.
+        self.total = self.own = math.inf
+
+    def run(self) -> None:
+        """Time a run without a profile."""
+        began = _now()
+        self.function(ROUNDS, *self.arguments)
+        self.plain = min(self.plain, (_now() - began) / (ROUNDS * CALLS))
+
+    def run_profiled(self, profiler: Profiler) -> None:
+        """Time a run under the profile."""
+        profiler.clear()
+        self.function(ROUNDS, *self.arguments)
+        _, own, total, own_excess, total_excess = profiler._ticks()[self.function.__code__]
+        self.own = min(self.own, (own - own_excess) / (ROUNDS * CALLS))
+        self.total = min(self.total, (total - total_excess) / (ROUNDS * CALLS))
+
+    @property
+    def added(self) -> float:
+        """What the profile adds to a call, hooks apart."""
+        return self.total - self.plain
+
+    @property
+    def inside(self) -> float:
+        """What is measured as the callee's time."""
+        return self.total - self.own
+
+
+def pass_() -> None:
+    """The shortest of functions."""
+
+
+def pass_with(argument: object) -> None:
+    """The same with an argument."""
+
+
+def generate(count: int) -> Any:
+    """Yield this often."""
+    for _ in repeat(None, count):
+        yield
+
+
+class Empty:
+    """A class whose making calls Python."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class Calibration:
+    """All the loops."""
+
+    def __init__(self, builtins: bool) -> None:
+        self.builtins = builtins
+        #: Loads one name and does nothing with it.
+        self.load = Loop("x", {"x": 0})
+        self.call = Loop("f()", {"f": pass_})
+        self.map = Loop(
+            "", {"f": pass_with}, f"def loop(rounds, f):\n for _ in map(f, repeat(None, rounds * {CALLS})): pass\n"
+        )
+        self.generator = Loop("", {"g": generate}, f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n")
+        self.new = Loop("c()", {"c": Empty})
+        self.other = Loop("c()", {"c": object} if REPORTS_CALLS else {"c": gc.isenabled})
+        #: No calls: what most code is made of.
+        self.code = Loop(
+            "n = (n * 3 + 7) & 65535; z.a; d[n] = d[1]; n < 3; [n, n]; y[1:3]; s + s; (n, s)",
+            {"n": 1, "z": type("Z", (), {"a": 1})(), "d": {1: 1}, "y": list(range(9)), "s": "abc"},
+        )
+        #: Built-ins of each calling convention. Which has which differs between releases.
+        self.conventions: list[tuple[Callable[..., Any], Loop, int]] = []
+        #: Built-ins for which the interpreter has a short cut that a reported call doesn't take.
+        self.shortcuts: list[tuple[Callable[..., Any], Loop, int]] = []
+        if builtins:
+            self.add_builtins()
+
+    def add_builtins(self) -> None:
+        """The loops over built-ins; with each how many names it loads."""
+        string, numbers, letters, table = "letters", [0], {"a"}, {"a": 1}
+        self.conventions = [
+            (gc.isenabled, Loop("f()", {"f": gc.isenabled}), 1),
+            (callable, Loop("f(x)", {"f": callable, "x": 0}), 2),
+            (operator.is_, Loop("f(x, x)", {"f": operator.is_, "x": 0}), 3),
+            (math.isclose, Loop("f(x, x)", {"f": math.isclose, "x": 1.0}), 3),
+            (max, Loop("f(x, x)", {"f": max, "x": 0}), 3),
+            (str.isdigit, Loop("s.isdigit()", {"s": string}), 1),
+            (set.add, Loop("s.add(x)", {"s": letters, "x": "a"}), 2),
+            (dict.get, Loop("d.get(x)", {"d": table, "x": "a"}), 2),
+            (str.split, Loop("s.split()", {"s": string}), 1),
+            (str.find, Loop("s.find(x)", {"s": string, "x": "t"}), 2),
+            (str.startswith, Loop("s.startswith(x)", {"s": string, "x": "t"}), 2),
+            (str.format, Loop("s.format()", {"s": string}), 1),
+        ]
+        self.shortcuts = [
+            (len, Loop("f(x)", {"f": len, "x": numbers}), 2),
+            (isinstance, Loop("f(x, y)", {"f": isinstance, "x": 0, "y": int}), 3),
+            (list.append, Loop("x.append(x)", {"x": []}), 2),
+            (ord, Loop("f(x)", {"f": ord, "x": "a"}), 2),
+        ]
+
+    def loops(self) -> list[Loop]:
+        """All of them."""
+        calls = [self.load, self.call, self.map, self.generator, self.new, self.other, self.code]
+        return [*calls, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])]
+
+    def lines(self) -> list[Line]:
+        """Run the loops, and say what they show."""
+        loops = self.loops()
+        # The first runs let the interpreter specialise the code.
+        for loop in loops * (RUNS + 1):
+            loop.run()
+        profiler = Profiler(builtins=self.builtins, threads=False, compensate=[])
+        profiler.enable()
+        try:
+            for loop in loops * (RUNS + 1):
+                loop.run_profiled(profiler)
+        finally:
+            profiler.disable()
+        return [*self.of_functions(), *self.of_builtins()]
+
+    @property
+    def genuine(self) -> float:
+        """How much of the time measured in Python code is its own: a traced thread of 3.11 runs it more slowly."""
+        return 1.0 if REPORTS_CALLS else min(1.0, self.code.plain / self.code.own)
+
+    def of_functions(self) -> list[Line]:
+        """The lines for Python functions, and for calls that are reported and not counted."""
+        genuine = self.genuine
+        inside = self.call.inside
+        reported = REPORTS_CALLS and self.builtins
+        if reported:
+            # Called from C, so that no call is reported beside the function's start and end.
+            outside = self.map.added - self.map.inside
+        else:
+            outside = self.call.own - self.call.plain / genuine
+        function = inside + outside
+        generator = self.generator.added if REPORTS_CALLS else self.generator.total - self.generator.plain / genuine
+        # Half of what a resume takes plainly is the generator's.
+        resumed = min(generator, max(0.0, self.generator.inside - self.generator.plain / genuine / 2))
+        lines: list[Line] = [
+            ("function", inside, outside, genuine),
+            ("generator", resumed, generator - resumed, genuine),
+        ]
+        if reported:
+            lines += [
+                ("call of a function", 0, self.call.added - function, 1),
+                ("call of a class", 0, self.new.added - function, 1),
+                ("call of another object", 0, self.other.added, 1),
+            ]
+        if not REPORTS_CALLS and not self.builtins:
+            # 3.11 reports built-ins also where they don't count.
+            lines.append(("call of another object", 0, self.other.total - self.other.plain / genuine, 1))
+        return lines
+
+    def of_builtins(self) -> list[Line]:
+        """The lines for built-ins: each calling convention's, then those with a short cut."""
+        lines: dict[object, Line] = {}
+        for builtin, loop, loads in self.conventions:
+            kind = _kind_of(builtin)
+            if kind is not None:
+                lines.setdefault(kind, self.line(kind, loop, loads))
+        for builtin, loop, loads in self.shortcuts:
+            lines[builtin] = self.line(builtin, loop, loads)
+        return list(lines.values())
+
+    def line(self, kind: str | Callable[..., Any], loop: Loop, loads: int) -> Line:
+        """The line for a built-in."""
+        # The whole call, but for the loading of names, is the callee's.
+        plain = max(0.0, loop.plain - loads * self.load.plain)
+        return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, 1.0)
