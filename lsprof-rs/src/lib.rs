@@ -7,6 +7,7 @@
 //! ```
 
 mod collector;
+mod command;
 mod events;
 mod ffi;
 mod finished;
@@ -31,6 +32,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::profiler::Profiler;
+
+    #[pymodule_export]
+    use super::command::_command;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 
 __all__ = [
     "Profiler",
+    "_command",
     "_count_frames_as",
     "_keep_signal_to_this_process",
     "_kind_of",
@@ -19,6 +20,7 @@ __all__ = [
     "profiler_thread",
 ]
 
+def _command(args: list[str]) -> int: ...
 def hook() -> tuple[str, str]: ...
 def clock_name() -> str: ...
 def _now() -> int: ...

@@ -1,4 +1,4 @@
-//! A signal handler that forked children don't have.
+//! Signal handlers: one that forked children don't have, and none while a command runs.
 //!
 //! CPython remembers a signal in the handler and acts on it later; a child that is forked in between forgets it
 //! (its pending signals are cleared), and a child's main thread may be where no Python code runs. So a child that
@@ -31,6 +31,23 @@ pub fn keep_to_this_process(signal: c_int) -> bool {
     action.sa_sigaction = on_signal as *const () as usize;
     // SAFETY: a copy of a valid action, with a handler of the same kind (one argument: CPython's has no SA_SIGINFO).
     unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) == 0 }
+}
+
+/// Calls `act` while Ctrl-C ends the process, as it ends a native command: CPython's handler only takes a note,
+/// which nobody would read before `act` is over. Whoever ignores the signal (`nohup`) goes on ignoring it.
+pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
+    // SAFETY: sets the default action, which needs nothing of ours.
+    let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    let restore = || {
+        // SAFETY: puts back what was there.
+        unsafe { libc::signal(libc::SIGINT, before) }
+    };
+    if before == libc::SIG_IGN {
+        restore();
+    }
+    let outcome = act();
+    restore();
+    outcome
 }
 
 /// Calls only what POSIX lets a signal handler call.

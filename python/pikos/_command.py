@@ -1,0 +1,10 @@
+"""The ``pikos`` command: hands the command line to the native code, which does everything."""
+
+import sys
+
+from pikos._lsprof import _command
+
+
+def main() -> int:
+    """Run the command line in ``sys.argv``; return the exit code: 0 fine, 1 failed, 2 a wrong command line."""
+    return _command(["pikos", *sys.argv[1:]])
