@@ -9,7 +9,6 @@ use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
 use super::source::Source;
 use super::source_lines::SourceLines;
-use super::state::layout::Size;
 use super::state::{Effect, Event, State};
 use super::terminal::{Screen, Signals};
 use super::view::Theme;
@@ -38,11 +37,16 @@ fn show(
     screen: &mut Screen,
     signals: &Signals,
 ) -> io::Result<()> {
-    state.update(Event::Resize(screen.size()?));
     let mut asked = None;
     let mut has_changed = true;
     let mut next_poll = Instant::now();
     while signals.seen().is_none() {
+        // Asked for anew each time: nobody tells of a change before the first key was waited for.
+        let size = screen.size()?;
+        if size != state.size {
+            state.update(Event::Resize(size));
+            has_changed = true;
+        }
         let query = state.query();
         let is_new_question = asked != Some(query);
         let has_news = Instant::now() >= next_poll && {
@@ -70,7 +74,6 @@ fn show(
             patience = Duration::ZERO;
             let effect = match event::read()? {
                 Input::Key(key) if key.kind != KeyEventKind::Release => state.update(Event::Key(key)),
-                Input::Resize(width, height) => state.update(Event::Resize(Size { width, height })),
                 _ => None,
             };
             has_changed = true;
@@ -97,7 +100,6 @@ fn perform(
         Effect::Quit => {}
         Effect::Suspend => {
             screen.suspend()?;
-            state.update(Event::Resize(screen.size()?));
         }
         Effect::Command(command) => {
             let outcome = source.command(state.scope, command);
@@ -121,5 +123,5 @@ fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String
     let format = files::target_format(None, target, Some(Format::Pstats)).map_err(|e| e.to_string())?;
     files::write_whole(&profile, format, target).map_err(|error| format!("{path}: {error}"))?;
     let note = format.notes(&profile).into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
-    Ok(format!("{path}: saved as {}{note}", format.name()))
+    Ok(format!("saved as {}: {path}{note}", format.name()))
 }

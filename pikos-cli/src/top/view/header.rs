@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
-use super::line::{Line, cut_end, cut_start};
+use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
 use crate::top::model::{Health, Process, Scope, Status};
 use crate::top::state::State;
@@ -32,12 +32,12 @@ fn what(state: &State, theme: Theme, line: &mut Line<'_>) {
         modes.push("FROZEN".to_owned());
     }
     if let Some(title) = state.mark_title().filter(|_| state.shows_diff) {
-        modes.push(format!("SINCE {}", cut_start(title, 20)));
+        modes.push(format!("SINCE {}", cut_path(title, 20)));
     }
     let modes = modes.iter().map(|mode| format!(" [{mode}]")).collect::<String>();
     let (status, style) = status(state, theme);
     let rest = line.rest().saturating_sub(modes.chars().count() + status.chars().count() + 2);
-    line.put(&cut_start(&title(state), rest), theme.plain());
+    line.put(&cut_path(&title(state), rest), theme.plain());
     line.put("  ", theme.plain()).put(&status, style).put(&modes, theme.warning());
 }
 

@@ -91,6 +91,18 @@ pub fn cut_start(text: &str, width: usize) -> String {
     kept.iter().rev().collect()
 }
 
+/// A path, or `…` and its last folders, whole ones where there is room for one.
+pub fn cut_path(path: &str, width: usize) -> String {
+    if path.width() <= width {
+        return path.to_owned();
+    }
+    let fits = |(start, _): &(usize, &str)| path[*start..].width() < width;
+    match path.match_indices('/').find(fits) {
+        Some((start, _)) => format!("…{}", &path[start..]),
+        None => cut_start(path, width),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +115,7 @@ mod tests {
         assert_eq!(cut_end("abc", 3), "abc");
         assert_eq!(cut_end("abc", 0), "");
         assert_eq!(cut_start("abc", 1), "…");
+        assert_eq!(cut_path("/srv/shop/app.py:12", 12), "…/app.py:12");
+        assert_eq!(cut_path("/srv/shop/application.py:12", 12), "…ation.py:12");
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::figures::{self, signed};
-use super::line::{Line, cut_start};
+use super::line::{Line, cut_path};
 use super::theme::Theme;
 use crate::top::model::{Label, Row};
 use crate::top::state::State;
@@ -274,10 +274,10 @@ fn nonzero(value: f64, text: String) -> String {
     if value == 0.0 { String::new() } else { text }
 }
 
-/// `file:line`, cut at its start.
+/// `file:line`, its first folders cut off.
 pub fn location(label: &Label, width: usize) -> String {
     match label.is_builtin {
         true => String::new(),
-        false => cut_start(&format!("{}:{}", label.file, label.line), width),
+        false => cut_path(&format!("{}:{}", label.file, label.line), width),
     }
 }
