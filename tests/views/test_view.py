@@ -165,8 +165,6 @@ def test_no_colours_where_none_are_wanted(profile: Path) -> None:
     assert found
     by_number = [style.split(";") for style in found if style.startswith(("38;", "48;"))]
     assert all(style[1] == "5" and int(style[2]) < 16 for style in by_number), "the terminal's sixteen colours only"
-        "sixteen colours only"
-    )
 
 
 def test_a_pipe_gets_a_table_and_json(profile: Path) -> None:
