@@ -4,6 +4,8 @@
 //! pictures, and `view` draws a state. Only `terminal` touches the terminal, and `run` brings them
 //! together.
 
+#[cfg_attr(not(test), allow(dead_code, reason = "its feed, the subscriber of pikos-wire, is not there yet"))]
+pub mod live;
 pub mod model;
 pub mod print;
 pub mod profiles;

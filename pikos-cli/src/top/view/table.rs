@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::figures::{self, signed};
+use super::figures::{self, Scale, signed};
 use super::line::{Line, cut_path};
 use super::theme::Theme;
 use crate::top::model::{Label, Row};
@@ -76,12 +76,13 @@ pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let cells = cells(state, usize::from(area.width));
+    let scale = super::scale(&state.picture);
     heading(state, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         let style = (state.cursor.row == Some(place)).then(|| theme.selected());
-        draw_row(state, row, &cells, theme, style, &mut line);
+        draw_row(state, row, &cells, scale, theme, style, &mut line);
     }
     if state.rows.is_empty() && area.height > 1 {
         Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state), theme.quiet());
@@ -190,6 +191,7 @@ fn draw_row(
     state: &State,
     row: &Row,
     cells: &[Cell],
+    scale: Scale,
     theme: Theme,
     selected: Option<Style>,
     line: &mut Line<'_>,
@@ -202,7 +204,7 @@ fn draw_row(
             _ => *width,
         };
         let (text, style) = match part {
-            Part::Column(column) => cell(state, row, label, *column, width, theme),
+            Part::Column(column) => cell(state, row, *column, width, scale, theme),
             Part::Bar => (figures::bar(row.figures.share, width), theme.heat(row.figures.share)),
             Part::Sparkline => {
                 let past: String = state.history.of(row.id, width).map(figures::height).collect();
@@ -223,12 +225,12 @@ fn draw_row(
 fn cell(
     state: &State,
     row: &Row,
-    label: &Label,
     column: Column,
     width: usize,
+    scale: Scale,
     theme: Theme,
 ) -> (String, Style) {
-    let scale = super::scale(&state.picture);
+    let label = state.picture.label(row.id);
     let is_diff = state.shows_diff;
     let figures = &row.figures;
     // A sign takes a cell.
