@@ -133,6 +133,26 @@ def test_save_as_and_do_not_replace_unasked(profile: Path, tmp_path: Path) -> No
     assert pstats.Stats(str(copy)).total_calls == pstats.Stats(str(profile)).total_calls  # type: ignore[attr-defined]
 
 
+def test_a_file_that_is_written_anew_is_compared_with_what_it_was(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.keys("m")
+        terminal.until("marked")
+        recorded = subject().Profile()
+        namespace: dict[str, object] = {}
+        code = compile(PROGRAM, str(profile.with_name("program.py")), "exec")
+        exec(code, namespace)
+        recorded.runctx("outer(1500)", namespace, namespace)
+        recorded.dump_stats(profile)
+        terminal.until("read anew")
+        assert "1500" in terminal.line("inner")
+        terminal.keys("d")
+        terminal.until("SINCE")
+        assert "+500" in terminal.line("inner")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
 def test_hostile_names_command_nothing(tmp_path: Path) -> None:
     recorded = subject().Profile()
     code = compile("def f(): pass\nf()", "/tmp/\x1b[2J\x1b]0;owned\x07\u202e.py", "exec")

@@ -2,10 +2,10 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use crate::args::ViewArgs;
+use crate::args::{InputArgs, ViewArgs};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::top::profiles::{self, Profiles};
+use crate::top::profiles::{Input, Profiles};
 use crate::top::source::Source;
 use crate::top::state::filter::Filter;
 use crate::top::state::layout::Size;
@@ -17,14 +17,16 @@ use crate::{Outcome, files};
 const SIZE: Size = Size { width: 80, height: 24 };
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
-    let mut profiles = Vec::with_capacity(args.inputs.len());
+    let mut inputs = Vec::with_capacity(args.inputs.len());
     let mut progress = Progress::new("read", args.inputs.len());
     for path in &args.inputs {
-        profiles.push((profiles::title(path), files::load(path, &args.input)?));
+        let profile = files::load(path, &args.input)?;
+        inputs.push(Input { path: (path.as_os_str() != "-").then(|| path.clone()), profile });
         progress.step();
     }
     drop(progress);
-    let mut source = Profiles::new(profiles);
+    let again = InputArgs { from: args.input.from };
+    let mut source = Profiles::new(inputs, Box::new(move |path| files::load(path, &again).ok()));
     let mut state = State::new("pikos view", source.first_scope(), args.table.sort, SIZE);
     state.sort.is_reversed = args.table.reverse;
     state.include = args.table.grep.clone().map(Filter::new);

@@ -38,6 +38,7 @@ fn show(
     signals: &Signals,
 ) -> io::Result<()> {
     let mut asked = None;
+    let mut has_news = false;
     let mut has_changed = true;
     let mut next_poll = Instant::now();
     while signals.seen().is_none() {
@@ -49,13 +50,15 @@ fn show(
         }
         let query = state.query();
         let is_new_question = asked != Some(query);
-        let has_news = Instant::now() >= next_poll && {
+        if Instant::now() >= next_poll {
             next_poll = Instant::now() + source.pace();
-            source.poll()
-        };
+            // What comes while the view is frozen is shown when it no longer is.
+            has_news |= source.poll();
+        }
         if is_new_question || (has_news && !state.is_frozen) {
             state.update(Event::Data(source.picture(query)));
             asked = Some(query);
+            has_news = false;
             has_changed = true;
         }
         if let Some(function) = state.wanted_source() {

@@ -11,7 +11,7 @@ use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
     Status, Thread,
 };
-use super::profiles::Profiles;
+use super::profiles::{Input, Profiles};
 use super::source::Source;
 use super::state::layout::Size;
 use super::state::{Effect, Event, State};
@@ -24,8 +24,8 @@ pub fn profile(name: &str) -> pstats_compat::Profile {
 
 /// A view over files.
 pub fn view(names: &[&str], width: u16, height: u16) -> (Profiles, State) {
-    let profiles = names.iter().map(|name| ((*name).to_owned(), profile(name))).collect();
-    let mut source = Profiles::new(profiles);
+    let input = |name: &&str| Input { path: Some((*name).into()), profile: profile(name) };
+    let mut source = Profiles::new(names.iter().map(input).collect(), Box::new(|_| None));
     let mut state = State::new("pikos view", source.first_scope(), None, Size { width, height });
     let query = state.query();
     state.update(Event::Data(source.picture(query)));

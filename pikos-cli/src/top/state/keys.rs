@@ -29,7 +29,7 @@ pub const HELP: [(&str, &str, bool); 20] = [
     ("x", "without functions that a regex finds", false),
     ("m", "mark: remember the figures of now", false),
     ("d", "differences from the mark, and back", false),
-    ("p", "freeze the view, and go on", true),
+    ("p", "freeze the view, and go on", false),
     ("P", "pause the collection in the program, and go on", true),
     ("c", "clear: the program counts from zero again", true),
     ("s", "save as pstats, callgrind, … (by the name's ending)", false),
@@ -282,10 +282,6 @@ impl State {
     }
 
     fn toggle_freeze(&mut self) {
-        if !self.is_live() {
-            self.say("a file does not change");
-            return;
-        }
         self.is_frozen ^= true;
     }
 
@@ -320,7 +316,7 @@ impl State {
         Some(Effect::Command(Command::Clear))
     }
 
-    fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) {
         self.notice = Some(Notice { text: text.to_owned(), is_error: false });
     }
 }

@@ -210,6 +210,11 @@ impl State {
         if (picture.tick != self.picture.tick || is_other) && picture.meaning.is_live {
             self.history.push(&picture.rows);
         }
+        if picture.tick != self.picture.tick && !picture.meaning.is_live {
+            // Who ran it again may have changed its source.
+            self.source = None;
+            self.say("the file was written anew, and is read anew");
+        }
         let is_first = self.picture.labels.is_empty();
         self.picture = picture;
         if is_first && !Column::all(&self.picture.meaning).contains(&self.sort.column) {

@@ -186,3 +186,60 @@ fn without_colours_there_is_none() {
     assert!(has_colours(Theme::new(true)));
     assert!(!has_colours(Theme::new(false)));
 }
+
+#[test]
+fn whatever_is_pressed_there_is_a_screen() {
+    // A generator of its own makes every failure one that can be repeated.
+    let mut seed = 0x2545_F491_4F6C_DD1Du64;
+    let mut random = |limit: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % limit as u64) as usize
+    };
+    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\".chars().map(KeyCode::Char).collect();
+    let others = [
+        KeyCode::Enter,
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Down,
+        KeyCode::PageDown,
+        KeyCode::PageUp,
+        KeyCode::End,
+        KeyCode::Backspace,
+        KeyCode::Left,
+    ];
+    let mut state = top(3, 80, 24);
+    for step in 0..1500u64 {
+        match random(10) {
+            0 => {
+                let size = Size { width: 1 + random(170) as u16, height: 1 + random(50) as u16 };
+                state.update(Event::Resize(size));
+            }
+            1 => {
+                let mut picture = live(step / 50, Status::Running);
+                picture.scope = state.scope;
+                if random(4) == 0 {
+                    // The process is new, and has told nothing yet.
+                    picture.rows = std::sync::Arc::default();
+                }
+                if random(4) == 0 {
+                    picture.edges_of = crate::top::model::Edges::None;
+                }
+                state.update(Event::Data(picture));
+            }
+            2 => {
+                if let Some(function) = state.wanted_source() {
+                    let path = state.picture.label(function).path.clone();
+                    let lines = vec!["pass".to_owned(); random(60)];
+                    state.update(Event::Source(SourceLines { path, lines, problem: None }));
+                }
+            }
+            3..6 => drop(press(&mut state, others[random(others.len())])),
+            _ => drop(press(&mut state, keys[random(keys.len())])),
+        }
+        text(&state);
+    }
+}
