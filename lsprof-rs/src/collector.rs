@@ -24,22 +24,26 @@ const ENDED_THREADS_KEPT: usize = 256;
 /// How a thread's calls are timed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timing {
-    /// By the clock, and nothing else: the hot path.
+    /// By the cycle counter, told apart by their callers, and nothing else: the hot path.
     Plain,
+    /// By the clock.
+    Clock,
     /// By the clock, with account kept of what recording takes.
     Compensated,
     /// By a custom timer.
     Timer,
+    /// They don't count.
+    Ignored,
 }
 
 /// A thread's recorder, and what its hooks have to know beside it.
 pub struct ThreadRecorder {
     /// The engine's part.
     pub recorder: Recorder,
-    /// How its calls are timed.
+    /// How calls of Python functions are timed.
     pub timing: Timing,
-    /// Whether built-ins count.
-    pub builtins: bool,
+    /// How those of built-ins are.
+    pub builtin_timing: Timing,
     /// The custom timer, if there is one.
     pub timer: Option<Rc<Timer>>,
     /// Which thread this is.
@@ -100,7 +104,7 @@ impl Collector {
         self.builtins.set(builtins);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
-            recorder.builtins = builtins;
+            (recorder.timing, recorder.builtin_timing) = self.timings();
         }
     }
 
@@ -117,12 +121,12 @@ impl Collector {
     /// Uses this timer from now on.
     pub fn set_timer(&self, timer: Option<Timer>) {
         let timer = timer.map(Rc::new);
+        let old = self.timer.replace(timer.clone());
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
-            recorder.timing = self.timing(timer.is_some());
+            (recorder.timing, recorder.builtin_timing) = self.timings();
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
-        let old = self.timer.replace(timer);
         drop(old);
     }
 
@@ -141,12 +145,18 @@ impl Collector {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
-    fn timing(&self, has_timer: bool) -> Timing {
-        match (has_timer, self.is_compensated()) {
-            (true, _) => Timing::Timer,
-            (false, true) => Timing::Compensated,
-            (false, false) => Timing::Plain,
-        }
+    /// How calls of Python functions and of built-ins are timed.
+    fn timings(&self) -> (Timing, Timing) {
+        let timing = if self.timer.borrow().is_some() {
+            Timing::Timer
+        } else if self.is_compensated() {
+            Timing::Compensated
+        } else if self.subcalls.get() && clock::is_counter() {
+            Timing::Plain
+        } else {
+            Timing::Clock
+        };
+        (timing, if self.builtins.get() { timing } else { Timing::Ignored })
     }
 
     /// The custom timer.
@@ -161,16 +171,16 @@ impl Collector {
             return &raw mut **known;
         }
         self.fold_ended(&mut recorders);
-        let timer = self.timer();
+        let (timing, builtin_timing) = self.timings();
         let mut recorder = Recorder::new(self.subcalls.get());
         if let Some(calibration) = self.calibration.borrow().as_ref() {
             recorder.compensate(calibration.costs.clone());
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
-            timing: self.timing(timer.is_some()),
-            builtins: self.builtins.get(),
-            timer,
+            timing,
+            builtin_timing,
+            timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,
             collector: self,

@@ -55,52 +55,43 @@ impl Callee {
     }
 }
 
+/// [`enter`] in the common case: a known function, timed plainly. Otherwise false, and nothing is done.
+///
+/// # Safety
+/// From a hook: the GIL is held. `thread` is [`registry::cached`], not null, and `timing` how the call is to be timed.
+#[inline(always)]
+pub unsafe fn enter_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key) -> bool {
+    // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python code.
+    let this = unsafe { &mut *thread };
+    if timing != Timing::Plain || !this.recorder.enter_quickly(key) {
+        return false;
+    }
+    this.recorder.start(clock::counter());
+    true
+}
+
+/// [`leave`] in the common case. Otherwise false, and nothing is done. `now` was read first of all.
+///
+/// # Safety
+/// As for [`enter_quickly`].
+#[inline(always)]
+pub unsafe fn leave_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key, now: Ticks) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    timing == Timing::Plain && unsafe { (*thread).recorder.leave_quickly(key, now) }
+}
+
 /// A call begins.
 ///
 /// # Safety
 /// From a hook: the GIL is held, and the callee is alive. `thread` is [`registry::current`], not null.
-#[inline(always)]
 pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
+    let began = clock::now();
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
     // code; after any that may have run (below), it is looked up anew.
     let this = unsafe { &mut *thread };
-    if this.timing != Timing::Plain {
-        // SAFETY: as this function's.
-        unsafe { enter_otherwise(thread, callee) };
-    } else if this.recorder.enter(callee.key()) {
-        this.recorder.start(clock::now());
-    } else {
-        // SAFETY: as this function's.
-        unsafe { enter_new(callee, Ticks::default()) };
-    }
-}
-
-/// A call is over.
-///
-/// # Safety
-/// As for [`enter`].
-#[inline(always)]
-pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
-    let now = clock::now();
-    // SAFETY: as in `enter`.
-    let this = unsafe { &mut *thread };
-    if this.timing == Timing::Plain {
-        this.recorder.leave(key, now);
-    } else {
-        // SAFETY: as this function's.
-        unsafe { leave_otherwise(thread, key, now) };
-    }
-}
-
-/// [`enter`] with a timer or with compensation.
-#[inline(never)]
-unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
-    let began = clock::now();
-    // SAFETY: as in `enter`.
-    let this = unsafe { &mut *thread };
     if this.recorder.enter(callee.key()) {
         // SAFETY: as this function's.
-        unsafe { start_otherwise(thread, began) };
+        unsafe { start(thread, began) };
     } else {
         // SAFETY: as this function's.
         unsafe { enter_new(callee, began) };
@@ -108,28 +99,34 @@ unsafe fn enter_otherwise(thread: *mut ThreadRecorder, callee: Callee) {
 }
 
 #[inline(always)]
-unsafe fn start_otherwise(thread: *mut ThreadRecorder, began: Ticks) {
+unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     match this.timing {
-        Timing::Plain => this.recorder.start(clock::now()),
+        Timing::Plain | Timing::Clock | Timing::Ignored => this.recorder.start(clock::now()),
         Timing::Compensated => this.recorder.start_compensated(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
     }
 }
 
-/// [`leave`] with a timer or with compensation.
-#[inline(never)]
-unsafe fn leave_otherwise(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
+/// A call is over.
+///
+/// # Safety
+/// As for [`enter`].
+pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
+    let now = clock::now();
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
-    if this.timing == Timing::Timer {
+    match this.timing {
+        Timing::Plain | Timing::Clock | Timing::Ignored => _ = this.recorder.leave(key, now),
+        Timing::Compensated => {
+            this.recorder.leave_compensated(key, now);
+            this.recorder.spend(clock::now().since(now));
+        }
         // SAFETY: as this function's.
-        return unsafe { leave_timed(thread, key) };
+        Timing::Timer => unsafe { leave_timed(thread, key) },
     }
-    this.recorder.leave_compensated(key, now);
-    this.recorder.spend(clock::now().since(now));
 }
 
 /// A call was reported that is none of a built-in: it costs, although it isn't counted.
@@ -173,7 +170,7 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         this.recorder.define(callee.key(), function, kind);
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.
-        unsafe { start_otherwise(thread, began) };
+        unsafe { start(thread, began) };
     };
     // SAFETY: a hook holds the GIL.
     unsafe { in_python(look_up) };

@@ -62,6 +62,20 @@ pub unsafe fn current() -> *mut ThreadRecorder {
     look_up(registry)
 }
 
+/// What [`current`] finds without looking further; null also where it would have to.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn cached() -> *mut ThreadRecorder {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    if CACHED.load(Ordering::Relaxed) == thread::address() {
+        return registry.current.get();
+    }
+    std::ptr::null_mut()
+}
+
 /// Calls `act` with the running thread's recorder, if it has one. `act` must not call Python.
 pub fn with_current(_py: Python<'_>, act: impl FnOnce(&mut ThreadRecorder)) {
     // SAFETY: the token shows that the GIL is held; the recorder is this thread's own and just looked up.

@@ -129,6 +129,30 @@ impl<T> LinkCell<T> {
     }
 }
 
+/// A [`LinkCell`] that is never empty.
+#[derive(Debug)]
+pub struct FullCell<T>(AtomicPtr<T>);
+
+impl<T> FullCell<T> {
+    /// A place with something in it.
+    pub const fn new(link: Link<T>) -> Self {
+        Self(AtomicPtr::new(link.0.as_ptr()))
+    }
+
+    /// What is there; see [`LinkCell::get`].
+    #[inline(always)]
+    pub fn get(&self) -> Link<T> {
+        // SAFETY: only ever set to a Link's address, which is not null.
+        Link(unsafe { NonNull::new_unchecked(self.0.load(Ordering::Acquire)) })
+    }
+
+    /// Sets it; the writer only.
+    #[inline(always)]
+    pub fn set(&self, link: Link<T>) {
+        self.0.store(link.0.as_ptr(), Ordering::Release);
+    }
+}
+
 const CHUNKS: usize = 32;
 const FIRST_CHUNK: usize = 32;
 

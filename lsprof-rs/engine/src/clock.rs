@@ -41,6 +41,17 @@ pub fn now() -> Ticks {
     source::now()
 }
 
+/// Whether [`counter`] may be read in place of [`now`].
+pub fn is_counter() -> bool {
+    !source::ticks_are_nanoseconds()
+}
+
+/// Reads the cycle counter without asking whether it can be trusted: for where [`is_counter`] was asked before.
+#[inline(always)]
+pub fn counter() -> Ticks {
+    source::counter()
+}
+
 /// Seconds that one tick of [`now`] lasts, from the widest pair of readings there is.
 ///
 /// Waits until 200 µs have passed since the first use, so that the two readings can't be too close;
@@ -116,6 +127,11 @@ mod source {
         if MONOTONIC.load(Ordering::Relaxed) {
             return super::monotonic_ns();
         }
+        counter()
+    }
+
+    #[inline(always)]
+    pub fn counter() -> Ticks {
         // SAFETY: every x86-64 CPU has RDTSC.
         Ticks(unsafe { _rdtsc() })
     }
@@ -140,6 +156,7 @@ mod source {
 
 #[cfg(target_arch = "aarch64")]
 mod source {
+    pub use self::now as counter;
     use super::Ticks;
 
     #[inline(always)]
@@ -161,6 +178,7 @@ mod source {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod source {
+    pub use self::now as counter;
     use super::Ticks;
 
     #[inline(always)]

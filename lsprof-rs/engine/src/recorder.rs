@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Link, LinkCell};
+use crate::cells::{Arena, FullCell, Link};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs, Kind};
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
@@ -58,10 +58,8 @@ impl Recorder {
         let frames = Arena::default();
         let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default()));
         let nowhere = edges.push(Edge::new(root, root));
-        let bottom = frames.push(Frame::new());
-        bottom.edge.set(nowhere);
-        let top = LinkCell::empty();
-        top.set(bottom);
+        let bottom = frames.push(Frame::new(nowhere));
+        let top = FullCell::new(bottom);
         Self {
             top: bottom,
             root,
@@ -93,13 +91,51 @@ impl Recorder {
         self.subcalls = subcalls;
     }
 
+    /// [`Recorder::enter`] in the common case: an edge that is in the cache, a stack that has been this deep before, calls
+    /// told apart by their callers. Otherwise false, and nothing is done.
+    ///
+    /// Calls nothing, so that a hook which falls back in its last step needs no stack frame.
+    #[inline(always)]
+    pub fn enter_quickly(&mut self, key: Key) -> bool {
+        let below = self.top;
+        let caller = callee(below);
+        let edge = self.cache[slot(edge_hash(caller, key))];
+        if edge.key != key || edge.caller != caller {
+            return false;
+        }
+        let Some(frame) = below.above.get() else { return false };
+        self.push(frame, edge);
+        true
+    }
+
+    /// [`Recorder::leave`] in the common case: the top frame is the right one. Otherwise false, and nothing is done.
+    #[inline(always)]
+    pub fn leave_quickly(&mut self, key: Key, now: Ticks) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key != key {
+            return false;
+        }
+        self.close::<false>(frame, edge, now);
+        true
+    }
+
     /// A call begins: pushes a frame, whose clock [`Recorder::start`] must start next.
     ///
     /// False, and nothing done, where the function is not known yet: [`Recorder::define`] it and call again.
-    #[inline(always)]
     pub fn enter(&mut self, key: Key) -> bool {
+        if self.subcalls { self.enter_from_caller(key) } else { self.enter_from(self.root, key) }
+    }
+
+    /// [`Recorder::enter`] on a recorder that tells calls apart by their callers.
+    #[inline(always)]
+    pub fn enter_from_caller(&mut self, key: Key) -> bool {
+        self.enter_from(callee(self.top), key)
+    }
+
+    #[inline(always)]
+    fn enter_from(&mut self, caller: Link<Entry>, key: Key) -> bool {
         let below = self.top;
-        let caller = if self.subcalls { callee(below) } else { self.root };
         let hash = edge_hash(caller, key);
         let cached = self.cache[slot(hash)];
         let edge = if cached.key == key && cached.caller == caller {
@@ -114,11 +150,7 @@ impl Recorder {
             Some(frame) => frame,
             None => self.grow(below),
         };
-        frame.edge.set(edge);
-        frame.children.set(0);
-        edge.open.add(1);
-        edge.callee.open.add(1);
-        self.set_top(frame);
+        self.push(frame, edge);
         true
     }
 
@@ -171,15 +203,8 @@ impl Recorder {
     ///
     /// Where the top frame is another one's, those above the right one missed their leave and end now too; where
     /// there is no right one (recording began inside the call), nothing is done and the answer is false.
-    #[inline(always)]
     pub fn leave(&mut self, key: Key, now: Ticks) -> bool {
-        let frame = self.top;
-        let edge = edge_of(frame);
-        if edge.key == key {
-            self.close::<false>(frame, edge, now);
-            return true;
-        }
-        self.leave_unmatched(key, now)
+        self.leave_quickly(key, now) || self.leave_unmatched(key, now)
     }
 
     /// Whether a leave of this function would find a frame to close.
@@ -253,13 +278,20 @@ impl Recorder {
                 }
                 stack.top
             }
-            None => self.spare.pop().unwrap_or_else(|| {
-                let bottom = self.tables.frames.push(Frame::new());
-                bottom.edge.set(self.cache_miss());
-                bottom
-            }),
+            None => {
+                self.spare.pop().unwrap_or_else(|| self.tables.frames.push(Frame::new(self.cache_miss())))
+            }
         };
         self.set_top(top);
+    }
+
+    #[inline(always)]
+    fn push(&mut self, frame: Link<Frame>, edge: Link<Edge>) {
+        frame.edge.set(edge);
+        frame.children.set(0);
+        edge.open.add(1);
+        edge.callee.open.add(1);
+        self.set_top(frame);
     }
 
     #[inline(always)]
@@ -341,7 +373,7 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, below: Link<Frame>) -> Link<Frame> {
-        let frame = self.tables.frames.push(Frame::new());
+        let frame = self.tables.frames.push(Frame::new(self.cache_miss()));
         frame.below.set(below);
         below.above.set(frame);
         frame
@@ -355,7 +387,7 @@ impl Recorder {
 
 #[inline(always)]
 fn edge_of(frame: Link<Frame>) -> Link<Edge> {
-    frame.edge.get().expect("a frame on the stack has an edge")
+    frame.edge.get()
 }
 
 #[inline(always)]

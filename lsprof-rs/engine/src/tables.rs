@@ -5,7 +5,7 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
-use crate::cells::{Arena, Cell64, Link, LinkCell};
+use crate::cells::{Arena, Cell64, FullCell, Link, LinkCell};
 use crate::clock::Ticks;
 use crate::excess::{Excess, Kind};
 
@@ -90,7 +90,7 @@ impl Edge {
 #[derive(Debug)]
 pub struct Frame {
     /// Which call this is.
-    pub edge: LinkCell<Edge>,
+    pub edge: FullCell<Edge>,
     /// When it began.
     pub started: Cell64,
     /// Time spent in calls that it made and that are over.
@@ -104,9 +104,9 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(edge: Link<Edge>) -> Self {
         Self {
-            edge: LinkCell::empty(),
+            edge: FullCell::new(edge),
             started: Cell64::default(),
             children: Cell64::default(),
             below: LinkCell::empty(),
@@ -126,7 +126,7 @@ pub struct Tables {
     /// With compensation: what has to be taken out of edges and entries.
     pub(crate) excesses: Arena<Excess>,
     /// The frame that runs now, and below it, by `below`, those that wait for it.
-    pub(crate) top: LinkCell<Frame>,
+    pub(crate) top: FullCell<Frame>,
 }
 
 /// The numbers of an edge at some moment.

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 
 use pyo3::ffi::{self, Py_TYPE, PyCFunction_Type, PyMethodDef, PyObject, PyTypeObject};
 #[cfg(Py_3_12)]
-use pyo3::ffi::{PyMethodDescr_Type, PyMethodDescrObject};
+use pyo3::ffi::{PyFunction_Type, PyMethodDescr_Type, PyMethodDescrObject};
 use pyo3::prelude::*;
 
 /// A calling convention of C functions.
@@ -22,6 +22,9 @@ pub enum Convention {
     /// `METH_VARARGS`, with or without keywords.
     Tuple,
 }
+
+/// What tells built-ins apart: the address of the definition.
+pub type Key = usize;
 
 /// `PyCFunctionObject`; PyO3 0.30's own lacks `repr(C)`.
 #[repr(C)]
@@ -45,73 +48,129 @@ pub struct Builtin {
     module: *mut PyObject,
 }
 
-impl Builtin {
-    /// Decodes a call to a bound or module-level C function.
-    ///
-    /// # Safety
-    /// `function` points to a live object; the GIL is held.
-    #[inline(always)]
-    pub unsafe fn of_function(function: *mut PyObject) -> Option<Self> {
-        // SAFETY: the object is live; the checks before each cast say what it is.
-        unsafe {
-            let kind = Py_TYPE(function);
-            if kind == &raw mut PyCFunction_Type || is_rare_c_function(kind) {
-                let function = function.cast::<CFunction>();
-                return Some(Self {
-                    definition: (*function).m_ml,
-                    is_method: false,
-                    receiver: (*function).m_self,
-                    module: (*function).m_module,
-                });
+/// The key of a bound or module-level C function; `None` for any other callable.
+///
+/// # Safety
+/// `function` points to a live object; the GIL is held.
+#[inline(always)]
+pub unsafe fn key_of_function(function: *mut PyObject) -> Option<Key> {
+    // SAFETY: the object is live; the checks before the cast say what it is.
+    unsafe {
+        let kind = Py_TYPE(function);
+        if kind == &raw mut PyCFunction_Type || is_rare_c_function(kind) {
+            return Some((*function.cast::<CFunction>()).m_ml as Key);
+        }
+        None
+    }
+}
+
+/// The key of a C function, or of an unbound method called with this first argument.
+///
+/// A method that can't be bound to that argument (`bytes.find(str())`) or has none isn't counted: cProfile's
+/// rule, decided here without binding it.
+///
+/// # Safety
+/// Both point to live objects; the GIL is held.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn key_of_call(
+    callable: *mut PyObject,
+    first: *mut PyObject,
+    missing: *mut PyObject,
+) -> Option<Key> {
+    // SAFETY: the objects are live; the check before the cast says what the first one is.
+    unsafe {
+        if Py_TYPE(callable) == &raw mut PyMethodDescr_Type {
+            let descriptor = callable.cast::<PyMethodDescrObject>();
+            if first == missing || !is_instance(first, (*descriptor).d_common.d_type) {
+                return None;
             }
-            None
+            return Some((*descriptor).d_method as Key);
+        }
+        key_of_function(callable)
+    }
+}
+
+#[cfg(Py_3_12)]
+/// What a glance at a callable shows, without calling anything.
+pub enum Seen {
+    /// A built-in, as [`key_of_call`] would say.
+    Key(Key),
+    /// A Python function.
+    PythonFunction,
+    /// It takes a closer look.
+    Other,
+}
+
+/// Looks at a callable and its first argument: tells the most frequent kinds of them apart.
+///
+/// # Safety
+/// As for [`key_of_call`].
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn look_at(callable: *mut PyObject, first: *mut PyObject, missing: *mut PyObject) -> Seen {
+    // SAFETY: the objects are live; the checks before the casts say what the first one is.
+    unsafe {
+        let kind = Py_TYPE(callable);
+        if kind == &raw mut PyFunction_Type {
+            Seen::PythonFunction
+        } else if kind == &raw mut PyMethodDescr_Type {
+            let descriptor = callable.cast::<PyMethodDescrObject>();
+            if first == missing || Py_TYPE(first) != (*descriptor).d_common.d_type {
+                return Seen::Other;
+            }
+            Seen::Key((*descriptor).d_method as Key)
+        } else if kind == &raw mut PyCFunction_Type {
+            Seen::Key((*callable.cast::<CFunction>()).m_ml as Key)
+        } else {
+            Seen::Other
         }
     }
+}
 
-    /// Decodes a call to a function or to an unbound method with its first argument.
-    ///
-    /// A method that can't be bound to that argument (`bytes.find(str())`) or has none isn't counted: cProfile's
-    /// rule, decided here without binding it.
+/// The key of a C function that is of no subclass, at a glance.
+///
+/// # Safety
+/// As for [`key_of_function`].
+#[cfg(not(Py_3_12))]
+#[inline(always)]
+pub unsafe fn look_at(function: *mut PyObject) -> Option<Key> {
+    // SAFETY: the object is live; the check before the cast says what it is.
+    unsafe {
+        (Py_TYPE(function) == &raw mut PyCFunction_Type).then(|| (*function.cast::<CFunction>()).m_ml as Key)
+    }
+}
+
+impl Builtin {
+    /// Decodes a call that has a key. `first` is the first argument, which a method's label is made from.
     ///
     /// # Safety
-    /// Both point to live objects; the GIL is held.
-    #[cfg(Py_3_12)]
-    #[inline(always)]
-    pub unsafe fn of_call(
-        callable: *mut PyObject,
-        first: *mut PyObject,
-        missing: *mut PyObject,
-    ) -> Option<Self> {
-        // SAFETY: the objects are live; the check before the cast says what the first one is.
+    /// [`key_of_function`] or [`key_of_call`] has found a key in `callable`; both are alive and the GIL is held.
+    pub unsafe fn of_counted(callable: *mut PyObject, first: *mut PyObject) -> Self {
+        // SAFETY: a callable with a key is one of two kinds; the check says which.
         unsafe {
-            if Py_TYPE(callable) == &raw mut PyMethodDescr_Type {
-                let descriptor = callable.cast::<PyMethodDescrObject>();
-                let owner = (*descriptor).d_common.d_type;
-                if first == missing || !is_instance(first, owner) {
-                    return None;
-                }
-                return Some(Self {
-                    definition: (*descriptor).d_method,
-                    is_method: true,
-                    receiver: first,
-                    module: std::ptr::null_mut(),
-                });
+            if Py_TYPE(callable) == &raw mut ffi::PyMethodDescr_Type {
+                let definition = (*callable.cast::<ffi::PyMethodDescrObject>()).d_method;
+                return Self { definition, is_method: true, receiver: first, module: std::ptr::null_mut() };
             }
-            Self::of_function(callable)
+            let function = callable.cast::<CFunction>();
+            Self {
+                definition: (*function).m_ml,
+                is_method: false,
+                receiver: (*function).m_self,
+                module: (*function).m_module,
+            }
         }
     }
 
     /// Decodes a function, or a method of a type.
     pub fn of_object(object: &Bound<'_, PyAny>) -> Option<Self> {
-        let function = object.as_ptr();
-        // SAFETY: the object is alive and the GIL held; the check before the cast says what it is.
+        let callable = object.as_ptr();
+        // SAFETY: the object is alive and the GIL held; the checks say that it is one of the two.
         unsafe {
-            if Py_TYPE(function) == &raw mut ffi::PyMethodDescr_Type {
-                let definition = (*function.cast::<ffi::PyMethodDescrObject>()).d_method;
-                let nothing = std::ptr::null_mut();
-                return Some(Self { definition, is_method: true, receiver: nothing, module: nothing });
-            }
-            Self::of_function(function)
+            let is_method = Py_TYPE(callable) == &raw mut ffi::PyMethodDescr_Type;
+            (is_method || key_of_function(callable).is_some())
+                .then(|| Self::of_counted(callable, std::ptr::null_mut()))
         }
     }
 

@@ -5,8 +5,8 @@
 use std::ffi::c_int;
 
 use pyo3::ffi::{
-    Py_tracefunc, PyFrame_GetCode, PyFrameObject, PyInterpreterState_Get, PyInterpreterState_ThreadHead,
-    PyObject, PyThreadState, PyThreadState_Get, PyThreadState_GetID, PyThreadState_Next,
+    Py_tracefunc, PyFrameObject, PyInterpreterState_Get, PyInterpreterState_ThreadHead, PyObject,
+    PyThreadState, PyThreadState_Get, PyThreadState_GetID, PyThreadState_Next,
 };
 use pyo3::prelude::*;
 
@@ -63,16 +63,30 @@ impl ThreadState {
     }
 }
 
+/// The beginning of 3.11's `PyFrameObject`.
+#[repr(C)]
+struct Frame {
+    ob_base: PyObject,
+    f_back: *mut PyFrameObject,
+    f_frame: *const InterpreterFrame,
+}
+
+/// The beginning of 3.11's `_PyInterpreterFrame`. Both are as they are for all of 3.11, which is closed.
+#[repr(C)]
+struct InterpreterFrame {
+    f_func: *mut PyObject,
+    f_globals: *mut PyObject,
+    f_builtins: *mut PyObject,
+    f_locals: *mut PyObject,
+    f_code: *mut PyObject,
+}
+
 /// The code object of a frame, as a key. The frame keeps it alive.
 ///
 /// # Safety
 /// `frame` is the live frame that CPython passed; the GIL is held.
 #[inline(always)]
 pub unsafe fn code(frame: *mut PyFrameObject) -> *mut PyObject {
-    // SAFETY: by this function's contract; the frame's own reference outlives the one given back here.
-    unsafe {
-        let code = PyFrame_GetCode(frame).cast::<PyObject>();
-        pyo3::ffi::Py_DECREF(code);
-        code
-    }
+    // SAFETY: by this function's contract; a frame that runs has its interpreter frame.
+    unsafe { (*(*frame.cast::<Frame>()).f_frame).f_code }
 }

@@ -4,16 +4,18 @@
 //! events are those that any of them wants.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use lsprof_engine::{Key, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::Choice;
+use crate::collector::Timing;
 use crate::events::{self, Callee};
-use crate::ffi::builtin::Builtin;
+use crate::ffi::builtin::{self, Builtin, Seen};
 use crate::ffi::callback::{self, Function, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -66,7 +68,8 @@ const FUNCTIONS: [Function; 4] = [on_enter, on_leave, on_call, on_call_over];
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
-static MISSING: OnceLock<usize> = OnceLock::new();
+/// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
+static MISSING: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets the events that the enabled profiles want.
 pub fn install(py: Python<'_>, _scope: Scope, _profiler: &Py<PyAny>) -> PyResult<()> {
@@ -112,7 +115,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() == Wanted::Nothing {
             take_tool(&monitoring)?;
             let missing = monitoring.getattr("MISSING")?;
-            MISSING.get_or_init(|| missing.as_ptr() as usize);
+            MISSING.store(missing.as_ptr() as usize, Ordering::Relaxed);
             let callbacks = callables(py)?;
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
@@ -196,8 +199,30 @@ fn number(monitoring: &Bound<'_, PyAny>, event: &str) -> PyResult<u32> {
     monitoring.getattr("events")?.getattr(event)?.extract()
 }
 
+// Each callback does the common case itself and calls nothing on the way; for all others it hands its arguments on, as its
+// last step, to a slower one that begins again. So it needs no stack frame of its own.
+
 /// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
 unsafe extern "C" fn on_enter(
+    callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's; the GIL is held.
+    unsafe {
+        if let Some([code, _]) = arguments(args, count) {
+            let thread = registry::cached();
+            if !thread.is_null() && events::enter_quickly(thread, (*thread).timing, *code as Key) {
+                return none();
+            }
+        }
+        on_enter_slowly(callback, args, count, names)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_enter_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -219,6 +244,26 @@ unsafe extern "C" fn on_enter(
 
 /// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
 unsafe extern "C" fn on_leave(
+    callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    let now = clock::counter();
+    // SAFETY: args and count are CPython's; the GIL is held.
+    unsafe {
+        if let Some([code, _, _]) = arguments(args, count) {
+            let thread = registry::cached();
+            if !thread.is_null() && events::leave_quickly(thread, (*thread).timing, *code as Key, now) {
+                return none();
+            }
+        }
+        on_leave_slowly(callback, args, count, names)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_leave_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -231,7 +276,7 @@ unsafe extern "C" fn on_leave(
         unsafe {
             let thread = registry::current();
             if !thread.is_null() {
-                events::leave(thread, *code as usize);
+                events::leave(thread, *code as Key);
             }
         }
     });
@@ -240,6 +285,30 @@ unsafe extern "C" fn on_leave(
 
 /// CALL (code, offset, callable, first argument or MISSING).
 unsafe extern "C" fn on_call(
+    callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
+    unsafe {
+        if let Some([_, _, callable, first]) = arguments(args, count) {
+            let thread = registry::cached();
+            if !thread.is_null() {
+                let timing = (*thread).builtin_timing;
+                match builtin::look_at(*callable, *first, missing()) {
+                    Seen::Key(key) if events::enter_quickly(thread, timing, key) => return none(),
+                    Seen::PythonFunction if timing == Timing::Plain => return none(),
+                    _ => {}
+                }
+            }
+        }
+        on_call_slowly(callback, args, count, names)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_call_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -253,11 +322,11 @@ unsafe extern "C" fn on_call(
         // SAFETY: CPython calls us with the GIL held and live objects.
         unsafe {
             let thread = registry::current();
-            if thread.is_null() || !(*thread).builtins {
+            if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
                 return;
             }
-            if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
-                events::enter(thread, Callee::Builtin(builtin));
+            if builtin::key_of_call(*callable, *first, missing()).is_some() {
+                events::enter(thread, Callee::Builtin(Builtin::of_counted(*callable, *first)));
             } else {
                 events::uncounted(thread, *callable);
             }
@@ -268,6 +337,29 @@ unsafe extern "C" fn on_call(
 
 /// C_RETURN, C_RAISE (code, offset, callable, first argument or MISSING).
 unsafe extern "C" fn on_call_over(
+    callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    let now = clock::counter();
+    // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
+    unsafe {
+        if let Some([_, _, callable, first]) = arguments(args, count) {
+            let thread = registry::cached();
+            if !thread.is_null()
+                && let Seen::Key(key) = builtin::look_at(*callable, *first, missing())
+                && events::leave_quickly(thread, (*thread).builtin_timing, key, now)
+            {
+                return none();
+            }
+        }
+        on_call_over_slowly(callback, args, count, names)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_call_over_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -281,19 +373,18 @@ unsafe extern "C" fn on_call_over(
         // SAFETY: CPython calls us with the GIL held and live objects.
         unsafe {
             let thread = registry::current();
-            if thread.is_null() || !(*thread).builtins {
+            if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
                 return;
             }
-            if let Some(builtin) = Builtin::of_call(*callable, *first, missing()) {
-                events::leave(thread, builtin.definition as usize);
+            if let Some(key) = builtin::key_of_call(*callable, *first, missing()) {
+                events::leave(thread, key);
             }
         }
     });
     none()
 }
 
-/// `sys.monitoring.MISSING`, which stands for "no first argument".
 #[inline(always)]
 fn missing() -> *mut PyObject {
-    MISSING.get().copied().unwrap_or(0) as *mut PyObject
+    MISSING.load(Ordering::Relaxed) as *mut PyObject
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lsprof_engine::{Key, clock};
 use pyo3::ffi::{
     PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
     PyTrace_RETURN,
@@ -15,9 +16,10 @@ use pyo3::ffi::{
 use pyo3::prelude::*;
 
 use super::Choice;
+use crate::collector::Timing;
 use crate::events::{self, Callee};
 use crate::ffi::attach::in_python;
-use crate::ffi::builtin::Builtin;
+use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
@@ -60,8 +62,7 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
         }
         Scope::AllThreads => {
             let starter = py.import("_thread")?.getattr("start_new_thread")?;
-            // SAFETY: the function is alive and the GIL held.
-            let starter = unsafe { Builtin::of_function(starter.as_ptr()) };
+            let starter = Builtin::of_object(&starter);
             STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
             let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new() };
             ALL_THREADS.get(py).replace(Some(all));
@@ -132,7 +133,54 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Does the common case and calls nothing on the way; hands all others on, as its last step, so that it needs no stack
+/// frame of its own.
 unsafe extern "C" fn on_event(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
+    unsafe {
+        let thread = registry::cached();
+        if !thread.is_null() {
+            #[allow(non_upper_case_globals)] // C's names
+            let done = match what {
+                PyTrace_CALL => {
+                    let key = profile_function::code(frame) as Key;
+                    events::enter_quickly(thread, (*thread).timing, key)
+                }
+                PyTrace_RETURN => {
+                    let now = clock::counter();
+                    let key = profile_function::code(frame) as Key;
+                    events::leave_quickly(thread, (*thread).timing, key, now)
+                }
+                PyTrace_C_CALL => match builtin::look_at(arg) {
+                    Some(key) => events::enter_quickly(thread, (*thread).builtin_timing, key),
+                    None => false,
+                },
+                PyTrace_C_RETURN => {
+                    let now = clock::counter();
+                    match builtin::look_at(arg) {
+                        Some(key) if key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                            events::leave_quickly(thread, (*thread).builtin_timing, key, now)
+                        }
+                        _ => false,
+                    }
+                }
+                _ => false,
+            };
+            if done {
+                return 0;
+            }
+        }
+        on_event_slowly(profiler, frame, what, arg)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C" fn on_event_slowly(
     _profiler: *mut PyObject,
     frame: *mut PyFrameObject,
     what: c_int,
@@ -145,21 +193,21 @@ unsafe extern "C" fn on_event(
             if thread.is_null() {
                 return;
             }
+            let counts_builtins = (*thread).builtin_timing != Timing::Ignored;
             #[allow(non_upper_case_globals)] // C's names
             match what {
                 PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
-                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as usize),
-                PyTrace_C_CALL if (*thread).builtins => {
-                    if let Some(builtin) = Builtin::of_function(arg) {
-                        events::enter(thread, Callee::Builtin(builtin));
-                    }
+                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as Key),
+                PyTrace_C_CALL if !counts_builtins => {
+                    // Reported all the same.
+                    (*thread).recorder.spend_on(kinds::CALL_OF_OTHER);
                 }
-                // Reported all the same.
-                PyTrace_C_CALL => (*thread).recorder.spend_on(kinds::CALL_OF_OTHER),
+                PyTrace_C_CALL if builtin::key_of_function(arg).is_some() => {
+                    events::enter(thread, Callee::Builtin(Builtin::of_counted(arg, std::ptr::null_mut())));
+                }
                 PyTrace_C_RETURN | PyTrace_C_EXCEPTION => {
-                    if let Some(builtin) = Builtin::of_function(arg) {
-                        let key = builtin.definition as usize;
-                        if (*thread).builtins {
+                    if let Some(key) = builtin::key_of_function(arg) {
+                        if counts_builtins {
                             events::leave(thread, key);
                         }
                         if key == STARTS_THREAD.load(Ordering::Relaxed) {
