@@ -213,6 +213,7 @@ def test_a_profile_from_a_pipe_is_viewed(profile: Path) -> None:
 def test_usage_errors(profile: Path) -> None:
     for arguments, message in (
         (["--sort", "colour"], "there are ncalls"),
+        (["--sort", "calls/s"], "these profiles don't say it"),
         (["--grep", "("], "unclosed"),
         ([], "required"),
     ):

@@ -56,6 +56,11 @@ impl Column {
         WORDS.iter().map(|(_, word)| *word).collect()
     }
 
+    /// As the command line names it.
+    pub fn word(self) -> &'static str {
+        WORDS.iter().find(|(column, _)| *column == self).map_or("", |(_, word)| word)
+    }
+
     /// The columns that say something about such figures, in the order of the screen.
     pub fn all(meaning: &Meaning) -> Vec<Column> {
         let says = |column: &Column| match column {
@@ -76,7 +81,7 @@ impl Column {
             Column::Ncalls if meaning.is_sampled => "samples",
             Column::InFlight => "flight",
             Column::Location => "file:line",
-            _ => WORDS.iter().find(|(column, _)| *column == self).map_or("", |(_, word)| word),
+            _ => self.word(),
         }
     }
 }
