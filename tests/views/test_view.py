@@ -233,6 +233,8 @@ def test_it_does_nothing_while_nothing_happens(profile: Path) -> None:
 
         if not Path("/proc/self/stat").exists():
             pytest.skip("no /proc to read the time from")
+        while terminal.read(1.0):
+            pass  # the rest of the first screen
         before = cpu()
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
