@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
-use lsprof_engine::{Counts, FunctionId, Key, Kind, Recorder, Ticks, Totals, clock};
+use lsprof_engine::cells::Link;
+use lsprof_engine::{Counts, Frame, FunctionId, Key, Kind, Recorder, Ticks, Totals, clock};
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
@@ -50,6 +51,8 @@ pub struct ThreadRecorder {
     pub thread: Thread,
     /// How we hear of this thread's greenlets, once there are any.
     pub greenlets: Option<Tracer>,
+    /// The call that frame evaluation is in; nothing where that call has been left already.
+    pub evaluating: Option<Link<Frame>>,
     collector: *const Collector,
 }
 
@@ -183,6 +186,7 @@ impl Collector {
             timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,
+            evaluating: None,
             collector: self,
         });
         let address = &raw mut *fresh;

@@ -1,6 +1,7 @@
 //! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
 
-use lsprof_engine::{Key, Kind, Ticks, clock};
+use lsprof_engine::cells::Link;
+use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -142,6 +143,108 @@ pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
         // SAFETY: by this function's contract.
         let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
         this.recorder.spend_on(kind);
+    }
+}
+
+/// A call that began in [`enter_frame`]: to be ended once, by [`leave_frame`].
+#[derive(Clone, Copy)]
+pub struct OpenCall {
+    frame: Link<Frame>,
+    key: Key,
+    /// The call around it.
+    outer: Option<Link<Frame>>,
+}
+
+/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    let key = code as Key;
+    // SAFETY: as this function's.
+    unsafe {
+        if !enter_quickly(thread, (*thread).timing, key) {
+            return enter_frame_slowly(thread, code);
+        }
+        let frame = (*thread).recorder.top();
+        Some(OpenCall { frame, key, outer: (*thread).evaluating.replace(frame) })
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn enter_frame_slowly(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    // SAFETY: as for `enter_frame`.
+    let before = unsafe { (*thread).recorder.top() };
+    // SAFETY: as for `enter_frame`.
+    unsafe { enter(thread, Callee::Python(code)) };
+    // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
+    let thread = unsafe { registry::current().as_mut() }?;
+    let frame = thread.recorder.top();
+    if frame == before {
+        return None;
+    }
+    let outer = thread.evaluating.replace(frame);
+    Some(OpenCall { frame, key: code as Key, outer })
+}
+
+/// The call that is being evaluated has returned, and its frame is being cleared: from here on its caller calls.
+///
+/// # Safety
+/// As for [`enter`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_cleared_frame(thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.evaluating.take().is_some_and(|frame| frame == this.recorder.top()) {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, this.recorder.top_key()) };
+    }
+}
+
+/// The call is over. Does nothing if the profile has ended it since, or another hook has.
+///
+/// # Safety
+/// As for [`enter`]; `thread` is looked up after the call.
+#[inline(always)]
+pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    let now = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    this.evaluating = call.outer;
+    if this.timing != Timing::Plain || !this.recorder.leave_frame(call.frame, call.key, now) {
+        // SAFETY: as this function's.
+        unsafe { leave_frame_slowly(call, thread) };
+    }
+}
+
+/// As [`leave_frame`], where another hook may have seen the end of the call, too: only if it is the newest one.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_top_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let recorder = unsafe { &(*thread).recorder };
+    if recorder.top() == call.frame && recorder.top_key() == call.key {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, call.key) };
+    }
+}
+
+/// Timed otherwise, or where the call isn't the newest one: what is above it missed its leave and ends, too.
+#[cold]
+#[inline(never)]
+unsafe fn leave_frame_slowly(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    while unsafe { (*thread).recorder.has_open(call.frame, call.key) } {
+        // SAFETY: as in `enter`.
+        let top = unsafe { (*thread).recorder.top_key() };
+        // SAFETY: as this function's. It always finds the top frame.
+        unsafe { leave(thread, top) };
     }
 }
 

@@ -46,11 +46,11 @@ mod _lsprof {
         module.add("profiler_thread", types.thread.class())
     }
 
-    /// Returns (name, reason): the hook that this interpreter's events come through, and why.
+    /// Returns (name, reason): the hook that events come through unless a profile asks for another, and why.
     #[pyfunction]
-    fn hook() -> (&'static str, &'static str) {
+    fn hook() -> (&'static str, String) {
         let choice = hooks::choice();
-        (choice.name, choice.reason)
+        (choice.name, choice.reason.into_owned())
     }
 
     /// For the launcher: makes this thread's frames so far count as `frames` towards the recursion limit.

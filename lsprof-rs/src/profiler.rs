@@ -1,6 +1,6 @@
 //! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use lsprof_engine::Totals;
@@ -11,12 +11,13 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
+use crate::hooks::{self, Choice, Wish};
 use crate::kinds::{Calibration, Line};
 use crate::registry::{self, Scope};
 use crate::timer::Timer;
-use crate::{finished, getstats, greenlets, hooks};
+use crate::{finished, getstats, greenlets};
 
-/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None)
+/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None)
 /// --
 ///
 /// Records the calls of Python functions and built-ins.
@@ -25,12 +26,17 @@ use crate::{finished, getstats, greenlets, hooks};
 /// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
 /// threads: True for all threads, existing and future; False for the thread that enables it, beside others
 /// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
+/// hook: how the interpreter reports calls. "frame-eval" (PEP 523) and "fast" (the cheaper hook on this release) need
+/// builtins=False. If frame evaluation isn't to be had, the ordinary hook is used, and the attribute hook says why.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, frozen)]
 pub struct Profiler(GilCell<State>);
 
 struct State {
     collector: Rc<Collector>,
     threads: Cell<Option<bool>>,
+    wish: Cell<Wish>,
+    /// What came of the wish when the profile was enabled last.
+    choice: RefCell<Option<Choice>>,
     /// Whether what recording costs is to be found out, when recording begins.
     wants_calibration: Cell<bool>,
     /// While enabled.
@@ -48,12 +54,15 @@ impl Profiler {
         Self(GilCell::new(State {
             collector,
             threads: Cell::new(None),
+            wish: Cell::default(),
+            choice: RefCell::default(),
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
         }))
     }
 
-    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None, compensate=Compensate::Wanted(false)))]
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
+                        hook=None, compensate=Compensate::Wanted(false)))]
     #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
@@ -63,10 +72,13 @@ impl Profiler {
         subcalls: Truth,
         builtins: Truth,
         threads: Option<bool>,
+        hook: Option<&str>,
         compensate: Compensate<'_>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
+        let wish = Wish::parse(hook)?;
+        wish.check_builtins(builtins.0)?;
         if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
@@ -76,6 +88,8 @@ impl Profiler {
         };
         state.wants_calibration.set(wanted);
         state.collector.compensate(lines.map(Calibration::from_lines).transpose()?);
+        state.wish.set(wish);
+        state.choice.replace(None);
         state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
         state.collector.configure(subcalls.0, builtins.0);
         state.threads.set(threads);
@@ -88,7 +102,7 @@ impl Profiler {
     /// Starts recording. subcalls and builtins, where given, replace those of the constructor.
     ///
     /// Raises ValueError if another profile, or another tool that holds the interpreter's profiler slot, covers
-    /// a thread that this one would; the message names it.
+    /// a thread that this one would; the message names it. Also if builtins are asked for of a hook that can't see them.
     #[pyo3(signature = (subcalls=None, builtins=None))]
     fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
         let py = slf.py();
@@ -98,6 +112,8 @@ impl Profiler {
         state.refuse_in_timer("enable")?;
         let subcalls = subcalls.map_or(collector.subcalls(), |value| value.0);
         let builtins = builtins.map_or(collector.builtins(), |value| value.0);
+        let wish = state.wish.get();
+        wish.check_builtins(builtins)?;
         if let Some(scope) = state.scope.get() {
             if hooks::refuses_second_enable() {
                 return Err(PyValueError::new_err(
@@ -105,11 +121,14 @@ impl Profiler {
                 ));
             }
             collector.configure(subcalls, builtins);
-            return hooks::install(py, scope, &profiler);
+            state.choice.replace(Some(hooks::install(py, scope, &profiler, wish)?));
+            return Ok(());
         }
         hooks::release_abandoned(py)?;
         if state.wants_calibration.get() {
-            let lines = py.import("pikos._calibration")?.call_method1("costs", (builtins,))?.extract()?;
+            let hook = hooks::choice_for(py, wish)?.name;
+            let lines =
+                py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?.extract()?;
             collector.compensate(Some(Calibration::from_lines(lines)?));
             state.wants_calibration.set(false);
         }
@@ -118,12 +137,17 @@ impl Profiler {
         collector.configure(subcalls, builtins);
         collector.fix_rate(false);
         state.scope.set(Some(scope));
-        if let Err(error) = hooks::install(py, scope, &profiler) {
-            state.scope.set(None);
-            registry::remove(py, scope);
-            return Err(error);
+        match hooks::install(py, scope, &profiler, wish) {
+            Ok(choice) => {
+                state.choice.replace(Some(choice));
+                Ok(())
+            }
+            Err(error) => {
+                state.scope.set(None);
+                registry::remove(py, scope);
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
@@ -232,6 +256,14 @@ impl Profiler {
         self.0.get(py).threads.get()
     }
 
+    /// (name, reason): the hook that the profile's events come through while it is enabled, then the one that they
+    /// came through last; before that, the one that it would get now.
+    #[getter]
+    fn hook(&self, py: Python<'_>) -> PyResult<(&'static str, String)> {
+        let choice = self.0.get(py).hook(py)?;
+        Ok((choice.name, choice.reason.into_owned()))
+    }
+
     /// What CPython's Profiler registers with sys.monitoring; here for its own tests.
     #[cfg(Py_3_12)]
     #[getter(_pystart_callback)]
@@ -270,9 +302,20 @@ impl Profiler {
 }
 
 impl State {
+    fn hook(&self, py: Python<'_>) -> PyResult<Choice> {
+        let chosen = self.choice.borrow().clone();
+        match (chosen, self.scope.get()) {
+            (Some(chosen), Some(scope)) => Ok(hooks::running(py, scope, &chosen)),
+            (Some(chosen), None) => Ok(chosen),
+            (None, _) => hooks::choice_for(py, self.wish.get()),
+        }
+    }
+
     fn disable(&self, py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
         self.refuse_in_timer("disable")?;
-        let Some(scope) = self.scope.take() else { return Ok(()) };
+        let Some(scope) = self.scope.get() else { return Ok(()) };
+        self.choice.replace(Some(self.hook(py)?));
+        self.scope.set(None);
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
         let removed = hooks::remove(py, scope, profiler);

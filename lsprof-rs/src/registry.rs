@@ -32,18 +32,23 @@ struct Enabled {
     mark: Mark,
     /// For messages.
     owner: String,
+    /// Whether its events come through the ordinary hook.
+    ordinary: Cell<bool>,
 }
 
 #[derive(Default)]
 struct Registry {
     /// The recorder of the thread whose address is in [`CACHED`]; null if that thread isn't profiled.
     current: Cell<*mut ThreadRecorder>,
+    /// How far down that thread's stack frames may be evaluated.
+    stack_limit: Cell<usize>,
     all_threads: RefCell<Option<Enabled>>,
     threads: RefCell<Option<HashMap<u64, Enabled>>>,
 }
 
 static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     current: Cell::new(std::ptr::null_mut()),
+    stack_limit: Cell::new(usize::MAX),
     all_threads: RefCell::new(None),
     threads: RefCell::new(None),
 });
@@ -76,6 +81,16 @@ pub unsafe fn cached() -> *mut ThreadRecorder {
     std::ptr::null_mut()
 }
 
+/// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn stack_limit() -> usize {
+    // SAFETY: by this function's contract.
+    unsafe { REGISTRY.get_unattached() }.stack_limit.get()
+}
+
 /// Calls `act` with the running thread's recorder, if it has one. `act` must not call Python.
 pub fn with_current(_py: Python<'_>, act: impl FnOnce(&mut ThreadRecorder)) {
     // SAFETY: the token shows that the GIL is held; the recorder is this thread's own and just looked up.
@@ -97,7 +112,7 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyRe
     let owner = format!(
         "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"
     );
-    let enabled = Enabled { collector: Rc::clone(collector), mark, owner };
+    let enabled = Enabled { collector: Rc::clone(collector), mark, owner, ordinary: Cell::new(false) };
     match scope {
         Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
         Scope::Thread(number) => {
@@ -128,6 +143,26 @@ pub fn forget_cached(py: Python<'_>) {
     CACHED.store(0, Ordering::Release);
 }
 
+/// Notes that a profile's events come through the ordinary hook.
+pub fn set_ordinary(py: Python<'_>, scope: Scope) {
+    let registry = REGISTRY.get(py);
+    let set = |enabled: &Enabled| enabled.ordinary.set(true);
+    match scope {
+        Scope::AllThreads => registry.all_threads.borrow().as_ref().map(set),
+        Scope::Thread(number) => {
+            registry.threads.borrow().as_ref().and_then(|threads| threads.get(&number)).map(set)
+        }
+    };
+}
+
+/// Whether there is a profile whose events come through the ordinary hook.
+pub fn any_ordinary(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    let in_use = |enabled: &Enabled| enabled.ordinary.get() && !enabled.mark.ended.load(Ordering::Acquire);
+    registry.all_threads.borrow().as_ref().is_some_and(|enabled| enabled.ordinary.get())
+        || registry.threads.borrow().as_ref().is_some_and(|threads| threads.values().any(in_use))
+}
+
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.
 #[cfg(Py_3_12)]
 pub fn wanted(py: Python<'_>) -> Wanted {
@@ -151,6 +186,8 @@ pub fn wanted(py: Python<'_>) -> Wanted {
 pub enum Wanted {
     /// No profile is enabled.
     Nothing,
+    /// The tool id, so that nobody else has it; no events.
+    ToolOnly,
     /// Python functions only.
     Functions,
     /// Built-ins as well.
@@ -176,7 +213,10 @@ fn conflict(registry: &Registry, scope: Scope) -> Option<String> {
 #[cold]
 #[inline(never)]
 fn look_up(registry: &Registry) -> *mut ThreadRecorder {
+    registry.stack_limit.set(hooks::stack_limit());
     let Some(mark) = thread::mark() else {
+        // Nothing is kept for a thread that is being taken down; nor is what was kept for another one valid now.
+        CACHED.store(0, Ordering::Release);
         return std::ptr::null_mut();
     };
     let threads = registry.threads.borrow();

@@ -32,20 +32,20 @@ CALLS = 4
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
 
-known: dict[bool, list[Line]] = {}
+known: dict[tuple[bool, str], list[Line]] = {}
 
 
-def costs(builtins: bool) -> list[Line]:
-    """The costs for a profile with or without built-ins, in ticks of the clock."""
-    if builtins not in known:
+def costs(builtins: bool, hook: str) -> list[Line]:
+    """The costs for a profile with or without built-ins, through this hook, in ticks of the clock."""
+    if (builtins, hook) not in known:
         collects = gc.isenabled()
         gc.disable()
         try:
-            known[builtins] = Calibration(builtins).lines()
+            known[builtins, hook] = Calibration(builtins, hook).lines()
         finally:
             if collects:
                 gc.enable()
-    return known[builtins]
+    return known[builtins, hook]
 
 
 class Loop:
@@ -113,8 +113,9 @@ class Empty:
 class Calibration:
     """All the loops."""
 
-    def __init__(self, builtins: bool) -> None:
+    def __init__(self, builtins: bool, hook: str) -> None:
         self.builtins = builtins
+        self.hook = hook
         #: Loads one name and does nothing with it.
         self.load = Loop("x", {"x": 0})
         self.call = Loop("f()", {"f": pass_})
@@ -171,7 +172,7 @@ class Calibration:
         # The first runs let the interpreter specialise the code.
         for loop in loops * (RUNS + 1):
             loop.run()
-        profiler = Profiler(builtins=self.builtins, threads=False, compensate=[])
+        profiler = Profiler(builtins=self.builtins, threads=False, hook=self.hook, compensate=[])
         profiler.enable()
         try:
             for loop in loops * (RUNS + 1):

@@ -39,6 +39,7 @@ class Profiler:
         builtins: object = True,
         *,
         threads: bool | None = None,
+        hook: str | None = None,
         compensate: bool | list[tuple[object, float, float, float]] = False,
     ) -> None: ...
     def enable(self, subcalls: object = None, builtins: object = None) -> None: ...
@@ -59,6 +60,8 @@ class Profiler:
     def compensate(self) -> bool: ...
     @property
     def threads(self) -> bool | None: ...
+    @property
+    def hook(self) -> tuple[str, str]: ...
 
 @final
 class profiler_entry(structseq[Any], tuple[Any, ...]):

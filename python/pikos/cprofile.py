@@ -1,7 +1,7 @@
 """A drop-in for the standard library's cProfile, on a native engine.
 
 Everything that cProfile has is here under the same names: Profile, run, runctx, and
-``python -m pikos.cprofile``. Beside it: ``threads=``, ``getstats(thread=…)`` and ``thread_stats()``.
+``python -m pikos.cprofile``. Beside it: ``threads=``, ``hook=``, ``getstats(thread=…)`` and ``thread_stats()``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, compensate=False)
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -66,6 +66,10 @@ class Profile(Profiler):
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
     (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
     times (docs/truth.md says how, and how well); not with ``timer``.
+
+    hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
+    this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
+    can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/hooks.md).
     """
 
     stats: Stats
@@ -78,11 +82,12 @@ class Profile(Profiler):
         builtins: bool = True,
         *,
         threads: bool | None = None,
+        hook: str | None = None,
         compensate: bool = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
-        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, compensate=compensate)
+        super().__init__(timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -207,6 +207,35 @@ impl Recorder {
         self.leave_quickly(key, now) || self.leave_unmatched(key, now)
     }
 
+    /// The frame of the newest open call, by which [`Recorder::leave_frame`] finds it again.
+    #[inline(always)]
+    pub fn top(&self) -> Link<Frame> {
+        self.top
+    }
+
+    /// The key of the newest open call; the root's if there is none.
+    pub fn top_key(&self) -> Key {
+        edge_of(self.top).key
+    }
+
+    /// The call is over that was the newest when [`Recorder::top`] gave `frame`. For hooks that keep something on the C
+    /// stack as long as a call lasts: unlike [`Recorder::leave`] it never takes an outer activation of the same function
+    /// for it. False, and nothing done, where `frame` is not the top one.
+    #[inline(always)]
+    pub fn leave_frame(&mut self, frame: Link<Frame>, key: Key, now: Ticks) -> bool {
+        // The key, too: the frame may have been used again since, by another call or by another recorder.
+        if self.top != frame || edge_of(self.top).key != key {
+            return false;
+        }
+        self.close::<false>(self.top, edge_of(self.top), now);
+        true
+    }
+
+    /// Whether the call that [`Recorder::leave_frame`] is about is open.
+    pub fn has_open(&self, frame: Link<Frame>, key: Key) -> bool {
+        self.frames().any(|open| open == frame && edge_of(open).key == key)
+    }
+
     /// Whether a leave of this function would find a frame to close.
     pub fn expects(&self, key: Key) -> bool {
         self.frames().any(|frame| edge_of(frame).key == key)

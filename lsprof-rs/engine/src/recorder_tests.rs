@@ -211,6 +211,37 @@ fn many_edges_outgrow_the_cache_and_stay_right() {
 }
 
 #[test]
+fn a_call_is_left_by_its_frame() {
+    let mut script = Script::new();
+    let nowhere = script.recorder.top();
+    script.enter(A);
+    let outer = script.recorder.top();
+    script.enter(A);
+    let inner = script.recorder.top();
+    assert!(!script.recorder.leave_frame(outer, A, Ticks(script.now)), "not before the inner one");
+    assert!(script.recorder.has_open(outer, A) && script.recorder.has_open(inner, A));
+    assert!(!script.recorder.has_open(inner, B) && !script.recorder.has_open(nowhere, A));
+    script.wait(2);
+    assert!(script.recorder.leave_frame(inner, A, Ticks(script.now)));
+    assert!(!script.recorder.leave_frame(inner, A, Ticks(script.now)), "not twice, though another A is open");
+    script.wait(3);
+    assert!(script.recorder.leave_frame(outer, A, Ticks(script.now)));
+    assert_eq!(script.function(0), Some((2, 1, 5, 5)));
+}
+
+#[test]
+fn a_frame_that_was_used_again_is_another_call() {
+    let mut script = Script::new();
+    script.enter(A);
+    let frame = script.recorder.top();
+    script.leave(A).enter(B);
+    assert!(script.recorder.top() == frame, "the place is the same");
+    assert!(!script.recorder.has_open(frame, A));
+    assert!(!script.recorder.leave_frame(frame, A, Ticks(script.now)));
+    assert!(script.recorder.is_open());
+}
+
+#[test]
 fn two_threads_recorders_are_added_up() {
     let mut one = Script::new();
     let mut two = Script::new();

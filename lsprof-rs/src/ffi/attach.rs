@@ -2,8 +2,13 @@
 
 use pyo3::{PyErr, Python};
 
+use super::thread_state::EventsOff;
+
 /// Runs `body` attached to the interpreter, with no exception set, drops the exception that it leaves behind, and
 /// puts the program's own back (a generator may be entered by a throw, with the exception already set).
+///
+/// CPython switches the thread's events off around its own callbacks; an evaluator of frames has to do it itself, or
+/// what we run would be in the profile.
 ///
 /// Telling PyO3 that the thread is attached matters: else it would put the references that `body` drops aside
 /// until some later call, and the program's objects would live longer than without us.
@@ -15,7 +20,9 @@ pub unsafe fn in_python<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
     unsafe {
         Python::attach_unchecked(|py| {
             let pending = PyErr::take(py);
+            let events_off = EventsOff::new(py);
             let result = body(py);
+            drop(events_off);
             drop(PyErr::take(py));
             if let Some(error) = pending {
                 error.restore(py);

@@ -4,14 +4,20 @@ pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
+pub mod frame_eval;
 pub mod gil;
+pub mod interpreter_frame;
 pub mod recursion;
 pub mod signals;
+pub mod stack;
 pub mod struct_sequence;
 pub mod thread;
+pub mod thread_state;
 pub mod trampoline;
 
 #[cfg(Py_3_12)]
 pub mod callback;
+#[cfg(not(Py_3_12))]
+pub mod function_versions;
 #[cfg(not(Py_3_12))]
 pub mod profile_function;

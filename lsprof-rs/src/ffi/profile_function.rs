@@ -10,6 +10,8 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
+use super::thread_state;
+
 unsafe extern "C" {
     fn _PyEval_SetProfile(
         thread: *mut PyThreadState,
@@ -47,6 +49,12 @@ impl ThreadState {
     pub fn id(self) -> i64 {
         // SAFETY: the state is valid while the GIL is held.
         unsafe { PyThreadState_GetID(self.0) }
+    }
+
+    /// Whether it has a profile function, ours or another.
+    pub fn has_profile(self) -> bool {
+        // SAFETY: the state is valid while the GIL is held; only its own thread or `_PyEval_SetProfile` writes the field.
+        unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function()
     }
 
     /// Sets or takes away the thread's profile function. `object` is what `sys.getprofile()` returns there.

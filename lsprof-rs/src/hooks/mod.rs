@@ -4,67 +4,167 @@
 //! |---|---|---|
 //! | 3.11 | [`set_profile`] | `sys.monitoring` does not exist |
 //! | 3.12 on | [`monitoring`] | cheaper, and it covers all threads |
+//! | all, if asked for | [`frame_eval`] | Python functions only; the cheapest where the others are dear |
 //!
-//! PEP 523 frame evaluation will stand here as a third one.
+//! The first two are ordinary hooks: they see everything, and a build has one of them. One hook runs at a time. If one
+//! of several profiles needs the ordinary hook, all of them use it.
 
+mod frame_eval;
 #[cfg(Py_3_12)]
 mod monitoring;
+mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
 
+use std::borrow::Cow;
+
 #[cfg(Py_3_12)]
-use monitoring as chosen;
+use monitoring as ordinary;
 #[cfg(not(Py_3_12))]
-use set_profile as chosen;
+use set_profile as ordinary;
 
 #[cfg(Py_3_12)]
 pub use monitoring::callback;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::registry::Scope;
+use crate::registry::{self, Scope};
 
 /// A hook, and why it is this one.
+#[derive(Clone)]
 pub struct Choice {
     /// Its name.
     pub name: &'static str,
     /// The reason.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
-/// Which hook this interpreter's events come through.
-pub fn choice() -> Choice {
-    chosen::CHOICE
+/// What the user asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wish {
+    /// Nothing: the hook that sees everything.
+    #[default]
+    Ordinary,
+    /// Frame evaluation.
+    FrameEval,
+    /// The cheapest hook that counts Python functions exactly.
+    Fast,
 }
+
+impl Wish {
+    /// From the `hook` argument.
+    pub fn parse(name: Option<&str>) -> PyResult<Self> {
+        match name {
+            None => Ok(Wish::Ordinary),
+            Some(name) if name == ordinary::NAME => Ok(Wish::Ordinary),
+            Some(frame_eval::NAME) => Ok(Wish::FrameEval),
+            Some("fast") => Ok(Wish::Fast),
+            Some(name) => Err(PyValueError::new_err(format!(
+                "no hook {name:?} on this release; there are \"{}\", \"{}\" and \"fast\" (the cheaper one)",
+                ordinary::NAME,
+                frame_eval::NAME
+            ))),
+        }
+    }
+
+    /// Refuses built-ins where they can't be seen.
+    pub fn check_builtins(self, builtins: bool) -> PyResult<()> {
+        if builtins && self != Wish::Ordinary {
+            return Err(PyValueError::new_err(
+                "hook=\"frame-eval\" and hook=\"fast\" see Python functions only: \
+                 pass builtins=False as well, or leave hook out",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Which hook events come through unless something else is asked for.
+pub fn choice() -> Choice {
+    Choice { name: ordinary::NAME, reason: Cow::Borrowed(ordinary::REASON) }
+}
+
+/// Which hook a profile that is not enabled would get, if nothing else was going on.
+pub fn choice_for(py: Python<'_>, wish: Wish) -> PyResult<Choice> {
+    let reason = match wish {
+        Wish::Ordinary => return Ok(choice()),
+        Wish::FrameEval => "asked for",
+        Wish::Fast => match ordinary::FASTER_THAN_FRAMES {
+            Some(reason) => return Ok(Choice { name: ordinary::NAME, reason: Cow::Borrowed(reason) }),
+            None => FRAMES_ARE_FASTER,
+        },
+    };
+    Ok(match frame_eval::obstacle(py)? {
+        None => Choice { name: frame_eval::NAME, reason: Cow::Borrowed(reason) },
+        Some(obstacle) => {
+            let reason = format!("{} was asked for, but {obstacle}", frame_eval::NAME);
+            Choice { name: ordinary::NAME, reason: Cow::Owned(reason) }
+        }
+    })
+}
+
+const FRAMES_ARE_FASTER: &str = "the cheapest on this release for Python functions only";
 
 /// Whether a profile watches all threads where the user didn't say: as the interpreter's own cProfile does.
 pub fn all_threads_by_default() -> bool {
-    chosen::ALL_THREADS_BY_DEFAULT
+    ordinary::ALL_THREADS_BY_DEFAULT
 }
 
 /// Whether enabling a profile twice is an error, as it is with the interpreter's own cProfile from 3.12 on.
 pub fn refuses_second_enable() -> bool {
-    chosen::REFUSES_SECOND_ENABLE
+    ordinary::REFUSES_SECOND_ENABLE
 }
 
 /// The error where another tool, or another profile, stands in the way. The words in front are CPython's, those of
 /// all its releases together: its own tests and people's `except` clauses look for them.
 pub fn already_active(owner: &str) -> PyErr {
-    PyValueError::new_err(format!("Another profiling tool is already active ({}): {owner}", chosen::SLOT))
+    PyValueError::new_err(format!("Another profiling tool is already active ({}): {owner}", ordinary::SLOT))
 }
 
 /// Lets go of a profile that nobody but the interpreter refers to any more: it can't be disabled, so it must not
 /// stand in the way.
 pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
-    chosen::release_abandoned(py)
+    ordinary::release_abandoned(py)
 }
 
 /// Lets the events of `scope` come in. The registry has the profile already. `profiler` is the Profiler object.
-pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<()> {
-    chosen::install(py, scope, profiler)
+pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>, wish: Wish) -> PyResult<Choice> {
+    let mut choice = choice_for(py, wish)?;
+    if choice.name == frame_eval::NAME {
+        if frame_eval::covers(py, scope) {
+            return Ok(choice);
+        } else if !registry::any_ordinary(py) {
+            frame_eval::install(py, scope)?;
+            return Ok(choice);
+        }
+        choice = Choice { name: ordinary::NAME, reason: Cow::Borrowed(SHARED) };
+    }
+    frame_eval::take_over(py, SHARED)?;
+    registry::set_ordinary(py, scope);
+    ordinary::install(py, scope, profiler)?;
+    Ok(choice)
 }
+
+const SHARED: &str = "another profile that is enabled needs it, and one hook runs at a time";
 
 /// Undoes `install`. The registry has lost the profile already.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
-    chosen::remove(py, scope, profiler)
+    if frame_eval::covers(py, scope) {
+        frame_eval::remove(py, scope)
+    } else {
+        ordinary::remove(py, scope, profiler)
+    }
+}
+
+/// Which hook the events of an enabled profile come through now, where `install` answered `chosen`.
+pub fn running(py: Python<'_>, scope: Scope, chosen: &Choice) -> Choice {
+    if chosen.name != frame_eval::NAME || frame_eval::covers(py, scope) {
+        return chosen.clone();
+    }
+    Choice { name: ordinary::NAME, reason: Cow::Borrowed(frame_eval::why_taken_over(py)) }
+}
+
+/// How far down the running thread's stack Python frames may be evaluated by us; all of it if they aren't.
+pub fn stack_limit() -> usize {
+    frame_eval::stack_limit()
 }

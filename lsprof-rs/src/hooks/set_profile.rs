@@ -15,7 +15,6 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use super::Choice;
 use crate::collector::Timing;
 use crate::events::{self, Callee};
 use crate::ffi::attach::in_python;
@@ -27,8 +26,11 @@ use crate::kinds;
 use crate::profiler::Profiler;
 use crate::registry::{self, Scope};
 
-pub const CHOICE: Choice =
-    Choice { name: "set_profile", reason: "sys.monitoring does not exist before 3.12" };
+pub const NAME: &str = "set_profile";
+pub const REASON: &str = "sys.monitoring does not exist before 3.12";
+
+/// Why it is the faster one for Python functions, too, if it is.
+pub const FASTER_THAN_FRAMES: Option<&str> = None;
 
 pub const ALL_THREADS_BY_DEFAULT: bool = false;
 
@@ -41,12 +43,22 @@ pub const SLOT: &str = "the thread's profile function is in use";
 struct AllThreads {
     profiler: Py<PyAny>,
     states: HashSet<i64>,
+    /// Whether a function that the program has set stays where it is.
+    gives_way: bool,
 }
 
 static ALL_THREADS: GilCell<RefCell<Option<AllThreads>>> = GilCell::new(RefCell::new(None));
 
-/// The profiles that watch one thread: the thread state's number by the thread's.
-static THREADS: GilCell<RefCell<Option<HashMap<u64, i64>>>> = GilCell::new(RefCell::new(None));
+/// A profile that watches one thread.
+struct OneThread {
+    /// The thread state's number.
+    state: i64,
+    /// What `sys.getprofile()` returns there, where it isn't the Profiler.
+    stand_in: Option<Py<PyAny>>,
+}
+
+/// Those, by the thread's number.
+static THREADS: GilCell<RefCell<Option<HashMap<u64, OneThread>>>> = GilCell::new(RefCell::new(None));
 
 /// The definition of `_thread.start_new_thread` while all threads are watched, else 0. (The module's older
 /// name for it, `start_new`, has a definition of its own and is in nobody's use.)
@@ -57,18 +69,21 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
     match scope {
         Scope::Thread(number) => {
             let state = ThreadState::current(py);
-            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, state.id());
+            let thread = OneThread { state: state.id(), stand_in: None };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
         }
-        Scope::AllThreads => {
-            let starter = py.import("_thread")?.getattr("start_new_thread")?;
-            let starter = Builtin::of_object(&starter);
-            STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
-            let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new() };
-            ALL_THREADS.get(py).replace(Some(all));
-            watch_new_threads(py)
-        }
+        Scope::AllThreads => install_in_all(py, profiler, false),
     }
+}
+
+fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+    let starter = py.import("_thread")?.getattr("start_new_thread")?;
+    let starter = Builtin::of_object(&starter);
+    STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
+    let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new(), gives_way };
+    ALL_THREADS.get(py).replace(Some(all));
+    watch_new_threads(py)
 }
 
 /// Takes the profile function away from where `install` and the threads' starts put it.
@@ -76,8 +91,10 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     let current = ThreadState::current(py);
     match scope {
         Scope::Thread(number) => {
-            let id = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
-            let state = ThreadState::all(py).into_iter().find(|state| Some(state.id()) == id);
+            let removed = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
+            let Some(thread) = removed else { return Ok(()) };
+            let state = ThreadState::all(py).into_iter().find(|state| state.id() == thread.state);
+            let profiler = thread.stand_in.as_ref().or(profiler);
             match state {
                 Some(state) if state.id() != current.id() || is_ours(py, profiler)? => {
                     state.set_profile(py, None, None)?;
@@ -91,13 +108,50 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
             for state in ThreadState::all(py) {
                 let here = state.id() == current.id();
-                if all.states.contains(&state.id()) && (!here || is_ours(py, profiler)?) {
+                if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
                     state.set_profile(py, None, None)?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What has to be known to set the function in a thread when that isn't running: its thread state's number.
+pub type Place = i64;
+
+/// The running thread's.
+pub fn place(py: Python<'_>) -> Place {
+    ThreadState::current(py).id()
+}
+
+/// Nothing to do: a profile function needs nothing beforehand.
+pub fn reserve(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Nothing to do.
+pub fn release(_py: Python<'_>) -> PyResult<()> {
+    Ok(())
+}
+
+/// Sets the function for a profile that frame evaluation has given back, except where the program has set its own in the
+/// meantime: there, calls are lost. The Profiler isn't at hand, and frame evaluation kept nothing alive; so
+/// `sys.getprofile()` returns a stand-in.
+pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
+    let stand_in = py.get_type::<PyAny>().call0()?.unbind();
+    match scope {
+        Scope::Thread(number) => {
+            let mut states = ThreadState::all(py).into_iter();
+            let Some(state) = states.find(|state| state.id() == place && !state.has_profile()) else {
+                return Ok(()); // or it has ended
+            };
+            let thread = OneThread { state: place, stand_in: Some(stand_in.clone_ref(py)) };
+            THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
+            state.set_profile(py, Some(on_event), Some(&stand_in))
+        }
+        Scope::AllThreads => install_in_all(py, &stand_in, true),
+    }
 }
 
 /// Ends this thread's profile, if its object is referred to by the thread's state alone.
@@ -124,7 +178,11 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     let fresh: Vec<ThreadState> = {
         let mut all = ALL_THREADS.get(py).borrow_mut();
         let Some(all) = all.as_mut() else { return Ok(()) };
-        ThreadState::all(py).into_iter().filter(|state| all.states.insert(state.id())).collect()
+        let is_free = |state: &ThreadState| !(all.gives_way && state.has_profile());
+        ThreadState::all(py)
+            .into_iter()
+            .filter(|state| is_free(state) && all.states.insert(state.id()))
+            .collect()
     };
     for state in fresh {
         let profiler = ALL_THREADS.get(py).borrow().as_ref().map(|all| all.profiler.clone_ref(py));

@@ -1,0 +1,179 @@
+//! `PyThreadState`: what remains of the recursion limits, and whether events are switched off.
+//!
+//! The fields are declared in CPython's public headers and move with each release; they are checked against a
+//! running interpreter before they are relied upon ([`ThreadState::is_as_declared`]).
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use pyo3::ffi::{PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing};
+use pyo3::prelude::*;
+
+#[cfg(Py_3_12)]
+use super::interpreter_frame;
+use super::interpreter_frame::Frame;
+
+/// Its first fields.
+#[repr(C)]
+pub struct ThreadState {
+    links: [usize; 3],
+    #[cfg(Py_3_13)]
+    eval_breaker: usize,
+    flags: [c_int; FLAGS],
+    recursion_remaining: c_int,
+    recursion_limit: c_int,
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    c_recursion_remaining: c_int,
+    recursion_headroom: c_int,
+    tracing: c_int,
+    what_event: c_int,
+    current: *mut Current,
+    profile_function: usize,
+}
+
+/// Where the running frame is found: 3.11 and 3.12 have a `_PyCFrame` in between, whose first field it is from 3.12 on.
+#[cfg(not(Py_3_13))]
+#[repr(C)]
+struct Current {
+    frame: *mut Frame,
+}
+#[cfg(Py_3_13)]
+type Current = Frame;
+
+/// 3.11: _initialized, _static. From 3.12 on: _status; then _whence and state; holds_gil; gil_requested.
+const FLAGS: usize = match () {
+    #[cfg(not(Py_3_12))]
+    () => 2,
+    #[cfg(all(Py_3_12, not(Py_3_13)))]
+    () => 1,
+    #[cfg(all(Py_3_13, not(Py_3_14)))]
+    () => 3,
+    #[cfg(all(Py_3_14, not(Py_3_15)))]
+    () => 4,
+    #[cfg(Py_3_15)]
+    () => 5,
+};
+
+/// What evaluating a frame takes of the C recursion limit of 3.12 and 3.13: 1 or 2, it changed within releases.
+static C_RECURSION_UNITS: AtomicI32 = AtomicI32::new(0);
+
+impl ThreadState {
+    /// The fields of a thread state.
+    ///
+    /// # Safety
+    /// It is the running thread's.
+    #[inline(always)]
+    pub unsafe fn of<'a>(state: *mut PyThreadState) -> &'a mut Self {
+        // SAFETY: by this function's contract; nobody else touches these fields while we hold the GIL.
+        unsafe { &mut *state.cast::<Self>() }
+    }
+
+    /// Whether an event now would be no call of the program's: the frame is about to fail with a RecursionError
+    /// before its first instruction, or it belongs to a trace function, for which CPython switches events off.
+    #[inline(always)]
+    pub fn is_silent(&self) -> bool {
+        (self.recursion_remaining <= 0 && self.recursion_headroom == 0) || self.tracing != 0
+    }
+
+    /// Whether the running frame has returned already and is being cleared: what runs now are destructors of its locals,
+    /// called by its caller. On 3.11 that happens outside of its evaluation.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn is_clearing_frame(&self) -> bool {
+        false
+    }
+
+    /// Whether the running frame has returned already and is being cleared: what runs now are destructors of its locals,
+    /// called by its caller. The frame that CPython has below each evaluation is the current one then.
+    #[cfg(Py_3_12)]
+    #[inline(always)]
+    pub fn is_clearing_frame(&self) -> bool {
+        #[cfg(not(Py_3_13))]
+        // SAFETY: a thread that runs Python has a `_PyCFrame`.
+        let frame = unsafe { (*self.current).frame };
+        #[cfg(Py_3_13)]
+        let frame = self.current;
+        // SAFETY: the current frame is alive.
+        !frame.is_null() && unsafe { interpreter_frame::is_entry(frame) }
+    }
+
+    /// Lets the call that is about to happen cost no C recursion. [`ThreadState::take_c_recursion`] ends that.
+    #[inline(always)]
+    pub fn give_back_c_recursion(&mut self) {
+        #[cfg(all(Py_3_12, not(Py_3_14)))]
+        {
+            self.c_recursion_remaining += C_RECURSION_UNITS.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Ends what [`ThreadState::give_back_c_recursion`] began.
+    #[inline(always)]
+    pub fn take_c_recursion(&mut self) {
+        #[cfg(all(Py_3_12, not(Py_3_14)))]
+        {
+            self.c_recursion_remaining -= C_RECURSION_UNITS.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody has set a profile function in the thread.
+    #[cfg(not(Py_3_12))]
+    pub fn has_profile_function(&self) -> bool {
+        self.profile_function != 0
+    }
+
+    /// What is left of the C recursion limit; 0 where there is none (3.11) or it is counted in bytes (3.14).
+    pub fn c_recursion_remaining(&self) -> c_int {
+        #[cfg(all(Py_3_12, not(Py_3_14)))]
+        return self.c_recursion_remaining;
+        #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+        0
+    }
+
+    /// Says what evaluating a frame takes of it.
+    pub fn set_c_recursion_units(units: c_int) {
+        C_RECURSION_UNITS.store(units, Ordering::Relaxed);
+    }
+
+    /// Whether the running interpreter's thread state looks like the declaration above.
+    pub fn is_as_declared(py: Python<'_>) -> PyResult<bool> {
+        let limit: c_int = py.import("sys")?.call_method0("getrecursionlimit")?.extract()?;
+        // SAFETY: an attached thread has a state.
+        let state = unsafe { PyThreadState_Get() };
+        // SAFETY: the running thread's; each reference ends before CPython writes to the field.
+        let tracing = || unsafe { ThreadState::of(state).tracing };
+        let before = tracing();
+        // SAFETY: the running thread's; undone at once.
+        unsafe { PyThreadState_EnterTracing(state) };
+        let inside = tracing();
+        // SAFETY: as above.
+        unsafe { PyThreadState_LeaveTracing(state) };
+        // SAFETY: the running thread's.
+        let this = unsafe { ThreadState::of(state) };
+        Ok(inside == before + 1 && tracing() == before && this.recursion_limit == limit
+            && this.recursion_headroom == 0
+            // The launcher may have raised what remains by a frame or two.
+            && (0..=limit + 8).contains(&this.recursion_remaining))
+    }
+}
+
+/// Switches the thread's events off as long as it lives, as CPython does around its own callbacks.
+pub struct EventsOff(*mut PyThreadState);
+
+impl EventsOff {
+    /// Switches them off.
+    pub fn new(_py: Python<'_>) -> Self {
+        // SAFETY: an attached thread has a state, which outlives this value: it stays in this thread.
+        unsafe {
+            let state = PyThreadState_Get();
+            PyThreadState_EnterTracing(state);
+            Self(state)
+        }
+    }
+}
+
+impl Drop for EventsOff {
+    fn drop(&mut self) {
+        // SAFETY: the state that `new` took, of this thread.
+        unsafe { PyThreadState_LeaveTracing(self.0) };
+    }
+}

@@ -1,0 +1,197 @@
+//! PEP 523 frame evaluation: Python functions only, and the cheapest where CPython's own hooks are dear.
+//!
+//! Our function stands around CPython's: it enters, has the frame evaluated, and leaves. It sees no built-ins.
+//! The interpreter no longer inlines calls of Python functions, so each takes a piece of the C stack. Before that
+//! becomes dangerous, [`take_over`] gives the frames back and the ordinary hook sees the rest of the run: deeper
+//! calls cost no stack then, as without us. Calls that are open at that moment are left by whichever hook comes first.
+//!
+//! It belongs to the whole interpreter; frames of threads that no profile covers pass through uncounted.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::ffi::{PyObject, PyThreadState};
+use pyo3::prelude::*;
+
+use super::ordinary::{self, Place};
+use super::self_check;
+use crate::events::{self, OpenCall};
+use crate::ffi::attach::in_python;
+use crate::ffi::frame_eval;
+use crate::ffi::gil::GilCell;
+use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::stack;
+use crate::ffi::thread_state::ThreadState;
+use crate::ffi::trampoline::guard;
+use crate::registry::{self, Scope};
+
+pub const NAME: &str = "frame-eval";
+
+/// Whether our function counts. It may be called when it doesn't: another tool may have put it behind its own.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// What is profiled this way, and where the ordinary hook would have to be set for it.
+static SCOPES: GilCell<RefCell<Vec<(Scope, Place)>>> = GilCell::new(RefCell::new(Vec::new()));
+
+/// Why the ordinary hook took over, last time.
+static TAKEN_OVER: GilCell<Cell<&'static str>> = GilCell::new(Cell::new(""));
+
+const TOO_DEEP: &str =
+    "it took over from frame-eval, which takes C stack for each call, where the calls got too deep for that";
+
+/// Why frames can't be evaluated by us now, if so.
+pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
+    if is_running() {
+        return Ok(None);
+    }
+    let fault = self_check::fault(py)?;
+    if fault.is_none() && !frame_eval::is_default(py) && !frame_eval::is(py, evaluate) {
+        return Ok(Some(self_check::OTHER_TOOL.into()));
+    }
+    Ok(fault)
+}
+
+/// Whether frames come to us.
+pub fn is_running() -> bool {
+    RUNNING.load(Ordering::Relaxed)
+}
+
+/// Whether this is profiled through frames.
+pub fn covers(py: Python<'_>, scope: Scope) -> bool {
+    SCOPES.get(py).borrow().iter().any(|(covered, _)| *covered == scope)
+}
+
+/// Why the ordinary hook took over, last time.
+pub fn why_taken_over(py: Python<'_>) -> &'static str {
+    TAKEN_OVER.get(py).get()
+}
+
+/// How far down this thread's stack frames may be evaluated; below it our function has something to decide.
+pub fn stack_limit() -> usize {
+    if is_running() { stack::limit() } else { usize::MAX }
+}
+
+/// Sets our function, if it isn't. There is no obstacle.
+pub fn install(py: Python<'_>, scope: Scope) -> PyResult<()> {
+    SCOPES.get(py).borrow_mut().push((scope, ordinary::place(py)));
+    if !RUNNING.swap(true, Ordering::Relaxed) {
+        if let Err(error) = ordinary::reserve(py) {
+            SCOPES.get(py).take();
+            RUNNING.store(false, Ordering::Relaxed);
+            return Err(error);
+        }
+        frame_eval::set(py, evaluate);
+    }
+    registry::forget_cached(py);
+    Ok(())
+}
+
+/// Gives the frames back to CPython, if nobody needs them any more.
+pub fn remove(py: Python<'_>, scope: Scope) -> PyResult<()> {
+    SCOPES.get(py).borrow_mut().retain(|(covered, _)| *covered != scope);
+    if !SCOPES.get(py).borrow().is_empty() {
+        return Ok(());
+    }
+    stop(py);
+    ordinary::release(py)
+}
+
+/// Gives the frames back to CPython, and all profiles to the ordinary hook.
+pub fn take_over(py: Python<'_>, why: &'static str) -> PyResult<()> {
+    let scopes = SCOPES.get(py).take();
+    if scopes.is_empty() {
+        return Ok(());
+    }
+    TAKEN_OVER.get(py).set(why);
+    stop(py);
+    scopes.into_iter().try_for_each(|(scope, place)| {
+        registry::set_ordinary(py, scope);
+        ordinary::take_over(py, scope, place)
+    })
+}
+
+fn stop(py: Python<'_>) {
+    RUNNING.store(false, Ordering::Relaxed);
+    if frame_eval::is(py, evaluate) {
+        frame_eval::set_default(py);
+    }
+    registry::forget_cached(py);
+}
+
+/// What CPython calls for each Python frame.
+unsafe extern "C-unwind" fn evaluate(
+    state: *mut PyThreadState,
+    frame: *mut Frame,
+    throw: c_int,
+) -> *mut PyObject {
+    let mut call = None;
+    // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
+    guard(|| unsafe { call = enter(state, frame) });
+    // SAFETY: the arguments are CPython's.
+    let result = unsafe { frame_eval::evaluate(state, frame, throw) };
+    if let Some(call) = call {
+        // SAFETY: the GIL is held again.
+        guard(|| unsafe { leave(call) });
+    }
+    result
+}
+
+/// # Safety
+/// The GIL is held; the arguments are CPython's.
+#[inline(always)]
+unsafe fn enter(state: *mut PyThreadState, frame: *mut Frame) -> Option<OpenCall> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let thread = registry::current();
+        // Unprofiled threads need stack as well, so this comes first.
+        if stack::here() < registry::stack_limit() {
+            give_back();
+            return None;
+        }
+        if thread.is_null() || ThreadState::of(state).is_silent() {
+            return None;
+        }
+        if ThreadState::of(state).is_clearing_frame() {
+            events::leave_cleared_frame(thread);
+        }
+        let code = interpreter_frame::code(frame);
+        if interpreter_frame::makes_generator(frame, code) {
+            return None;
+        }
+        events::enter_frame(thread, code)
+    }
+}
+
+/// # Safety
+/// The GIL is held.
+#[inline(always)]
+unsafe fn leave(call: OpenCall) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let thread = registry::current();
+        if thread.is_null() {
+            return;
+        }
+        if is_running() {
+            events::leave_frame(call, thread);
+        } else {
+            // If the ordinary hook has left it already, it isn't on top.
+            events::leave_top_frame(call, thread);
+        }
+    }
+}
+
+/// The stack is too far down, or we aren't running. The frame is the first that the ordinary hook sees.
+///
+/// # Safety
+/// The GIL is held.
+#[cold]
+#[inline(never)]
+unsafe fn give_back() {
+    if is_running() {
+        // A failure leaves deeper calls uncounted; the program goes on as without us.
+        // SAFETY: by this function's contract.
+        _ = unsafe { in_python(|py| take_over(py, TOO_DEEP)) };
+    }
+}
