@@ -100,7 +100,10 @@ class Terminal:
         raise AssertionError(f"no line with {containing!r}:\n{self.text}")
 
     def until(self, condition: str | Callable[[], bool]) -> None:
-        """Read what the program writes until the screen holds a text, or a condition is true."""
+        """Read what the program writes until the screen holds a text, or a condition is true.
+
+        What is further down may still be on its way: screens come from the top to the bottom.
+        """
         end = time.monotonic() + PATIENCE
         while not (condition in self.text if isinstance(condition, str) else condition()):
             assert time.monotonic() < end, f"waited for {condition!r} in vain:\n{self.text}\n{self.plain}"
