@@ -91,8 +91,8 @@ impl State {
                 let first = self.rows.get(self.cursor.offset).map(|row| row.id);
                 if let Some(function) = self.selected.filter(|_| self.cursor.row.is_some()).or(first) {
                     self.selected = Some(function);
+                    self.cursor.row.get_or_insert(self.cursor.offset);
                     self.open(function);
-                    self.arrange();
                 }
             }
             KeyCode::Esc => {

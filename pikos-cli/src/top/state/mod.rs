@@ -13,6 +13,7 @@ pub mod prompt;
 pub mod scopes;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
@@ -216,12 +217,18 @@ impl State {
             self.say("the file was written anew, and is read anew");
         }
         let is_first = self.picture.labels.is_empty();
+        // Another query of the same tables: sorting them again would change nothing.
+        let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
+            && Arc::ptr_eq(&picture.labels, &self.picture.labels);
         self.picture = picture;
         if is_first && !Column::all(&self.picture.meaning).contains(&self.sort.column) {
             self.sort = Sort::by(Column::Cumtime);
         }
         self.fill_detail();
-        self.arrange();
+        match is_same {
+            true => self.keep_cursors(),
+            false => self.arrange(),
+        }
     }
 
     fn fill_detail(&mut self) {
