@@ -97,6 +97,19 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 		exit 1
 	fi
 
+.PHONY: bench-views
+bench-views: build ## How fast the terminal views answer, over profiles of 10,000 and 50,000 functions
+	@mkdir -p build/bench
+	cd build/bench
+	for size in "10000 60000" "50000 300000"; do
+		read -r functions edges <<<"$$size"
+		file=large-$$functions.pstats
+		test -f $$file || ../../.venv/bin/python ../../benchmarks/make_large_pstats.py $$file \
+			--functions $$functions --edges $$edges --seed 1
+		echo "$$functions functions, $$edges edges"
+		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
+	done
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all

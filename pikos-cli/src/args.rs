@@ -9,6 +9,8 @@ use pstats_compat::formats::Format;
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
+use crate::top::state::columns::Column;
+
 /// Look at profiles of Python programs: convert, add, compare and check them.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
@@ -27,6 +29,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print the table of functions, as pstats does
     Stats(StatsArgs),
+    /// Look at profiles on the whole screen: sort, filter, drill down to callers and source
+    View(ViewArgs),
     /// Tell whether a profile is sound, and what is odd about it
     Check(CheckArgs),
     /// Print a completion script for a shell
@@ -131,6 +135,44 @@ pub struct StatsArgs {
     pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// Profiles to read; Tab chooses one of several, or their sum; `-` is standard input
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub table: TableArgs,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+/// What the table of functions begins with.
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
+    /// in-flight, function or file
+    #[arg(short, long, value_name = "COLUMN")]
+    pub sort: Option<Column>,
+    /// Turn the order round
+    #[arg(short, long)]
+    pub reverse: bool,
+    /// Only functions that this regular expression finds in `file:line(name)`
+    #[arg(short, long, value_name = "REGEX")]
+    pub grep: Option<Regex>,
+    /// Without functions that this regular expression finds
+    #[arg(short = 'x', long, value_name = "REGEX")]
+    pub exclude: Option<Regex>,
+    /// Print the table once and end, as also happens where standard output is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Print JSON once and end
+    #[arg(long)]
+    pub json: bool,
+    /// Print only the first rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub top: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,10 @@ pub enum Error {
     Write { path: PathBuf, source: pstats_compat::Error },
     #[error("{0}")]
     Combine(pstats_compat::Error),
+    #[error("can't sort by `{column}`: these profiles don't say it")]
+    NoSuchColumn { column: &'static str },
+    #[error("the terminal: {0}")]
+    Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
 }
@@ -33,7 +37,13 @@ pub enum Error {
 impl Error {
     /// Whether the command line asked for something that can't be.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Error::NoReader(_) | Error::UnknownTarget { .. } | Error::BinaryToTerminal(_))
+        matches!(
+            self,
+            Error::NoReader(_)
+                | Error::UnknownTarget { .. }
+                | Error::BinaryToTerminal(_)
+                | Error::NoSuchColumn { .. }
+        )
     }
 
     /// Whether whoever read our output stopped reading.

@@ -5,7 +5,9 @@ mod args;
 mod commands;
 mod error;
 mod files;
+mod printable;
 mod progress;
+mod top;
 
 use std::ffi::OsString;
 
@@ -46,6 +48,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         Command::Merge(args) => commands::merge::run(&args),
         Command::Diff(args) => commands::diff::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
+        Command::View(args) => commands::view::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
@@ -56,8 +59,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
             // What is wrong may be quoted from a stranger's file, and goes to a terminal.
-            let told = error.to_string().replace(|c: char| c.is_control(), "\u{FFFD}");
-            eprintln!("pikos: {told}");
+            eprintln!("pikos: {}", printable::printable(&error.to_string()));
             if error.is_usage() { exit::USAGE } else { exit::FAILURE }
         }
     }

@@ -6,6 +6,7 @@ use pstats_compat::check::{Severity, check};
 
 use crate::args::CheckArgs;
 use crate::error::Error;
+use crate::printable::printable;
 use crate::{Outcome, files};
 
 pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
@@ -16,7 +17,8 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
         let findings = check(&profile);
         for finding in &findings {
             // A name may hold control characters, and this goes to a terminal.
-            let finding = finding.to_string().replace(|c: char| c.is_control(), "\u{FFFD}");
+            let finding = finding.to_string();
+            let finding = printable(&finding);
             writeln!(out, "{}: {finding}", path.display())?;
         }
         let functions = profile.rows().count();

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::{Amount, DiffArgs};
 use crate::error::Error;
+use crate::printable::printable;
 use crate::{Outcome, files};
 
 pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
@@ -72,7 +73,8 @@ fn write_table(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<(
             false => "-".to_owned(),
         };
         // A name may hold control characters, and this goes to a terminal.
-        let name = stdname(change.function()).replace(|c: char| c.is_control(), "\u{FFFD}");
+        let name = stdname(change.function());
+        let name = printable(&name);
         writeln!(
             out,
             "{:>10.3} {:>+9.3} {:>5} {:>9.3} {:>+9.3} {:>5} {calls:>14}  {}{name}",

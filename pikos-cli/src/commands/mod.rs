@@ -6,3 +6,4 @@ pub mod diff;
 pub mod export;
 pub mod merge;
 pub mod stats;
+pub mod view;

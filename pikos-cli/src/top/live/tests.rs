@@ -1,0 +1,200 @@
+//! A feed that does what it is told, and the pictures that come of it.
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Fake {
+    sequence: u64,
+    age: f64,
+    functions: Vec<(Function, Told)>,
+    edges: Vec<(usize, usize, Told)>,
+    threads: Vec<ToldThread>,
+    is_over: bool,
+}
+
+#[derive(Default)]
+struct FakeFeed {
+    targets: Vec<Fake>,
+    told: Vec<(usize, Command)>,
+}
+
+fn told(ncalls: u64, tottime: f64) -> Told {
+    let calls = Calls { ncalls, primitive_calls: ncalls, tottime, cumtime: 2.0 * tottime };
+    Told { calls, in_flight: 0.0, open: 0 }
+}
+
+fn function(name: &str) -> Function {
+    Function::new("a.py".into(), 1, name.into(), Calls::default())
+}
+
+impl Target for Fake {
+    fn title(&self) -> String {
+        "a\u{1b}.py".to_owned()
+    }
+    fn pid(&self) -> u32 {
+        4711
+    }
+    fn host(&self) -> Option<String> {
+        None
+    }
+    fn status(&self) -> Status {
+        if self.is_over { Status::Ended("normally".to_owned()) } else { Status::Running }
+    }
+    fn health(&self) -> Health {
+        Health { interval: Some(0.5), ..Health::default() }
+    }
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+    fn age(&self) -> f64 {
+        self.age
+    }
+    fn functions(&self) -> usize {
+        self.functions.len()
+    }
+    fn label(&self, function: usize) -> Function {
+        self.functions[function].0.clone()
+    }
+    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told> {
+        // The second thread ran the second function, and nothing else.
+        (thread.is_none() || function == 1).then_some(self.functions[function].1)
+    }
+    fn edges(&self, of: Option<usize>, _: Option<u64>, each: &mut dyn FnMut(usize, usize, Told)) {
+        for &(caller, callee, told) in &self.edges {
+            if of.is_none_or(|one| one == caller || one == callee) {
+                each(caller, callee, told);
+            }
+        }
+    }
+    fn threads(&self) -> Vec<ToldThread> {
+        self.threads.clone()
+    }
+    fn profile(&self) -> Profile {
+        let functions = self.functions.iter().map(|(f, told)| Function { calls: told.calls, ..f.clone() });
+        Profile::new(functions.collect(), Vec::new())
+    }
+}
+
+impl Feed for FakeFeed {
+    fn poll(&mut self) -> bool {
+        true
+    }
+    fn targets(&self) -> Vec<&dyn Target> {
+        self.targets.iter().map(|target| target as &dyn Target).collect()
+    }
+    fn command(&mut self, target: usize, command: Command) -> Result<(), String> {
+        self.told.push((target, command));
+        Ok(())
+    }
+}
+
+fn target(names: &[&str]) -> Fake {
+    let functions = names.iter().map(|name| (function(name), told(10, 1.0))).collect();
+    let thread = ToldThread { id: 7, name: "worker".to_owned(), is_over: false, ncalls: 10, tottime: 1.0 };
+    Fake { sequence: 1, age: 2.0, functions, threads: vec![thread], ..Fake::default() }
+}
+
+fn live(targets: Vec<Fake>) -> Live<FakeFeed> {
+    let mut live = Live::new(FakeFeed { targets, told: Vec::new() });
+    assert!(live.poll());
+    live
+}
+
+fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Figures)> {
+    let picture = live.picture(Query { scope, edges: Edges::None });
+    picture.rows.iter().map(|row| (picture.label(row.id).name.clone(), row.figures)).collect()
+}
+
+const FIRST: Scope = Scope::Process(ProcessId(0));
+
+#[test]
+fn rates_are_growth_over_the_targets_own_time() {
+    let mut live = live(vec![target(&["main", "f"])]);
+    assert!(rows(&mut live, FIRST).iter().all(|(_, figures)| figures.calls_per_s == 0.0), "not known yet");
+    let fake = &mut live.feed.targets[0];
+    (fake.sequence, fake.age) = (2, 2.5);
+    fake.functions[1].1 = told(110, 1.25);
+    fake.threads[0].tottime = 1.125;
+    live.poll();
+    let shown = rows(&mut live, FIRST);
+    assert_eq!((shown[1].1.calls_per_s, shown[1].1.share), (200.0, 0.5));
+    assert_eq!(shown[0].1.share, 0.0);
+    let picture = live.picture(Query { scope: FIRST, edges: Edges::None });
+    assert_eq!(picture.processes[0].threads[0].share, 0.25);
+    assert_eq!(picture.processes[0].calls_per_s, 200.0);
+    assert_eq!(picture.processes[0].title, "a\u{FFFD}.py");
+    live.poll();
+    assert_eq!(rows(&mut live, FIRST)[1].1.share, 0.5, "no message, no change");
+}
+
+#[test]
+fn what_was_cleared_counts_from_zero() {
+    let mut live = live(vec![target(&["main"])]);
+    let fake = &mut live.feed.targets[0];
+    (fake.sequence, fake.age) = (2, 2.5);
+    fake.functions[0].1 = told(4, 0.1);
+    live.poll();
+    let (_, figures) = &rows(&mut live, FIRST)[0];
+    assert_eq!((figures.ncalls, figures.calls_per_s, figures.share), (4, 8.0, 0.0));
+}
+
+#[test]
+fn processes_add_up_by_label() {
+    let mut live = live(vec![target(&["main", "f"]), target(&["g", "main"])]);
+    assert_eq!(live.first_scope(), Scope::All);
+    let shown = rows(&mut live, Scope::All);
+    let counts: Vec<(&str, i64)> = shown.iter().map(|(name, f)| (name.as_str(), f.ncalls)).collect();
+    assert_eq!(counts, [("main", 20), ("f", 10), ("g", 10)]);
+    assert_eq!(rows(&mut live, Scope::Process(ProcessId(1))).len(), 2);
+    assert_eq!(rows(&mut live, Scope::Process(ProcessId(9))).len(), 0, "a process that is not there");
+    assert_eq!(live.profile(Scope::All).expect("a sum").functions.len(), 3);
+}
+
+#[test]
+fn equal_labels_of_one_process_are_one_row() {
+    let mut live = live(vec![target(&["<lambda>", "main", "<lambda>"])]);
+    let shown = rows(&mut live, FIRST);
+    assert_eq!(shown.len(), 2);
+    assert_eq!(shown[0].1.ncalls, 20);
+}
+
+#[test]
+fn a_thread_has_rows_and_rates_of_its_own() {
+    let mut live = live(vec![target(&["main", "f"])]);
+    let scope = Scope::Thread(ProcessId(0), 7);
+    assert_eq!(rows(&mut live, scope).len(), 1);
+    let fake = &mut live.feed.targets[0];
+    (fake.sequence, fake.age) = (2, 3.0);
+    fake.functions[1].1 = told(15, 1.0);
+    live.poll();
+    assert_eq!(rows(&mut live, scope)[0].1.calls_per_s, 5.0);
+    assert_eq!(rows(&mut live, FIRST).len(), 2, "and the process is whole again");
+}
+
+#[test]
+fn edges_of_one_function_in_all_processes() {
+    let mut one = target(&["main", "f", "g"]);
+    one.edges = vec![(0, 1, told(1, 0.1)), (1, 2, told(2, 0.2)), (0, 2, told(3, 0.3))];
+    let mut live = live(vec![one.clone(), one]);
+    let of = |live: &mut Live<FakeFeed>, scope, edges| {
+        let mut counts: Vec<i64> =
+            live.picture(Query { scope, edges }).edges.iter().map(|edge| edge.figures.ncalls).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!(of(&mut live, Scope::All, Edges::Of(FunctionId(1))), [2, 4]);
+    assert_eq!(of(&mut live, FIRST, Edges::Of(FunctionId(1))), [1, 2]);
+    assert_eq!(of(&mut live, FIRST, Edges::All), [1, 2, 3]);
+    assert_eq!(of(&mut live, FIRST, Edges::None), [0i64; 0]);
+}
+
+#[test]
+fn commands_go_to_all_that_are_alive() {
+    let mut over = target(&["main"]);
+    over.is_over = true;
+    let mut live = live(vec![target(&["main"]), over, target(&["main"])]);
+    assert_eq!(live.command(Scope::All, Command::Pause), Ok(()));
+    assert_eq!(live.command(Scope::Process(ProcessId(1)), Command::Clear), Ok(()));
+    assert_eq!(live.feed.told, [(0, Command::Pause), (2, Command::Pause), (1, Command::Clear)]);
+    assert!(Live::new(FakeFeed::default()).command(Scope::All, Command::Pause).is_err());
+}

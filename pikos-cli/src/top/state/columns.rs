@@ -1,0 +1,146 @@
+//! The columns of the table of functions, and sorting by each.
+
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use crate::top::model::{Figures, Meaning, Picture, Row};
+
+/// What a row can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    Ncalls,
+    CallsPerS,
+    Tottime,
+    /// Live: the part of the last interval. A file: the part of the whole.
+    Share,
+    /// `tottime` for each call.
+    TotPerCall,
+    Cumtime,
+    /// `cumtime` for each call that was not recursive.
+    CumPerCall,
+    InFlight,
+    Function,
+    Location,
+}
+
+/// In the order of the screen, with the word that names each on the command line.
+const WORDS: [(Column, &str); 10] = [
+    (Column::Ncalls, "ncalls"),
+    (Column::CallsPerS, "calls/s"),
+    (Column::Tottime, "tottime"),
+    (Column::Share, "share"),
+    (Column::TotPerCall, "tot/call"),
+    (Column::Cumtime, "cumtime"),
+    (Column::CumPerCall, "cum/call"),
+    (Column::InFlight, "in-flight"),
+    (Column::Function, "function"),
+    (Column::Location, "file"),
+];
+
+/// A word that names no column.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no column; there are {list}", list = Column::words().join(", "))]
+pub struct UnknownColumn(String);
+
+impl FromStr for Column {
+    type Err = UnknownColumn;
+
+    fn from_str(word: &str) -> Result<Self, UnknownColumn> {
+        let found = WORDS.iter().find(|(_, known)| *known == word);
+        found.map(|(column, _)| *column).ok_or_else(|| UnknownColumn(word.to_owned()))
+    }
+}
+
+impl Column {
+    pub fn words() -> Vec<&'static str> {
+        WORDS.iter().map(|(_, word)| *word).collect()
+    }
+
+    /// As the command line names it.
+    pub fn word(self) -> &'static str {
+        WORDS.iter().find(|(column, _)| *column == self).map_or("", |(_, word)| word)
+    }
+
+    /// The columns that say something about such figures, in the order of the screen.
+    pub fn all(meaning: &Meaning) -> Vec<Column> {
+        let says = |column: &Column| match column {
+            Column::CallsPerS | Column::InFlight => meaning.is_live,
+            Column::Ncalls => meaning.is_counted,
+            // Samples count no calls that a time could be divided by.
+            Column::TotPerCall | Column::CumPerCall => meaning.is_counted && !meaning.is_sampled,
+            _ => true,
+        };
+        WORDS.iter().map(|(column, _)| *column).filter(says).collect()
+    }
+
+    /// Its heading, also as the user is told what the table is sorted by.
+    pub fn title(self, meaning: &Meaning) -> &'static str {
+        match self {
+            Column::Share if meaning.is_live => "now",
+            Column::Share => "tot%",
+            Column::Ncalls if meaning.is_sampled => "samples",
+            Column::InFlight => "flight",
+            Column::Location => "file:line",
+            _ => self.word(),
+        }
+    }
+}
+
+/// The order of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    pub column: Column,
+    /// From the end that the column doesn't begin with: figures begin with the greatest.
+    pub is_reversed: bool,
+}
+
+impl Sort {
+    pub fn by(column: Column) -> Self {
+        Self { column, is_reversed: false }
+    }
+
+    /// Sorts rows. What is equal goes by own time, then by id, so that rows don't flicker.
+    pub fn apply(self, rows: &mut [Row], picture: &Picture) {
+        rows.sort_unstable_by(|a, b| {
+            let order = match self.column {
+                Column::Function => {
+                    let (a, b) = (picture.label(a.id), picture.label(b.id));
+                    (&a.name, &a.file, a.line).cmp(&(&b.name, &b.file, b.line))
+                }
+                Column::Location => {
+                    let (a, b) = (picture.label(a.id), picture.label(b.id));
+                    (&a.file, a.line, &a.name).cmp(&(&b.file, b.line, &b.name))
+                }
+                figure => descending(value(figure, &a.figures), value(figure, &b.figures)),
+            };
+            let order = if self.is_reversed { order.reverse() } else { order };
+            order.then(descending(a.figures.tottime, b.figures.tottime)).then(a.id.cmp(&b.id))
+        });
+    }
+}
+
+/// The figure to sort by. Of a difference its size counts: what changed most comes first.
+fn value(column: Column, figures: &Figures) -> f64 {
+    let value = match column {
+        Column::Ncalls => figures.ncalls as f64,
+        Column::CallsPerS => figures.calls_per_s,
+        Column::Tottime => figures.tottime,
+        Column::Share => figures.share,
+        Column::TotPerCall => per_call(figures.tottime, figures.ncalls),
+        Column::Cumtime => figures.cumtime,
+        Column::CumPerCall => per_call(figures.cumtime, figures.primitive_calls),
+        Column::InFlight => figures.in_flight,
+        Column::Function | Column::Location => 0.0,
+    };
+    value.abs()
+}
+
+/// Time for each call; 0 where nothing was called.
+pub fn per_call(time: f64, calls: i64) -> f64 {
+    if calls == 0 { 0.0 } else { time / calls as f64 }
+}
+
+/// A total order keeps a stray NaN from upsetting the sort.
+fn descending(a: f64, b: f64) -> Ordering {
+    b.total_cmp(&a)
+}

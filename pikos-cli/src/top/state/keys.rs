@@ -1,0 +1,334 @@
+//! What each key does.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use regex::RegexBuilder;
+
+use super::columns::{Column, Sort};
+use super::cursor::{Cursor, Motion};
+use super::detail::{Detail, Pane};
+use super::filter::Filter;
+use super::prompt::{Prompt, Question, Typed};
+use super::scopes::{self, Scopes};
+use super::{Effect, Notice, Screen, State, layout};
+use crate::top::model::{FunctionId, Status};
+use crate::top::source::Command;
+
+/// A regular expression may not take more memory than this, whatever is typed.
+const REGEX_LIMIT: usize = 1 << 20;
+
+/// All keys, for the help screen: what to press, what it does, and whether only a live view has it.
+pub const HELP: [(&str, &str, bool); 20] = [
+    ("Up Down  k j", "choose a function; the cursor stays on it", false),
+    ("PgUp PgDn Home End", "scroll", false),
+    ("Left Right  < >", "sort by the next column", false),
+    ("r", "turn the order round", false),
+    ("Enter", "callers, callees and source of the function", false),
+    ("Tab", "processes and threads; there: the next pane", false),
+    ("Esc", "back; in the table: let the cursor go", false),
+    ("/", "only functions that a regex finds in file:line(name)", false),
+    ("x", "without functions that a regex finds", false),
+    ("m", "mark: remember the figures of now", false),
+    ("d", "differences from the mark, and back", false),
+    ("p", "freeze the view, and go on", false),
+    ("P", "pause the collection in the program, and go on", true),
+    ("c", "clear: the program counts from zero again", true),
+    ("s", "save as pstats, callgrind, … (by the name's ending)", false),
+    ("?", "this help", false),
+    ("Ctrl-Z", "back to the shell until `fg`", false),
+    ("q  Ctrl-C", "leave", false),
+    ("", "", false),
+    ("in a text line", "Enter takes it, Esc leaves it, Ctrl-U empties it", false),
+];
+
+impl State {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Option<Effect> {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            match key.code {
+                KeyCode::Char('c') => return Some(Effect::Quit),
+                KeyCode::Char('z') => return Some(Effect::Suspend),
+                _ => {}
+            }
+        }
+        self.notice = None;
+        if self.prompt.is_some() {
+            return self.prompt_key(key);
+        }
+        match key.code {
+            KeyCode::Char('q') => return Some(Effect::Quit),
+            KeyCode::Char('?') | KeyCode::F(1) => self.toggle_help(),
+            KeyCode::Char('/') => self.ask(Question::Include),
+            KeyCode::Char('x') => self.ask(Question::Exclude),
+            KeyCode::Char('s') => self.ask(Question::SaveAs),
+            KeyCode::Char('m') => self.mark(),
+            KeyCode::Char('d') => self.toggle_diff(),
+            KeyCode::Char('p') => self.toggle_freeze(),
+            KeyCode::Char('P') => return self.toggle_pause(),
+            KeyCode::Char('c') => return self.clear(),
+            _ => match self.screens.last() {
+                None => self.table_key(key),
+                Some(Screen::Detail(_)) => self.detail_key(key),
+                Some(Screen::Scopes(_)) => self.scopes_key(key),
+                Some(Screen::Help(_)) => self.help_key(key),
+            },
+        }
+        None
+    }
+
+    fn table_key(&mut self, key: KeyEvent) {
+        if let Some(motion) = motion(key.code) {
+            self.cursor.go(motion, self.rows.len(), self.page());
+            self.selected = self.cursor.row.and_then(|row| self.rows.get(row)).map(|row| row.id);
+            return;
+        }
+        match key.code {
+            KeyCode::Left | KeyCode::Char('<' | 'h') => self.sort_by_neighbour(false),
+            KeyCode::Right | KeyCode::Char('>' | 'l') => self.sort_by_neighbour(true),
+            KeyCode::Char('r') => {
+                self.sort.is_reversed ^= true;
+                self.arrange();
+            }
+            KeyCode::Enter => {
+                let first = self.rows.get(self.cursor.offset).map(|row| row.id);
+                if let Some(function) = self.selected.filter(|_| self.cursor.row.is_some()).or(first) {
+                    self.selected = Some(function);
+                    self.cursor.row.get_or_insert(self.cursor.offset);
+                    self.open(function);
+                }
+            }
+            KeyCode::Esc => {
+                self.selected = None;
+                self.cursor = Cursor::default();
+            }
+            KeyCode::Tab | KeyCode::BackTab => self.open_scopes(),
+            _ => {}
+        }
+    }
+
+    fn sort_by_neighbour(&mut self, is_forward: bool) {
+        let columns = Column::all(&self.picture.meaning);
+        let place = columns.iter().position(|column| *column == self.sort.column).unwrap_or(0);
+        let step = if is_forward { 1 } else { columns.len() - 1 };
+        self.sort = Sort::by(columns[(place + step) % columns.len()]);
+        self.arrange();
+    }
+
+    fn open(&mut self, function: FunctionId) {
+        /// Nobody goes back further, and callers may go in circles.
+        const DEEPEST: usize = 100;
+        if self.screens.len() >= DEEPEST {
+            self.screens.remove(0);
+        }
+        self.screens.push(Screen::Detail(Box::new(Detail::new(function, &self.picture))));
+        self.place_source();
+    }
+
+    fn detail_key(&mut self, key: KeyEvent) {
+        let (size, is_live) = (self.size, self.is_live());
+        let source_len = self.source.as_ref().map_or(0, |source| source.lines.len());
+        let Some(detail) = self.detail_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            let rows = layout::pane_rows(size, is_live, detail.pane == Pane::Source);
+            match detail.pane {
+                Pane::Callers => detail.callers.cursor.go(motion, detail.callers.rows.len(), rows),
+                Pane::Callees => detail.callees.cursor.go(motion, detail.callees.rows.len(), rows),
+                Pane::Source => detail.source.scroll(motion, source_len, rows),
+            }
+            return;
+        }
+        match key.code {
+            KeyCode::Tab | KeyCode::Right | KeyCode::Char('l' | '>') => detail.pane = detail.pane.next(true),
+            KeyCode::BackTab | KeyCode::Left | KeyCode::Char('h' | '<') => {
+                detail.pane = detail.pane.next(false);
+            }
+            KeyCode::Char('1') => detail.pane = Pane::Callers,
+            KeyCode::Char('2') => detail.pane = Pane::Callees,
+            KeyCode::Char('3') => detail.pane = Pane::Source,
+            KeyCode::Enter => {
+                if let Some(function) = detail.chosen() {
+                    self.open(function);
+                }
+            }
+            KeyCode::Esc | KeyCode::Backspace => self.close(),
+            _ => {}
+        }
+        self.place_source();
+    }
+
+    fn open_scopes(&mut self) {
+        let list = scopes::list(&self.picture);
+        let mut screen = Scopes::default();
+        if let Some(row) = list.iter().position(|scope| *scope == self.scope) {
+            screen.cursor.follow(row, list.len(), self.page());
+        }
+        self.screens.push(Screen::Scopes(screen));
+    }
+
+    fn scopes_key(&mut self, key: KeyEvent) {
+        let list = scopes::list(&self.picture);
+        let page = self.page();
+        let Some(Screen::Scopes(screen)) = self.screens.last_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            screen.cursor.go(motion, list.len(), page);
+            return;
+        }
+        match key.code {
+            KeyCode::Enter => {
+                if let Some(scope) = list.get(screen.cursor.row.unwrap_or(0)) {
+                    self.scope = *scope;
+                    // What is frozen is of the old scope.
+                    self.is_frozen = false;
+                }
+                self.close();
+            }
+            KeyCode::Esc | KeyCode::Tab | KeyCode::BackTab | KeyCode::Backspace => self.close(),
+            _ => {}
+        }
+    }
+
+    fn toggle_help(&mut self) {
+        match self.screens.last() {
+            Some(Screen::Help(_)) => self.close(),
+            _ => self.screens.push(Screen::Help(Cursor::default())),
+        }
+    }
+
+    fn help_key(&mut self, key: KeyEvent) {
+        let page = usize::from(layout::body_height(self.size, self.is_live()));
+        let Some(Screen::Help(cursor)) = self.screens.last_mut() else { return };
+        match motion(key.code) {
+            Some(motion) => cursor.scroll(motion, HELP.len() + 2, page),
+            None => self.close(),
+        }
+    }
+
+    fn close(&mut self) {
+        self.screens.pop();
+        self.fill_detail();
+        self.keep_cursors();
+    }
+
+    fn ask(&mut self, question: Question) {
+        let text = match question {
+            Question::Include => self.include.as_ref().map_or("", Filter::text),
+            Question::Exclude => self.exclude.as_ref().map_or("", Filter::text),
+            Question::SaveAs => "profile.pstats",
+        };
+        self.prompt = Some(Prompt::new(question, text));
+    }
+
+    fn prompt_key(&mut self, key: KeyEvent) -> Option<Effect> {
+        let prompt = self.prompt.as_mut()?;
+        match prompt.key(key) {
+            Typed::Nothing => {}
+            Typed::Left => self.prompt = None,
+            Typed::Edited => {
+                if prompt.question != Question::SaveAs {
+                    self.apply_filter();
+                }
+            }
+            Typed::Entered if prompt.question == Question::SaveAs => {
+                let path = prompt.text.trim().to_owned();
+                let may_replace = prompt.may_replace;
+                self.prompt = None;
+                return (!path.is_empty()).then_some(Effect::Save { path, may_replace });
+            }
+            Typed::Entered => {
+                if self.apply_filter() {
+                    self.prompt = None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Filters by what was typed so far. False, and a remark, if that is no regular expression; then
+    /// the last good one stays.
+    fn apply_filter(&mut self) -> bool {
+        let Some(prompt) = &mut self.prompt else { return true };
+        let filter = match prompt.text.as_str() {
+            "" => None,
+            text => match RegexBuilder::new(text).size_limit(REGEX_LIMIT).build() {
+                Ok(regex) => Some(Filter::new(regex)),
+                Err(error) => {
+                    // The last line of the message is the reason; those before draw an arrow.
+                    let reason = error.to_string();
+                    let reason = reason.lines().last().unwrap_or_default();
+                    prompt.remark = Some(reason.trim_start_matches("error: ").to_owned());
+                    return false;
+                }
+            },
+        };
+        match prompt.question {
+            Question::Exclude => self.exclude = filter,
+            _ => self.include = filter,
+        }
+        self.arrange();
+        true
+    }
+
+    fn mark(&mut self) {
+        self.set_mark();
+        self.say("marked: d shows what changes from here");
+        self.arrange();
+    }
+
+    fn toggle_diff(&mut self) {
+        if self.mark.is_none() {
+            self.say("nothing to compare with: m marks the figures of now");
+            return;
+        }
+        self.shows_diff ^= true;
+        self.arrange();
+    }
+
+    fn toggle_freeze(&mut self) {
+        self.is_frozen ^= true;
+    }
+
+    fn toggle_pause(&mut self) -> Option<Effect> {
+        let command = match self.picture.process().map(|process| &process.status) {
+            Some(Status::Paused) => Command::Resume,
+            // Of several, all are paused unless all are so already.
+            None if self.all_paused() => Command::Resume,
+            _ => Command::Pause,
+        };
+        Some(Effect::Command(command))
+    }
+
+    fn all_paused(&self) -> bool {
+        let mut alive = self
+            .picture
+            .processes
+            .iter()
+            .map(|process| &process.status)
+            .filter(|status| matches!(status, Status::Running | Status::Paused))
+            .peekable();
+        alive.peek().is_some() && alive.all(|status| *status == Status::Paused)
+    }
+
+    fn clear(&mut self) -> Option<Effect> {
+        if self.is_live() {
+            // Figures that begin at zero again can't be compared with what they were.
+            self.mark = None;
+            self.shows_diff = false;
+            self.history.clear();
+        }
+        Some(Effect::Command(Command::Clear))
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        self.notice = Some(Notice { text: text.to_owned(), is_error: false });
+    }
+}
+
+fn motion(code: KeyCode) -> Option<Motion> {
+    Some(match code {
+        KeyCode::Up | KeyCode::Char('k') => Motion::Up,
+        KeyCode::Down | KeyCode::Char('j') => Motion::Down,
+        KeyCode::PageUp => Motion::PageUp,
+        KeyCode::PageDown | KeyCode::Char(' ') => Motion::PageDown,
+        KeyCode::Home | KeyCode::Char('g') => Motion::Home,
+        KeyCode::End | KeyCode::Char('G') => Motion::End,
+        _ => return None,
+    })
+}

@@ -1,0 +1,59 @@
+//! How the screen is divided: the state needs it to scroll, the views to draw.
+
+/// Columns and lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub width: u16,
+    pub height: u16,
+}
+
+/// Lines above the body. A low screen has one, so that rows are left.
+pub fn header_height(size: Size, is_live: bool) -> u16 {
+    match size.height {
+        0..10 => 1,
+        10..16 => 2,
+        _ if is_live => 3,
+        _ => 2,
+    }
+}
+
+/// Lines between header and footer.
+pub fn body_height(size: Size, is_live: bool) -> u16 {
+    size.height.saturating_sub(header_height(size, is_live) + 1)
+}
+
+/// Rows of a table that fills the body under its heading.
+pub fn table_rows(size: Size, is_live: bool) -> usize {
+    usize::from(body_height(size, is_live).saturating_sub(1))
+}
+
+/// Where the panes of one function go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panes {
+    /// One at a time, with tabs.
+    Single,
+    /// Callers and callees above, side by side, the source below.
+    Together,
+}
+
+/// Lines of the function's own figures, above the panes.
+pub const DETAIL_HEAD: u16 = 2;
+
+pub fn panes(size: Size) -> Panes {
+    if size.width >= 120 && size.height >= 36 { Panes::Together } else { Panes::Single }
+}
+
+/// Lines of a pane, its title included.
+pub fn pane_height(size: Size, is_live: bool, is_source: bool) -> u16 {
+    let below = body_height(size, is_live).saturating_sub(DETAIL_HEAD);
+    match (panes(size), is_source) {
+        (Panes::Single, _) => below,
+        (Panes::Together, false) => below / 2,
+        (Panes::Together, true) => below - below / 2,
+    }
+}
+
+/// Rows of a pane: its title and, except above source, a heading are not among them.
+pub fn pane_rows(size: Size, is_live: bool, is_source: bool) -> usize {
+    usize::from(pane_height(size, is_live, is_source).saturating_sub(if is_source { 1 } else { 2 }))
+}

@@ -1,0 +1,351 @@
+//! What a view is at: its picture, its screen, where the cursor stands. No terminal, no socket, no
+//! file: events come in, effects go out.
+
+pub mod columns;
+pub mod cursor;
+pub mod detail;
+pub mod filter;
+pub mod history;
+mod keys;
+pub use keys::HELP;
+pub mod layout;
+pub mod prompt;
+pub mod scopes;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope};
+use super::source::{Command, Query};
+use super::source_lines::SourceLines;
+use columns::{Column, Sort};
+use cursor::Cursor;
+use detail::{Detail, Pane};
+use filter::Filter;
+use history::History;
+use layout::Size;
+use prompt::Prompt;
+use scopes::Scopes;
+
+/// What happens to a view.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Key(KeyEvent),
+    Data(Picture),
+    /// The lines of the source that [`State::wanted_source`] named.
+    Source(SourceLines),
+    Resize(Size),
+    /// How an effect went.
+    Done(Result<String, String>),
+    /// The file to save to exists.
+    Exists(String),
+}
+
+/// What a view wants to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Quit,
+    /// Back to the shell until it says otherwise.
+    Suspend,
+    /// Write a profile of what is shown.
+    Save {
+        path: String,
+        may_replace: bool,
+    },
+    /// Tell the processes of the scope that is shown.
+    Command(Command),
+}
+
+/// What fills the screen, above the table of functions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Screen {
+    Detail(Box<Detail>),
+    Scopes(Scopes),
+    Help(Cursor),
+}
+
+/// A word to the user. It goes with the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// What later figures are compared with.
+#[derive(Clone, Debug)]
+struct Mark {
+    figures: HashMap<FunctionId, Figures>,
+    /// What was marked, in words.
+    title: String,
+}
+
+/// The whole state of a view.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// `pikos top`, `pikos view`.
+    pub command: &'static str,
+    pub picture: Picture,
+    /// What to look at; the picture follows.
+    pub scope: Scope,
+    pub size: Size,
+    pub sort: Sort,
+    pub include: Option<Filter>,
+    pub exclude: Option<Filter>,
+    /// The rows of the table: filtered, sorted, and differences if they are asked for.
+    pub rows: Vec<Row>,
+    pub cursor: Cursor,
+    /// The chosen function: the cursor goes where it goes.
+    pub selected: Option<FunctionId>,
+    pub screens: Vec<Screen>,
+    pub prompt: Option<Prompt>,
+    pub notice: Option<Notice>,
+    pub history: History,
+    pub is_frozen: bool,
+    pub shows_diff: bool,
+    pub source: Option<SourceLines>,
+    mark: Option<Mark>,
+}
+
+impl State {
+    pub fn new(command: &'static str, scope: Scope, sort: Option<Column>, size: Size) -> Self {
+        Self {
+            command,
+            picture: Picture { scope, ..Picture::default() },
+            scope,
+            size,
+            sort: Sort::by(sort.unwrap_or(Column::Cumtime)),
+            include: None,
+            exclude: None,
+            rows: Vec::new(),
+            cursor: Cursor::default(),
+            selected: None,
+            screens: Vec::new(),
+            prompt: None,
+            notice: None,
+            history: History::default(),
+            is_frozen: false,
+            shows_diff: false,
+            source: None,
+            mark: None,
+        }
+    }
+
+    /// Takes what happened. Everything that a view can do begins here.
+    pub fn update(&mut self, event: Event) -> Option<Effect> {
+        match event {
+            Event::Key(key) => return self.key(key),
+            Event::Data(picture) => self.take(picture),
+            Event::Source(lines) => self.take_source(lines),
+            Event::Resize(size) => {
+                self.size = size;
+                self.keep_cursors();
+            }
+            Event::Done(outcome) => {
+                let is_error = outcome.is_err();
+                let (Ok(text) | Err(text)) = outcome;
+                self.notice = Some(Notice { text, is_error });
+            }
+            Event::Exists(path) => {
+                self.prompt = Some(Prompt {
+                    remark: Some("exists: Enter replaces it".to_owned()),
+                    may_replace: true,
+                    ..Prompt::new(prompt::Question::SaveAs, &path)
+                });
+            }
+        }
+        None
+    }
+
+    /// What the picture must hold.
+    pub fn query(&self) -> Query {
+        let edges = match self.detail() {
+            // What was frozen can't be asked again.
+            _ if self.is_frozen => Edges::All,
+            Some(detail) => Edges::Of(detail.function),
+            None => Edges::None,
+        };
+        Query { scope: self.scope, edges }
+    }
+
+    /// The file whose lines the screen shows, if they are not here yet.
+    pub fn wanted_source(&self) -> Option<FunctionId> {
+        let detail = self.detail()?;
+        let is_shown = detail.pane == Pane::Source || layout::panes(self.size) == layout::Panes::Together;
+        let path = &self.picture.label(detail.function).path;
+        let is_here = self.source.as_ref().is_some_and(|lines| lines.path == *path);
+        (is_shown && !is_here).then_some(detail.function)
+    }
+
+    /// The function on screen, if it is one function.
+    pub fn detail(&self) -> Option<&Detail> {
+        match self.screens.last() {
+            Some(Screen::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    fn detail_mut(&mut self) -> Option<&mut Detail> {
+        match self.screens.last_mut() {
+            Some(Screen::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    /// What the differences are differences from.
+    pub fn mark_title(&self) -> Option<&str> {
+        self.mark.as_ref().map(|mark| mark.title.as_str())
+    }
+
+    /// Whether this screen's figures still change.
+    pub fn is_live(&self) -> bool {
+        self.picture.meaning.is_live
+    }
+
+    fn take(&mut self, picture: Picture) {
+        let is_other = picture.scope != self.picture.scope;
+        if is_other {
+            self.history.clear();
+        }
+        if (picture.tick != self.picture.tick || is_other) && picture.meaning.is_live {
+            self.history.push(&picture.rows);
+        }
+        if picture.tick != self.picture.tick && !picture.meaning.is_live {
+            // Who ran it again may have changed its source.
+            self.source = None;
+            self.say("the file was written anew, and is read anew");
+        }
+        let is_first = self.picture.labels.is_empty();
+        // Another query of the same tables: sorting them again would change nothing.
+        let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
+            && Arc::ptr_eq(&picture.labels, &self.picture.labels);
+        self.picture = picture;
+        if is_first && !Column::all(&self.picture.meaning).contains(&self.sort.column) {
+            self.sort = Sort::by(Column::Cumtime);
+        }
+        self.fill_detail();
+        match is_same {
+            true => self.keep_cursors(),
+            false => self.arrange(),
+        }
+    }
+
+    fn fill_detail(&mut self) {
+        if let Some(Screen::Detail(detail)) = self.screens.last_mut() {
+            detail.fill(&self.picture);
+        }
+    }
+
+    /// Filters and sorts anew; the cursor stays on its function.
+    fn arrange(&mut self) {
+        for filter in [&mut self.include, &mut self.exclude].into_iter().flatten() {
+            filter.learn(&self.picture.labels);
+        }
+        let listed = |id: FunctionId| {
+            self.include.as_ref().is_none_or(|filter| filter.finds(id))
+                && !self.exclude.as_ref().is_some_and(|filter| filter.finds(id))
+        };
+        self.rows.clear();
+        match self.mark.as_ref().filter(|_| self.shows_diff) {
+            None => self.rows.extend(self.picture.rows.iter().filter(|row| listed(row.id))),
+            Some(mark) => {
+                let differences = mark.differences(&self.picture);
+                self.rows.extend(differences.into_iter().filter(|row| listed(row.id)));
+            }
+        }
+        self.sort.apply(&mut self.rows, &self.picture);
+        let page = self.page();
+        match self.selected.and_then(|id| self.rows.iter().position(|row| row.id == id)) {
+            Some(row) => self.cursor.follow(row, self.rows.len(), page),
+            None => {
+                // It is filtered away, and may come back.
+                self.cursor.row = None;
+                self.cursor.keep(self.rows.len(), page);
+            }
+        }
+        self.keep_cursors();
+    }
+
+    fn page(&self) -> usize {
+        layout::table_rows(self.size, self.is_live())
+    }
+
+    fn keep_cursors(&mut self) {
+        let (size, is_live) = (self.size, self.is_live());
+        let page = self.page();
+        self.cursor.keep(self.rows.len(), page);
+        let scopes = scopes::list(&self.picture).len();
+        for screen in &mut self.screens {
+            match screen {
+                Screen::Detail(detail) => {
+                    let rows = layout::pane_rows(size, is_live, false);
+                    for neighbours in [&mut detail.callers, &mut detail.callees] {
+                        neighbours.cursor.keep(neighbours.rows.len(), rows);
+                    }
+                }
+                Screen::Scopes(list) => list.cursor.keep(scopes, page),
+                Screen::Help(cursor) => cursor.offset = 0,
+            }
+        }
+        self.place_source();
+    }
+
+    fn take_source(&mut self, lines: SourceLines) {
+        self.source = Some(lines);
+        self.place_source();
+    }
+
+    /// Scrolls the source to the function, once.
+    fn place_source(&mut self) {
+        let rows = layout::pane_rows(self.size, self.is_live(), true);
+        let Some(lines) = &self.source else { return };
+        let (len, path) = (lines.lines.len(), lines.path.clone());
+        let Some(detail) = self.detail() else { return };
+        let label = self.picture.label(detail.function);
+        if detail.is_placed || label.path != path {
+            return;
+        }
+        // A decorator or a comment above it belongs to it.
+        let top = (label.line as usize).saturating_sub(4);
+        if let Some(detail) = self.detail_mut() {
+            detail.is_placed = true;
+            detail.source.offset = top.min(len.saturating_sub(rows.max(1)));
+        }
+    }
+
+    /// Remembers the figures of now.
+    fn set_mark(&mut self) {
+        let figures = self.picture.rows.iter().map(|row| (row.id, row.figures)).collect();
+        let title = match self.picture.process() {
+            Some(process) if !self.is_live() => process.title.clone(),
+            Some(process) => format!("{:.1} s", process.age.unwrap_or_default()),
+            None => "all".to_owned(),
+        };
+        self.mark = Some(Mark { figures, title });
+    }
+}
+
+impl Mark {
+    /// All rows that changed since, also those that are gone.
+    fn differences(&self, picture: &Picture) -> Vec<Row> {
+        let is_live = picture.meaning.is_live;
+        let since = |id: FunctionId, now: &Figures| {
+            let was = self.figures.get(&id).copied().unwrap_or_default();
+            let mut figures = now.since(&was);
+            if !is_live {
+                figures.share = now.share - was.share;
+            }
+            Row { id, figures }
+        };
+        let here: std::collections::HashSet<FunctionId> = picture.rows.iter().map(|row| row.id).collect();
+        let gone = self.figures.keys().filter(|id| !here.contains(id) && id.index() < picture.labels.len());
+        let rows = picture.rows.iter().map(|row| since(row.id, &row.figures));
+        rows.chain(gone.map(|&id| since(id, &Figures::default())))
+            .filter(|row| row.figures.ncalls != 0 || row.figures.tottime != 0.0 || row.figures.cumtime != 0.0)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

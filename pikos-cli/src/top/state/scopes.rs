@@ -1,0 +1,24 @@
+//! The list of processes and threads.
+
+use super::cursor::Cursor;
+use crate::top::model::{Picture, ProcessId, Scope};
+
+/// What is on screen of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scopes {
+    pub cursor: Cursor,
+}
+
+/// All that can be chosen: everything, each process, and its threads under it.
+pub fn list(picture: &Picture) -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    if picture.has_sum && picture.processes.len() > 1 {
+        scopes.push(Scope::All);
+    }
+    for (process, place) in picture.processes.iter().zip(0u32..) {
+        let id = ProcessId(place);
+        scopes.push(Scope::Process(id));
+        scopes.extend(process.threads.iter().map(|thread| Scope::Thread(id, thread.id)));
+    }
+    scopes
+}

@@ -1,0 +1,208 @@
+//! What keys and pictures make of a state.
+
+use std::sync::Arc;
+
+use ratatui::crossterm::event::KeyCode;
+
+use super::*;
+use crate::top::model::{ProcessId, Status};
+use crate::top::samples::{live, press, top, type_keys, view};
+
+fn names(state: &State) -> Vec<&str> {
+    state.rows.iter().map(|row| state.picture.label(row.id).name.as_str()).collect()
+}
+
+fn selected(state: &State) -> &str {
+    let row = state.cursor.row.expect("a row is chosen");
+    names(state)[row]
+}
+
+#[test]
+fn the_cursor_stays_on_its_function() {
+    let (_, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    type_keys(&mut state, "jjjj");
+    assert_eq!(selected(&state), "fib");
+    for _ in 0..12 {
+        press(&mut state, KeyCode::Right);
+        assert_eq!(selected(&state), "fib", "sorted by {:?}", state.sort.column);
+    }
+    type_keys(&mut state, "r");
+    assert_eq!(selected(&state), "fib");
+    type_keys(&mut state, "/area");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(state.cursor.row, None, "it is filtered away");
+    type_keys(&mut state, "/");
+    for _ in 0..4 {
+        press(&mut state, KeyCode::Backspace);
+    }
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(selected(&state), "fib", "and comes back");
+}
+
+#[test]
+fn every_column_sorts() {
+    let mut state = top(5, 200, 50);
+    let columns = Column::all(&state.picture.meaning);
+    assert_eq!(columns.len(), Column::words().len(), "a live view has them all");
+    for column in columns {
+        state.sort = Sort::by(column);
+        state.update(Event::Data(live(6, Status::Running)));
+        let down = names(&state).join(" ");
+        type_keys(&mut state, "r");
+        assert_ne!(names(&state).join(" "), down, "{column:?}");
+    }
+    state.sort = Sort::by(Column::CallsPerS);
+    state.update(Event::Data(live(7, Status::Running)));
+    assert_eq!(names(&state)[0], "{method 'append' of 'list' objects}");
+    state.sort = Sort::by(Column::Function);
+    state.update(Event::Data(live(8, Status::Running)));
+    assert!(names(&state).is_sorted());
+}
+
+#[test]
+fn filters_look_at_file_line_and_name() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "/stock.py:8\\(");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(names(&state), ["Stock.reserve"]);
+    type_keys(&mut state, "/");
+    for _ in 0..20 {
+        press(&mut state, KeyCode::Backspace);
+    }
+    type_keys(&mut state, "shop");
+    press(&mut state, KeyCode::Enter);
+    type_keys(&mut state, "xHandler");
+    press(&mut state, KeyCode::Enter);
+    assert!(names(&state).contains(&"main"));
+    assert!(names(&state).iter().all(|name| !name.contains("Handler") && !name.starts_with('{')));
+}
+
+#[test]
+fn a_bad_regex_says_so_and_keeps_the_last_good_one() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "/main(");
+    assert_eq!(names(&state), ["main"]);
+    press(&mut state, KeyCode::Enter);
+    let prompt = state.prompt.as_ref().expect("still asking");
+    assert!(prompt.remark.as_ref().expect("a reason").contains("unclosed"), "{prompt:?}");
+    type_keys(&mut state, ")");
+    assert_eq!(state.prompt.as_ref().expect("asking").remark, None);
+    let huge = "(a{1000}){1000}";
+    type_keys(&mut state, huge);
+    assert!(state.prompt.as_ref().expect("asking").remark.is_some(), "too large to be compiled");
+}
+
+#[test]
+fn a_drill_down_goes_from_caller_to_callee_and_back() {
+    let (_, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    type_keys(&mut state, "/main");
+    press(&mut state, KeyCode::Enter);
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::Enter);
+    let shown = |state: &State| {
+        let function = state.detail().expect("one function").function;
+        state.picture.label(function).name.clone()
+    };
+    assert_eq!(shown(&state), "main");
+    type_keys(&mut state, "2");
+    let callees: Vec<&str> = (state.detail().expect("one function").callees.rows.iter())
+        .map(|(id, _)| state.picture.label(*id).name.as_str())
+        .collect();
+    assert_eq!(callees.first(), Some(&"area"), "the costliest first");
+    assert!(callees.contains(&"fib"));
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(shown(&state), "area");
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(shown(&state), "main");
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(state.detail(), None);
+}
+
+#[test]
+fn edges_of_another_function_are_not_taken_for_its_own() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "/^/srv.*main");
+    press(&mut state, KeyCode::Enter);
+    press(&mut state, KeyCode::Enter);
+    let function = state.detail().expect("one function").function;
+    assert_eq!(state.query().edges, Edges::Of(function));
+    let mut picture = live(4, Status::Running);
+    picture.edges = Arc::default();
+    picture.edges_of = Edges::Of(FunctionId(function.0 + 1));
+    state.update(Event::Data(picture));
+    assert_eq!(state.detail().expect("still there").callers.rows.len(), 1);
+}
+
+#[test]
+fn a_frozen_view_asks_for_every_edge() {
+    let mut state = top(3, 80, 24);
+    assert_eq!(state.query().edges, Edges::None);
+    type_keys(&mut state, "p");
+    assert!(state.is_frozen);
+    assert_eq!(state.query().edges, Edges::All);
+}
+
+#[test]
+fn a_mark_shows_what_came_after() {
+    let mut state = top(2, 80, 24);
+    type_keys(&mut state, "m");
+    state.update(Event::Data(live(5, Status::Running)));
+    type_keys(&mut state, "d");
+    let row = state.rows.iter().find(|row| row.id == FunctionId(4)).expect("Stock.reserve");
+    assert_eq!(row.figures.ncalls, 3 * 2_000);
+    assert!(state.rows.iter().all(|row| row.id != FunctionId(8) || row.figures.ncalls == 9));
+    type_keys(&mut state, "d");
+    assert!(!state.shows_diff);
+    assert_eq!(press(&mut state, KeyCode::Char('c')), Some(Effect::Command(Command::Clear)));
+    type_keys(&mut state, "d");
+    assert!(!state.shows_diff, "what was cleared can't be compared");
+    assert!(state.notice.as_ref().expect("told so").text.contains("m marks"));
+}
+
+#[test]
+fn pause_becomes_resume() {
+    let mut state = top(2, 80, 24);
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Pause)));
+    state.update(Event::Data(live(3, Status::Paused)));
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Resume)));
+    let all = |status| Picture { scope: Scope::All, ..live(3, status) };
+    state.update(Event::Data(all(Status::Running)));
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Pause)));
+    state.update(Event::Data(all(Status::Paused)));
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Resume)));
+}
+
+#[test]
+fn tab_chooses_a_thread() {
+    let mut state = top(2, 80, 24);
+    press(&mut state, KeyCode::Tab);
+    type_keys(&mut state, "jj");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(state.scope, Scope::Thread(ProcessId(0), 2));
+    assert_eq!(state.query().scope, state.scope);
+}
+
+#[test]
+fn a_file_is_replaced_only_after_a_second_enter() {
+    let mut state = top(2, 80, 24);
+    type_keys(&mut state, "s");
+    let save = |may_replace| Some(Effect::Save { path: "profile.pstats".to_owned(), may_replace });
+    assert_eq!(press(&mut state, KeyCode::Enter), save(false));
+    state.update(Event::Exists("profile.pstats".to_owned()));
+    assert!(state.prompt.as_ref().expect("asks").remark.as_ref().expect("why").contains("exists"));
+    assert_eq!(press(&mut state, KeyCode::Enter), save(true));
+    state.update(Event::Exists("a".to_owned()));
+    type_keys(&mut state, "b");
+    let other = Some(Effect::Save { path: "ab".to_owned(), may_replace: false });
+    assert_eq!(press(&mut state, KeyCode::Enter), other, "another name was not agreed to");
+}
+
+#[test]
+fn a_history_belongs_to_one_scope() {
+    let mut state = top(5, 80, 24);
+    assert_eq!(state.history.of(FunctionId(3), 32).count(), 5);
+    state.update(Event::Data(live(5, Status::Running)));
+    assert_eq!(state.history.of(FunctionId(3), 32).count(), 5, "the same interval again");
+    state.update(Event::Data(Picture { scope: Scope::All, ..live(6, Status::Running) }));
+    assert_eq!(state.history.of(FunctionId(3), 32).count(), 1);
+}

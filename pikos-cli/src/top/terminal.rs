@@ -1,0 +1,145 @@
+//! The terminal as the view needs it, and as the shell had it before: whatever ends the view puts
+//! it back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{execute, queue};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::{SigId, flag, low_level};
+
+use super::state::State;
+use super::state::layout::Size;
+use super::view::{Theme, render};
+
+/// Whether this process has a screen of ours: a panic may come when it has none.
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// The screen, from now until it is dropped.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<File>>,
+    theme: Theme,
+    /// Where to say that the screen is the shell's again.
+    out: File,
+}
+
+impl Screen {
+    /// Takes the terminal that standard output is, else the one that the process belongs to.
+    pub fn open(theme: Theme) -> io::Result<Self> {
+        let out = terminal_file()?;
+        restore_before_panic_messages();
+        let mut screen =
+            Self { terminal: Terminal::new(CrosstermBackend::new(out.try_clone()?))?, theme, out };
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    pub fn size(&self) -> io::Result<Size> {
+        let size = self.terminal.size()?;
+        Ok(Size { width: size.width, height: size.height })
+    }
+
+    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        self.terminal.draw(|frame| render(state, self.theme, frame.buffer_mut()))?;
+        Ok(())
+    }
+
+    /// Gives the terminal back, stops until the shell says go on, and takes it again.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        leave(&mut self.out);
+        low_level::emulate_default_handler(SIGTSTP)?;
+        self.enter()?;
+        self.terminal.clear()
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        IS_OPEN.store(true, Ordering::SeqCst);
+        queue!(self.out, EnterAlternateScreen, Hide)?;
+        self.out.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave(&mut self.out);
+    }
+}
+
+/// If the terminal is gone, there is nothing to put back, and nobody to tell.
+fn leave(out: &mut File) {
+    if IS_OPEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(out, LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+fn terminal_file() -> io::Result<File> {
+    let stdout = io::stdout();
+    #[cfg(unix)]
+    if stdout.is_terminal() {
+        use std::os::fd::AsFd;
+        return Ok(stdout.as_fd().try_clone_to_owned()?.into());
+    }
+    OpenOptions::new().write(true).open("/dev/tty")
+}
+
+/// A message on the alternate screen would vanish with it.
+fn restore_before_panic_messages() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if let Ok(mut out) = terminal_file() {
+                leave(&mut out);
+            }
+            report(info);
+        }));
+    });
+}
+
+/// The signals that end a process by default; while this lives, they only leave a note.
+pub struct Signals {
+    seen: Arc<AtomicUsize>,
+    registered: Vec<SigId>,
+}
+
+impl Signals {
+    pub fn new() -> io::Result<Self> {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let mut signals = Self { seen, registered: Vec::new() };
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
+            let id = flag::register_usize(signal, Arc::clone(&signals.seen), signal as usize)?;
+            signals.registered.push(id);
+        }
+        Ok(signals)
+    }
+
+    /// The last one that came.
+    pub fn seen(&self) -> Option<i32> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        (seen != 0).then_some(seen as i32)
+    }
+
+    /// Dies of it, as if nothing had been registered. Returns only if that is impossible.
+    pub fn die_of(signal: i32) {
+        let _ = low_level::emulate_default_handler(signal);
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in self.registered.drain(..) {
+            low_level::unregister(id);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One function: its figures, its callers, its callees, its source.
+
+use pstats_compat::EdgeDetail;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::figures;
+use super::line::Line;
+use super::table::location;
+use super::theme::Theme;
+use crate::top::model::{Figures, FunctionId};
+use crate::top::state::columns::per_call;
+use crate::top::state::detail::{Detail, Neighbours, Pane};
+use crate::top::state::{State, layout};
+
+pub fn render(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let head = layout::DETAIL_HEAD.min(area.height);
+    draw_head(state, detail, theme, Rect { height: head, ..area }, buffer);
+    let below = Rect { y: area.y + head, height: area.height - head, ..area };
+    if below.height == 0 {
+        return;
+    }
+    match layout::panes(state.size) {
+        layout::Panes::Single => draw_pane(state, detail, detail.pane, theme, below, buffer),
+        layout::Panes::Together => {
+            let upper = layout::pane_height(state.size, state.is_live(), false).min(below.height);
+            let left = Rect { height: upper, width: below.width / 2, ..below };
+            let right = Rect { x: left.width, width: below.width - left.width, ..left };
+            let lower = Rect { y: below.y + upper, height: below.height - upper, ..below };
+            draw_pane(state, detail, Pane::Callers, theme, left, buffer);
+            draw_pane(state, detail, Pane::Callees, theme, right, buffer);
+            draw_pane(state, detail, Pane::Source, theme, lower, buffer);
+        }
+    }
+}
+
+/// The name and the place, then the figures in words.
+fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let label = state.picture.label(detail.function);
+    let mut line = Line::new(buffer, area.x, area.y, area.width);
+    line.put(&label.name, theme.function().patch(theme.title())).put("  ", theme.plain());
+    let rest = line.rest();
+    line.put(&location(label, rest), theme.quiet());
+    if area.height < 2 {
+        return;
+    }
+    let line = &mut Line::new(buffer, area.x, area.y + 1, area.width);
+    let rows = if state.shows_diff { &state.rows } else { state.picture.rows.as_slice() };
+    let Some(row) = rows.iter().find(|row| row.id == detail.function) else {
+        line.put("known as a caller only: it was at work before profiling began", theme.quiet());
+        return;
+    };
+    let figures = row.figures;
+    let scale = super::scale(&state.picture);
+    let mut say = |word: &str, text: String| {
+        line.put(&text, theme.title())
+            .put(" ", theme.plain())
+            .put(word, theme.quiet())
+            .put("  ", theme.plain());
+    };
+    if state.picture.meaning.is_counted {
+        let word = match (state.picture.meaning.is_sampled, figures.ncalls) {
+            (true, _) => "samples",
+            (false, 1) => "call",
+            (false, _) => "calls",
+        };
+        say(word, figures::calls(figures.ncalls, figures.primitive_calls, 16));
+    }
+    say("tottime", scale.time(figures.tottime, 12));
+    say("cumtime", scale.time(figures.cumtime, 12));
+    if scale.is_seconds() && state.picture.meaning.is_counted && !state.picture.meaning.is_sampled {
+        say("a call", figures::duration(per_call(figures.cumtime, figures.primitive_calls)));
+    }
+    if state.is_live() {
+        say("calls/s", figures::count(figures.calls_per_s, 8));
+        say("% now", figures::percent(figures.share));
+        if figures.open > 0 {
+            say(&format!("in flight, {} open", figures.open), scale.time(figures.in_flight, 10));
+        }
+    }
+}
+
+fn draw_pane(state: &State, detail: &Detail, pane: Pane, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let is_single = layout::panes(state.size) == layout::Panes::Single;
+    let mut title = Line::new(buffer, area.x, area.y, area.width);
+    for (other, key) in Pane::ALL.into_iter().zip(1..) {
+        if other != pane && !is_single {
+            continue;
+        }
+        let count = match other {
+            Pane::Callers => format!(" ({})", detail.callers.rows.len()),
+            Pane::Callees => format!(" ({})", detail.callees.rows.len()),
+            Pane::Source => String::new(),
+        };
+        let style = if other == detail.pane { theme.sorted() } else { theme.heading() };
+        title.put(&format!(" {key} {}{count} ", name(other)), style).put(" ", theme.heading());
+    }
+    title.fill(theme.heading());
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    match pane {
+        Pane::Callers => neighbours(state, detail, pane, &detail.callers, theme, below, buffer),
+        Pane::Callees => neighbours(state, detail, pane, &detail.callees, theme, below, buffer),
+        Pane::Source => source(state, detail, theme, below, buffer),
+    }
+}
+
+fn name(pane: Pane) -> &'static str {
+    match pane {
+        Pane::Callers => "callers",
+        Pane::Callees => "callees",
+        Pane::Source => "source",
+    }
+}
+
+/// One table of edges: what of the callee's figures belongs to this caller.
+fn neighbours(
+    state: &State,
+    detail: &Detail,
+    pane: Pane,
+    list: &Neighbours,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    if area.height == 0 {
+        return;
+    }
+    let edges = state.picture.meaning.edges;
+    let has_tottime = edges == EdgeDetail::Full;
+    let has_cumtime = edges != EdgeDetail::CountsOnly;
+    let mut heading = Line::new(buffer, area.x, area.y, area.width);
+    heading.right("ncalls", 10, theme.quiet());
+    if has_tottime {
+        heading.right("tottime", 10, theme.quiet());
+    }
+    if has_cumtime {
+        heading.right("cumtime", 10, theme.quiet()).right("%", 6, theme.quiet());
+    }
+    heading.put("  function", theme.quiet());
+    if list.rows.is_empty() && area.height > 1 {
+        let words = match (pane, state.picture.edges_of.cover(detail.function)) {
+            (_, false) => "not known yet",
+            (Pane::Callers, _) => "nobody that was profiled called it",
+            _ => "it called nothing that was profiled",
+        };
+        Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
+    }
+    let scale = super::scale(&state.picture);
+    let whole = whole(state, detail.function, pane, list);
+    let listed = list.rows.iter().enumerate().skip(list.cursor.offset);
+    for ((place, (other, edge)), y) in listed.zip(1..area.height) {
+        let chosen = detail.pane == pane && list.cursor.row.unwrap_or(0) == place;
+        let style = |style| if chosen { theme.selected() } else { style };
+        let figures = edge.figures;
+        let part = if whole > 0.0 { figures.cumtime / whole } else { 0.0 };
+        let mut line = Line::new(buffer, area.x, area.y + y, area.width);
+        line.right(&figures::calls(figures.ncalls, figures.primitive_calls, 10), 10, style(theme.plain()));
+        if has_tottime {
+            line.right(&scale.time(figures.tottime, 9), 10, style(theme.plain()));
+        }
+        if has_cumtime {
+            line.right(&scale.time(figures.cumtime, 9), 10, style(theme.plain()));
+            line.right(&figures::percent(part), 6, style(theme.heat(part)));
+        }
+        let label = state.picture.label(*other);
+        let names = line.rest().saturating_sub(3);
+        let room = if names > 40 && !label.is_builtin { names * 9 / 20 } else { names };
+        line.put("  ", style(theme.plain())).left(&label.name, room, style(theme.function()));
+        if room < names {
+            line.put(" ", style(theme.plain()));
+            line.left(&location(label, names - room), names - room, style(theme.quiet()));
+        }
+    }
+}
+
+/// What the parts are parts of: of a callee, all its callers' time; of a caller, its own.
+fn whole(state: &State, function: FunctionId, pane: Pane, list: &Neighbours) -> f64 {
+    if pane == Pane::Callers {
+        return list.rows.iter().map(|(_, edge)| edge.figures.cumtime).sum();
+    }
+    state.picture.rows.iter().find(|row| row.id == function).map_or(0.0, |row| row.figures.cumtime)
+}
+
+/// Lines with their numbers; where a profiled function begins, its figures stand before it.
+fn source(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let label = state.picture.label(detail.function);
+    let here = state.source.as_ref().filter(|source| source.path == label.path);
+    let words = match here {
+        None => Some("not read yet"),
+        Some(source) => source.problem.as_deref().or(source.lines.is_empty().then_some("an empty file")),
+    };
+    if let Some(words) = words.filter(|_| area.height > 0) {
+        Line::new(buffer, area.x, area.y, area.width).put(words, theme.quiet());
+    }
+    let Some(source) = here else { return };
+    let begins: Vec<(u32, Figures)> = (state.picture.rows.iter())
+        .filter(|row| state.picture.label(row.id).path == label.path)
+        .map(|row| (state.picture.label(row.id).line, row.figures))
+        .collect();
+    let scale = super::scale(&state.picture);
+    let has_gutter = area.width >= 60;
+    if label.line as usize > source.lines.len() && !source.lines.is_empty() && area.height > 0 {
+        let text = format!("line {} is not in this file: it has changed since", label.line);
+        Line::new(buffer, area.x, area.y, area.width).put(&text, theme.warning());
+        return;
+    }
+    let listed = source.lines.iter().zip(1u32..).skip(detail.source.offset);
+    for ((text, number), y) in listed.zip(0..area.height) {
+        let mut line = Line::new(buffer, area.x, area.y + y, area.width);
+        let is_here = number == label.line;
+        if has_gutter {
+            let mut sum = None;
+            for (_, figures) in begins.iter().filter(|(line, _)| *line == number) {
+                sum.get_or_insert_with(Figures::default).add(figures);
+            }
+            match sum {
+                Some(figures) => {
+                    line.right(&figures::count(figures.ncalls as f64, 8), 8, theme.plain());
+                    line.right(&scale.time(figures.cumtime, 9), 10, theme.plain());
+                }
+                None => {
+                    line.put(&" ".repeat(18), theme.plain());
+                }
+            }
+        }
+        let style = if is_here { theme.selected() } else { theme.quiet() };
+        line.right(&number.to_string(), 6, style).put("  ", theme.plain());
+        line.put(text, if is_here { theme.title() } else { theme.plain() });
+    }
+}

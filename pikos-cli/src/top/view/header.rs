@@ -1,0 +1,165 @@
+//! What is looked at, how well it is known, and how much of it is listed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::figures;
+use super::line::{Line, cut_end, cut_path};
+use super::theme::Theme;
+use crate::top::model::{Health, Process, Scope, Status};
+use crate::top::state::State;
+
+/// A message that is older than this many intervals is late.
+const LATE: f64 = 3.0;
+
+pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    for y in 0..area.height {
+        let line = &mut Line::new(buffer, area.x, area.y + y, area.width);
+        match y {
+            0 => what(state, theme, line),
+            // Two lines of three: how much is listed matters more than how it was measured.
+            1 if area.height > 2 => health(state, theme, line),
+            _ => amount(state, theme, line),
+        }
+    }
+}
+
+/// The program or the file, and what became of it.
+fn what(state: &State, theme: Theme, line: &mut Line<'_>) {
+    line.put(state.command, theme.title()).put("  ", theme.plain());
+    let mut modes = Vec::new();
+    if state.is_frozen {
+        modes.push("FROZEN".to_owned());
+    }
+    if let Some(title) = state.mark_title().filter(|_| state.shows_diff) {
+        modes.push(format!("SINCE {}", cut_path(title, 20)));
+    }
+    let modes = modes.iter().map(|mode| format!(" [{mode}]")).collect::<String>();
+    let (status, style) = status(state, theme);
+    let rest = line.rest().saturating_sub(modes.chars().count() + status.chars().count() + 2);
+    line.put(&cut_path(&title(state), rest), theme.plain());
+    line.put("  ", theme.plain()).put(&status, style).put(&modes, theme.warning());
+}
+
+fn title(state: &State) -> String {
+    let picture = &state.picture;
+    match (picture.process(), picture.thread()) {
+        (Some(process), Some(thread)) => format!("{}  thread {}", name(process), thread.name),
+        (Some(process), None) => name(process),
+        (None, _) if state.is_live() => format!("{} processes", picture.processes.len()),
+        (None, _) if picture.processes.is_empty() => String::new(),
+        (None, _) => format!("{} files, added up", picture.processes.len()),
+    }
+}
+
+/// A process as people tell it from others.
+pub fn name(process: &Process) -> String {
+    let mut name = process.title.clone();
+    if let Some(pid) = process.pid {
+        name = format!("{name}  pid {pid}");
+    }
+    match &process.host {
+        Some(host) => format!("{name}  on {host}"),
+        None => name,
+    }
+}
+
+fn status(state: &State, theme: Theme) -> (String, ratatui::style::Style) {
+    let picture = &state.picture;
+    if let Some(process) = picture.process() {
+        return status_of(process, theme);
+    }
+    let running = picture.processes.iter().filter(|process| process.status == Status::Running).count();
+    match picture.scope {
+        Scope::All if state.is_live() => (format!("{running} running"), theme.good()),
+        _ => (String::new(), theme.plain()),
+    }
+}
+
+/// How far a process has come, in words.
+pub fn status_of(process: &Process, theme: Theme) -> (String, ratatui::style::Style) {
+    let age = process.age.map(|age| format!(" {age:.1} s")).unwrap_or_default();
+    match &process.status {
+        Status::Finished => (String::new(), theme.plain()),
+        Status::Running => (format!("running{age}"), theme.good()),
+        Status::Paused => (format!("PAUSED{age}"), theme.warning()),
+        Status::Ended(how) => (format!("target ended {how}"), theme.warning()),
+        Status::Lost(why) => (format!("target lost: {why}"), theme.error()),
+    }
+}
+
+/// How good the figures are.
+fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
+    let picture = &state.picture;
+    let Some(health) = picture.process().map(|process| process.health.clone().unwrap_or_default()) else {
+        let lost: u64 =
+            picture.processes.iter().flat_map(|process| &process.health).map(|health| health.lost).sum();
+        lost_messages(lost, theme, line);
+        return;
+    };
+    let is_running = picture.process().is_some_and(|process| process.status == Status::Running);
+    overhead(&health, theme, line);
+    if let Some(lag) = health.lag.filter(|_| is_running) {
+        let is_late = health.interval.is_some_and(|interval| lag > LATE * interval + 0.1);
+        let style = if is_late { theme.warning() } else { theme.plain() };
+        line.put("lag ", theme.quiet()).put(&format!("{lag:.1} s"), style).put("  ", theme.plain());
+    }
+    lost_messages(health.lost, theme, line);
+    if let Some(interval) = health.interval {
+        line.put("every ", theme.quiet()).put(&format!("{} s", trimmed(interval)), theme.plain());
+        line.put("  ", theme.plain());
+    }
+    if let Some(hook) = &health.hook {
+        line.put("by ", theme.quiet()).put(hook, theme.plain());
+    }
+}
+
+fn overhead(health: &Health, theme: Theme, line: &mut Line<'_>) {
+    let text = match health.overhead {
+        Some(part) => format!("~{} %", figures::percent(part)),
+        None => "unknown".to_owned(),
+    };
+    line.put("overhead ", theme.quiet()).put(&text, theme.plain()).put("  ", theme.plain());
+}
+
+fn lost_messages(lost: u64, theme: Theme, line: &mut Line<'_>) {
+    let style = if lost > 0 { theme.warning() } else { theme.plain() };
+    line.put("lost ", theme.quiet()).put(&lost.to_string(), style).put("  ", theme.plain());
+}
+
+/// 0.5, not 0.50.
+fn trimmed(seconds: f64) -> String {
+    let text = format!("{seconds:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Sums, and which part of the functions is listed.
+fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
+    let picture = &state.picture;
+    let scale = super::scale(picture);
+    let ncalls: f64 = picture.rows.iter().map(|row| row.figures.ncalls as f64).sum();
+    let tottime: f64 = picture.rows.iter().map(|row| row.figures.tottime).sum();
+    let functions = match state.rows.len() == picture.rows.len() {
+        _ if state.shows_diff => format!("{} functions differ", state.rows.len()),
+        true => format!("{} functions", picture.rows.len()),
+        false => format!("{} of {} functions", state.rows.len(), picture.rows.len()),
+    };
+    line.put(&functions, theme.plain());
+    if picture.meaning.is_counted && !picture.meaning.is_sampled {
+        line.put(&format!("  {} calls", figures::count(ncalls, 9)), theme.plain());
+    }
+    if state.is_live() {
+        let rate: f64 = picture.rows.iter().map(|row| row.figures.calls_per_s).sum();
+        line.put(&format!("  {}/s", figures::count(rate, 6)), theme.plain());
+    }
+    let unit = &picture.meaning.unit;
+    line.put(&format!("  {} {unit}", scale.time(tottime, 10)), theme.plain());
+    if picture.meaning.is_compensated {
+        line.put("  compensated", theme.quiet());
+    }
+    for (word, filter) in [("  only ", &state.include), ("  without ", &state.exclude)] {
+        if let Some(filter) = filter {
+            line.put(word, theme.quiet()).put(&cut_end(filter.text(), 24), theme.warning());
+        }
+    }
+}

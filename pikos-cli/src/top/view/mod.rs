@@ -1,0 +1,49 @@
+//! Draws a state into a buffer, and nothing else: the same state, the same cells.
+
+mod detail;
+mod figures;
+mod footer;
+mod header;
+mod help;
+mod line;
+mod scopes;
+mod table;
+mod theme;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::model::Picture;
+use super::state::{Screen, State, layout};
+
+pub use figures::{Scale, calls, count, percent};
+pub use theme::Theme;
+
+/// How times are written in a picture.
+pub fn scale(picture: &Picture) -> Scale {
+    let greatest = picture.rows.iter().map(|row| row.figures.cumtime).fold(0.0, f64::max);
+    Scale::new(&picture.meaning.unit, greatest)
+}
+
+/// Draws the whole screen. The area must have the size that the state was told.
+pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
+    let area = *buffer.area();
+    if area.width == 0 || area.height == 0 {
+        return;
+    }
+    let header_height = layout::header_height(state.size, state.is_live()).min(area.height - 1);
+    let header = Rect { height: header_height, ..area };
+    let body = Rect { y: header_height, height: area.height - header_height - 1, ..area };
+    let footer = Rect { y: area.height - 1, height: 1, ..area };
+    header::render(state, theme, header, buffer);
+    match state.screens.last() {
+        None => table::render(state, theme, body, buffer),
+        Some(Screen::Detail(detail)) => detail::render(state, detail, theme, body, buffer),
+        Some(Screen::Scopes(list)) => scopes::render(state, list, theme, body, buffer),
+        Some(Screen::Help(cursor)) => help::render(state, cursor, theme, body, buffer),
+    }
+    footer::render(state, theme, footer, buffer);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The list of processes and threads, or of files.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::figures;
+use super::header::{name, status_of};
+use super::line::Line;
+use super::theme::Theme;
+use crate::top::model::{Process, ProcessId, Scope};
+use crate::top::state::State;
+use crate::top::state::scopes::{Scopes, list};
+
+pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let is_live = state.is_live();
+    let scale = super::scale(&state.picture);
+    let mut heading = Line::new(buffer, area.x, area.y, area.width);
+    heading.right("calls", 9, theme.heading());
+    if is_live {
+        heading.right("calls/s", 9, theme.heading()).right("now", 7, theme.heading());
+    }
+    let time = if state.picture.meaning.unit == "s" { "time" } else { state.picture.meaning.unit.as_str() };
+    heading.right(time, 11, theme.heading());
+    heading.put(if is_live { "  process, thread" } else { "  file" }, theme.heading()).fill(theme.heading());
+    let scopes = list(&state.picture);
+    let listed = scopes.iter().enumerate().skip(screen.cursor.offset);
+    for ((place, scope), y) in listed.zip(1..area.height) {
+        let style = match screen.cursor.row.unwrap_or(0) == place {
+            true => theme.selected(),
+            false => theme.plain(),
+        };
+        let mut line = Line::new(buffer, area.x, area.y + y, area.width);
+        let words = words(state, *scope, theme);
+        line.right(&figures::count(words.ncalls, 9), 9, style);
+        if is_live {
+            line.right(&words.calls_per_s.map_or(String::new(), |rate| figures::count(rate, 7)), 9, style);
+            line.right(&words.share.map_or(String::new(), figures::percent), 7, style);
+        }
+        line.right(&scale.time(words.tottime, 10), 11, style);
+        line.put("  ", style);
+        let rest = line.rest().saturating_sub(words.status.chars().count() + 2);
+        let is_shown = *scope == state.scope;
+        line.put(
+            &super::line::cut_end(&words.name, rest),
+            if is_shown { style.patch(theme.title()) } else { style },
+        );
+        line.put("  ", style).put(&words.status, style.patch(words.status_style));
+    }
+}
+
+struct Words {
+    name: String,
+    status: String,
+    status_style: ratatui::style::Style,
+    ncalls: f64,
+    calls_per_s: Option<f64>,
+    share: Option<f64>,
+    tottime: f64,
+}
+
+fn words(state: &State, scope: Scope, theme: Theme) -> Words {
+    let processes = &state.picture.processes;
+    let process = |ProcessId(place): ProcessId| &processes[place as usize];
+    let sum = |of: fn(&Process) -> f64| processes.iter().map(of).sum::<f64>();
+    match scope {
+        Scope::All => Words {
+            name: "everything, added up".to_owned(),
+            status: String::new(),
+            status_style: theme.plain(),
+            ncalls: sum(|process| process.ncalls as f64),
+            calls_per_s: Some(sum(|process| process.calls_per_s)),
+            share: None,
+            tottime: sum(|process| process.tottime),
+        },
+        Scope::Process(id) => {
+            let process = process(id);
+            let (status, status_style) = status_of(process, theme);
+            Words {
+                name: name(process),
+                status,
+                status_style,
+                ncalls: process.ncalls as f64,
+                calls_per_s: Some(process.calls_per_s),
+                share: None,
+                tottime: process.tottime,
+            }
+        }
+        Scope::Thread(id, thread) => {
+            let thread = process(id).threads.iter().find(|other| other.id == thread);
+            let thread = thread.expect("a scope of this picture");
+            Words {
+                name: format!("  {}", thread.name),
+                status: if thread.is_over { "ended".to_owned() } else { String::new() },
+                status_style: theme.quiet(),
+                ncalls: thread.ncalls as f64,
+                calls_per_s: None,
+                share: Some(thread.share),
+                tottime: thread.tottime,
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The table of functions.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::figures::{self, Scale, signed};
+use super::line::{Line, cut_path};
+use super::theme::Theme;
+use crate::top::model::{Label, Row};
+use crate::top::state::State;
+use crate::top::state::columns::{Column, per_call};
+use crate::top::state::history;
+
+/// What a line is made of: columns that rows are sorted by, and two pictures of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Column(Column),
+    /// The share as a bar.
+    Bar,
+    Sparkline,
+}
+
+/// A part, and how many cells it has.
+type Cell = (Part, usize);
+
+const BAR: usize = 6;
+const SPARKLINE: usize = 12;
+/// The least that names and places are left with.
+const FUNCTION: usize = 16;
+const LOCATION: usize = 12;
+/// Narrower screens don't say where functions are.
+const NARROW: usize = 60;
+
+/// The parts that have a fixed width, those that are missed most first.
+const LIVE: [Part; 10] = [
+    Part::Column(Column::Tottime),
+    Part::Column(Column::Share),
+    Part::Column(Column::Cumtime),
+    Part::Column(Column::Ncalls),
+    Part::Column(Column::InFlight),
+    Part::Column(Column::CallsPerS),
+    Part::Bar,
+    Part::Column(Column::CumPerCall),
+    Part::Sparkline,
+    Part::Column(Column::TotPerCall),
+];
+const FINISHED: [Part; 7] = [
+    Part::Column(Column::Tottime),
+    Part::Column(Column::Cumtime),
+    Part::Column(Column::Share),
+    Part::Column(Column::Ncalls),
+    Part::Column(Column::CumPerCall),
+    Part::Bar,
+    Part::Column(Column::TotPerCall),
+];
+
+/// On the screen they stand in this order.
+const ORDER: [Part; 12] = [
+    Part::Column(Column::Ncalls),
+    Part::Column(Column::CallsPerS),
+    Part::Column(Column::Tottime),
+    Part::Column(Column::TotPerCall),
+    Part::Column(Column::Share),
+    Part::Bar,
+    Part::Sparkline,
+    Part::Column(Column::Cumtime),
+    Part::Column(Column::CumPerCall),
+    Part::Column(Column::InFlight),
+    Part::Column(Column::Function),
+    Part::Column(Column::Location),
+];
+
+pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let cells = cells(state, usize::from(area.width));
+    let scale = super::scale(&state.picture);
+    heading(state, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
+    let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
+    for ((place, row), y) in listed.zip(1..area.height) {
+        let mut line = Line::new(buffer, area.x, area.y + y, area.width);
+        let style = (state.cursor.row == Some(place)).then(|| theme.selected());
+        draw_row(state, row, &cells, scale, theme, style, &mut line);
+    }
+    if state.rows.is_empty() && area.height > 1 {
+        Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state), theme.quiet());
+    }
+}
+
+fn why_empty(state: &State) -> &'static str {
+    match () {
+        () if state.picture.processes.is_empty() => "waiting for a process",
+        () if state.shows_diff => "nothing changed since the mark",
+        () if state.picture.rows.is_empty() => "no function was called yet",
+        () => "the filters let no function through: / and x change them",
+    }
+}
+
+fn cells(state: &State, width: usize) -> Vec<Cell> {
+    let meaning = &state.picture.meaning;
+    let known = Column::all(meaning);
+    let is_known = |part: &Part| match part {
+        // A bar of a difference would be of nothing.
+        Part::Bar => !state.shows_diff,
+        // Between two files, calls and time may change in opposite ways.
+        Part::Column(Column::TotPerCall | Column::CumPerCall) if state.shows_diff && !meaning.is_live => {
+            false
+        }
+        Part::Column(column) => known.contains(column),
+        Part::Sparkline => meaning.is_live,
+    };
+    let names = if width < NARROW { FUNCTION } else { FUNCTION + 1 + LOCATION };
+    let mut room = width.saturating_sub(names);
+    let mut chosen = Vec::new();
+    let sorted = Part::Column(state.sort.column);
+    let wishes = if meaning.is_live { LIVE.as_slice() } else { FINISHED.as_slice() };
+    for part in [sorted].iter().filter(|part| wishes.contains(part)).chain(wishes) {
+        let cells = width_of(*part, state.shows_diff) + 1;
+        if cells <= room && is_known(part) && !chosen.contains(part) {
+            room -= cells;
+            chosen.push(*part);
+        }
+    }
+    // What is left over goes to the names, and on wide screens to the past.
+    let spark = match chosen.contains(&Part::Sparkline) {
+        true => (room / 3).min(history::LENGTH - SPARKLINE),
+        false => 0,
+    };
+    let names = names + room - spark;
+    let (function, location) = match width < NARROW {
+        true if state.sort.column == Column::Location => (0, names),
+        true => (names, 0),
+        false => {
+            let function = (names * 9 / 20).clamp(FUNCTION, 48);
+            (function, names - 1 - function)
+        }
+    };
+    let place = |part: &Part| match part {
+        Part::Column(Column::Function) => Some((*part, function)),
+        Part::Column(Column::Location) => Some((*part, location)),
+        Part::Sparkline if chosen.contains(part) => Some((*part, SPARKLINE + spark)),
+        _ => chosen.contains(part).then(|| (*part, width_of(*part, state.shows_diff))),
+    };
+    ORDER.iter().filter_map(place).filter(|(_, width)| *width > 0).collect()
+}
+
+/// A difference has a sign.
+fn width_of(part: Part, is_diff: bool) -> usize {
+    let sign = usize::from(is_diff);
+    match part {
+        Part::Bar => BAR,
+        Part::Sparkline => SPARKLINE,
+        Part::Column(Column::Ncalls) => 9 + sign,
+        Part::Column(Column::CallsPerS) => 7,
+        Part::Column(Column::Share) => 5 + sign,
+        Part::Column(Column::Tottime | Column::Cumtime) => 8 + sign,
+        Part::Column(_) => 8,
+    }
+}
+
+fn is_text(part: Part) -> bool {
+    matches!(part, Part::Column(Column::Function | Column::Location) | Part::Bar | Part::Sparkline)
+}
+
+fn heading(state: &State, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
+    for (part, width) in cells {
+        let title = match part {
+            Part::Column(column) => column.title(&state.picture.meaning),
+            Part::Bar => "",
+            Part::Sparkline => "history",
+        };
+        let is_sorted = *part == Part::Column(state.sort.column);
+        let style = if is_sorted { theme.sorted() } else { theme.heading() };
+        let arrow = if state.sort.is_reversed { "\u{25B2}" } else { "\u{25BC}" };
+        let title = match is_sorted && title.len() < *width {
+            true => format!("{title}{arrow}"),
+            false => title.to_owned(),
+        };
+        match is_text(*part) {
+            true => line.left(&title, *width, style),
+            false => line.right(&title, *width, style),
+        };
+        line.put(" ", theme.heading());
+    }
+    line.fill(theme.heading());
+}
+
+fn draw_row(
+    state: &State,
+    row: &Row,
+    cells: &[Cell],
+    scale: Scale,
+    theme: Theme,
+    selected: Option<Style>,
+    line: &mut Line<'_>,
+) {
+    let label = state.picture.label(row.id);
+    for (part, width) in cells {
+        // A built-in has no place, and often a long name.
+        let width = match part {
+            Part::Column(Column::Function) if label.is_builtin => line.rest(),
+            _ => *width,
+        };
+        let (text, style) = match part {
+            Part::Column(column) => cell(state, row, *column, width, scale, theme),
+            Part::Bar => (figures::bar(row.figures.share, width), theme.heat(row.figures.share)),
+            Part::Sparkline => {
+                let past: String = state.history.of(row.id, width).map(figures::height).collect();
+                // The present is at the right, as in every row.
+                (format!("{past:>width$}"), theme.good())
+            }
+        };
+        let style = selected.unwrap_or(style);
+        match is_text(*part) {
+            true => line.left(&text, width, style),
+            false => line.right(&text, width, style),
+        };
+        line.put(" ", selected.unwrap_or_default());
+    }
+}
+
+/// What a row says in a column.
+fn cell(
+    state: &State,
+    row: &Row,
+    column: Column,
+    width: usize,
+    scale: Scale,
+    theme: Theme,
+) -> (String, Style) {
+    let label = state.picture.label(row.id);
+    let is_diff = state.shows_diff;
+    let figures = &row.figures;
+    // A sign takes a cell.
+    let room = if is_diff { width - 1 } else { width };
+    // A minus is written with the figure, a plus is put before it.
+    let time_room = |value: f64| if value < 0.0 { width } else { room };
+    let each = |time: f64, calls: i64| match scale.is_seconds() {
+        true => figures::duration(per_call(time, calls)),
+        false => figures::count(per_call(time, calls), room),
+    };
+    let (text, value) = match column {
+        Column::Ncalls => {
+            (figures::calls(figures.ncalls, figures.primitive_calls, room), figures.ncalls as f64)
+        }
+        Column::CallsPerS => {
+            return (nonzero(figures.calls_per_s, figures::count(figures.calls_per_s, width)), theme.plain());
+        }
+        Column::Tottime => (scale.time(figures.tottime, time_room(figures.tottime)), figures.tottime),
+        Column::Share if is_diff && state.is_live() => {
+            return (figures::percent(figures.share), theme.heat(figures.share));
+        }
+        Column::Share => {
+            let style = if is_diff { theme.change(figures.share) } else { theme.heat(figures.share) };
+            return (signed(nonzero(figures.share, figures::percent(figures.share)), is_diff), style);
+        }
+        Column::TotPerCall => return (each(figures.tottime, figures.ncalls), theme.plain()),
+        Column::Cumtime => (scale.time(figures.cumtime, time_room(figures.cumtime)), figures.cumtime),
+        Column::CumPerCall => return (each(figures.cumtime, figures.primitive_calls), theme.plain()),
+        Column::InFlight => {
+            return (nonzero(figures.in_flight, scale.time(figures.in_flight, width)), theme.good());
+        }
+        Column::Function => return (label.name.clone(), theme.function()),
+        Column::Location => return (location(label, width), theme.quiet()),
+    };
+    match is_diff {
+        true => (signed(text, true), theme.change(value)),
+        false => (text, theme.plain()),
+    }
+}
+
+/// Nothing where nothing is: what happens now stands out.
+fn nonzero(value: f64, text: String) -> String {
+    if value == 0.0 { String::new() } else { text }
+}
+
+/// `file:line`, its first folders cut off.
+pub fn location(label: &Label, width: usize) -> String {
+    match label.is_builtin {
+        true => String::new(),
+        false => cut_path(&format!("{}:{}", label.file, label.line), width),
+    }
+}

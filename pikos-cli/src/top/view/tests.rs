@@ -1,0 +1,245 @@
+//! Screens as text, compared with files. `PIKOS_BLESS=1 cargo test -p pikos-cli` writes them; then
+//! look at them.
+
+use std::path::Path;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::KeyCode;
+use ratatui::style::Color;
+
+use super::{Theme, render};
+use crate::top::model::Status;
+use crate::top::samples::{live, press, show, top, type_keys, view};
+use crate::top::source_lines::SourceLines;
+use crate::top::state::layout::Size;
+use crate::top::state::{Event, State};
+
+fn screen(state: &State, theme: Theme) -> Terminal<TestBackend> {
+    let mut terminal =
+        Terminal::new(TestBackend::new(state.size.width, state.size.height)).expect("a terminal");
+    terminal.draw(|frame| render(state, theme, frame.buffer_mut())).expect("drawn");
+    terminal
+}
+
+fn text(state: &State) -> String {
+    let terminal = screen(state, Theme::new(true));
+    let buffer = terminal.backend().buffer();
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut skip = 0;
+        let mut line = String::new();
+        for x in 0..buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            if skip == 0 {
+                line.push_str(symbol);
+                skip = unicode_width::UnicodeWidthStr::width(symbol);
+            }
+            skip -= skip.min(1);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn assert_screen(name: &str, state: &State) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(format!("{name}.txt"));
+    let drawn = text(state);
+    if std::env::var_os("PIKOS_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, drawn).expect("written");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        drawn == expected,
+        "{name} differs (PIKOS_BLESS=1 takes it); drawn:\n{drawn}\nexpected:\n{expected}"
+    );
+}
+
+const SIZES: [(u16, u16); 4] = [(80, 24), (160, 50), (40, 10), (200, 60)];
+
+#[test]
+fn files_at_every_size() {
+    for (width, height) in SIZES {
+        let (_, mut state) = view(&["cprofile-3.13.pstats"], width, height);
+        type_keys(&mut state, "jj");
+        assert_screen(&format!("view-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn processes_at_every_size() {
+    for (width, height) in SIZES {
+        let mut state = top(12, width, height);
+        assert_screen(&format!("top-{width}x{height}"), &state);
+        press(&mut state, KeyCode::Tab);
+        assert_screen(&format!("top-processes-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn one_function_at_every_size() {
+    let lines = SourceLines {
+        path: "/srv/shop/handlers.py".into(),
+        lines: (1..=80).map(|line| format!("line_{line} = {line}")).collect(),
+        problem: None,
+    };
+    for (width, height) in SIZES {
+        let mut state = top(12, width, height);
+        type_keys(&mut state, "/checkout");
+        press(&mut state, KeyCode::Enter);
+        press(&mut state, KeyCode::Enter);
+        assert_screen(&format!("function-{width}x{height}"), &state);
+        type_keys(&mut state, "3");
+        state.update(Event::Source(lines.clone()));
+        assert_screen(&format!("source-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn other_profilers_figures() {
+    for name in ["sampled-3.15", "pyinstrument", "profile-3.11"] {
+        let (_, mut state) = view(&[&format!("{name}.pstats")], 80, 24);
+        assert_screen(&format!("view-{name}"), &state);
+        press(&mut state, KeyCode::Down);
+        press(&mut state, KeyCode::Enter);
+        assert_screen(&format!("function-{name}"), &state);
+    }
+}
+
+#[test]
+fn a_difference_between_two_files() {
+    let (mut source, mut state) = view(&["cprofile-3.13.pstats", "cprofile-3.8.pstats"], 80, 24);
+    press(&mut state, KeyCode::Tab);
+    type_keys(&mut state, "jj");
+    press(&mut state, KeyCode::Enter);
+    show(&mut source, &mut state);
+    type_keys(&mut state, "m");
+    press(&mut state, KeyCode::Tab);
+    type_keys(&mut state, "k");
+    press(&mut state, KeyCode::Enter);
+    show(&mut source, &mut state);
+    type_keys(&mut state, "d");
+    assert_screen("view-diff", &state);
+}
+
+#[test]
+fn a_difference_from_a_mark_while_it_runs() {
+    let mut state = top(3, 100, 24);
+    type_keys(&mut state, "md");
+    assert!(text(&state).contains("nothing changed since the mark"));
+    state.update(Event::Data(live(5, Status::Running)));
+    assert_screen("top-diff", &state);
+}
+
+#[test]
+fn help_and_prompts_and_ends() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "?");
+    assert_screen("help-80x24", &state);
+    type_keys(&mut state, "?/(");
+    assert_screen("prompt-bad-regex", &state);
+    press(&mut state, KeyCode::Esc);
+    state.update(Event::Data(live(4, Status::Ended("at 12:30:01 by an exception".to_owned()))));
+    type_keys(&mut state, "p");
+    assert_screen("top-ended-frozen", &state);
+    state.update(Event::Data(live(5, Status::Lost("no message for 9 s".to_owned()))));
+    assert!(text(&state).contains("target lost: no message for 9 s"));
+}
+
+#[test]
+fn every_size_is_drawn_and_nothing_commands_the_terminal() {
+    let mut states = vec![top(12, 0, 0)];
+    for keys in ["?", "/a\u{1b}[2J"] {
+        let mut state = top(12, 0, 0);
+        type_keys(&mut state, keys);
+        states.push(state);
+    }
+    for code in [KeyCode::Tab, KeyCode::Enter] {
+        let mut state = top(12, 0, 0);
+        press(&mut state, code);
+        states.push(state);
+    }
+    for state in &mut states {
+        for width in (1..40).chain([59, 60, 79, 119, 120, 300]) {
+            for height in (1..20).chain([24, 36, 80]) {
+                state.update(Event::Resize(Size { width, height }));
+                let drawn = text(state);
+                let is_command = |c: char| c != '\n' && (c.is_control() || c == '\u{202E}');
+                assert!(!drawn.contains(is_command), "{width}x{height}: {drawn:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_colours_there_is_none() {
+    let mut state = top(12, 80, 24);
+    type_keys(&mut state, "j");
+    let has_colours = |theme: Theme| {
+        let terminal = screen(&state, theme);
+        let cells = &terminal.backend().buffer().content;
+        cells.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset)
+    };
+    assert!(has_colours(Theme::new(true)));
+    assert!(!has_colours(Theme::new(false)));
+}
+
+#[test]
+fn whatever_is_pressed_there_is_a_screen() {
+    // A generator of its own makes every failure one that can be repeated.
+    let mut seed = 0x2545_F491_4F6C_DD1Du64;
+    let mut random = |limit: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % limit as u64) as usize
+    };
+    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\".chars().map(KeyCode::Char).collect();
+    let others = [
+        KeyCode::Enter,
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Down,
+        KeyCode::PageDown,
+        KeyCode::PageUp,
+        KeyCode::End,
+        KeyCode::Backspace,
+        KeyCode::Left,
+    ];
+    let mut state = top(3, 80, 24);
+    for step in 0..1500u64 {
+        match random(10) {
+            0 => {
+                let size = Size { width: 1 + random(170) as u16, height: 1 + random(50) as u16 };
+                state.update(Event::Resize(size));
+            }
+            1 => {
+                let mut picture = live(step / 50, Status::Running);
+                picture.scope = state.scope;
+                if random(4) == 0 {
+                    // The process is new, and has told nothing yet.
+                    picture.rows = std::sync::Arc::default();
+                }
+                if random(4) == 0 {
+                    picture.edges_of = crate::top::model::Edges::None;
+                }
+                state.update(Event::Data(picture));
+            }
+            2 => {
+                if let Some(function) = state.wanted_source() {
+                    let path = state.picture.label(function).path.clone();
+                    let lines = vec!["pass".to_owned(); random(60)];
+                    state.update(Event::Source(SourceLines { path, lines, problem: None }));
+                }
+            }
+            3..6 => drop(press(&mut state, others[random(others.len())])),
+            _ => drop(press(&mut state, keys[random(keys.len())])),
+        }
+        text(&state);
+    }
+}

@@ -1,0 +1,244 @@
+"""`pikos view` in a real pseudo-terminal: what is on the screen, what keys do, and that the terminal is given back."""
+
+from __future__ import annotations
+
+import json
+import os
+import pstats
+import signal
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+from running import environment, subject
+from terminal import Terminal
+
+pytestmark = pytest.mark.beyond_cprofile
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+
+#: Bold, dim, underlined, reversed, the ends of each, and the terminal's own colours.
+WITHOUT_COLOUR = {"", "0", "1", "2", "4", "7", "22", "24", "27", "39", "49", "59"}
+
+PROGRAM = """\
+def outer(n):
+    return sum(inner(i) for i in range(n))
+
+
+def inner(i):
+    return i * i
+"""
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """A small profile, whose source is there to be shown."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    namespace: dict[str, object] = {}
+    exec(compile(PROGRAM, str(script), "exec"), namespace)
+    recorded = subject().Profile()
+    recorded.runctx("outer(1000)", namespace, namespace)
+    path = tmp_path / "a.pstats"
+    recorded.dump_stats(path)
+    return path
+
+
+def view(*arguments: str | Path, **options: int) -> Terminal:
+    return Terminal([PIKOS, "view", *map(os.fspath, arguments)], env=environment(TERM="xterm"), **options)
+
+
+def test_look_drill_down_and_leave(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        assert "a.pstats" in terminal.text.splitlines()[0]
+        assert "1000" in terminal.line("inner")
+        terminal.keys("/inner\r")
+        terminal.until(lambda: "outer" not in terminal.text)
+        terminal.keys("\r")
+        terminal.until("callers (1)")
+        terminal.until("<genexpr>")
+        terminal.keys("3")
+        terminal.until("return i * i")
+        assert "1000" in terminal.line("def inner(i):"), "the figures stand beside the line"
+        terminal.keys("\x1b")
+        terminal.until("file:line")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert terminal.is_restored()
+        assert terminal.plain == "", "nothing is left on the shell's screen"
+
+
+def test_a_resize_draws_anew(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.resize(160, 50)
+        terminal.until(lambda: "q quit" in terminal.text.splitlines()[-1])
+        assert "tot/call" in terminal.text, "there is room for more columns"
+        terminal.resize(20, 4)
+        terminal.until(lambda: terminal.text.splitlines()[-1].startswith("q quit"))
+        terminal.resize(80, 24)
+        terminal.until(lambda: "file:line" in terminal.text and "q quit" in terminal.text.splitlines()[-1])
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_signals_end_it_and_the_terminal_is_restored(profile: Path, number: signal.Signals) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.process.send_signal(number)
+        assert terminal.wait() == -number
+        assert terminal.is_restored()
+
+
+def test_suspended_it_gives_the_terminal_back_and_takes_it_again(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.keys("\x1a")
+        status = 0
+
+        def is_stopped() -> bool:
+            nonlocal status
+            pid, now = os.waitpid(terminal.process.pid, os.WUNTRACED | os.WNOHANG)
+            status = now if pid else status
+            return os.WIFSTOPPED(status)
+
+        terminal.until(lambda: is_stopped() and terminal.is_restored())
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.until("q quit")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert terminal.is_restored()
+
+
+def test_save_as_and_do_not_replace_unasked(profile: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b.callgrind"
+    copy = tmp_path / "c.pstats"
+    copy.write_text("precious")
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.keys("s\x15" + str(target) + "\r")
+        terminal.until("saved as callgrind")
+        terminal.keys("s\x15" + str(copy) + "\r")
+        terminal.until("exists")
+        assert copy.read_text() == "precious"
+        terminal.keys("\r")
+        terminal.until("saved as pstats")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+    assert target.read_text().startswith("# callgrind format")
+    assert pstats.Stats(str(copy)).total_calls == pstats.Stats(str(profile)).total_calls  # type: ignore[attr-defined]
+
+
+def test_a_file_that_is_written_anew_is_compared_with_what_it_was(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.keys("m")
+        terminal.until("marked")
+        recorded = subject().Profile()
+        namespace: dict[str, object] = {}
+        code = compile(PROGRAM, str(profile.with_name("program.py")), "exec")
+        exec(code, namespace)
+        recorded.runctx("outer(1500)", namespace, namespace)
+        recorded.dump_stats(profile)
+        terminal.until("read anew")  # at the bottom: the rest is there
+        assert "1500" in terminal.line("inner")
+        terminal.keys("d")
+        terminal.until("SINCE")
+        terminal.until(lambda: "+500" in terminal.line("inner"))
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
+def test_hostile_names_command_nothing(tmp_path: Path) -> None:
+    recorded = subject().Profile()
+    code = compile("def f(): pass\nf()", "/tmp/\x1b[2J\x1b]0;owned\x07\u202e.py", "exec")
+    recorded.runctx(code, {}, {})
+    path = tmp_path / "hostile\x1b[31m.pstats"
+    recorded.dump_stats(path)
+    # The terminal fails on every sequence that it doesn't know and on every control character.
+    with view(path, width=160) as terminal:
+        terminal.until("\ufffd[2J")
+        terminal.keys("\r3")
+        terminal.until("owned")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+    once = subprocess.run([PIKOS, "view", "--once", path], capture_output=True, text=True, env=environment())
+    assert once.returncode == 0 and "\x1b" not in once.stdout and "\u202e" not in once.stdout
+
+
+def test_no_colours_where_none_are_wanted(profile: Path) -> None:
+    def colours(env: dict[str, str]) -> set[str]:
+        with Terminal([PIKOS, "view", str(profile)], env=env) as terminal:
+            terminal.until("q quit")
+            terminal.keys("jq")
+            assert terminal.wait() == 0
+            return {style for style in terminal.styles if set(style.split(";")) - WITHOUT_COLOUR}
+
+    plain = environment(TERM="xterm")
+    assert colours(plain) == set(), "NO_COLOR is set"
+    del plain["NO_COLOR"]
+    found = colours({**plain, "NO_COLOR": ""})
+    assert found
+    by_number = [style.split(";") for style in found if style.startswith(("38;", "48;"))]
+    assert all(style[1] == "5" and int(style[2]) < 16 for style in by_number), "the terminal's sixteen colours only"
+
+
+def test_a_pipe_gets_a_table_and_json(profile: Path) -> None:
+    run = subprocess.run([PIKOS, "view", profile], capture_output=True, text=True, env=environment())
+    assert run.returncode == 0
+    assert "\x1b" not in run.stdout
+    assert any("inner" in line and "1000" in line for line in run.stdout.splitlines())
+    run = subprocess.run(
+        [PIKOS, "view", "--json", "-g", "inner", profile], capture_output=True, text=True, env=environment()
+    )
+    document = json.loads(run.stdout)
+    assert [(row["name"], row["ncalls"]) for row in document["functions"]] == [("inner", 1000)]
+    assert document["processes"][0]["status"] == "finished"
+
+
+def test_a_profile_from_a_pipe_is_viewed(profile: Path) -> None:
+    with Terminal(["sh", "-c", f"cat '{profile}' | '{PIKOS}' view -"], env=environment(TERM="xterm")) as terminal:
+        terminal.until("standard input")
+        terminal.keys("?")
+        terminal.until("this help")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert terminal.is_restored()
+
+
+def test_usage_errors(profile: Path) -> None:
+    for arguments, message in (
+        (["--sort", "colour"], "there are ncalls"),
+        (["--sort", "calls/s"], "these profiles don't say it"),
+        (["--grep", "("], "unclosed"),
+        ([], "required"),
+    ):
+        files = [str(profile)] if arguments else []
+        run = subprocess.run([PIKOS, "view", *arguments, *files], capture_output=True, text=True, env=environment())
+        assert run.returncode == 2
+        assert message in run.stderr
+
+
+def test_it_does_nothing_while_nothing_happens(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+
+        def cpu() -> float:
+            fields = Path(f"/proc/{terminal.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        if not Path("/proc/self/stat").exists():
+            pytest.skip("no /proc to read the time from")
+        while terminal.read(1.0):
+            pass  # the rest of the first screen
+        before = cpu()
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            assert not terminal.read(0.1), "nothing is drawn again"
+        assert cpu() - before < 0.5
+        terminal.keys("q")
+        assert terminal.wait() == 0
