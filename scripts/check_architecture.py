@@ -37,7 +37,7 @@ FOREIGN_NEVER = {
 DEPENDS = {
     "lsprof-engine": set[str](),
     "pstats-compat": set[str](),
-    "pikos-wire": set[str](),
+    "pikos-wire": {"pstats-compat"},
     "pikos-cli": {"pstats-compat", "pikos-wire"},
     "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-cli"},
 }

@@ -1,1 +1,14 @@
-//! The messages of the live stream. Versioned; used by publisher and subscriber alike.
+//! The messages of the live stream: what a profiled process tells, what it can be told, and what a
+//! subscriber knows after any number of messages. docs/wire.md describes the bytes.
+//!
+//! Everything here is plain values: no socket, no clock, no Python. What comes from outside is hostile:
+//! it is an error or it is taken in, in bounded memory, and never a panic.
+
+mod array;
+mod control;
+mod message;
+mod text;
+
+pub use control::{Command, Reply, Request, Status};
+pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
+pub use text::WireText;

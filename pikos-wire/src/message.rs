@@ -1,0 +1,259 @@
+//! What a profiled process sends: one MessagePack map in one ZeroMQ frame.
+//!
+//! All numbers are absolute. A *full* message says everything; a *delta* says what has changed since the
+//! last full one (`base`), so that any delta heals what was lost before it. Times are ticks, as integers:
+//! sums of them are exact, and `tick` seconds each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::array::array_struct;
+use crate::text::WireText;
+
+/// The version of the format that is written here. A reader refuses a greater one.
+pub const VERSION: u32 = 1;
+
+/// No message may be larger, in bytes.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// What is wrong with something that was received.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Not a message at all.
+    #[error("not a message of the live stream: {0}")]
+    Malformed(#[from] rmp_serde::decode::Error),
+    /// Made by a later pikos.
+    #[error(
+        "written in version {0} of the live stream, which this pikos (version {VERSION}) can't read: upgrade it"
+    )]
+    Version(u32),
+    /// Larger than anything that a process may send.
+    #[error("{0} bytes is more than a message may have ({MAX_BYTES})")]
+    TooLarge(usize),
+    /// More functions, edges and threads than a subscriber keeps.
+    #[error("more rows than a subscriber keeps ({0})")]
+    TooMany(usize),
+    /// It contradicts itself or what came before.
+    #[error("the message contradicts itself: {0}")]
+    Contradiction(&'static str),
+}
+
+/// How much a message says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Everything: what was known before is void.
+    #[default]
+    Full,
+    /// What has changed since the last full one.
+    Delta,
+}
+
+/// One message. Fields that a reader doesn't know it skips.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// [`VERSION`].
+    pub v: u32,
+    /// How much it says.
+    pub kind: Kind,
+    /// Tells one run of one profile apart from all others, on all hosts.
+    pub id: String,
+    /// Counts the messages of this run, from 1.
+    pub seq: u64,
+    /// The full message that a delta builds on; its own `seq` in a full one.
+    pub base: u64,
+    /// Grows whenever the profile is cleared: all older numbers are void.
+    pub epoch: u64,
+    /// When the numbers were read, in seconds since 1970.
+    pub time: f64,
+    /// Seconds from the start of the stream to then, by a steady clock.
+    pub age: f64,
+    /// Seconds of one tick.
+    pub tick: f64,
+    /// Whether collection is paused.
+    #[serde(default)]
+    pub paused: bool,
+    /// Seconds from one message to the next.
+    pub interval: f64,
+    /// Messages that could not be sent, so far.
+    #[serde(default)]
+    pub dropped: u64,
+    /// What recording is estimated to have taken so far, in ticks.
+    #[serde(default)]
+    pub overhead: i64,
+    /// In a full message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+    /// In the last message, which is a full one and holds the final numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+    /// Functions that have appeared since the base.
+    #[serde(default)]
+    pub functions: Vec<Name>,
+    /// All threads.
+    #[serde(default)]
+    pub threads: Vec<ThreadRow>,
+    /// The numbers of functions, those that changed since the base.
+    #[serde(default)]
+    pub rows: Vec<FunctionRow>,
+    /// The numbers of (caller, callee) pairs, likewise.
+    #[serde(default)]
+    pub edges: Vec<EdgeRow>,
+}
+
+/// What doesn't change while the process runs, or hardly ever.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The process.
+    pub pid: u32,
+    /// The profiled process that started it, if one did.
+    #[serde(default)]
+    pub parent: Option<u32>,
+    /// The host's name.
+    pub host: String,
+    /// When the stream began, in seconds since 1970.
+    pub started: f64,
+    /// `sys.argv`.
+    #[serde(default)]
+    pub argv: Vec<WireText>,
+    /// `CPython 3.13.0`.
+    pub python: String,
+    /// The version of pikos.
+    pub pikos: String,
+    /// What counts ticks: `tsc`, `monotonic`, or `timer` for the user's own, which may run backwards.
+    pub clock: String,
+    /// Which hook counts: `Profile.hook`'s name.
+    pub hook: String,
+    /// Whether what recording costs has been taken out of the times.
+    #[serde(default)]
+    pub compensated: bool,
+    /// Whether calls of built-ins count.
+    #[serde(default)]
+    pub builtins: bool,
+    /// Where commands are taken, if anywhere: an endpoint on this host.
+    #[serde(default)]
+    pub control: Option<WireText>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// `normal`, `exception`, `signal`, `exit` (`os._exit`), `exec`, `disabled`.
+    pub how: String,
+    /// The exception's type, the signal's name; else empty.
+    #[serde(default)]
+    pub detail: String,
+}
+
+array_struct! {
+    /// A function's label.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Name {
+        /// Its number in this stream, since the last clear.
+        pub function: u32,
+        /// The file; `~` for built-ins.
+        pub file: WireText,
+        /// The first line; 0 for built-ins.
+        pub line: u32,
+        /// The name, as cProfile gives it.
+        pub name: WireText,
+        /// `Class.method`, where it is known.
+        pub qualname: Option<WireText>,
+    }
+}
+
+array_struct! {
+    /// A thread.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ThreadRow {
+        /// Its number in this stream. 0 is the sum of ended threads that are no longer kept apart.
+        pub thread: u64,
+        /// What `threading` calls it.
+        pub name: WireText,
+        /// `threading.get_native_id()`.
+        pub native_id: u64,
+        /// Whether it has ended.
+        pub is_over: bool,
+    }
+}
+
+array_struct! {
+    /// What a thread has counted of a function.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct FunctionRow {
+        /// The thread.
+        pub thread: u64,
+        /// The function.
+        pub function: u32,
+        /// Finished calls.
+        pub ncalls: u64,
+        /// Those that were not recursive.
+        pub primitive_calls: u64,
+        /// Ticks in the function itself, in finished calls.
+        pub tottime: i64,
+        /// Ticks in it and all that it called, in finished outermost calls.
+        pub cumtime: i64,
+        /// Calls that are open.
+        pub open: u64,
+        /// Ticks in the function itself in open calls so far.
+        pub open_tottime: i64,
+        /// Ticks since the outermost open call began.
+        pub open_cumtime: i64,
+    }
+}
+
+array_struct! {
+    /// What a thread has counted of the calls of one function by another.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct EdgeRow {
+        /// The thread.
+        pub thread: u64,
+        /// Who called.
+        pub caller: u32,
+        /// Who was called.
+        pub callee: u32,
+        /// As for a function, through this caller.
+        pub ncalls: u64,
+        /// Likewise.
+        pub primitive_calls: u64,
+        /// Likewise.
+        pub tottime: i64,
+        /// Likewise.
+        pub cumtime: i64,
+        /// Likewise.
+        pub open: u64,
+        /// Likewise.
+        pub open_tottime: i64,
+        /// Likewise.
+        pub open_cumtime: i64,
+    }
+}
+
+impl Message {
+    /// The bytes of one ZeroMQ frame.
+    pub fn encode(&self) -> Vec<u8> {
+        // Only a writer that fails, or a map of unknown length, can make this an error; here is neither.
+        rmp_serde::to_vec_named(self).unwrap_or_default()
+    }
+
+    /// Reads a frame.
+    pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
+        if frame.len() > MAX_BYTES {
+            return Err(WireError::TooLarge(frame.len()));
+        }
+        // The version first: what a later one means by the other fields is not known here.
+        let Version { v } = rmp_serde::from_slice(frame)?;
+        if v != VERSION {
+            return Err(WireError::Version(v));
+        }
+        Ok(rmp_serde::from_slice(frame)?)
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;
