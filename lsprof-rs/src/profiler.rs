@@ -126,7 +126,13 @@ impl Profiler {
                 ));
             }
             collector.configure(subcalls, builtins);
-            state.choice.replace(Some(hooks::install(py, scope, &profiler, wish)?));
+            state.choice.replace(Some(hooks::install(
+                py,
+                scope,
+                &profiler,
+                wish,
+                collector.is_timed_plainly(),
+            )?));
             return Ok(());
         }
         hooks::release_abandoned(py)?;
@@ -142,7 +148,7 @@ impl Profiler {
         collector.configure(subcalls, builtins);
         collector.fix_rate(false);
         state.scope.set(Some(scope));
-        match hooks::install(py, scope, &profiler, wish) {
+        match hooks::install(py, scope, &profiler, wish, collector.is_timed_plainly()) {
             Ok(choice) => {
                 state.choice.replace(Some(choice));
                 Ok(())
