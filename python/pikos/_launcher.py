@@ -118,6 +118,7 @@ def option_parser() -> OptionParser:
     parser.add_option(
         "--live",
         action="callback",
+        dest="live",
         callback=take_endpoint,
         default={"": False, "0": False, "1": True}.get(wish := os.environ.get("PIKOS_LIVE", ""), wish),
         help="send what is recorded to whoever listens: pikos top, pikos record (docs/live.md). An ENDPOINT may follow: "

@@ -51,4 +51,3 @@ def prepare() -> None:
             after_in_child=_live_after_fork_in_child,
         )
         atexit.register(_live_end_all)
-

@@ -29,8 +29,9 @@ pub use source::{Source, State, Thread};
 
 /// How long the last message may take to leave.
 const LINGER_MS: i32 = 200;
-/// How long a connecting stream waits for its subscriber before the last message.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the last message waits for a subscriber who is on the way: of a stream that connects, or that had one before
+/// a fork.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Messages that may wait for a slow subscriber. What comes then is lost to it, and the next heals it.
 const QUEUE: i32 = 8;
 
@@ -97,13 +98,15 @@ pub struct Stream {
     endpoint: String,
     /// Kept while the thread is stopped.
     composer: Option<Composer>,
+    /// Whether somebody listened when the thread was stopped.
+    had_listeners: bool,
     running: Option<Running>,
 }
 
 struct Running {
     orders: mpsc::Sender<Order>,
     wake: UnixStream,
-    thread: JoinHandle<Composer>,
+    thread: JoinHandle<(Composer, bool)>,
 }
 
 enum Order {
@@ -131,7 +134,16 @@ impl Stream {
             Target::Bind(endpoint) | Target::Connect(endpoint) => (None, endpoint.clone()),
         };
         let composer = Some(Composer::new(id));
-        let mut stream = Self { source, target, interval, address, endpoint, composer, running: None };
+        let mut stream = Self {
+            source,
+            target,
+            interval,
+            address,
+            endpoint,
+            composer,
+            had_listeners: false,
+            running: None,
+        };
         stream.resume()?;
         Ok(stream)
     }
@@ -158,7 +170,7 @@ impl Stream {
             source: Arc::clone(&self.source),
             composer,
             interval: self.interval,
-            awaits_subscriber: matches!(self.target, Target::Connect(_)),
+            awaits_subscriber: self.had_listeners || matches!(self.target, Target::Connect(_)),
             topics: HashSet::new(),
             wants_all: false,
             inbox,
@@ -203,7 +215,10 @@ impl Stream {
         // Both fail only if the thread is gone already; then joining says so.
         let _ = running.orders.send(order);
         let _ = running.wake.write_all(&[0]);
-        self.composer = running.thread.join().ok();
+        if let Ok((composer, had_listeners)) = running.thread.join() {
+            self.composer = Some(composer);
+            self.had_listeners |= had_listeners;
+        }
     }
 
     fn open(&mut self) -> Result<(zmq::Context, zmq::Socket), String> {
@@ -256,16 +271,16 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self) -> Composer {
+    fn run(mut self) -> (Composer, bool) {
         crate::ffi::signals::block_all();
         let mut due = Instant::now();
         loop {
             self.wait(due);
             match self.inbox.try_recv() {
-                Ok(Order::Rest) | Err(mpsc::TryRecvError::Disconnected) => return self.composer,
+                Ok(Order::Rest) | Err(mpsc::TryRecvError::Disconnected) => break,
                 Ok(Order::End) => {
                     self.end();
-                    return self.composer;
+                    break;
                 }
                 Err(mpsc::TryRecvError::Empty) => {}
             }
@@ -274,6 +289,8 @@ impl Worker {
                 due = (due + self.interval).max(Instant::now() + self.interval / 2);
             }
         }
+        let had_listeners = self.has_listeners();
+        (self.composer, had_listeners)
     }
 
     fn has_listeners(&self) -> bool {
