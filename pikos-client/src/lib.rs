@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pikos_wire::discovery::{self, Address};
-use pikos_wire::{Message, Model, WireError};
+use pikos_wire::{Command, Message, Model, Reply, Request, WireError};
 
 /// A message may not be larger, in bytes.
 const MAX_BYTES: i64 = 256 << 20;
@@ -36,6 +36,17 @@ pub enum ClientError {
     /// The folder can't be used.
     #[error("{0}")]
     Folder(#[from] std::io::Error),
+    /// It does not answer.
+    #[error("{0} does not answer")]
+    Silent(String),
+    /// It answers in a way that makes no sense.
+    #[error("{endpoint}: {problem}")]
+    Answer {
+        /// Of what.
+        endpoint: String,
+        /// What is wrong.
+        problem: WireError,
+    },
     /// ZeroMQ says no.
     #[error("{endpoint}: {problem}")]
     Socket {
@@ -69,8 +80,8 @@ impl std::str::FromStr for Target {
     }
 }
 
-/// A stream that has been heard of.
-pub struct Stream {
+/// A stream that has been heard of. `T` is what a user of it keeps beside.
+pub struct Stream<T> {
     /// What it told.
     pub model: Model,
     /// The endpoint that it came through.
@@ -81,6 +92,8 @@ pub struct Stream {
     pub heard: Instant,
     /// Whether its process went without a word.
     pub is_lost: bool,
+    /// The user's.
+    pub extra: T,
 }
 
 /// A socket, and what is known of the other end.
@@ -94,19 +107,19 @@ struct Source {
 }
 
 /// Listens.
-pub struct Listener {
+pub struct Listener<T = ()> {
     // In front of the context: sockets are closed first.
     sources: Vec<Source>,
     /// Whether all processes of the user's are wanted, those to come included.
     finds: bool,
     looked: Option<Instant>,
-    streams: Vec<Stream>,
+    streams: Vec<Stream<T>>,
     places: HashMap<String, usize>,
     refused: u64,
     context: zmq::Context,
 }
 
-impl Listener {
+impl<T: Default> Listener<T> {
     /// Listens to these; to all processes of the user's on this host if there are none.
     pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
         let mut listener = Self::new();
@@ -162,8 +175,13 @@ impl Listener {
     }
 
     /// All streams that were ever heard of, in that order.
-    pub fn streams(&self) -> &[Stream] {
+    pub fn streams(&self) -> &[Stream<T>] {
         &self.streams
+    }
+
+    /// The same, to change what is kept beside them.
+    pub fn streams_mut(&mut self) -> &mut [Stream<T>] {
+        &mut self.streams
     }
 
     /// Messages that made no sense and named no stream.
@@ -221,6 +239,7 @@ impl Listener {
                     refused: 0,
                     heard: Instant::now(),
                     is_lost: false,
+                    extra: T::default(),
                 });
                 self.streams.len() - 1
             }
@@ -281,6 +300,27 @@ impl Listener {
             Ok(socket)
         };
         opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+    }
+}
+
+/// Tells a process what to do, at its control endpoint; waits for the answer, at most so long.
+pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Reply, ClientError> {
+    let context = zmq::Context::new();
+    let asked = || {
+        let socket = context.socket(zmq::REQ)?;
+        socket.set_linger(0)?;
+        socket.set_rcvtimeo(timeout.as_millis() as i32)?;
+        socket.set_sndtimeo(timeout.as_millis() as i32)?;
+        socket.set_maxmsgsize(64 << 10)?;
+        socket.connect(endpoint)?;
+        socket.send(Request::new(command).encode(), 0)?;
+        socket.recv_bytes(0)
+    };
+    match asked() {
+        Ok(frame) => Reply::decode(&frame)
+            .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
+        Err(zmq::Error::EAGAIN) => Err(ClientError::Silent(endpoint.to_owned())),
+        Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
     }
 }
 
