@@ -6,7 +6,6 @@
 
 mod array;
 mod control;
-pub mod discovery;
 mod message;
 mod model;
 mod text;
