@@ -1,20 +1,23 @@
-"""Watches a live profile: python subscriber.py ENDPOINT. Needs pyzmq and msgpack. docs/wire.md describes the messages."""
+"""Watches a live profile and prints its final numbers: python subscriber.py ENDPOINT (docs/wire.md has the messages)."""
 
 import sys
-import msgpack, zmq
+
+import msgpack
+import zmq
 
 socket = zmq.Context().socket(zmq.SUB)
 socket.connect(sys.argv[1])
 socket.subscribe(b"")
-names, rows, base, end = {}, {}, None, None
-while end is None:
+message, base = {}, None
+while not message.get("end"):
     message = msgpack.unpackb(socket.recv())
-    if message["kind"] == "full":  # everything: forget what was known
+    if message["kind"] == "full":  # everything: what was known before is void
         names, rows, base = {}, {}, message["seq"]
-    elif message["base"] != base:  # builds on a full message that we have missed: wait for the next
-        continue
-    names.update((number, (file, line, name)) for number, file, line, name, *_ in message["functions"])
-    rows.update(((thread, function), numbers) for thread, function, *numbers in message["rows"])
-    calls = sum(numbers[0] + numbers[4] for numbers in rows.values())
-    print(f"{message['age']:8.2f} s  {len(names)} functions  {calls} calls", flush=True)
-    end = message.get("end")
+    if message["base"] == base:  # else it builds on a full message that was lost: the next one comes within 10 s
+        names.update((number, (file, line, name)) for number, file, line, name, *_ in message["functions"])
+        rows.update(((row[0], row[1]), row[2:]) for row in message["rows"])  # by thread and function
+        print(f"after {message['age']:.2f} s: {sum(row[0] + row[4] for row in rows.values())} calls", flush=True)
+for function, label in names.items():
+    threads = [row for (_, number), row in rows.items() if number == function]
+    ncalls, primitive, tottime, cumtime, *_ = (sum(column) for column in zip(*threads, strict=True))
+    print(ncalls, primitive, max(0, tottime) * message["tick"], max(0, cumtime) * message["tick"], *label, sep="\t")

@@ -120,23 +120,25 @@ impl Publisher {
         if !self.is_of_this_process() {
             return;
         }
-        if let Running::Yes(handle) = std::mem::replace(&mut self.state, Running::Over) {
-            self.mailbox.order(Order::Rest);
-            if let Ok(work) = handle.join() {
-                self.state = Running::Resting(Box::new(work));
+        self.state = match std::mem::replace(&mut self.state, Running::Over) {
+            Running::Yes(handle) => {
+                self.mailbox.order(Order::Rest);
+                handle.join().map_or(Running::Over, |work| Running::Resting(Box::new(work)))
             }
-        }
+            other => other,
+        };
     }
 
     /// Goes on after [`Publisher::rest`].
     pub fn resume(&mut self) {
-        if let Running::Resting(work) = std::mem::replace(&mut self.state, Running::Over) {
-            match launch(*work, &self.addresses, &self.mailbox) {
-                Ok(handle) => self.state = Running::Yes(handle),
+        self.state = match std::mem::replace(&mut self.state, Running::Over) {
+            Running::Resting(work) => match launch(*work, &self.addresses, &self.mailbox) {
+                Ok(handle) => Running::Yes(handle),
                 // The next fork may have more luck.
-                Err((work, _)) => self.state = Running::Resting(Box::new(work)),
-            }
-        }
+                Err((work, _)) => Running::Resting(Box::new(work)),
+            },
+            other => other,
+        };
     }
 
     /// Sends the last message and waits, not long, for it to leave.
