@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
@@ -17,8 +18,10 @@ use pyo3::prelude::*;
 use crate::ffi::thread::Mark;
 use crate::greenlets::Tracer;
 use crate::kinds::Calibration;
+use crate::publisher::{Source, SourceThread};
 use crate::threads::Thread;
 use crate::timer::Timer;
+use crate::{finished, live};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.
@@ -62,6 +65,17 @@ impl ThreadRecorder {
     /// Whose recorder this is.
     pub fn belongs_to(&self, collector: &Rc<Collector>) -> bool {
         std::ptr::eq(self.collector, Rc::as_ptr(collector))
+    }
+
+    /// What a publisher has to know of it.
+    fn source(&self) -> SourceThread {
+        SourceThread {
+            number: self.thread.mark.number,
+            native_id: self.thread.native_id,
+            name: self.thread.shared_name(),
+            ended: Arc::clone(&self.thread.mark.ended),
+            tables: Arc::clone(self.recorder.tables()),
+        }
     }
 
     /// Its numbers so far.
@@ -111,6 +125,8 @@ pub struct Collector {
     ended: RefCell<Totals>,
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
+    /// While the profile is live: whoever publishes it hears of all that is new.
+    live: RefCell<Option<Arc<Source>>>,
 }
 
 impl Collector {
@@ -182,6 +198,31 @@ impl Collector {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
+    /// Tells this source all that there is, and from now on all that is new.
+    pub fn go_live(&self, py: Python<'_>, source: &Arc<Source>) {
+        self.functions.borrow().list.iter().zip(0..).for_each(|(function, number)| {
+            source.add_function(finished::name(function.code.bind(py), number));
+        });
+        self.for_each_thread(|thread| source.add_thread(thread.source()));
+        let ended = self.ended.borrow();
+        if ended.functions().next().is_some() {
+            source.fold(|_| false, &ended);
+        }
+        source.change(|state| state.rate = live::rate(self));
+        self.live.replace(Some(Arc::clone(source)));
+    }
+
+    /// Tells nobody any more.
+    pub fn leave_live(&self) {
+        self.live.take();
+    }
+
+    fn tell(&self, tell: impl FnOnce(&Source)) {
+        if let Some(source) = self.live.borrow().as_ref() {
+            tell(source);
+        }
+    }
+
     /// How calls of Python functions and of built-ins are timed.
     fn timings(&self) -> (Timing, Timing) {
         let timing = if self.timer.borrow().is_some() {
@@ -231,6 +272,7 @@ impl Collector {
             evaluating: None,
             collector: self,
         });
+        self.tell(|source| source.add_thread(fresh.source()));
         let address = &raw mut *fresh;
         recorders.push(fresh);
         address
@@ -244,7 +286,17 @@ impl Collector {
         // Not borrowed: making a built-in's label calls the program's `__repr__`s.
         let code = code();
         let mut functions = self.functions.borrow_mut();
-        functions.find(key).unwrap_or_else(|| functions.insert(Function { key, code }))
+        functions.find(key).unwrap_or_else(|| {
+            let name = self.live.borrow().as_ref().map(|source| {
+                let number = functions.list.len() as u32;
+                (Arc::clone(source), Python::attach(|py| finished::name(code.bind(py), number)))
+            });
+            let function = functions.insert(Function { key, code });
+            if let Some((source, name)) = name {
+                source.add_function(name);
+            }
+            function
+        })
     }
 
     /// What a function is, as cProfile gives it: a code object or a string.
@@ -293,6 +345,7 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        self.tell(Source::clear);
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
         }
@@ -311,6 +364,12 @@ impl Collector {
     /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
     pub fn fix_rate(&self, fixed: bool) {
         self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
+        self.tell(|source| source.change(|state| state.rate = live::rate(self)));
+    }
+
+    /// The rate, where it is settled.
+    pub fn fixed_rate(&self) -> Option<f64> {
+        self.seconds_per_tick.get()
     }
 
     /// Seconds in a function itself; without what recording took, where that is asked for.
@@ -344,6 +403,10 @@ impl Collector {
                 trees.add(thread.recorder.tables());
             }
             !has_ended(thread)
+        });
+        self.tell(|source| {
+            let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
+            source.fold(|number| !kept(number), &ended);
         });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.

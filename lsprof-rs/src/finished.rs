@@ -1,6 +1,7 @@
 //! What was collected, as the model that the file formats know: plain values, without Python.
 
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
+use pikos_wire::Name;
 use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile, Text};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyString};
@@ -95,6 +96,19 @@ fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
     );
     function.qualname = Some(text(&code.getattr("co_qualname")?)?);
     Ok(function)
+}
+
+/// A function's name for the live stream. What can't be read is empty.
+pub fn name(code: &Bound<'_, PyAny>, number: u32) -> Name {
+    let function = function(code, Calls::default());
+    let function = function.unwrap_or_else(|_| Function::new("".into(), 0, "".into(), Calls::default()));
+    Name {
+        function: number,
+        file: function.file.into(),
+        line: function.line,
+        name: function.name.into(),
+        qualname: function.qualname.map(Into::into),
+    }
 }
 
 /// A string's bytes. File names that the system couldn't decode hold lone surrogates, which marshal writes as they are.

@@ -15,7 +15,9 @@ mod getstats;
 mod greenlets;
 mod hooks;
 mod kinds;
+mod live;
 mod profiler;
+mod publisher;
 mod registry;
 mod stored;
 mod threads;
@@ -36,6 +38,11 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::command::_command;
+
+    #[pymodule_export]
+    use super::live::{
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
+    };
 
     #[pymodule_export]
     use super::stored::StoredProfile;

@@ -37,6 +37,8 @@ pub enum Command {
     Ps(PsArgs),
     /// Save what processes send when they end, also when they are killed
     Record(RecordArgs),
+    /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
+    Ctl(CtlArgs),
     /// Tell whether a profile is sound, and what is odd about it
     Check(CheckArgs),
     /// Print a completion script for a shell
@@ -230,6 +232,49 @@ pub struct RecordArgs {
     /// Add several processes up into one file
     #[arg(long)]
     pub merge: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CtlArgs {
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// Process numbers, or endpoints (ipc://….pub or .ctl).
+#[derive(Debug, Args)]
+pub struct ToArgs {
+    /// Process numbers, or endpoints of their sockets
+    #[arg(required = true, value_name = "PID|ENDPOINT")]
+    pub targets: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Record no more until told to; calls that are open end now
+    Pause(ToArgs),
+    /// Record again
+    Resume(ToArgs),
+    /// Forget what was recorded
+    Clear(ToArgs),
+    /// Say how things are
+    Status(ToArgs),
+    /// End the profile; the program goes on
+    Stop(ToArgs),
+    /// Send this often from now on
+    Interval {
+        /// From one message to the next, 0.02 to 60
+        seconds: f64,
+        #[command(flatten)]
+        to: ToArgs,
+    },
+    /// Write the profile so far, as pstats; of one process
+    Dump {
+        /// The file
+        file: PathBuf,
+        /// The process's number, or the endpoint of its socket
+        #[arg(value_name = "PID|ENDPOINT")]
+        target: String,
+    },
 }
 
 #[derive(Debug, Args)]

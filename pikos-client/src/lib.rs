@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pikos_wire::discovery::{self, Address};
+use pikos_wire::discovery::{self, DiscoveryError, Place};
 use pikos_wire::{Command, Message, Model, Reply, Request, WireError};
 
 /// A message may not be larger, in bytes.
@@ -35,7 +35,7 @@ pub enum ClientError {
     NotATarget(String),
     /// The folder can't be used.
     #[error("{0}")]
-    Folder(#[from] std::io::Error),
+    Folder(#[from] DiscoveryError),
     /// It does not answer.
     #[error("{0} does not answer")]
     Silent(String),
@@ -101,7 +101,7 @@ struct Source {
     endpoint: String,
     socket: zmq::Socket,
     /// Of a process in the user's folder.
-    address: Option<Address>,
+    place: Option<Place>,
     /// When its process was found to be gone.
     gone: Option<Instant>,
 }
@@ -131,13 +131,12 @@ impl<T: Default> Listener<T> {
             match target {
                 Target::Endpoint(endpoint) => listener.add(endpoint.clone(), None)?,
                 Target::Process(pid) => {
-                    let streams = discovery::streams()?;
-                    let mut own = streams.into_iter().filter(|address| address.pid == *pid).peekable();
+                    let mut own = places()?.into_iter().filter(|place| place.pid == *pid).peekable();
                     if own.peek().is_none() {
                         return Err(ClientError::NotLive(*pid));
                     }
-                    for address in own {
-                        listener.add(discovery::endpoint(&address.publisher()), Some(address))?;
+                    for place in own {
+                        listener.add(endpoint_of(&place), Some(place))?;
                     }
                 }
             }
@@ -153,7 +152,7 @@ impl<T: Default> Listener<T> {
         socket.bind(endpoint).map_err(problem)?;
         let real = socket.get_last_endpoint().ok().and_then(Result::ok);
         let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
-        listener.sources.push(Source { endpoint, socket, address: None, gone: None });
+        listener.sources.push(Source { endpoint, socket, place: None, gone: None });
         Ok(listener)
     }
 
@@ -255,15 +254,15 @@ impl<T: Default> Listener<T> {
     fn look(&mut self) -> Result<(), ClientError> {
         self.looked = Some(Instant::now());
         if self.finds {
-            for address in discovery::streams()? {
-                let endpoint = discovery::endpoint(&address.publisher());
+            for place in places()? {
+                let endpoint = endpoint_of(&place);
                 if !self.sources.iter().any(|source| source.endpoint == endpoint) {
-                    self.add(endpoint, Some(address))?;
+                    self.add(endpoint, Some(place))?;
                 }
             }
         }
         for source in &mut self.sources {
-            let is_gone = source.address.as_ref().is_some_and(|address| !address.is_alive());
+            let is_gone = source.place.as_ref().is_some_and(|place| !place.is_alive());
             if is_gone && source.gone.is_none() {
                 source.gone = Some(Instant::now());
             }
@@ -278,12 +277,12 @@ impl<T: Default> Listener<T> {
         Ok(())
     }
 
-    fn add(&mut self, endpoint: String, address: Option<Address>) -> Result<(), ClientError> {
+    fn add(&mut self, endpoint: String, place: Option<Place>) -> Result<(), ClientError> {
         let socket = self.socket(&endpoint)?;
         socket
             .connect(&endpoint)
             .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
-        self.sources.push(Source { endpoint, socket, address, gone: None });
+        self.sources.push(Source { endpoint, socket, place, gone: None });
         Ok(())
     }
 
@@ -300,6 +299,33 @@ impl<T: Default> Listener<T> {
             Ok(socket)
         };
         opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+    }
+}
+
+/// The user's live profiles on this host.
+fn places() -> Result<Vec<Place>, ClientError> {
+    Ok(discovery::folder()?.map(|folder| discovery::list(&folder)).transpose()?.unwrap_or_default())
+}
+
+fn endpoint_of(place: &Place) -> String {
+    // Folders are named by people who write UTF-8; of others, nobody is heard.
+    String::from_utf8_lossy(&discovery::endpoint(&place.messages())).into_owned()
+}
+
+/// Where a target takes commands: each of a process's profiles.
+pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
+    match target {
+        // The sockets of a stream stand side by side.
+        Target::Endpoint(endpoint) => Ok(vec![
+            endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
+        ]),
+        Target::Process(pid) => {
+            let own = places()?.into_iter().filter(|place| place.pid == *pid);
+            let endpoint =
+                |place: Place| String::from_utf8_lossy(&discovery::endpoint(&place.control())).into_owned();
+            let own: Vec<String> = own.map(endpoint).collect();
+            if own.is_empty() { Err(ClientError::NotLive(*pid)) } else { Ok(own) }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod array;
 mod control;
+pub mod discovery;
 mod message;
 mod model;
 mod text;

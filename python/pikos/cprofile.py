@@ -57,7 +57,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000)
+    tree=False, tree_depth=1000, tree_nodes=500_000, live=False, interval=0.5, connect=False, remote=False, follow=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -76,6 +76,14 @@ class Profile(Profiler):
     ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
+
+    live: publish the numbers while they grow, for ``pikos top`` and others (docs/live.md): True, or an endpoint
+    (``tcp://127.0.0.1:9001``, ``ipc:///path``) beside this user's own folder of sockets. It begins with the first enable();
+    a disabled profile is shown as paused. The last message, with the final numbers, is sent at the end of a ``with`` block,
+    by close(), when the profile is dropped, or when the interpreter ends. ``endpoints`` says where it is to be had.
+    interval: seconds from one message to the next, 0.02 to 60. connect: the subscriber binds the endpoint. remote: allow
+    tcp beyond this host's loopback. follow: children that ``os.fork`` makes are live as well, each from zero.
+    ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
     stats: Stats
@@ -93,14 +101,20 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        live: bool | str = False,
+        interval: float = 0.5,
+        connect: bool = False,
+        remote: bool = False,
+        follow: bool = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
         if not (0 < tree_depth < 2**32 and tree_nodes > 0):
             raise ValueError(f"tree_depth and tree_nodes must be at least 1, got {tree_depth} and {tree_nodes}")
         limits = (tree_depth, tree_nodes) if tree else None
+        wish = None if live is False else (None if live is True else live, interval, connect, remote, follow)
         super().__init__(
-            timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits
+            timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits, live=wish
         )
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
@@ -178,6 +192,12 @@ class Profile(Profiler):
         traceback: TracebackType | None = None,
     ) -> None:
         self.disable()
+        self._end_live("disabled" if kind is None else "exception", "" if kind is None else kind.__name__)
+
+    def close(self) -> None:
+        """Stop recording and, if the profile is live, send the last message. Waits at most 0.2 s for it to leave."""
+        self.disable()
+        self._end_live("disabled", "")
 
 
 def label(code: str | CodeType) -> Label:

@@ -7,6 +7,7 @@
 pub mod cells;
 pub mod clock;
 mod excess;
+mod in_flight;
 mod recorder;
 mod tables;
 mod totals;
@@ -14,6 +15,7 @@ mod tree;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Subject};
+pub use in_flight::{Numbers, Open, Reader, Reading};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};

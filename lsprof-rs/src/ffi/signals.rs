@@ -50,6 +50,23 @@ pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
     outcome
 }
 
+/// Calls `act` with all signals blocked, so that threads that it starts never get one.
+pub fn with_all_blocked<T>(act: impl FnOnce() -> T) -> T {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills both sets; `all` is set before it is read.
+    let changed = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let outcome = act();
+    if changed {
+        // SAFETY: `before` was filled, since the call succeeded.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    outcome
+}
+
 /// Calls only what POSIX lets a signal handler call.
 extern "C" fn on_signal(signal: c_int) {
     let next = NEXT.load(Ordering::Relaxed);

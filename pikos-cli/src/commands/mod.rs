@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod ctl;
 pub mod diff;
 pub mod export;
 mod listen;

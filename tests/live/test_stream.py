@@ -1,0 +1,265 @@
+"""What a subscriber sees of a live profile, and that it ends with the numbers of the final file."""
+
+from __future__ import annotations
+
+import os
+import pstats
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from live.watching import PATIENCE, Subscriber, endpoint, live_environment, same_as_file, sockets, started, until
+from running import SUBJECT
+
+pytestmark = pytest.mark.beyond_cprofile
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber.py"
+
+# Works until a line comes on standard input.
+BUSY = """
+import select, sys, threading
+
+def leaf(n):
+    return sum(i for i in range(n))
+
+def recursive(n):
+    return n and recursive(n - 1)
+
+def work():
+    while not done.is_set():
+        leaf(20)
+        recursive(4)
+        len([])
+
+def main():
+    threads = [threading.Thread(target=work, name=f"worker {i}") for i in range(2)]
+    for thread in threads:
+        thread.start()
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        leaf(20)
+    done.set()
+    for thread in threads:
+        thread.join()
+
+done = threading.Event()
+main()
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "busy.py"
+    path.write_text(BUSY)
+    return path
+
+
+def command(script: Path, *options: str) -> list[str | Path]:
+    out = script.with_suffix(".pstats")
+    return ["-m", SUBJECT, "--threads", "--live", "--interval", "0.05", *options, "-o", out, script]
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended_well(process: subprocess.Popen[str]) -> None:
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_numbers_grow_and_end_as_the_file(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        subscriber.receive()
+        assert subscriber.messages[0]["kind"] == "full"
+        for _ in range(5):
+            subscriber.receive()
+        before = subscriber.row("leaf")[0]
+        for _ in range(5):
+            subscriber.receive()
+        assert subscriber.row("leaf")[0] > before
+        # main() has not returned, and is on screen with its time.
+        ncalls, primitive, tottime, cumtime, opened, _, open_cumtime = subscriber.row("main")
+        assert (ncalls, primitive, tottime, cumtime, opened) == (0, 0, 0, 0, 1)
+        assert open_cumtime * subscriber.messages[-1]["tick"] > 0.05
+        assert {message["kind"] for message in subscriber.messages} == {"full", "delta"}
+        finish(process)
+        end = subscriber.to_the_end()
+        assert end["end"] == {"how": "normal", "detail": ""}
+        assert end["kind"] == "full" and end["paused"]
+        assert not any(row[4] for row in subscriber.rows.values())
+        ended_well(process)
+        same_as_file(subscriber, script.with_suffix(".pstats"))
+        assert subscriber.lost == 0
+        assert subscriber.facts["pid"] == process.pid
+        assert subscriber.facts["argv"] == [str(script)]
+        assert {name for _, name, _, _ in end["threads"]} == {"MainThread", "worker 0", "worker 1"}
+    assert list(sockets(tmp_path).iterdir()) == []
+
+
+def test_one_that_joins_late_gets_everything(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process:
+        address = endpoint(tmp_path, process.pid)
+        with Subscriber(address) as first:
+            for _ in range(4):
+                first.receive()
+            with Subscriber(address) as late:
+                assert late.receive()["kind"] == "full"
+                finish(process)
+                late.to_the_end()
+                ended_well(process)
+                same_as_file(late, script.with_suffix(".pstats"))
+
+
+def test_lost_messages_are_healed(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process:
+        with Subscriber(endpoint(tmp_path, process.pid), queue=1) as slow:
+            slow.receive()
+            # Reads nothing until the queues on both sides are full: the profile must go on, and messages be lost.
+            time.sleep(3)
+            while not slow.lost:
+                slow.receive()
+            finish(process)
+            slow.to_the_end()
+            ended_well(process)
+            same_as_file(slow, script.with_suffix(".pstats"))
+
+
+def test_the_example_subscriber_ends_with_the_numbers_of_the_file(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process:
+        example = subprocess.Popen(
+            [sys.executable, EXAMPLE, endpoint(tmp_path, process.pid)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=live_environment(tmp_path),
+        )
+        try:
+            assert example.stdout is not None
+            for _ in range(3):
+                assert example.stdout.readline().startswith("after ")
+            os.kill(example.pid, signal.SIGSTOP)
+            time.sleep(1)
+            os.kill(example.pid, signal.SIGCONT)
+            for _ in range(3):
+                example.stdout.readline()
+            finish(process)
+            ended_well(process)
+            out, _ = example.communicate(timeout=PATIENCE)
+        finally:
+            example.kill()
+    final: dict[tuple[str, int, str], list[float]] = {}
+    for line in out.splitlines():
+        if not line.startswith("after "):
+            ncalls, primitive, tottime, cumtime, file, number, name = line.split("\t")
+            sums = final.setdefault((file, int(number), name), [0, 0, 0.0, 0.0])
+            for at, value in enumerate((int(primitive), int(ncalls), float(tottime), float(cumtime))):
+                sums[at] += value
+    expected = pstats.Stats(str(script.with_suffix(".pstats"))).stats  # type: ignore[attr-defined]
+    assert {label: pytest.approx(row[:4], rel=1e-12) for label, row in expected.items()} == final
+
+
+def test_a_subscriber_that_never_reads_harms_nobody(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process, Subscriber(endpoint(tmp_path, process.pid), queue=1) as dead:
+        dead.receive()
+        time.sleep(2)
+        finish(process)
+        ended_well(process)
+        assert pstats.Stats(str(script.with_suffix(".pstats"))).total_calls > 0  # type: ignore[attr-defined]
+
+
+def test_a_collector_that_binds(script: Path, tmp_path: Path) -> None:
+    with Subscriber("tcp://127.0.0.1:*", bind=True) as collector:
+        import zmq
+
+        address = collector.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        with started(tmp_path, command(script, f"--live={address}", "--connect")) as process:
+            collector.receive()
+            finish(process)
+            collector.to_the_end()
+            ended_well(process)
+            same_as_file(collector, script.with_suffix(".pstats"))
+
+
+@pytest.mark.parametrize(
+    ("code", "how", "detail", "status"),
+    [
+        ("raise KeyError(1)", "exception", "KeyError", 1),
+        ("import os; os._exit(3)", "exit", "", 3),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "signal", "SIGTERM", -15),
+        ("raise SystemExit(4)", "normal", "", 4),
+    ],
+)
+def test_the_last_message_says_how_it_ended(tmp_path: Path, code: str, how: str, detail: str, status: int) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(f"input()\n{code}\n")
+    with started(tmp_path, command(script)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        subscriber.receive()
+        finish(process)
+        assert subscriber.to_the_end()["end"] == {"how": how, "detail": detail}
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == status
+        same_as_file(subscriber, script.with_suffix(".pstats"))
+
+
+def test_nothing_is_made_while_nobody_listens(script: Path, tmp_path: Path) -> None:
+    with started(tmp_path, command(script)) as process:
+        address = endpoint(tmp_path, process.pid)
+        with Subscriber(address) as first:
+            first.receive()
+        time.sleep(0.5)
+        with Subscriber(address) as second:
+            second.receive()
+            # Ten intervals have passed; what was on its way when the first one left is all that was made.
+            assert second.messages[0]["seq"] - first.messages[0]["seq"] <= 4
+
+
+def test_clear_and_recorded_again(tmp_path: Path) -> None:
+    script = tmp_path / "clears.py"
+    script.write_text(
+        "from pikos.cprofile import Profile\n"
+        "def f(): pass\n"
+        "def g(): pass\n"
+        "with Profile(live=True, interval=0.02) as profile:\n"
+        "    f()\n"
+        "    input()\n"
+        "    profile.clear()\n"
+        "    g()\n"
+        "    input()\n"
+        "profile.dump_stats('clears.pstats')\n"
+    )
+    with started(tmp_path, [script]) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        assert subscriber.receive()["epoch"] == 0
+        assert subscriber.row("f")[0] == 1
+        finish(process)
+        until(lambda: subscriber.receive()["epoch"] == 1, "the next epoch")
+        assert subscriber.messages[-1]["kind"] == "full"
+        assert "f" not in {name[2] for name in subscriber.names.values()}
+        finish(process)
+        assert subscriber.to_the_end()["end"] == {"how": "disabled", "detail": ""}
+        ended_well(process)
+        same_as_file(subscriber, tmp_path / "clears.pstats")
+
+
+def test_ended_threads_that_are_added_together_stay_in_the_sum(tmp_path: Path) -> None:
+    script = tmp_path / "many.py"
+    script.write_text(
+        "import threading\n"
+        "def f(): pass\n"
+        "input()\n"
+        "for _ in range(600):\n"
+        "    thread = threading.Thread(target=f)\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+    )
+    with started(tmp_path, command(script)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        subscriber.receive()
+        finish(process)
+        subscriber.to_the_end()
+        ended_well(process)
+        assert subscriber.row("f")[0] == 600
+        assert 0 in {thread for thread, _ in subscriber.rows}
+        same_as_file(subscriber, script.with_suffix(".pstats"))
