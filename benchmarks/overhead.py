@@ -8,21 +8,16 @@ README.md in this folder says how it is measured, and why so.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
-import json
-import os
-import select
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import machine
 from overhead_report import Cell, Report
 from profilers import CPROFILE, PLAIN, PROFILERS, Profiler
+from turns import Process
 from workloads import OTHERS, WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -30,89 +25,24 @@ HERE = Path(__file__).resolve().parent
 ROUNDS, QUICK_ROUNDS = 5, 2
 #: The same for other projects' profilers.
 PEER_ROUNDS = 2
-#: Seconds until a process that gives no answer is given up.
-PATIENCE = 120.0
-#: Hash randomisation would make another program of each process.
-ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
-
-
-class Process:
-    """A process that runs one program under one profiler whenever it is asked to."""
-
-    def __init__(self, program: Workload, profiler: Profiler) -> None:
-        self.profiler = profiler
-        self.errors: IO[bytes] = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [sys.executable, HERE / "measuring.py", program.name, profiler.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            env=ENVIRONMENT,
-        )
-        self.trouble: str | None = None
-        self.runs: list[dict[str, float]] = []
-
-    def ask(self) -> None:
-        """Run once, and wait for the answer."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died: the answer says so
-            self.process.stdin.write(b"\n")
-            self.process.stdin.flush()
-        answer = self.answer()
-        if answer is not None:
-            self.runs.append(answer)
-
-    def answer(self) -> dict[str, Any] | None:
-        """The next line that the process writes; None, and the trouble noted, if there is none."""
-        assert self.process.stdout is not None
-        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
-            self.trouble = f"no answer within {PATIENCE:.0f} s"
-            self.process.kill()
-            return None
-        line = self.process.stdout.readline()
-        if not line:
-            self.errors.seek(0)
-            lines = self.errors.read().decode(errors="replace").strip().splitlines()
-            code = self.process.wait()
-            self.trouble = lines[-1] if lines else f"it ended with exit code {code} and said nothing"
-            return None
-        answer: dict[str, Any] = json.loads(line)
-        if "skip" in answer:
-            self.trouble = answer["skip"]
-            return None
-        return answer
-
-    def end(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self.process.communicate(timeout=PATIENCE)
-        self.errors.close()
-
-    def cell(self) -> Cell:
-        return Cell(
-            [run["cpu"] for run in self.runs],
-            [run["wall"] for run in self.runs],
-            max((run["peak"] for run in self.runs), default=0),
-            self.trouble,
-        )
 
 
 def measure(program: Workload, profilers: Sequence[Profiler], rounds: int) -> dict[str, Cell]:
     """One program under all of them, in turn."""
-    processes = [Process(program, profiler) for profiler in profilers]
+    processes = [(profiler, Process("overhead_run.py", program.name, profiler.name)) for profiler in profilers]
     try:
-        for process in processes:
-            process.answer()  # it is ready, and warm
+        for _, process in processes:
+            process.wait_until_ready()
         for number in range(rounds):
             # Each round begins with another one, so that nobody always comes after the same neighbour.
             first = number % len(processes)
-            for process in processes[first:] + processes[:first]:
-                enough = PEER_ROUNDS if process.profiler.peer else rounds
-                if process.trouble is None and len(process.runs) < enough:
-                    process.ask()
+            for profiler, process in processes[first:] + processes[:first]:
+                if len(process.runs) < (min(rounds, PEER_ROUNDS) if profiler.peer else rounds):
+                    process.run()
     finally:
-        for process in processes:
+        for _, process in processes:
             process.end()
-    return {process.profiler.name: process.cell() for process in processes}
+    return {profiler.name: Cell.of(process) for profiler, process in processes}
 
 
 def chosen(text: str, known: Sequence[Any], always: tuple[str, ...] = ()) -> list[Any]:

@@ -20,6 +20,7 @@ from profilers import (
     Profiler,
     fast_hook,
 )
+from turns import Process
 from workloads import Workload
 
 #: Below such a share of the plain run, cProfile's overhead is no measure of anybody else's.
@@ -50,6 +51,12 @@ class Cell:
     wall: list[float]
     peak: int
     trouble: str | None
+
+    @classmethod
+    def of(cls, process: Process) -> Cell:
+        runs = process.runs
+        peak = max((run["peak"] for run in runs), default=0)
+        return cls([run["cpu"] for run in runs], [run["wall"] for run in runs], peak, process.trouble)
 
     @property
     def seconds(self) -> float:

@@ -53,12 +53,12 @@ def from_tests(name: str, times: int = 1) -> Callable[[], Work]:
     return setup
 
 
-def pyflate() -> Work:
-    """Python's bzip2 on a text of 60 KB: the archive that the differential test reads takes a second and more."""
+def pyflate(words: int = 10_000) -> Work:
+    """Python's bzip2 on a text of 60 KB (10,000 words): the archive that the differential test reads takes a second and more."""
     bench = load("pyflate")
     random = Random(1)
-    words = ["".join(random.choices("etaoinshrdlu", k=random.randint(1, 9))) for _ in range(400)]
-    text = " ".join(random.choices(words, k=10_000)).encode()
+    known = ["".join(random.choices("etaoinshrdlu", k=random.randint(1, 9))) for _ in range(400)]
+    text = " ".join(random.choices(known, k=words)).encode()
     archive = bz2.compress(text)
 
     def work() -> None:
@@ -70,12 +70,12 @@ def pyflate() -> Work:
     return work
 
 
-def fractions() -> Work:
-    """Bernoulli numbers: rational arithmetic in the standard library's Python."""
+def fractions(count: int = 230) -> Work:
+    """The first Bernoulli numbers: rational arithmetic in the standard library's Python."""
 
     def work() -> list[Fraction]:
         numbers: list[Fraction] = []
-        for m in range(230):
+        for m in range(count):
             row = [Fraction(0)] * (m + 1)
             for j in range(m + 1):
                 row[j] = Fraction(1, j + 1)

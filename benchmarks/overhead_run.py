@@ -1,6 +1,6 @@
 """One program under one profiler, in a process of its own that runs when it is told to.
 
-    python measuring.py PROGRAM PROFILER
+    python overhead_run.py PROGRAM PROFILER
 
 It prepares the program, runs it once plainly and once profiled, and says so; then each line on standard input is a
 request for one run. Every answer is a line of JSON: {"cpu": seconds, "wall": seconds, "peak": bytes}, or {"skip": why}.
