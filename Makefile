@@ -114,6 +114,10 @@ bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known times (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python benchmarks/truth.py $(BENCH_ARGS)
 
+.PHONY: bench-memory
+bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
+	@$(VENV)/bin/python benchmarks/memory.py $(BENCH_ARGS)
+
 .PHONY: bench-views
 bench-views: build ## How fast the terminal views answer, over profiles of 10,000 and 50,000 functions
 	@mkdir -p build/bench
