@@ -118,6 +118,12 @@ bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known ti
 bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
 	@$(VENV)/bin/python benchmarks/memory.py $(BENCH_ARGS)
 
+.PHONY: bench-instructions
+bench-instructions: build ## Instructions for each call (valgrind), against the expected ones; BENCH_ARGS=--accept
+	@cargo build --locked --quiet --release -p lsprof-engine --example instructions
+	$(VENV)/bin/python benchmarks/instructions.py $(BENCH_ARGS) --binary $${CARGO_TARGET_DIR:-target}/release/examples/instructions \
+		$(foreach release,$(sort $(HERE) 3.11 3.13),$(if $(wildcard .venv-$(release)/.installed),--python .venv-$(release)/bin/python))
+
 .PHONY: bench-views
 bench-views: build ## How fast the terminal views answer, over profiles of 10,000 and 50,000 functions
 	@mkdir -p build/bench
