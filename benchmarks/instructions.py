@@ -156,7 +156,7 @@ def in_python(pool: ThreadPoolExecutor, python: str) -> None:
         assert plain is not None
         added = [per_call(what, name) for name in list(PROFILES)[1:]]
         texts = ["–" if more is None else f"{more - plain:.1f}" for more in added]
-        print(f"| {what:15} | {plain:9.1f} | " + " | ".join(f"{text:>12}" for text in texts) + " |", flush=True)
+        print(f"| {what:15} | {plain / 2:9.1f} | " + " | ".join(f"{text:>12}" for text in texts) + " |", flush=True)
 
 
 def main() -> int:

@@ -253,7 +253,9 @@ fn main() -> ExitCode {
             println!("{}\n{}", SCRIPTS.join(" "), TARGETS.join(" "));
             ExitCode::SUCCESS
         }
-        [script, target, pairs] if pairs.parse::<usize>().is_ok_and(|pairs| run_on(script, target, pairs)) => {
+        [script, target, pairs]
+            if pairs.parse::<usize>().is_ok_and(|pairs| run_on(script, target, pairs)) =>
+        {
             ExitCode::SUCCESS
         }
         _ => {
