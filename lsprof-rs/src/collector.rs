@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
@@ -12,11 +13,15 @@ use lsprof_engine::cells::Link;
 use lsprof_engine::{
     Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
 };
+use pikos_wire::Name;
+use pstats_compat::Calls;
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
+use crate::finished;
 use crate::greenlets::Tracer;
 use crate::kinds::Calibration;
+use crate::publisher::{self, Source};
 use crate::threads::Thread;
 use crate::timer::Timer;
 
@@ -111,6 +116,8 @@ pub struct Collector {
     ended: RefCell<Totals>,
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
+    /// For a live profile: what its publisher is told.
+    live: RefCell<Option<Arc<Source>>>,
 }
 
 impl Collector {
@@ -232,8 +239,49 @@ impl Collector {
             collector: self,
         });
         let address = &raw mut *fresh;
+        self.tell(|state| state.threads.push(published(&fresh)));
         recorders.push(fresh);
         address
+    }
+
+    /// Tells the publisher of all that happens here from now on, and of what has happened.
+    pub fn set_live(&self, py: Python<'_>, source: &Arc<Source>) -> PyResult<()> {
+        let codes: Vec<_> =
+            self.functions.borrow().list.iter().map(|function| function.code.clone_ref(py)).collect();
+        let names = codes.iter().zip(0..).map(|(code, id)| name(code.bind(py), FunctionId(id)));
+        let names = names.collect::<PyResult<Vec<Name>>>()?;
+        let threads: Vec<_> = self.recorders.borrow().iter().map(|thread| published(thread)).collect();
+        let folded = Arc::new(self.ended.borrow().clone());
+        source.change(|state| {
+            state.folds = u64::from(folded.functions().next().is_some());
+            (state.names, state.threads, state.folded) = (names, threads, folded);
+            state.has_timer = self.timer.borrow().is_some();
+            state.tick = self.seconds_per_tick.get();
+        });
+        self.live.replace(Some(Arc::clone(source)));
+        Ok(())
+    }
+
+    /// Tells nobody any more.
+    pub fn forget_live(&self) {
+        self.live.take();
+    }
+
+    /// Tells the publisher, if there is one.
+    fn tell(&self, change: impl FnOnce(&mut publisher::State)) {
+        if let Some(source) = self.live.borrow().as_ref() {
+            source.change(change);
+        }
+    }
+
+    /// Tells the publisher what a thread is called.
+    pub fn tell_name(&self, thread: &Thread) {
+        self.tell(|state| {
+            let known = state.threads.iter_mut().find(|known| known.number == thread.mark.number);
+            if let Some(known) = known {
+                known.name = thread.name();
+            }
+        });
     }
 
     /// A number for this function; `code` says what it is, where it is new.
@@ -243,8 +291,17 @@ impl Collector {
         }
         // Not borrowed: making a built-in's label calls the program's `__repr__`s.
         let code = code();
-        let mut functions = self.functions.borrow_mut();
-        functions.find(key).unwrap_or_else(|| functions.insert(Function { key, code }))
+        if let Some(known) = self.functions.borrow().find(key) {
+            return known;
+        }
+        let is_live = self.live.borrow().is_some();
+        let shown =
+            is_live.then(|| Python::attach(|py| name(code.bind(py), FunctionId(0)).unwrap_or_default()));
+        let function = self.functions.borrow_mut().insert(Function { key, code });
+        if let Some(shown) = shown {
+            self.tell(|state| state.names.push(Name { function: function.0, ..shown }));
+        }
+        function
     }
 
     /// What a function is, as cProfile gives it: a code object or a string.
@@ -296,6 +353,13 @@ impl Collector {
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
         }
+        self.tell(|state| {
+            state.epoch += 1;
+            state.names.clear();
+            state.threads.clear();
+            state.folded = Arc::default();
+            state.folds = 0;
+        });
         drop(recorders);
         drop(functions);
     }
@@ -311,6 +375,11 @@ impl Collector {
     /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
     pub fn fix_rate(&self, fixed: bool) {
         self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
+        let timer = self.timer.borrow().as_ref().map(|timer| timer.seconds_per_tick());
+        self.tell(|state| {
+            state.tick = timer.or(self.seconds_per_tick.get());
+            state.paused = fixed;
+        });
     }
 
     /// Seconds in a function itself; without what recording took, where that is asked for.
@@ -345,6 +414,11 @@ impl Collector {
             }
             !has_ended(thread)
         });
+        self.tell(|state| {
+            state.threads.retain(|thread| !thread.is_over());
+            state.folded = Arc::new(ended.clone());
+            state.folds += 1;
+        });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.
             let kept: usize = recorders.iter().map(|thread| thread.recorder.tables().node_count()).sum();
@@ -367,6 +441,28 @@ impl Functions {
         by_key.insert_unique(hash(key), id, |&id| hash(list[id as usize].key));
         FunctionId(id)
     }
+}
+
+fn published(thread: &ThreadRecorder) -> publisher::Thread {
+    publisher::Thread {
+        number: thread.thread.mark.number,
+        name: thread.thread.name(),
+        native_id: thread.thread.native_id,
+        ended: Arc::clone(&thread.thread.mark.ended),
+        tables: Arc::clone(thread.recorder.tables()),
+    }
+}
+
+/// A function's label, as it is sent.
+fn name(code: &Bound<'_, PyAny>, FunctionId(id): FunctionId) -> PyResult<Name> {
+    let function = finished::function(code, Calls::default())?;
+    Ok(Name {
+        function: id,
+        file: function.file.into(),
+        line: function.line,
+        name: function.name.into(),
+        qualname: function.qualname.map(Into::into),
+    })
 }
 
 fn hash(key: Key) -> u64 {

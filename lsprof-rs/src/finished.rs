@@ -82,7 +82,8 @@ fn tree_of(
     Ok(tree)
 }
 
-fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
+/// A function of the profile.
+pub fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
     let Ok(code) = code.cast::<PyCode>() else {
         return Ok(Function::new("~".into(), 0, text(code)?, calls));
     };
@@ -98,7 +99,7 @@ fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
 }
 
 /// A string's bytes. File names that the system couldn't decode hold lone surrogates, which marshal writes as they are.
-fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
+pub fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
     let string = string.cast::<PyString>()?;
     match string.to_str() {
         Ok(text) => Ok(text.into()),

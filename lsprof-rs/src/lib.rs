@@ -15,7 +15,9 @@ mod getstats;
 mod greenlets;
 mod hooks;
 mod kinds;
+mod live;
 mod profiler;
+mod publisher;
 mod registry;
 mod stored;
 mod threads;
@@ -27,7 +29,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::{recursion, signals};
-    use super::{getstats, hooks, kinds};
+    use super::{getstats, hooks, kinds, live};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -74,6 +76,30 @@ mod _lsprof {
     #[pyfunction]
     fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
         kinds::name_for_builtin(builtin)
+    }
+
+    /// For `os.register_at_fork`: stops the threads of live profiles.
+    #[pyfunction]
+    fn _live_before_fork(py: Python<'_>) {
+        live::before_fork(py);
+    }
+
+    /// Starts them again in the parent.
+    #[pyfunction]
+    fn _live_after_fork_in_parent(py: Python<'_>) {
+        live::after_fork_in_parent(py);
+    }
+
+    /// Forgets them in the child.
+    #[pyfunction]
+    fn _live_after_fork_in_child(py: Python<'_>) {
+        live::after_fork_in_child(py);
+    }
+
+    /// For `atexit`: ends all live streams.
+    #[pyfunction]
+    fn _live_end_all(py: Python<'_>) {
+        live::end_all(py);
     }
 
     /// The clock's reading, in its own unit.

@@ -13,6 +13,7 @@ use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::hooks::{self, Choice, Wish};
 use crate::kinds::{Calibration, Line};
+use crate::live::{Live, Wanted};
 use crate::registry::{self, Scope};
 use crate::stored::StoredProfile;
 use crate::timer::Timer;
@@ -44,6 +45,7 @@ struct State {
     wants_calibration: Cell<bool>,
     /// While enabled.
     scope: Cell<Option<Scope>>,
+    live: RefCell<Option<Live>>,
 }
 
 #[pymethods]
@@ -61,6 +63,7 @@ impl Profiler {
             choice: RefCell::default(),
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
+            live: RefCell::default(),
         }))
     }
 
@@ -242,6 +245,39 @@ impl Profiler {
         let mut profile = finished::profile(py, &self.0.get(py).collector)?;
         py.detach(|| profile.merge_labels());
         Ok(StoredProfile::new(profile))
+    }
+
+    /// Sends what is recorded to whoever listens: to `endpoint`, or to a socket in the user's folder. Returns the endpoint.
+    ///
+    /// Raises ValueError for what can't be meant, OSError where the endpoint can't be had.
+    #[pyo3(signature = (endpoint, interval, connect, remote, parent=None))]
+    fn _live_start(
+        &self,
+        py: Python<'_>,
+        endpoint: Option<&str>,
+        interval: f64,
+        connect: bool,
+        remote: bool,
+        parent: Option<u32>,
+    ) -> PyResult<String> {
+        let state = self.0.get(py);
+        let hook = state.hook(py)?.name;
+        let wanted = Wanted { endpoint, connect, remote, interval, hook, parent };
+        // The old one first: it may have the endpoint.
+        state.live.take();
+        let live = Live::start(py, &state.collector, &wanted)?;
+        let endpoint = live.endpoint();
+        state.live.replace(Some(live));
+        Ok(endpoint)
+    }
+
+    /// Sends the final numbers and how the program ended. Takes a fifth of a second at most; does nothing if not live.
+    fn _live_end(&self, py: Python<'_>, how: &str, detail: &str) {
+        let state = self.0.get(py);
+        if let Some(live) = state.live.take() {
+            live.end(how, detail);
+        }
+        state.collector.forget_live();
     }
 
     /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.

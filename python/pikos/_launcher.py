@@ -57,6 +57,8 @@ def main() -> None:
     except SyntaxError:
         hide_launcher_frames()
         raise
+    if options.live:
+        go_live(profile, options)
     session.guard()
     try:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
@@ -65,7 +67,8 @@ def main() -> None:
         exec(code, namespace)
     except SystemExit:
         raise
-    except BaseException:
+    except BaseException as error:
+        session.ended_by = "exception", type(error).__name__
         hide_launcher_frames()
         raise
     finally:
@@ -112,7 +115,46 @@ def option_parser() -> OptionParser:
         default=False,
         help=f"keep full stacks; needs a file that holds them: -o {STACKS}",
     )
+    parser.add_option(
+        "--live",
+        action="callback",
+        dest="live",
+        callback=take_endpoint,
+        default={"": False, "0": False, "1": True}.get(wish := os.environ.get("PIKOS_LIVE", ""), wish),
+        help="send what is recorded to whoever listens: pikos top, pikos record (docs/live.md). An ENDPOINT may follow: "
+        "ipc://PATH or tcp://HOST:PORT",
+    )
+    parser.add_option(
+        "--interval", type="float", default=0.5, metavar="SECONDS", help="with --live: time between messages (0.5)"
+    )
+    parser.add_option(
+        "--connect", action="store_true", default=False, help="with --live: ENDPOINT is a subscriber's, which binds it"
+    )
+    parser.add_option(
+        "--live-remote",
+        action="store_true",
+        default=False,
+        help="with --live: ENDPOINT may be on another host; nothing that is sent is encrypted",
+    )
     return parser
+
+
+def take_endpoint(option: object, name: str, value: None, parser: OptionParser) -> None:
+    """``--live``: the next word is its endpoint if it looks like one."""
+    assert parser.values is not None and parser.rargs is not None
+    has_endpoint = bool(parser.rargs) and "://" in parser.rargs[0]
+    parser.values.live = parser.rargs.pop(0) if has_endpoint else True
+
+
+def go_live(profile: Profile, options: Values) -> None:
+    """Start the stream. Where that fails, say why, and run the program all the same."""
+    from pikos import _live
+
+    endpoint = options.live if isinstance(options.live, str) else None
+    try:
+        _live.start(profile, endpoint, options.interval, options.connect, options.live_remote)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"pikos: --live: {error}; the program is profiled, and nobody can watch it\n")
 
 
 def check_sort(option: object, name: str, value: str, parser: OptionParser) -> None:
@@ -226,6 +268,8 @@ class Session:
         self.sort = sort
         self.process = os.getpid()
         self.saved = False
+        #: For whoever watches: how the program ended, and by what.
+        self.ended_by = "normal", ""
 
     def guard(self) -> None:
         """See to it that the profile is saved on the ways out that run no ``finally``."""
@@ -233,6 +277,7 @@ class Session:
 
         def _exit(status: int) -> NoReturn:
             """Exit to the system with specified status, without normal exit processing."""
+            self.ended_by = "exit", str(status)
             self.save()
             leave(status)
 
@@ -256,6 +301,7 @@ class Session:
         import signal
 
         signal.signal(number, signal.SIG_DFL)
+        self.ended_by = "signal", signal.Signals(number).name
         self.save()
         os.kill(os.getpid(), number)
 
@@ -284,6 +330,7 @@ class Session:
             self.print_table()
         else:
             self.write(self.outfile)
+        self.profile._live_end(*self.ended_by)
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""

@@ -57,7 +57,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000)
+    tree=False, tree_depth=1000, tree_nodes=500_000, live=None, interval=0.5)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -76,6 +76,10 @@ class Profile(Profiler):
     ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
+
+    live: True to send what is recorded to whoever listens (``pikos top``, docs/live.md), or an endpoint to send it to:
+    ``ipc://PATH`` or ``tcp://127.0.0.1:PORT``. interval: seconds between messages, 0.02 to 60. The stream lasts as long
+    as the Profile does, also while that is disabled. OSError if the endpoint can't be had.
     """
 
     stats: Stats
@@ -93,6 +97,8 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        live: bool | str | None = None,
+        interval: float = 0.5,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
@@ -102,6 +108,10 @@ class Profile(Profiler):
         super().__init__(
             timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits
         )
+        if live:
+            from pikos import _live
+
+            _live.start(self, None if live is True else live, interval)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -33,6 +33,16 @@ pub fn keep_to_this_process(signal: c_int) -> bool {
     unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) == 0 }
 }
 
+/// The calling thread takes no signals from now on: they are the program's own threads' to take.
+pub fn block_all() {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is filled before it is used; only the calling thread's mask changes.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut());
+    }
+}
+
 /// Calls `act` while Ctrl-C ends the process, as it ends a native command: CPython's handler only takes a note,
 /// which nobody would read before `act` is over. Whoever ignores the signal (`nohup`) goes on ignoring it.
 pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
