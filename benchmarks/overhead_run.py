@@ -3,7 +3,8 @@
     python overhead_run.py PROGRAM PROFILER
 
 It prepares the program, runs it once plainly and once profiled, and says so; then each line on standard input is a
-request for one run. Every answer is a line of JSON: {"cpu": seconds, "wall": seconds, "peak": bytes}, or {"skip": why}.
+request for one run. Every answer is a line of JSON: {"cpu": …, "thread": …, "wall": …, "peak": …} in seconds (of the
+process, of its main thread, of the clock) and bytes, or {"skip": why}.
 
 The profiler is in place only during its own runs; the collector of garbage stays on, as in real life, after a
 collection before each run. CPU time is the whole process's: a profiler's own threads count.
@@ -29,14 +30,15 @@ def one_run(work: Callable[[], object], how: Profiler) -> dict[str, float]:
     session = how.make()
     gc.collect()
     forget_peak()
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, thread, cpu = time.perf_counter(), time.thread_time(), time.process_time()
     session.start()
     work()
     session.stop()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu, thread = time.process_time() - cpu, time.thread_time() - thread
+    wall = time.perf_counter() - wall
     peak = peak_memory()
     session.discard()
-    return {"cpu": cpu, "wall": wall, "peak": peak}
+    return {"cpu": cpu, "wall": wall, "thread": thread, "peak": peak}
 
 
 def forget_peak() -> None:

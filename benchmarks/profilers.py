@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import cProfile
 import inspect
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pikos.cprofile import Profile
@@ -75,6 +79,32 @@ class CProfilePythonOnly:
         del self.profile
 
 
+class Live:
+    """Published ten times a second, with somebody listening in another process."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        endpoint = f"ipc://{self.folder.name}/socket"
+        self.profile = Profile(live=endpoint, interval=0.1)
+        listener = Path(__file__).with_name("listener.py")
+        self.listener = subprocess.Popen([sys.executable, listener, endpoint], stdout=subprocess.PIPE)
+        assert self.listener.stdout is not None
+        if not self.listener.stdout.readline():
+            raise RuntimeError(f"the listener ended with exit code {self.listener.wait()}")
+
+    def start(self) -> None:
+        self.profile.enable()
+
+    def stop(self) -> None:
+        self.profile.disable()
+
+    def discard(self) -> None:
+        self.listener.kill()
+        self.listener.communicate()
+        del self.profile
+        self.folder.cleanup()
+
+
 class Yappi:
     def __init__(self) -> None:
         import yappi
@@ -121,10 +151,6 @@ def fast_hook() -> tuple[str, str]:
     return hook, reason
 
 
-def without_live() -> str | None:
-    return None if "live" in inspect.signature(Profile.__init__).parameters else "Profile() has no live= here"
-
-
 def not_importable(module: str) -> Callable[[], str | None]:
     def missing() -> str | None:
         try:
@@ -134,6 +160,12 @@ def not_importable(module: str) -> Callable[[], str | None]:
         return None
 
     return missing
+
+
+def without_live() -> str | None:
+    if "live" not in inspect.signature(Profile.__init__).parameters:
+        return "Profile() has no live= here"
+    return not_importable("zmq")()
 
 
 PLAIN = "plain"
@@ -150,8 +182,8 @@ PROFILERS = (
     Profiler(PIKOS, "Profile()", lambda: CProfileLike(Profile())),
     Profiler(
         PIKOS_LIVE,
-        "Profile(live=True), nobody watching",
-        lambda: CProfileLike(Profile(live=True)),  # type: ignore[call-arg]
+        "Profile(live=…, interval=0.1), somebody listening",
+        Live,
         without_live,
     ),
     Profiler(CPROFILE_PYTHON, "cProfile.Profile(builtins=False)", CProfilePythonOnly, quick=False),
