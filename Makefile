@@ -110,6 +110,10 @@ bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
 bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 	@BENCH_ARGS="$(BENCH_ARGS)" REQUIRED="$(REQUIRED)" scripts/matrix.sh --bench $(RELEASES)
 
+.PHONY: bench-readme
+bench-readme: build ## Put the newest results of each release into README.md
+	@$(VENV)/bin/python benchmarks/summary.py --write
+
 .PHONY: bench-truth
 bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known times (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python benchmarks/truth.py $(BENCH_ARGS)

@@ -73,7 +73,7 @@ def main() -> int:
         parser.error(str(error))
     if args.quick and not args.profilers:
         profilers = [profiler for profiler in profilers if profiler.quick]
-    rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
+    rounds = (QUICK_ROUNDS if args.quick else ROUNDS) if args.rounds is None else args.rounds
     if rounds < 1:
         parser.error(f"--rounds must be at least 1, got {rounds}")
 
