@@ -91,7 +91,7 @@ def option_parser() -> OptionParser:
             if rargs[0].startswith("--live="):
                 values.live = rargs.pop(0).removeprefix("--live=")
             else:
-                super()._process_long_opt(rargs, values)  # type: ignore[misc]
+                super()._process_long_opt(rargs, values)
 
     parser = Parser(usage=USAGE)
     parser.allow_interspersed_args = False
@@ -128,6 +128,7 @@ def option_parser() -> OptionParser:
     )
     parser.add_option(
         "--live",
+        dest="live",
         action="callback",
         callback=take_endpoint,
         help="publish the numbers while the program runs, for `pikos top` and others; --live=ENDPOINT: there, too "

@@ -114,7 +114,15 @@ class Profile(Profiler):
         limits = (tree_depth, tree_nodes) if tree else None
         wish = None if live is False else (None if live is True else live, interval, connect, remote, follow)
         super().__init__(
-            timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits, live=wish
+            timer,
+            timeunit,
+            subcalls,
+            builtins,
+            threads=threads,
+            hook=hook,
+            compensate=compensate,
+            tree=limits,
+            live=wish,
         )
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:

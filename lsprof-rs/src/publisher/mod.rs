@@ -94,7 +94,7 @@ impl Publisher {
         });
         let work = Work { stream: Stream::new(Arc::clone(&source), interval), expected: 0, call_main_thread };
         let mailbox = Mailbox::new()?;
-        let state = launch(work, &addresses, &mailbox).map_err(|(_, error)| error)?;
+        let state = launch(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
         Ok(Self { process: std::process::id(), source, mailbox, addresses, state: Running::Yes(state) })
     }
 
@@ -132,10 +132,10 @@ impl Publisher {
     /// Goes on after [`Publisher::rest`].
     pub fn resume(&mut self) {
         self.state = match std::mem::replace(&mut self.state, Running::Over) {
-            Running::Resting(work) => match launch(*work, &self.addresses, &self.mailbox) {
+            Running::Resting(work) => match launch(work, &self.addresses, &self.mailbox) {
                 Ok(handle) => Running::Yes(handle),
                 // The next fork may have more luck.
-                Err((work, _)) => Running::Resting(Box::new(work)),
+                Err((work, _)) => Running::Resting(work),
             },
             other => other,
         };
@@ -167,10 +167,10 @@ impl Drop for Publisher {
 
 /// Opens the sockets and starts the thread; all signals are the program's other threads'.
 fn launch(
-    work: Work,
+    work: Box<Work>,
     addresses: &Addresses,
     mailbox: &Arc<Mailbox>,
-) -> Result<JoinHandle<Work>, (Work, StartError)> {
+) -> Result<JoinHandle<Work>, (Box<Work>, StartError)> {
     signals::with_all_blocked(|| {
         let sockets = match Sockets::open(addresses) {
             Ok(sockets) => sockets,
@@ -185,7 +185,7 @@ fn launch(
         };
         let body = move || {
             let (work, sockets) = take(&theirs).expect("put there before the thread was made");
-            thread::run(work, sockets, &mailbox)
+            thread::run(*work, sockets, &mailbox)
         };
         std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
             let (work, _) = take(&cell).expect("no thread has taken it");

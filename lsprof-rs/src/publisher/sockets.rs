@@ -136,8 +136,11 @@ impl Sockets {
             let _ = self.messages.poll(zmq::POLLIN, left);
             self.read_subscriptions();
         }
-        let waits = options::set_waits_for_slow(&mut self.messages, true);
-        while waits {
+        if !options::set_waits_for_slow(&mut self.messages, true) {
+            self.send(message);
+            return;
+        }
+        loop {
             match self.messages.send(message, zmq::DONTWAIT) {
                 Err(zmq::Error::EAGAIN) => {}
                 _ => return,
