@@ -30,7 +30,7 @@ def sockets(folder: Path) -> Path:
 
 def live_environment(folder: Path, **changes: str) -> dict[str, str]:
     kept = {name: value for name, value in environment(**changes).items() if name != "XDG_RUNTIME_DIR"}
-    return {**kept, "TMPDIR": str(folder)}
+    return {**kept, "TMPDIR": str(folder), **changes}
 
 
 def until(condition: Any, what: str) -> Any:
