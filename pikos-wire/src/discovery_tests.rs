@@ -95,7 +95,7 @@ fn the_living_are_listed_and_the_dead_swept() {
     // Not ours to sweep: no socket, and no name of ours.
     fs::write(scratch.0.join(format!("{}-1.pub", u32::MAX)), "").unwrap();
     socket(&scratch.0.join("other"));
-    assert_eq!(list(&scratch.0).unwrap(), [mine.clone()]);
+    assert_eq!(list(&scratch.0).unwrap(), std::slice::from_ref(&mine));
     let mut left: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|file| file.unwrap().path()).collect();
     left.sort();
     let mut expected = vec![

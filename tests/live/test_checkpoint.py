@@ -79,7 +79,7 @@ def test_pikos_check_says_that_it_is_unfinished(arguments: list[str | Path], tmp
 def test_a_folder_that_goes_away(arguments: list[str | Path], tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    arguments[4] = folder / "busy.pstats"
+    arguments[5] = folder / "busy.pstats"
     with started(tmp_path, arguments) as process:
         until((folder / "busy.pstats").exists, "a checkpoint")
         # Removed as a whole; a checkpoint may come in between.

@@ -80,7 +80,7 @@ pub struct Publisher {
 }
 
 enum Running {
-    Yes(JoinHandle<Work>),
+    Yes(JoinHandle<Box<Work>>),
     /// Interrupted: for the time of a fork.
     Resting(Box<Work>),
     Over,
@@ -114,7 +114,7 @@ impl Publisher {
             call_main_thread,
         };
         let mailbox = Mailbox::new()?;
-        let state = launch(work, &addresses, &mailbox).map_err(|(_, error)| error)?;
+        let state = launch(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
         Ok(Self { process: std::process::id(), source, mailbox, addresses, state: Running::Yes(state) })
     }
 
@@ -143,7 +143,7 @@ impl Publisher {
         self.state = match std::mem::replace(&mut self.state, Running::Over) {
             Running::Yes(handle) => {
                 self.mailbox.order(Order::Rest);
-                handle.join().map_or(Running::Over, |work| Running::Resting(Box::new(work)))
+                handle.join().map_or(Running::Over, Running::Resting)
             }
             other => other,
         };
@@ -152,10 +152,10 @@ impl Publisher {
     /// Goes on after [`Publisher::rest`].
     pub fn resume(&mut self) {
         self.state = match std::mem::replace(&mut self.state, Running::Over) {
-            Running::Resting(work) => match launch(*work, &self.addresses, &self.mailbox) {
+            Running::Resting(work) => match launch(work, &self.addresses, &self.mailbox) {
                 Ok(handle) => Running::Yes(handle),
                 // The next fork may have more luck.
-                Err((work, _)) => Running::Resting(Box::new(work)),
+                Err((work, _)) => Running::Resting(work),
             },
             other => other,
         };
@@ -187,10 +187,10 @@ impl Drop for Publisher {
 
 /// Opens the sockets and starts the thread; all signals are the program's other threads'.
 fn launch(
-    work: Work,
+    work: Box<Work>,
     addresses: &Addresses,
     mailbox: &Arc<Mailbox>,
-) -> Result<JoinHandle<Work>, (Work, StartError)> {
+) -> Result<JoinHandle<Box<Work>>, (Box<Work>, StartError)> {
     signals::with_all_blocked(|| {
         let sockets = match Sockets::open(addresses) {
             Ok(sockets) => sockets,

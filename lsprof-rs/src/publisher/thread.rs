@@ -34,7 +34,7 @@ pub struct Work {
 }
 
 /// Runs until it is ordered to stop.
-pub fn run(mut work: Work, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Work {
+pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Box<Work> {
     let mut desk = Desk::default();
     let mut next = Instant::now();
     loop {
