@@ -6,6 +6,7 @@ RELEASES ?= 3.11 3.12 3.13 3.14 3.15# those of `make matrix`
 REQUIRED ?=# those of them without which `make matrix` fails
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
+BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -97,6 +98,36 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 		exit 1
 	fi
 
+.PHONY: bench
+bench: build $(VENV)/.tests $(VENV)/.peers ## What profilers cost, on PYTHON's release (5 minutes; BENCH_ARGS=--quick: 2)
+	@$(VENV)/bin/python benchmarks/overhead.py $(BENCH_ARGS)
+
+.PHONY: bench-%
+bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
+	@.venv-$*/bin/python benchmarks/overhead.py $(BENCH_ARGS)
+
+.PHONY: bench-matrix
+bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
+	@BENCH_ARGS="$(BENCH_ARGS)" REQUIRED="$(REQUIRED)" scripts/matrix.sh --bench $(RELEASES)
+
+.PHONY: bench-readme
+bench-readme: build ## Put the newest results of each release into README.md
+	@$(VENV)/bin/python benchmarks/summary.py --write
+
+.PHONY: bench-truth
+bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known times (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python benchmarks/truth.py $(BENCH_ARGS)
+
+.PHONY: bench-memory
+bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
+	@$(VENV)/bin/python benchmarks/memory.py $(BENCH_ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: build ## Instructions for each call (valgrind), against the expected ones; BENCH_ARGS=--accept
+	@cargo build --locked --quiet --release -p lsprof-engine --example instructions
+	$(VENV)/bin/python benchmarks/instructions.py $(BENCH_ARGS) --binary $${CARGO_TARGET_DIR:-target}/release/examples/instructions \
+		$(foreach release,$(sort $(HERE) 3.11 3.13),$(if $(wildcard .venv-$(release)/.installed),--python .venv-$(release)/bin/python))
+
 .PHONY: bench-views
 bench-views: build ## How fast the terminal views answer, over profiles of 10,000 and 50,000 functions
 	@mkdir -p build/bench
@@ -109,6 +140,10 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 		echo "$$functions functions, $$edges edges"
 		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
 	done
+
+.PHONY: bench-live
+bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
+	@.venv/bin/python benchmarks/live.py
 
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
@@ -128,7 +163,7 @@ $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 	$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
 	touch $@
 
-.PRECIOUS: .venv-%/.created .venv-%/.installed .venv-%/.tests
+.PRECIOUS: .venv-%/.created .venv-%/.installed .venv-%/.tests .venv-%/.peers
 
 .venv-debug/.created:
 	@$(PYTHON) -m venv --clear .venv-debug
@@ -144,6 +179,14 @@ $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 	@echo "+ pip install -r tests/requirements.txt  (.venv-$*)"
 	.venv-$*/bin/python $(PIP_INSTALL) $(TEST_REQUIREMENTS:%=-r %)
 	$(FETCH_SDISTS:%=.venv-$*/bin/python %)
+	touch $@
+
+# Another project's profiler may have no wheel for a release and not build there: the tables do without it, and say so.
+.venv-%/.peers: benchmarks/requirements.txt | .venv-%/.created
+	@grep -v '^#' benchmarks/requirements.txt | while read -r requirement; do
+		echo "+ pip install $$requirement  (.venv-$*)"
+		timeout 240 .venv-$*/bin/python $(PIP_INSTALL) "$$requirement" || echo "NOT INSTALLED: $$requirement" >&2
+	done
 	touch $@
 
 # ---- the package: one wheel for each release, in build/wheels/ ----

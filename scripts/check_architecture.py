@@ -25,7 +25,7 @@ UNSAFE = {
 # Where a foreign crate may be named in a source.
 FOREIGN = {
     "pyo3": ["lsprof-rs/src/", "lsprof-rs/build.rs"],
-    "zmq": ["lsprof-rs/src/publisher/", "pikos-cli/src/connection.rs", "pikos-cli/src/connection/"],
+    "zmq": ["lsprof-rs/src/publisher/", "pikos-client/src/"],
 }
 
 # ... and where it may not, although a rule above would allow it.
@@ -39,8 +39,9 @@ DEPENDS = {
     "lsprof-engine": set[str](),
     "pstats-compat": set[str](),
     "pikos-wire": {"pstats-compat"},
-    "pikos-cli": {"pstats-compat", "pikos-wire"},
-    "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-cli"},
+    "pikos-client": {"pikos-wire"},
+    "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
+    "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
 }
 
 # What the extension may use of the command line's crate: nothing of its insides.

@@ -237,6 +237,11 @@ impl Collector {
         (timing, if self.builtins.get() { timing } else { Timing::Ignored })
     }
 
+    /// Whether calls of Python functions are timed by the cycle counter, and nothing else is kept of them.
+    pub fn is_timed_plainly(&self) -> bool {
+        self.timings().0 == Timing::Plain
+    }
+
     /// The custom timer.
     pub fn timer(&self) -> Option<Rc<Timer>> {
         self.timer.borrow().clone()

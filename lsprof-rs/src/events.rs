@@ -240,8 +240,19 @@ pub unsafe fn leave_top_frame(call: OpenCall, thread: *mut ThreadRecorder) {
 #[cold]
 #[inline(never)]
 unsafe fn leave_frame_slowly(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as this function's.
+    unsafe { leave_if_open(call.frame, call.key, thread) }
+}
+
+/// The call is over that was the newest when [`lsprof_engine::Recorder::top`] gave `frame`, unless somebody has ended it.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_if_open(frame: Link<Frame>, key: Key, thread: *mut ThreadRecorder) {
     // SAFETY: as in `enter`.
-    while unsafe { (*thread).recorder.has_open(call.frame, call.key) } {
+    while unsafe { (*thread).recorder.has_open(frame, key) } {
         // SAFETY: as in `enter`.
         let top = unsafe { (*thread).recorder.top_key() };
         // SAFETY: as this function's. It always finds the top frame.

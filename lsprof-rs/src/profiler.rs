@@ -139,7 +139,13 @@ impl Profiler {
                 ));
             }
             collector.configure(subcalls, builtins);
-            state.choice.replace(Some(hooks::install(py, scope, &profiler, wish)?));
+            state.choice.replace(Some(hooks::install(
+                py,
+                scope,
+                &profiler,
+                wish,
+                collector.is_timed_plainly(),
+            )?));
             state.tell_live(py);
             return Ok(());
         }
@@ -157,7 +163,7 @@ impl Profiler {
         collector.configure(subcalls, builtins);
         collector.fix_rate(false);
         state.scope.set(Some(scope));
-        match hooks::install(py, scope, &profiler, wish) {
+        match hooks::install(py, scope, &profiler, wish, collector.is_timed_plainly()) {
             Ok(choice) => {
                 state.choice.replace(Some(choice));
                 state.tell_live(py);

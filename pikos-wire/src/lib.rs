@@ -8,8 +8,10 @@ mod array;
 mod control;
 pub mod discovery;
 mod message;
+mod model;
 mod text;
 
 pub use control::{Command, Reply, Request, Status};
 pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
+pub use model::{Applied, Figures, Model, labelled};
 pub use text::WireText;

@@ -92,7 +92,7 @@ def option_parser() -> OptionParser:
             if rargs[0].startswith("--live="):
                 values.live = rargs.pop(0).removeprefix("--live=")
             else:
-                super()._process_long_opt(rargs, values)  # type: ignore[misc]
+                super()._process_long_opt(rargs, values)
 
     parser = Parser(usage=USAGE)
     parser.allow_interspersed_args = False
@@ -145,7 +145,9 @@ def option_parser() -> OptionParser:
     )
     parser.add_option("--follow", action="store_true", default=False, help="children that os.fork makes are live, too")
     parser.add_option(
-        "--checkpoint", metavar="S", help="write the file of -o every S seconds, so that it is there when the program is killed"
+        "--checkpoint",
+        metavar="S",
+        help="write the file of -o every S seconds, so that it is there when the program is killed",
     )
     parser.add_option("--paused", action="store_true", default=False, help="collect nothing before `pikos ctl resume`")
     return parser

@@ -72,7 +72,9 @@ def test_pikos_check_says_that_it_is_unfinished(arguments: list[str | Path], tmp
     path = tmp_path / "busy.pstats"
     with started(tmp_path, arguments):
         until(path.exists, "a checkpoint")
-    check = subprocess.run([sys.executable, "-m", "pikos", "check", path], capture_output=True, text=True, timeout=PATIENCE)
+    check = subprocess.run(
+        [sys.executable, "-m", "pikos", "check", path], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert "the program still ran" in check.stdout
 
 

@@ -60,7 +60,9 @@ def test_a_link_in_the_place_of_the_folder(script: Path, tmp_path: Path) -> None
 
 
 def test_a_folder_that_does_not_exist(script: Path, tmp_path: Path) -> None:
-    ran_all_the_same(run(tmp_path, script, "--live", TMPDIR=str(tmp_path / "missing")), script, "missing", "No such file")
+    ran_all_the_same(
+        run(tmp_path, script, "--live", TMPDIR=str(tmp_path / "missing")), script, "missing", "No such file"
+    )
 
 
 def test_a_path_that_is_too_long(script: Path, tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ class Subscriber:
         """The sum over all threads of the one function of that name."""
         numbers = [number for number, known in self.names.items() if known[2] == name]
         assert len(numbers) == 1, f"{len(numbers)} functions are called {name}"
-        return [sum(column) for column in zip(*(row for key, row in self.rows.items() if key[1] == numbers[0]))]
+        rows = [row for key, row in self.rows.items() if key[1] == numbers[0]]
+        return [sum(column) for column in zip(*rows, strict=True)]
 
     def stats(self) -> dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]:
         """What a .pstats file would hold."""

@@ -14,7 +14,7 @@
 
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crate::clock::Ticks;
 
@@ -51,6 +51,24 @@ impl Cell64 {
     #[inline(always)]
     pub fn add_ticks(&self, more: Ticks) {
         self.add(more.0);
+    }
+}
+
+/// A small number, likewise.
+#[derive(Debug, Default)]
+pub struct Cell8(AtomicU8);
+
+impl Cell8 {
+    /// Reads it; any thread.
+    #[inline(always)]
+    pub fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Writes it; the writer only.
+    #[inline(always)]
+    pub fn set(&self, value: u8) {
+        self.0.store(value, Ordering::Relaxed);
     }
 }
 

@@ -131,6 +131,23 @@ impl Recorder {
         true
     }
 
+    /// The edge that a call of this function would be counted on now, if it is in the cache: for hooks that ask before
+    /// they [`Recorder::enter_edge`].
+    #[inline(always)]
+    pub fn next_edge(&self, key: Key) -> Option<Link<Edge>> {
+        let caller = callee(self.top);
+        let edge = self.cache[slot(edge_hash(caller, key))];
+        (edge.key == key && edge.caller == caller).then_some(edge)
+    }
+
+    /// [`Recorder::enter_quickly`] on the edge that [`Recorder::next_edge`] gave.
+    #[inline(always)]
+    pub fn enter_edge(&mut self, edge: Link<Edge>) -> bool {
+        let Some(frame) = self.top.above.get() else { return false };
+        self.push(frame, edge);
+        true
+    }
+
     /// [`Recorder::leave`] in the common case: the top frame is the right one. Otherwise false, and nothing is done.
     #[inline(always)]
     pub fn leave_quickly(&mut self, key: Key, now: Ticks) -> bool {

@@ -5,7 +5,7 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
-use crate::cells::{Arena, Cell64, FullCell, Link, LinkCell};
+use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell};
 use crate::clock::Ticks;
 use crate::excess::{Excess, Kind};
 use crate::tree::Node;
@@ -29,6 +29,8 @@ pub struct Entry {
     /// Which function this is.
     pub function: FunctionId,
     pub(crate) kind: Kind,
+    /// What a hook has found out about the function, 0 at first: its own business.
+    pub note: Cell8,
     /// How many activations are open.
     pub open: Cell64,
     /// Calls made while another activation was open.
@@ -43,6 +45,7 @@ impl Entry {
             key,
             function,
             kind,
+            note: Cell8::default(),
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),

@@ -57,6 +57,12 @@ impl ThreadState {
         unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function()
     }
 
+    /// Has every evaluation of the thread look for events, if somebody wants any.
+    pub fn restore_tracing(self) {
+        // SAFETY: as in `has_profile`; the thread waits for the GIL.
+        unsafe { thread_state::ThreadState::of(self.0) }.restore_tracing();
+    }
+
     /// Sets or takes away the thread's profile function. `object` is what `sys.getprofile()` returns there.
     pub fn set_profile(
         self,

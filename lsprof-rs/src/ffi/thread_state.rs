@@ -6,6 +6,8 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+#[cfg(not(Py_3_12))]
+use pyo3::ffi::Py_tracefunc;
 use pyo3::ffi::{PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing};
 use pyo3::prelude::*;
 
@@ -29,10 +31,21 @@ pub struct ThreadState {
     what_event: c_int,
     current: *mut Current,
     profile_function: usize,
+    #[cfg(not(Py_3_12))]
+    trace_function: usize,
 }
 
-/// Where the running frame is found: 3.11 and 3.12 have a `_PyCFrame` in between, whose first field it is from 3.12 on.
-#[cfg(not(Py_3_13))]
+/// 3.11's `_PyCFrame`: there is one for each evaluation on the C stack.
+#[cfg(not(Py_3_12))]
+#[repr(C)]
+struct Current {
+    use_tracing: u8,
+    frame: *mut Frame,
+    previous: *mut Current,
+}
+
+/// Where the running frame is found: 3.12 has a `_PyCFrame` in between, whose first field it is.
+#[cfg(all(Py_3_12, not(Py_3_13)))]
 #[repr(C)]
 struct Current {
     frame: *mut Frame,
@@ -119,6 +132,50 @@ impl ThreadState {
     #[cfg(not(Py_3_12))]
     pub fn has_profile_function(&self) -> bool {
         self.profile_function != 0
+    }
+
+    /// Whether this is the thread's profile function, and there is no trace function.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn is_profiled_only_by(&self, function: Py_tracefunc) -> bool {
+        self.profile_function == function as *const () as usize && self.trace_function == 0
+    }
+
+    /// Whether the evaluation that is under way looks for events at each instruction.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn traces(&self) -> bool {
+        // SAFETY: a thread that evaluates a frame has one of these for it.
+        unsafe { (*self.current).use_tracing != 0 }
+    }
+
+    /// Says whether it does; an evaluation that begins takes over what the one around it says.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn set_traces(&mut self, traces: bool) {
+        // SAFETY: as above. 255 turns every opcode into the one that looks for events.
+        unsafe { (*self.current).use_tracing = if traces { 255 } else { 0 } };
+    }
+
+    /// Has every evaluation on this thread's stack look for events, if somebody wants any.
+    #[cfg(not(Py_3_12))]
+    pub fn restore_tracing(&mut self) {
+        let traces = if self.wants_events() { 255 } else { 0 };
+        let mut current = self.current;
+        while !current.is_null() {
+            // SAFETY: they form a list that ends with the thread's own, and live as long as their evaluations.
+            unsafe {
+                (*current).use_tracing = traces;
+                current = (*current).previous;
+            }
+        }
+    }
+
+    /// Whether there is a profile function or a trace function.
+    #[cfg(not(Py_3_12))]
+    #[inline(always)]
+    pub fn wants_events(&self) -> bool {
+        self.profile_function != 0 || self.trace_function != 0
     }
 
     /// What is left of the C recursion limit; 0 where there is none (3.11) or it is counted in bytes (3.14).

@@ -42,6 +42,11 @@ const TOO_DEEP: &str =
 
 /// Why frames can't be evaluated by us now, if so.
 pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
+    #[cfg(not(Py_3_12))]
+    if super::leaf_frames::is_set(py) {
+        // Another profile uses the ordinary hook, which has that as a part.
+        return Ok(None);
+    }
     if is_running() {
         return Ok(None);
     }

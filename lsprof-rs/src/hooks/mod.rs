@@ -10,6 +10,8 @@
 //! of several profiles needs the ordinary hook, all of them use it.
 
 mod frame_eval;
+#[cfg(not(Py_3_12))]
+mod leaf_frames;
 #[cfg(Py_3_12)]
 mod monitoring;
 mod self_check;
@@ -128,7 +130,13 @@ pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Lets the events of `scope` come in. The registry has the profile already. `profiler` is the Profiler object.
-pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>, wish: Wish) -> PyResult<Choice> {
+pub fn install(
+    py: Python<'_>,
+    scope: Scope,
+    profiler: &Py<PyAny>,
+    wish: Wish,
+    is_timed_plainly: bool,
+) -> PyResult<Choice> {
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
         if frame_eval::covers(py, scope) {
@@ -142,6 +150,10 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>, wish: Wish) -
     frame_eval::take_over(py, SHARED)?;
     registry::set_ordinary(py, scope);
     ordinary::install(py, scope, profiler)?;
+    #[cfg(not(Py_3_12))]
+    if is_timed_plainly {
+        leaf_frames::install(py, scope)?;
+    }
     Ok(choice)
 }
 
@@ -152,6 +164,8 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     if frame_eval::covers(py, scope) {
         frame_eval::remove(py, scope)
     } else {
+        #[cfg(not(Py_3_12))]
+        leaf_frames::remove(py, scope);
         ordinary::remove(py, scope, profiler)
     }
 }
@@ -166,5 +180,9 @@ pub fn running(py: Python<'_>, scope: Scope, chosen: &Choice) -> Choice {
 
 /// How far down the running thread's stack Python frames may be evaluated by us; all of it if they aren't.
 pub fn stack_limit() -> usize {
+    #[cfg(not(Py_3_12))]
+    if leaf_frames::is_running() {
+        return crate::ffi::stack::limit();
+    }
     frame_eval::stack_limit()
 }

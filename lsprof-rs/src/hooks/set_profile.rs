@@ -168,7 +168,10 @@ pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
 
 /// Whether this thread's profile function is still ours: the program may have set its own.
 fn is_ours(py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<bool> {
-    let now = py.import("sys")?.call_method0("getprofile")?;
+    let Ok(sys) = py.import("sys") else {
+        return Ok(true); // the interpreter is being taken down
+    };
+    let now = sys.call_method0("getprofile")?;
     Ok(profiler.is_none_or(|profiler| now.is(profiler)))
 }
 
@@ -193,7 +196,7 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
 
 /// Does the common case and calls nothing on the way; hands all others on, as its last step, so that it needs no stack
 /// frame of its own.
-unsafe extern "C" fn on_event(
+pub(super) unsafe extern "C" fn on_event(
     profiler: *mut PyObject,
     frame: *mut PyFrameObject,
     what: c_int,

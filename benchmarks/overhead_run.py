@@ -1,0 +1,82 @@
+"""One program under one profiler, in a process of its own that runs when it is told to.
+
+    python overhead_run.py PROGRAM PROFILER
+
+It prepares the program, runs it once plainly and once profiled, and says so; then each line on standard input is a
+request for one run. Every answer is a line of JSON: {"cpu": …, "thread": …, "wall": …, "peak": …} in seconds (of the
+process, of its main thread, of the clock) and bytes, or {"skip": why}.
+
+The profiler is in place only during its own runs; the collector of garbage stays on, as in real life, after a
+collection before each run. CPU time is the whole process's: a profiler's own threads count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from profilers import PLAIN, Profiler, profiler
+from workloads import workload
+
+
+def one_run(work: Callable[[], object], how: Profiler) -> dict[str, float]:
+    session = how.make()
+    gc.collect()
+    forget_peak()
+    wall, thread, cpu = time.perf_counter(), time.thread_time(), time.process_time()
+    session.start()
+    work()
+    session.stop()
+    cpu, thread = time.process_time() - cpu, time.thread_time() - thread
+    wall = time.perf_counter() - wall
+    peak = peak_memory()
+    session.discard()
+    return {"cpu": cpu, "wall": wall, "thread": thread, "peak": peak}
+
+
+def forget_peak() -> None:
+    """Begins the greatest resident size anew, where the system can do that."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory() -> int:
+    """Greatest resident size of this process, in bytes: since forget_peak(), or so far."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main() -> None:
+    # Answers go where standard output was; what the program prints goes nowhere.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+
+    def answer(value: dict[str, object] | dict[str, float]) -> None:
+        print(json.dumps(value), file=answers, flush=True)
+
+    how = profiler(sys.argv[2])
+    reason = how.missing()
+    if reason is not None:
+        answer({"skip": reason})
+        return
+    work = workload(sys.argv[1]).setup()
+    one_run(work, profiler(PLAIN))
+    answer(one_run(work, how))
+    for _ in sys.stdin:
+        answer(one_run(work, how))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,354 @@
+//! The subscriber's side of the live stream: finds processes, takes their messages in, and keeps what they told.
+//!
+//! ```text
+//!  Targets ─> Listener: a SUB socket for each endpoint ─> Stream: a Model, and whether its process is still there
+//! ```
+//! Nothing here trusts what it receives: messages are bounded, and one that makes no sense is counted and dropped.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pikos_wire::discovery::{self, DiscoveryError, Place};
+use pikos_wire::{Command, Message, Model, Reply, Request, WireError};
+
+/// A message may not be larger, in bytes.
+const MAX_BYTES: i64 = 256 << 20;
+/// Messages of one endpoint that wait for us. With more, we are too slow, and the newest are lost.
+const QUEUE: i32 = 64;
+/// New processes, and those that are gone, are looked for this often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A process that is gone may still have something on the way to us.
+const GRACE: Duration = Duration::from_millis(300);
+/// At most so many streams: an endpoint could invent them.
+const MOST_STREAMS: usize = 4096;
+
+/// What stands in the way of listening.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No process of that number is live.
+    #[error(
+        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`, or look with `pikos ps`"
+    )]
+    NotLive(u32),
+    /// Neither a number nor an endpoint.
+    #[error("{0:?} is neither a process number nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
+    NotATarget(String),
+    /// The folder can't be used.
+    #[error("{0}")]
+    Folder(#[from] DiscoveryError),
+    /// It does not answer.
+    #[error("{0} does not answer")]
+    Silent(String),
+    /// It answers in a way that makes no sense.
+    #[error("{endpoint}: {problem}")]
+    Answer {
+        /// Of what.
+        endpoint: String,
+        /// What is wrong.
+        problem: WireError,
+    },
+    /// ZeroMQ says no.
+    #[error("{endpoint}: {problem}")]
+    Socket {
+        /// Of what.
+        endpoint: String,
+        /// What it says.
+        problem: zmq::Error,
+    },
+}
+
+/// Whom to listen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The streams of a process of this host.
+    Process(u32),
+    /// Whoever sends there.
+    Endpoint(String),
+}
+
+impl std::str::FromStr for Target {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        match text.parse() {
+            Ok(pid) => Ok(Self::Process(pid)),
+            Err(_) if text.starts_with("ipc://") || text.starts_with("tcp://") => {
+                Ok(Self::Endpoint(text.to_owned()))
+            }
+            Err(_) => Err(ClientError::NotATarget(text.to_owned())),
+        }
+    }
+}
+
+/// A stream that has been heard of. `T` is what a user of it keeps beside.
+pub struct Stream<T> {
+    /// What it told.
+    pub model: Model,
+    /// The endpoint that it came through.
+    pub endpoint: String,
+    /// Messages that made no sense.
+    pub refused: u64,
+    /// When the last message came.
+    pub heard: Instant,
+    /// Whether its process went without a word.
+    pub is_lost: bool,
+    /// The user's.
+    pub extra: T,
+}
+
+/// A socket, and what is known of the other end.
+struct Source {
+    endpoint: String,
+    socket: zmq::Socket,
+    /// Of a process in the user's folder.
+    place: Option<Place>,
+    /// When its process was found to be gone.
+    gone: Option<Instant>,
+}
+
+/// Listens.
+pub struct Listener<T = ()> {
+    // In front of the context: sockets are closed first.
+    sources: Vec<Source>,
+    /// Whether all processes of the user's are wanted, those to come included.
+    finds: bool,
+    looked: Option<Instant>,
+    streams: Vec<Stream<T>>,
+    places: HashMap<String, usize>,
+    refused: u64,
+    context: zmq::Context,
+}
+
+impl<T: Default> Listener<T> {
+    /// Listens to these; to all processes of the user's on this host if there are none.
+    pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
+        let mut listener = Self::new();
+        if targets.is_empty() {
+            listener.finds = true;
+            listener.look()?;
+        }
+        for target in targets {
+            match target {
+                Target::Endpoint(endpoint) => listener.add(endpoint.clone(), None)?,
+                Target::Process(pid) => {
+                    let mut own = places()?.into_iter().filter(|place| place.pid == *pid).peekable();
+                    if own.peek().is_none() {
+                        return Err(ClientError::NotLive(*pid));
+                    }
+                    for place in own {
+                        listener.add(endpoint_of(&place), Some(place))?;
+                    }
+                }
+            }
+        }
+        Ok(listener)
+    }
+
+    /// Binds an endpoint, for processes that connect to it.
+    pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
+        let mut listener = Self::new();
+        let socket = listener.socket(endpoint)?;
+        let problem = |problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem };
+        socket.bind(endpoint).map_err(problem)?;
+        let real = socket.get_last_endpoint().ok().and_then(Result::ok);
+        let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
+        listener.sources.push(Source { endpoint, socket, place: None, gone: None });
+        Ok(listener)
+    }
+
+    fn new() -> Self {
+        Self {
+            sources: Vec::new(),
+            finds: false,
+            looked: None,
+            streams: Vec::new(),
+            places: HashMap::new(),
+            refused: 0,
+            context: zmq::Context::new(),
+        }
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.endpoint.as_str())
+    }
+
+    /// All streams that were ever heard of, in that order.
+    pub fn streams(&self) -> &[Stream<T>] {
+        &self.streams
+    }
+
+    /// The same, to change what is kept beside them.
+    pub fn streams_mut(&mut self) -> &mut [Stream<T>] {
+        &mut self.streams
+    }
+
+    /// Messages that made no sense and named no stream.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Whether nobody is left who could send: all that were listened to have ended or are gone. Never where others may come.
+    pub fn is_over(&self) -> bool {
+        let has_ended = |source: &Source| {
+            let mut own = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint).peekable();
+            source.gone.is_some_and(|gone| gone.elapsed() > GRACE)
+                || (own.peek().is_some() && own.all(|stream| stream.model.end().is_some()))
+        };
+        !self.finds && self.sources.iter().all(has_ended)
+    }
+
+    /// Waits until something comes, at most so long, and takes in what is there. True if anything was.
+    pub fn poll(&mut self, timeout: Duration) -> Result<bool, ClientError> {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.look()?;
+        }
+        let mut items: Vec<_> =
+            self.sources.iter().map(|source| source.socket.as_poll_item(zmq::POLLIN)).collect();
+        if items.is_empty() {
+            drop(items);
+            std::thread::sleep(timeout.min(LOOK_EVERY));
+            return Ok(false);
+        }
+        // A signal ends the sleep early; whoever called looks what it was.
+        let _ = zmq::poll(&mut items, timeout.as_micros().div_ceil(1000) as i64);
+        drop(items);
+        let mut has_news = false;
+        for place in 0..self.sources.len() {
+            // Not for ever: another endpoint may be flooding us.
+            for _ in 0..QUEUE {
+                let Ok(frame) = self.sources[place].socket.recv_bytes(zmq::DONTWAIT) else { break };
+                has_news |= self.take(place, &frame).is_ok();
+            }
+        }
+        Ok(has_news)
+    }
+
+    fn take(&mut self, source: usize, frame: &[u8]) -> Result<(), WireError> {
+        let message = Message::decode(frame).inspect_err(|_| self.refused += 1)?;
+        let known = self.places.get(&message.id).copied();
+        let place = match known {
+            Some(place) => place,
+            None if self.streams.len() >= MOST_STREAMS => return Err(WireError::TooMany(MOST_STREAMS)),
+            None => {
+                self.places.insert(message.id.clone(), self.streams.len());
+                self.streams.push(Stream {
+                    model: Model::default(),
+                    endpoint: self.sources[source].endpoint.clone(),
+                    refused: 0,
+                    heard: Instant::now(),
+                    is_lost: false,
+                    extra: T::default(),
+                });
+                self.streams.len() - 1
+            }
+        };
+        let stream = &mut self.streams[place];
+        stream.model.apply(message).inspect_err(|_| stream.refused += 1)?;
+        stream.heard = Instant::now();
+        stream.is_lost = false;
+        Ok(())
+    }
+
+    /// Looks for new processes, and for those that are gone.
+    fn look(&mut self) -> Result<(), ClientError> {
+        self.looked = Some(Instant::now());
+        if self.finds {
+            for place in places()? {
+                let endpoint = endpoint_of(&place);
+                if !self.sources.iter().any(|source| source.endpoint == endpoint) {
+                    self.add(endpoint, Some(place))?;
+                }
+            }
+        }
+        for source in &mut self.sources {
+            let is_gone = source.place.as_ref().is_some_and(|place| !place.is_alive());
+            if is_gone && source.gone.is_none() {
+                source.gone = Some(Instant::now());
+            }
+            if source.gone.is_some_and(|gone| gone.elapsed() > GRACE) {
+                let own = self.streams.iter_mut().filter(|stream| stream.endpoint == source.endpoint);
+                own.filter(|stream| stream.model.end().is_none()).for_each(|stream| stream.is_lost = true);
+            }
+        }
+        if self.finds {
+            self.sources.retain(|source| source.gone.is_none_or(|gone| gone.elapsed() <= GRACE));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, endpoint: String, place: Option<Place>) -> Result<(), ClientError> {
+        let socket = self.socket(&endpoint)?;
+        socket
+            .connect(&endpoint)
+            .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
+        self.sources.push(Source { endpoint, socket, place, gone: None });
+        Ok(())
+    }
+
+    fn socket(&self, endpoint: &str) -> Result<zmq::Socket, ClientError> {
+        let opened = || {
+            let socket = self.context.socket(zmq::SUB)?;
+            socket.set_linger(0)?;
+            socket.set_rcvhwm(QUEUE)?;
+            socket.set_maxmsgsize(MAX_BYTES)?;
+            // A process that forks closes its socket for that moment.
+            socket.set_reconnect_ivl(10)?;
+            socket.set_reconnect_ivl_max(1_000)?;
+            socket.set_subscribe(b"")?;
+            Ok(socket)
+        };
+        opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+    }
+}
+
+/// The user's live profiles on this host.
+fn places() -> Result<Vec<Place>, ClientError> {
+    Ok(discovery::folder()?.map(|folder| discovery::list(&folder)).transpose()?.unwrap_or_default())
+}
+
+fn endpoint_of(place: &Place) -> String {
+    // Folders are named by people who write UTF-8; of others, nobody is heard.
+    String::from_utf8_lossy(&discovery::endpoint(&place.messages())).into_owned()
+}
+
+/// Where a target takes commands: each of a process's profiles.
+pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
+    match target {
+        // The sockets of a stream stand side by side.
+        Target::Endpoint(endpoint) => Ok(vec![
+            endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
+        ]),
+        Target::Process(pid) => {
+            let own = places()?.into_iter().filter(|place| place.pid == *pid);
+            let endpoint =
+                |place: Place| String::from_utf8_lossy(&discovery::endpoint(&place.control())).into_owned();
+            let own: Vec<String> = own.map(endpoint).collect();
+            if own.is_empty() { Err(ClientError::NotLive(*pid)) } else { Ok(own) }
+        }
+    }
+}
+
+/// Tells a process what to do, at its control endpoint; waits for the answer, at most so long.
+pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Reply, ClientError> {
+    let context = zmq::Context::new();
+    let asked = || {
+        let socket = context.socket(zmq::REQ)?;
+        socket.set_linger(0)?;
+        socket.set_rcvtimeo(timeout.as_millis() as i32)?;
+        socket.set_sndtimeo(timeout.as_millis() as i32)?;
+        socket.set_maxmsgsize(64 << 10)?;
+        socket.connect(endpoint)?;
+        socket.send(Request::new(command).encode(), 0)?;
+        socket.recv_bytes(0)
+    };
+    match asked() {
+        Ok(frame) => Reply::decode(&frame)
+            .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
+        Err(zmq::Error::EAGAIN) => Err(ClientError::Silent(endpoint.to_owned())),
+        Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
