@@ -141,6 +141,10 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
 	done
 
+.PHONY: bench-live
+bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
+	@.venv/bin/python benchmarks/live.py
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all

@@ -3,6 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -15,12 +17,15 @@ use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
 use crate::profiler::Profiler;
-use crate::publisher::{Endpoint, INTERVALS, Outcome, Publisher, Rate, Source, check_interval};
+use crate::publisher::{Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, check_interval};
 
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
 #[derive(FromPyObject)]
 pub struct Wish(Option<String>, f64, bool, bool, bool);
+
+/// A file to write while the program runs, and how often, in seconds.
+pub type CheckpointWish = (PathBuf, f64);
 
 /// The same, found to be in order.
 #[derive(Clone)]
@@ -28,11 +33,41 @@ pub struct Options {
     endpoint: Option<Endpoint>,
     interval: Duration,
     follow: bool,
+    /// Whether there are sockets; else there is only a file that is written now and then.
+    is_public: bool,
+    checkpoint: Option<(PathBuf, Duration)>,
 }
 
+impl Options {
+    /// What was asked for; `None` if nothing was. Raises ValueError if it can't be.
+    pub fn new(live: Option<Wish>, checkpoint: Option<CheckpointWish>) -> PyResult<Option<Self>> {
+        if live.is_none() && checkpoint.is_none() {
+            return Ok(None);
+        }
+        let is_public = live.is_some();
+        let options = live.map_or_else(|| Wish(None, 0.5, false, false, false).check(), Wish::check)?;
+        let checkpoint = match checkpoint {
+            None => None,
+            Some((path, seconds)) if CHECKPOINTS.contains(&seconds) => {
+                Some((path, Duration::from_secs_f64(seconds)))
+            }
+            Some((_, seconds)) => {
+                return Err(PyValueError::new_err(format!(
+                    "a checkpoint every {seconds} seconds: it must be from {} to {}",
+                    CHECKPOINTS.start(),
+                    CHECKPOINTS.end()
+                )));
+            }
+        };
+        Ok(Some(Self { is_public, checkpoint, ..options }))
+    }
+}
+
+/// Seconds from one checkpoint to the next may be these.
+const CHECKPOINTS: RangeInclusive<f64> = 0.1..=86_400.0;
+
 impl Wish {
-    /// Raises ValueError if it can't be.
-    pub fn check(self) -> PyResult<Options> {
+    fn check(self) -> PyResult<Options> {
         let Self(endpoint, interval, connect, remote, follow) = self;
         let Some(interval) = check_interval(interval) else {
             return Err(PyValueError::new_err(format!(
@@ -47,7 +82,7 @@ impl Wish {
         }
         let endpoint =
             endpoint.map(|text| Endpoint::parse(&text, connect, remote)).transpose().map_err(refuse)?;
-        Ok(Options { endpoint, interval, follow })
+        Ok(Options { endpoint, interval, follow, is_public: true, checkpoint: None })
     }
 }
 
@@ -100,8 +135,13 @@ impl Live {
         });
         let started = Publisher::start(
             source,
-            self.options.endpoint.clone(),
-            self.options.interval,
+            Plan {
+                is_public: self.options.is_public,
+                extra: self.options.endpoint.clone(),
+                interval: self.options.interval,
+                // The file is the parent's.
+                checkpoint: self.options.checkpoint.clone().filter(|_| self.parent.get().is_none()),
+            },
             pending::call_main_thread,
         );
         match started {

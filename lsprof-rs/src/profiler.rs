@@ -21,7 +21,7 @@ use crate::timer::Timer;
 use crate::{finished, getstats, greenlets};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-///          tree=None, live=None)
+///          tree=None, live=None, checkpoint=None)
 /// --
 ///
 /// Records the calls of Python functions and built-ins.
@@ -34,6 +34,7 @@ use crate::{finished, getstats, greenlets};
 /// builtins=False. If frame evaluation isn't to be had, the ordinary hook is used, and the attribute hook says why.
 /// tree: (depth, nodes), the limits within which full stacks are kept as well; None for none.
 /// live: (endpoint or None, interval in seconds, connect, remote, follow), to publish the numbers while they grow.
+/// checkpoint: (file, seconds), to write the profile so far to that file so often.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, weakref, frozen)]
 pub struct Profiler(GilCell<State>);
 
@@ -74,7 +75,7 @@ impl Profiler {
     }
 
     #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
-                        hook=None, compensate=Compensate::Wanted(false), tree=None, live=None))]
+                        hook=None, compensate=Compensate::Wanted(false), tree=None, live=None, checkpoint=None))]
     #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
@@ -88,6 +89,7 @@ impl Profiler {
         compensate: Compensate<'_>,
         tree: Option<(u32, usize)>,
         live: Option<live::Wish>,
+        checkpoint: Option<live::CheckpointWish>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
@@ -96,7 +98,7 @@ impl Profiler {
         if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
-        state.live_options.replace(live.map(live::Wish::check).transpose()?);
+        state.live_options.replace(live::Options::new(live, checkpoint)?);
         let (wanted, lines) = match compensate {
             Compensate::Wanted(wanted) => (wanted, None),
             Compensate::Lines(lines) => (false, Some(lines)),

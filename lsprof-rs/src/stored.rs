@@ -236,6 +236,7 @@ impl StoredProfile {
             },
         )?;
         facts.set_item("compensated", metadata.compensated)?;
+        facts.set_item("unfinished", metadata.unfinished)?;
         facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.nodes.len()))?;
         facts.set_item("stacks_cut_calls", profile.tree.as_ref().map_or(0, |tree| tree.cut.calls))?;
         facts.set_item("stacks_cut_seconds", profile.tree.as_ref().map_or(0.0, |tree| tree.cut.seconds))?;

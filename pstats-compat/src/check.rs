@@ -74,6 +74,9 @@ impl Checker<'_> {
         if profile.rows().next().is_none() {
             self.odd("the profile has no functions".to_owned());
         }
+        if profile.metadata.unfinished {
+            self.odd("the program still ran: open calls count as if they had returned then".to_owned());
+        }
         let mut labels = HashSet::new();
         for function in &profile.functions {
             if !labels.insert((&function.file, function.line, &function.name)) {

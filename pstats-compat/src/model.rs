@@ -230,6 +230,8 @@ pub struct Metadata {
     pub title: Option<Text>,
     /// Whether the profiler's own cost was estimated and taken out of the times.
     pub compensated: bool,
+    /// Whether the program still ran when it was made: open calls count as if they had returned then.
+    pub unfinished: bool,
 }
 
 /// A finished profile.

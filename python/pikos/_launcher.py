@@ -51,6 +51,7 @@ def main() -> None:
         compensate=options.compensate,
         tree=options.tree,
         **live_arguments(options, parser),
+        **checkpoint_arguments(options, outfile, parser),
     )
     session = Session(profile, outfile, options.sort)
     try:
@@ -95,6 +96,7 @@ def option_parser() -> OptionParser:
 
     parser = Parser(usage=USAGE)
     parser.allow_interspersed_args = False
+    parser.set_defaults(live=None)
     parser.add_option("-o", "--outfile", help="save the profile to OUT, for pstats and pikos; default: print a table")
     parser.add_option(
         "-s",
@@ -143,8 +145,27 @@ def option_parser() -> OptionParser:
         help="allow an ENDPOINT that other hosts can reach: whoever does can read the profile",
     )
     parser.add_option("--follow", action="store_true", default=False, help="children that os.fork makes are live, too")
+    parser.add_option(
+        "--checkpoint",
+        metavar="S",
+        help="write the file of -o every S seconds, so that it is there when the program is killed",
+    )
     parser.add_option("--paused", action="store_true", default=False, help="collect nothing before `pikos ctl resume`")
     return parser
+
+
+def checkpoint_arguments(options: Values, outfile: str | None, parser: OptionParser) -> dict[str, Any]:
+    """What ``Profile`` is to be told about writing the file now and then."""
+    if options.checkpoint is None:
+        return {}
+    if outfile is None or options.tree:
+        parser.error("--checkpoint writes the file of -o, as pstats: name one, and leave --tree out")
+    try:
+        seconds = float(options.checkpoint)
+        Profile(checkpoint=(outfile, seconds))
+    except ValueError as error:
+        parser.error(f"--checkpoint {options.checkpoint}: {error}")
+    return {"checkpoint": (outfile, seconds)}
 
 
 def take_endpoint(option: object, name: str, value: None, parser: OptionParser) -> None:

@@ -54,6 +54,7 @@ class Profiler:
         compensate: bool | list[tuple[object, float, float, float]] = False,
         tree: tuple[int, int] | None = None,
         live: tuple[str | None, float, bool, bool, bool] | None = None,
+        checkpoint: tuple[str, float] | None = None,
     ) -> None: ...
     def enable(self, subcalls: object = None, builtins: object = None) -> None: ...
     def disable(self) -> None: ...
@@ -94,6 +95,7 @@ class _Metadata(TypedDict):
     callers: str
     unit: str
     compensated: bool
+    unfinished: bool
     stacks: int | None
     stacks_cut_calls: int
     stacks_cut_seconds: float

@@ -57,7 +57,8 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000, live=False, interval=0.5, connect=False, remote=False, follow=False)
+    tree=False, tree_depth=1000, tree_nodes=500_000, live=False, interval=0.5, connect=False, remote=False, follow=False,
+    checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -83,6 +84,8 @@ class Profile(Profiler):
     by close(), when the profile is dropped, or when the interpreter ends. ``endpoints`` says where it is to be had.
     interval: seconds from one message to the next, 0.02 to 60. connect: the subscriber binds the endpoint. remote: allow
     tcp beyond this host's loopback. follow: children that ``os.fork`` makes are live as well, each from zero.
+    checkpoint: (file, seconds): write the profile so far to that file so often, from the first enable() to the same end; calls
+    that are open count as if they returned then. The file is replaced as a whole or not at all.
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
@@ -106,6 +109,7 @@ class Profile(Profiler):
         connect: bool = False,
         remote: bool = False,
         follow: bool = False,
+        checkpoint: tuple[str, float] | None = None,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
@@ -123,6 +127,7 @@ class Profile(Profiler):
             compensate=compensate,
             tree=limits,
             live=wish,
+            checkpoint=checkpoint,
         )
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:

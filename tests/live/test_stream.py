@@ -115,18 +115,29 @@ def test_one_that_joins_late_gets_everything(script: Path, tmp_path: Path) -> No
                 same_as_file(late, script.with_suffix(".pstats"))
 
 
-def test_lost_messages_are_healed(script: Path, tmp_path: Path) -> None:
-    with started(tmp_path, command(script)) as process:
+def test_lost_messages_are_healed(tmp_path: Path) -> None:
+    # Messages of some 100 KB, so that the queues of both sides and of the system are soon full.
+    script = tmp_path / "large.py"
+    script.write_text(
+        "import select, sys\n"
+        "for number in range(4000):\n"
+        "    exec(f'def f{number}(): pass')\n"
+        "functions = [value for name, value in list(globals().items()) if name[0] == 'f' and name[1:].isdigit()]\n"
+        "while not select.select([sys.stdin], [], [], 0)[0]:\n"
+        "    for function in functions:\n"
+        "        function()\n"
+    )
+    with started(tmp_path, command(script, "--interval", "0.02")) as process:
         with Subscriber(endpoint(tmp_path, process.pid), queue=1) as slow:
             slow.receive()
-            # Reads nothing until the queues on both sides are full: the profile must go on, and messages be lost.
+            # Reads nothing for a while: the program goes on, and messages are lost.
             time.sleep(3)
-            while not slow.lost:
-                slow.receive()
+            until(lambda: slow.receive() and slow.lost, "a loss")
             finish(process)
             slow.to_the_end()
             ended_well(process)
             same_as_file(slow, script.with_suffix(".pstats"))
+            assert slow.row("f7")[0] > 0
 
 
 def test_the_example_subscriber_ends_with_the_numbers_of_the_file(script: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def sockets(folder: Path) -> Path:
 
 def live_environment(folder: Path, **changes: str) -> dict[str, str]:
     kept = {name: value for name, value in environment(**changes).items() if name != "XDG_RUNTIME_DIR"}
-    return {**kept, "TMPDIR": str(folder)}
+    return {**kept, "TMPDIR": str(folder), **changes}
 
 
 def until(condition: Any, what: str) -> Any:
@@ -121,9 +121,8 @@ class Subscriber:
         """The sum over all threads of the one function of that name."""
         numbers = [number for number, known in self.names.items() if known[2] == name]
         assert len(numbers) == 1, f"{len(numbers)} functions are called {name}"
-        return [
-            sum(column) for column in zip(*(row for key, row in self.rows.items() if key[1] == numbers[0]), strict=True)
-        ]
+        rows = [row for key, row in self.rows.items() if key[1] == numbers[0]]
+        return [sum(column) for column in zip(*rows, strict=True)]
 
     def stats(self) -> dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]:
         """What a .pstats file would hold."""

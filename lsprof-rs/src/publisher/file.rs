@@ -2,7 +2,9 @@
 //! profile were disabled.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use pikos_wire::{EdgeRow, FunctionRow, ThreadRow};
 use pstats_compat::formats::{self, Format};
@@ -16,6 +18,42 @@ pub fn save(stream: &mut Stream, path: &Path) -> Result<(), String> {
     let (state, threads) = stream.look();
     formats::save(&profile(&state, &threads), Format::Pstats, path)
         .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A file that is written now and then.
+pub struct Checkpoint {
+    path: PathBuf,
+    every: Duration,
+    next: Instant,
+    /// What went wrong last; told once.
+    told: Option<String>,
+}
+
+impl Checkpoint {
+    /// The first one comes after `every`.
+    pub fn new(path: PathBuf, every: Duration) -> Self {
+        Self { path, every, next: Instant::now() + every, told: None }
+    }
+
+    /// When it is to be written.
+    pub fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Writes it, if it is time. A failure is told on standard error, once for each reason: the next may succeed.
+    pub fn write_if_due(&mut self, stream: &mut Stream) {
+        if Instant::now() < self.next {
+            return;
+        }
+        let problem = save(stream, &self.path).err();
+        if let Some(problem) = problem.as_ref().filter(|problem| self.told.as_ref() != Some(problem)) {
+            // Not with eprintln: it panics where standard error is closed.
+            let _ = writeln!(std::io::stderr(), "pikos: no checkpoint: {problem}");
+        }
+        self.told = problem;
+        // After it is done: a large profile on a slow disk must not be all that the thread does.
+        self.next = Instant::now() + self.every;
+    }
 }
 
 /// Calls and ticks.
@@ -82,6 +120,7 @@ fn profile(state: &State, threads: &[(ThreadRow, Rows)]) -> Profile {
     });
     let edges = edges.collect();
     let mut profile = Profile::new(functions, edges);
+    profile.metadata.unfinished = true;
     profile.metadata.compensated = state.facts.compensated;
     profile
 }

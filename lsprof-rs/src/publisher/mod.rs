@@ -33,6 +33,7 @@ pub use sockets::SocketError;
 pub use source::{Rate, SharedName, Source, SourceThread};
 
 use crate::ffi::signals;
+use file::Checkpoint;
 use mailbox::Order;
 use sockets::{Addresses, Sockets};
 use stream::Stream;
@@ -57,6 +58,18 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
+/// What to publish, and where.
+pub struct Plan {
+    /// Whether there are sockets at all.
+    pub is_public: bool,
+    /// Where messages go beside the user's own folder.
+    pub extra: Option<Endpoint>,
+    /// From one message to the next.
+    pub interval: Duration,
+    /// A file to write, and how often.
+    pub checkpoint: Option<(PathBuf, Duration)>,
+}
+
 /// A running publisher.
 pub struct Publisher {
     process: u32,
@@ -67,7 +80,7 @@ pub struct Publisher {
 }
 
 enum Running {
-    Yes(JoinHandle<Work>),
+    Yes(JoinHandle<Box<Work>>),
     /// Interrupted: for the time of a fork.
     Resting(Box<Work>),
     Over,
@@ -78,12 +91,14 @@ impl Publisher {
     /// it is called without the GIL.
     pub fn start(
         source: Arc<Source>,
-        extra: Option<Endpoint>,
-        interval: Duration,
+        plan: Plan,
         call_main_thread: fn() -> bool,
     ) -> Result<Self, StartError> {
-        let addresses = match own_place() {
-            Ok(place) => Addresses { place: Some(place), extra },
+        let Plan { is_public, extra, interval, checkpoint } = plan;
+        let checkpoint = checkpoint.map(|(path, every)| Checkpoint::new(path, every));
+        let addresses = match is_public.then(own_place).transpose() {
+            Ok(None) => Addresses { place: None, extra: None },
+            Ok(place) => Addresses { place, extra },
             // Somebody else's folder in our way: what the user named may do without.
             Err(_) if extra.is_some() => Addresses { place: None, extra },
             Err(error) => return Err(SocketError::from(error).into()),
@@ -92,7 +107,12 @@ impl Publisher {
         source.change(|state| {
             state.facts.control = control.map(|endpoint| pikos_wire::WireText(endpoint.into()));
         });
-        let work = Work { stream: Stream::new(Arc::clone(&source), interval), expected: 0, call_main_thread };
+        let work = Work {
+            stream: Stream::new(Arc::clone(&source), interval),
+            expected: 0,
+            checkpoint,
+            call_main_thread,
+        };
         let mailbox = Mailbox::new()?;
         let state = launch(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
         Ok(Self { process: std::process::id(), source, mailbox, addresses, state: Running::Yes(state) })
@@ -123,7 +143,7 @@ impl Publisher {
         self.state = match std::mem::replace(&mut self.state, Running::Over) {
             Running::Yes(handle) => {
                 self.mailbox.order(Order::Rest);
-                handle.join().map_or(Running::Over, |work| Running::Resting(Box::new(work)))
+                handle.join().map_or(Running::Over, Running::Resting)
             }
             other => other,
         };
@@ -170,7 +190,7 @@ fn launch(
     work: Box<Work>,
     addresses: &Addresses,
     mailbox: &Arc<Mailbox>,
-) -> Result<JoinHandle<Work>, (Box<Work>, StartError)> {
+) -> Result<JoinHandle<Box<Work>>, (Box<Work>, StartError)> {
     signals::with_all_blocked(|| {
         let sockets = match Sockets::open(addresses) {
             Ok(sockets) => sockets,
@@ -185,7 +205,7 @@ fn launch(
         };
         let body = move || {
             let (work, sockets) = take(&theirs).expect("put there before the thread was made");
-            thread::run(*work, sockets, &mailbox)
+            thread::run(work, sockets, &mailbox)
         };
         std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
             let (work, _) = take(&cell).expect("no thread has taken it");

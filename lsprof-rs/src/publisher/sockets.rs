@@ -136,21 +136,18 @@ impl Sockets {
             let _ = self.messages.poll(zmq::POLLIN, left);
             self.read_subscriptions();
         }
-        if !options::set_waits_for_slow(&mut self.messages, true) {
-            self.send(message);
-            return;
-        }
-        loop {
-            match self.messages.send(message, zmq::DONTWAIT) {
-                Err(zmq::Error::EAGAIN) => {}
-                _ => return,
+        if options::set_waits_for_slow(&mut self.messages, true) {
+            loop {
+                match self.messages.send(message, zmq::DONTWAIT) {
+                    Err(zmq::Error::EAGAIN) if left_until(deadline).is_some() => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    Err(zmq::Error::EAGAIN) => break,
+                    _ => return,
+                }
             }
-            if left_until(deadline).is_none() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(2));
+            options::set_waits_for_slow(&mut self.messages, false);
         }
-        options::set_waits_for_slow(&mut self.messages, false);
         self.send(message);
     }
 

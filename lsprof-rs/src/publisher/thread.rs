@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use pikos_wire::{End, Status, WireText};
 
 use super::desk::{Desk, Publishes};
+use super::file::Checkpoint;
 use super::mailbox::{Mailbox, Order, Outcome};
 use super::sockets::{Sockets, left_until};
 use super::stream::Stream;
@@ -26,17 +27,21 @@ pub struct Work {
     pub stream: Stream,
     /// How many listened when the sockets were closed last.
     pub expected: u32,
+    /// The file that is written meanwhile.
+    pub checkpoint: Option<Checkpoint>,
     /// Makes Python's main thread look into the mailbox.
     pub call_main_thread: fn() -> bool,
 }
 
 /// Runs until it is ordered to stop.
-pub fn run(mut work: Work, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Work {
+pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Box<Work> {
     let mut desk = Desk::default();
     let mut next = Instant::now();
     loop {
         let listens = sockets.subscribers > 0;
-        let deadline = desk.next_deadline().into_iter().chain(listens.then_some(next)).min();
+        let checkpoint = work.checkpoint.as_ref().map(Checkpoint::next);
+        let deadline =
+            [desk.next_deadline(), listens.then_some(next), checkpoint].into_iter().flatten().min();
         wait(&sockets, mailbox, deadline);
         mailbox.hear();
         let order = mailbox.take_order();
@@ -68,6 +73,9 @@ pub fn run(mut work: Work, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Work
             }
             // Not `next + interval`: after a standstill there is nothing to catch up on.
             next = now + work.stream.interval;
+        }
+        if let Some(checkpoint) = &mut work.checkpoint {
+            checkpoint.write_if_due(&mut work.stream);
         }
         if sockets.opened.elapsed() > COMING_BACK {
             work.expected = 0;

@@ -1,7 +1,7 @@
 //! Live streams as what the view follows.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_client::{Listener, Stream};
 use pikos_wire::{Name, WireText, labelled};
@@ -10,6 +10,9 @@ use pstats_compat::{Calls, Function, Profile};
 use super::live::{Feed, Target, Told, ToldThread};
 use super::model::{Health, Status};
 use super::source::Command;
+
+/// The age of what is shown is told this often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,17 +32,21 @@ pub struct Labels {
 /// Streams that are listened to.
 pub struct Streams {
     listener: Listener<Labels>,
+    /// Processes that went without a word.
+    lost: usize,
+    /// When there was news last.
+    shown: Instant,
 }
 
 impl Streams {
     /// Follows what it hears.
     pub fn new(listener: Listener<Labels>) -> Self {
-        Self { listener }
+        Self { listener, lost: 0, shown: Instant::now() }
     }
 
     /// Waits for the first messages: until all that there are have told something, at most so long.
     pub fn await_first(&mut self, patience: Duration) {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while start.elapsed() < patience {
             self.take(Duration::from_millis(20));
             let sources = self.listener.endpoints().count();
@@ -52,11 +59,18 @@ impl Streams {
     fn take(&mut self, timeout: Duration) -> bool {
         // If the folder can't be read any more, nothing new is found in it; what is known stays on the screen.
         let has_news = self.listener.poll(timeout).unwrap_or(false);
+        let lost = self.listener.streams().iter().filter(|stream| stream.is_lost).count();
+        // Where nothing comes, the figures get older, and that is news as well.
+        let has_aged = self.shown.elapsed() >= HEARTBEAT;
+        let is_news = has_news || has_aged || lost != self.lost;
+        if is_news {
+            (self.lost, self.shown) = (lost, Instant::now());
+        }
         for stream in self.listener.streams_mut() {
             let Stream { model, extra, .. } = stream;
             extra.follow(model.head().epoch, model.names());
         }
-        has_news
+        is_news
     }
 }
 

@@ -39,6 +39,15 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Takes these bytes if they are all that is left.
+    pub fn ends_with(&mut self, bytes: &[u8]) -> bool {
+        let is_so = &self.bytes[self.at..] == bytes;
+        if is_so {
+            self.at = self.bytes.len();
+        }
+        is_so
+    }
+
     pub fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
     }

@@ -13,6 +13,8 @@
 //! - the pure-Python `profile` module and 3.15's sampling profiler give each caller a bare count;
 //! - the sampling profiler adds the key `("__sampled__",)` with the value `True`;
 //! - pyinstrument does not count calls and writes -1;
+//! - a profile of a program that still ran has the string `pikos: unfinished` after the dict, where `marshal.load` doesn't
+//!   look;
 //! - yappi writes all calls where primitive calls belong and the reverse; they are kept as found.
 //!
 //! marshal can hold code objects, and loading it with `marshal.load` is unsafe on a stranger's
@@ -21,6 +23,9 @@
 mod marshal;
 mod read;
 mod write;
+
+/// The mark of a profile of a program that still ran: a short ASCII string in marshal's encoding.
+const UNFINISHED: &[u8] = b"z\x11pikos: unfinished";
 
 pub use read::read;
 pub use write::write;

@@ -107,6 +107,7 @@ impl Reader<'_> {
                 }
             }
         }
+        self.profile.metadata.unfinished = self.cursor.ends_with(super::UNFINISHED);
         if !self.cursor.is_at_end() {
             return Err(Error::BadValue {
                 offset: self.cursor.offset(),

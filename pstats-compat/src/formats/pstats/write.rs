@@ -46,6 +46,9 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         writer.out.extend_from_slice(b"\x29\x01z\x0b__sampled__T");
     }
     writer.out.push(b'0');
+    if profile.metadata.unfinished {
+        writer.out.extend_from_slice(super::UNFINISHED);
+    }
     out.write_all(&writer.out)?;
     Ok(())
 }

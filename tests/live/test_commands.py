@@ -1,0 +1,243 @@
+"""`pikos top`, `ps`, `record` and `ctl` beside a program at work, as a user has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pstats
+import re
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live.watching import live_environment, started, until
+from terminal import Terminal
+
+pytestmark = pytest.mark.beyond_cprofile
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+
+PROGRAM = """\
+import sys
+import time
+
+
+def leaf(n):
+    return n + 1
+
+
+def step():
+    for n in range(200):
+        leaf(n)
+    time.sleep(0.001)
+
+
+def main():
+    end = time.monotonic() + float(sys.argv[1])
+    while time.monotonic() < end:
+        step()
+
+
+main()
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture
+def running(tmp_path: Path, script: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program that is profiled live, for longer than any test takes."""
+    arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.1", "-o", tmp_path / "own.pstats", script, "60"]
+    with started(tmp_path, arguments) as process:
+        yield process
+
+
+def pikos(folder: Path, *arguments: str | Path, patience: float = 30) -> subprocess.CompletedProcess[str]:
+    command = [PIKOS, *map(os.fspath, arguments)]
+    return subprocess.run(
+        command, env=live_environment(folder), capture_output=True, text=True, timeout=patience, check=False
+    )
+
+
+def listed(folder: Path) -> list[dict[str, object]]:
+    return json.loads(pikos(folder, "ps", "--json").stdout)
+
+
+def test_ps_lists_what_is_live(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    (row,) = until(lambda: listed(tmp_path), "a process that is live")
+    assert row["pid"] == running.pid
+    assert row["state"] == "running"
+    assert str(row["script"]).endswith("program.py 60")
+    assert isinstance(row["calls_per_s"], float) and row["calls_per_s"] > 100
+    shown = pikos(tmp_path, "ps")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert re.search(rf"^ *{running.pid} .* running .*program\.py 60$", shown.stdout, re.M)
+
+
+def test_nothing_is_live(tmp_path: Path) -> None:
+    shown = pikos(tmp_path, "ps")
+    assert shown.returncode == 1
+    assert "nothing is profiled live" in shown.stderr
+    assert listed(tmp_path) == []
+    shown = pikos(tmp_path, "top", "--once", str(os.getpid()))
+    assert shown.returncode == 1
+    assert f"process {os.getpid()} is not profiled live" in shown.stderr
+    shown = pikos(tmp_path, "record", "-o", tmp_path / "x.pstats", "nonsense")
+    assert shown.returncode == 2
+    assert "neither a process number nor an endpoint" in shown.stderr
+
+
+def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    saved = tmp_path / "saved.pstats"
+    environment = {**live_environment(tmp_path), "TERM": "xterm"}
+    with Terminal([PIKOS, "top", str(running.pid)], env=environment) as terminal:
+        terminal.until("main")
+        terminal.until("leaf")
+        # Its time in flight is there, although it has not returned once.
+        in_flight = terminal.line("main").split()
+        assert float(in_flight[2]) > 0
+        terminal.keys("/leaf\r")
+        terminal.until(lambda: "main" not in "".join(terminal.text.splitlines()[4:]))
+        terminal.keys("\r")
+        terminal.until("callers (1)")
+        terminal.until("step")
+        terminal.keys("3")
+        terminal.until("return n + 1")
+        terminal.keys("\x1b")
+        terminal.until("file:line")
+        # P pauses the collection in the target, and lets it go on.
+        terminal.keys("P")
+        terminal.until("PAUSED")
+        until(lambda: "paused" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "a pause")
+        terminal.keys("P")
+        terminal.until("collection goes on")
+        until(lambda: "running" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "that it goes on")
+        terminal.keys("s\x15" + str(saved) + "\r")
+        terminal.until("saved as pstats")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert terminal.is_restored()
+    names = {name for _, _, name in pstats.Stats(str(saved)).stats}  # type: ignore[attr-defined]
+    assert {"leaf", "step"} <= names
+    assert running.poll() is None
+
+
+def test_top_survives_its_target(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    with Terminal([PIKOS, "top", str(running.pid)], env={**live_environment(tmp_path), "TERM": "xterm"}) as terminal:
+        terminal.until("leaf")
+        running.kill()
+        terminal.until("killed?")
+        assert "leaf" in terminal.text
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
+def test_top_prints_once(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    table = pikos(tmp_path, "top", "--once", "-n", "20")
+    assert (table.returncode, table.stderr) == (0, "")
+    assert "(main)" in table.stdout and "in flight" in table.stdout
+    shown = json.loads(pikos(tmp_path, "top", "--json").stdout)
+    assert [process["pid"] for process in shown["processes"]] == [running.pid]
+    (main,) = [function for function in shown["functions"] if function["name"] == "main"]
+    assert main["open"] == 1 and 0 < main["in_flight"] <= main["cumtime"]
+    (leaf,) = [function for function in shown["functions"] if function["name"] == "leaf"]
+    assert leaf["calls_per_s"] > 0
+
+
+@pytest.mark.parametrize("ends", ["normally", "by SIGKILL", "by os._exit"])
+def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> None:
+    out, own = tmp_path / "out.pstats", tmp_path / "own.pstats"
+    if ends == "by os._exit":
+        # Through C: nobody in Python hears of it.
+        script.write_text(PROGRAM + "\nimport ctypes\nctypes.CDLL(None)._exit(5)\n")
+    seconds = "60" if ends == "by SIGKILL" else "2"
+    with started(
+        tmp_path, ["-m", "pikos.cprofile", "--live", "--interval", "0.05", "-o", own, script, seconds]
+    ) as process:
+        until(lambda: listed(tmp_path), "a process that is live")
+        command = [PIKOS, "record", str(process.pid), "-o", str(out)]
+        recorder = subprocess.Popen(command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        if ends == "by SIGKILL":
+            assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+            before = until(lambda: row_of(tmp_path, process.pid), "its calls")
+            process.kill()
+        _, said = recorder.communicate(timeout=30)
+        assert recorder.returncode == 0, said
+    recorded = pstats.Stats(str(out)).stats  # type: ignore[attr-defined]
+    marks = [name for _, _, name in recorded if name.startswith("<pikos: not the end")]
+    calls = {name: row[1] for (_, _, name), row in recorded.items()}
+    assert calls["main"] == 1
+    if ends == "normally":
+        assert "ended: normal" in said and not marks
+        assert recorded == pstats.Stats(str(own)).stats  # type: ignore[attr-defined]
+    else:
+        assert "gone without a word" in said and len(marks) == 1
+        assert calls["leaf"] == 200 * calls["step"] or calls["leaf"] // 200 in (calls["step"], calls["step"] - 1)
+        if ends == "by SIGKILL":
+            # No older than what another subscriber had seen before.
+            assert sum(calls.values()) >= before
+        assert not own.exists()
+
+
+def row_of(folder: Path, pid: int) -> int | None:
+    rows = [row for row in listed(folder) if row["pid"] == pid]
+    return int(str(rows[0]["calls"])) if rows and rows[0]["calls"] else None
+
+
+def test_record_of_a_recorder_that_is_stopped(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    out = tmp_path / "out.pstats"
+    command = [PIKOS, "record", "-o", str(out)]
+    recorder = subprocess.Popen(command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+    until(lambda: row_of(tmp_path, running.pid), "its calls")
+    recorder.send_signal(signal.SIGINT)
+    _, said = recorder.communicate(timeout=30)
+    assert recorder.returncode == 0, said
+    assert "still running" in said
+    # Of all processes, each has a file of its own.
+    stats = pstats.Stats(str(tmp_path / f"out-{running.pid}.pstats")).stats  # type: ignore[attr-defined]
+    assert "main" in {name for _, _, name in stats}
+    assert running.poll() is None
+
+
+def test_record_where_nothing_can_be_written(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    command = [PIKOS, "record", str(running.pid), "-o", str(tmp_path / "no" / "folder.pstats")]
+    recorder = subprocess.Popen(command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+    until(lambda: row_of(tmp_path, running.pid), "its calls")
+    recorder.send_signal(signal.SIGTERM)
+    _, said = recorder.communicate(timeout=30)
+    assert recorder.returncode == 1
+    assert "can't be written" in said
+    (fallback,) = re.findall(r"the profile is in (.*)", said)
+    assert "main" in {name for _, _, name in pstats.Stats(fallback).stats}  # type: ignore[attr-defined]
+
+
+def test_ctl(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    until(lambda: listed(tmp_path), "a process that is live")
+    pid = str(running.pid)
+    assert pikos(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
+    assert pikos(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
+    assert "every 0.25 s" in pikos(tmp_path, "ctl", "interval", "0.25", pid).stdout
+    dumped = tmp_path / "dumped.pstats"
+    assert pikos(tmp_path, "ctl", "dump", dumped, pid).returncode == 0
+    assert "main" in {name for _, _, name in pstats.Stats(str(dumped)).stats}  # type: ignore[attr-defined]
+    refused = pikos(tmp_path, "ctl", "interval", "0.001", pid)
+    assert refused.returncode == 1 and "0.02" in refused.stderr
+    assert pikos(tmp_path, "ctl", "explode", pid).returncode == 2
+    assert pikos(tmp_path, "ctl", "stop", pid).returncode == 0
+    until(lambda: listed(tmp_path) == [], "the end of the stream")
+    assert running.poll() is None
