@@ -15,6 +15,7 @@ mod getstats;
 mod greenlets;
 mod hooks;
 mod kinds;
+mod listener;
 mod live;
 mod profiler;
 mod publisher;
@@ -43,6 +44,9 @@ mod _lsprof {
     use super::live::{
         _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
     };
+
+    #[pymodule_export]
+    use super::listener::PyListener;
 
     #[pymodule_export]
     use super::stored::StoredProfile;

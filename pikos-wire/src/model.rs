@@ -329,6 +329,7 @@ impl Model {
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
         let mut profile = Profile::new(functions, edges);
         profile.metadata.compensated = self.facts.compensated;
+        profile.metadata.unfinished = self.end().is_none();
         profile.merge_labels();
         profile
     }

@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 
 __all__ = [
     "Profiler",
+    "_Listener",
     "_StoredProfile",
     "_command",
     "_count_frames_as",
@@ -101,6 +102,15 @@ class _Metadata(TypedDict):
     stacks_cut_seconds: float
 
 _Row = tuple[str, int, str, str | None, int, int, float, float, int]
+
+@final
+class _Listener:
+    def __new__(cls, targets: list[str], bind: str | None) -> _Listener: ...
+    def endpoints(self) -> list[str]: ...
+    def is_over(self) -> bool: ...
+    def poll(self, timeout: float) -> list[int]: ...
+    def streams(self) -> list[dict[str, Any]]: ...
+    def profile(self, place: int, thread: int | None) -> _StoredProfile: ...
 
 @final
 class _StoredProfile:

@@ -175,14 +175,15 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
         _, said = recorder.communicate(timeout=30)
         assert recorder.returncode == 0, said
     recorded = pstats.Stats(str(out)).stats  # type: ignore[attr-defined]
-    marks = [name for _, _, name in recorded if name.startswith("<pikos: not the end")]
+    is_marked = out.read_bytes().endswith(b"pikos: unfinished")
     calls = {name: row[1] for (_, _, name), row in recorded.items()}
     assert calls["main"] == 1
     if ends == "normally":
-        assert "ended: normal" in said and not marks
+        assert "ended: normal" in said and not is_marked
         assert recorded == pstats.Stats(str(own)).stats  # type: ignore[attr-defined]
     else:
-        assert "gone without a word" in said and len(marks) == 1
+        assert "gone without a word" in said and is_marked
+        assert "still ran" in pikos(tmp_path, "check", out).stdout
         assert calls["leaf"] == 200 * calls["step"] or calls["leaf"] // 200 in (calls["step"], calls["step"] - 1)
         if ends == "by SIGKILL":
             # No older than what another subscriber had seen before.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pikos_client::{Listener, Stream};
+use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pstats_compat::merge::Merger;
-use pstats_compat::{Calls, Function, Profile};
 
 use crate::args::RecordArgs;
 use crate::commands::listen;
@@ -48,7 +48,7 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     if args.merge {
         let mut merger = Merger::new();
         for stream in listener.streams() {
-            merger.add(profile_of(stream)).map_err(Error::Combine)?;
+            merger.add(stream.model.profile(None)).map_err(Error::Combine)?;
         }
         let merged = merger.finish();
         save(&merged, format, &args.output)?;
@@ -77,7 +77,7 @@ fn write(
     stream: &mut Stream<Written>,
 ) -> Result<(), Error> {
     let path = if several { with_pid(&args.output, stream.model.facts().pid) } else { args.output.clone() };
-    save(&profile_of(stream), format, &path)?;
+    save(&stream.model.profile(None), format, &path)?;
     stream.extra.0 = true;
     let how = match stream.model.end() {
         Some(end) if end.detail.is_empty() => format!("ended: {}", end.how),
@@ -101,17 +101,6 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
         eprintln!("pikos: the profile is in {}", fallback.display());
     }
     Err(Error::Write { path: path.to_owned(), source })
-}
-
-/// What a stream told. If that is not the end, a row without calls says so: pstats and all others show it as a name.
-fn profile_of<T>(stream: &Stream<T>) -> Profile {
-    let mut profile = stream.model.profile(None);
-    if stream.model.end().is_none() {
-        let age = stream.model.head().age;
-        let note = format!("<pikos: not the end, only what was known {age:.1} s after the start>");
-        profile.functions.push(Function::new("~".into(), 0, note.as_str().into(), Calls::default()));
-    }
-    profile
 }
 
 /// `out.pstats` of process 7 is `out-7.pstats`.

@@ -1,0 +1,174 @@
+"""Watches processes that are profiled live: ``python -m pikos.cprofile --live script.py``.
+
+    from pikos.live import Subscriber
+
+    with Subscriber(pid) as subscriber:
+        for process in subscriber:
+            print(process.age, process.snapshot().total_calls)
+
+The loop ends when the process does. Messages and their meaning are in docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pikos._lsprof import _Listener
+
+__all__ = ["Process", "Subscriber", "Thread"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pstats
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
+
+    from pikos.stats import Profile
+
+#: Seconds. Long enough to be idle, short enough to see new processes.
+PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread of a process. ``number`` is the stream's own; 0 is the sum of ended threads that are no longer kept apart."""
+
+    number: int
+    name: str
+    native_id: int
+    is_over: bool
+
+
+@dataclass(frozen=True)
+class Process:
+    """A live profile at its last message. Times are seconds."""
+
+    #: One run of one profile, different from all others on all hosts.
+    id: str
+    pid: int
+    #: The profiled process that it was forked by.
+    parent: int | None
+    host: str
+    argv: list[str]
+    #: ``"CPython 3.13.0"``
+    python: str
+    hook: str
+    compensated: bool
+    endpoint: str
+    #: The number of its last message.
+    seq: int
+    #: How often the profile was cleared.
+    epoch: int
+    #: From the stream's start to its last message, by the process's clock.
+    age: float
+    #: From one message to the next.
+    interval: float
+    paused: bool
+    #: Whether all that the last message builds on has come.
+    complete: bool
+    #: Messages that did not come.
+    lost: int
+    #: Finished calls.
+    ncalls: int
+    threads: list[Thread]
+    #: ``(how, detail)`` after its last message: ``("exception", "KeyError")``.
+    end: tuple[str, str] | None
+    #: Whether it went without a word.
+    gone: bool
+    _listener: _Listener
+    _place: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.end is not None or self.gone
+
+    def profile(self, thread: Thread | int | None = None) -> Profile:
+        """Its figures as they are known *now*, calls that are open counted as if they returned at the last message; of one
+        thread, if wanted. After the end these are the numbers that the process itself saves."""
+        from pikos.stats import Profile
+
+        number = thread.number if isinstance(thread, Thread) else thread
+        return Profile(self._listener.profile(self._place, number))
+
+    def snapshot(self, thread: Thread | int | None = None) -> pstats.Stats:
+        """The same, for pstats."""
+        import pstats
+
+        return pstats.Stats(self.profile(thread))
+
+
+class Subscriber:
+    """Subscriber(target=None, *, bind=None)
+
+    Listens to live profiles. target: a process number, an endpoint (``ipc://PATH``, ``tcp://HOST:PORT``), a sequence of
+    those, or None for all processes of this user on this host, those to come included. bind: an endpoint to bind instead,
+    for processes started with ``--live ENDPOINT --connect``.
+
+    Raises ValueError for what is no target, OSError if a process isn't live or an endpoint can't be had. To be used in
+    the thread that made it.
+    """
+
+    def __init__(self, target: int | str | Sequence[int | str] | None = None, *, bind: str | None = None) -> None:
+        if target is not None and bind is not None:
+            raise ValueError("give a target to connect to or an endpoint to bind, not both")
+        targets = [target] if isinstance(target, int | str) else list(target or ())
+        self._listener: _Listener | None = _Listener([str(each) for each in targets], bind)
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Where it listens; of a bound port ``*``, the real number."""
+        return self._native().endpoints()
+
+    @property
+    def processes(self) -> list[Process]:
+        """All that were ever heard of, in that order."""
+        listener = self._native()
+        return [self._process(listener, place, fields) for place, fields in enumerate(listener.streams())]
+
+    def poll(self, timeout: float = PATIENCE) -> list[Process]:
+        """Wait for messages, at most ``timeout`` seconds; return the processes that have told something."""
+        listener = self._native()
+        news = set(listener.poll(timeout))
+        return [process for process in self.processes if process._place in news]
+
+    def __iter__(self) -> Iterator[Process]:
+        """Each process whenever it has told something. Ends when nobody is left who could."""
+        while True:
+            yield from self.poll()
+            if self._listener is None or self._listener.is_over():
+                return
+
+    def listen(self, callback: Callable[[Process], object]) -> None:
+        """Call ``callback`` with each process whenever it has told something, until nobody is left who could."""
+        for process in self:
+            callback(process)
+
+    def snapshot(self) -> pstats.Stats:
+        """The figures of all processes together, for pstats. ValueError if nobody has told anything."""
+        import pstats
+
+        profiles = [process.profile() for process in self.processes]
+        if not profiles:
+            raise ValueError("no process has told anything yet")
+        return pstats.Stats(*profiles)
+
+    def close(self) -> None:
+        """Stop listening. What was heard is no more to be had."""
+        self._listener = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _native(self) -> _Listener:
+        if self._listener is None:
+            raise ValueError("the subscriber is closed")
+        return self._listener
+
+    @staticmethod
+    def _process(listener: _Listener, place: int, fields: dict[str, object]) -> Process:
+        threads = [Thread(*thread) for thread in fields.pop("threads")]  # type: ignore[attr-defined]
+        return Process(**fields, threads=threads, _listener=listener, _place=place)  # type: ignore[arg-type]
