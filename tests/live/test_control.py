@@ -12,8 +12,8 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from live.watching import PATIENCE, Subscriber, endpoint, started, until
 from running import SUBJECT
+from watching import PATIENCE, Subscriber, endpoint, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 
