@@ -162,6 +162,7 @@ def test_interval(control: Control, messages: str) -> None:
 
 
 def test_stop(control: Control, messages: str, process: subprocess.Popen[str], out: Path) -> None:
+    until(lambda: collected(control) > 100, "calls")
     with Subscriber(messages) as subscriber:
         subscriber.receive()
         assert control.ask("stop")["error"] is None
