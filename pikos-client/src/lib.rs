@@ -192,8 +192,10 @@ impl<T: Default> Listener<T> {
     pub fn is_over(&self) -> bool {
         let has_ended = |source: &Source| {
             let mut own = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint).peekable();
-            source.gone.is_some_and(|gone| gone.elapsed() > GRACE)
-                || (own.peek().is_some() && own.all(|stream| stream.model.end().is_some()))
+            match own.peek() {
+                Some(_) => own.all(|stream| stream.is_lost || stream.model.end().is_some()),
+                None => source.gone.is_some_and(|gone| gone.elapsed() > GRACE),
+            }
         };
         !self.finds && self.sources.iter().all(has_ended)
     }

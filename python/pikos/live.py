@@ -95,7 +95,7 @@ class Process:
         """The same, for pstats."""
         import pstats
 
-        return pstats.Stats(self.profile(thread))
+        return pstats.Stats(self.profile(thread))  # type: ignore[arg-type]
 
 
 class Subscriber:
@@ -151,7 +151,7 @@ class Subscriber:
         profiles = [process.profile() for process in self.processes]
         if not profiles:
             raise ValueError("no process has told anything yet")
-        return pstats.Stats(*profiles)
+        return pstats.Stats(*profiles)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Stop listening. What was heard is no more to be had."""

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from live.watching import PATIENCE, sockets, started, until
 from running import SUBJECT
+from watching import PATIENCE, sockets, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 

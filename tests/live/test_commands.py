@@ -174,6 +174,7 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
             process.kill()
         _, said = recorder.communicate(timeout=30)
         assert recorder.returncode == 0, said
+        process.wait(30)
     recorded = pstats.Stats(str(out)).stats  # type: ignore[attr-defined]
     is_marked = out.read_bytes().endswith(b"pikos: unfinished")
     calls = {name: row[1] for (_, _, name), row in recorded.items()}

@@ -12,8 +12,8 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from live.watching import PATIENCE, Subscriber, endpoint, started, until
 from running import SUBJECT
+from watching import PATIENCE, Subscriber, endpoint, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -162,6 +162,7 @@ def test_interval(control: Control, messages: str) -> None:
 
 
 def test_stop(control: Control, messages: str, process: subprocess.Popen[str], out: Path) -> None:
+    until(lambda: collected(control) > 100, "calls")
     with Subscriber(messages) as subscriber:
         subscriber.receive()
         assert control.ask("stop")["error"] is None

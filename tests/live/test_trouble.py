@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from live.watching import PATIENCE, live_environment, sockets
 from running import SUBJECT
+from watching import PATIENCE, live_environment, sockets
 
 pytestmark = pytest.mark.beyond_cprofile
 

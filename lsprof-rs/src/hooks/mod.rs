@@ -150,6 +150,8 @@ pub fn install(
     frame_eval::take_over(py, SHARED)?;
     registry::set_ordinary(py, scope);
     ordinary::install(py, scope, profiler)?;
+    #[cfg(Py_3_12)]
+    let _ = is_timed_plainly; // 3.11's own concern
     #[cfg(not(Py_3_12))]
     if is_timed_plainly {
         leaf_frames::install(py, scope)?;

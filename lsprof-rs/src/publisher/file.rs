@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pikos_wire::{EdgeRow, FunctionRow, ThreadRow};
+use pikos_wire::{EdgeRow, FunctionRow, Name, ThreadRow};
 use pstats_compat::formats::{self, Format};
 use pstats_compat::{Calls, Edge, Function, FunctionId, Profile};
 
@@ -16,7 +16,7 @@ use super::stream::{Rows, Stream, tick};
 /// Writes what is known now, as pstats; the file is replaced as a whole or not at all.
 pub fn save(stream: &mut Stream, path: &Path) -> Result<(), String> {
     let (state, threads) = stream.look();
-    formats::save(&profile(&state, &threads), Format::Pstats, path)
+    formats::save(&profile(&state, stream.names(), &threads), Format::Pstats, path)
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -88,12 +88,12 @@ impl Sum {
     }
 }
 
-fn profile(state: &State, threads: &[(ThreadRow, Rows)]) -> Profile {
+fn profile(state: &State, names: &[Name], threads: &[(ThreadRow, Rows)]) -> Profile {
     let rate = match state.rate {
         Rate::Clock => Rate::Fixed(tick(Rate::Clock)),
         fixed => fixed,
     };
-    let mut sums = vec![Sum::default(); state.names.len()];
+    let mut sums = vec![Sum::default(); names.len()];
     let mut edges: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
     for (_, rows) in threads {
         for row in &rows.functions {
@@ -105,7 +105,7 @@ fn profile(state: &State, threads: &[(ThreadRow, Rows)]) -> Profile {
     }
     let mut numbers = vec![None; sums.len()];
     let mut functions = Vec::new();
-    for ((name, sum), number) in state.names.iter().zip(&sums).zip(&mut numbers) {
+    for ((name, sum), number) in names.iter().zip(&sums).zip(&mut numbers) {
         if sum.ncalls > 0 {
             *number = Some(FunctionId(functions.len() as u32));
             let mut function =

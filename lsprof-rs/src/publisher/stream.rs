@@ -6,6 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Reader, Reading, Recorder, Totals, clock};
 use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, ThreadRow, VERSION};
+=======
+use lsprof_engine::{Counts, FunctionId, Numbers, Reader, Reading, Totals, clock};
+use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, ThreadRow, VERSION};
 
 use super::source::{Rate, Source, State, folded_row};
 
@@ -18,6 +21,9 @@ const FOLDED: u64 = 0;
 /// The stream of one profile.
 pub struct Stream {
     source: Arc<Source>,
+    /// The functions that are known here, and since which clear: names are copied once.
+    names: Vec<Name>,
+    names_epoch: u64,
     reader: Reader,
     id: String,
     seq: u64,
@@ -72,6 +78,8 @@ impl Stream {
         };
         Self {
             source,
+            names: Vec::new(),
+            names_epoch: 0,
             reader: Reader::default(),
             id,
             seq: 0,
@@ -106,13 +114,13 @@ impl Stream {
 
     /// Finished calls so far.
     pub fn ncalls(&mut self) -> u64 {
-        let state = self.source.lock().clone();
+        let state = self.copy_state();
         self.read(&state).iter().flat_map(|(_, rows)| &rows.functions).map(|row| row.ncalls).sum()
     }
 
     /// All that is known now, for whoever writes it to a file.
     pub fn look(&mut self) -> (State, Vec<(ThreadRow, Rows)>) {
-        let state = self.source.lock().clone();
+        let state = self.copy_state();
         let rows = self.read(&state);
         (state, rows)
     }
@@ -124,6 +132,25 @@ impl Stream {
         }
         let calls: u64 = threads.iter().flat_map(|(_, rows)| &rows.functions).map(|row| row.ncalls).sum();
         (calls as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
+    }
+
+    /// The functions of the last [`Stream::look`], by their numbers.
+    pub fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// All but the names, which go to `self.names`.
+    fn copy_state(&mut self) -> State {
+        let mut state = self.source.lock();
+        if state.epoch != self.names_epoch {
+            self.names_epoch = state.epoch;
+            self.names.clear();
+        }
+        self.names.extend_from_slice(&state.names[self.names.len()..]);
+        let names = std::mem::take(&mut state.names);
+        let copy = state.clone();
+        state.names = names;
+        copy
     }
 
     /// The next message; with `end` the last one.
@@ -146,7 +173,11 @@ impl Stream {
             threads: threads.iter().map(|(row, _)| row.clone()).collect(),
             ..Message::default()
         };
-        match self.base.as_mut().filter(|base| base.carries(&state, end.is_some() || self.wants_full)) {
+        match self
+            .base
+            .as_mut()
+            .filter(|base| base.carries(&state, self.names.len(), end.is_some() || self.wants_full))
+        {
             Some(base) => {
                 let (rows, edges) = base.changes(&threads);
                 let all: usize =
@@ -154,7 +185,7 @@ impl Stream {
                 if 2 * (rows.len() + edges.len()) <= all {
                     message.kind = Kind::Delta;
                     message.base = base.seq;
-                    message.functions = state.names[base.names..].to_vec();
+                    message.functions = self.names[base.names..].to_vec();
                     (message.rows, message.edges) = (rows, edges);
                 } else {
                     self.fill(&mut message, state, threads);
@@ -177,12 +208,12 @@ impl Stream {
             seq: self.seq,
             epoch: state.epoch,
             folds: state.folds,
-            names: state.names.len(),
+            names: self.names.len(),
             at: Instant::now(),
             threads: threads.into_iter().map(|(row, rows)| (row.thread, rows.into())).collect(),
         });
         message.kind = Kind::Full;
-        message.functions = state.names;
+        message.functions.clone_from(&self.names);
         message.facts = Some(state.facts);
     }
 
@@ -201,7 +232,7 @@ impl Stream {
         }
         // A function may have been met after the names were copied: it waits for the next message, and so does what
         // comes after it, so that places stay.
-        let is_new = |function: u32| function as usize >= state.names.len();
+        let is_new = |function: u32| function as usize >= self.names.len();
         for (_, rows) in &mut threads {
             let known = rows.functions.iter().position(|row| is_new(row.function));
             rows.functions.truncate(known.unwrap_or(usize::MAX));
@@ -214,11 +245,11 @@ impl Stream {
 
 impl Base {
     /// Whether a delta on it can say everything.
-    fn carries(&self, state: &State, wants_full: bool) -> bool {
+    fn carries(&self, state: &State, names: usize, wants_full: bool) -> bool {
         !wants_full
             && self.epoch == state.epoch
             && self.folds == state.folds
-            && self.names <= state.names.len()
+            && self.names <= names
             && self.at.elapsed() < FULL_EVERY
     }
 
