@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Reader, Reading, Recorder, Totals, clock};
-use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, ThreadRow, VERSION};
-=======
-use lsprof_engine::{Counts, FunctionId, Numbers, Reader, Reading, Totals, clock};
 use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, ThreadRow, VERSION};
 
 use super::source::{Rate, Source, State, folded_row};
