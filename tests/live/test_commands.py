@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live.watching import live_environment, started, until
 from terminal import Terminal
+from watching import live_environment, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live.watching import PATIENCE, sockets, started, until
+from watching import PATIENCE, sockets, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 
