@@ -16,6 +16,7 @@ UNSAFE = {
     "lsprof-rs/src/ffi/": "the doors to CPython's C API",
     "lsprof-rs/src/hooks/": "the callbacks that CPython calls",
     "lsprof-rs/src/events.rs": "what each callback does, on a recorder that is reached by address",
+    "lsprof-rs/src/publisher/options.rs": "two socket options that the zmq crate doesn't have",
     "lsprof-rs/src/registry.rs": "that address, and who may follow it",
     "lsprof-rs/engine/src/cells.rs": "arenas that one thread writes and others read",
     "lsprof-rs/engine/src/clock.rs": "the instruction that reads the counter",

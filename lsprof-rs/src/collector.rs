@@ -13,17 +13,15 @@ use lsprof_engine::cells::Link;
 use lsprof_engine::{
     Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
 };
-use pikos_wire::Name;
-use pstats_compat::Calls;
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
-use crate::finished;
 use crate::greenlets::Tracer;
 use crate::kinds::Calibration;
-use crate::publisher::{self, Source};
+use crate::publisher::{Source, SourceThread};
 use crate::threads::Thread;
 use crate::timer::Timer;
+use crate::{finished, live};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.
@@ -67,6 +65,17 @@ impl ThreadRecorder {
     /// Whose recorder this is.
     pub fn belongs_to(&self, collector: &Rc<Collector>) -> bool {
         std::ptr::eq(self.collector, Rc::as_ptr(collector))
+    }
+
+    /// What a publisher has to know of it.
+    fn source(&self) -> SourceThread {
+        SourceThread {
+            number: self.thread.mark.number,
+            native_id: self.thread.native_id,
+            name: self.thread.shared_name(),
+            ended: Arc::clone(&self.thread.mark.ended),
+            tables: Arc::clone(self.recorder.tables()),
+        }
     }
 
     /// Its numbers so far.
@@ -116,7 +125,7 @@ pub struct Collector {
     ended: RefCell<Totals>,
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
-    /// For a live profile: what its publisher is told.
+    /// While the profile is live: whoever publishes it hears of all that is new.
     live: RefCell<Option<Arc<Source>>>,
 }
 
@@ -189,6 +198,31 @@ impl Collector {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
+    /// Tells this source all that there is, and from now on all that is new.
+    pub fn go_live(&self, py: Python<'_>, source: &Arc<Source>) {
+        self.functions.borrow().list.iter().zip(0..).for_each(|(function, number)| {
+            source.add_function(finished::name(function.code.bind(py), number));
+        });
+        self.for_each_thread(|thread| source.add_thread(thread.source()));
+        let ended = self.ended.borrow();
+        if ended.functions().next().is_some() {
+            source.fold(|_| false, &ended);
+        }
+        source.change(|state| state.rate = live::rate(self));
+        self.live.replace(Some(Arc::clone(source)));
+    }
+
+    /// Tells nobody any more.
+    pub fn leave_live(&self) {
+        self.live.take();
+    }
+
+    fn tell(&self, tell: impl FnOnce(&Source)) {
+        if let Some(source) = self.live.borrow().as_ref() {
+            tell(source);
+        }
+    }
+
     /// How calls of Python functions and of built-ins are timed.
     fn timings(&self) -> (Timing, Timing) {
         let timing = if self.timer.borrow().is_some() {
@@ -238,50 +272,10 @@ impl Collector {
             evaluating: None,
             collector: self,
         });
+        self.tell(|source| source.add_thread(fresh.source()));
         let address = &raw mut *fresh;
-        self.tell(|state| state.threads.push(published(&fresh)));
         recorders.push(fresh);
         address
-    }
-
-    /// Tells the publisher of all that happens here from now on, and of what has happened.
-    pub fn set_live(&self, py: Python<'_>, source: &Arc<Source>) -> PyResult<()> {
-        let codes: Vec<_> =
-            self.functions.borrow().list.iter().map(|function| function.code.clone_ref(py)).collect();
-        let names = codes.iter().zip(0..).map(|(code, id)| name(code.bind(py), FunctionId(id)));
-        let names = names.collect::<PyResult<Vec<Name>>>()?;
-        let threads: Vec<_> = self.recorders.borrow().iter().map(|thread| published(thread)).collect();
-        let folded = Arc::new(self.ended.borrow().clone());
-        source.change(|state| {
-            state.folds = u64::from(folded.functions().next().is_some());
-            (state.names, state.threads, state.folded) = (names, threads, folded);
-            state.has_timer = self.timer.borrow().is_some();
-            state.tick = self.seconds_per_tick.get();
-        });
-        self.live.replace(Some(Arc::clone(source)));
-        Ok(())
-    }
-
-    /// Tells nobody any more.
-    pub fn forget_live(&self) {
-        self.live.take();
-    }
-
-    /// Tells the publisher, if there is one.
-    fn tell(&self, change: impl FnOnce(&mut publisher::State)) {
-        if let Some(source) = self.live.borrow().as_ref() {
-            source.change(change);
-        }
-    }
-
-    /// Tells the publisher what a thread is called.
-    pub fn tell_name(&self, thread: &Thread) {
-        self.tell(|state| {
-            let known = state.threads.iter_mut().find(|known| known.number == thread.mark.number);
-            if let Some(known) = known {
-                known.name = thread.name();
-            }
-        });
     }
 
     /// A number for this function; `code` says what it is, where it is new.
@@ -291,17 +285,18 @@ impl Collector {
         }
         // Not borrowed: making a built-in's label calls the program's `__repr__`s.
         let code = code();
-        if let Some(known) = self.functions.borrow().find(key) {
-            return known;
-        }
-        let is_live = self.live.borrow().is_some();
-        let shown =
-            is_live.then(|| Python::attach(|py| name(code.bind(py), FunctionId(0)).unwrap_or_default()));
-        let function = self.functions.borrow_mut().insert(Function { key, code });
-        if let Some(shown) = shown {
-            self.tell(|state| state.names.push(Name { function: function.0, ..shown }));
-        }
-        function
+        let mut functions = self.functions.borrow_mut();
+        functions.find(key).unwrap_or_else(|| {
+            let name = self.live.borrow().as_ref().map(|source| {
+                let number = functions.list.len() as u32;
+                (Arc::clone(source), Python::attach(|py| finished::name(code.bind(py), number)))
+            });
+            let function = functions.insert(Function { key, code });
+            if let Some((source, name)) = name {
+                source.add_function(name);
+            }
+            function
+        })
     }
 
     /// What a function is, as cProfile gives it: a code object or a string.
@@ -350,16 +345,10 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        self.tell(Source::clear);
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
         }
-        self.tell(|state| {
-            state.epoch += 1;
-            state.names.clear();
-            state.threads.clear();
-            state.folded = Arc::default();
-            state.folds = 0;
-        });
         drop(recorders);
         drop(functions);
     }
@@ -375,11 +364,12 @@ impl Collector {
     /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
     pub fn fix_rate(&self, fixed: bool) {
         self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
-        let timer = self.timer.borrow().as_ref().map(|timer| timer.seconds_per_tick());
-        self.tell(|state| {
-            state.tick = timer.or(self.seconds_per_tick.get());
-            state.paused = fixed;
-        });
+        self.tell(|source| source.change(|state| state.rate = live::rate(self)));
+    }
+
+    /// The rate, where it is settled.
+    pub fn fixed_rate(&self) -> Option<f64> {
+        self.seconds_per_tick.get()
     }
 
     /// Seconds in a function itself; without what recording took, where that is asked for.
@@ -414,10 +404,9 @@ impl Collector {
             }
             !has_ended(thread)
         });
-        self.tell(|state| {
-            state.threads.retain(|thread| !thread.is_over());
-            state.folded = Arc::new(ended.clone());
-            state.folds += 1;
+        self.tell(|source| {
+            let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
+            source.fold(|number| !kept(number), &ended);
         });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.
@@ -441,28 +430,6 @@ impl Functions {
         by_key.insert_unique(hash(key), id, |&id| hash(list[id as usize].key));
         FunctionId(id)
     }
-}
-
-fn published(thread: &ThreadRecorder) -> publisher::Thread {
-    publisher::Thread {
-        number: thread.thread.mark.number,
-        name: thread.thread.name(),
-        native_id: thread.thread.native_id,
-        ended: Arc::clone(&thread.thread.mark.ended),
-        tables: Arc::clone(thread.recorder.tables()),
-    }
-}
-
-/// A function's label, as it is sent.
-fn name(code: &Bound<'_, PyAny>, FunctionId(id): FunctionId) -> PyResult<Name> {
-    let function = finished::function(code, Calls::default())?;
-    Ok(Name {
-        function: id,
-        file: function.file.into(),
-        line: function.line,
-        name: function.name.into(),
-        qualname: function.qualname.map(Into::into),
-    })
 }
 
 fn hash(key: Key) -> u64 {

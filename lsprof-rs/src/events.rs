@@ -277,7 +277,6 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         }
         if !this.thread.has_name() {
             this.thread.learn_name(py);
-            collector.tell_name(&this.thread);
         }
         if this.greenlets.is_none() {
             greenlets::follow(py, this);

@@ -1,6 +1,7 @@
 //! What was collected, as the model that the file formats know: plain values, without Python.
 
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
+use pikos_wire::Name;
 use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile, Text};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyString};
@@ -82,8 +83,7 @@ fn tree_of(
     Ok(tree)
 }
 
-/// A function of the profile.
-pub fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
+fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
     let Ok(code) = code.cast::<PyCode>() else {
         return Ok(Function::new("~".into(), 0, text(code)?, calls));
     };
@@ -98,8 +98,21 @@ pub fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
     Ok(function)
 }
 
+/// A function's name for the live stream. What can't be read is empty.
+pub fn name(code: &Bound<'_, PyAny>, number: u32) -> Name {
+    let function = function(code, Calls::default());
+    let function = function.unwrap_or_else(|_| Function::new("".into(), 0, "".into(), Calls::default()));
+    Name {
+        function: number,
+        file: function.file.into(),
+        line: function.line,
+        name: function.name.into(),
+        qualname: function.qualname.map(Into::into),
+    }
+}
+
 /// A string's bytes. File names that the system couldn't decode hold lone surrogates, which marshal writes as they are.
-pub fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
+fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
     let string = string.cast::<PyString>()?;
     match string.to_str() {
         Ok(text) => Ok(text.into()),

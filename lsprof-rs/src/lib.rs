@@ -29,7 +29,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::{recursion, signals};
-    use super::{getstats, hooks, kinds, live};
+    use super::{getstats, hooks, kinds};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -38,6 +38,11 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::command::_command;
+
+    #[pymodule_export]
+    use super::live::{
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
+    };
 
     #[pymodule_export]
     use super::stored::StoredProfile;
@@ -76,30 +81,6 @@ mod _lsprof {
     #[pyfunction]
     fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
         kinds::name_for_builtin(builtin)
-    }
-
-    /// For `os.register_at_fork`: stops the threads of live profiles.
-    #[pyfunction]
-    fn _live_before_fork(py: Python<'_>) {
-        live::before_fork(py);
-    }
-
-    /// Starts them again in the parent.
-    #[pyfunction]
-    fn _live_after_fork_in_parent(py: Python<'_>) {
-        live::after_fork_in_parent(py);
-    }
-
-    /// Forgets them in the child.
-    #[pyfunction]
-    fn _live_after_fork_in_child(py: Python<'_>) {
-        live::after_fork_in_child(py);
-    }
-
-    /// For `atexit`: ends all live streams.
-    #[pyfunction]
-    fn _live_end_all(py: Python<'_>) {
-        live::end_all(py);
     }
 
     /// The clock's reading, in its own unit.

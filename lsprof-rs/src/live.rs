@@ -1,142 +1,316 @@
-//! A live profile, seen from Python: starts and ends its stream, and takes it through forks.
+//! Live profiles, as Python sees them: when a publisher starts and ends, what happens to it at a fork and at the
+//! interpreter's end, and what subscribers ask of the program's main thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use pikos_wire::{End, Facts, WireText};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pikos_wire::{Command, End, Facts, WireText};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
-use crate::finished;
-use crate::publisher::{self, Source, Stream, Target};
+use crate::ffi::pending;
+use crate::profiler::Profiler;
+use crate::publisher::{Endpoint, INTERVALS, Outcome, Publisher, Rate, Source, check_interval};
 
-/// The shortest and the longest time between messages, in seconds.
-const INTERVALS: std::ops::RangeInclusive<f64> = 0.02..=60.0;
+/// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
+/// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
+#[derive(FromPyObject)]
+pub struct Wish(Option<String>, f64, bool, bool, bool);
 
-/// All streams of this process, for forks and for the end.
-static STREAMS: GilCell<RefCell<Vec<Weak<RefCell<Stream>>>>> = GilCell::new(RefCell::new(Vec::new()));
-
-/// A profile's stream.
-pub struct Live(Rc<RefCell<Stream>>);
-
-/// What the user asked for.
-pub struct Wanted<'a> {
-    /// None for the user's folder.
-    pub endpoint: Option<&'a str>,
-    /// Whether the endpoint is a subscriber's.
-    pub connect: bool,
-    /// Whether it may be on another host.
-    pub remote: bool,
-    /// Seconds between messages.
-    pub interval: f64,
-    /// The hook's name.
-    pub hook: &'a str,
-    /// The profiled process that started this one.
-    pub parent: Option<u32>,
+/// The same, found to be in order.
+#[derive(Clone)]
+pub struct Options {
+    endpoint: Option<Endpoint>,
+    interval: Duration,
+    follow: bool,
 }
+
+impl Wish {
+    /// Raises ValueError if it can't be.
+    pub fn check(self) -> PyResult<Options> {
+        let Self(endpoint, interval, connect, remote, follow) = self;
+        let Some(interval) = check_interval(interval) else {
+            return Err(PyValueError::new_err(format!(
+                "interval must be from {} to {} seconds, got {interval}",
+                INTERVALS.start(),
+                INTERVALS.end()
+            )));
+        };
+        let refuse = |error: crate::publisher::EndpointError| PyValueError::new_err(error.to_string());
+        if connect && endpoint.is_none() {
+            return Err(refuse(crate::publisher::EndpointError::Nowhere));
+        }
+        let endpoint =
+            endpoint.map(|text| Endpoint::parse(&text, connect, remote)).transpose().map_err(refuse)?;
+        Ok(Options { endpoint, interval, follow })
+    }
+}
+
+/// The live side of one profile.
+pub struct Live {
+    options: Options,
+    publisher: RefCell<Option<Publisher>>,
+    collector: Rc<Collector>,
+    /// The Profiler object.
+    profiler: Py<PyWeakrefReference>,
+    /// The profiled process that this one was forked from.
+    parent: Cell<Option<u32>>,
+}
+
+/// All live profiles of this process.
+static ALL: GilCell<RefCell<Vec<Weak<Live>>>> = GilCell::new(RefCell::new(Vec::new()));
 
 impl Live {
-    /// Starts a stream of what the collector collects.
-    pub fn start(py: Python<'_>, collector: &Collector, wanted: &Wanted<'_>) -> PyResult<Self> {
-        if !INTERVALS.contains(&wanted.interval) {
-            return Err(PyValueError::new_err(format!(
-                "interval must be {} to {} seconds, got {}",
-                INTERVALS.start(),
-                INTERVALS.end(),
-                wanted.interval
-            )));
+    /// Starts publishing. Where that can't be, says why on standard error: the program goes on without.
+    pub fn start(
+        py: Python<'_>,
+        profiler: &Bound<'_, PyAny>,
+        collector: &Rc<Collector>,
+        options: &Options,
+    ) -> PyResult<Option<Rc<Self>>> {
+        watch_interpreter(py)?;
+        let live = Rc::new(Self {
+            options: options.clone(),
+            publisher: RefCell::default(),
+            collector: Rc::clone(collector),
+            profiler: PyWeakrefReference::new(profiler)?.unbind(),
+            parent: Cell::new(None),
+        });
+        if !live.launch(py)? {
+            return Ok(None);
         }
-        let target =
-            Target::parse(wanted.endpoint, wanted.connect, wanted.remote).map_err(PyValueError::new_err)?;
-        let streams = STREAMS.get(py);
-        streams.borrow_mut().retain(|stream| stream.strong_count() > 0);
-        let number = streams.borrow().len() as u32 + 1;
-        let facts = facts(py, collector, wanted)?;
-        let id = publisher::stream_id(&facts.host, facts.pid, number);
-        let source = Arc::new(Source::new(facts));
-        collector.set_live(py, &source)?;
-        let interval = Duration::from_secs_f64(wanted.interval);
-        match Stream::start(source, id, target, interval, number) {
-            Ok(stream) => {
-                let stream = Rc::new(RefCell::new(stream));
-                streams.borrow_mut().push(Rc::downgrade(&stream));
-                Ok(Self(stream))
+        let mut all = ALL.get(py).borrow_mut();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Rc::downgrade(&live));
+        drop(all);
+        Ok(Some(live))
+    }
+
+    fn launch(&self, py: Python<'_>) -> PyResult<bool> {
+        let source = Source::new();
+        let facts = facts(py, self.parent.get())?;
+        source.change(|state| {
+            state.facts = facts;
+            state.paused = true;
+        });
+        let started = Publisher::start(
+            source,
+            self.options.endpoint.clone(),
+            self.options.interval,
+            pending::call_main_thread,
+        );
+        match started {
+            Ok(publisher) => {
+                self.collector.go_live(py, publisher.source());
+                self.publisher.replace(Some(publisher));
+                Ok(true)
             }
-            Err(problem) => {
-                collector.forget_live();
-                Err(PyOSError::new_err(problem))
+            Err(error) => {
+                say(py, &format!("pikos: the profile is not live: {error}\n"));
+                Ok(false)
             }
         }
     }
 
-    /// Where it goes.
-    pub fn endpoint(&self) -> String {
-        self.0.borrow().endpoint().to_owned()
+    /// Where it is published.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.publisher.borrow().as_ref().map(Publisher::endpoints).unwrap_or_default()
     }
 
-    /// Sends the last message.
-    pub fn end(&self, how: &str, detail: &str) {
-        self.0.borrow_mut().end(End { how: how.to_owned(), detail: detail.to_owned() });
-    }
-}
-
-fn facts(py: Python<'_>, collector: &Collector, wanted: &Wanted<'_>) -> PyResult<Facts> {
-    let sys = py.import("sys")?;
-    let mut argv = Vec::new();
-    // A program may have put anything there, or nothing.
-    for argument in sys.getattr("argv").and_then(|argv| argv.try_iter()).into_iter().flatten() {
-        if let Ok(argument) = argument?.cast_into::<PyString>() {
-            argv.push(WireText(finished::text(argument.as_any())?));
+    /// Says whether it collects, and through which hook.
+    pub fn tell(&self, paused: bool, hook: &str) {
+        if let Some(publisher) = self.publisher.borrow().as_ref() {
+            publisher.source().change(|state| {
+                state.paused = paused;
+                hook.clone_into(&mut state.facts.hook);
+                state.facts.builtins = self.collector.builtins();
+                state.facts.compensated = self.collector.is_compensated();
+                if self.collector.timer().is_some() {
+                    "timer".clone_into(&mut state.facts.clock);
+                }
+            });
         }
     }
-    let version = py.version_info();
-    Ok(Facts {
-        pid: std::process::id(),
-        parent: wanted.parent,
-        host: py.import("os")?.call_method0("uname")?.getattr("nodename")?.extract()?,
-        started: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-        argv,
-        python: format!("CPython {}.{}.{}", version.major, version.minor, version.patch),
-        pikos: env!("CARGO_PKG_VERSION").to_owned(),
-        clock: if collector.timer().is_some() {
-            "timer".into()
-        } else {
-            lsprof_engine::clock::name().to_owned()
-        },
-        hook: wanted.hook.to_owned(),
-        compensated: collector.is_compensated(),
-        builtins: collector.builtins(),
-        control: None,
-    })
+
+    /// Sends the last message, whatever is recorded by now.
+    pub fn end(&self, py: Python<'_>, how: &str, detail: &str) {
+        self.collector.leave_live();
+        if let Some(mut publisher) = self.publisher.take() {
+            let end = End { how: how.to_owned(), detail: detail.to_owned() };
+            // Others may run meanwhile: it can take 200 ms.
+            let publisher = &mut publisher;
+            py.detach(move || publisher.end(end));
+        }
+    }
 }
 
-/// Ends all streams: the interpreter is about to.
-pub fn end_all(py: Python<'_>) {
-    for_each(py, |stream| stream.end(End { how: "normal".into(), detail: String::new() }));
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.collector.leave_live();
+    }
 }
 
-/// Stops the threads: none may be under way in a fork.
-pub fn before_fork(py: Python<'_>) {
-    for_each(py, Stream::rest);
+/// Calls `act` with each live profile, and nothing borrowed.
+fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Live>)) {
+    let all: Vec<_> = ALL.get(py).borrow().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(&mut act);
+}
+
+/// Once: forks and the interpreter's end concern us.
+fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
+    static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+    if WATCHES.get(py).replace(true) {
+        return Ok(());
+    }
+    let module = py.import("pikos._lsprof")?;
+    let at_fork = PyDict::new(py);
+    at_fork.set_item("before", module.getattr("_live_before_fork")?)?;
+    at_fork.set_item("after_in_parent", module.getattr("_live_after_fork_in_parent")?)?;
+    at_fork.set_item("after_in_child", module.getattr("_live_after_fork_in_child")?)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&at_fork))?;
+    py.import("atexit")?.call_method1("register", (module.getattr("_live_at_exit")?,))?;
+    Ok(())
+}
+
+/// Stops all threads: a child must not inherit a socket, and `os.fork` warns of threads.
+#[pyfunction]
+pub fn _live_before_fork(py: Python<'_>) {
+    for_each(py, |live| {
+        if let Some(publisher) = live.publisher.borrow_mut().as_mut() {
+            publisher.rest();
+        }
+    });
 }
 
 /// Starts them again.
-pub fn after_fork_in_parent(py: Python<'_>) {
-    // A port may have been taken in that moment: then the stream is lost, and the program goes on.
-    for_each(py, |stream| _ = stream.resume());
+#[pyfunction]
+pub fn _live_after_fork_in_parent(py: Python<'_>) {
+    for_each(py, |live| {
+        if let Some(publisher) = live.publisher.borrow_mut().as_mut() {
+            publisher.resume();
+        }
+    });
 }
 
-/// The child is none of the parent's subscribers' business.
-pub fn after_fork_in_child(py: Python<'_>) {
-    STREAMS.get(py).borrow_mut().clear();
+/// The child is silent; or, if it was asked to follow, a live process of its own whose numbers begin at zero.
+#[pyfunction]
+pub fn _live_after_fork_in_child(py: Python<'_>) {
+    for_each(py, |live| {
+        live.collector.leave_live();
+        // Never dropped here: it would clean up what is the parent's.
+        let before = live.publisher.take();
+        let was_live = before.is_some();
+        std::mem::forget(before);
+        if !was_live || !live.options.follow {
+            return;
+        }
+        live.parent.set(Some(std::os::unix::process::parent_id()));
+        if let Some(profiler) = live.profiler.bind(py).upgrade() {
+            if let Ok(profiler) = profiler.cast::<Profiler>() {
+                let restarted = profiler.get().forget(py).and_then(|()| live.launch(py));
+                if restarted.is_ok_and(|done| done) {
+                    profiler.get().tell_live(py);
+                }
+            }
+        }
+    });
 }
 
-fn for_each(py: Python<'_>, act: impl Fn(&mut Stream)) {
-    let streams: Vec<_> = STREAMS.get(py).borrow().iter().filter_map(Weak::upgrade).collect();
-    streams.iter().for_each(|stream| act(&mut stream.borrow_mut()));
+/// The interpreter is about to end: what is still live ends with it.
+#[pyfunction]
+pub fn _live_at_exit(py: Python<'_>) -> PyResult<()> {
+    let failed = py.import("sys")?.getattr_opt("last_type")?;
+    let (how, detail) = match failed.map(|kind| kind.getattr("__name__")?.extract::<String>()).transpose()? {
+        Some(name) => ("exception", name),
+        None => ("normal", String::new()),
+    };
+    for_each(py, |live| {
+        if let Some(profiler) = live.profiler.bind(py).upgrade() {
+            if let Ok(profiler) = profiler.cast::<Profiler>() {
+                let _ = Profiler::disable(profiler.clone());
+            }
+        }
+        live.end(py, how, &detail);
+    });
+    Ok(())
+}
+
+/// Does what subscribers have asked for; on the main thread.
+pub fn carry_out_tasks(py: Python<'_>) {
+    for_each(py, |live| {
+        while let Some((mailbox, task)) = {
+            let publisher = live.publisher.borrow();
+            publisher.as_ref().and_then(|publisher| {
+                let mailbox = publisher.mailbox().clone();
+                mailbox.take_task().map(|task| (mailbox, task))
+            })
+        } {
+            let stops = task.command == Command::Stop;
+            mailbox.finish(task.ticket, live.carry_out(py, &task.command));
+            if stops {
+                live.end(py, "disabled", "");
+            }
+        }
+    });
+}
+
+impl Live {
+    fn carry_out(&self, py: Python<'_>, command: &Command) -> Outcome {
+        let profiler = self.profiler.bind(py).upgrade();
+        let profiler = profiler.as_ref().and_then(|object| object.cast::<Profiler>().ok());
+        let Some(profiler) = profiler else { return Err("the profile is gone".to_owned()) };
+        let done = match command {
+            Command::Pause | Command::Stop => {
+                profiler.get().check_reach(py).and_then(|()| Profiler::disable(profiler.clone()))
+            }
+            Command::Resume => match profiler.get().is_enabled(py) {
+                true => Ok(()),
+                false => Profiler::enable(profiler.clone(), None, None),
+            },
+            Command::Clear => profiler.get().forget(py),
+            other => return Err(format!("{other:?} is not for the main thread")),
+        };
+        done.map_err(|error| error.value(py).to_string())
+    }
+}
+
+fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
+    let sys = py.import("sys")?;
+    let version = py.version_info();
+    let argv: Vec<OsString> = sys.getattr("argv").and_then(|argv| argv.extract()).unwrap_or_default();
+    let host: String = py.import("os")?.call_method0("uname")?.getattr("nodename")?.extract()?;
+    Ok(Facts {
+        pid: std::process::id(),
+        parent,
+        host,
+        argv: argv
+            .iter()
+            .map(|word| WireText(pstats_compat::Text::from_os_bytes(word.as_encoded_bytes())))
+            .collect(),
+        python: format!("CPython {}.{}.{}", version.major, version.minor, version.patch),
+        pikos: env!("CARGO_PKG_VERSION").to_owned(),
+        clock: lsprof_engine::clock::name().to_owned(),
+        ..Facts::default()
+    })
+}
+
+/// On standard error, if there is one.
+fn say(py: Python<'_>, text: &str) {
+    let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
+    // Without one there is nobody to tell.
+    let _ = stderr.and_then(|stderr| stderr.call_method1("write", (text,)));
+}
+
+/// How the collector's ticks become seconds, for the publisher.
+pub fn rate(collector: &Collector) -> Rate {
+    match (collector.timer(), collector.fixed_rate()) {
+        (Some(timer), _) => Rate::Timer(timer.seconds_per_tick()),
+        (None, Some(seconds)) => Rate::Fixed(seconds),
+        (None, None) => Rate::Clock,
+    }
 }

@@ -11,16 +11,17 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
+use crate::ffi::thread;
 use crate::hooks::{self, Choice, Wish};
 use crate::kinds::{Calibration, Line};
-use crate::live::{Live, Wanted};
+use crate::live::{self, Live};
 use crate::registry::{self, Scope};
 use crate::stored::StoredProfile;
 use crate::timer::Timer;
 use crate::{finished, getstats, greenlets};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-///          tree=None)
+///          tree=None, live=None)
 /// --
 ///
 /// Records the calls of Python functions and built-ins.
@@ -32,7 +33,8 @@ use crate::{finished, getstats, greenlets};
 /// hook: how the interpreter reports calls. "frame-eval" (PEP 523) and "fast" (the cheaper hook on this release) need
 /// builtins=False. If frame evaluation isn't to be had, the ordinary hook is used, and the attribute hook says why.
 /// tree: (depth, nodes), the limits within which full stacks are kept as well; None for none.
-#[pyclass(name = "Profiler", module = "_lsprof", subclass, frozen)]
+/// live: (endpoint or None, interval in seconds, connect, remote, follow), to publish the numbers while they grow.
+#[pyclass(name = "Profiler", module = "_lsprof", subclass, weakref, frozen)]
 pub struct Profiler(GilCell<State>);
 
 struct State {
@@ -45,7 +47,10 @@ struct State {
     wants_calibration: Cell<bool>,
     /// While enabled.
     scope: Cell<Option<Scope>>,
-    live: RefCell<Option<Live>>,
+    /// What was asked for, if it is to be live.
+    live_options: RefCell<Option<live::Options>>,
+    /// While it is live.
+    live: RefCell<Option<Rc<Live>>>,
 }
 
 #[pymethods]
@@ -63,12 +68,13 @@ impl Profiler {
             choice: RefCell::default(),
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
+            live_options: RefCell::default(),
             live: RefCell::default(),
         }))
     }
 
     #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
-                        hook=None, compensate=Compensate::Wanted(false), tree=None))]
+                        hook=None, compensate=Compensate::Wanted(false), tree=None, live=None))]
     #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
@@ -81,6 +87,7 @@ impl Profiler {
         hook: Option<&str>,
         compensate: Compensate<'_>,
         tree: Option<(u32, usize)>,
+        live: Option<live::Wish>,
     ) -> PyResult<()> {
         let state = self.0.get(py);
         state.refuse_in_timer("initialise")?;
@@ -89,6 +96,7 @@ impl Profiler {
         if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
+        state.live_options.replace(live.map(live::Wish::check).transpose()?);
         let (wanted, lines) = match compensate {
             Compensate::Wanted(wanted) => (wanted, None),
             Compensate::Lines(lines) => (false, Some(lines)),
@@ -112,7 +120,7 @@ impl Profiler {
     /// Raises ValueError if another profile, or another tool that holds the interpreter's profiler slot, covers
     /// a thread that this one would; the message names it. Also if builtins are asked for of a hook that can't see them.
     #[pyo3(signature = (subcalls=None, builtins=None))]
-    fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
+    pub fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
         let py = slf.py();
         let profiler = slf.clone().into_any().unbind();
         let state = slf.get().0.get(py);
@@ -136,9 +144,11 @@ impl Profiler {
                 wish,
                 collector.is_timed_plainly(),
             )?));
+            state.tell_live(py);
             return Ok(());
         }
         hooks::release_abandoned(py)?;
+        state.go_live(&slf)?;
         if state.wants_calibration.get() {
             let hook = hooks::choice_for(py, wish)?.name;
             let lines =
@@ -154,6 +164,7 @@ impl Profiler {
         match hooks::install(py, scope, &profiler, wish, collector.is_timed_plainly()) {
             Ok(choice) => {
                 state.choice.replace(Some(choice));
+                state.tell_live(py);
                 Ok(())
             }
             Err(error) => {
@@ -167,7 +178,7 @@ impl Profiler {
     /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
     ///
     /// Raises RuntimeError if called by the profile's own timer.
-    fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
+    pub fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let profiler = slf.clone().into_any().unbind();
         slf.get().0.get(py).disable(py, Some(&profiler))
@@ -177,11 +188,30 @@ impl Profiler {
     ///
     /// Raises RuntimeError if called by the profile's own timer.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        let state = self.0.get(py);
-        state.refuse_in_timer("clear")?;
-        registry::forget_cached(py);
-        state.collector.clear();
+        self.forget(py)
+    }
+
+    /// Begins to publish without recording anything, if the profile is to be live and isn't yet.
+    fn _go_live(slf: Bound<'_, Self>) -> PyResult<()> {
+        let state = slf.get().0.get(slf.py());
+        state.go_live(&slf)?;
+        state.tell_live(slf.py());
         Ok(())
+    }
+
+    /// Sends the last message, which says how it ended, and publishes no more. Waits at most 0.2 s for it to leave.
+    /// Does nothing if the profile isn't live.
+    fn _end_live(&self, py: Python<'_>, how: &str, detail: &str) {
+        let live = self.0.get(py).live.take();
+        if let Some(live) = live {
+            live.end(py, how, detail);
+        }
+    }
+
+    /// Where the profile is published; empty if it isn't live.
+    #[getter]
+    fn endpoints(&self, py: Python<'_>) -> Vec<String> {
+        self.0.get(py).live.borrow().as_ref().map(|live| live.endpoints()).unwrap_or_default()
     }
 
     /// getstats(thread=None, *, raw=False)
@@ -245,39 +275,6 @@ impl Profiler {
         let mut profile = finished::profile(py, &self.0.get(py).collector)?;
         py.detach(|| profile.merge_labels());
         Ok(StoredProfile::new(profile))
-    }
-
-    /// Sends what is recorded to whoever listens: to `endpoint`, or to a socket in the user's folder. Returns the endpoint.
-    ///
-    /// Raises ValueError for what can't be meant, OSError where the endpoint can't be had.
-    #[pyo3(signature = (endpoint, interval, connect, remote, parent=None))]
-    fn _live_start(
-        &self,
-        py: Python<'_>,
-        endpoint: Option<&str>,
-        interval: f64,
-        connect: bool,
-        remote: bool,
-        parent: Option<u32>,
-    ) -> PyResult<String> {
-        let state = self.0.get(py);
-        let hook = state.hook(py)?.name;
-        let wanted = Wanted { endpoint, connect, remote, interval, hook, parent };
-        // The old one first: it may have the endpoint.
-        state.live.take();
-        let live = Live::start(py, &state.collector, &wanted)?;
-        let endpoint = live.endpoint();
-        state.live.replace(Some(live));
-        Ok(endpoint)
-    }
-
-    /// Sends the final numbers and how the program ended. Takes a fifth of a second at most; does nothing if not live.
-    fn _live_end(&self, py: Python<'_>, how: &str, detail: &str) {
-        let state = self.0.get(py);
-        if let Some(live) = state.live.take() {
-            live.end(how, detail);
-        }
-        state.collector.forget_live();
     }
 
     /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
@@ -361,7 +358,61 @@ impl Profiler {
     }
 }
 
+impl Profiler {
+    /// Forgets all that was recorded so far.
+    pub fn forget(&self, py: Python<'_>) -> PyResult<()> {
+        let state = self.0.get(py);
+        state.refuse_in_timer("clear")?;
+        registry::forget_cached(py);
+        state.collector.clear();
+        Ok(())
+    }
+
+    /// Whether it records.
+    pub fn is_enabled(&self, py: Python<'_>) -> bool {
+        self.0.get(py).scope.get().is_some()
+    }
+
+    /// Raises RuntimeError if the running thread can't disable it.
+    pub fn check_reach(&self, py: Python<'_>) -> PyResult<()> {
+        match self.0.get(py).scope.get() {
+            Some(Scope::Thread(number)) if thread::mark().is_none_or(|mark| mark.number != number) => {
+                Err(PyRuntimeError::new_err(
+                    "the profile covers one thread alone, and not the main one, which is asked",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells subscribers whether it records, and how.
+    pub fn tell_live(&self, py: Python<'_>) {
+        self.0.get(py).tell_live(py);
+    }
+}
+
 impl State {
+    /// Begins to publish, if that was asked for and is not done already.
+    fn go_live(&self, profiler: &Bound<'_, Profiler>) -> PyResult<()> {
+        let Some(options) = self.live_options.borrow().clone() else { return Ok(()) };
+        if self.live.borrow().is_none() {
+            let live = Live::start(profiler.py(), profiler.as_any(), &self.collector, &options)?;
+            if live.is_none() {
+                // Said once.
+                self.live_options.replace(None);
+            }
+            self.live.replace(live);
+        }
+        Ok(())
+    }
+
+    fn tell_live(&self, py: Python<'_>) {
+        if let Some(live) = self.live.borrow().as_ref() {
+            let hook = self.hook(py).map_or("", |choice| choice.name);
+            live.tell(self.scope.get().is_none(), hook);
+        }
+    }
+
     fn hook(&self, py: Python<'_>) -> PyResult<Choice> {
         let chosen = self.choice.borrow().clone();
         match (chosen, self.scope.get()) {
@@ -381,6 +432,7 @@ impl State {
         let removed = hooks::remove(py, scope, profiler);
         self.collector.end_open_calls(py);
         self.collector.fix_rate(true);
+        self.tell_live(py);
         removed
     }
 
@@ -435,7 +487,7 @@ enum Compensate<'py> {
 }
 
 /// Any object's truth, as CPython takes flags from 3.12 on.
-struct Truth(bool);
+pub struct Truth(bool);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
     type Error = PyErr;

@@ -1,10 +1,11 @@
 //! A profiled thread, and how it is called.
 
-use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
 use crate::ffi::thread::{self, Mark};
+use crate::publisher::SharedName;
 
 /// A thread that was seen by a hook.
 pub struct Thread {
@@ -15,7 +16,8 @@ pub struct Thread {
     /// `threading.get_native_id()`.
     pub native_id: u64,
     process: u32,
-    name: RefCell<Option<String>>,
+    /// Shared with whoever publishes the profile.
+    name: SharedName,
 }
 
 impl Thread {
@@ -26,7 +28,7 @@ impl Thread {
             ident: thread::ident(),
             native_id: thread::native_id(),
             process: std::process::id(),
-            name: RefCell::default(),
+            name: Arc::new(Mutex::new(None)),
         }
     }
 
@@ -40,18 +42,27 @@ impl Thread {
     /// Called now and then while the thread runs, and once more when somebody wants to see it.
     pub fn learn_name(&self, py: Python<'_>) {
         if let Some(name) = name_of(py, self.ident) {
-            self.name.replace(Some(name));
+            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
         }
     }
 
     /// Whether a name is known.
     pub fn has_name(&self) -> bool {
-        self.name.borrow().is_some()
+        self.known_name().is_some()
     }
 
     /// Its name, or a made one.
     pub fn name(&self) -> String {
-        self.name.borrow().clone().unwrap_or_else(|| format!("thread {}", self.native_id))
+        self.known_name().unwrap_or_else(|| format!("thread {}", self.native_id))
+    }
+
+    /// Its name, if it is known by then, for a reader without the GIL.
+    pub fn shared_name(&self) -> SharedName {
+        Arc::clone(&self.name)
+    }
+
+    fn known_name(&self) -> Option<String> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

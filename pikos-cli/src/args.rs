@@ -31,6 +31,14 @@ pub enum Command {
     Stats(StatsArgs),
     /// Look at profiles on the whole screen: sort, filter, drill down to callers and source
     View(ViewArgs),
+    /// Watch processes while they run: sort, filter, drill down, pause, save
+    Top(TopArgs),
+    /// List the processes that can be watched
+    Ps(PsArgs),
+    /// Save what processes send when they end, also when they are killed
+    Record(RecordArgs),
+    /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
+    Ctl(CtlArgs),
     /// Tell whether a profile is sound, and what is odd about it
     Check(CheckArgs),
     /// Print a completion script for a shell
@@ -173,6 +181,100 @@ pub struct TableArgs {
     /// Print only the first rows
     #[arg(short = 'n', long, value_name = "N")]
     pub top: Option<usize>,
+}
+
+/// Whom to listen to.
+#[derive(Debug, Args)]
+pub struct FromArgs {
+    /// Process numbers, or endpoints (ipc://PATH, tcp://HOST:PORT); default: all processes of yours on this host
+    #[arg(value_name = "PID|ENDPOINT")]
+    pub targets: Vec<String>,
+    /// Bind this endpoint instead, for processes that were started with `--live ENDPOINT --connect`
+    #[arg(long, value_name = "ENDPOINT", conflicts_with = "targets")]
+    pub bind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    #[command(flatten)]
+    pub from: FromArgs,
+    #[command(flatten)]
+    pub table: TableArgs,
+}
+
+impl TopArgs {
+    /// Whether one table is all that is wanted.
+    pub fn is_printed(&self) -> bool {
+        self.table.once || self.table.json || !std::io::IsTerminal::is_terminal(&std::io::stdout())
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    #[command(flatten)]
+    pub from: FromArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    #[command(flatten)]
+    pub from: FromArgs,
+    /// Where to write; the name tells the format, and pstats is the default. Of several processes, each gets a file with its
+    /// number in the name
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// The format to write
+    #[arg(short, long)]
+    pub format: Option<Format>,
+    /// Add several processes up into one file
+    #[arg(long)]
+    pub merge: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CtlArgs {
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// Process numbers, or endpoints (ipc://….pub or .ctl).
+#[derive(Debug, Args)]
+pub struct ToArgs {
+    /// Process numbers, or endpoints of their sockets
+    #[arg(required = true, value_name = "PID|ENDPOINT")]
+    pub targets: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Record no more until told to; calls that are open end now
+    Pause(ToArgs),
+    /// Record again
+    Resume(ToArgs),
+    /// Forget what was recorded
+    Clear(ToArgs),
+    /// Say how things are
+    Status(ToArgs),
+    /// End the profile; the program goes on
+    Stop(ToArgs),
+    /// Send this often from now on
+    Interval {
+        /// From one message to the next, 0.02 to 60
+        seconds: f64,
+        #[command(flatten)]
+        to: ToArgs,
+    },
+    /// Write the profile so far, as pstats; of one process
+    Dump {
+        /// The file
+        file: PathBuf,
+        /// The process's number, or the endpoint of its socket
+        #[arg(value_name = "PID|ENDPOINT")]
+        target: String,
+    },
 }
 
 #[derive(Debug, Args)]

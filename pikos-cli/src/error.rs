@@ -28,6 +28,12 @@ pub enum Error {
     Combine(pstats_compat::Error),
     #[error("can't sort by `{column}`: these profiles don't say it")]
     NoSuchColumn { column: &'static str },
+    #[error("{0}")]
+    Listen(pikos_client::ClientError),
+    #[error("{0}")]
+    BadTarget(pikos_client::ClientError),
+    #[error("nobody was heard; `pikos ps` lists what can be")]
+    NobodyHeard,
     #[error("the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
@@ -43,6 +49,7 @@ impl Error {
                 | Error::UnknownTarget { .. }
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
+                | Error::BadTarget(_)
         )
     }
 

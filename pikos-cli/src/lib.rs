@@ -49,6 +49,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         Command::Diff(args) => commands::diff::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
         Command::View(args) => commands::view::run(&args),
+        Command::Top(args) => commands::top::run(&args),
+        Command::Ps(args) => commands::ps::run(&args),
+        Command::Record(args) => commands::record::run(&args),
+        Command::Ctl(args) => commands::ctl::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

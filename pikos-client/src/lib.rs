@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pikos_wire::discovery::{self, Address};
-use pikos_wire::{Message, Model, WireError};
+use pikos_wire::discovery::{self, DiscoveryError, Place};
+use pikos_wire::{Command, Message, Model, Reply, Request, WireError};
 
 /// A message may not be larger, in bytes.
 const MAX_BYTES: i64 = 256 << 20;
@@ -35,7 +35,18 @@ pub enum ClientError {
     NotATarget(String),
     /// The folder can't be used.
     #[error("{0}")]
-    Folder(#[from] std::io::Error),
+    Folder(#[from] DiscoveryError),
+    /// It does not answer.
+    #[error("{0} does not answer")]
+    Silent(String),
+    /// It answers in a way that makes no sense.
+    #[error("{endpoint}: {problem}")]
+    Answer {
+        /// Of what.
+        endpoint: String,
+        /// What is wrong.
+        problem: WireError,
+    },
     /// ZeroMQ says no.
     #[error("{endpoint}: {problem}")]
     Socket {
@@ -69,8 +80,8 @@ impl std::str::FromStr for Target {
     }
 }
 
-/// A stream that has been heard of.
-pub struct Stream {
+/// A stream that has been heard of. `T` is what a user of it keeps beside.
+pub struct Stream<T> {
     /// What it told.
     pub model: Model,
     /// The endpoint that it came through.
@@ -81,6 +92,8 @@ pub struct Stream {
     pub heard: Instant,
     /// Whether its process went without a word.
     pub is_lost: bool,
+    /// The user's.
+    pub extra: T,
 }
 
 /// A socket, and what is known of the other end.
@@ -88,25 +101,25 @@ struct Source {
     endpoint: String,
     socket: zmq::Socket,
     /// Of a process in the user's folder.
-    address: Option<Address>,
+    place: Option<Place>,
     /// When its process was found to be gone.
     gone: Option<Instant>,
 }
 
 /// Listens.
-pub struct Listener {
+pub struct Listener<T = ()> {
     // In front of the context: sockets are closed first.
     sources: Vec<Source>,
     /// Whether all processes of the user's are wanted, those to come included.
     finds: bool,
     looked: Option<Instant>,
-    streams: Vec<Stream>,
+    streams: Vec<Stream<T>>,
     places: HashMap<String, usize>,
     refused: u64,
     context: zmq::Context,
 }
 
-impl Listener {
+impl<T: Default> Listener<T> {
     /// Listens to these; to all processes of the user's on this host if there are none.
     pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
         let mut listener = Self::new();
@@ -118,13 +131,12 @@ impl Listener {
             match target {
                 Target::Endpoint(endpoint) => listener.add(endpoint.clone(), None)?,
                 Target::Process(pid) => {
-                    let streams = discovery::streams()?;
-                    let mut own = streams.into_iter().filter(|address| address.pid == *pid).peekable();
+                    let mut own = places()?.into_iter().filter(|place| place.pid == *pid).peekable();
                     if own.peek().is_none() {
                         return Err(ClientError::NotLive(*pid));
                     }
-                    for address in own {
-                        listener.add(discovery::endpoint(&address.publisher()), Some(address))?;
+                    for place in own {
+                        listener.add(endpoint_of(&place), Some(place))?;
                     }
                 }
             }
@@ -140,7 +152,7 @@ impl Listener {
         socket.bind(endpoint).map_err(problem)?;
         let real = socket.get_last_endpoint().ok().and_then(Result::ok);
         let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
-        listener.sources.push(Source { endpoint, socket, address: None, gone: None });
+        listener.sources.push(Source { endpoint, socket, place: None, gone: None });
         Ok(listener)
     }
 
@@ -162,8 +174,13 @@ impl Listener {
     }
 
     /// All streams that were ever heard of, in that order.
-    pub fn streams(&self) -> &[Stream] {
+    pub fn streams(&self) -> &[Stream<T>] {
         &self.streams
+    }
+
+    /// The same, to change what is kept beside them.
+    pub fn streams_mut(&mut self) -> &mut [Stream<T>] {
+        &mut self.streams
     }
 
     /// Messages that made no sense and named no stream.
@@ -221,6 +238,7 @@ impl Listener {
                     refused: 0,
                     heard: Instant::now(),
                     is_lost: false,
+                    extra: T::default(),
                 });
                 self.streams.len() - 1
             }
@@ -236,15 +254,15 @@ impl Listener {
     fn look(&mut self) -> Result<(), ClientError> {
         self.looked = Some(Instant::now());
         if self.finds {
-            for address in discovery::streams()? {
-                let endpoint = discovery::endpoint(&address.publisher());
+            for place in places()? {
+                let endpoint = endpoint_of(&place);
                 if !self.sources.iter().any(|source| source.endpoint == endpoint) {
-                    self.add(endpoint, Some(address))?;
+                    self.add(endpoint, Some(place))?;
                 }
             }
         }
         for source in &mut self.sources {
-            let is_gone = source.address.as_ref().is_some_and(|address| !address.is_alive());
+            let is_gone = source.place.as_ref().is_some_and(|place| !place.is_alive());
             if is_gone && source.gone.is_none() {
                 source.gone = Some(Instant::now());
             }
@@ -259,12 +277,12 @@ impl Listener {
         Ok(())
     }
 
-    fn add(&mut self, endpoint: String, address: Option<Address>) -> Result<(), ClientError> {
+    fn add(&mut self, endpoint: String, place: Option<Place>) -> Result<(), ClientError> {
         let socket = self.socket(&endpoint)?;
         socket
             .connect(&endpoint)
             .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
-        self.sources.push(Source { endpoint, socket, address, gone: None });
+        self.sources.push(Source { endpoint, socket, place, gone: None });
         Ok(())
     }
 
@@ -281,6 +299,54 @@ impl Listener {
             Ok(socket)
         };
         opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+    }
+}
+
+/// The user's live profiles on this host.
+fn places() -> Result<Vec<Place>, ClientError> {
+    Ok(discovery::folder()?.map(|folder| discovery::list(&folder)).transpose()?.unwrap_or_default())
+}
+
+fn endpoint_of(place: &Place) -> String {
+    // Folders are named by people who write UTF-8; of others, nobody is heard.
+    String::from_utf8_lossy(&discovery::endpoint(&place.messages())).into_owned()
+}
+
+/// Where a target takes commands: each of a process's profiles.
+pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
+    match target {
+        // The sockets of a stream stand side by side.
+        Target::Endpoint(endpoint) => Ok(vec![
+            endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
+        ]),
+        Target::Process(pid) => {
+            let own = places()?.into_iter().filter(|place| place.pid == *pid);
+            let endpoint =
+                |place: Place| String::from_utf8_lossy(&discovery::endpoint(&place.control())).into_owned();
+            let own: Vec<String> = own.map(endpoint).collect();
+            if own.is_empty() { Err(ClientError::NotLive(*pid)) } else { Ok(own) }
+        }
+    }
+}
+
+/// Tells a process what to do, at its control endpoint; waits for the answer, at most so long.
+pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Reply, ClientError> {
+    let context = zmq::Context::new();
+    let asked = || {
+        let socket = context.socket(zmq::REQ)?;
+        socket.set_linger(0)?;
+        socket.set_rcvtimeo(timeout.as_millis() as i32)?;
+        socket.set_sndtimeo(timeout.as_millis() as i32)?;
+        socket.set_maxmsgsize(64 << 10)?;
+        socket.connect(endpoint)?;
+        socket.send(Request::new(command).encode(), 0)?;
+        socket.recv_bytes(0)
+    };
+    match asked() {
+        Ok(frame) => Reply::decode(&frame)
+            .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
+        Err(zmq::Error::EAGAIN) => Err(ClientError::Silent(endpoint.to_owned())),
+        Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
     }
 }
 

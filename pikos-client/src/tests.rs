@@ -45,7 +45,7 @@ fn poll_until(listener: &mut Listener, is_enough: impl Fn(&Listener) -> bool) {
 fn streams_are_kept_apart_and_followed() {
     let context = zmq::Context::new();
     let (socket, endpoint) = publisher(&context);
-    let mut listener = Listener::connect(&[Target::Endpoint(endpoint)]).unwrap();
+    let mut listener = Listener::<()>::connect(&[Target::Endpoint(endpoint)]).unwrap();
     await_subscriber(&socket);
     for (id, seq, ncalls) in [("a", 1, 10), ("b", 1, 5), ("a", 2, 11)] {
         socket.send(message(id, seq, ncalls).encode(), 0).unwrap();
@@ -67,7 +67,7 @@ fn streams_are_kept_apart_and_followed() {
 fn garbage_is_counted_and_harms_nothing() {
     let context = zmq::Context::new();
     let (socket, endpoint) = publisher(&context);
-    let mut listener = Listener::connect(&[Target::Endpoint(endpoint)]).unwrap();
+    let mut listener = Listener::<()>::connect(&[Target::Endpoint(endpoint)]).unwrap();
     await_subscriber(&socket);
     let good = message("a", 1, 10).encode();
     let mut later = message("a", 2, 11);
@@ -87,7 +87,7 @@ fn garbage_is_counted_and_harms_nothing() {
 
 #[test]
 fn processes_may_come_to_us() {
-    let mut listener = Listener::bind("tcp://127.0.0.1:*").unwrap();
+    let mut listener = Listener::<()>::bind("tcp://127.0.0.1:*").unwrap();
     let endpoint = listener.endpoints().next().unwrap().to_owned();
     let context = zmq::Context::new();
     let sockets: Vec<_> = (0..3)
@@ -108,7 +108,7 @@ fn processes_may_come_to_us() {
         socket.send(message(id, 1, 1).encode(), 0).unwrap();
     }
     poll_until(&mut listener, |l| l.streams().len() == 3);
-    let taken = Listener::bind(&endpoint);
+    let taken = Listener::<()>::bind(&endpoint);
     assert!(matches!(taken, Err(ClientError::Socket { problem: zmq::Error::EADDRINUSE, .. })));
 }
 

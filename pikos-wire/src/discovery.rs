@@ -1,190 +1,244 @@
-//! Where profiled processes are found: a folder of the user's, with two sockets for each stream.
+//! Where the profiled processes of a user are to be found: a folder that only this user may enter, with two
+//! sockets for each live profile.
 //!
 //! ```text
-//!  $XDG_RUNTIME_DIR/pikos, else TMPDIR/pikos-UID         0700, and nobody else's
-//!    4711-1a2b3c.pub     what the process sends           PID-START, START in hexadecimal
-//!    4711-1a2b3c.ctl     where it takes commands
+//!  FOLDER/PID-START.pub      messages       FOLDER/PID-START.ctl      requests and replies
+//!  FOLDER/PID-START-2.pub    of a second profile in the same process
 //! ```
-//! START tells a process from an earlier one of the same number. What a process left behind that was killed is
-//! removed by whoever looks next.
+//! `START` is the process's start time, in hexadecimal clock ticks since boot: a pid alone is used again. Plain files
+//! and names; opening sockets is not done here.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, geteuid, getpid, test_kill_process};
+/// The longest path that an ipc socket can have, in bytes.
+pub const MAX_SOCKET_PATH: usize = 107;
 
-/// What the system takes as the address of a socket, in bytes (Linux: 107).
-pub const LONGEST_PATH: usize = 100;
+const MESSAGES: &str = "pub";
+const CONTROL: &str = "ctl";
 
-/// One stream of this host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
+/// Why there is no folder for the sockets.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The system refuses.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// What could not be read or made.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Something else stands in its place.
+    #[error("{} is not a folder: remove it, or set XDG_RUNTIME_DIR or TMPDIR to another place", .0.display())]
+    NotAFolder(PathBuf),
+    /// Others may enter it, or it is theirs.
+    #[error(
+        "{} must belong to user {expected} and be closed to all others (mode 0700); it belongs to user {owner}, mode \
+         {mode:04o}: remove it, or set XDG_RUNTIME_DIR or TMPDIR to another place",
+        path.display()
+    )]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// Our user.
+        expected: u32,
+        /// Whose it is.
+        owner: u32,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// No socket can have such a path.
+    #[error(
+        "{}: a socket's path may have {MAX_SOCKET_PATH} bytes, this one has {}: set XDG_RUNTIME_DIR or TMPDIR to a \
+         shorter one", .0.display(), .0.as_os_str().len()
+    )]
+    TooLong(PathBuf),
+}
+
+/// A live profile's place in the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
     /// The process.
     pub pid: u32,
-    /// When it started, in a unit of the system's.
+    /// When it started, in clock ticks since boot; 0 where the system doesn't say.
     pub start: u64,
-    /// Which of its streams, from 1.
+    /// Which of the process's profiles, from 1.
     pub number: u32,
     folder: PathBuf,
 }
 
-impl Address {
-    /// This process's, in the user's folder, which is made if it isn't there.
-    pub fn of_this_process(number: u32) -> io::Result<Self> {
-        let pid = getpid().as_raw_nonzero().get().cast_unsigned();
-        Ok(Self { pid, start: start_of(pid).unwrap_or(0), number, folder: folder()? })
+impl Place {
+    /// The first place of this process that is free.
+    pub fn free(folder: &Path) -> Result<Self, DiscoveryError> {
+        let pid = std::process::id();
+        let start = start_of(pid).unwrap_or(0);
+        let place = |number| Self { pid, start, number, folder: folder.to_owned() };
+        let free = (1..).map(place).find(|place| fs::symlink_metadata(place.messages()).is_err());
+        let free = free.unwrap_or_else(|| place(1));
+        match free.messages() {
+            path if path.as_os_str().len() > MAX_SOCKET_PATH => Err(DiscoveryError::TooLong(path)),
+            _ => Ok(free),
+        }
     }
 
-    /// Where it sends.
-    pub fn publisher(&self) -> PathBuf {
-        self.path("pub")
+    /// The socket that messages come from.
+    pub fn messages(&self) -> PathBuf {
+        self.folder.join(self.name(MESSAGES))
     }
 
-    /// Where it takes commands.
+    /// The socket that takes requests.
     pub fn control(&self) -> PathBuf {
-        self.path("ctl")
+        self.folder.join(self.name(CONTROL))
     }
 
-    /// Whether the process is still there.
+    /// Whether the process that made it still runs.
     pub fn is_alive(&self) -> bool {
-        let Some(pid) = Pid::from_raw(self.pid.cast_signed()) else { return false };
-        // Somebody else's process of that number is not the one that wrote into this folder.
-        test_kill_process(pid).is_ok() && start_of(self.pid).is_none_or(|start| start == self.start)
+        match start_of(self.pid) {
+            Some(start) => start == self.start,
+            None => self.start == 0 && process_exists(self.pid),
+        }
     }
 
-    /// Removes its sockets.
+    /// Removes both sockets' files. A file that is not there any more is no fault.
     pub fn remove(&self) {
-        for path in [self.publisher(), self.control()] {
-            // Gone already, or not ours to remove: nothing else can be done about it.
+        for path in [self.messages(), self.control()] {
             let _ = fs::remove_file(path);
         }
     }
 
-    fn path(&self, kind: &str) -> PathBuf {
-        let number = if self.number > 1 { format!("-{}", self.number) } else { String::new() };
-        self.folder.join(format!("{}-{:x}{number}.{kind}", self.pid, self.start))
-    }
-
-    fn parse(path: &Path) -> Option<Self> {
-        if path.extension() != Some(OsStr::new("pub")) {
-            return None;
+    fn name(&self, extension: &str) -> String {
+        let Self { pid, start, number, .. } = self;
+        match number {
+            1 => format!("{pid}-{start:x}.{extension}"),
+            _ => format!("{pid}-{start:x}-{number}.{extension}"),
         }
-        let mut parts = path.file_stem()?.to_str()?.split('-');
-        let address = Self {
-            pid: parts.next()?.parse().ok()?,
-            start: u64::from_str_radix(parts.next()?, 16).ok()?,
-            number: parts.next().map_or(Some(1), |number| number.parse().ok())?,
-            folder: path.parent()?.to_owned(),
-        };
-        (parts.next().is_none() && address.publisher() == path).then_some(address)
+    }
+
+    fn parse(folder: &Path, name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        let (stem, extension) = name.rsplit_once('.')?;
+        let mut parts = stem.split('-');
+        let pid = parts.next()?.parse().ok()?;
+        let start = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let number = parts.next().map_or(Ok(1), str::parse).ok()?;
+        let place = Self { pid, start, number, folder: folder.to_owned() };
+        // Only names that we would give: "+7-0x1.pub" is somebody else's.
+        let ours = parts.next().is_none() && place.name(extension) == name;
+        (ours && (extension == MESSAGES || extension == CONTROL)).then_some(place)
     }
 }
 
-/// The endpoint of a socket's path.
-pub fn endpoint(path: &Path) -> String {
-    format!("ipc://{}", path.display())
+/// The folder of the running user's sockets, whether or not it is there.
+///
+/// `$XDG_RUNTIME_DIR/pikos` if that is a folder of this user; else `pikos-UID` in `$TMPDIR` or `/tmp`.
+pub fn folder_path() -> PathBuf {
+    folder_in(std::env::var_os("XDG_RUNTIME_DIR"), std::env::var_os("TMPDIR"), user())
 }
 
-/// The user's folder, made if it isn't there. An error if it is somebody else's, or open to others.
-pub fn folder() -> io::Result<PathBuf> {
-    let user = geteuid().as_raw();
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let path = match runtime
-        .filter(|path| fs::metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == user))
-    {
-        Some(runtime) => runtime.join("pikos"),
-        None => std::env::temp_dir().join(format!("pikos-{user}")),
-    };
-    let error = |kind, problem: &str| io::Error::new(kind, format!("{}: {problem}", path.display()));
-    if path.as_os_str().len() + "/4294967295-ffffffffffffffff-99.pub".len() > LONGEST_PATH {
-        return Err(error(
-            io::ErrorKind::InvalidInput,
-            "too long a path for sockets; set XDG_RUNTIME_DIR, or TMPDIR, to a shorter one",
-        ));
+/// The folder of the running user's sockets, if it is there and fit to be used.
+pub fn folder() -> Result<Option<PathBuf>, DiscoveryError> {
+    let path = folder_path();
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) => check(&path, &metadata, user()).map(|()| Some(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiscoveryError::Io { path, error }),
     }
-    match fs::DirBuilder::new().mode(0o700).create(&path) {
-        Err(problem) if problem.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(error(problem.kind(), &problem.to_string()));
+}
+
+/// The folder of the running user's sockets, made if it is not there yet.
+pub fn make_folder() -> Result<PathBuf, DiscoveryError> {
+    let path = folder_path();
+    match DirBuilder::new().mode(0o700).create(&path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(DiscoveryError::Io { path, error });
         }
         _ => {}
     }
-    let found = fs::symlink_metadata(&path)?;
-    if !found.is_dir() {
-        return Err(error(io::ErrorKind::NotADirectory, "is not a folder"));
+    // Of what is there, whoever made it: somebody may have been quicker.
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) => check(&path, &metadata, user()).map(|()| path),
+        Err(error) => Err(DiscoveryError::Io { path, error }),
     }
-    if found.uid() != user {
-        return Err(error(
-            io::ErrorKind::PermissionDenied,
-            "belongs to another user; remove it, or set XDG_RUNTIME_DIR",
-        ));
-    }
-    if found.permissions().mode() & 0o077 != 0 {
-        return Err(error(io::ErrorKind::PermissionDenied, "is open to other users; `chmod 700` it"));
-    }
-    Ok(path)
 }
 
-/// All streams of the user's on this host, by process number. What dead processes left is removed.
-pub fn streams() -> io::Result<Vec<Address>> {
-    let mut found = Vec::new();
-    for item in fs::read_dir(folder()?)? {
-        let Some(address) = Address::parse(&item?.path()) else { continue };
-        if address.is_alive() {
-            found.push(address);
-        } else {
-            address.remove();
+/// The live profiles in a folder, by pid. Sweeps what processes that are gone have left there.
+pub fn list(folder: &Path) -> Result<Vec<Place>, DiscoveryError> {
+    let fail = |error| DiscoveryError::Io { path: folder.to_owned(), error };
+    let mut places: Vec<Place> = Vec::new();
+    for file in fs::read_dir(folder).map_err(fail)? {
+        let file = file.map_err(fail)?;
+        let Some(place) = Place::parse(folder, &file.file_name()) else { continue };
+        if !file.file_type().is_ok_and(|kind| kind.is_socket()) {
+            continue;
+        }
+        if !place.is_alive() {
+            place.remove();
+        } else if file.path() == place.messages() {
+            places.push(place);
         }
     }
-    found.sort();
-    Ok(found)
+    places.sort_by_key(|place| (place.pid, place.number));
+    Ok(places)
 }
 
-/// When a process started: field 22 of its `stat`, in clock ticks since the system's start. Nothing where there is no
-/// `/proc`.
-fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, so count from behind it.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
+fn folder_in(runtime: Option<OsString>, temporary: Option<OsString>, user: u32) -> PathBuf {
+    let runtime = runtime.map(PathBuf::from).filter(|path| {
+        path.is_absolute()
+            && fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == user)
+    });
+    match runtime {
+        Some(runtime) => runtime.join("pikos"),
+        None => {
+            let temporary = temporary.map(PathBuf::from).filter(|path| path.is_absolute());
+            temporary.unwrap_or_else(|| "/tmp".into()).join(format!("pikos-{user}"))
+        }
+    }
+}
+
+/// A folder of this user's own, no link, and closed to all others.
+fn check(path: &Path, metadata: &Metadata, user: u32) -> Result<(), DiscoveryError> {
+    if !metadata.is_dir() {
+        return Err(DiscoveryError::NotAFolder(path.to_owned()));
+    }
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != user || mode & 0o077 != 0 {
+        return Err(DiscoveryError::NotOurs { path: path.to_owned(), expected: user, owner, mode });
+    }
+    Ok(())
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn process_exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // EPERM says that there is one, though not ours.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
+/// doesn't say.
+pub fn start_of(pid: u32) -> Option<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in brackets, which may hold anything; fields from the third on follow the last one.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The ZeroMQ endpoint of a socket's path.
+pub fn endpoint(path: &Path) -> Vec<u8> {
+    [b"ipc://", path.as_os_str().as_bytes()].concat()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(number: u32) -> Address {
-        Address { pid: 4711, start: 0x1a2b, number, folder: "/run/user/7/pikos".into() }
-    }
-
-    #[test]
-    fn a_path_says_whose_it_is() {
-        assert_eq!(address(1).publisher(), Path::new("/run/user/7/pikos/4711-1a2b.pub"));
-        assert_eq!(address(2).control(), Path::new("/run/user/7/pikos/4711-1a2b-2.ctl"));
-        for number in [1, 2, 17] {
-            assert_eq!(Address::parse(&address(number).publisher()), Some(address(number)));
-        }
-    }
-
-    #[test]
-    fn other_names_are_nobodys() {
-        for name in
-            ["4711-1a2b.ctl", "x-1a2b.pub", "4711.pub", "4711-1a2b-3-4.pub", "4711-1a2b-1.pub", ".pub"]
-        {
-            assert_eq!(Address::parse(&Path::new("/run/user/7/pikos").join(name)), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn the_dead_are_known() {
-        let own = std::process::id();
-        let start = start_of(own).unwrap_or(0);
-        let alive = Address { pid: own, start, ..address(1) };
-        assert!(alive.is_alive());
-        assert!(!Address { start: start + 1, ..alive.clone() }.is_alive() || start_of(own).is_none());
-        assert!(!Address { pid: 0, ..alive.clone() }.is_alive());
-        assert!(!Address { pid: i32::MAX as u32, ..alive }.is_alive());
-    }
-}
+#[path = "discovery_tests.rs"]
+mod tests;

@@ -119,11 +119,12 @@ pub struct Model {
 struct Table<K> {
     rows: HashMap<(u64, K), Figures>,
     sums: HashMap<K, Figures>,
+    threads: HashMap<u64, Figures>,
 }
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { rows: HashMap::new(), sums: HashMap::new() }
+        Self { rows: HashMap::new(), sums: HashMap::new(), threads: HashMap::new() }
     }
 }
 
@@ -131,6 +132,8 @@ impl<K: Copy + Eq + std::hash::Hash> Table<K> {
     /// True if the key is new.
     fn set(&mut self, thread: u64, key: K, figures: Figures) -> bool {
         let old = self.rows.insert((thread, key), figures).unwrap_or_default();
+        let of_thread = self.threads.entry(thread).or_default();
+        *of_thread = of_thread.plus(figures).minus(old);
         let known = self.sums.len();
         let sum = self.sums.entry(key).or_default();
         *sum = sum.plus(figures).minus(old);
@@ -275,16 +278,12 @@ impl Model {
 
     /// Finished calls, and ticks in all functions themselves, open calls included; in all threads or in one.
     pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
-        let of_all = thread.is_none().then(|| self.functions.sums.values());
-        let of_one = thread.map(|wanted| {
-            self.functions
-                .rows
-                .iter()
-                .filter(move |((thread, _), _)| *thread == wanted)
-                .map(|(_, figures)| figures)
-        });
-        let figures = of_all.into_iter().flatten().chain(of_one.into_iter().flatten());
-        figures.fold((0_u64, 0_i64), |(calls, ticks), figures| {
+        let of_threads = self
+            .functions
+            .threads
+            .iter()
+            .filter(|(number, _)| thread.is_none_or(|thread| thread == **number));
+        of_threads.fold((0_u64, 0_i64), |(calls, ticks), (_, figures)| {
             let own = figures.tottime.wrapping_add(figures.open_tottime);
             (calls.wrapping_add(figures.ncalls), ticks.wrapping_add(own))
         })

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from optparse import OptionParser, Values
     from types import CodeType, FrameType, TracebackType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]..."
 
@@ -50,6 +50,7 @@ def main() -> None:
         hook="fast" if options.fast else None,
         compensate=options.compensate,
         tree=options.tree,
+        **live_arguments(options, parser),
     )
     session = Session(profile, outfile, options.sort)
     try:
@@ -57,18 +58,19 @@ def main() -> None:
     except SyntaxError:
         hide_launcher_frames()
         raise
-    if options.live:
-        go_live(profile, options)
     session.guard()
     try:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
         _count_frames_as(-1 if options.module else 0)
-        session.profile.enable()
+        if options.paused:
+            session.profile._go_live()
+        else:
+            session.profile.enable()
         exec(code, namespace)
     except SystemExit:
         raise
     except BaseException as error:
-        session.ended_by = "exception", type(error).__name__
+        session.ending = ("exception", type(error).__name__)
         hide_launcher_frames()
         raise
     finally:
@@ -82,7 +84,16 @@ def option_parser() -> OptionParser:
     """cProfile's options, and ours."""
     from optparse import OptionParser
 
-    parser = OptionParser(usage=USAGE)
+    class Parser(OptionParser):
+        """optparse knows no option whose value may be missing."""
+
+        def _process_long_opt(self, rargs: list[str], values: Values) -> None:
+            if rargs[0].startswith("--live="):
+                values.live = rargs.pop(0).removeprefix("--live=")
+            else:
+                super()._process_long_opt(rargs, values)
+
+    parser = Parser(usage=USAGE)
     parser.allow_interspersed_args = False
     parser.add_option("-o", "--outfile", help="save the profile to OUT, for pstats and pikos; default: print a table")
     parser.add_option(
@@ -117,44 +128,47 @@ def option_parser() -> OptionParser:
     )
     parser.add_option(
         "--live",
-        action="callback",
         dest="live",
+        action="callback",
         callback=take_endpoint,
-        default={"": False, "0": False, "1": True}.get(wish := os.environ.get("PIKOS_LIVE", ""), wish),
-        help="send what is recorded to whoever listens: pikos top, pikos record (docs/live.md). An ENDPOINT may follow: "
-        "ipc://PATH or tcp://HOST:PORT",
+        help="publish the numbers while the program runs, for `pikos top` and others; --live=ENDPOINT: there, too "
+        "(tcp://127.0.0.1:9001 or ipc:///path)",
     )
-    parser.add_option(
-        "--interval", type="float", default=0.5, metavar="SECONDS", help="with --live: time between messages (0.5)"
-    )
-    parser.add_option(
-        "--connect", action="store_true", default=False, help="with --live: ENDPOINT is a subscriber's, which binds it"
-    )
+    parser.add_option("--interval", metavar="S", help="seconds from one message to the next, 0.02 to 60; default 0.5")
+    parser.add_option("--connect", action="store_true", default=False, help="the subscriber binds ENDPOINT")
     parser.add_option(
         "--live-remote",
         action="store_true",
         default=False,
-        help="with --live: ENDPOINT may be on another host; nothing that is sent is encrypted",
+        help="allow an ENDPOINT that other hosts can reach: whoever does can read the profile",
     )
+    parser.add_option("--follow", action="store_true", default=False, help="children that os.fork makes are live, too")
+    parser.add_option("--paused", action="store_true", default=False, help="collect nothing before `pikos ctl resume`")
     return parser
 
 
 def take_endpoint(option: object, name: str, value: None, parser: OptionParser) -> None:
-    """``--live``: the next word is its endpoint if it looks like one."""
+    """``--live``, or ``--live=ENDPOINT``, or ``--live tcp://…``: a script has no such name."""
     assert parser.values is not None and parser.rargs is not None
-    has_endpoint = bool(parser.rargs) and "://" in parser.rargs[0]
-    parser.values.live = parser.rargs.pop(0) if has_endpoint else True
+    rest = parser.rargs
+    parser.values.live = rest.pop(0) if rest and rest[0].startswith(("tcp://", "ipc://")) else True
 
 
-def go_live(profile: Profile, options: Values) -> None:
-    """Start the stream. Where that fails, say why, and run the program all the same."""
-    from pikos import _live
+def live_arguments(options: Values, parser: OptionParser) -> dict[str, Any]:
+    """What ``Profile`` is to be told about being live. The environment counts where the command line says nothing."""
+    wanted = options.live
+    if wanted is None and "PIKOS_LIVE" in os.environ:
+        from pikos._live import from_environment
 
-    endpoint = options.live if isinstance(options.live, str) else None
-    try:
-        _live.start(profile, endpoint, options.interval, options.connect, options.live_remote)
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"pikos: --live: {error}; the program is profiled, and nobody can watch it\n")
+        wanted = from_environment(os.environ["PIKOS_LIVE"])
+    if not wanted:
+        for name in ("interval", "connect", "live_remote", "follow", "paused"):
+            if getattr(options, name):
+                parser.error(f"--{name.replace('_', '-')} is for a live profile: add --live")
+        return {}
+    from pikos._live import check_arguments
+
+    return check_arguments(options, wanted, parser)
 
 
 def check_sort(option: object, name: str, value: str, parser: OptionParser) -> None:
@@ -268,8 +282,8 @@ class Session:
         self.sort = sort
         self.process = os.getpid()
         self.saved = False
-        #: For whoever watches: how the program ended, and by what.
-        self.ended_by = "normal", ""
+        #: How the program ended, for those who watch it live: a word, and a name.
+        self.ending = ("normal", "")
 
     def guard(self) -> None:
         """See to it that the profile is saved on the ways out that run no ``finally``."""
@@ -277,7 +291,7 @@ class Session:
 
         def _exit(status: int) -> NoReturn:
             """Exit to the system with specified status, without normal exit processing."""
-            self.ended_by = "exit", str(status)
+            self.ending = ("exit", "")
             self.save()
             leave(status)
 
@@ -301,7 +315,7 @@ class Session:
         import signal
 
         signal.signal(number, signal.SIG_DFL)
-        self.ended_by = "signal", signal.Signals(number).name
+        self.ending = ("signal", signal.Signals(number).name)
         self.save()
         os.kill(os.getpid(), number)
 
@@ -326,11 +340,11 @@ class Session:
             return
         self.saved = True
         self.profile.disable()
+        self.profile._end_live(*self.ending)
         if self.outfile is None:
             self.print_table()
         else:
             self.write(self.outfile)
-        self.profile._live_end(*self.ended_by)
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""

@@ -1,53 +1,61 @@
-"""Live profiles: their streams, taken through forks and to the interpreter's end."""
+"""The launcher's options for a live profile: read only where there is one."""
 
 from __future__ import annotations
 
-import atexit
 import os
-
-from pikos._lsprof import (
-    _live_after_fork_in_child,
-    _live_after_fork_in_parent,
-    _live_before_fork,
-    _live_end_all,
-)
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pikos._lsprof import Profiler
+    from optparse import OptionParser, Values
+    from typing import Any
 
-#: Seconds between messages, where nobody says otherwise.
-INTERVAL = 0.5
-
-prepared = False
-
-
-def start(
-    profile: Profiler,
-    endpoint: str | None = None,
-    interval: float = INTERVAL,
-    connect: bool = False,
-    remote: bool = False,
-) -> str:
-    """Send what a profile records to whoever listens; return the endpoint.
-
-    endpoint: ``ipc://PATH`` or ``tcp://HOST:PORT``; None for a socket in the user's folder, where ``pikos top`` looks.
-    interval: seconds between messages. connect: the endpoint is a subscriber's. remote: it may be on another host.
-
-    Raises ValueError for what can't be meant, OSError where the endpoint can't be had.
-    """
-    prepare()
-    return profile._live_start(endpoint, interval, connect, remote)
+#: Seconds from one message to the next: the least, the usual and the most.
+INTERVALS = (0.02, 0.5, 60.0)
 
 
-def prepare() -> None:
-    """Once in a process."""
-    global prepared
-    if not prepared:
-        prepared = True
-        os.register_at_fork(
-            before=_live_before_fork,
-            after_in_parent=_live_after_fork_in_parent,
-            after_in_child=_live_after_fork_in_child,
-        )
-        atexit.register(_live_end_all)
+def from_environment(value: str) -> bool | str:
+    """``PIKOS_LIVE``: 1, or an endpoint; 0 or nothing for a profile that isn't live."""
+    return value == "1" or (value not in ("", "0") and value)
+
+
+def check_arguments(options: Values, wanted: bool | str, parser: OptionParser) -> dict[str, Any]:
+    """The keyword arguments for ``Profile``. What is wrong on the command line ends it, as wrong usage; a wrong interval
+    or a wrong environment is said on standard error, and the program runs."""
+    from pikos.cprofile import Profile
+
+    arguments: dict[str, Any] = {
+        "live": wanted,
+        "interval": interval(options.interval),
+        "connect": options.connect,
+        "remote": options.live_remote,
+        "follow": options.follow,
+    }
+    try:
+        Profile(**arguments)
+    except ValueError as error:
+        if options.live is not None:
+            parser.error(str(error))
+        sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}\n")
+        return {}
+    return arguments
+
+
+def interval(text: str | None) -> float:
+    """``--interval``, or ``PIKOS_INTERVAL``, moved to what can be done."""
+    least, usual, most = INTERVALS
+    if text is None:
+        text = os.environ.get("PIKOS_INTERVAL")
+        if text is None:
+            return usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if least <= seconds <= most:
+        return seconds
+    nearest = usual if seconds != seconds else min(max(seconds, least), most)
+    sys.stderr.write(
+        f"pikos: an interval of {text!r}: it must be from {least:g} to {most:g} seconds; it is {nearest:g} now\n"
+    )
+    return nearest

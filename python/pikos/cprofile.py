@@ -57,7 +57,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000, live=None, interval=0.5)
+    tree=False, tree_depth=1000, tree_nodes=500_000, live=False, interval=0.5, connect=False, remote=False, follow=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -77,9 +77,13 @@ class Profile(Profiler):
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
 
-    live: True to send what is recorded to whoever listens (``pikos top``, docs/live.md), or an endpoint to send it to:
-    ``ipc://PATH`` or ``tcp://127.0.0.1:PORT``. interval: seconds between messages, 0.02 to 60. The stream lasts as long
-    as the Profile does, also while that is disabled. OSError if the endpoint can't be had.
+    live: publish the numbers while they grow, for ``pikos top`` and others (docs/live.md): True, or an endpoint
+    (``tcp://127.0.0.1:9001``, ``ipc:///path``) beside this user's own folder of sockets. It begins with the first enable();
+    a disabled profile is shown as paused. The last message, with the final numbers, is sent at the end of a ``with`` block,
+    by close(), when the profile is dropped, or when the interpreter ends. ``endpoints`` says where it is to be had.
+    interval: seconds from one message to the next, 0.02 to 60. connect: the subscriber binds the endpoint. remote: allow
+    tcp beyond this host's loopback. follow: children that ``os.fork`` makes are live as well, each from zero.
+    ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
     stats: Stats
@@ -97,21 +101,29 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
-        live: bool | str | None = None,
+        live: bool | str = False,
         interval: float = 0.5,
+        connect: bool = False,
+        remote: bool = False,
+        follow: bool = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
         if not (0 < tree_depth < 2**32 and tree_nodes > 0):
             raise ValueError(f"tree_depth and tree_nodes must be at least 1, got {tree_depth} and {tree_nodes}")
         limits = (tree_depth, tree_nodes) if tree else None
+        wish = None if live is False else (None if live is True else live, interval, connect, remote, follow)
         super().__init__(
-            timer, timeunit, subcalls, builtins, threads=threads, hook=hook, compensate=compensate, tree=limits
+            timer,
+            timeunit,
+            subcalls,
+            builtins,
+            threads=threads,
+            hook=hook,
+            compensate=compensate,
+            tree=limits,
+            live=wish,
         )
-        if live:
-            from pikos import _live
-
-            _live.start(self, None if live is True else live, interval)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
@@ -188,6 +200,12 @@ class Profile(Profiler):
         traceback: TracebackType | None = None,
     ) -> None:
         self.disable()
+        self._end_live("disabled" if kind is None else "exception", "" if kind is None else kind.__name__)
+
+    def close(self) -> None:
+        """Stop recording and, if the profile is live, send the last message. Waits at most 0.2 s for it to leave."""
+        self.disable()
+        self._end_live("disabled", "")
 
 
 def label(code: str | CodeType) -> Label:

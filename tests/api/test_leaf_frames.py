@@ -106,8 +106,10 @@ def same_counts(work):
     for kind in (cProfile.Profile, pikos.cprofile.Profile):
         profile = kind()
         profile.enable()
-        work(profile)
-        profile.disable()
+        try:
+            work(profile)
+        finally:
+            profile.disable()
         found.append(counts(profile))
     assert found[1] == found[0]
     return found[1]
@@ -155,6 +157,7 @@ def test_recursion_through_operators():
     assert (nc, cc) == (HOT + 300, HOT + 1)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="later releases limit C recursion, and leave leaves alone")
 def test_deep_recursion_through_operators():
     def work(profile):
         warm_up(invert)

@@ -73,8 +73,8 @@ def test_a_thousand_profiles_leak_nothing(how: str) -> None:
             main()
     """)
     traced, blocks, resident = got
-    # One leaked object for each profile would be a thousand blocks and more than 50,000 bytes; caches grow by less.
-    assert traced < 50_000, f"{traced} bytes of Python's memory more after 1,000 profiles"
+    # One leaked object for each profile would be a thousand blocks and some 64,000 bytes; caches grow by less.
+    assert traced < 60_000, f"{traced} bytes of Python's memory more after 1,000 profiles"
     assert blocks < 700, f"{blocks} blocks more after 1,000 profiles"
     assert resident < 2_000_000, f"{resident} bytes of resident memory more after 1,000 profiles"
 

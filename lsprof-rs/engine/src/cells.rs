@@ -99,12 +99,6 @@ impl<T> PartialEq for Link<T> {
 
 impl<T> Eq for Link<T> {}
 
-impl<T> std::hash::Hash for Link<T> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
 impl<T> Link<T> {
     /// The address, for hashing.
     #[inline(always)]

@@ -7,16 +7,16 @@
 pub mod cells;
 pub mod clock;
 mod excess;
+mod in_flight;
 mod recorder;
-mod snapshot;
 mod tables;
 mod totals;
 mod tree;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Subject};
+pub use in_flight::{Numbers, Open, Reader, Reading};
 pub use recorder::{Recorder, StackId};
-pub use snapshot::{Moment, Snapshot};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{BOTTOM, Limits, NodeCounts, NodeTotals, TreeTotals};

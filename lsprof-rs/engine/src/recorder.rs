@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, FullCell, Link};
+use crate::cells::{Arena, Cell64, FullCell, Link};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs, Kind};
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
@@ -73,6 +73,7 @@ impl Recorder {
                 frames,
                 excesses: Arena::default(),
                 nodes: Arena::default(),
+                spent: Cell64::default(),
                 top,
             }),
             cache: [nowhere; CACHE],
@@ -197,6 +198,8 @@ impl Recorder {
     #[inline(always)]
     pub fn start(&mut self, now: Ticks) {
         self.top.started.set(now.0);
+        // Shown to readers only now: an earlier call's time stood there until then.
+        self.tables.top.set(self.top);
     }
 
     /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates or keeps a tree;
@@ -205,6 +208,7 @@ impl Recorder {
         self.spend(now.since(since));
         if let Some(account) = &self.account {
             account.open(self.top);
+            self.tables.spent.set(account.spent);
         }
         self.start(now);
     }
@@ -379,7 +383,7 @@ impl Recorder {
         frame.children.set(0);
         edge.open.add(1);
         edge.callee.open.add(1);
-        self.set_top(frame);
+        self.top = frame;
     }
 
     #[inline(always)]
@@ -391,9 +395,10 @@ impl Recorder {
             below.children.add_ticks(total);
             self.set_top(below);
         }
+        // Open before calls: readers, who look at them in the other order, never count a call twice.
+        edge.open.add(u64::MAX);
         edge.calls.add(1);
         edge.own.add_ticks(own);
-        edge.open.add(u64::MAX);
         if edge.open.get() == 0 {
             edge.total.add_ticks(total);
         } else {
@@ -407,7 +412,11 @@ impl Recorder {
         }
         if EXTENDED {
             let account = self.account.as_mut();
-            let excess = account.map(|account| account.close(&self.tables.excesses, frame, edge, own));
+            let excess = account.map(|account| {
+                let excess = account.close(&self.tables.excesses, frame, edge, own);
+                self.tables.spent.set(account.spent);
+                excess
+            });
             if let Some(tree) = &mut self.tree {
                 tree.close(frame, own, excess.unwrap_or_default());
             }

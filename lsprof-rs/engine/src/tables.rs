@@ -131,6 +131,8 @@ pub struct Tables {
     pub(crate) excesses: Arena<Excess>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
+    /// With compensation: what recording has taken when it was last added up.
+    pub(crate) spent: Cell64,
     /// The frame that runs now, and below it, by `below`, those that wait for it.
     pub(crate) top: FullCell<Frame>,
 }

@@ -7,6 +7,7 @@ pub mod callable;
 pub mod frame_eval;
 pub mod gil;
 pub mod interpreter_frame;
+pub mod pending;
 pub mod recursion;
 pub mod signals;
 pub mod stack;

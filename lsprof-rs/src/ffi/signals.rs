@@ -33,16 +33,6 @@ pub fn keep_to_this_process(signal: c_int) -> bool {
     unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) == 0 }
 }
 
-/// The calling thread takes no signals from now on: they are the program's own threads' to take.
-pub fn block_all() {
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is filled before it is used; only the calling thread's mask changes.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut());
-    }
-}
-
 /// Calls `act` while Ctrl-C ends the process, as it ends a native command: CPython's handler only takes a note,
 /// which nobody would read before `act` is over. Whoever ignores the signal (`nohup`) goes on ignoring it.
 pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
@@ -57,6 +47,23 @@ pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
     }
     let outcome = act();
     restore();
+    outcome
+}
+
+/// Calls `act` with all signals blocked, so that threads that it starts never get one.
+pub fn with_all_blocked<T>(act: impl FnOnce() -> T) -> T {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills both sets; `all` is set before it is read.
+    let changed = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let outcome = act();
+    if changed {
+        // SAFETY: `before` was filled, since the call succeeded.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
     outcome
 }
 

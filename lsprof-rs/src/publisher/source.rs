@@ -1,119 +1,135 @@
-//! What the publisher reads: told by the profiled threads with the GIL held, read by its own thread without.
-//!
-//! The lock is held for moments: numbers are not in here, only where they are to be found.
+//! What the publisher's thread has to know from the Python side. The collector puts it here, holding the GIL; the
+//! thread takes it out without. The lock is held for as long as a few values are copied, and never on the hot path.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lsprof_engine::{Tables, Totals};
-use pikos_wire::{End, Facts, Name};
+use pikos_wire::{Facts, Name, ThreadRow, WireText};
 
-/// A profile, as its publisher sees it.
+/// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
+pub type SharedName = Arc<Mutex<Option<String>>>;
+
+/// A profiled thread.
+#[derive(Clone)]
+pub struct SourceThread {
+    /// Tells it apart from all others of this process; never 0.
+    pub number: u64,
+    /// `threading.get_native_id()`.
+    pub native_id: u64,
+    /// What it is called.
+    pub name: SharedName,
+    /// Set when it has ended.
+    pub ended: Arc<AtomicBool>,
+    /// Its numbers.
+    pub tables: Arc<Tables>,
+}
+
+impl SourceThread {
+    /// As it stands in a message.
+    pub fn row(&self) -> ThreadRow {
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // `threading`, which names the main thread, may not even be imported.
+        let is_main = self.native_id == u64::from(std::process::id());
+        let made = || if is_main { "MainThread".to_owned() } else { format!("thread {}", self.native_id) };
+        ThreadRow {
+            thread: self.number,
+            name: name.unwrap_or_else(made).as_str().into(),
+            native_id: self.native_id,
+            is_over: self.ended.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// How ticks become seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Rate {
+    /// By the clock's rate, as it is known at the moment.
+    #[default]
+    Clock,
+    /// By this one: the profile is disabled, and its seconds don't change any more.
+    Fixed(f64),
+    /// By that of a custom timer, which nobody but the profiled threads may read.
+    Timer(f64),
+}
+
+/// Everything, at one moment.
+#[derive(Clone, Default)]
+pub struct State {
+    /// What hardly ever changes.
+    pub facts: Facts,
+    /// Functions by their numbers, since the last clear.
+    pub names: Vec<Name>,
+    /// All threads that are kept apart.
+    pub threads: Vec<SourceThread>,
+    /// The sum of those that ended and are not.
+    pub folded: Totals,
+    /// How often threads were added to `folded`.
+    pub folds: u64,
+    /// How often all was forgotten.
+    pub epoch: u64,
+    /// Whether nothing is collected.
+    pub paused: bool,
+    /// How ticks become seconds.
+    pub rate: Rate,
+}
+
+/// The state of one profile, shared by its collector and its publisher.
 pub struct Source {
-    /// The process that it belongs to: after a fork the lock may be held by a thread that is not there.
     process: u32,
     state: Mutex<State>,
 }
 
-/// What is known.
-#[derive(Clone)]
-pub struct State {
-    /// How often everything was cleared.
-    pub epoch: u64,
-    /// All functions, by their numbers.
-    pub names: Vec<Name>,
-    /// Threads with tables of their own.
-    pub threads: Vec<Thread>,
-    /// The sum of threads that are no longer kept apart.
-    pub folded: Arc<Totals>,
-    /// How often threads were added to that sum.
-    pub folds: u64,
-    /// Seconds of a tick, where it is settled: recording has ended, or a custom timer counts.
-    pub tick: Option<f64>,
-    /// Whether a custom timer counts: nobody else can read it.
-    pub has_timer: bool,
-    /// Whether nothing is recorded now.
-    pub paused: bool,
-    /// About the process.
-    pub facts: Facts,
-    /// How it ended.
-    pub end: Option<End>,
-}
-
-/// A profiled thread.
-#[derive(Clone)]
-pub struct Thread {
-    /// Its number, from 1.
-    pub number: u64,
-    /// What `threading` calls it.
-    pub name: String,
-    /// The system's number.
-    pub native_id: u64,
-    /// Set when it has ended.
-    pub ended: Arc<AtomicBool>,
-    /// What it counts.
-    pub tables: Arc<Tables>,
-}
-
-impl Thread {
-    /// Whether it has ended.
-    pub fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-}
-
 impl Source {
-    /// Nothing but the facts.
-    pub fn new(facts: Facts) -> Self {
-        let state = State {
-            epoch: 0,
-            names: Vec::new(),
-            threads: Vec::new(),
-            folded: Arc::default(),
-            folds: 0,
-            tick: None,
-            has_timer: false,
-            paused: true,
-            facts,
-            end: None,
-        };
-        Self { process: std::process::id(), state: Mutex::new(state) }
+    /// Of a profile that has collected nothing yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { process: std::process::id(), state: Mutex::default() })
     }
 
-    /// Changes what is known. Does nothing in a forked child.
+    /// Changes it. Does nothing in a process that was forked without a word to us: the lock may be held there by a
+    /// thread which that process doesn't have.
     pub fn change(&self, change: impl FnOnce(&mut State)) {
-        if self.is_of_this_process() {
+        if self.process == std::process::id() {
             change(&mut self.lock());
         }
     }
 
-    /// What is known now; of the names, those from `known` on.
-    pub fn state(&self, known: usize, epoch: u64) -> State {
-        let state = self.lock();
-        let known = if state.epoch == epoch { known.min(state.names.len()) } else { 0 };
-        State { names: state.names[known..].to_vec(), ..state.without_names() }
+    /// A new function; its number is the count of those before.
+    pub fn add_function(&self, name: Name) {
+        self.change(|state| state.names.push(name));
     }
 
-    /// Whether this is the process whose profile it is.
-    pub fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+    /// A new thread.
+    pub fn add_thread(&self, thread: SourceThread) {
+        self.change(|state| state.threads.push(thread));
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked with it left whole values behind.
+    /// Threads that have ended are from now on in the sum `folded`, and no more by themselves.
+    pub fn fold(&self, gone: impl Fn(u64) -> bool, folded: &Totals) {
+        self.change(|state| {
+            state.threads.retain(|thread| !gone(thread.number));
+            state.folded.clone_from(folded);
+            state.folds += 1;
+        });
+    }
+
+    /// All is forgotten.
+    pub fn clear(&self) {
+        self.change(|state| {
+            state.names.clear();
+            state.threads.clear();
+            state.folded = Totals::default();
+            state.epoch += 1;
+        });
+    }
+
+    /// A look at it; only in the process that made it.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn without_names(&self) -> Self {
-        Self {
-            names: Vec::new(),
-            threads: self.threads.clone(),
-            folded: Arc::clone(&self.folded),
-            facts: self.facts.clone(),
-            end: self.end.clone(),
-            ..*self
-        }
-    }
+/// The row of ended threads that are no longer kept apart.
+pub fn folded_row() -> ThreadRow {
+    ThreadRow { thread: 0, name: WireText::from("ended threads"), native_id: 0, is_over: true }
 }

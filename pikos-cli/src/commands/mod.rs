@@ -2,8 +2,13 @@
 
 pub mod check;
 pub mod completions;
+pub mod ctl;
 pub mod diff;
 pub mod export;
+mod listen;
 pub mod merge;
+pub mod ps;
+pub mod record;
 pub mod stats;
+pub mod top;
 pub mod view;

@@ -108,14 +108,16 @@ struct Track {
 
 impl<F: Feed> Live<F> {
     pub fn new(feed: F) -> Self {
-        Self {
+        let mut live = Self {
             feed,
             names: Names::default(),
             tracks: Vec::new(),
             thread: None,
             tick: 0,
             next_tick: Instant::now(),
-        }
+        };
+        live.track();
+        live
     }
 
     /// What to look at first: the only process, else all of them.

@@ -15,7 +15,7 @@ use state::filter::Filter;
 use state::layout::Size;
 use state::{Event, State};
 
-#[cfg_attr(not(test), allow(dead_code, reason = "its feed, the subscriber of pikos-wire, is not there yet"))]
+pub mod feed;
 pub mod live;
 pub mod model;
 mod print;
@@ -26,7 +26,7 @@ mod samples;
 pub mod source;
 mod source_lines;
 pub mod state;
-mod terminal;
+pub mod terminal;
 mod view;
 
 /// Until the screen says its own.

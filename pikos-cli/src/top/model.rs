@@ -194,7 +194,6 @@ pub struct Process {
 }
 
 /// How far a process has come.
-#[cfg_attr(not(test), allow(dead_code, reason = "only live processes end"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// A file: it says all that it will ever say.

@@ -1,0 +1,124 @@
+//! Requests and their replies. What the thread can do by itself is answered at once. The rest is the main thread's: the
+//! answer waits for it for one interval, and then says that it is pending.
+
+use std::time::{Duration, Instant};
+
+use pikos_wire::{Command, Reply, Request, Status, WireError, WireText};
+use zmq::Socket;
+
+use super::mailbox::{Mailbox, Outcome};
+
+/// No more requests than these wait for the main thread at once.
+const MAX_WAITING: usize = 64;
+
+/// Answers requests.
+#[derive(Default)]
+pub struct Desk {
+    waiting: Vec<Waiting>,
+}
+
+/// A request that the main thread is at.
+struct Waiting {
+    ticket: u64,
+    /// The frames in front of the reply: who asked.
+    address: Vec<Vec<u8>>,
+    until: Instant,
+}
+
+/// What the publisher lends: how things are, and how to change what is its own.
+pub trait Publishes {
+    /// How things are.
+    fn status(&mut self) -> Status;
+    /// Sends this often from now on, or says why not.
+    fn set_interval(&mut self, seconds: f64) -> Outcome;
+    /// Writes the profile to a file with an absolute path.
+    fn save(&mut self, path: &WireText) -> Outcome;
+    /// How long an answer may wait.
+    fn patience(&self) -> Duration;
+    /// Wakes the main thread, for the tasks in the mailbox; or says why it can't be done.
+    fn call_main_thread(&mut self) -> Outcome;
+}
+
+impl Desk {
+    /// Reads and answers what has come.
+    pub fn serve(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
+        while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
+            let Some(body) = frames.pop() else { continue };
+            let outcome = match Request::decode(&body) {
+                Ok(request) => self.act(request.command, &frames, mailbox, publisher),
+                Err(error) => Some(Err(explain(&error))),
+            };
+            if let Some(outcome) = outcome {
+                answer(socket, frames, outcome, false, publisher);
+            }
+        }
+    }
+
+    /// Answers those whose task is done, and those who have waited long enough.
+    pub fn settle(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
+        for (ticket, outcome) in mailbox.take_outcomes() {
+            if let Some(at) = self.waiting.iter().position(|waiting| waiting.ticket == ticket) {
+                answer(socket, self.waiting.remove(at).address, outcome, false, publisher);
+            }
+        }
+        let now = Instant::now();
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
+            answer(socket, self.waiting.remove(at).address, Ok(()), true, publisher);
+        }
+    }
+
+    /// Until when to wait at most.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.until).min()
+    }
+
+    /// `None` if the answer comes later.
+    fn act(
+        &mut self,
+        command: Command,
+        address: &[Vec<u8>],
+        mailbox: &Mailbox,
+        publisher: &mut impl Publishes,
+    ) -> Option<Outcome> {
+        match command {
+            Command::Status => Some(Ok(())),
+            Command::Interval { seconds } => Some(publisher.set_interval(seconds)),
+            Command::Dump { path } => Some(publisher.save(&path)),
+            command => {
+                if self.waiting.len() >= MAX_WAITING {
+                    return Some(Err("too many requests wait for the program's main thread".to_owned()));
+                }
+                let ticket = mailbox.add_task(command);
+                if let Err(error) = publisher.call_main_thread() {
+                    return Some(Err(error));
+                }
+                let until = Instant::now() + publisher.patience();
+                self.waiting.push(Waiting { ticket, address: address.to_vec(), until });
+                None
+            }
+        }
+    }
+}
+
+fn explain(error: &WireError) -> String {
+    match error {
+        WireError::Malformed(error) => format!("not a request that this pikos knows: {error}"),
+        other => other.to_string(),
+    }
+}
+
+fn answer(
+    socket: &Socket,
+    address: Vec<Vec<u8>>,
+    outcome: Outcome,
+    pending: bool,
+    publisher: &mut impl Publishes,
+) {
+    let reply = match outcome {
+        Ok(()) => Reply::done(publisher.status(), pending),
+        Err(error) => Reply::refused(error),
+    };
+    let frames = address.into_iter().chain([reply.encode()]);
+    // Whoever is gone misses it.
+    let _ = socket.send_multipart(frames, zmq::DONTWAIT);
+}

@@ -1,0 +1,108 @@
+//! `pikos ps`: what is profiled live on this host.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use pikos_client::{Listener, Stream};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::args::PsArgs;
+use crate::commands::listen;
+use crate::error::Error;
+use crate::printable::printable;
+
+/// How long two messages of each process may take; of those that send less often, the calls per second are unknown.
+const PATIENCE: Duration = Duration::from_millis(1_300);
+
+/// What the first message of a stream said.
+#[derive(Default)]
+struct First(Option<(f64, u64)>);
+
+#[derive(Serialize)]
+struct Row {
+    pid: u32,
+    parent: Option<u32>,
+    host: String,
+    script: String,
+    /// Seconds since the stream began.
+    age: f64,
+    calls: u64,
+    calls_per_s: Option<f64>,
+    hook: String,
+    state: &'static str,
+    endpoint: String,
+}
+
+pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
+    let mut listener: Listener<First> = listen::to(&args.from)?;
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        listener.poll(Duration::from_millis(20)).map_err(Error::Listen)?;
+        for stream in listener.streams_mut() {
+            let (calls, _) = stream.model.sum(None);
+            stream.extra.0.get_or_insert((stream.model.head().age, calls));
+        }
+        let is_known = |stream: &Stream<First>| rate(stream).is_some() || stream.model.end().is_some();
+        let sources = listener.endpoints().count();
+        let heard = listener.streams().len();
+        if args.from.bind.is_none() && heard >= sources && listener.streams().iter().all(is_known) {
+            break;
+        }
+    }
+    let mut rows: Vec<Row> = listener.streams().iter().filter(|stream| !stream.is_lost).map(row).collect();
+    rows.sort_by_key(|row| row.pid);
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &rows).map_err(io::Error::from)?;
+        writeln!(out)?;
+        return Ok(Outcome::Fine);
+    }
+    if rows.is_empty() {
+        eprintln!(
+            "pikos: nothing is profiled live; start it with `python -m pikos.cprofile --live script.py`"
+        );
+        return Ok(Outcome::Failed);
+    }
+    writeln!(
+        out,
+        "{:>8} {:>8} {:>9} {:>11} {:<12} {:<8} SCRIPT",
+        "PID", "PARENT", "AGE", "CALLS/S", "HOOK", "STATE"
+    )?;
+    for row in rows {
+        let parent = row.parent.map_or("-".to_owned(), |parent| parent.to_string());
+        let rate = row.calls_per_s.map_or("-".to_owned(), |rate| format!("{rate:.0}"));
+        let (hook, script) = (printable(&row.hook), printable(&row.script));
+        let age = format!("{:.1}s", row.age);
+        writeln!(out, "{:>8} {parent:>8} {age:>9} {rate:>11} {hook:<12} {:<8} {script}", row.pid, row.state)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Calls per second between the first message and the newest.
+fn rate(stream: &Stream<First>) -> Option<f64> {
+    let (age, calls) = stream.extra.0?;
+    let (now, newest) = (stream.model.head().age, stream.model.sum(None).0);
+    (now > age).then(|| newest.saturating_sub(calls) as f64 / (now - age))
+}
+
+fn row(stream: &Stream<First>) -> Row {
+    let (model, facts) = (&stream.model, stream.model.facts());
+    let argv: Vec<_> = facts.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
+    Row {
+        pid: facts.pid,
+        parent: facts.parent,
+        host: facts.host.clone(),
+        script: argv.join(" "),
+        age: model.head().age,
+        calls: model.sum(None).0,
+        calls_per_s: rate(stream),
+        hook: facts.hook.clone(),
+        state: match () {
+            () if model.end().is_some() => "ended",
+            () if model.head().paused => "paused",
+            () => "running",
+        },
+        endpoint: stream.endpoint.clone(),
+    }
+}

@@ -1,0 +1,136 @@
+//! `pikos record`: keeps what processes tell, and writes it when they end, however that comes about.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pikos_client::{Listener, Stream};
+use pstats_compat::formats::{self, Format};
+use pstats_compat::merge::Merger;
+use pstats_compat::{Calls, Function, Profile};
+
+use crate::args::RecordArgs;
+use crate::commands::listen;
+use crate::error::Error;
+use crate::printable::printable;
+use crate::top::terminal::Signals;
+use crate::{Outcome, files};
+
+const PACE: Duration = Duration::from_millis(100);
+
+/// Whether the stream has been written.
+#[derive(Default)]
+struct Written(bool);
+
+pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
+    // Before anything is heard: what can't be meant is told at once.
+    let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
+    let signals = Signals::new().map_err(Error::Output)?;
+    let mut listener: Listener<Written> = listen::to(&args.from)?;
+    for endpoint in listener.endpoints() {
+        eprintln!("pikos: listening to {}", printable(endpoint));
+    }
+    while signals.seen().is_none() && !listener.is_over() {
+        listener.poll(PACE).map_err(Error::Listen)?;
+        if !args.merge {
+            let several = !is_alone(args, &listener);
+            for stream in listener.streams_mut() {
+                if !stream.extra.0 && (stream.model.end().is_some() || stream.is_lost) {
+                    write(args, format, several, stream)?;
+                }
+            }
+        }
+    }
+    // A process may have gone in the very last moment.
+    listener.poll(Duration::ZERO).map_err(Error::Listen)?;
+    if listener.streams().is_empty() {
+        return Err(Error::NobodyHeard);
+    }
+    if args.merge {
+        let mut merger = Merger::new();
+        for stream in listener.streams() {
+            merger.add(profile_of(stream)).map_err(Error::Combine)?;
+        }
+        let merged = merger.finish();
+        save(&merged, format, &args.output)?;
+        let count = listener.streams().len();
+        eprintln!("pikos: {count} processes: {}", printable(&args.output.display().to_string()));
+        return Ok(Outcome::Fine);
+    }
+    let several = !is_alone(args, &listener);
+    for stream in listener.streams_mut() {
+        if !stream.extra.0 {
+            write(args, format, several, stream)?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Whether there can be one stream only: then the file has the very name that was asked for.
+fn is_alone<T: Default>(args: &RecordArgs, listener: &Listener<T>) -> bool {
+    args.from.bind.is_none() && args.from.targets.len() == 1 && listener.endpoints().count() == 1
+}
+
+fn write(
+    args: &RecordArgs,
+    format: Format,
+    several: bool,
+    stream: &mut Stream<Written>,
+) -> Result<(), Error> {
+    let path = if several { with_pid(&args.output, stream.model.facts().pid) } else { args.output.clone() };
+    save(&profile_of(stream), format, &path)?;
+    stream.extra.0 = true;
+    let how = match stream.model.end() {
+        Some(end) if end.detail.is_empty() => format!("ended: {}", end.how),
+        Some(end) => format!("ended: {} {}", end.how, end.detail),
+        None if stream.is_lost => {
+            format!("gone without a word; known until {:.1} s", stream.model.head().age)
+        }
+        None => format!("still running; known until {:.1} s", stream.model.head().age),
+    };
+    let (how, path) = (printable(&how).into_owned(), path.display().to_string());
+    eprintln!("pikos: process {} {how}: {}", stream.model.facts().pid, printable(&path));
+    Ok(())
+}
+
+/// Writes a file; where that fails, another one in the folder for temporary files: nothing that was heard is lost.
+fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
+    let Err(source) = formats::save(profile, format, path) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
+    if formats::save(profile, format, &fallback).is_ok() {
+        eprintln!("pikos: the profile is in {}", fallback.display());
+    }
+    Err(Error::Write { path: path.to_owned(), source })
+}
+
+/// What a stream told. If that is not the end, a row without calls says so: pstats and all others show it as a name.
+fn profile_of<T>(stream: &Stream<T>) -> Profile {
+    let mut profile = stream.model.profile(None);
+    if stream.model.end().is_none() {
+        let age = stream.model.head().age;
+        let note = format!("<pikos: not the end, only what was known {age:.1} s after the start>");
+        profile.functions.push(Function::new("~".into(), 0, note.as_str().into(), Calls::default()));
+    }
+    profile
+}
+
+/// `out.pstats` of process 7 is `out-7.pstats`.
+fn with_pid(path: &Path, pid: u32) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, rest) = name.find('.').filter(|&dot| dot > 0).map_or((&*name, ""), |dot| name.split_at(dot));
+    path.with_file_name(format!("{stem}-{pid}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_has_a_file() {
+        let named = |path: &str| with_pid(Path::new(path), 7).display().to_string();
+        assert_eq!(named("out.pstats"), "out-7.pstats");
+        assert_eq!(named("/tmp/x.speedscope.json"), "/tmp/x-7.speedscope.json");
+        assert_eq!(named("out"), "out-7");
+        assert_eq!(named(".hidden"), ".hidden-7");
+    }
+}

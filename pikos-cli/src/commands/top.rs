@@ -1,0 +1,28 @@
+//! `pikos top`: processes at work on the whole screen.
+
+use std::time::{Duration, Instant};
+
+use crate::args::TopArgs;
+use crate::commands::listen;
+use crate::error::Error;
+use crate::top::feed::Streams;
+use crate::top::live::Live;
+use crate::top::source::Source;
+use crate::{Outcome, top};
+
+/// How long the first messages may take before the screen is shown without them.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
+    let mut streams = Streams::new(listen::to(&args.from)?);
+    streams.await_first(PATIENCE);
+    let mut source = Live::new(streams);
+    // Rates need a second message. Whoever sends less often has none.
+    let start = Instant::now();
+    while args.is_printed() && !source.poll() && start.elapsed() < PATIENCE {
+        std::thread::sleep(source.pace());
+    }
+    let scope = source.first_scope();
+    top::show("pikos top", &mut source, scope, &args.table)?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,228 @@
+//! Live streams as what the view follows.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pikos_client::{Listener, Stream};
+use pikos_wire::{Name, WireText, labelled};
+use pstats_compat::{Calls, Function, Profile};
+
+use super::live::{Feed, Target, Told, ToldThread};
+use super::model::{Health, Status};
+use super::source::Command;
+
+/// How long a process may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The functions of a stream, numbered for good: the process numbers them anew when its profile is cleared.
+#[derive(Default)]
+pub struct Labels {
+    list: Vec<Name>,
+    by_label: HashMap<(WireText, u32, WireText), usize>,
+    /// What the process's numbers mean now.
+    places: HashMap<u32, usize>,
+    /// The process's numbers of each, now.
+    members: Vec<Vec<u32>>,
+    epoch: u64,
+}
+
+/// Streams that are listened to.
+pub struct Streams {
+    listener: Listener<Labels>,
+}
+
+impl Streams {
+    /// Follows what it hears.
+    pub fn new(listener: Listener<Labels>) -> Self {
+        Self { listener }
+    }
+
+    /// Waits for the first messages: until all that there are have told something, at most so long.
+    pub fn await_first(&mut self, patience: Duration) {
+        let start = std::time::Instant::now();
+        while start.elapsed() < patience {
+            self.take(Duration::from_millis(20));
+            let sources = self.listener.endpoints().count();
+            if sources > 0 && self.listener.streams().len() >= sources {
+                break;
+            }
+        }
+    }
+
+    fn take(&mut self, timeout: Duration) -> bool {
+        // If the folder can't be read any more, nothing new is found in it; what is known stays on the screen.
+        let has_news = self.listener.poll(timeout).unwrap_or(false);
+        for stream in self.listener.streams_mut() {
+            let Stream { model, extra, .. } = stream;
+            extra.follow(model.head().epoch, model.names());
+        }
+        has_news
+    }
+}
+
+impl Labels {
+    fn follow<'a>(&mut self, epoch: u64, names: impl ExactSizeIterator<Item = &'a Name>) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.places.clear();
+            self.members.iter_mut().for_each(Vec::clear);
+        }
+        if names.len() == self.places.len() {
+            return;
+        }
+        for name in names {
+            if self.places.contains_key(&name.function) {
+                continue;
+            }
+            let label = (name.file.clone(), name.line, name.name.clone());
+            let place = *self.by_label.entry(label).or_insert_with(|| {
+                self.list.push(name.clone());
+                self.members.push(Vec::new());
+                self.list.len() - 1
+            });
+            self.places.insert(name.function, place);
+            self.members[place].push(name.function);
+        }
+    }
+}
+
+impl Target for Stream<Labels> {
+    fn title(&self) -> String {
+        let argv = &self.model.facts().argv;
+        argv.iter().map(|argument| argument.0.to_str_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn pid(&self) -> u32 {
+        self.model.facts().pid
+    }
+
+    fn host(&self) -> Option<String> {
+        self.endpoint.starts_with("tcp://").then(|| self.model.facts().host.clone())
+    }
+
+    fn status(&self) -> Status {
+        match self.model.end() {
+            Some(end) => Status::Ended(match end.how.as_str() {
+                "normal" => "normally".to_owned(),
+                "exit" => format!("by os._exit({})", end.detail),
+                "exception" | "signal" => format!("by {}", end.detail),
+                other => other.to_owned(),
+            }),
+            None if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
+            None if self.model.head().paused => Status::Paused,
+            None => Status::Running,
+        }
+    }
+
+    fn health(&self) -> Health {
+        let (head, facts) = (self.model.head(), self.model.facts());
+        let (_, ticks) = self.model.sum(None);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        Health {
+            overhead: (ticks > 0 && head.overhead > 0).then(|| head.overhead as f64 / ticks as f64),
+            lag: Some((now - head.time).max(0.0)),
+            lost: self.model.lost().saturating_add(head.dropped).saturating_add(self.refused),
+            interval: Some(head.interval),
+            hook: (!facts.hook.is_empty()).then(|| facts.hook.clone()),
+        }
+    }
+
+    fn sequence(&self) -> u64 {
+        self.model.seq()
+    }
+
+    fn age(&self) -> f64 {
+        self.model.head().age
+    }
+
+    fn functions(&self) -> usize {
+        self.extra.list.len()
+    }
+
+    fn label(&self, function: usize) -> Function {
+        labelled(&self.extra.list[function], Calls::default())
+    }
+
+    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told> {
+        let numbers = self.extra.members[function].iter();
+        let mut figures = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
+        figures.peek()?;
+        Some(figures.fold(Told::default(), |sum, figures| sum.plus(told(self, figures))))
+    }
+
+    fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told)) {
+        let mut tell = |of: Option<u32>| {
+            for ((caller, callee), figures) in self.model.edges(of, thread) {
+                let places = (self.extra.places.get(&caller), self.extra.places.get(&callee));
+                if let (Some(&caller), Some(&callee)) = places {
+                    each(caller, callee, told(self, &figures));
+                }
+            }
+        };
+        match of {
+            None => tell(None),
+            Some(place) => self.extra.members[place].iter().for_each(|&number| tell(Some(number))),
+        }
+    }
+
+    fn threads(&self) -> Vec<ToldThread> {
+        let of = |row: &pikos_wire::ThreadRow| {
+            let (ncalls, ticks) = self.model.sum(Some(row.thread));
+            ToldThread {
+                id: row.thread,
+                name: row.name.0.to_str_lossy().into_owned(),
+                is_over: row.is_over,
+                ncalls,
+                tottime: self.model.seconds(ticks),
+            }
+        };
+        self.model.threads().iter().map(of).collect()
+    }
+
+    fn profile(&self) -> Profile {
+        self.model.profile(None)
+    }
+}
+
+/// Figures with what is open in them, as if it returned now.
+fn told(stream: &Stream<Labels>, figures: &pikos_wire::Figures) -> Told {
+    Told {
+        calls: stream.model.as_ended(figures),
+        in_flight: stream.model.seconds(figures.open_cumtime),
+        open: u32::try_from(figures.open).unwrap_or(u32::MAX),
+    }
+}
+
+impl Told {
+    fn plus(mut self, other: Told) -> Told {
+        self.calls.add(&other.calls);
+        self.in_flight += other.in_flight;
+        self.open = self.open.saturating_add(other.open);
+        self
+    }
+}
+
+impl Feed for Streams {
+    fn poll(&mut self) -> bool {
+        self.take(Duration::ZERO)
+    }
+
+    fn targets(&self) -> Vec<&dyn Target> {
+        self.listener.streams().iter().map(|stream| stream as &dyn Target).collect()
+    }
+
+    fn command(&mut self, target: usize, command: Command) -> Result<(), String> {
+        let stream = &self.listener.streams()[target];
+        let Some(endpoint) = &stream.model.facts().control else {
+            return Err("it takes no commands".to_owned());
+        };
+        let command = match command {
+            Command::Pause => pikos_wire::Command::Pause,
+            Command::Resume => pikos_wire::Command::Resume,
+            Command::Clear => pikos_wire::Command::Clear,
+        };
+        let reply = pikos_client::request(&endpoint.0.to_str_lossy(), command, PATIENCE)
+            .map_err(|problem| problem.to_string())?;
+        reply.error.map_or(Ok(()), Err)
+    }
+}

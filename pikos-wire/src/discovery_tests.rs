@@ -1,0 +1,129 @@
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+
+use super::*;
+
+/// A new folder for one test, removed after it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("pikos-test-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn socket(path: &Path) {
+    UnixListener::bind(path).unwrap();
+}
+
+#[test]
+fn the_runtime_folder_is_used_only_where_it_is_ours() {
+    let scratch = Scratch::new("runtime");
+    let runtime = || Some(scratch.0.clone().into_os_string());
+    assert_eq!(folder_in(runtime(), None, user()), scratch.0.join("pikos"));
+    assert_eq!(
+        folder_in(runtime(), Some("/var/tmp".into()), user() + 1),
+        Path::new("/var/tmp").join(format!("pikos-{}", user() + 1))
+    );
+    assert_eq!(folder_in(Some("/does/not/exist".into()), None, 7), Path::new("/tmp/pikos-7"));
+    assert_eq!(folder_in(None, Some("relative".into()), 7), Path::new("/tmp/pikos-7"));
+}
+
+#[test]
+fn a_folder_that_others_may_enter_is_refused() {
+    let scratch = Scratch::new("check");
+    let look = |path: &Path, user| check(path, &fs::symlink_metadata(path).unwrap(), user);
+    assert!(look(&scratch.0, user()).is_ok());
+    assert!(matches!(look(&scratch.0, user() + 1), Err(DiscoveryError::NotOurs { .. })));
+    let link = scratch.0.join("link");
+    symlink(&scratch.0, &link).unwrap();
+    assert!(matches!(look(&link, user()), Err(DiscoveryError::NotAFolder(_))));
+    fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o750)).unwrap();
+    let error = look(&scratch.0, user()).unwrap_err();
+    assert!(error.to_string().contains("mode 0750"), "{error}");
+}
+
+#[test]
+fn names_come_back_and_others_are_left_alone() {
+    let folder = Path::new("/f");
+    for (pid, start, number) in [(7, 0xbeef, 1), (7, 0xbeef, 2), (1, 0, 1)] {
+        let place = Place { pid, start, number, folder: folder.into() };
+        for path in [place.messages(), place.control()] {
+            assert_eq!(Place::parse(folder, path.file_name().unwrap()), Some(place.clone()));
+        }
+    }
+    for name in [
+        "7.pub",
+        "7-beef.txt",
+        "7-BEEF.pub",
+        "+7-beef.pub",
+        "07-beef.pub",
+        "7-beef-1.pub",
+        "7-beef-2-3.pub",
+        "x-y.pub",
+        "pub",
+    ] {
+        assert_eq!(Place::parse(folder, OsStr::new(name)), None, "{name}");
+    }
+}
+
+#[test]
+fn the_living_are_listed_and_the_dead_swept() {
+    let scratch = Scratch::new("list");
+    let mine = Place::free(&scratch.0).unwrap();
+    assert!(mine.is_alive());
+    socket(&mine.messages());
+    socket(&mine.control());
+    let second = Place::free(&scratch.0).unwrap();
+    assert_eq!(second.number, 2);
+    // The same pid, another start: an earlier process of that number.
+    let earlier = Place { start: mine.start + 1, ..mine.clone() };
+    let gone = Place { pid: u32::MAX, ..mine.clone() };
+    for place in [&earlier, &gone] {
+        socket(&place.messages());
+        socket(&place.control());
+    }
+    // Not ours to sweep: no socket, and no name of ours.
+    fs::write(scratch.0.join(format!("{}-1.pub", u32::MAX)), "").unwrap();
+    socket(&scratch.0.join("other"));
+    assert_eq!(list(&scratch.0).unwrap(), std::slice::from_ref(&mine));
+    let mut left: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|file| file.unwrap().path()).collect();
+    left.sort();
+    let mut expected = vec![
+        mine.messages(),
+        mine.control(),
+        scratch.0.join("other"),
+        scratch.0.join(format!("{}-1.pub", u32::MAX)),
+    ];
+    expected.sort();
+    assert_eq!(left, expected);
+    mine.remove();
+    assert_eq!(list(&scratch.0).unwrap(), []);
+}
+
+#[test]
+fn a_path_that_no_socket_can_have_is_an_error() {
+    let error = Place::free(Path::new(&format!("/{}", "x".repeat(100)))).unwrap_err();
+    assert!(matches!(error, DiscoveryError::TooLong(_)), "{error}");
+}
+
+#[test]
+fn a_process_that_ended_is_not_alive_before_it_is_waited_for() {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let start = start_of(child.id());
+    // Leaves it a zombie: std waits only when asked to.
+    while start_of(child.id()).is_some() {
+        std::thread::yield_now();
+    }
+    assert!(start.is_none_or(|start| start > 0));
+    child.wait().unwrap();
+}

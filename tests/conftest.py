@@ -1,0 +1,7 @@
+"""What holds for all tests."""
+
+import signal
+
+# A job in the background of a script has Ctrl-C ignored, and its children inherit that. Tests are about what it does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

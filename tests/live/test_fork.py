@@ -1,0 +1,166 @@
+"""Forks of a live process: the parent goes on, nobody hangs, and children that are followed are live by themselves."""
+
+from __future__ import annotations
+
+import pstats
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from live.watching import PATIENCE, Subscriber, endpoint, live_environment, same_as_file, sockets, started, until
+from running import SUBJECT
+
+pytestmark = pytest.mark.beyond_cprofile
+
+FORKS = """
+import os, select, sys
+
+def leaf(): pass
+
+def child():
+    leaf()
+    if WAITS:
+        select.select([gate], [], [])
+    os._exit(7)
+
+gate, opener = os.pipe()
+input()
+children = []
+for _ in range(COUNT):
+    pid = os.fork()
+    if not pid:
+        os.close(opener)
+        child()
+    children.append(pid)
+    leaf()
+print("forked", flush=True)
+input()
+os.close(opener)
+for pid in children:
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+"""
+
+
+def arguments(folder: Path, count: int, waits: bool, *options: str) -> list[str | Path]:
+    script = folder / "forks.py"
+    script.write_text(FORKS.replace("COUNT", str(count)).replace("WAITS", str(waits)))
+    live = ["--live", "--interval", "0.05", *options]
+    return ["-m", SUBJECT, *live, "-o", folder / "forks.pstats", script]
+
+
+def say(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def ended_well(process: subprocess.Popen[str]) -> None:
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_the_parent_is_none_the_worse(tmp_path: Path) -> None:
+    with started(tmp_path, arguments(tmp_path, 50, False)) as process:
+        with Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+            subscriber.receive()
+            say(process)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "forked\n"
+            # At once: whoever was cut off by the last fork is still to come back.
+            say(process)
+            assert subscriber.to_the_end()["end"]["how"] == "normal"
+            ended_well(process)
+            assert subscriber.row("leaf")[0] == 50
+            same_as_file(subscriber, tmp_path / "forks.pstats")
+            assert {message["id"] for message in subscriber.messages} == {subscriber.messages[0]["id"]}
+
+
+def test_children_are_silent_unless_followed(tmp_path: Path) -> None:
+    with started(tmp_path, arguments(tmp_path, 3, True)) as process:
+        endpoint(tmp_path, process.pid)
+        say(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forked\n"
+        assert {path.name.split("-")[0] for path in sockets(tmp_path).iterdir()} == {str(process.pid)}
+        say(process)
+        ended_well(process)
+
+
+def test_200_children_are_each_seen(tmp_path: Path) -> None:
+    with started(tmp_path, arguments(tmp_path, 200, True, "--follow")) as process:
+        endpoint(tmp_path, process.pid)
+        say(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forked\n"
+
+        def children() -> list[Path]:
+            return [path for path in sockets(tmp_path).glob("*.pub") if not path.name.startswith(f"{process.pid}-")]
+
+        assert len(until(lambda: len(found := children()) == 200 and found, "200 sockets")) == 200
+        for path in children()[::20]:
+            with Subscriber(f"ipc://{path}") as subscriber:
+                until(lambda s=subscriber: s.receive() and "leaf" in {name[2] for name in s.names.values()}, "leaf")
+                assert subscriber.facts["parent"] == process.pid
+                assert subscriber.facts["pid"] == int(path.name.split("-")[0])
+                # From zero: what the parent counted before is the parent's.
+                assert subscriber.row("leaf")[0] == 1
+        say(process)
+        ended_well(process)
+        stats = pstats.Stats(str(tmp_path / "forks.pstats")).stats  # type: ignore[attr-defined]
+        assert {label[2]: row[1] for label, row in stats.items()}["leaf"] == 200
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_multiprocessing(tmp_path: Path, method: str) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import multiprocessing\n"
+        "def square(n):\n"
+        "    return n * n\n"
+        "if __name__ == '__main__':\n"
+        f"    with multiprocessing.get_context({method!r}).Pool(4) as pool:\n"
+        "        print(sum(pool.map(square, range(100))))\n"
+    )
+    command = [sys.executable, "-m", SUBJECT, "--live", "--follow", "-o", tmp_path / "pool.pstats", script]
+    run = subprocess.run(command, capture_output=True, text=True, env=live_environment(tmp_path), timeout=PATIENCE)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "328350\n", "")
+    assert list(sockets(tmp_path).glob("*.pub")) == [] or method != "spawn"
+
+
+def test_a_fork_that_python_does_not_know_of(tmp_path: Path) -> None:
+    script = tmp_path / "c_fork.py"
+    script.write_text(
+        "import ctypes, os\n"
+        "libc = ctypes.PyDLL(None)\n"
+        "def new(): pass\n"
+        "input()\n"
+        "pid = libc.fork()\n"
+        "new()\n"
+        "if not pid: os._exit(5)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5\n"
+    )
+    command = ["-m", SUBJECT, "--live", "--interval", "0.05", "-o", tmp_path / "c.pstats", script]
+    with started(tmp_path, command) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        subscriber.receive()
+        say(process)
+        assert subscriber.to_the_end()["end"]["how"] == "normal"
+        ended_well(process)
+        assert subscriber.row("new")[0] == 1
+        same_as_file(subscriber, tmp_path / "c.pstats")
+
+
+def test_a_subprocess_inherits_no_socket(tmp_path: Path) -> None:
+    script = tmp_path / "runs.py"
+    script.write_text(
+        "import os, subprocess, sys\n"
+        "look = 'import os; print(*sorted(os.listdir(\"/proc/self/fd\")))'\n"
+        "subprocess.run([sys.executable, '-c', look], close_fds=False)\n"
+        "os.execv(sys.executable, [sys.executable, '-c', look])\n"
+    )
+    command = [sys.executable, "-m", SUBJECT, "--live", "-o", tmp_path / "runs.pstats", script]
+    options = {"capture_output": True, "text": True, "env": live_environment(tmp_path), "timeout": PATIENCE}
+    live = subprocess.run(command, **options)  # type: ignore[call-overload]
+    plain = subprocess.run([sys.executable, script], **options)  # type: ignore[call-overload]
+    assert (live.returncode, live.stderr) == (0, "")
+    assert live.stdout == plain.stdout
