@@ -58,7 +58,7 @@ class Cell:
     def of(cls, process: Process) -> Cell:
         runs = process.runs
         peak = max((run["peak"] for run in runs), default=0)
-        cpu, thread, wall = ([run[what] for run in runs] for what in ("cpu", "thread", "wall"))
+        cpu, thread, wall = ([round(run[what], 6) for run in runs] for what in ("cpu", "thread", "wall"))
         return cls(cpu, thread, wall, peak, process.trouble)
 
     @property
@@ -314,7 +314,7 @@ class Report:
                 for ours, theirs in self.pairs()
             },
         }
-        path.with_suffix(".json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+        path.with_suffix(".json").write_text(json.dumps(everything) + "\n", encoding="utf-8")
         return path
 
 

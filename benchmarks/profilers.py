@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cProfile
 import inspect
+import select
 import subprocess
 import sys
 import tempfile
@@ -86,11 +87,16 @@ class Live:
         self.folder = tempfile.TemporaryDirectory()
         endpoint = f"ipc://{self.folder.name}/socket"
         self.profile = Profile(live=endpoint, interval=0.1)
+        # The stream begins with the first enable(), and goes on while the profile is disabled.
+        self.profile.enable()
+        self.profile.disable()
         listener = Path(__file__).with_name("listener.py")
-        self.listener = subprocess.Popen([sys.executable, listener, endpoint], stdout=subprocess.PIPE)
+        command = [sys.executable, listener, endpoint]
+        self.listener = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.listener.stdout is not None
-        if not self.listener.stdout.readline():
-            raise RuntimeError(f"the listener ended with exit code {self.listener.wait()}")
+        if not select.select([self.listener.stdout], [], [], 20)[0] or not self.listener.stdout.readline():
+            self.listener.kill()
+            raise RuntimeError("the listener has heard nothing")
 
     def start(self) -> None:
         self.profile.enable()
@@ -99,8 +105,7 @@ class Live:
         self.profile.disable()
 
     def discard(self) -> None:
-        self.listener.kill()
-        self.listener.communicate()
+        self.listener.communicate()  # closes its input, so it ends
         del self.profile
         self.folder.cleanup()
 

@@ -24,9 +24,12 @@ TRUE, COMPENSATED = "true", "compensated"
 #: In the order of the tables.
 WAYS = (TRUE, "cProfile", "raw", COMPENSATED)
 PROFILED = WAYS[1:]
-#: Sets of processes, one process for each way, and runs of each that count.
+#: Sets of processes, one process for each way, and undisturbed runs of each phase that it takes.
 SETS, ROUNDS = 3, 5
 QUICK_SETS, QUICK_ROUNDS = 1, 3
+#: A phase is disturbed if its process was off the CPU for more of it than this; so many times the rounds are tried.
+DISTURBED = 0.02
+PATIENCE = 4
 #: Worst error of a share in percentage points, and of the total: 3.11 slows the traced code itself.
 GOALS = {"3.11": (8.0, 0.25)}
 GOAL = (4.0, 0.12)
@@ -40,6 +43,8 @@ class Result:
 
     program: Program
     times: dict[str, list[Times]]
+    #: Phases that were disturbed in all runs of a process: their figures are the machine's as well as the profiler's.
+    disturbed: set[str]
 
     @property
     def truth(self) -> Times:
@@ -67,25 +72,34 @@ def median_times(processes: list[Times]) -> Times:
 
 
 def measure(program: Program, sets: int, rounds: int) -> Result:
-    """All ways in turn, in fresh processes for each set. Of each phase the quickest run counts: on a shared machine
-    everything else is somebody else's time."""
+    """All ways in turn, in fresh processes for each set, until each phase has had its undisturbed runs. The quickest
+    run of a phase counts: on a shared machine everything else is somebody else's time."""
     times: dict[str, list[Times]] = {way: [] for way in WAYS}
+    disturbed: set[str] = set()
     for _ in range(sets):
         processes = {way: Process("truth_run.py", program.name, way) for way in WAYS}
         try:
             for process in processes.values():
                 process.wait_until_ready()
-            for _ in range(rounds):
+            for _ in range(PATIENCE * rounds):
                 for process in processes.values():
-                    process.run()
+                    if not process.runs or lacking(process, rounds):
+                        process.run()
         finally:
             for process in processes.values():
                 process.end()
         for way, process in processes.items():
             if process.trouble is not None:
                 sys.exit(f"{program.name}, {way}: {process.trouble}")
-            times[way].append({name: min(run[name] for run in process.runs) for name in process.runs[0]})
-    return Result(program, times)
+            disturbed.update(lacking(process, 1))
+            times[way].append({name: min(run[name][0] for run in process.runs) for name in process.runs[0]})
+    return Result(program, times, disturbed)
+
+
+def lacking(process: Process, rounds: int) -> list[str]:
+    """The phases that have had fewer undisturbed runs than that."""
+    phases = process.runs[0] if process.runs else {}
+    return [name for name in phases if sum(run[name][1] <= DISTURBED for run in process.runs) < rounds]
 
 
 def worst(values: list[float]) -> float:
@@ -138,7 +152,9 @@ class Report:
         self.say()
         for name, value in self.facts.items():
             self.say(f"- {name}: {value}")
-        self.say(f"- {self.sets} processes for each way, {self.rounds} runs of each that count, in turn; wall time")
+        self.say(
+            f"- {self.sets} processes for each way, at least {self.rounds} undisturbed runs of each phase, in turn; wall time"
+        )
         self.say()
         self.say(
             "Times of phases: true in milliseconds; then each phase's share of all in percent, and for the compensated"
@@ -161,6 +177,10 @@ class Report:
             self.say(
                 f"| {name:24} | {seconds * 1e3:7.1f} | {' | '.join(texts)} | {compensated[name] / seconds:11.2f} |"
             )
+
+        if result.disturbed:
+            self.say()
+            self.say(f"Never undisturbed in some process: {', '.join(sorted(result.disturbed))}.")
 
     def print_summary(self, results: list[Result]) -> bool:
         """The errors of each program; whether one misses the goal."""

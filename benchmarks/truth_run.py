@@ -3,8 +3,8 @@
     python truth_run.py PROGRAM WAY
 
 The ways are "true" (a clock around each phase, no profiler), "cProfile", "raw" and "compensated". The program runs
-once without and once with its profiler to warm up. Every answer is a line of JSON: the seconds of each phase, which a
-profiler gives as the cumulative time of the phase's function.
+once without and once with its profiler to warm up. Every answer is a line of JSON: for each phase its seconds,
+which a profiler gives as the cumulative time of the phase's function, and the part of them that somebody else's process had.
 """
 
 from __future__ import annotations
@@ -20,29 +20,31 @@ from typing import Any
 from phases import Phase, program
 from pikos.cprofile import Profile
 
-Times = dict[str, float]
+#: Seconds of each phase, and which part of its time the process was not on a CPU.
+Times = dict[str, tuple[float, float]]
 
 
-def without_profiler(phases: Sequence[Phase]) -> Times:
+def run_phases(phases: Sequence[Phase]) -> Times:
     times = {}
     for phase in phases:
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         phase()
-        times[phase.__name__] = time.perf_counter() - start
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        times[phase.__name__] = wall, max(0.0, 1 - cpu / wall)
     return times
 
 
 def profiled(profile: Any, phases: Sequence[Phase]) -> Times:
+    """The profile's seconds; what it records of our clocks is not the phases'."""
     profile.enable()
-    for phase in phases:
-        phase()
+    seen = run_phases(phases)
     profile.disable()
     totals = {entry.code: entry.totaltime for entry in profile.getstats()}
-    return {phase.__name__: totals[phase.__code__] for phase in phases}
+    return {phase.__name__: (totals[phase.__code__], seen[phase.__name__][1]) for phase in phases}
 
 
 WAYS: dict[str, Callable[[Sequence[Phase]], Times]] = {
-    "true": without_profiler,
+    "true": run_phases,
     "cProfile": lambda phases: profiled(cProfile.Profile(), phases),
     "raw": lambda phases: profiled(Profile(), phases),
     "compensated": lambda phases: profiled(Profile(compensate=True), phases),
@@ -52,7 +54,7 @@ WAYS: dict[str, Callable[[Sequence[Phase]], Times]] = {
 def main() -> None:
     phases = program(sys.argv[1]).setup()
     way = WAYS[sys.argv[2]]
-    without_profiler(phases)
+    run_phases(phases)
 
     def run() -> None:
         gc.collect()
