@@ -174,6 +174,7 @@ def test_stop(control: Control, messages: str, process: subprocess.Popen[str], o
 
 def test_dump(control: Control, process: subprocess.Popen[str], tmp_path: Path, out: Path) -> None:
     dump = tmp_path / "dump.pstats"
+    until(lambda: control.ask("status")["status"]["ncalls"], "a call")
     assert control.ask("dump", path=str(dump))["error"] is None
     first = calls(dump)
     stats = pstats.Stats(str(dump)).stats  # type: ignore[attr-defined]
