@@ -116,7 +116,7 @@ fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
 
 fn overhead(health: &Health, theme: Theme, line: &mut Line<'_>) {
     let text = match health.overhead {
-        Some(part) => format!("~{} %", figures::percent(part)),
+        Some(part) => format!("≥{} %", figures::percent(part)),
         None => "unknown".to_owned(),
     };
     line.put("overhead ", theme.quiet()).put(&text, theme.plain()).put("  ", theme.plain());
