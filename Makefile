@@ -185,7 +185,8 @@ $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 .venv-%/.peers: benchmarks/requirements.txt | .venv-%/.created
 	@grep -v '^#' benchmarks/requirements.txt | while read -r requirement; do
 		echo "+ pip install $$requirement  (.venv-$*)"
-		timeout 240 .venv-$*/bin/python $(PIP_INSTALL) "$$requirement" || echo "NOT INSTALLED: $$requirement" >&2
+		timeout 240 .venv-$*/bin/python $(PIP_INSTALL) "$$requirement" &>>.venv-$*/peers.log ||
+			echo "NOT INSTALLED: $$requirement: no wheel for $*, and it doesn't build (.venv-$*/peers.log)" >&2
 	done
 	touch $@
 
