@@ -146,14 +146,20 @@ class Profile(Profiler):
 
         Raises OSError if the file can't be written; the profile stays in memory.
         """
+        kind = type(self)
         with open(file, "wb") as stream:
-            self.create_stats()
-            if type(self).snapshot_stats is Profile.snapshot_stats:
-                stream.write(self._pstats())
+            if kind.create_stats is Profile.create_stats and kind.snapshot_stats is Profile.snapshot_stats:
+                self.disable()
+                try:
+                    # Before the dict is made: both at once would take more memory than cProfile's dict and list do.
+                    stream.write(self._pstats())
+                finally:
+                    self.create_stats()
             else:
                 # A subclass has a view of its own of what the statistics are.
                 import marshal
 
+                self.create_stats()
                 marshal.dump(self.stats, stream)
 
     def create_stats(self) -> None:
