@@ -19,7 +19,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from profilers import PLAIN, Profiler, profiler
@@ -59,13 +59,13 @@ def peak_memory() -> int:
 
 def main() -> None:
     # Answers go where standard output was; what the program prints goes nowhere.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        answer_requests(lambda value: print(json.dumps(value), file=answers, flush=True))
 
-    def answer(value: dict[str, object] | dict[str, float]) -> None:
-        print(json.dumps(value), file=answers, flush=True)
 
+def answer_requests(answer: Callable[[Mapping[str, object]], None]) -> None:
     how = profiler(sys.argv[2])
     reason = how.missing()
     if reason is not None:
