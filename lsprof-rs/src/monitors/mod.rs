@@ -1,0 +1,38 @@
+//! The toolkit's native half: monitors of function and line events.
+//!
+//! ```text
+//!  CPython ─ hook_* ─> hub: which monitors? ─> focus ─> filter ─> sink: csv, text, columns
+//!                                                 └──> or the monitor's own method, in Python
+//! ```
+//! An event is decoded once (`codes`, `texts`) and offered to each enabled monitor. Where recorder, filter and record type
+//! are ours, no Python runs. Otherwise the monitor's `on_function_event` or `on_line_event` is called, as documented.
+
+mod codes;
+mod event;
+pub mod filter;
+mod focus;
+#[cfg(Py_3_12)]
+mod hook_monitoring;
+#[cfg(not(Py_3_12))]
+mod hook_trace;
+mod hub;
+mod memory;
+pub mod monitor;
+mod output;
+pub mod sinks;
+mod texts;
+
+#[cfg(Py_3_12)]
+use hook_monitoring as hook;
+#[cfg(not(Py_3_12))]
+use hook_trace as hook;
+
+pub use codes::set_own_folder;
+#[cfg(not(Py_3_12))]
+pub use hook_trace::thread_started;
+
+/// The memory of this process: resident and virtual, in bytes.
+pub fn memory() -> (u64, u64) {
+    let usage = memory::Meter::new().read();
+    (usage.rss, usage.vms)
+}
