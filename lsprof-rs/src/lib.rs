@@ -50,13 +50,16 @@ mod _lsprof {
     use super::listener::PyListener;
 
     #[pymodule_export]
+    use super::monitors::{_monitors_after_fork_in_child, _monitors_before_fork};
+
+    #[pymodule_export]
     use super::stored::StoredProfile;
 
     #[pymodule_export]
     use super::monitors::filter::{NotOnValue, OnChange, OnValue};
 
     #[pymodule_export]
-    use super::monitors::{monitor::EventMonitor, sinks::Sink};
+    use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

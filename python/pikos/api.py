@@ -1,9 +1,9 @@
 """The toolkit's everyday names: recorders, and decorators that monitor a function.
 
-    from pikos.api import csv_file, line_memory_monitor
+from pikos.api import csv_file, line_memory_monitor
 
-    @line_memory_monitor(recorder=csv_file(), focused=True)
-    def load(path): ...
+@line_memory_monitor(recorder=csv_file(), focused=True)
+def load(path): ...
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ __all__ = [
     "line_profile",
     "memory_on_functions",
     "memory_on_lines",
+    "monitor",
     "monitor_functions",
     "monitor_lines",
     "screen",
@@ -70,6 +71,11 @@ def csv_file(filter: Filter | None = None, filename: str = CSV_FILE) -> CSVFileR
 
 textfile = text_file
 csvfile = csv_file
+
+
+def monitor(monitor: Monitor) -> Decorator:
+    """The decorator of a monitor: ``@monitor(FunctionMonitor(screen()))``."""
+    return monitor.attach
 
 
 def function_monitor(
@@ -127,9 +133,7 @@ def line_profile(*args: Any, **kwrds: Any) -> Decorator:
     return LineProfiler(*args, **kwrds).attach
 
 
-def decorator(
-    kind: str, recorder: AbstractRecorder | None, focused: bool, focus_on: Iterable[Any] | None
-) -> Decorator:
+def decorator(kind: str, recorder: AbstractRecorder | None, focused: bool, focus_on: Iterable[Any] | None) -> Decorator:
     """The decorator of a new monitor."""
     if isinstance(recorder, type) or (callable(recorder) and not hasattr(recorder, "record")):
         raise TypeError(f"recorder must be a recorder, got {recorder!r}: call the decorator's factory first")

@@ -1,6 +1,6 @@
 //! Code objects, and what records tell of them. Found out once for each.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -29,11 +29,6 @@ pub struct Code {
 }
 
 impl Code {
-    /// The code object.
-    pub fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.object.bind(py)
-    }
-
     /// The line of the instruction at this offset in bytes.
     pub fn line_at(&self, py: Python<'_>, offset: usize) -> u32 {
         let mut lines = self.lines.borrow_mut();
@@ -67,8 +62,6 @@ static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None))
 static LAST: GilCell<RefCell<Option<(usize, Rc<Code>)>>> = GilCell::new(RefCell::new(None));
 /// The folder of this package, with a slash at its end.
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
-/// The generation of `CODES`.
-static KEPT: GilCell<Cell<usize>> = GilCell::new(Cell::new(0));
 
 /// More than this many are not kept when no monitor is enabled.
 const MOST_KEPT: usize = 1024;
@@ -111,7 +104,6 @@ pub fn set_own_folder(py: Python<'_>, folder: &str) {
 /// No monitor is enabled any more: lets go of what would keep many code objects alive, and of sources that may change.
 pub fn release(py: Python<'_>) {
     let count = CODES.get(py).borrow().as_ref().map_or(0, |codes| codes.all.len());
-    KEPT.get(py).set(count);
     if count > MOST_KEPT {
         let last = LAST.get(py).take();
         let codes = CODES.get(py).take();

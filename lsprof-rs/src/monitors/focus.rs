@@ -26,12 +26,8 @@ impl Focus {
         self.codes.contains(&code)
     }
 
-    /// Their code objects' addresses.
-    pub fn codes(&self) -> impl Iterator<Item = usize> {
-        self.codes.iter().copied()
-    }
-
     /// Whether any thread is inside one of them.
+    #[cfg(Py_3_12)]
     pub fn is_entered(&self) -> bool {
         !self.inside.borrow().is_empty()
     }
@@ -60,10 +56,5 @@ impl Focus {
             (_, None) => return false,
         }
         true
-    }
-
-    /// Forgets who is inside.
-    pub fn clear(&self) {
-        self.inside.borrow_mut().clear();
     }
 }

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::event::EventKind;
-use super::hub::{self, Argument, Kind, Nothing};
+use super::hub::{self, Argument, Destination, Kind, Nothing};
 use super::{codes, texts};
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::callback::{self, Function, arguments, none};
@@ -35,10 +35,16 @@ const LOCAL: [(&str, usize); 5] =
 const GLOBAL: [(&str, usize); 2] = [("PY_THROW", 0), ("PY_UNWIND", 2)];
 /// These come with CALL.
 const WITH_CALL: [(&str, usize); 2] = [("C_RETURN", 4), ("C_RAISE", 5)];
-const LINE: (&str, usize) = ("LINE", 6);
+/// Those that lines take. From 3.13 on, a function that stands on its `def`'s line, a lambda, has no line unless its start is
+/// an event, too. A jump back within a line begins it anew, as for `sys.settrace`, and is no line here.
+const LINES: [(&str, usize); 3] = [("LINE", 6), ("PY_START", 0), ("JUMP", 7)];
+/// Those of [`LOCAL`] that tell when an activation runs.
+const ACTIVATION: [(&str, usize); 4] =
+    [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
 
 /// The second numbers above are places here.
-const FUNCTIONS: [Function; 7] = [on_enter, on_leave, on_unwind, on_call, on_c_return, on_c_raise, on_line];
+const FUNCTIONS: [Function; 8] =
+    [on_enter, on_leave, on_unwind, on_call, on_c_return, on_c_raise, on_line, on_jump];
 
 /// What is set now.
 #[derive(Default)]
@@ -54,8 +60,12 @@ static INSTALLED: GilCell<RefCell<Option<Installed>>> = GilCell::new(RefCell::ne
 static WIDE: GilCell<Cell<Option<u32>>> = GilCell::new(Cell::new(None));
 /// Whether there is a focused function monitor.
 static FOCUSED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+/// Whether a monitor sums up lines.
+static REPORTS: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
 static MISSING: AtomicUsize = AtomicUsize::new(0);
+/// `sys.monitoring.DISABLE`'s: the answer to an event that needn't come again from there.
+static DISABLE: AtomicUsize = AtomicUsize::new(0);
 
 /// Brings the interpreter in line with the monitors that are enabled.
 pub fn follow(py: Python<'_>) -> PyResult<()> {
@@ -74,14 +84,21 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
         let mut global = 0;
         let mut local: HashMap<usize, (Py<PyAny>, u32)> = HashMap::new();
         let mut is_focused = false;
+        let mut reports = false;
         for monitor in monitors.iter() {
+            let mut lines = bits(&monitoring, LINES)?;
+            if matches!(monitor.destination, Destination::Report(_)) {
+                reports = true;
+                lines |= bits(&monitoring, ACTIVATION)?;
+                global |= bits(&monitoring, GLOBAL)?;
+            }
             let here = match (monitor.kind, &monitor.focus) {
                 (Kind::Function, None) => {
                     global |= everything;
                     continue;
                 }
                 (Kind::Line, None) => {
-                    global |= bits(&monitoring, [LINE])?;
+                    global |= lines;
                     continue;
                 }
                 (Kind::Function, Some(_)) => {
@@ -89,13 +106,14 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
                     global |= bits(&monitoring, GLOBAL)?;
                     bits(&monitoring, LOCAL)?
                 }
-                (Kind::Line, Some(_)) => bits(&monitoring, [LINE])?,
+                (Kind::Line, Some(_)) => lines,
             };
             for code in monitor.focused_codes(py) {
                 local.entry(code.as_ptr() as usize).or_insert_with(|| (code.clone_ref(py), 0)).1 |= here;
             }
         }
         FOCUSED.get(py).set(is_focused);
+        REPORTS.get(py).set(reports);
         if !is_focused {
             WIDE.get(py).set(None);
         }
@@ -154,6 +172,7 @@ fn take_tool(py: Python<'_>, monitoring: &Bound<'_, PyAny>) -> PyResult<u8> {
             None => {
                 monitoring.call_method1("use_tool_id", (tool, TOOL_NAME))?;
                 MISSING.store(monitoring.getattr("MISSING")?.as_ptr() as usize, Ordering::Relaxed);
+                DISABLE.store(monitoring.getattr("DISABLE")?.as_ptr() as usize, Ordering::Relaxed);
                 let callables = callables(py)?;
                 for (event, place) in all_events() {
                     let event = bits(monitoring, [(event, 0)])?;
@@ -174,7 +193,7 @@ fn owner(monitoring: &Bound<'_, PyAny>, tool: u8) -> PyResult<Option<String>> {
 }
 
 fn all_events() -> impl Iterator<Item = (&'static str, usize)> {
-    LOCAL.into_iter().chain(GLOBAL).chain(WITH_CALL).chain([LINE])
+    LOCAL.into_iter().chain(GLOBAL).chain(WITH_CALL).chain(LINES)
 }
 
 fn bits<const N: usize>(monitoring: &Bound<'_, PyAny>, events: [(&str, usize); N]) -> PyResult<u32> {
@@ -189,8 +208,8 @@ fn monitoring(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(module.bind(py).clone())
 }
 
-fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 7]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; 7]> = PyOnceLock::new();
+fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 8]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 8]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, FUNCTIONS))
 }
 
@@ -275,6 +294,9 @@ unsafe fn on_function_event(kind: EventKind, code: *mut PyObject, argument: &imp
         let Ok(code) = codes::find(py, address, || Passed(code).object(py)) else { return };
         if code.is_ours {
             return;
+        }
+        if REPORTS.get(py).get() {
+            hub::tell_reports(py, kind, &code, address);
         }
         let was_wanted = hub::dispatch(py, kind, &code, address, None, || code.first_line, argument);
         if FOCUSED.get(py).get() {
@@ -390,4 +412,38 @@ unsafe extern "C" fn on_line(
         }
     });
     none()
+}
+
+/// JUMP (code, offset, target).
+unsafe extern "C" fn on_jump(
+    _callback: *mut PyObject,
+    args: *const *mut PyObject,
+    count: usize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: args and count are CPython's.
+    let Some([code, from, to]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(3, count);
+    };
+    let mut begins_anew = false;
+    guard(|| {
+        // SAFETY: the GIL is held and the objects are alive.
+        unsafe {
+            let py = Python::assume_attached();
+            let offset = |number| usize::try_from(pyo3::ffi::PyLong_AsSsize_t(number)).unwrap_or(0);
+            let (from, to) = (offset(*from), offset(*to));
+            let address = *code as usize;
+            let Ok(code) = codes::find(py, address, || Passed(*code).object(py)) else { return };
+            begins_anew = to < from && !code.is_ours && code.line_at(py, from) == code.line_at(py, to);
+            if begins_anew {
+                hub::dispatch(py, EventKind::Line, &code, address, None, || code.line_at(py, to), &Nothing);
+            }
+        }
+    });
+    if begins_anew {
+        return none();
+    }
+    let disable = DISABLE.load(Ordering::Relaxed) as *mut PyObject;
+    // SAFETY: the module keeps it alive; the caller takes a reference.
+    unsafe { pyo3::ffi::Py_NewRef(disable) }
 }

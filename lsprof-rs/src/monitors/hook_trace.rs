@@ -96,8 +96,13 @@ fn uninstall(
     let Some(before) = before else { return Ok(()) };
     let (now, _) = state.function(py, which);
     if now.is_some_and(|now| std::ptr::fn_addr_eq(now, function_of(which))) {
-        state.set_function(py, which, before.function, before.object.as_ref())?;
+        return state.set_function(py, which, before.function, before.object.as_ref());
     }
+    let (setter, what) = match which {
+        Which::Profile => ("setprofile", "function events"),
+        Which::Trace => ("settrace", "lines"),
+    };
+    hub::tell(py, &format!("the program called sys.{setter}: no {what} were recorded from then on"));
     Ok(())
 }
 
@@ -207,7 +212,14 @@ unsafe extern "C" fn on_trace(
     what: c_int,
     arg: *mut PyObject,
 ) -> c_int {
-    if what == PyTrace_LINE {
+    #[allow(non_upper_case_globals)] // C's names
+    let kind = match what {
+        PyTrace_LINE => Some(EventKind::Line),
+        PyTrace_CALL => Some(EventKind::Call),
+        PyTrace_RETURN => Some(EventKind::Return),
+        _ => None,
+    };
+    if let Some(kind) = kind {
         guard(|| {
             // SAFETY: CPython calls us with the GIL held and a live frame.
             unsafe {
@@ -215,9 +227,13 @@ unsafe extern "C" fn on_trace(
                 let code = profile_function::code(frame);
                 let address = code as usize;
                 let Ok(code) = codes::find(py, address, || Passed(code).object(py)) else { return };
-                if !code.is_ours {
-                    let line = || line_of_frame(frame);
-                    hub::dispatch(py, EventKind::Line, &code, address, None, line, &Nothing);
+                if code.is_ours {
+                    return;
+                }
+                if kind == EventKind::Line {
+                    hub::dispatch(py, kind, &code, address, None, || line_of_frame(frame), &Nothing);
+                } else {
+                    hub::tell_reports(py, kind, &code, address);
                 }
             }
         });

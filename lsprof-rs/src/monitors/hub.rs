@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
 
 use super::codes::{self, Code};
 use super::event::{Event, EventKind};
 use super::focus::Focus;
 use super::hook;
 use super::memory::Meter;
+use super::report::LineReport;
 use super::sinks::Sink;
 use super::texts::TextId;
 use crate::ffi::attach::aside;
@@ -29,6 +32,8 @@ pub enum Kind {
 pub enum Destination {
     /// The native half of a recorder.
     Sink(Py<Sink>),
+    /// A table of lines.
+    Report(Py<LineReport>),
     /// A method of Python's, called with (frame, event, argument).
     Method(Py<PyAny>),
 }
@@ -42,6 +47,7 @@ pub struct Active {
     /// Where it looks; everywhere if there is none.
     pub focus: Option<Focus>,
     /// The code objects of the focus: what keeps their addresses theirs.
+    #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "only kept"))]
     pub focused: Vec<Py<PyAny>>,
     /// The threads that enabled it, by address, and how often each; `None` for all threads.
     pub threads: Option<RefCell<Vec<(usize, u32)>>>,
@@ -80,6 +86,7 @@ pub fn active(py: Python<'_>) -> Rc<[Rc<Active>]> {
 
 /// Enables one more, and sets the hook for it.
 pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
+    watch_forks(py)?;
     let all = active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
     ACTIVE.get(py).replace(Some(all));
     hook::follow(py).inspect_err(|_| forget(py, monitor))
@@ -99,6 +106,35 @@ fn forget(py: Python<'_>, monitor: &Rc<Active>) {
     let rest = active(py).iter().filter(|other| !Rc::ptr_eq(other, monitor)).cloned().collect();
     let before = ACTIVE.get(py).replace(Some(rest));
     drop(before);
+}
+
+fn watch_forks(py: Python<'_>) -> PyResult<()> {
+    static WATCHED: PyOnceLock<()> = PyOnceLock::new();
+    WATCHED
+        .get_or_try_init(py, || {
+            let module = py.import("pikos._lsprof")?;
+            let handlers = PyDict::new(py);
+            handlers.set_item("before", module.getattr("_monitors_before_fork")?)?;
+            handlers.set_item("after_in_child", module.getattr("_monitors_after_fork_in_child")?)?;
+            py.import("os")?.call_method("register_at_fork", (), Some(&handlers)).map(drop)
+        })
+        .copied()
+}
+
+/// Hands on what is buffered, or a forked child would write it, too.
+pub fn flush(py: Python<'_>) {
+    for monitor in active(py).iter() {
+        if let Destination::Sink(sink) = &monitor.destination {
+            sink.get().flush(py);
+        }
+    }
+}
+
+/// In a forked child: the monitors are the parent's.
+pub fn stop(py: Python<'_>) -> PyResult<()> {
+    let before = ACTIVE.get(py).replace(None);
+    drop(before);
+    hook::follow(py)
 }
 
 /// What a monitor's method gets as its third argument, where one is called.
@@ -180,10 +216,27 @@ pub fn dispatch(
                     },
                 );
             }
+            Destination::Report(report) => {
+                report.get().record(py, kind, code, address, thread, line(), monitor.meter.as_ref());
+            }
             Destination::Method(method) => call(py, monitor, method, kind, argument),
         }
     }
     was_wanted
+}
+
+/// Tells those who sum up lines that an activation begins or ends.
+#[inline(always)]
+pub fn tell_reports(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: usize) {
+    let thread = thread::address();
+    for monitor in active(py).iter() {
+        if let Destination::Report(report) = &monitor.destination
+            && monitor.covers(thread)
+            && monitor.focus.as_ref().is_none_or(|focus| focus.has(address))
+        {
+            report.get().record(py, kind, code, address, thread, 0, monitor.meter.as_ref());
+        }
+    }
 }
 
 /// Calls a monitor's method. What it raises is shown once, and counted: the program goes on.
@@ -204,11 +257,13 @@ fn call(py: Python<'_>, monitor: &Active, method: &Py<PyAny>, kind: EventKind, a
 }
 
 fn show(py: Python<'_>, error: PyErr) {
-    let told = py.import("sys").and_then(|sys| {
-        sys.getattr("stderr")?
-            .call_method1("write", ("pikos: a record is lost, and the program goes on; further ones are counted:\n",))
-    });
-    if told.is_ok() {
-        error.print(py);
-    }
+    tell(py, "a record is lost, and the program goes on; further ones are counted:");
+    error.print(py);
+}
+
+/// A line on standard error, Python's.
+pub fn tell(py: Python<'_>, message: &str) {
+    let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
+    // There is nobody else to tell.
+    _ = stderr.and_then(|stderr| stderr.call_method1("write", (format!("pikos: {message}\n"),)));
 }

@@ -19,6 +19,7 @@ mod hub;
 mod memory;
 pub mod monitor;
 mod output;
+pub mod report;
 pub mod sinks;
 mod texts;
 
@@ -28,6 +29,7 @@ use hook_monitoring as hook;
 use hook_trace as hook;
 
 pub use codes::set_own_folder;
+use pyo3::prelude::*;
 #[cfg(not(Py_3_12))]
 pub use hook_trace::thread_started;
 
@@ -35,4 +37,16 @@ pub use hook_trace::thread_started;
 pub fn memory() -> (u64, u64) {
     let usage = memory::Meter::new().read();
     (usage.rss, usage.vms)
+}
+
+/// For `os.register_at_fork`: nothing must be written twice.
+#[pyfunction]
+pub fn _monitors_before_fork(py: Python<'_>) {
+    hub::flush(py);
+}
+
+/// For `os.register_at_fork`: the child's events are not the parent's.
+#[pyfunction]
+pub fn _monitors_after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    hub::stop(py)
 }

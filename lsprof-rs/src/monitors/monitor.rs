@@ -11,6 +11,7 @@ use pyo3::types::PyCode;
 use super::focus::Focus;
 use super::hub::{self, Active, Destination, Kind};
 use super::memory::Meter;
+use super::report::LineReport;
 use super::sinks::Sink;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -66,7 +67,7 @@ impl EventMonitor {
         self.state.get(py).active.borrow().as_ref().map_or(0, |active| active.errors.get())
     }
 
-    /// Begins, or covers the running thread, too. destination: a `_Sink`, or a method that is called with (frame, event,
+    /// Begins, or covers the running thread, too. destination: a `_Sink`, a `_LineReport`, or a method that is called with (frame, event,
     /// argument). codes: the code objects to focus on; None for all.
     ///
     /// Raises RuntimeError where another tool is in the way.
@@ -84,9 +85,12 @@ impl EventMonitor {
             Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>())
         });
         let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
-        let destination = match destination.cast::<Sink>() {
-            Ok(sink) => Destination::Sink(sink.clone().unbind()),
-            Err(_) => Destination::Method(destination.clone().unbind()),
+        let destination = if let Ok(sink) = destination.cast::<Sink>() {
+            Destination::Sink(sink.clone().unbind())
+        } else if let Ok(report) = destination.cast::<LineReport>() {
+            Destination::Report(report.clone().unbind())
+        } else {
+            Destination::Method(destination.clone().unbind())
         };
         let mut threads = Vec::new();
         enter(&mut threads);

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 try:
     import line_profiler
 except ImportError as error:
-    raise ImportError("pikos.external.line_profiler needs the package line_profiler: pip install line_profiler") from error
+    raise ImportError(
+        "pikos.external.line_profiler needs the package line_profiler: pip install line_profiler"
+    ) from error
 
 __all__ = ["LineProfiler"]
 

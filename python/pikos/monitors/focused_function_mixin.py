@@ -61,7 +61,12 @@ class FocusedFunctionMixin(EventMonitor):
 
 
 def attach_focused(
-    monitor: Any, attach: Callable[..., Any], function: Callable[..., Any] | None = None, /, *, include_decorated: bool = False
+    monitor: Any,
+    attach: Callable[..., Any],
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    include_decorated: bool = False,
 ) -> Callable[..., Any]:
     """What the focused monitors' ``attach`` does."""
     from pikos.monitors.focused_monitor_attach import FocusedMonitorAttach

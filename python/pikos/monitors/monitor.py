@@ -71,7 +71,10 @@ class EventMonitor(Monitor):
         self._recorder = recorder
         self._record_type = self._own_record_type if record_type is None else record_type
         self._native = _EventMonitor(self._kind, self._reads_memory, threads)
+        self._all_threads = threads
         self._depth = 0
+        #: A `_LineReport` that sums up, instead of the recorder.
+        self._report: Any = None
 
     @property
     def _index(self) -> int:
@@ -114,7 +117,9 @@ class EventMonitor(Monitor):
     def _destination(self) -> tuple[Any, list[CodeType] | None]:
         """What the native code does with an event: hands it to the recorder's native half, or calls our method; and the
         code objects where it is to look."""
-        sink = self._recorder._native_sink() if self._is_plain() else None
+        if self._report is not None:
+            return self._report, None
+        sink = native_sink(self._recorder) if self._is_plain() else None
         return getattr(self, self._method) if sink is None else sink, None
 
     def _is_plain(self) -> bool:
@@ -123,3 +128,9 @@ class EventMonitor(Monitor):
             getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
         )
         return own and self._record_type is self._own_record_type
+
+
+def native_sink(recorder: Any) -> Any:
+    """The native half of a recorder, if it has one: it may be anybody's class."""
+    make = getattr(recorder, "_native_sink", None)
+    return None if make is None else make()

@@ -33,7 +33,7 @@ class CSVFileRecorder(CSVRecorder):
         """Open the file, and write the line with the field names, the first time. OSError if it can't be opened."""
         if not self._ready:
             mode = "a" if self._has_header else "w"
-            self._stream = self._file = open(self._filename, mode, encoding="utf-8", newline="")  # noqa: SIM115
+            self._stream = self._file = open(self._filename, mode, encoding="utf-8", newline="")
             self._writer = csv.writer(self._file, **self._csv_kwargs)
         super().prepare(record)
 

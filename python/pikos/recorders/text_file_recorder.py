@@ -35,7 +35,7 @@ class TextFileRecorder(TextStreamRecorder):
         """Open the file, and write the line with the field names, the first time. OSError if it can't be opened."""
         if not self._ready:
             mode = "a" if self._has_header else "w"
-            self._stream = self._file = open(self._filename, mode, encoding="utf-8")  # noqa: SIM115
+            self._stream = self._file = open(self._filename, mode, encoding="utf-8")
         super().prepare(data)
 
     def finalize(self) -> None:
