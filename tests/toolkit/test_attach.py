@@ -108,7 +108,8 @@ def test_a_generator_gets_what_is_sent_and_thrown() -> None:
         finally:
             seen.append("closed")
 
-    assert inspect.isgenerator(running := generator())
+    running = generator()
+    assert inspect.isgenerator(running)
     assert next(running) == 0
     assert running.send("x") == 1  # type: ignore[attr-defined]
     assert running.throw(error := KeyError()) == 2  # type: ignore[attr-defined]

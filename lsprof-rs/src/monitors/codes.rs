@@ -58,10 +58,13 @@ struct Codes {
 }
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
-/// The one that was asked for last.
-static LAST: GilCell<RefCell<Option<(usize, Rc<Code>)>>> = GilCell::new(RefCell::new(None));
+/// Those that were asked for last, each at a place that its address says.
+static RECENT: GilCell<RefCell<[Option<(usize, Rc<Code>)>; PLACES]>> =
+    GilCell::new(RefCell::new([const { None }; PLACES]));
 /// The folder of this package, with a slash at its end.
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
+
+const PLACES: usize = 256;
 
 /// More than this many are not kept when no monitor is enabled.
 const MOST_KEPT: usize = 1024;
@@ -72,8 +75,8 @@ const MOST_KEPT: usize = 1024;
 /// What looking at its attributes raises: it is none.
 #[inline(always)]
 pub fn find(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyAny>) -> PyResult<Rc<Code>> {
-    if let Some((last, code)) = &*LAST.get(py).borrow()
-        && *last == address
+    if let Some((recent, code)) = &RECENT.get(py).borrow()[place(address)]
+        && *recent == address
     {
         return Ok(Rc::clone(code));
     }
@@ -91,9 +94,16 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
             code
         }
     };
-    let before = LAST.get(py).replace(Some((address, Rc::clone(&code))));
+    let recent = Some((address, Rc::clone(&code)));
+    let before = std::mem::replace(&mut RECENT.get(py).borrow_mut()[place(address)], recent);
     drop(before);
     Ok(code)
+}
+
+/// Objects are at multiples of 16.
+#[inline(always)]
+fn place(address: usize) -> usize {
+    ((address >> 4) ^ (address >> 12)) % PLACES
 }
 
 /// Says which folder's code is this package's.
@@ -105,10 +115,10 @@ pub fn set_own_folder(py: Python<'_>, folder: &str) {
 pub fn release(py: Python<'_>) {
     let count = CODES.get(py).borrow().as_ref().map_or(0, |codes| codes.all.len());
     if count > MOST_KEPT {
-        let last = LAST.get(py).take();
+        let recent = RECENT.get(py).replace([const { None }; PLACES]);
         let codes = CODES.get(py).take();
         // Objects may die here, and their ends run Python: the cells are free again.
-        drop((last, codes));
+        drop((recent, codes));
     }
 }
 

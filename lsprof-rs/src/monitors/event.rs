@@ -135,6 +135,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// Whether a record of the other one is the same but for its index. Not for those that tell the memory.
+    #[inline(always)]
+    pub fn differs_in_index_only(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.function == other.function
+            && self.line_no == other.line_no
+            && self.line == other.line
+            && self.filename == other.filename
+    }
+
     /// One of its fields. The line of an event that has none is its file: nobody asks.
     #[inline(always)]
     pub fn value(&self, field: Field) -> Value {

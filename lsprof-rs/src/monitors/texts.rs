@@ -62,10 +62,23 @@ pub fn object(py: Python<'_>, number: TextId) -> Bound<'_, PyString> {
 /// The names of built-ins, by the address of the C string.
 static NAMES: GilCell<RefCell<Option<HashMap<usize, TextId>>>> = GilCell::new(RefCell::new(None));
 
+/// Those that were asked for last, each at a place that its address says.
+static RECENT_NAMES: GilCell<RefCell<[(usize, TextId); PLACES]>> =
+    GilCell::new(RefCell::new([(0, TextId(0)); PLACES]));
+
+const PLACES: usize = 256;
+
 /// The text of a built-in's name. A name that is gone, and another at its address, would be taken for each other; nearly all
 /// live as long as the process.
 #[inline(always)]
 pub fn of_builtin(py: Python<'_>, address: usize, name: impl FnOnce() -> String) -> TextId {
+    let place = (address ^ (address >> 8)) % PLACES;
+    let (recent, text) = RECENT_NAMES.get(py).borrow()[place];
+    if recent == address {
+        return text;
+    }
     let mut names = NAMES.get(py).borrow_mut();
-    *names.get_or_insert_default().entry(address).or_insert_with(|| intern(py, &name()))
+    let text = *names.get_or_insert_default().entry(address).or_insert_with(|| intern(py, &name()));
+    RECENT_NAMES.get(py).borrow_mut()[place] = (address, text);
+    text
 }

@@ -23,7 +23,17 @@ pub struct Csv {
     quoting: Quoting,
     /// The texts as they are written, by number; empty where not asked for yet.
     quoted: Vec<Box<[u8]>>,
+    /// What followed the index in records that were written lately, each at a place that its values say.
+    tails: Vec<Option<Tail>>,
 }
+
+/// A record as it is written but for its index, and what it was made from.
+struct Tail {
+    event: Event,
+    text: Box<[u8]>,
+}
+
+const TAILS: usize = 512;
 
 impl Csv {
     /// By (delimiter, quotechar, lineterminator, quoting); `None` for what is left to Python.
@@ -34,12 +44,37 @@ impl Csv {
             2 => Quoting::Texts,
             _ => return None,
         };
-        Some(Self { delimiter, quote: quote?, terminator, quoting, quoted: Vec::new() })
+        Some(Self { delimiter, quote: quote?, terminator, quoting, quoted: Vec::new(), tails: Vec::new() })
     }
 
-    /// Writes a record.
+    /// Writes a record. Where only the index is new in it, the rest is a copy.
     #[inline(always)]
     pub fn write(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event) {
+        if event.rss != 0 || self.quoting == Quoting::All || fields.first() != Some(&Field::Index) {
+            return self.write_fields(py, buffer, fields, event);
+        }
+        push_number(buffer, event.index);
+        let hash = event.function.index().wrapping_mul(31) ^ (event.line_no as usize) ^ ((event.kind as usize) << 7);
+        if let Some(Some(tail)) = self.tails.get(hash % TAILS)
+            && tail.event.differs_in_index_only(event)
+        {
+            buffer.extend_from_slice(&tail.text);
+            return;
+        }
+        self.write_tail(py, buffer, fields, event, hash % TAILS);
+    }
+
+    #[inline(never)]
+    fn write_tail(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event, place: usize) {
+        let start = buffer.len();
+        push_char(buffer, self.delimiter);
+        self.write_fields(py, buffer, &fields[1..], event);
+        self.tails.resize_with(TAILS, || None);
+        self.tails[place] = Some(Tail { event: *event, text: buffer[start..].into() });
+    }
+
+    #[inline(always)]
+    fn write_fields(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event) {
         let mut is_first = true;
         for field in fields {
             if !is_first {
