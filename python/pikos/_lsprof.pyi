@@ -227,6 +227,7 @@ class _LineReport:
     def __new__(cls) -> _LineReport: ...
     def rows(self) -> list[tuple[str, str, int, list[tuple[int, int, float, int, int]]]]: ...
 
+@disjoint_base
 class OnValue:
     """Keeps the records whose field has one of these values."""
 
@@ -235,6 +236,7 @@ class OnValue:
     def __new__(cls, field: str, *values: Any) -> Self: ...
     def __call__(self, record: Any) -> bool: ...
 
+@disjoint_base
 class NotOnValue:
     """Keeps the records whose field has none of these values."""
 
@@ -243,6 +245,7 @@ class NotOnValue:
     def __new__(cls, field: str, *values: Any) -> Self: ...
     def __call__(self, record: Any) -> bool: ...
 
+@disjoint_base
 class OnChange:
     """Keeps the records whose field differs from that of the record before, and the first one."""
 

@@ -41,7 +41,7 @@ def main() -> None:
     parser = argument_parser()
     options, args = parse(parser, sys.argv[1:])
     outfile = output_of(options, parser)
-    target = argparse.Namespace(code=None, module=options.module)
+    target: Any = argparse.Namespace(code=None, module=options.module)
     try:
         code, namespace = prepare_module(args) if options.module else _launcher.prepare(target, args)
     except SyntaxError:

@@ -59,8 +59,9 @@ struct Codes {
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
 /// Those that were asked for last, each at a place that its address says.
-static RECENT: GilCell<RefCell<[Option<(usize, Rc<Code>)>; PLACES]>> =
-    GilCell::new(RefCell::new([const { None }; PLACES]));
+static RECENT: GilCell<RefCell<[Place; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
+
+type Place = Option<(usize, Rc<Code>)>;
 /// The folder of this package, with a slash at its end.
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
 
@@ -161,8 +162,5 @@ fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<String>> {
     let linecache = py.import("linecache")?;
     let globals = crate::ffi::running_globals(py);
     let lines = linecache.call_method1("getlines", (texts::object(py, filename), globals))?;
-    lines
-        .try_iter()?
-        .map(|line| Ok(line?.cast_into::<PyString>()?.to_string_lossy().into_owned()))
-        .collect()
+    lines.try_iter()?.map(|line| Ok(line?.cast_into::<PyString>()?.to_string_lossy().into_owned())).collect()
 }

@@ -180,7 +180,8 @@ impl Filter {
             return Ok(None);
         };
         let Some(field) = known(&name)? else { return Ok(None) };
-        let values = values.bind(py).try_iter()?.map(|value| native(field, &value?)).collect::<PyResult<Vec<_>>>()?;
+        let values =
+            values.bind(py).try_iter()?.map(|value| native(field, &value?)).collect::<PyResult<Vec<_>>>()?;
         Ok(values.into_iter().collect::<Option<Vec<_>>>().map(|values| Self::Value { field, values, kept }))
     }
 

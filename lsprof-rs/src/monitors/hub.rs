@@ -10,9 +10,9 @@ use pyo3::types::PyDict;
 use super::codes::{self, Code};
 use super::event::{Event, EventKind};
 use super::focus::Focus;
-use super::hook;
+use super::hooks;
 use super::memory::Meter;
-use super::report::LineReport;
+use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;
 use crate::ffi::attach::aside;
@@ -76,11 +76,13 @@ impl Active {
     }
 }
 
+type Monitors = Rc<[Rc<Active>]>;
+
 /// All that are enabled. Replaced as a whole, so that those who run through it need not mind changes.
-static ACTIVE: GilCell<RefCell<Option<Rc<[Rc<Active>]>>>> = GilCell::new(RefCell::new(None));
+static ACTIVE: GilCell<RefCell<Option<Monitors>>> = GilCell::new(RefCell::new(None));
 
 /// All that are enabled now.
-pub fn active(py: Python<'_>) -> Rc<[Rc<Active>]> {
+pub fn active(py: Python<'_>) -> Monitors {
     ACTIVE.get(py).borrow().clone().unwrap_or_default()
 }
 
@@ -89,13 +91,13 @@ pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
     watch_forks(py)?;
     let all = active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
     ACTIVE.get(py).replace(Some(all));
-    hook::follow(py).inspect_err(|_| forget(py, monitor))
+    hooks::follow(py).inspect_err(|_| forget(py, monitor))
 }
 
 /// Disables one. Gives the hook back if it was the last.
 pub fn remove(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
     forget(py, monitor);
-    hook::follow(py)?;
+    hooks::follow(py)?;
     if active(py).is_empty() {
         codes::release(py);
     }
@@ -134,7 +136,7 @@ pub fn flush(py: Python<'_>) {
 pub fn stop(py: Python<'_>) -> PyResult<()> {
     let before = ACTIVE.get(py).replace(None);
     drop(before);
-    hook::follow(py)
+    hooks::follow(py)
 }
 
 /// What a monitor's method gets as its third argument, where one is called.
@@ -217,7 +219,8 @@ pub fn dispatch(
                 );
             }
             Destination::Report(report) => {
-                report.get().record(py, kind, code, address, thread, line(), monitor.meter.as_ref());
+                let moment = Moment { kind, address, thread, line: line() };
+                report.get().record(py, code, &moment, monitor.meter.as_ref());
             }
             Destination::Method(method) => call(py, monitor, method, kind, argument),
         }
@@ -234,7 +237,8 @@ pub fn tell_reports(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: u
             && monitor.covers(thread)
             && monitor.focus.as_ref().is_none_or(|focus| focus.has(address))
         {
-            report.get().record(py, kind, code, address, thread, 0, monitor.meter.as_ref());
+            let moment = Moment { kind, address, thread, line: 0 };
+            report.get().record(py, code, &moment, monitor.meter.as_ref());
         }
     }
 }

@@ -36,7 +36,9 @@ mod system {
             };
             let mut pages = text[..length].split(|byte| *byte == b' ').map(|digits| {
                 let digits = digits.iter().take_while(|digit| digit.is_ascii_digit());
-                digits.fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+                digits.fold(0, |number: u64, digit| {
+                    number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
+                })
             });
             let vms = pages.next().unwrap_or(0) * self.page;
             let rss = pages.next().unwrap_or(0) * self.page;

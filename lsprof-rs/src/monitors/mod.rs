@@ -1,7 +1,7 @@
 //! The toolkit's native half: monitors of function and line events.
 //!
 //! ```text
-//!  CPython ─ hook_* ─> hub: which monitors? ─> focus ─> filter ─> sink: csv, text, columns
+//!  CPython ─ hooks ─> hub: which monitors? ─> focus ─> filter ─> sink: csv, text, columns
 //!                                                 └──> or the monitor's own method, in Python
 //! ```
 //! An event is decoded once (`codes`, `texts`) and offered to each enabled monitor. Where recorder, filter and record type
@@ -11,10 +11,7 @@ mod codes;
 mod event;
 pub mod filter;
 mod focus;
-#[cfg(Py_3_12)]
-mod hook_monitoring;
-#[cfg(not(Py_3_12))]
-mod hook_trace;
+mod hooks;
 mod hub;
 mod memory;
 pub mod monitor;
@@ -23,15 +20,10 @@ pub mod report;
 pub mod sinks;
 mod texts;
 
-#[cfg(Py_3_12)]
-use hook_monitoring as hook;
-#[cfg(not(Py_3_12))]
-use hook_trace as hook;
-
 pub use codes::set_own_folder;
-use pyo3::prelude::*;
 #[cfg(not(Py_3_12))]
-pub use hook_trace::thread_started;
+pub use hooks::thread_started;
+use pyo3::prelude::*;
 
 /// The memory of this process: resident and virtual, in bytes.
 pub fn memory() -> (u64, u64) {

@@ -79,11 +79,11 @@ impl EventMonitor {
             if let Some(threads) = &active.threads {
                 enter(&mut threads.borrow_mut());
             }
-            return super::hook::follow(py);
+            return super::hooks::follow(py);
         }
-        let focus = codes.as_ref().map(|codes| {
-            Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>())
-        });
+        let focus = codes
+            .as_ref()
+            .map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>()));
         let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
         let destination = if let Ok(sink) = destination.cast::<Sink>() {
             Destination::Sink(sink.clone().unbind())
@@ -122,7 +122,7 @@ impl EventMonitor {
             leave(&mut threads.borrow_mut());
         }
         if !all {
-            super::hook::follow(py)?;
+            super::hooks::follow(py)?;
             return Ok(active.errors.get());
         }
         state.active.replace(None);

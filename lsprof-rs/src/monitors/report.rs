@@ -55,6 +55,18 @@ struct State {
     stacks: Vec<(usize, Vec<Open>)>,
 }
 
+/// What happens to an activation.
+pub struct Moment {
+    /// It begins, ends, or reaches a line.
+    pub kind: EventKind,
+    /// Its code object's address.
+    pub address: usize,
+    /// Its thread's.
+    pub thread: usize,
+    /// The line that it reaches.
+    pub line: u32,
+}
+
 /// Sums up line events. Made for a monitor that reports.
 #[pyclass(name = "_LineReport", module = "pikos._lsprof", frozen)]
 #[derive(Default)]
@@ -97,16 +109,8 @@ impl LineReport {
 impl LineReport {
     /// An activation begins or ends, or a line of one begins.
     #[inline(always)]
-    pub fn record(
-        &self,
-        py: Python<'_>,
-        kind: EventKind,
-        code: &Code,
-        address: usize,
-        thread: usize,
-        line: u32,
-        meter: Option<&Meter>,
-    ) {
+    pub fn record(&self, py: Python<'_>, code: &Code, moment: &Moment, meter: Option<&Meter>) {
+        let Moment { kind, address, thread, line } = *moment;
         let now = clock::now();
         let usage = meter.map(Meter::read).unwrap_or_default();
         let mut state = self.0.get(py).borrow_mut();
@@ -121,7 +125,13 @@ impl LineReport {
         match kind {
             EventKind::Call => {
                 let function = state.function(code, address);
-                state.stacks[place].1.push(Open { code: address, function, line: 0, since: now, rss: usage.rss });
+                state.stacks[place].1.push(Open {
+                    code: address,
+                    function,
+                    line: 0,
+                    since: now,
+                    rss: usage.rss,
+                });
             }
             EventKind::Line => {
                 let stack = &mut state.stacks[place].1;

@@ -49,7 +49,11 @@ pub fn intern(py: Python<'_>, text: &str) -> TextId {
 
 /// The text of this number.
 pub fn get(py: Python<'_>, number: TextId) -> Rc<str> {
-    TEXTS.get(py).borrow().as_ref().map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].text))
+    TEXTS
+        .get(py)
+        .borrow()
+        .as_ref()
+        .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].text))
 }
 
 /// The same, for Python.

@@ -40,4 +40,4 @@ class LineProfiler(line_profiler.LineProfiler, Monitor):  # type: ignore[misc]
     def attach(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Profile the lines of a function: a decorator."""
         self.add_function(function)
-        return super().attach(function) if hasattr(super(), "attach") else Monitor.attach(self, function)
+        return Monitor.attach(self, function)

@@ -16,7 +16,7 @@ class PythonCProfiler(Profile, Monitor):
 
     _depth = 0
 
-    def __enter__(self) -> PythonCProfiler:  # type: ignore[override]
+    def __enter__(self) -> PythonCProfiler:
         if self._depth == 0:
             self.enable()
         self._depth += 1

@@ -46,7 +46,7 @@ class FocusedFunctionMixin(EventMonitor):
         if inside:
             super().on_function_event(frame, event, arg)  # type: ignore[misc]
 
-    def attach(self, *args: Any, **kwards: Any) -> Callable[..., Any]:
+    def attach(self, *args: Any, **kwards: Any) -> Any:
         """Monitor a function while it runs. As ``@monitor.attach(include_decorated=True)``, focus on it, too.
 
         Returns a `MonitorAttach`, or for arguments a `FocusedMonitorAttach`, which makes one of a function. Raises
@@ -67,7 +67,7 @@ def attach_focused(
     /,
     *,
     include_decorated: bool = False,
-) -> Callable[..., Any]:
+) -> Any:
     """What the focused monitors' ``attach`` does."""
     from pikos.monitors.focused_monitor_attach import FocusedMonitorAttach
 

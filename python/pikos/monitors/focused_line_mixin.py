@@ -8,7 +8,6 @@ from pikos.monitors.monitor import EventMonitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any
 
@@ -35,7 +34,7 @@ class FocusedLineMixin(EventMonitor):
             super().on_line_event(frame, why, arg)  # type: ignore[misc]
         return self.on_line_event
 
-    def attach(self, *args: Any, **kwards: Any) -> Callable[..., Any]:
+    def attach(self, *args: Any, **kwards: Any) -> Any:
         """Monitor a function while it runs. As ``@monitor.attach(include_decorated=True)``, focus on it, too.
 
         Returns a `MonitorAttach`, or for arguments a `FocusedMonitorAttach`, which makes one of a function. Raises

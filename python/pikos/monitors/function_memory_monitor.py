@@ -20,7 +20,7 @@ class FunctionMemoryMonitor(FunctionMonitor):
     _reads_memory = True
     _own_record_type: type = FunctionMemoryRecord
 
-    def gather_info(self, frame: FrameType, event: str, arg: Any) -> tuple[Any, ...]:
+    def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""
         function, line = function_and_line(frame, event, arg)
         return self._record_type(self._index, event, function, *_memory(), line, frame.f_code.co_filename)

@@ -26,7 +26,7 @@ class FunctionMonitor(EventMonitor):
         self._index += 1
         self._recorder.record(record)
 
-    def gather_info(self, frame: FrameType, event: str, arg: Any) -> tuple[Any, ...]:
+    def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""
         function, line = function_and_line(frame, event, arg)
         return self._record_type(self._index, event, function, line, frame.f_code.co_filename)

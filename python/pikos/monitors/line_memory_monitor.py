@@ -20,7 +20,7 @@ class LineMemoryMonitor(LineMonitor):
     _reads_memory = True
     _own_record_type: type = LineMemoryRecord
 
-    def gather_info(self, frame: FrameType) -> tuple[Any, ...]:
+    def gather_info(self, frame: FrameType) -> Any:
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)

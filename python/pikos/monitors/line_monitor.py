@@ -28,7 +28,7 @@ class LineMonitor(EventMonitor):
             self._recorder.record(record)
         return self.on_line_event
 
-    def gather_info(self, frame: FrameType) -> tuple[Any, ...]:
+    def gather_info(self, frame: FrameType) -> Any:
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)

@@ -69,7 +69,7 @@ class EventMonitor(Monitor):
 
     def __init__(self, recorder: AbstractRecorder, record_type: type | None = None, threads: bool = False) -> None:
         self._recorder = recorder
-        self._record_type = self._own_record_type if record_type is None else record_type
+        self._record_type: Any = self._own_record_type if record_type is None else record_type
         self._native = _EventMonitor(self._kind, self._reads_memory, threads)
         self._all_threads = threads
         self._depth = 0

@@ -33,7 +33,7 @@ class MonitorAttach:
         return self._call(*args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else self._call.__get__(instance, owner)  # type: ignore[attr-defined]
+        return self if instance is None else self._call.__get__(instance, owner)
 
     def __repr__(self) -> str:
         return f"<{type(self.monitor).__name__} attached to {self.__wrapped__!r}>"  # type: ignore[attr-defined]

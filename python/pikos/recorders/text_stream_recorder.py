@@ -42,7 +42,7 @@ class TextStreamRecorder(AbstractRecorder):
 
     def prepare(self, data: Any) -> None:
         """Write the line with the field names, the first time. data: the type of the records to come, or one of them."""
-        kind = data if isinstance(data, type) else type(data)
+        kind: Any = data if isinstance(data, type) else type(data)
         plain = " ".join(["{}"] * len(kind._fields))
         self._record_type = kind
         self._template = kind.line if self._formatted else plain

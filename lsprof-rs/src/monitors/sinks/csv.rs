@@ -54,7 +54,8 @@ impl Csv {
             return self.write_fields(py, buffer, fields, event);
         }
         push_number(buffer, event.index);
-        let hash = event.function.index().wrapping_mul(31) ^ (event.line_no as usize) ^ ((event.kind as usize) << 7);
+        let hash =
+            event.function.index().wrapping_mul(31) ^ (event.line_no as usize) ^ ((event.kind as usize) << 7);
         if let Some(Some(tail)) = self.tails.get(hash % TAILS)
             && tail.event.differs_in_index_only(event)
         {
@@ -65,7 +66,14 @@ impl Csv {
     }
 
     #[inline(never)]
-    fn write_tail(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event, place: usize) {
+    fn write_tail(
+        &mut self,
+        py: Python<'_>,
+        buffer: &mut Vec<u8>,
+        fields: &[Field],
+        event: &Event,
+        place: usize,
+    ) {
         let start = buffer.len();
         push_char(buffer, self.delimiter);
         self.write_fields(py, buffer, &fields[1..], event);

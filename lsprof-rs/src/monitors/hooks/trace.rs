@@ -8,20 +8,20 @@ use std::ffi::c_int;
 
 use hashbrown::HashMap;
 use pyo3::ffi::{
-    Py_tracefunc, PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
-    PyTrace_LINE, PyTrace_RETURN,
+    Py_tracefunc, PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN,
+    PyTrace_CALL, PyTrace_LINE, PyTrace_RETURN,
 };
 use pyo3::prelude::*;
 
-use super::event::EventKind;
-use super::hub::{self, Argument, Kind, Nothing};
-use super::{codes, texts};
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::frame::{line_of_frame, offset_of_frame};
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState, Which};
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
+use crate::monitors::event::EventKind;
+use crate::monitors::hub::{self, Argument, Kind, Nothing};
+use crate::monitors::{codes, texts};
 
 /// What was set in a thread before us, and the thread's address where it has enabled a monitor itself.
 struct Before {
@@ -46,7 +46,8 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
     {
         let current = ThreadState::current(py).id();
         for state in ThreadState::all(py) {
-            let place = places.get(py).borrow().as_ref().and_then(|places| Some(places.get(&state.id())?.thread));
+            let place =
+                places.get(py).borrow().as_ref().and_then(|places| Some(places.get(&state.id())?.thread));
             let thread = if state.id() == current { thread::address() } else { place.unwrap_or(0) };
             let wanted = monitors.iter().any(|monitor| monitor.kind == kind && monitor.covers(thread));
             match (wanted, place.is_some()) {
@@ -82,7 +83,11 @@ fn install(
         return Ok(());
     }
     let ours = py.get_type::<PyAny>().call0()?.unbind();
-    places.get(py).borrow_mut().get_or_insert_default().insert(state.id(), Before { thread, function, object });
+    places
+        .get(py)
+        .borrow_mut()
+        .get_or_insert_default()
+        .insert(state.id(), Before { thread, function, object });
     state.set_function(py, which, Some(function_of(which)), Some(&ours))
 }
 

@@ -13,13 +13,13 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::event::EventKind;
-use super::hub::{self, Argument, Destination, Kind, Nothing};
-use super::{codes, texts};
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::callback::{self, Function, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
+use crate::monitors::event::EventKind;
+use crate::monitors::hub::{self, Argument, Destination, Kind, Nothing};
+use crate::monitors::{codes, texts};
 
 /// Those that no other kind of tool has a claim to.
 const TOOLS: [u8; 2] = [4, 3];
@@ -39,8 +39,7 @@ const WITH_CALL: [(&str, usize); 2] = [("C_RETURN", 4), ("C_RAISE", 5)];
 /// an event, too. A jump back within a line begins it anew, as for `sys.settrace`, and is no line here.
 const LINES: [(&str, usize); 3] = [("LINE", 6), ("PY_START", 0), ("JUMP", 7)];
 /// Those of [`LOCAL`] that tell when an activation runs.
-const ACTIVATION: [(&str, usize); 4] =
-    [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
+const ACTIVATION: [(&str, usize); 4] = [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
 
 /// The second numbers above are places here.
 const FUNCTIONS: [Function; 8] =
@@ -131,7 +130,10 @@ fn uninstall(monitoring: &Bound<'_, PyAny>, installed: &mut Installed) -> PyResu
     if owner(monitoring, tool)?.as_deref() == Some(TOOL_NAME) {
         set(monitoring, installed, 0, HashMap::new())?;
         for (event, _) in all_events() {
-            monitoring.call_method1("register_callback", (tool, bits(monitoring, [(event, 0)])?, monitoring.py().None()))?;
+            monitoring.call_method1(
+                "register_callback",
+                (tool, bits(monitoring, [(event, 0)])?, monitoring.py().None()),
+            )?;
         }
         monitoring.call_method1("free_tool_id", (tool,))?;
     }
@@ -313,7 +315,10 @@ fn mind_focus(py: Python<'_>, was_wanted: bool) {
         (Some(_), true) => Some(0),
         (Some(unwanted), false) if unwanted < PATIENCE => Some(unwanted + 1),
         (None, true) => Some(0),
-        _ if hub::active(py).iter().any(|monitor| monitor.focus.as_ref().is_some_and(|focus| focus.is_entered())) => {
+        _ if hub::active(py)
+            .iter()
+            .any(|monitor| monitor.focus.as_ref().is_some_and(|focus| focus.is_entered())) =>
+        {
             Some(0) // in another thread
         }
         _ => None,
