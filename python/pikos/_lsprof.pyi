@@ -38,6 +38,9 @@ __all__ = [
     "profiler_thread",
 ]
 
+if sys.version_info < (3, 12):
+    __all__ += ["_monitor_new_thread"]
+
 _List = list
 
 def _command(args: list[str]) -> int: ...

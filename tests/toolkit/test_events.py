@@ -14,7 +14,7 @@ from pikos.filters import NotOnValue, OnChange, OnValue
 from pikos.monitors.records import FunctionMemoryRecord, FunctionRecord, LineMemoryRecord, LineRecord
 from pikos.recorders.abstract_recorder import AbstractRecorder
 from pikos.recorders.api import CSVFileRecorder, CSVRecorder, ListRecorder, TextFileRecorder, TextStreamRecorder
-from toolkit.reference import Reference, load, make_program, monitored, rows_of
+from reference_monitor import Reference, load, make_program, monitored, rows_of
 
 SEEDS = range(30)
 RECORD_TYPES = {
