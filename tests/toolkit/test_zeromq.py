@@ -109,7 +109,8 @@ def test_to_an_endpoint(folder: Path) -> None:
     endpoint = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
     recorder = ZeroMQRecorder(endpoint, connect=True)
     recorder.prepare(FunctionRecord)
-    time.sleep(0.5)
+    # A subscriber that binds subscribes when it looks at its socket.
+    assert socket.poll(500) == 0
     recorder.record(FunctionRecord(7, "call", "ä", 3, "x.py"))
     recorder.finalize()
     message = msgpack.unpackb(socket.recv())
