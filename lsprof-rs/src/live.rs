@@ -319,7 +319,8 @@ impl Live {
     }
 }
 
-fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
+/// What the process is.
+pub fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
     let sys = py.import("sys")?;
     let version = py.version_info();
     let argv: Vec<OsString> = sys.getattr("argv").and_then(|argv| argv.extract()).unwrap_or_default();

@@ -9,9 +9,13 @@ mod control;
 pub mod discovery;
 mod message;
 mod model;
+mod records;
 mod text;
 
 pub use control::{Command, Reply, Request, Status};
-pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
+pub use message::{
+    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, ThreadRow, VERSION, WireError,
+};
 pub use model::{Applied, Figures, Model, labelled};
+pub use records::{RECORDS, Records};
 pub use text::WireText;
