@@ -71,7 +71,7 @@ pub struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Profiles to add up; they are read one after another
+    /// Profiles to add up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// Where to write; the name tells the format, and pstats is the default
