@@ -42,11 +42,11 @@ const MOST_READERS: usize = 4;
 
 /// Reads profiles and adds them up in their order. At most one profile for each reader waits.
 pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
+    let mut progress = Progress::new("reading", paths.len());
     if let [path] = paths {
         return load(path, args);
     }
     let mut merger = Merger::new();
-    let mut progress = Progress::new("read", paths.len());
     let mut add = |path: &PathBuf, profile| {
         merger.add(profile).map_err(|source| Error::Profile { path: path.clone(), source })?;
         progress.step();
@@ -59,7 +59,6 @@ pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
     } else {
         paths.iter().try_for_each(|path| add(path, load(path, args)?))?;
     }
-    drop(progress);
     Ok(merger.finish())
 }
 
@@ -113,6 +112,7 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
         format.write(profile, &mut out).map_err(failed)?;
         out.flush().map_err(|source| failed(source.into()))?;
     } else {
+        let _progress = Progress::new("writing", 1);
         formats::save(profile, format, path).map_err(failed)?;
     }
     for note in format.notes(profile) {

@@ -9,11 +9,15 @@ use serde::Serialize;
 use crate::args::{Amount, DiffArgs};
 use crate::error::Error;
 use crate::printable::printable;
+use crate::progress::Progress;
 use crate::{Outcome, files};
 
 pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
+    let mut progress = Progress::new("reading", 2);
     let before = files::load(&args.before, &args.input)?;
+    progress.step();
     let after = files::load(&args.after, &args.input)?;
+    drop(progress);
     let (before, after) = (before.with_unique_labels(), after.with_unique_labels());
     let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
     let mut out = BufWriter::new(io::stdout().lock());
