@@ -141,6 +141,16 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
 	done
 
+.PHONY: bench-formats
+bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 functions and 300,000 edges, against today's tools
+	@mkdir -p build/bench
+	cd build/bench
+	for seed in 1 2; do
+		test -f large-seed-$$seed.pstats || ../../.venv/bin/python ../../benchmarks/make_large_pstats.py \
+			large-seed-$$seed.pstats --functions 50000 --edges 300000 --seed $$seed
+	done
+	../../.venv/bin/python ../../benchmarks/formats.py --pikos ../../.venv/bin/pikos $(BENCH_ARGS) large-seed-{1,2}.pstats
+
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python benchmarks/live.py
