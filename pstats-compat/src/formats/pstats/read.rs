@@ -136,22 +136,23 @@ impl Reader<'_> {
     /// They were numbered as they were first named, which may have been as a caller.
     fn rows_first(&mut self) {
         let functions = &mut self.profile.functions;
-        let mut moved = vec![None; functions.len()];
-        let mut ordered = Vec::with_capacity(functions.len());
-        let mere_callers = (0u32..)
-            .map(FunctionId)
-            .take(functions.len())
-            .filter(|id| functions[id.index()].caller_only)
-            .collect::<Vec<_>>();
+        let mut moved: Vec<FunctionId> = (0u32..).map(FunctionId).take(functions.len()).collect();
+        let mere_callers: Vec<FunctionId> =
+            moved.iter().copied().filter(|id| functions[id.index()].caller_only).collect();
         for (next, &id) in (0u32..).map(FunctionId).zip(self.rows.iter().chain(&mere_callers)) {
-            moved[id.index()] = Some(next);
-            ordered.push(std::mem::take(&mut functions[id.index()]));
+            moved[id.index()] = next;
         }
-        *functions = ordered;
-        let new_id = |id: FunctionId| moved[id.index()].unwrap_or(id);
         for edge in &mut self.profile.edges {
-            edge.caller = new_id(edge.caller);
-            edge.callee = new_id(edge.callee);
+            edge.caller = moved[edge.caller.index()];
+            edge.callee = moved[edge.callee.index()];
+        }
+        // In place: each exchange brings one function to where it belongs.
+        for place in 0..functions.len() {
+            while moved[place].index() != place {
+                let its_place = moved[place].index();
+                functions.swap(place, its_place);
+                moved.swap(place, its_place);
+            }
         }
     }
 
