@@ -217,13 +217,13 @@ fn check_room(sum: &Profile, more: &Profile) -> Result<()> {
 fn combined(a: &Metadata, b: &Metadata) -> Result<Metadata> {
     let different = |problem: String| Err(Error::Different { problem });
     if a.counts != b.counts {
-        return different(format!("one counts {:?}, another {:?}", a.counts, b.counts));
+        return different(format!("one counts {}, another {}", a.counts, b.counts));
     }
     if a.unit != b.unit {
-        return different(format!("one is in {:?}, another in {:?}", a.unit, b.unit));
+        return different(format!("one is in {}, another in {}", a.unit, b.unit));
     }
     if a.edges != b.edges {
-        return different(format!("callers have {:?} in one, {:?} in another", a.edges, b.edges));
+        return different(format!("callers have {} in one, {} in another", a.edges, b.edges));
     }
     if a.compensated != b.compensated {
         return different("only one had the profiler's cost taken out".to_owned());

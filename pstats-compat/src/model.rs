@@ -224,6 +224,35 @@ pub enum Unit {
     Other(String),
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Counts::Calls => "calls",
+            Counts::Samples => "samples",
+            Counts::Unknown => "nothing",
+        })
+    }
+}
+
+impl fmt::Display for EdgeDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EdgeDetail::Full => "counts and times",
+            EdgeDetail::CountsOnly => "counts only",
+            EdgeDetail::CallsAndCumtime => "counts and cumulative times",
+        })
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unit::Seconds => f.write_str("seconds"),
+            Unit::Other(unit) => f.write_str(unit),
+        }
+    }
+}
+
 /// What is known about a profile as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
