@@ -155,6 +155,10 @@ bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 funct
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python benchmarks/live.py
 
+.PHONY: bench-toolkit
+bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
+	@$(VENV)/bin/python benchmarks/toolkit.py $(BENCH_ARGS)
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all
