@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pstats_compat::formats::Format;
@@ -84,8 +85,15 @@ impl Picture {
 #[derive(Debug, Args)]
 pub struct InputArgs {
     /// The format of the input, where its content and name don't tell
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
     pub from: Option<Format>,
+}
+
+/// Formats by their names, which help and completions list.
+fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
+    let format = |name: &str| name.parse::<Format>().expect("only names of formats are possible values");
+    let names = Format::names().into_iter().filter(|name| is_meant(format(name)));
+    PossibleValuesParser::new(names.collect::<Vec<_>>()).map(move |name| format(&name))
 }
 
 #[derive(Debug, Args)]
@@ -93,9 +101,8 @@ pub struct ExportArgs {
     /// Profiles to read; several are added up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// pstats, callgrind, collapsed, speedscope, html or svg (a flame graph), pprof, firefox, dot,
-    /// json, csv, markdown or text
-    #[arg(short, long)]
+    /// The format to write, where OUT's name doesn't tell; html and svg are flame graphs
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
@@ -106,14 +113,14 @@ pub struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Profiles to add up; they are read one after another
+    /// Profiles to add up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// Where to write; the name tells the format, and pstats is the default
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     #[command(flatten)]
     pub input: InputArgs,
@@ -174,7 +181,7 @@ pub struct StatsArgs {
     #[arg(long)]
     pub json: bool,
     /// Colour the rows that matter
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, alias = "color", value_name = "WHEN", default_value = "auto")]
     pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
@@ -262,7 +269,7 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     /// Add several processes up into one file
     #[arg(long)]
