@@ -42,7 +42,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::live::{
-        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_exec,
+        _live_before_fork, _live_parent,
     };
 
     #[pymodule_export]
