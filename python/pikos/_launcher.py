@@ -44,13 +44,14 @@ def main() -> None:
         parser.error(f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}")
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
+    live = live_arguments(options, parser)
     profile = Profile(
         builtins=not options.fast,
         threads=options.threads,
         hook="fast" if options.fast else None,
         compensate=options.compensate,
         tree=options.tree,
-        **live_arguments(options, parser),
+        **live,
         **checkpoint_arguments(options, outfile, parser),
     )
     session = Session(profile, outfile, options.sort)
@@ -60,11 +61,15 @@ def main() -> None:
         hide_launcher_frames()
         raise
     session.guard()
+    if options.follow:
+        from pikos._follow import lead
+
+        lead(session, options, live)
     try:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
         _count_frames_as(-1 if options.module else 0)
         if options.paused:
-            session.profile._go_live()
+            session.go_live()
         else:
             session.profile.enable()
         exec(code, namespace)
@@ -144,7 +149,7 @@ def option_parser() -> OptionParser:
         default=False,
         help="allow an ENDPOINT that other hosts can reach: whoever does can read the profile",
     )
-    parser.add_option("--follow", action="store_true", default=False, help="children that os.fork makes are live, too")
+    parser.add_option("--follow", action="store_true", default=False, help="profile the Python processes that the program starts, too: live, or into OUT with the process's number")
     parser.add_option(
         "--checkpoint",
         metavar="S",
@@ -183,9 +188,11 @@ def live_arguments(options: Values, parser: OptionParser) -> dict[str, Any]:
 
         wanted = from_environment(os.environ["PIKOS_LIVE"])
     if not wanted:
-        for name in ("interval", "connect", "live_remote", "follow", "paused"):
+        for name in ("interval", "connect", "live_remote", "paused"):
             if getattr(options, name):
                 parser.error(f"--{name.replace('_', '-')} is for a live profile: add --live")
+        if options.follow and options.outfile is None:
+            parser.error("--follow needs somewhere for the children's profiles: add --live, or -o OUT")
         return {}
     from pikos._live import check_arguments
 
@@ -301,13 +308,21 @@ class Session:
         self.profile = profile
         self.outfile = outfile
         self.sort = sort
+        #: Whether the table is printed where there is no file.
+        self.prints = True
         self.process = os.getpid()
         self.saved = False
         #: How the program ended, for those who watch it live: a word, and a name.
         self.ending = ("normal", "")
 
-    def guard(self) -> None:
-        """See to it that the profile is saved on the ways out that run no ``finally``."""
+    def go_live(self) -> None:
+        """Publish, and record nothing before a subscriber asks for it."""
+        problem = self.profile._go_live()
+        if problem is not None:
+            sys.stderr.write(f"pikos: the profile is not live: {problem}\n")
+
+    def guard(self, catches: bool = True) -> None:
+        """See to it that the profile is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
         leave = os._exit
 
         def _exit(status: int) -> NoReturn:
@@ -317,6 +332,11 @@ class Session:
             leave(status)
 
         os._exit = _exit
+        if catches:
+            self.catch_sigterm()
+
+    def catch_sigterm(self) -> None:
+        """Save the profile before the signal's default action ends the process."""
         import signal
 
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -362,10 +382,10 @@ class Session:
         self.saved = True
         self.profile.disable()
         self.profile._end_live(*self.ending)
-        if self.outfile is None:
-            self.print_table()
-        else:
+        if self.outfile is not None:
             self.write(self.outfile)
+        elif self.prints:
+            self.print_table()
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""
