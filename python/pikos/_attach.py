@@ -97,12 +97,16 @@ def check(pid: int) -> None:
         raise CantAttach(f"process {pid} is this command itself")
     owner = os.stat(f"/proc/{pid}").st_uid if os.path.isdir("/proc/self") else os.geteuid()
     if owner != os.geteuid():
-        raise CantAttach(f"process {pid} belongs to user {owner}, and this command to user {os.geteuid()}: run it as that user")
+        raise CantAttach(
+            f"process {pid} belongs to user {owner}, and this command to user {os.geteuid()}: run it as that user"
+        )
     if in_another_container(pid):
         raise CantAttach(f"process {pid} has a file system of its own, a container's: run pikos in there")
     theirs, ours = release(pid), sys.version_info[:2]
     if theirs is not None and theirs < FIRST:
-        raise CantAttach(f"process {pid} runs CPython {dotted(theirs)}, and attaching needs {dotted(FIRST)} or later: {INSTEAD}")
+        raise CantAttach(
+            f"process {pid} runs CPython {dotted(theirs)}, and attaching needs {dotted(FIRST)} or later: {INSTEAD}"
+        )
     if ours < FIRST:
         raise CantAttach(
             f"this pikos runs in CPython {dotted(ours)}, and attaching needs {dotted(FIRST)} or later: use the pikos of the "

@@ -12,7 +12,7 @@ from pikos._lsprof import _live_before_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     Undo = Callable[[], object]
@@ -63,7 +63,7 @@ def end_streams() -> Undo:
     return go_on
 
 
-def execv(path: Any, argv: Sequence[Any], /) -> NoReturn:
+def execv(path: Any, argv: Any, /) -> NoReturn:
     """Execute an executable path with arguments, replacing current process."""
     undo = _before(path)
     try:
@@ -72,7 +72,7 @@ def execv(path: Any, argv: Sequence[Any], /) -> NoReturn:
         _after(undo)
 
 
-def execve(path: Any, argv: Sequence[Any], env: Mapping[Any, Any]) -> NoReturn:
+def execve(path: Any, argv: Any, env: Any) -> NoReturn:
     """Execute an executable path with arguments and an environment, replacing current process."""
     undo = _before(path)
     try:

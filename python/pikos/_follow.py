@@ -2,7 +2,7 @@
 
 Children of ``os.fork`` have the profile already: it begins anew in them. Other Python processes (``subprocess``,
 ``multiprocessing``'s spawn and forkserver, ``os.exec*``) are reached by their environment: PYTHONPATH leads their interpreter to
-``_site/sitecustomize.py``, which calls ``begin`` here, and PIKOS_FOLLOW has the options::
+``_site/sitecustomize.py``, which calls ``_begin.begin``, and PIKOS_FOLLOW has the options::
 
     PIKOS_FOLLOW=TAG;pid=…;parent=…;interval=…;…         % and ; of a value are written as %25 and %3B
 """
@@ -13,6 +13,7 @@ import os
 import sys
 
 from pikos import _exec
+from pikos._begin import VARIABLE
 from pikos._launcher import Session
 from pikos._lsprof import _live_parent
 from pikos.cprofile import Profile
@@ -23,16 +24,8 @@ if TYPE_CHECKING:
     from optparse import Values
     from typing import Any
 
-VARIABLE = "PIKOS_FOLLOW"
-
 #: On the PYTHONPATH of children.
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_site")
-
-#: Modules that record profiles by themselves, and can't where another profiler does.
-PROFILERS = frozenset(["pikos", "pikos.cprofile", "cProfile", "profile", "profiling.tracing", "profiling.sampling"])
-
-#: Interpreter options that have a value of their own.
-WITH_VALUE = frozenset(["-W", "-X", "--check-hash-based-pycs"])
 
 
 class Family:
@@ -78,20 +71,6 @@ def join(session: Session, family: Family) -> None:
     """From now on, this process's children are followed."""
     family.announce()
 
-    def end_before_exec() -> Any:
-        was_live = bool(session.profile.endpoints)
-        go_live = _exec.end_streams()
-        session.save()
-
-        def go_on() -> None:
-            session.saved = False
-            if was_live:
-                go_live()
-            else:
-                session.profile.enable()
-
-        return go_on
-
     def adopt() -> None:
         """In a forked child: the profile is its own from here on."""
         if sys._getframe(1).f_code.co_name == "_execute_child":
@@ -108,28 +87,8 @@ def join(session: Session, family: Family) -> None:
             session.catch_sigterm()
         family.announce()
 
-    _exec.watch(end_before_exec)
+    _exec.watch(session.before_exec)
     os.register_at_fork(after_in_child=adopt)
-
-
-def begin() -> None:
-    """Profile this process, which was started by a followed one, from here on. For ``sitecustomize``."""
-    options = parse(os.environ[VARIABLE])
-    code, module = what_runs(sys.orig_argv)
-    if module in PROFILERS or code.startswith("from multiprocessing.resource_tracker import"):
-        return
-    if code.startswith("from multiprocessing.forkserver import"):
-        # It does nothing by itself: its children are those that the program has started.
-        def begin_in_child() -> None:
-            nonlocal is_server
-            if is_server:
-                is_server = False
-                start(options)
-
-        is_server = True
-        os.register_at_fork(after_in_child=begin_in_child)
-        return
-    start(options)
 
 
 def start(options: dict[str, str]) -> None:
@@ -168,21 +127,6 @@ def start(options: dict[str, str]) -> None:
         profile.enable()
 
 
-def what_runs(argv: list[str]) -> tuple[str, str]:
-    """The code of ``-c`` and the name of ``-m`` in an interpreter's command line; empty if it has none."""
-    words = iter(argv[1:])
-    for word in words:
-        if word in WITH_VALUE:
-            next(words, None)
-        elif word == "-c":
-            return next(words, ""), ""
-        elif word == "-m":
-            return "", next(words, "")
-        elif not word.startswith("-"):
-            break
-    return "", ""
-
-
 def tag() -> str:
     """What an interpreter must be to load our native module: as ``sitecustomize`` finds it."""
     kind = sys.implementation
@@ -191,12 +135,6 @@ def tag() -> str:
 
 def escape(value: str) -> str:
     return value.replace("%", "%25").replace(";", "%3B")
-
-
-def parse(text: str) -> dict[str, str]:
-    """The options in the variable's value."""
-    fields = (field.partition("=") for field in text.split(";")[1:])
-    return {name: value.replace("%3B", ";").replace("%25", "%") for name, _, value in fields}
 
 
 def with_pid(path: str, pid: int) -> str:

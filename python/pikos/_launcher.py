@@ -16,6 +16,7 @@ from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from optparse import OptionParser, Values
     from types import CodeType, FrameType, TracebackType
     from typing import Any, NoReturn
@@ -65,6 +66,10 @@ def main() -> None:
         from pikos._follow import lead
 
         lead(session, options, live)
+    elif live:
+        from pikos._exec import watch
+
+        watch(session.before_exec)
     try:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
         _count_frames_as(-1 if options.module else 0)
@@ -149,7 +154,12 @@ def option_parser() -> OptionParser:
         default=False,
         help="allow an ENDPOINT that other hosts can reach: whoever does can read the profile",
     )
-    parser.add_option("--follow", action="store_true", default=False, help="profile the Python processes that the program starts, too: live, or into OUT with the process's number")
+    parser.add_option(
+        "--follow",
+        action="store_true",
+        default=False,
+        help="profile the Python processes that the program starts, too: live, or into OUT with the process's number",
+    )
     parser.add_option(
         "--checkpoint",
         metavar="S",
@@ -312,6 +322,8 @@ class Session:
         self.prints = True
         self.process = os.getpid()
         self.saved = False
+        #: While it is being saved: the signal that came in the middle of that, or 0.
+        self.deferred: int | None = None
         #: How the program ended, for those who watch it live: a word, and a name.
         self.ending = ("normal", "")
 
@@ -328,8 +340,10 @@ class Session:
         def _exit(status: int) -> NoReturn:
             """Exit to the system with specified status, without normal exit processing."""
             self.ending = ("exit", "")
-            self.save()
-            leave(status)
+            try:
+                self.save()
+            finally:
+                leave(status)
 
         os._exit = _exit
         if catches:
@@ -353,12 +367,34 @@ class Session:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Save, then die of the signal as the program would have without us."""
+        if self.deferred is not None:
+            self.deferred = number
+            return
         import signal
 
         signal.signal(number, signal.SIG_DFL)
         self.ending = ("signal", signal.Signals(number).name)
+        try:
+            self.save()
+        finally:
+            os.kill(os.getpid(), number)
+
+    def before_exec(self) -> Callable[[], None]:
+        """Save; the program is about to be replaced. Returns what is to be called if that fails."""
+        from pikos._exec import end_streams
+
+        was_live = bool(self.profile.endpoints)
+        go_live = end_streams()
         self.save()
-        os.kill(os.getpid(), number)
+
+        def go_on() -> None:
+            self.saved = False
+            if was_live:
+                go_live()
+            else:
+                self.profile.enable()
+
+        return go_on
 
     def end(self) -> None:
         """The main program is over. Other threads that are still at work are waited for first, as always."""
@@ -380,12 +416,18 @@ class Session:
         if self.saved or os.getpid() != self.process:
             return
         self.saved = True
-        self.profile.disable()
-        self.profile._end_live(*self.ending)
-        if self.outfile is not None:
-            self.write(self.outfile)
-        elif self.prints:
-            self.print_table()
+        self.deferred = 0
+        try:
+            self.profile.disable()
+            self.profile._end_live(*self.ending)
+            if self.outfile is not None:
+                self.write(self.outfile)
+            elif self.prints:
+                self.print_table()
+        finally:
+            came, self.deferred = self.deferred, None
+            if came:
+                self.on_signal(came, None)
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""
@@ -409,13 +451,14 @@ class Session:
 
     def write(self, path: str) -> None:
         """Write the file; where that fails, another one in the folder for temporary files; else a table."""
+        problem = self.try_write(path)
+        if problem is None:
+            return
+        # Not before it is needed: a signal may have come in the middle of the program's own import of it.
         import tempfile
 
         stem = os.path.basename(path) or "profile"
         fallback = os.path.join(tempfile.gettempdir(), f"pikos-{self.process}-{stem}")
-        problem = self.try_write(path)
-        if problem is None:
-            return
         second = self.try_write(fallback)
         if second is None:
             sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")

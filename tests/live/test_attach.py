@@ -94,7 +94,10 @@ def test_attach_and_detach(tmp_path: Path, flags: list[str]) -> None:
         for _ in range(2):
             attached = pikos(tmp_path, "attach", process.pid, "--interval", "0.05").succeeded()
             address = endpoint(tmp_path, process.pid)
-            assert attached.out == f"process {process.pid} is live: `pikos top {process.pid}` shows it, or any subscriber of {address}\n"
+            assert (
+                attached.out
+                == f"process {process.pid} is live: `pikos top {process.pid}` shows it, or any subscriber of {address}\n"
+            )
             with Subscriber(address) as subscriber:
                 until(lambda s=subscriber: s.receive() and "leaf" in {name[2] for name in s.names.values()}, "leaf")
                 assert subscriber.messages[0]["interval"] == 0.05
@@ -162,7 +165,9 @@ def test_a_process_that_is_profiled_already(tmp_path: Path) -> None:
 def test_a_process_in_a_call_of_c(tmp_path: Path) -> None:
     with started(tmp_path, ["-c", WAITING]) as process:
         begun(process)
-        refuses(pikos(tmp_path, "attach", process.pid, "--timeout", "0.2"), "safe point within 0.2 s", "Nothing was changed")
+        refuses(
+            pikos(tmp_path, "attach", process.pid, "--timeout", "0.2"), "safe point within 0.2 s", "Nothing was changed"
+        )
         # The process has been told where the script is: it stays until it was run, and does nothing.
         assert len(requests(tmp_path)) == 1
         tell(process)
@@ -233,7 +238,9 @@ def test_no_such_process(tmp_path: Path) -> None:
         ((3, 15), (3, 14), "install pikos for 3.15"),
     ],
 )
-def test_releases(monkeypatch: pytest.MonkeyPatch, theirs: tuple[int, int] | None, ours: tuple[int, int], words: str) -> None:
+def test_releases(
+    monkeypatch: pytest.MonkeyPatch, theirs: tuple[int, int] | None, ours: tuple[int, int], words: str
+) -> None:
     from pikos import _attach
 
     monkeypatch.setattr(_attach.os, "stat", lambda path: os.stat_result([0] * 4 + [os.geteuid()] + [0] * 5))

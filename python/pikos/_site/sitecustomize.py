@@ -30,7 +30,7 @@ def _follow(folder):
             )
             sys.modules["pikos"] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(sys.modules["pikos"])
-            from pikos._follow import begin
+            from pikos._begin import begin
 
             begin()
     except Exception:
