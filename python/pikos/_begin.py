@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 VARIABLE = "PIKOS_FOLLOW"
 
@@ -33,7 +34,9 @@ def begin() -> None:
 
     def begin_in_child() -> None:
         if os.getppid() == server:
-            start(options)
+            # The program comes first, as in `sitecustomize`.
+            with suppress(Exception):
+                start(options)
 
     os.register_at_fork(after_in_child=begin_in_child)
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from optparse import Values
     from typing import Any
 
+#: Seconds that SIGTERM may wait in a child: whoever sends it waits for that.
+PATIENCE = 1
+
 #: On the PYTHONPATH of children.
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_site")
 
@@ -80,6 +83,7 @@ def join(session: Session, family: Family) -> None:
         session.process = os.getpid()
         session.saved = False
         session.prints = False
+        session.patience = PATIENCE
         session.outfile = family.outfile()
         if not session.profile.endpoints:
             session.profile.clear()
@@ -115,6 +119,7 @@ def start(options: dict[str, str]) -> None:
     )
     session = Session(profile, family.outfile(), 0)
     session.prints = False
+    session.patience = PATIENCE
     # A child that is to be ended by a signal (Pool.terminate) may be where no Python runs: only a file is worth the wait.
     session.guard(catches=session.outfile is not None)
     join(session, family)

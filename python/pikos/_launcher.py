@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process
+from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process, _signal_seen
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
@@ -322,6 +322,8 @@ class Session:
         self.prints = True
         self.process = os.getpid()
         self.saved = False
+        #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the profile is lost, not the signal.
+        self.patience = 10
         #: While it is being saved: the signal that came in the middle of that, or 0.
         self.deferred: int | None = None
         #: How the program ended, for those who watch it live: a word, and a name.
@@ -356,7 +358,7 @@ class Session:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             handler = self.on_signal
             signal.signal(signal.SIGTERM, handler)
-            _keep_signal_to_this_process(signal.SIGTERM)
+            _keep_signal_to_this_process(signal.SIGTERM, self.patience)
 
             def restore() -> None:
                 """What the child does on the signal is the program's business: let it find what it expects."""
@@ -367,6 +369,7 @@ class Session:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Save, then die of the signal as the program would have without us."""
+        _signal_seen()
         if self.deferred is not None:
             self.deferred = number
             return

@@ -13,7 +13,20 @@ from watching import PATIENCE, Subscriber, endpoint, live_environment, sockets, 
 
 pytestmark = pytest.mark.beyond_cprofile
 
-can_attach = pytest.mark.skipif(sys.version_info < (3, 14), reason="sys.remote_exec is new in 3.14")
+
+def obstacle() -> str:
+    """Why one process can't attach to another here, or nothing."""
+    if sys.version_info < (3, 14):
+        return "sys.remote_exec is new in 3.14"
+    if not sys.is_remote_debug_enabled():
+        return "this interpreter was built, or started, without remote debugging"
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if os.geteuid() != 0 and scope.exists() and int(scope.read_text()) > 0:
+        return f"{scope} lets only root attach"
+    return ""
+
+
+can_attach = pytest.mark.skipif(bool(obstacle()), reason=obstacle())
 
 #: Says how it finds itself when it begins and when it ends, and works until told to end.
 BUSY = """

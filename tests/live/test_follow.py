@@ -258,6 +258,67 @@ def test_pools(tmp_path: Path, method: str) -> None:
     assert list(sockets(tmp_path).iterdir()) == []
 
 
+def test_a_fork_in_a_thread(tmp_path: Path) -> None:
+    code = (
+        "import os, threading, warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "def leaf(): pass\n"
+        "def work():\n"
+        "    pid = os.fork()\n"
+        "    leaf()\n"
+        "    if not pid: os._exit(4)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    plain, run = followed(tmp_path, code, "--live", "--threads", "-o", "out.pstats")
+    assert run == plain and plain.out == "4\n"
+    (path,) = tmp_path.glob("out-*.pstats")
+    assert calls(path, "leaf") == calls(tmp_path / "out.pstats", "leaf") == 1
+
+
+def test_children_that_end_in_other_ways(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "def leaf(): pass\n"
+        "endings = [lambda: sys.exit(3), lambda: 1 / 0, lambda: os.kill(os.getpid(), signal.SIGTERM), lambda: None]\n"
+        "for end in endings:\n"
+        "    pid = os.fork()\n"
+        "    if not pid:\n"
+        "        leaf()\n"
+        "        end()\n"
+        "        break\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
+    )
+    for options in ([], ["--live"]):
+        plain, run = followed(tmp_path, code, *options, "-o", "out.pstats")
+        assert run == plain and plain.out == "3\n1\n-15\n0\n" and "ZeroDivisionError" in plain.err
+        paths = [*tmp_path.glob("out-*.pstats")]
+        assert len(paths) == 4
+        for path in paths:
+            assert calls(path, "leaf") == 1
+            path.unlink()
+        assert not sockets(tmp_path).exists() or list(sockets(tmp_path).iterdir()) == []
+
+
+def test_a_child_that_never_comes_back_from_c(tmp_path: Path) -> None:
+    """SIGTERM must end it all the same: without us, it would."""
+    code = (
+        "import collections, os, signal\n"
+        "reader, writer = os.pipe()\n"
+        "pid = os.fork()\n"
+        "if not pid:\n"
+        "    os.write(writer, b'.')\n"
+        "    collections.deque(range(10**15), maxlen=0)\n"
+        "os.read(reader, 1)\n"
+        "os.kill(pid, signal.SIGTERM)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+    )
+    plain, run = followed(tmp_path, code, "-o", "out.pstats")
+    assert run == plain and plain.out == "-15\n"
+
+
 def test_without_a_file_children_print_nothing(tmp_path: Path) -> None:
     plain, run = followed(tmp_path, GENERATIONS, "--live", "--interval", "0.05")
     assert (run.code, run.err) == (plain.code, plain.err)
