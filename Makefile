@@ -145,6 +145,10 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python benchmarks/live.py
 
+.PHONY: bench-toolkit
+bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
+	@$(VENV)/bin/python benchmarks/toolkit.py $(BENCH_ARGS)
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all

@@ -33,8 +33,10 @@ def _follow(folder):
             from pikos._begin import begin
 
             begin()
-    except Exception:
-        # The program comes first. It is not followed.
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        # The program comes first: it is not followed. Also a panic of native code, which is no Exception, ends here.
         pass
 
 
