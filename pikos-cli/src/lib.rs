@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod error;
 mod files;
+mod plot;
 mod printable;
 mod progress;
 mod top;
@@ -57,6 +58,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Command::Ctl(args) => commands::ctl::run(&args),
         Command::Attach(args) => commands::attach::attach(&args, attacher),
         Command::Detach(args) => commands::attach::detach(&args, attacher),
+        Command::Plot(args) => commands::plot::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
