@@ -7,11 +7,16 @@
 mod array;
 mod control;
 pub mod discovery;
+mod figures;
 mod message;
 mod model;
+mod names;
+mod neighbours;
+mod table;
 mod text;
 
 pub use control::{Command, Reply, Request, Status};
+pub use figures::Figures;
 pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
-pub use model::{Applied, Figures, Model, labelled};
+pub use model::{Applied, Model, labelled};
 pub use text::WireText;
