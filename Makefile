@@ -145,6 +145,10 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python benchmarks/live.py
 
+.PHONY: bench-top
+bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
+	@.venv/bin/python benchmarks/top.py --pikos .venv/bin/pikos $(BENCH_ARGS)
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all
