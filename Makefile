@@ -143,7 +143,7 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
-	@.venv/bin/python benchmarks/live.py
+	@.venv/bin/python benchmarks/live.py $(BENCH_ARGS)
 
 .PHONY: bench-top
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes

@@ -8,7 +8,8 @@ Real processes are profiled live: each has so many functions, called from two pl
 - Redraw: a key is pressed, and the screen that it brings is waited for, while messages come in. Messages draw screens, too,
   so each key has something on its screen to be known by.
 - Age: the first process calls `beat` every 10 ms by the clock, so its count tells when it was read. A figure is oldest in the
-  moment before the next one takes its place; that is the age.
+  moment before the next one takes its place; that is the age. A process that only sleeps says how late this machine wakes
+  anybody meanwhile: no age can be better.
 - Memory: the greatest resident size (VmHWM) at the end.
 
 With `--different` every process has files of its own, otherwise all run the same program. `--check` fails where a goal is
@@ -64,14 +65,15 @@ def main():
     start, count, round = time.time(), 0, 0
     if sys.argv[1]:
         with open(sys.argv[1], "w") as file: file.write(repr(start))
+    pause = BEAT if sys.argv[1] else 0.1
     while True:
-        if round % 10 == 0:
-            place = round // 10 * size % len(FUNCTIONS)
-            (odd if round % 20 else even)(FUNCTIONS[place : place + size])
+        if round % int(0.1 / pause) == 0:
+            place = round * size % len(FUNCTIONS)
+            (odd if place % 20 else even)(FUNCTIONS[place : place + size])
         round += 1
         if sys.argv[1]:
             while start + count * BEAT <= time.time(): beat(); count += 1
-        time.sleep(max(0.0, start + round * BEAT - time.time()))
+        time.sleep(max(0.0, start + round * pause - time.time()))
 
 main()
 """
@@ -170,6 +172,30 @@ def measure_age(screen: Screen, start: float, seconds: float) -> list[float]:
     return ages
 
 
+#: Sleeps for 5 ms, again and again; at last, prints by how much it was woken too late, in seconds: the greatest of all.
+SLEEPER = """
+import select, sys, time
+greatest = 0.0
+while True:
+    end = time.monotonic() + 0.005
+    if select.select([sys.stdin], [], [], 0.005)[0]: break
+    greatest = max(greatest, time.monotonic() - end)
+print(greatest)
+"""
+
+
+@contextlib.contextmanager
+def lateness() -> Iterator[list[float]]:
+    """By how much this machine wakes a process too late, at most; in the list when it is over."""
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    greatest: list[float] = []
+    yield greatest
+    out, _ = sleeper.communicate("")
+    greatest.append(float(out))
+
+
 @contextlib.contextmanager
 def programs(folder: Path, args: argparse.Namespace) -> Iterator[Path]:
     """The processes; the file in which the first one writes when it began."""
@@ -235,10 +261,11 @@ def main() -> int:
                 screen.wait(lambda text: bool(sorted_by(text)) and functions(text) >= expected, "all functions")
                 screen.drain(1.0)
                 times = measure_keys(screen, args.rounds)
-                ages = measure_age(screen, float(began.read_text()), 10.0)
+                with lateness() as late:
+                    ages = measure_age(screen, float(began.read_text()), 10.0)
                 resident = resident_mb(screen.process.pid)
                 screen.keys("q")
-    return report(times, ages, resident, args.check)
+    return report(times, ages, late[0], resident, args.check)
 
 
 def resident_mb(pid: int) -> float:
@@ -246,7 +273,7 @@ def resident_mb(pid: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def report(times: dict[str, list[float]], ages: list[float], resident: float, checks: bool) -> int:
+def report(times: dict[str, list[float]], ages: list[float], late: float, resident: float, checks: bool) -> int:
     for name, seconds in times.items():
         print(f"{name:32} median {1000 * statistics.median(seconds):5.1f} ms, greatest {1000 * max(seconds):5.1f} ms")
     every = [second for seconds in times.values() for second in seconds]
@@ -259,6 +286,9 @@ def report(times: dict[str, list[float]], ages: list[float], resident: float, ch
     print()
     for name, value, goal, unit in goals:
         print(f"{name:45} {value:6.1f} {unit}   goal {goal:.0f} {unit}   {'met' if value <= goal else 'MISSED'}")
+    median = statistics.median(ages) - INTERVAL if ages else float("inf")
+    print(f"{'age beyond one interval, median':45} {1000 * median:6.1f} ms")
+    print(f"{'this machine wakes a sleeper late by up to':45} {1000 * late:6.1f} ms")
     print(f"{'redraw, median':45} {1000 * statistics.median(every):6.1f} ms")
     return int(checks and any(value > goal for _, value, goal, _ in goals))
 
