@@ -149,6 +149,10 @@ bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
 	@.venv/bin/python benchmarks/top.py --pikos .venv/bin/pikos $(BENCH_ARGS)
 
+.PHONY: bench-toolkit
+bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
+	@$(VENV)/bin/python benchmarks/toolkit.py $(BENCH_ARGS)
+
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources
 	cargo fmt --all

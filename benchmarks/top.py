@@ -262,10 +262,18 @@ def main() -> int:
                 screen.drain(1.0)
                 times = measure_keys(screen, args.rounds)
                 with lateness() as late:
+                    busy, start = cpu_seconds(screen.process.pid), time.time()
                     ages = measure_age(screen, float(began.read_text()), 10.0)
+                    busy = (cpu_seconds(screen.process.pid) - busy) / (time.time() - start)
                 resident = resident_mb(screen.process.pid)
                 screen.keys("q")
-    return report(times, ages, late[0], resident, args.check)
+    return report(times, ages, late[0], busy, resident, args.check)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads, so far."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def resident_mb(pid: int) -> float:
@@ -273,7 +281,9 @@ def resident_mb(pid: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def report(times: dict[str, list[float]], ages: list[float], late: float, resident: float, checks: bool) -> int:
+def report(
+    times: dict[str, list[float]], ages: list[float], late: float, busy: float, resident: float, checks: bool
+) -> int:
     for name, seconds in times.items():
         print(f"{name:32} median {1000 * statistics.median(seconds):5.1f} ms, greatest {1000 * max(seconds):5.1f} ms")
     every = [second for seconds in times.values() for second in seconds]
@@ -289,6 +299,7 @@ def report(times: dict[str, list[float]], ages: list[float], late: float, reside
     median = statistics.median(ages) - INTERVAL if ages else float("inf")
     print(f"{'age beyond one interval, median':45} {1000 * median:6.1f} ms")
     print(f"{'this machine wakes a sleeper late by up to':45} {1000 * late:6.1f} ms")
+    print(f"{'pikos top takes of one CPU':45} {100 * busy:6.1f} %")
     print(f"{'redraw, median':45} {1000 * statistics.median(every):6.1f} ms")
     return int(checks and any(value > goal for _, value, goal, _ in goals))
 

@@ -17,6 +17,7 @@ mod hooks;
 mod kinds;
 mod listener;
 mod live;
+mod monitors;
 mod profiler;
 mod publisher;
 mod registry;
@@ -30,7 +31,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::{recursion, signals};
-    use super::{getstats, hooks, kinds};
+    use super::{getstats, hooks, kinds, monitors};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -49,7 +50,16 @@ mod _lsprof {
     use super::listener::PyListener;
 
     #[pymodule_export]
+    use super::monitors::{_monitors_after_fork_in_child, _monitors_before_fork};
+
+    #[pymodule_export]
     use super::stored::StoredProfile;
+
+    #[pymodule_export]
+    use super::monitors::filter::{NotOnValue, OnChange, OnValue};
+
+    #[pymodule_export]
+    use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -97,6 +107,31 @@ mod _lsprof {
     #[pyfunction]
     fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
         pstats_compat::formats::Format::from_path(&path).map(|format| format.needs_stacks())
+    }
+
+    /// The memory of this process: (resident, virtual), in bytes; zeros if the system doesn't say.
+    #[pyfunction]
+    fn _memory() -> (u64, u64) {
+        monitors::memory()
+    }
+
+    /// For the monitors: code in this folder is Pikos' own, whose events nobody wants to see.
+    #[pyfunction]
+    fn _set_own_folder(py: Python<'_>, folder: &str) {
+        monitors::set_own_folder(py, folder);
+    }
+
+    /// For `threading.setprofile` and `settrace`: covers a thread that has begun.
+    #[cfg(not(Py_3_12))]
+    #[pyfunction]
+    #[pyo3(signature = (_frame, _event, _argument))]
+    fn _monitor_new_thread(
+        py: Python<'_>,
+        _frame: &Bound<'_, PyAny>,
+        _event: &Bound<'_, PyAny>,
+        _argument: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        monitors::thread_started(py)
     }
 
     /// The name of the clock that times calls without a timer.

@@ -1,6 +1,6 @@
 //! Which edges begin or end at a function: chains through the edges, by their places in the table.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 const NONE: u32 = u32::MAX;
 

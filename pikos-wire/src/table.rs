@@ -7,10 +7,9 @@
 //! Most functions run in one thread, and few are open: a row that only one thread has is the sum as well, and what
 //! is open stands beside it. So a viewer of many processes keeps 40 bytes of a function and 48 of an edge, and 5 to find each.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::figures::Figures;
 
@@ -21,7 +20,7 @@ const SEVERAL: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct Table<K> {
     places: HashTable<u32>,
-    state: RandomState,
+    state: DefaultHashBuilder,
     rows: Vec<Row<K>>,
     open: HashMap<u32, Open>,
     shared: HashMap<(u32, K), Figures>,
@@ -55,7 +54,7 @@ impl<K> Default for Table<K> {
     fn default() -> Self {
         Self {
             places: HashTable::new(),
-            state: RandomState::new(),
+            state: DefaultHashBuilder::default(),
             rows: Vec::new(),
             open: HashMap::new(),
             shared: HashMap::new(),

@@ -25,6 +25,9 @@ USAGE = "python -m pikos.cprofile [-o OUT] [-s SORT] [OPTION]... [-c CODE | -m M
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
 CUMULATIVE = 2
 
+#: Whose frames are none of the program's.
+OWN_FILES = {__file__}
+
 #: The sort keys of ``pstats`` by which the native table can be sorted: all that there are up to 3.15.
 SORT_KEYS = frozenset(
     "calls cumtime cumulative filename line module name ncalls nfl pcalls stdname time tottime".split()
@@ -455,7 +458,7 @@ def after_launcher(traceback: TracebackType | None) -> TracebackType | None:
     """The part of a traceback that begins after our last frame."""
     rest = traceback
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename in (__file__, "<pikos>"):
+        if traceback.tb_frame.f_code.co_filename in (*OWN_FILES, "<pikos>"):
             rest = traceback.tb_next
         traceback = traceback.tb_next
     return rest

@@ -1,14 +1,21 @@
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from threading import Thread
 from types import CodeType
-from typing import Any, Final, TypedDict, final, type_check_only
+from typing import Any, Final, Self, TypedDict, final, type_check_only
 
 from _typeshed import structseq
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "NotOnValue",
+    "OnChange",
+    "OnValue",
     "Profiler",
+    "_EventMonitor",
+    "_LineReport",
     "_Listener",
+    "_Sink",
     "_StoredProfile",
     "_command",
     "_count_frames_as",
@@ -19,13 +26,22 @@ __all__ = [
     "_live_after_fork_in_parent",
     "_live_at_exit",
     "_live_before_fork",
+    "_memory",
+    "_monitors_after_fork_in_child",
+    "_monitors_before_fork",
     "_now",
+    "_set_own_folder",
     "clock_name",
     "hook",
     "profiler_entry",
     "profiler_subentry",
     "profiler_thread",
 ]
+
+if sys.version_info < (3, 12):
+    __all__ += ["_monitor_new_thread"]
+
+_List = list
 
 def _command(args: list[str]) -> int: ...
 def hook() -> tuple[str, str]: ...
@@ -172,3 +188,80 @@ class profiler_thread(structseq[Any], tuple[Any, ...]):
     def totaltime(self) -> float: ...
     @property
     def entries(self) -> list[profiler_entry]: ...
+
+@final
+class _EventMonitor:
+    """The native half of a monitor."""
+
+    def __new__(cls, kind: str, reads_memory: bool, all_threads: bool) -> _EventMonitor: ...
+    @property
+    def errors(self) -> int: ...
+    index: int
+    def enable(self, destination: object, codes: list[CodeType] | None) -> None: ...
+    def disable(self, all: bool) -> int: ...
+
+@final
+class _Sink:
+    """The native half of a recorder."""
+
+    @staticmethod
+    def csv(
+        target: object, fields: Sequence[str], filter: object, dialect: tuple[str, str | None, str, int]
+    ) -> _Sink | None: ...
+    @staticmethod
+    def text(
+        target: object, fields: Sequence[str], filter: object, template: str, auto_flush: bool
+    ) -> _Sink | None: ...
+    @staticmethod
+    def list(fields: Sequence[str], filter: object) -> _Sink | None: ...
+    @property
+    def recorded(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def problem(self) -> str | None: ...
+    def flush(self) -> None: ...
+    def take(self, record_type: type) -> _List[Any]: ...
+
+@final
+class _LineReport:
+    """Sums up line events."""
+
+    def __new__(cls) -> _LineReport: ...
+    def rows(self) -> list[tuple[str, str, int, list[tuple[int, int, float, int, int]]]]: ...
+
+@disjoint_base
+class OnValue:
+    """Keeps the records whose field has one of these values."""
+
+    field: str
+    values: Any
+    def __new__(cls, field: str, *values: Any) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class NotOnValue:
+    """Keeps the records whose field has none of these values."""
+
+    field: str
+    values: Any
+    def __new__(cls, field: str, *values: Any) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class OnChange:
+    """Keeps the records whose field differs from that of the record before, and the first one."""
+
+    previous: Any
+    @property
+    def field(self) -> str: ...
+    def __new__(cls, field: str) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+def _set_own_folder(folder: str) -> None: ...
+def _memory() -> tuple[int, int]: ...
+def _monitors_before_fork() -> None: ...
+def _monitors_after_fork_in_child() -> None: ...
+
+if sys.version_info < (3, 12):
+    def _monitor_new_thread(_frame: object, _event: object, _argument: object) -> None: ...

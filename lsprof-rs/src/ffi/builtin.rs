@@ -197,6 +197,25 @@ impl Builtin {
         }
     }
 
+    /// Where its name stands in memory.
+    ///
+    /// # Safety
+    /// As for [`Builtin::label`].
+    #[inline(always)]
+    pub unsafe fn name_address(self) -> usize {
+        // SAFETY: the definition outlives the function, which the call keeps alive.
+        unsafe { (*self.definition).ml_name.addr() }
+    }
+
+    /// `__name__`
+    ///
+    /// # Safety
+    /// As for [`Builtin::label`].
+    pub unsafe fn name(self) -> String {
+        // SAFETY: as in `name_address`.
+        unsafe { text((*self.definition).ml_name) }
+    }
+
     /// cProfile's label, to the letter: `<built-in method builtins.len>`, `<method 'append' of 'list' objects>`.
     ///
     /// # Safety

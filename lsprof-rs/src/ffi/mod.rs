@@ -4,6 +4,8 @@ pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
+pub mod descriptor;
+pub mod frame;
 pub mod frame_eval;
 pub mod gil;
 pub mod interpreter_frame;
@@ -22,3 +24,5 @@ pub mod callback;
 pub mod function_versions;
 #[cfg(not(Py_3_12))]
 pub mod profile_function;
+
+pub use frame::{code_line, running_frame, running_globals};

@@ -18,6 +18,20 @@ unsafe extern "C" {
         function: Option<Py_tracefunc>,
         object: *mut PyObject,
     ) -> c_int;
+    fn _PyEval_SetTrace(
+        thread: *mut PyThreadState,
+        function: Option<Py_tracefunc>,
+        object: *mut PyObject,
+    ) -> c_int;
+}
+
+/// One of the two functions that a thread may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Told of calls and returns.
+    Profile,
+    /// Told of lines.
+    Trace,
 }
 
 /// A thread state of this interpreter. Valid as long as the GIL is not let go.
@@ -63,6 +77,40 @@ impl ThreadState {
         unsafe { thread_state::ThreadState::of(self.0) }.restore_tracing();
     }
 
+    /// What is set in the thread, by anybody: the function and its object.
+    pub fn function(self, py: Python<'_>, which: Which) -> (Option<Py_tracefunc>, Option<Py<PyAny>>) {
+        // SAFETY: the state is valid while the GIL is held.
+        let state = unsafe { thread_state::ThreadState::of(self.0) };
+        let (address, object) = match which {
+            Which::Profile => state.profile_function(),
+            Which::Trace => state.trace_function(),
+        };
+        // SAFETY: CPython keeps a function's address there, or 0, and a reference to the object beside it.
+        unsafe {
+            let function = std::mem::transmute::<usize, Option<Py_tracefunc>>(address);
+            (function, Bound::from_borrowed_ptr_or_opt(py, object).map(Bound::unbind))
+        }
+    }
+
+    /// Sets or takes away one of the thread's functions.
+    pub fn set_function(
+        self,
+        py: Python<'_>,
+        which: Which,
+        function: Option<Py_tracefunc>,
+        object: Option<&Py<PyAny>>,
+    ) -> PyResult<()> {
+        let object = object.map_or(std::ptr::null_mut(), Py::as_ptr);
+        // SAFETY: the state is valid and the GIL is held; CPython takes its own reference to the object.
+        let status = unsafe {
+            match which {
+                Which::Profile => _PyEval_SetProfile(self.0, function, object),
+                Which::Trace => _PyEval_SetTrace(self.0, function, object),
+            }
+        };
+        if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
+    }
+
     /// Sets or takes away the thread's profile function. `object` is what `sys.getprofile()` returns there.
     pub fn set_profile(
         self,
@@ -70,10 +118,7 @@ impl ThreadState {
         function: Option<Py_tracefunc>,
         object: Option<&Py<PyAny>>,
     ) -> PyResult<()> {
-        let object = object.map_or(std::ptr::null_mut(), Py::as_ptr);
-        // SAFETY: the state is valid and the GIL is held; CPython takes its own reference to the object.
-        let status = unsafe { _PyEval_SetProfile(self.0, function, object) };
-        if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
+        self.set_function(py, Which::Profile, function, object)
     }
 }
 

@@ -7,7 +7,7 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 #[cfg(not(Py_3_12))]
-use pyo3::ffi::Py_tracefunc;
+use pyo3::ffi::{Py_tracefunc, PyObject};
 use pyo3::ffi::{PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing};
 use pyo3::prelude::*;
 
@@ -33,6 +33,10 @@ pub struct ThreadState {
     profile_function: usize,
     #[cfg(not(Py_3_12))]
     trace_function: usize,
+    #[cfg(not(Py_3_12))]
+    profile_object: *mut PyObject,
+    #[cfg(not(Py_3_12))]
+    trace_object: *mut PyObject,
 }
 
 /// 3.11's `_PyCFrame`: there is one for each evaluation on the C stack.
@@ -126,6 +130,18 @@ impl ThreadState {
         {
             self.c_recursion_remaining -= C_RECURSION_UNITS.load(Ordering::Relaxed);
         }
+    }
+
+    /// The profile function and its object: an address, 0 for none, and a borrowed reference.
+    #[cfg(not(Py_3_12))]
+    pub fn profile_function(&self) -> (usize, *mut PyObject) {
+        (self.profile_function, self.profile_object)
+    }
+
+    /// The trace function and its object, likewise.
+    #[cfg(not(Py_3_12))]
+    pub fn trace_function(&self) -> (usize, *mut PyObject) {
+        (self.trace_function, self.trace_object)
     }
 
     /// Whether somebody has set a profile function in the thread.

@@ -61,6 +61,9 @@ impl Labels {
         if names.len() == self.places.len() {
             return;
         }
+        let new = names.len() - self.places.len();
+        self.list.reserve_exact(new);
+        self.numbers.reserve_exact(new);
         for name in names {
             if self.places.contains_key(&name.function) {
                 continue;

@@ -312,6 +312,7 @@ impl Track {
         if self.sequence == Some(sequence) {
             return;
         }
+        self.functions.reserve_exact(target.functions() - self.functions.len());
         for function in self.functions.len()..target.functions() {
             self.functions.push((names.id(&target.label(function)), None));
         }

@@ -1,0 +1,52 @@
+//! The frame that is running, as Python sees it, and lines of code objects.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// The running frame; None outside of Python code.
+pub fn running_frame(py: Python<'_>) -> Py<PyAny> {
+    // SAFETY: the GIL is held; the reference is borrowed from the thread's stack.
+    let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
+    frame.map_or_else(|| py.None(), Bound::unbind)
+}
+
+/// The global variables of the running frame; None outside of Python code.
+pub fn running_globals(py: Python<'_>) -> Py<PyAny> {
+    // SAFETY: the GIL is held; the reference is borrowed from the running frame.
+    let globals = unsafe { Bound::from_borrowed_ptr_or_opt(py, PyEval_GetGlobals()) };
+    globals.map_or_else(|| py.None(), Bound::unbind)
+}
+
+/// The line of the instruction at this offset, in bytes, of a code object; `None` if it has none.
+pub fn code_line(code: &Bound<'_, PyAny>, offset: usize) -> Option<u32> {
+    // SAFETY: the caller got it from CPython as a code object; the function only reads its tables.
+    let line = unsafe { PyCode_Addr2Line(code.as_ptr(), i32::try_from(offset).ok()?) };
+    u32::try_from(line).ok()
+}
+
+/// The line that a frame is at.
+///
+/// # Safety
+/// `frame` is alive; the GIL is held.
+#[cfg(not(Py_3_12))]
+pub unsafe fn line_of_frame(frame: *mut ffi::PyFrameObject) -> u32 {
+    // SAFETY: by this function's contract.
+    u32::try_from(unsafe { ffi::PyFrame_GetLineNumber(frame) }).unwrap_or(0)
+}
+
+/// The offset, in bytes, of the instruction that a frame is at.
+///
+/// # Safety
+/// `frame` is alive; the GIL is held.
+#[cfg(not(Py_3_12))]
+pub unsafe fn offset_of_frame(frame: *mut ffi::PyFrameObject) -> usize {
+    // SAFETY: by this function's contract.
+    usize::try_from(unsafe { PyFrame_GetLasti(frame) }).unwrap_or(0)
+}
+
+unsafe extern "C" {
+    #[cfg(not(Py_3_12))]
+    fn PyFrame_GetLasti(frame: *mut ffi::PyFrameObject) -> std::ffi::c_int;
+    fn PyEval_GetGlobals() -> *mut ffi::PyObject;
+    fn PyCode_Addr2Line(code: *mut ffi::PyObject, offset: i32) -> i32;
+}

@@ -1,0 +1,248 @@
+//! 3.11's profile and trace functions, beside whatever was set before: that is called after us.
+//!
+//! Function events come through the profile function, lines through the trace function, of each thread that a monitor
+//! covers. A program that sets its own takes ours away; records end there.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
+
+use hashbrown::HashMap;
+use pyo3::ffi::{
+    Py_tracefunc, PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN,
+    PyTrace_CALL, PyTrace_LINE, PyTrace_RETURN,
+};
+use pyo3::prelude::*;
+
+use crate::ffi::builtin::{self, Builtin};
+use crate::ffi::frame::{line_of_frame, offset_of_frame};
+use crate::ffi::gil::GilCell;
+use crate::ffi::profile_function::{self, ThreadState, Which};
+use crate::ffi::thread;
+use crate::ffi::trampoline::guard;
+use crate::monitors::event::EventKind;
+use crate::monitors::hub::{self, Argument, Kind, Nothing};
+use crate::monitors::{codes, texts};
+
+/// What was set in a thread before us, and the thread's address where it has enabled a monitor itself.
+struct Before {
+    thread: usize,
+    function: Option<Py_tracefunc>,
+    object: Option<Py<PyAny>>,
+}
+
+/// Where our functions are set, and what they took the place of; by the thread state's number.
+type Places = HashMap<i64, Before>;
+
+static PROFILED: GilCell<RefCell<Option<Places>>> = GilCell::new(RefCell::new(None));
+static TRACED: GilCell<RefCell<Option<Places>>> = GilCell::new(RefCell::new(None));
+/// Whether new threads are watched.
+static WATCHES_NEW: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+
+/// Sets and unsets the functions, as the monitors that are enabled want.
+pub fn follow(py: Python<'_>) -> PyResult<()> {
+    let monitors = hub::active(py);
+    for (kind, which, places) in
+        [(Kind::Function, Which::Profile, &PROFILED), (Kind::Line, Which::Trace, &TRACED)]
+    {
+        let current = ThreadState::current(py).id();
+        for state in ThreadState::all(py) {
+            let place =
+                places.get(py).borrow().as_ref().and_then(|places| Some(places.get(&state.id())?.thread));
+            let thread = if state.id() == current { thread::address() } else { place.unwrap_or(0) };
+            let wanted = monitors.iter().any(|monitor| monitor.kind == kind && monitor.covers(thread));
+            match (wanted, place.is_some()) {
+                (true, false) => install(py, which, state, thread, places)?,
+                (false, true) => uninstall(py, which, state, places)?,
+                _ => {}
+            }
+        }
+    }
+    let all_threads = monitors.iter().any(|monitor| monitor.threads.is_none());
+    if WATCHES_NEW.get(py).replace(all_threads) != all_threads {
+        watch_new_threads(py, all_threads)?;
+    }
+    Ok(())
+}
+
+fn function_of(which: Which) -> Py_tracefunc {
+    match which {
+        Which::Profile => on_profile,
+        Which::Trace => on_trace,
+    }
+}
+
+fn install(
+    py: Python<'_>,
+    which: Which,
+    state: ThreadState,
+    thread: usize,
+    places: &'static GilCell<RefCell<Option<Places>>>,
+) -> PyResult<()> {
+    let (function, object) = state.function(py, which);
+    if function.is_some_and(|function| std::ptr::fn_addr_eq(function, function_of(which))) {
+        return Ok(());
+    }
+    let ours = py.get_type::<PyAny>().call0()?.unbind();
+    places
+        .get(py)
+        .borrow_mut()
+        .get_or_insert_default()
+        .insert(state.id(), Before { thread, function, object });
+    state.set_function(py, which, Some(function_of(which)), Some(&ours))
+}
+
+fn uninstall(
+    py: Python<'_>,
+    which: Which,
+    state: ThreadState,
+    places: &'static GilCell<RefCell<Option<Places>>>,
+) -> PyResult<()> {
+    let before = places.get(py).borrow_mut().as_mut().and_then(|places| places.remove(&state.id()));
+    let Some(before) = before else { return Ok(()) };
+    let (now, _) = state.function(py, which);
+    if now.is_some_and(|now| std::ptr::fn_addr_eq(now, function_of(which))) {
+        return state.set_function(py, which, before.function, before.object.as_ref());
+    }
+    let (setter, what) = match which {
+        Which::Profile => ("setprofile", "function events"),
+        Which::Trace => ("settrace", "lines"),
+    };
+    hub::tell(py, &format!("the program called sys.{setter}: no {what} were recorded from then on"));
+    Ok(())
+}
+
+/// Threads that start from now on set our functions themselves, by way of `threading`.
+fn watch_new_threads(py: Python<'_>, watch: bool) -> PyResult<()> {
+    let threading = py.import("threading")?;
+    let hook = py.import("pikos._lsprof")?.getattr("_monitor_new_thread")?;
+    for (get, set) in [("getprofile", "setprofile"), ("gettrace", "settrace")] {
+        let now = threading.call_method0(get)?;
+        if watch && now.is_none() {
+            threading.call_method1(set, (&hook,))?;
+        } else if !watch && now.is(&hook) {
+            threading.call_method1(set, (py.None(),))?;
+        }
+    }
+    Ok(())
+}
+
+/// A thread has begun, and has had no event yet.
+pub fn thread_started(py: Python<'_>) -> PyResult<()> {
+    let state = ThreadState::current(py);
+    for (which, setter) in [(Which::Profile, "setprofile"), (Which::Trace, "settrace")] {
+        // `threading` has set its hook here, which has done its duty.
+        if state.function(py, which).0.is_some() {
+            py.import("sys")?.call_method1(setter, (py.None(),))?;
+        }
+    }
+    follow(py)
+}
+
+/// An object that CPython passed, for a monitor's method.
+struct Passed(*mut PyObject);
+
+impl Argument for Passed {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        // SAFETY: CPython keeps what it passes alive as long as we run; a return by exception passes nothing.
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, self.0) }.map_or_else(|| py.None(), Bound::unbind)
+    }
+}
+
+/// Calls what was set before us. What it answers is the answer.
+///
+/// # Safety
+/// The arguments are CPython's.
+unsafe fn next(
+    places: &'static GilCell<RefCell<Option<Places>>>,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: a hook holds the GIL.
+    let py = unsafe { Python::assume_attached() };
+    let before = {
+        let places = places.get(py).borrow();
+        let Some(places) = places.as_ref() else { return 0 };
+        let Some(before) = places.get(&ThreadState::current(py).id()) else { return 0 };
+        let Some(function) = before.function else { return 0 };
+        (function, before.object.as_ref().map_or(std::ptr::null_mut(), Py::as_ptr))
+    };
+    // SAFETY: CPython would have called it with these; its object is kept as long as our function is set.
+    unsafe { before.0(before.1, frame, what, arg) }
+}
+
+unsafe extern "C" fn on_profile(
+    _object: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    guard(|| {
+        // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
+        unsafe {
+            let py = Python::assume_attached();
+            #[allow(non_upper_case_globals)] // C's names
+            let kind = match what {
+                PyTrace_CALL => EventKind::Call,
+                PyTrace_RETURN => EventKind::Return,
+                PyTrace_C_CALL => EventKind::CCall,
+                PyTrace_C_RETURN => EventKind::CReturn,
+                PyTrace_C_EXCEPTION => EventKind::CException,
+                _ => return,
+            };
+            let code = profile_function::code(frame);
+            let address = code as usize;
+            let Ok(code) = codes::find(py, address, || Passed(code).object(py)) else { return };
+            if code.is_ours {
+                return;
+            }
+            if matches!(kind, EventKind::Call | EventKind::Return) {
+                let argument = if kind == EventKind::Call { std::ptr::null_mut() } else { arg };
+                hub::dispatch(py, kind, &code, address, None, || code.first_line, &Passed(argument));
+            } else if builtin::key_of_function(arg).is_some() {
+                let called = Builtin::of_counted(arg, std::ptr::null_mut());
+                let name = texts::of_builtin(py, called.name_address(), || called.name());
+                let line = || code.line_at(py, offset_of_frame(frame));
+                hub::dispatch(py, kind, &code, address, Some(name), line, &Passed(arg));
+            }
+        }
+    });
+    // SAFETY: CPython's arguments.
+    unsafe { next(&PROFILED, frame, what, arg) }
+}
+
+unsafe extern "C" fn on_trace(
+    _object: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    #[allow(non_upper_case_globals)] // C's names
+    let kind = match what {
+        PyTrace_LINE => Some(EventKind::Line),
+        PyTrace_CALL => Some(EventKind::Call),
+        PyTrace_RETURN => Some(EventKind::Return),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        guard(|| {
+            // SAFETY: CPython calls us with the GIL held and a live frame.
+            unsafe {
+                let py = Python::assume_attached();
+                let code = profile_function::code(frame);
+                let address = code as usize;
+                let Ok(code) = codes::find(py, address, || Passed(code).object(py)) else { return };
+                if code.is_ours {
+                    return;
+                }
+                if kind == EventKind::Line {
+                    hub::dispatch(py, kind, &code, address, None, || line_of_frame(frame), &Nothing);
+                } else {
+                    hub::tell_reports(py, kind, &code, address);
+                }
+            }
+        });
+    }
+    // SAFETY: CPython's arguments.
+    unsafe { next(&TRACED, frame, what, arg) }
+}

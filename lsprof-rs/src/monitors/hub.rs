@@ -1,0 +1,273 @@
+//! Which monitors are enabled, and what each makes of an event. Both hooks end here.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use super::codes::{self, Code};
+use super::event::{Event, EventKind};
+use super::focus::Focus;
+use super::hooks;
+use super::memory::Meter;
+use super::report::{LineReport, Moment};
+use super::sinks::Sink;
+use super::texts::TextId;
+use crate::ffi::attach::aside;
+use crate::ffi::gil::GilCell;
+use crate::ffi::{self, thread};
+
+/// Which events a monitor is told of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Calls and returns, of built-ins, too.
+    Function,
+    /// Lines.
+    Line,
+}
+
+/// What becomes of its events.
+pub enum Destination {
+    /// The native half of a recorder.
+    Sink(Py<Sink>),
+    /// A table of lines.
+    Report(Py<LineReport>),
+    /// A method of Python's, called with (frame, event, argument).
+    Method(Py<PyAny>),
+}
+
+/// An enabled monitor.
+pub struct Active {
+    /// Which events it is told of.
+    pub kind: Kind,
+    /// What becomes of them.
+    pub destination: Destination,
+    /// Where it looks; everywhere if there is none.
+    pub focus: Option<Focus>,
+    /// The code objects of the focus: what keeps their addresses theirs.
+    #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "only kept"))]
+    pub focused: Vec<Py<PyAny>>,
+    /// The threads that enabled it, by address, and how often each; `None` for all threads.
+    pub threads: Option<RefCell<Vec<(usize, u32)>>>,
+    /// Reads the memory for each record.
+    pub meter: Option<Meter>,
+    /// The next event's number.
+    pub index: Cell<u64>,
+    /// How often its method raised.
+    pub errors: Cell<u64>,
+}
+
+impl Active {
+    /// The code objects of its focus.
+    #[cfg(Py_3_12)]
+    pub fn focused_codes(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.focused.iter().map(|code| code.clone_ref(py)).collect()
+    }
+
+    /// Whether it watches this thread.
+    #[inline(always)]
+    pub fn covers(&self, thread: usize) -> bool {
+        match &self.threads {
+            None => true,
+            Some(threads) => threads.borrow().iter().any(|(address, _)| *address == thread),
+        }
+    }
+}
+
+type Monitors = Rc<[Rc<Active>]>;
+
+/// All that are enabled. Replaced as a whole, so that those who run through it need not mind changes.
+static ACTIVE: GilCell<RefCell<Option<Monitors>>> = GilCell::new(RefCell::new(None));
+
+/// All that are enabled now.
+pub fn active(py: Python<'_>) -> Monitors {
+    ACTIVE.get(py).borrow().clone().unwrap_or_default()
+}
+
+/// Enables one more, and sets the hook for it.
+pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
+    watch_forks(py)?;
+    let all = active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
+    ACTIVE.get(py).replace(Some(all));
+    hooks::follow(py).inspect_err(|_| forget(py, monitor))
+}
+
+/// Disables one. Gives the hook back if it was the last.
+pub fn remove(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
+    forget(py, monitor);
+    hooks::follow(py)?;
+    if active(py).is_empty() {
+        codes::release(py);
+    }
+    Ok(())
+}
+
+fn forget(py: Python<'_>, monitor: &Rc<Active>) {
+    let rest = active(py).iter().filter(|other| !Rc::ptr_eq(other, monitor)).cloned().collect();
+    let before = ACTIVE.get(py).replace(Some(rest));
+    drop(before);
+}
+
+fn watch_forks(py: Python<'_>) -> PyResult<()> {
+    static WATCHED: PyOnceLock<()> = PyOnceLock::new();
+    WATCHED
+        .get_or_try_init(py, || {
+            let module = py.import("pikos._lsprof")?;
+            let handlers = PyDict::new(py);
+            handlers.set_item("before", module.getattr("_monitors_before_fork")?)?;
+            handlers.set_item("after_in_child", module.getattr("_monitors_after_fork_in_child")?)?;
+            py.import("os")?.call_method("register_at_fork", (), Some(&handlers)).map(drop)
+        })
+        .copied()
+}
+
+/// Hands on what is buffered, or a forked child would write it, too.
+pub fn flush(py: Python<'_>) {
+    for monitor in active(py).iter() {
+        if let Destination::Sink(sink) = &monitor.destination {
+            sink.get().flush(py);
+        }
+    }
+}
+
+/// In a forked child: the monitors are the parent's.
+pub fn stop(py: Python<'_>) -> PyResult<()> {
+    let before = ACTIVE.get(py).replace(None);
+    drop(before);
+    hooks::follow(py)
+}
+
+/// What a monitor's method gets as its third argument, where one is called.
+pub trait Argument {
+    /// The object.
+    fn object(&self, py: Python<'_>) -> Py<PyAny>;
+}
+
+/// None.
+pub struct Nothing;
+
+impl Argument for Nothing {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        py.None()
+    }
+}
+
+/// Offers an event to the monitors. `function` is the built-in's name for events of one; `line` the line, for those that
+/// don't stand on the function's first. False if none of them wanted it.
+#[inline(always)]
+pub fn dispatch(
+    py: Python<'_>,
+    kind: EventKind,
+    code: &Rc<Code>,
+    address: usize,
+    function: Option<TextId>,
+    line: impl Fn() -> u32,
+    argument: &impl Argument,
+) -> bool {
+    let monitors = match &*ACTIVE.get(py).borrow() {
+        Some(monitors) => Rc::clone(monitors),
+        None => return false,
+    };
+    let wanted = if kind == EventKind::Line { Kind::Line } else { Kind::Function };
+    let thread = thread::address();
+    let mut was_wanted = false;
+    for monitor in monitors.iter() {
+        if monitor.kind != wanted || !monitor.covers(thread) {
+            continue;
+        }
+        if let Some(focus) = &monitor.focus {
+            let is_inside = match wanted {
+                Kind::Line => focus.has(address),
+                Kind::Function => focus.admits(thread, kind, address),
+            };
+            if !is_inside {
+                continue;
+            }
+        }
+        was_wanted = true;
+        match &monitor.destination {
+            Destination::Sink(sink) => {
+                let index = monitor.index.get();
+                monitor.index.set(index + 1);
+                let sink = sink.get();
+                if sink.is_closed(py) {
+                    continue;
+                }
+                let (line_no, text) = match wanted {
+                    Kind::Line => {
+                        let line = line();
+                        (line, Some(code.line_text(py, line)))
+                    }
+                    Kind::Function if function.is_some() => (line(), None),
+                    Kind::Function => (code.first_line, None),
+                };
+                let usage = monitor.meter.as_ref().map(Meter::read).unwrap_or_default();
+                sink.record(
+                    py,
+                    &Event {
+                        index,
+                        kind,
+                        function: function.unwrap_or(code.name),
+                        line_no,
+                        line: text,
+                        filename: code.filename,
+                        rss: usage.rss,
+                        vms: usage.vms,
+                    },
+                );
+            }
+            Destination::Report(report) => {
+                let moment = Moment { kind, address, thread, line: line() };
+                report.get().record(py, code, &moment, monitor.meter.as_ref());
+            }
+            Destination::Method(method) => call(py, monitor, method, kind, argument),
+        }
+    }
+    was_wanted
+}
+
+/// Tells those who sum up lines that an activation begins or ends.
+#[inline(always)]
+pub fn tell_reports(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: usize) {
+    let thread = thread::address();
+    for monitor in active(py).iter() {
+        if let Destination::Report(report) = &monitor.destination
+            && monitor.covers(thread)
+            && monitor.focus.as_ref().is_none_or(|focus| focus.has(address))
+        {
+            let moment = Moment { kind, address, thread, line: 0 };
+            report.get().record(py, code, &moment, monitor.meter.as_ref());
+        }
+    }
+}
+
+/// Calls a monitor's method. What it raises is shown once, and counted: the program goes on.
+#[cold]
+#[inline(never)]
+fn call(py: Python<'_>, monitor: &Active, method: &Py<PyAny>, kind: EventKind, argument: &impl Argument) {
+    aside(py, |py| {
+        let frame = ffi::running_frame(py);
+        let argument = argument.object(py);
+        if let Err(error) = method.call1(py, (frame, kind.object(py), argument)) {
+            let errors = monitor.errors.get();
+            monitor.errors.set(errors + 1);
+            if errors == 0 {
+                show(py, error);
+            }
+        }
+    });
+}
+
+fn show(py: Python<'_>, error: PyErr) {
+    tell(py, "a record is lost, and the program goes on; further ones are counted:");
+    error.print(py);
+}
+
+/// A line on standard error, Python's.
+pub fn tell(py: Python<'_>, message: &str) {
+    let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
+    // There is nobody else to tell.
+    _ = stderr.and_then(|stderr| stderr.call_method1("write", (format!("pikos: {message}\n"),)));
+}

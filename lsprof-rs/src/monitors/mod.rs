@@ -1,0 +1,44 @@
+//! The toolkit's native half: monitors of function and line events.
+//!
+//! ```text
+//!  CPython ─ hooks ─> hub: which monitors? ─> focus ─> filter ─> sink: csv, text, columns
+//!                                                 └──> or the monitor's own method, in Python
+//! ```
+//! An event is decoded once (`codes`, `texts`) and offered to each enabled monitor. Where recorder, filter and record type
+//! are ours, no Python runs. Otherwise the monitor's `on_function_event` or `on_line_event` is called, as documented.
+
+mod codes;
+mod event;
+pub mod filter;
+mod focus;
+mod hooks;
+mod hub;
+mod memory;
+pub mod monitor;
+mod output;
+pub mod report;
+pub mod sinks;
+mod texts;
+
+pub use codes::set_own_folder;
+#[cfg(not(Py_3_12))]
+pub use hooks::thread_started;
+use pyo3::prelude::*;
+
+/// The memory of this process: resident and virtual, in bytes.
+pub fn memory() -> (u64, u64) {
+    let usage = memory::Meter::new().read();
+    (usage.rss, usage.vms)
+}
+
+/// For `os.register_at_fork`: nothing must be written twice.
+#[pyfunction]
+pub fn _monitors_before_fork(py: Python<'_>) {
+    hub::flush(py);
+}
+
+/// For `os.register_at_fork`: the child's events are not the parent's.
+#[pyfunction]
+pub fn _monitors_after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    hub::stop(py)
+}

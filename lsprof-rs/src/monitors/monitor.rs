@@ -1,0 +1,156 @@
+//! `_lsprof._EventMonitor`: what a monitor of Python's switches on and off.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use hashbrown::HashSet;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyCode;
+
+use super::focus::Focus;
+use super::hub::{self, Active, Destination, Kind};
+use super::memory::Meter;
+use super::report::LineReport;
+use super::sinks::Sink;
+use crate::ffi::gil::GilCell;
+use crate::ffi::thread;
+
+/// The native half of a monitor.
+#[pyclass(name = "_EventMonitor", module = "pikos._lsprof", frozen)]
+pub struct EventMonitor {
+    kind: Kind,
+    reads_memory: bool,
+    all_threads: bool,
+    state: GilCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    active: RefCell<Option<Rc<Active>>>,
+    index: Cell<u64>,
+}
+
+#[pymethods]
+impl EventMonitor {
+    /// kind: "function" or "line". reads_memory: whether records tell the memory. all_threads: whether it watches all
+    /// threads, or those that enable it.
+    #[new]
+    fn new(kind: &str, reads_memory: bool, all_threads: bool) -> PyResult<Self> {
+        let kind = match kind {
+            "function" => Kind::Function,
+            "line" => Kind::Line,
+            _ => return Err(PyTypeError::new_err(format!("no kind of monitor: {kind:?}"))),
+        };
+        Ok(Self { kind, reads_memory, all_threads, state: GilCell::default() })
+    }
+
+    /// The next event's number.
+    #[getter]
+    fn index(&self, py: Python<'_>) -> u64 {
+        let state = self.state.get(py);
+        state.active.borrow().as_ref().map_or(state.index.get(), |active| active.index.get())
+    }
+
+    #[setter]
+    fn set_index(&self, py: Python<'_>, index: u64) {
+        let state = self.state.get(py);
+        state.index.set(index);
+        if let Some(active) = &*state.active.borrow() {
+            active.index.set(index);
+        }
+    }
+
+    /// How often the destination's method raised since it was last enabled.
+    #[getter]
+    fn errors(&self, py: Python<'_>) -> u64 {
+        self.state.get(py).active.borrow().as_ref().map_or(0, |active| active.errors.get())
+    }
+
+    /// Begins, or covers the running thread, too. destination: a `_Sink`, a `_LineReport`, or a method that is called with (frame, event,
+    /// argument). codes: the code objects to focus on; None for all.
+    ///
+    /// Raises RuntimeError where another tool is in the way.
+    fn enable(&self, destination: &Bound<'_, PyAny>, codes: Option<Vec<Bound<'_, PyCode>>>) -> PyResult<()> {
+        let py = destination.py();
+        let state = self.state.get(py);
+        let running = state.active.borrow().clone();
+        if let Some(active) = running {
+            if let Some(threads) = &active.threads {
+                enter(&mut threads.borrow_mut());
+            }
+            return super::hooks::follow(py);
+        }
+        let focus = codes
+            .as_ref()
+            .map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>()));
+        let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
+        let destination = if let Ok(sink) = destination.cast::<Sink>() {
+            Destination::Sink(sink.clone().unbind())
+        } else if let Ok(report) = destination.cast::<LineReport>() {
+            Destination::Report(report.clone().unbind())
+        } else {
+            Destination::Method(destination.clone().unbind())
+        };
+        let mut threads = Vec::new();
+        enter(&mut threads);
+        let active = Rc::new(Active {
+            kind: self.kind,
+            destination,
+            focus,
+            focused,
+            threads: (!self.all_threads).then(|| RefCell::new(threads)),
+            meter: self.reads_memory.then(Meter::new),
+            index: Cell::new(state.index.get()),
+            errors: Cell::new(0),
+        });
+        state.active.replace(Some(Rc::clone(&active)));
+        hub::add(py, &active).inspect_err(|_| drop(state.active.take()))
+    }
+
+    /// The running thread is no longer covered; with `all`, none is. Returns how often the method raised.
+    ///
+    /// Raises RuntimeError if it isn't enabled.
+    #[pyo3(signature = (all))]
+    fn disable(&self, py: Python<'_>, all: bool) -> PyResult<u64> {
+        let state = self.state.get(py);
+        let running = state.active.borrow().clone();
+        let Some(active) = running else {
+            return Err(PyRuntimeError::new_err("the monitor is not enabled"));
+        };
+        if let Some(threads) = &active.threads {
+            leave(&mut threads.borrow_mut());
+        }
+        if !all {
+            super::hooks::follow(py)?;
+            return Ok(active.errors.get());
+        }
+        state.active.replace(None);
+        state.index.set(active.index.get());
+        hub::remove(py, &active)?;
+        if let Destination::Sink(sink) = &active.destination {
+            sink.get().flush(py);
+        }
+        Ok(active.errors.get())
+    }
+}
+
+/// The running thread enables a monitor.
+fn enter(threads: &mut Vec<(usize, u32)>) {
+    let running = thread::address();
+    match threads.iter_mut().find(|(address, _)| *address == running) {
+        Some((_, count)) => *count += 1,
+        None => threads.push((running, 1)),
+    }
+}
+
+/// The running thread disables it.
+fn leave(threads: &mut Vec<(usize, u32)>) {
+    let running = thread::address();
+    if let Some(place) = threads.iter().position(|(address, _)| *address == running) {
+        threads[place].1 -= 1;
+        if threads[place].1 == 0 {
+            threads.swap_remove(place);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What becomes of an event that a monitor lets through: a line of text, a row of columns, a message.
+
+mod columns;
+mod csv;
+mod text;
+
+use std::cell::{Cell, RefCell};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use self::columns::Columns;
+use self::csv::Csv;
+use self::text::Template;
+use super::event::{Event, Field};
+use super::filter::Filter;
+use super::output::{Output, Target};
+use crate::ffi::descriptor;
+use crate::ffi::gil::GilCell;
+
+/// The native half of a recorder. Made when it is prepared, for records of certain fields.
+#[pyclass(name = "_Sink", module = "pikos._lsprof", frozen)]
+pub struct Sink(GilCell<Inner>);
+
+struct Inner {
+    fields: Vec<Field>,
+    filter: Filter,
+    form: RefCell<Form>,
+    /// Why nothing more is recorded.
+    problem: RefCell<Option<String>>,
+    recorded: Cell<u64>,
+}
+
+/// In which form records are kept.
+enum Form {
+    Csv(Csv, Output),
+    Text(Template, Output),
+    List(Columns),
+}
+
+#[pymethods]
+impl Sink {
+    /// Writes comma-separated values, as `csv.writer` does. `target` is a file descriptor or a stream; `dialect` is
+    /// (delimiter, quotechar, lineterminator, quoting). None where `filter` or `dialect` takes Python.
+    #[staticmethod]
+    fn csv(
+        target: &Bound<'_, PyAny>,
+        fields: Vec<String>,
+        filter: &Bound<'_, PyAny>,
+        dialect: (char, Option<char>, String, u8),
+    ) -> PyResult<Option<Self>> {
+        let Some(csv) = Csv::new(dialect) else { return Ok(None) };
+        let output = Output::new(target_of(target)?, false);
+        Self::new(fields, filter, |_| Some(Form::Csv(csv, output)))
+    }
+
+    /// Writes one line a record, by a template of `str.format`, or all fields with spaces between them. None where `filter`
+    /// or `template` takes Python.
+    #[staticmethod]
+    #[pyo3(signature = (target, fields, filter, template, auto_flush))]
+    fn text(
+        target: &Bound<'_, PyAny>,
+        fields: Vec<String>,
+        filter: &Bound<'_, PyAny>,
+        template: &str,
+        auto_flush: bool,
+    ) -> PyResult<Option<Self>> {
+        let output = Output::new(target_of(target)?, auto_flush);
+        Self::new(fields, filter, |fields| Some(Form::Text(Template::parse(template, fields)?, output)))
+    }
+
+    /// Keeps the records in memory, in columns. None where `filter` takes Python.
+    #[staticmethod]
+    fn list(fields: Vec<String>, filter: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        Self::new(fields, filter, |fields| Some(Form::List(Columns::new(fields))))
+    }
+
+    /// How many records have passed the filter.
+    #[getter]
+    fn recorded(&self, py: Python<'_>) -> u64 {
+        self.0.get(py).recorded.get()
+    }
+
+    /// How many records are kept in memory.
+    #[getter]
+    fn held(&self, py: Python<'_>) -> usize {
+        match &*self.0.get(py).form.borrow() {
+            Form::List(columns) => columns.len(),
+            _ => 0,
+        }
+    }
+
+    /// Why nothing more is recorded; None while all is well.
+    #[getter]
+    fn problem(&self, py: Python<'_>) -> Option<String> {
+        self.0.get(py).problem.borrow().clone()
+    }
+
+    /// Hands on what is buffered.
+    pub fn flush(&self, py: Python<'_>) {
+        self.0.get(py).hand_on(py);
+    }
+
+    /// Takes the records out of memory, as objects of this type, a named tuple.
+    fn take<'py>(&self, record_type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let py = record_type.py();
+        let inner = self.0.get(py);
+        let columns = match &mut *inner.form.borrow_mut() {
+            Form::List(columns) => std::mem::replace(columns, Columns::new(&inner.fields)),
+            _ => return Err(PyValueError::new_err("this recorder keeps no records in memory")),
+        };
+        let make = record_type.getattr("_make")?;
+        let records = PyList::empty(py);
+        for row in 0..columns.len() {
+            let values = columns.row(row).map(|value| value.object(py)).collect::<PyResult<Vec<_>>>()?;
+            records.append(make.call1((PyTuple::new(py, values)?,))?)?;
+        }
+        Ok(records)
+    }
+}
+
+impl Sink {
+    fn new(
+        fields: Vec<String>,
+        filter: &Bound<'_, PyAny>,
+        form: impl FnOnce(&[Field]) -> Option<Form>,
+    ) -> PyResult<Option<Self>> {
+        let Some(fields) = fields.iter().map(|name| Field::parse(name)).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let Some(filter) = Filter::new(filter, &fields)? else { return Ok(None) };
+        let Some(form) = form(&fields) else { return Ok(None) };
+        Ok(Some(Self(GilCell::new(Inner {
+            fields,
+            filter,
+            form: RefCell::new(form),
+            problem: RefCell::default(),
+            recorded: Cell::new(0),
+        }))))
+    }
+
+    /// Records an event, if the filter lets it through.
+    #[inline(always)]
+    pub fn record(&self, py: Python<'_>, event: &Event) {
+        let inner = self.0.get(py);
+        if !inner.filter.keeps(py, event) {
+            return;
+        }
+        inner.recorded.set(inner.recorded.get() + 1);
+        let is_full = match &mut *inner.form.borrow_mut() {
+            Form::Csv(csv, output) => {
+                csv.write(py, output.buffer(), &inner.fields, event);
+                output.is_full()
+            }
+            Form::Text(template, output) => {
+                template.write(py, output.buffer(), event);
+                output.is_full()
+            }
+            Form::List(columns) => {
+                columns.push(event);
+                false
+            }
+        };
+        if is_full {
+            inner.hand_on(py);
+        }
+    }
+
+    /// Whether it takes no more.
+    #[inline(always)]
+    pub fn is_closed(&self, py: Python<'_>) -> bool {
+        self.0.get(py).problem.borrow().is_some()
+    }
+}
+
+impl Inner {
+    #[cold]
+    #[inline(never)]
+    fn hand_on(&self, py: Python<'_>) {
+        let taken = match &mut *self.form.borrow_mut() {
+            Form::Csv(_, output) | Form::Text(_, output) => match output.write_to_file() {
+                Ok(true) => return,
+                Ok(false) => output.take(py).map(|taken| (taken, output.is_unbuffered())),
+                Err(problem) => {
+                    self.fail(problem);
+                    return;
+                }
+            },
+            Form::List(_) => return,
+        };
+        let Some(((piece, receiver), flush)) = taken else { return };
+        // The stream's method may be Python: nothing is borrowed, and events are off.
+        let written = crate::ffi::attach::aside(py, |py| receiver.write(py, &piece, flush));
+        if let Form::Csv(_, output) | Form::Text(_, output) = &mut *self.form.borrow_mut() {
+            output.done();
+        }
+        if let Err(problem) = written {
+            self.fail(problem);
+        }
+    }
+
+    fn fail(&self, problem: String) {
+        self.problem.borrow_mut().get_or_insert(problem);
+    }
+}
+
+/// A file descriptor, of which we take a copy, or a stream.
+fn target_of(target: &Bound<'_, PyAny>) -> PyResult<Target> {
+    Ok(match target.extract::<i32>() {
+        Ok(number) => Target::File(descriptor::duplicate(number)?),
+        Err(_) => Target::Stream(target.clone().unbind()),
+    })
+}

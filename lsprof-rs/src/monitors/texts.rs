@@ -1,0 +1,88 @@
+//! Names, file names and source lines, each kept once for the whole process: an event refers to them by number.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::ffi::gil::GilCell;
+
+/// A text's number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TextId(u32);
+
+impl TextId {
+    /// The number, for tables that are indexed by it.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+struct Text {
+    text: Rc<str>,
+    object: Py<PyString>,
+}
+
+#[derive(Default)]
+struct Texts {
+    numbers: HashMap<Rc<str>, TextId>,
+    all: Vec<Text>,
+}
+
+static TEXTS: GilCell<RefCell<Option<Texts>>> = GilCell::new(RefCell::new(None));
+
+/// The number of this text.
+pub fn intern(py: Python<'_>, text: &str) -> TextId {
+    let mut texts = TEXTS.get(py).borrow_mut();
+    let texts = texts.get_or_insert_default();
+    if let Some(number) = texts.numbers.get(text) {
+        return *number;
+    }
+    let number = TextId(u32::try_from(texts.all.len()).unwrap_or(u32::MAX));
+    let text: Rc<str> = text.into();
+    texts.all.push(Text { text: Rc::clone(&text), object: PyString::new(py, &text).unbind() });
+    texts.numbers.insert(text, number);
+    number
+}
+
+/// The text of this number.
+pub fn get(py: Python<'_>, number: TextId) -> Rc<str> {
+    TEXTS
+        .get(py)
+        .borrow()
+        .as_ref()
+        .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].text))
+}
+
+/// The same, for Python.
+pub fn object(py: Python<'_>, number: TextId) -> Bound<'_, PyString> {
+    let texts = TEXTS.get(py).borrow();
+    let found = texts.as_ref().map(|texts| texts.all[number.index()].object.clone_ref(py));
+    found.map_or_else(|| PyString::new(py, ""), |object| object.into_bound(py))
+}
+
+/// The names of built-ins, by the address of the C string.
+static NAMES: GilCell<RefCell<Option<HashMap<usize, TextId>>>> = GilCell::new(RefCell::new(None));
+
+/// Those that were asked for last, each at a place that its address says.
+static RECENT_NAMES: GilCell<RefCell<[(usize, TextId); PLACES]>> =
+    GilCell::new(RefCell::new([(0, TextId(0)); PLACES]));
+
+const PLACES: usize = 256;
+
+/// The text of a built-in's name. A name that is gone, and another at its address, would be taken for each other; nearly all
+/// live as long as the process.
+#[inline(always)]
+pub fn of_builtin(py: Python<'_>, address: usize, name: impl FnOnce() -> String) -> TextId {
+    let place = (address ^ (address >> 8)) % PLACES;
+    let (recent, text) = RECENT_NAMES.get(py).borrow()[place];
+    if recent == address {
+        return text;
+    }
+    let mut names = NAMES.get(py).borrow_mut();
+    let text = *names.get_or_insert_default().entry(address).or_insert_with(|| intern(py, &name()));
+    RECENT_NAMES.get(py).borrow_mut()[place] = (address, text);
+    text
+}

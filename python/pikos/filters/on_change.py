@@ -1,0 +1,5 @@
+"""Keeps records whose field has changed."""
+
+from pikos._lsprof import OnChange
+
+__all__ = ["OnChange"]

@@ -1,0 +1,27 @@
+"""Records the memory of the process at line events."""
+
+from __future__ import annotations
+
+from pikos._lsprof import _memory
+from pikos.monitors.line_monitor import LineMonitor, source_line
+from pikos.monitors.records import LineMemoryRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+__all__ = ["LineMemoryMonitor"]
+
+
+class LineMemoryMonitor(LineMonitor):
+    """Record the memory of the process when a line is about to be executed, as a `LineMemoryRecord`."""
+
+    _reads_memory = True
+    _own_record_type: type = LineMemoryRecord
+
+    def gather_info(self, frame: FrameType) -> Any:
+        """The record of a line."""
+        code = frame.f_code
+        line = source_line(frame)
+        return self._record_type(self._index, code.co_name, frame.f_lineno, *_memory(), line, code.co_filename)

@@ -1,0 +1,136 @@
+"""What all monitors have in common: switched on and off, nested, as context managers and as decorators."""
+
+from __future__ import annotations
+
+import os
+
+from pikos._lsprof import _EventMonitor, _set_own_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
+    from typing import Any, Self
+
+    from pikos.recorders.abstract_recorder import AbstractRecorder
+
+__all__ = ["EventMonitor", "Monitor"]
+
+_set_own_folder(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Monitor:
+    """The base of all monitors, and of profilers that are used like them. Subclasses say what `enable` and `disable` do."""
+
+    def __enter__(self) -> Self:
+        self.enable()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.disable()
+
+    def enable(self) -> None:
+        """Begin to monitor."""
+        raise NotImplementedError
+
+    def disable(self) -> None:
+        """Stop monitoring."""
+        raise NotImplementedError
+
+    def attach(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Monitor a function while it runs: a decorator for functions, methods, generators and coroutines.
+
+        Returns a `MonitorAttach`, which is called as the function is. A generator or coroutine is monitored while it runs,
+        not while it is suspended. Raises TypeError for what is no function.
+        """
+        from pikos.monitors.monitor_attach import MonitorAttach
+
+        return MonitorAttach(self, function)
+
+
+class EventMonitor(Monitor):
+    """A monitor whose events the native code records.
+
+    recorder: where records go. record_type: a named tuple to make records of, instead of the monitor's own. threads:
+    whether all threads are watched; else those that enable the monitor.
+
+    Enabling it twice takes disabling it twice. The first time it prepares the recorder, the last time it finalizes it.
+    """
+
+    #: "function" or "line".
+    _kind: str
+    _reads_memory = False
+    #: The record type where none is given.
+    _own_record_type: type
+    #: The method that is called for each event where the native code can't record by itself.
+    _method: str
+
+    def __init__(self, recorder: AbstractRecorder, record_type: type | None = None, threads: bool = False) -> None:
+        self._recorder = recorder
+        self._record_type: Any = self._own_record_type if record_type is None else record_type
+        self._native = _EventMonitor(self._kind, self._reads_memory, threads)
+        self._all_threads = threads
+        self._depth = 0
+        #: A `_LineReport` that sums up, instead of the recorder.
+        self._report: Any = None
+
+    @property
+    def _index(self) -> int:
+        return self._native.index
+
+    @_index.setter
+    def _index(self, value: int) -> None:
+        self._native.index = value
+
+    def enable(self) -> None:
+        """Begin to record. Prepares the recorder, the first time; what that raises leaves the monitor disabled.
+
+        Raises RuntimeError where another tool is in the way.
+        """
+        if self._depth == 0:
+            self._recorder.prepare(self._record_type)
+            try:
+                self._native.enable(*self._destination())
+            except BaseException:
+                self._recorder.finalize()
+                raise
+        else:
+            # The running thread may be another one.
+            self._native.enable(None, None)
+        self._depth += 1
+
+    def disable(self) -> None:
+        """Stop recording. Finalizes the recorder, the last time. Does nothing if the monitor isn't enabled."""
+        if self._depth == 0:
+            return
+        self._depth -= 1
+        errors = self._native.disable(all=self._depth == 0)
+        if self._depth == 0:
+            self._recorder.finalize()
+            if errors > 1:
+                import sys
+
+                sys.stderr.write(f"pikos: {errors} records were lost to errors, of which the first was shown\n")
+
+    def _destination(self) -> tuple[Any, list[CodeType] | None]:
+        """What the native code does with an event: hands it to the recorder's native half, or calls our method; and the
+        code objects where it is to look."""
+        if self._report is not None:
+            return self._report, None
+        sink = native_sink(self._recorder) if self._is_plain() else None
+        return getattr(self, self._method) if sink is None else sink, None
+
+    def _is_plain(self) -> bool:
+        """Whether the methods that make records, and the type of records, are this package's."""
+        own = all(
+            getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
+        )
+        return own and self._record_type is self._own_record_type
+
+
+def native_sink(recorder: Any) -> Any:
+    """The native half of a recorder, if it has one: it may be anybody's class."""
+    make = getattr(recorder, "_native_sink", None)
+    return None if make is None else make()

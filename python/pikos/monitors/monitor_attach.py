@@ -1,0 +1,137 @@
+"""A function that is monitored while it runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from typing import Any
+
+    from pikos.monitors.monitor import Monitor
+
+__all__ = ["MonitorAttach"]
+
+
+class MonitorAttach:
+    """A decorated function. Called as the function is, also as a method; the function itself is ``__wrapped__``."""
+
+    def __init__(self, monitor: Monitor, function: Callable[..., Any]) -> None:
+        if isinstance(function, (staticmethod, classmethod)):
+            raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
+        if not callable(function):
+            raise TypeError(f"a monitor can't be attached to {function!r}: it is no function")
+        self.monitor = monitor
+        self._call = wrapper_of(monitor, function)
+        functools.update_wrapper(self, function)
+        if inspect.iscoroutinefunction(function):
+            mark_as_coroutine_function(self)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else self._call.__get__(instance, owner)
+
+    def __repr__(self) -> str:
+        return f"<{type(self.monitor).__name__} attached to {self.__wrapped__!r}>"  # type: ignore[attr-defined]
+
+
+def mark_as_coroutine_function(function: Any) -> None:
+    """Have ``inspect.iscoroutinefunction`` and ``asyncio`` recognise it."""
+    if hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(function)
+    else:
+        import asyncio.coroutines
+
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+
+
+def wrapper_of(monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that does what ``function`` does, monitored."""
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await Steps(monitor, function(*args, **kwargs))
+
+    elif inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            generator = function(*args, **kwargs)
+            step = generator.__anext__()
+            try:
+                while True:
+                    try:
+                        item = await Steps(monitor, step)
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step = generator.athrow(error)
+                    else:
+                        step = generator.asend(sent)
+            finally:
+                await Steps(monitor, generator.aclose())
+
+    elif inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            return (yield from drive(monitor, function(*args, **kwargs)))
+
+    else:
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with monitor:
+                return function(*args, **kwargs)
+
+    return call
+
+
+class Steps:
+    """Something to await whose steps are monitored."""
+
+    def __init__(self, monitor: Monitor, awaitable: Coroutine[Any, Any, Any]) -> None:
+        self.monitor = monitor
+        self.awaitable = awaitable
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return drive(self.monitor, self.awaitable)
+
+
+def drive(monitor: Monitor, generator: Any) -> Generator[Any, Any, Any]:
+    """Run a generator or coroutine, monitored while it runs; what is sent and thrown to us, it gets."""
+    try:
+        with monitor:
+            try:
+                item = generator.send(None)
+            except StopIteration as stop:
+                return stop.value
+        while True:
+            try:
+                sent = yield item
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                with monitor:
+                    try:
+                        item = generator.throw(error)
+                    except StopIteration as stop:
+                        return stop.value
+            else:
+                with monitor:
+                    try:
+                        item = generator.send(sent)
+                    except StopIteration as stop:
+                        return stop.value
+    finally:
+        with monitor:
+            generator.close()

@@ -1,0 +1,344 @@
+"""``pikos-run``: runs a program under a monitor.
+
+The program runs as under plain ``python``: same output, exit code and traceback. Records made before it is stopped are
+kept. Options are read up to the first argument that is none of ours; from there on they are the program's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from pikos import _launcher
+from pikos.api import CSV_FILE, TEXT_FILE, monitor_class
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+    from typing import Any, NoReturn
+
+    from pikos.monitors.monitor import EventMonitor
+    from pikos.recorders.abstract_recorder import AbstractRecorder
+
+#: What the command calls a monitor, and what the API does.
+MONITORS = {
+    "functions": "function",
+    "lines": "line",
+    "function_memory": "function_memory",
+    "line_memory": "line_memory",
+}
+
+RECORDINGS = ("screen", "text", "csv")
+
+_launcher.OWN_FILES.add(__file__)
+
+
+def main() -> None:
+    """The command. Ends as the program ends; before that, exit code 2 for wrong usage and 1 for an output that can't be
+    written."""
+    parser = argument_parser()
+    options, args = parse(parser, sys.argv[1:])
+    outfile = output_of(options, parser)
+    target: Any = argparse.Namespace(code=None, module=options.module)
+    try:
+        code, namespace = prepare_module(args) if options.module else _launcher.prepare(target, args)
+    except SyntaxError:
+        _launcher.hide_launcher_frames()
+        raise
+    functions = [focus(path, code, parser) for path in options.focused_on]
+    recorder, report = recorder_of(options, outfile)
+    name = MONITORS[options.monitor]
+    monitor: Any
+    if functions:
+        monitor = monitor_class(name, focused=True)(recorder, functions=functions, threads=options.threads)
+    else:
+        monitor = monitor_class(name)(recorder, threads=options.threads)
+    if report is not None:
+        report.attach_to(monitor)
+    recording = Recording(monitor, report, outfile)
+    recording.guard()
+    try:
+        monitor.enable()
+    except (OSError, RuntimeError) as error:
+        sys.stderr.write(f"pikos-run: {error}\n")
+        sys.exit(1)
+    try:
+        exec(code, namespace)
+    except SystemExit:
+        raise
+    except BaseException:
+        _launcher.hide_launcher_frames()
+        raise
+    finally:
+        recording.end()
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="pikos-run",
+        usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
+        "[OPTION]... [ARG]...",
+        description="Execute a python script under a pikos monitor. Options may stand before or after the script, up to "
+        "the first argument that is not one of these: from there on, or from -- on, arguments are the script's.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("monitor", choices=MONITORS, help="the monitor to use")
+    add_options(parser)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those that may stand anywhere."""
+    missing: Any = argparse.SUPPRESS
+    parser.add_argument(
+        "-o",
+        "--output",
+        default=missing,
+        help=f"the file to write; default: {CSV_FILE} for csv and {TEXT_FILE} for text",
+    )
+    parser.add_argument(
+        "--buffered",
+        action="store_true",
+        default=missing,
+        help="write records to the screen or to text in large pieces, not one by one",
+    )
+    parser.add_argument(
+        "--recording", choices=RECORDINGS, default=missing, help="the type of recording; default: screen"
+    )
+    parser.add_argument(
+        "--focused-on",
+        action="append",
+        default=missing,
+        metavar="FUNCTION[,FUNCTION]...",
+        help="record only inside of these: names in the script (main, Class.method) or paths of importable functions "
+        "(package.module.function)",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        default=missing,
+        help="for lines and line_memory: print a table of all lines with hits and time, or memory, instead of records",
+    )
+    parser.add_argument(
+        "--threads", action="store_true", default=missing, help="watch all threads, not only the main one"
+    )
+
+
+def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options, and the program with its arguments."""
+    loose = argparse.ArgumentParser(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
+    add_options(loose)
+    takes_value = {"-o", "--output", "--recording", "--focused-on"}
+    flags = {"--buffered", "--report", "--threads"}
+    ours: list[str] = []
+    monitor: str | None = None
+    module = False
+    program: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word.split("=", 1)[0] in takes_value and word.startswith("-"):
+            ours.append(word)
+            if "=" not in word:
+                if not rest:
+                    parser.error(f"argument {word}: expected one argument")
+                ours.append(rest.pop(0))
+        elif word in flags:
+            ours.append(word)
+        elif word in ("-h", "--help") and not program:
+            parser.print_help()
+            sys.exit(0)
+        elif program:
+            program += rest if word == "--" else [word, *rest]
+            break
+        elif word == "-m" and monitor is not None:
+            module = True
+        elif word.startswith("-") and word != "-":
+            parser.error(f"unrecognized arguments: {word}")
+        elif monitor is None:
+            if word not in MONITORS:
+                import difflib
+
+                near = difflib.get_close_matches(word, MONITORS, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                parser.error(f"no monitor {word!r} (choose from {', '.join(MONITORS)}){hint}")
+            monitor = word
+        else:
+            program.append(word)
+    if monitor is None:
+        parser.error(f"name a monitor: {', '.join(MONITORS)}")
+    if not program:
+        parser.error("name a script, or -m and a module")
+    options = argparse.Namespace(
+        monitor=monitor,
+        module=module,
+        output=None,
+        buffered=False,
+        recording=None,
+        focused_on=[],
+        report=False,
+        threads=False,
+    )
+    loose.parse_args(ours, options)
+    options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
+    return options, program
+
+
+def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
+    """The file to write, absolute: the program may change the working directory. None for the screen."""
+    if options.report:
+        if MONITORS[options.monitor] not in ("line", "line_memory"):
+            parser.error("--report is for lines and line_memory")
+        if options.recording not in (None, "text"):
+            parser.error(f"--report is a table: it can't be recorded as {options.recording}")
+    elif options.recording is None:
+        options.recording = "screen" if options.output is None else guess(options.output)
+    if options.recording == "screen" and options.output is not None:
+        parser.error("--recording screen writes no file: leave out -o, or choose csv or text")
+    name = options.output or {"csv": CSV_FILE, "text": TEXT_FILE}.get(options.recording)
+    return None if name is None else os.path.abspath(name)
+
+
+def guess(name: str) -> str:
+    """The recording for a file of this name."""
+    return "csv" if name.endswith(".csv") else "text"
+
+
+def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
+    """The recorder, and the report if there is to be one."""
+    if options.report:
+        from pikos._line_report import Report
+        from pikos.recorders.list_recorder import ListRecorder
+
+        return ListRecorder(), Report(reads_memory=options.monitor == "line_memory")
+    if options.recording == "csv":
+        from pikos.recorders.csv_file_recorder import CSVFileRecorder
+
+        return CSVFileRecorder(str(outfile)), None
+    if options.recording == "text":
+        from pikos.recorders.text_file_recorder import TextFileRecorder
+
+        return TextFileRecorder(str(outfile), formatted=True, auto_flush=not options.buffered), None
+    from pikos.recorders.text_stream_recorder import TextStreamRecorder
+
+    return TextStreamRecorder(sys.stdout, formatted=True, auto_flush=not options.buffered), None
+
+
+def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
+    """What ``python -m`` executes, and where."""
+    import runpy
+
+    sys.argv[:] = args
+    namespace = _launcher.fresh_main()
+    try:
+        _, spec, code = runpy._get_module_details(args[0])  # type: ignore[attr-defined]
+    except ImportError as error:
+        sys.stderr.write(f"pikos-run: {error}\n")
+        sys.exit(1)
+    sys.argv[0] = spec.origin
+    namespace.update(__file__=spec.origin, __loader__=spec.loader, __package__=spec.parent, __spec__=spec, __doc__=None)
+    if sys.version_info < (3, 15):
+        namespace["__cached__"] = spec.cached
+    return code, namespace
+
+
+def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:
+    """A function of ``--focused-on``: of the program itself, by its qualified name, or one that can be imported."""
+    own = {each.co_qualname: each for each in functions_in(code)}
+    if path in own:
+        return own[path]
+    import importlib
+
+    module = None
+    parts = path.split(".")
+    place = 0
+    while place < len(parts):
+        try:
+            module = importlib.import_module(".".join(parts[: place + 1]))
+        except ModuleNotFoundError:
+            break
+        except Exception as error:
+            parser.error(f"--focused-on {path}: importing {'.'.join(parts[: place + 1])} failed: {error!r}")
+        place += 1
+    if module is None:
+        missing(path, path, "", sorted(own), parser)
+    found: Any = module
+    for done in range(place, len(parts)):
+        try:
+            found = getattr(found, parts[done])
+        except AttributeError:
+            names = [name for name in dir(found) if not name.startswith("__")]
+            missing(path, parts[done], ".".join(parts[:done]), names, parser)
+    from pikos.monitors.focus import code_of
+
+    try:
+        return code_of(found)
+    except TypeError as error:
+        parser.error(f"--focused-on {path}: {error}")
+
+
+def missing(path: str, part: str, where: str, names: list[str], parser: argparse.ArgumentParser) -> NoReturn:
+    """Says which part of a path was not found, and what is near it."""
+    import difflib
+
+    near = difflib.get_close_matches(part, names, 3)
+    hint = f"; near it: {', '.join(near)}" if near else ""
+    place = f"{where} has no {part!r}" if where else f"no function {part!r} in the script, and no module of that name"
+    parser.error(f"--focused-on {path}: {place}{hint}")
+
+
+def functions_in(code: CodeType) -> Iterator[CodeType]:
+    """The code objects inside of one."""
+    for constant in code.co_consts:
+        if hasattr(constant, "co_qualname"):
+            yield constant
+            yield from functions_in(constant)
+
+
+class Recording(_launcher.Session):
+    """One monitored run: its records are completed once, however it ends, in the process that began it."""
+
+    def __init__(self, monitor: EventMonitor, report: Any, outfile: str | None) -> None:
+        self.monitor = monitor
+        self.report = report
+        self.outfile = outfile
+        self.process = os.getpid()
+        self.saved = False
+        self.ending = ("normal", "")
+
+    def covers_all_threads(self) -> bool:
+        """Whether other threads' events are recorded."""
+        return self.monitor._all_threads
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """What we do on the signal is nothing of the program's."""
+        self.save()
+        super().on_signal(number, frame)
+
+    def save(self) -> None:
+        """Stop recording, and print the report. A forked child leaves that to its parent."""
+        if self.saved or os.getpid() != self.process:
+            return
+        self.saved = True
+        self.monitor.disable()
+        if self.report is None:
+            return
+        try:
+            if self.outfile is None:
+                self.report.write(sys.stdout)
+                sys.stdout.flush()
+            else:
+                with open(self.outfile, "w", encoding="utf-8") as stream:
+                    self.report.write(stream)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here it is:\n")
+            self.report.write(sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Decorated functions of every kind behave as without us, and only what they do is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from pikos.monitors.api import FocusedFunctionMonitor, FocusedLineMonitor, FunctionMonitor, LineMonitor
+from pikos.monitors.monitor_attach import MonitorAttach
+from pikos.recorders.api import ListRecorder
+
+
+def functions(recorder: ListRecorder) -> list[str]:
+    return [record.function for record in recorder.records if record.filename == __file__]
+
+
+def test_a_function() -> None:
+    recorder = ListRecorder()
+
+    @FunctionMonitor(recorder).attach
+    def add(x: int, y: int = 2) -> int:
+        """Adds."""
+        return x + y
+
+    assert isinstance(add, MonitorAttach)
+    assert (add(1), add(1, y=5)) == (3, 6)
+    assert add.__name__ == "add" and add.__doc__ == "Adds." and callable(add.__wrapped__)
+    assert str(inspect.signature(add)) == "(x: 'int', y: 'int' = 2) -> 'int'"
+    assert functions(recorder) == ["add"] * 4
+
+
+def test_methods_of_all_kinds() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+
+    class Thing:
+        @monitor.attach
+        def plain(self, x: int) -> Any:
+            return self, x
+
+        @classmethod
+        @monitor.attach
+        def of_class(cls, x: int) -> Any:
+            return cls, x
+
+        @staticmethod
+        @monitor.attach
+        def static(x: int) -> Any:
+            return x
+
+        @property
+        @monitor.attach
+        def attribute(self) -> Any:
+            return self
+
+    thing = Thing()
+    assert thing.plain(1) == (thing, 1) and Thing.plain(thing, 2) == (thing, 2)
+    assert thing.of_class(3) == (Thing, 3) == Thing.of_class(3)
+    assert thing.static(4) == 4 == Thing.static(4)
+    assert thing.attribute is thing
+    assert functions(recorder)[::2] == ["plain", "plain", "of_class", "of_class", "static", "static", "attribute"]
+
+
+def test_exceptions_pass() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+
+    @monitor.attach
+    def fails() -> None:
+        raise KeyError("no")
+
+    with pytest.raises(KeyError) as caught:
+        fails()
+    assert caught.traceback[-1].name == "fails"
+    assert functions(recorder) == ["fails", "fails"]
+    len([])
+    assert functions(recorder) == ["fails", "fails"]
+
+
+def test_recursion_is_recorded_once() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+
+    @monitor.attach
+    def recursive(n: int) -> int:
+        return 0 if n == 0 else 1 + recursive(n - 1)
+
+    assert recursive(3) == 3
+    assert functions(recorder) == ["recursive"] * 8
+
+
+def test_a_generator_gets_what_is_sent_and_thrown() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+    seen: list[Any] = []
+
+    @monitor.attach
+    def generator() -> Iterator[Any]:
+        try:
+            while True:
+                try:
+                    seen.append((yield len(seen)))
+                except KeyError as error:
+                    seen.append(error)
+        finally:
+            seen.append("closed")
+
+    running = generator()
+    assert inspect.isgenerator(running)
+    assert next(running) == 0
+    assert running.send("x") == 1  # type: ignore[attr-defined]
+    assert running.throw(error := KeyError()) == 2  # type: ignore[attr-defined]
+    between = len(recorder.records)
+    abs(-1)
+    assert len(recorder.records) == between
+    running.close()  # type: ignore[attr-defined]
+    assert seen == ["x", error, "closed"]
+    assert functions(recorder).count("generator") == 8
+
+
+def test_a_generator_returns() -> None:
+    recorder = ListRecorder()
+
+    @FunctionMonitor(recorder).attach
+    def generator() -> Any:
+        yield 1
+        return 5
+
+    def outer() -> Any:
+        return (yield from generator())
+
+    running = outer()
+    assert next(running) == 1
+    with pytest.raises(StopIteration) as stop:
+        next(running)
+    assert stop.value.value == 5
+    assert functions(recorder) == ["generator"] * 4
+
+
+def test_a_coroutine() -> None:
+    recorder = ListRecorder()
+    monitor = LineMonitor(recorder)
+
+    @monitor.attach
+    async def work(n: int) -> int:
+        await asyncio.sleep(0)
+        return n + 1
+
+    # 3.11's inspect knows no marks; asyncio does.
+    is_coroutine = (
+        inspect.iscoroutinefunction if hasattr(inspect, "markcoroutinefunction") else asyncio.iscoroutinefunction
+    )
+    assert is_coroutine(work)
+    assert asyncio.run(work(1)) == 2
+    assert functions(recorder) == ["work", "work"]
+
+
+def test_a_cancelled_coroutine() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+    seen = []
+
+    @monitor.attach
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def main() -> None:
+        task = asyncio.ensure_future(work())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert seen == ["cancelled"]
+    assert monitor._depth == 0
+
+
+def test_an_asynchronous_generator() -> None:
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+    seen = []
+
+    @monitor.attach
+    async def generator(n: int) -> AsyncIterator[int]:
+        try:
+            for i in range(n):
+                await asyncio.sleep(0)
+                yield i
+        finally:
+            seen.append("closed")
+
+    async def main() -> list[int]:
+        async for _ in generator(3):
+            break
+        return [item async for item in generator(3)]
+
+    assert asyncio.run(main()) == [0, 1, 2]
+    assert seen == ["closed", "closed"]
+    assert "generator" in functions(recorder)
+    assert monitor._depth == 0
+
+
+def test_focused_attach_with_and_without_the_function() -> None:
+    def called() -> int:
+        return 1
+
+    recorder = ListRecorder()
+    monitor = FocusedFunctionMonitor(recorder, functions=[called])
+
+    @monitor.attach
+    def plain() -> int:
+        return called() + len([])
+
+    assert plain() == 1
+    assert functions(recorder) == ["called", "called"]
+
+    recorder = ListRecorder()
+    lines = FocusedLineMonitor(recorder)
+
+    @lines.attach(include_decorated=True)
+    def included() -> int:
+        return called()
+
+    assert included() == 1
+    assert functions(recorder) == ["included"]
+
+
+def test_a_record_type_of_ones_own() -> None:
+    from collections import namedtuple
+
+    recorder = ListRecorder()
+
+    class Mine(namedtuple("Mine", "index type function lineNo filename")):
+        pass
+
+    with FunctionMonitor(recorder, record_type=Mine):
+        abs(-1)
+    assert {type(record) for record in recorder.records} == {Mine}
+    assert "abs" in functions(recorder)
+
+
+def test_a_monitor_that_gathers_more() -> None:
+    recorder = ListRecorder()
+
+    class Mine(FunctionMonitor):
+        def gather_info(self, frame: Any, event: str, arg: Any) -> Any:
+            return (*super().gather_info(frame, event, arg), frame.f_back is not None)
+
+    with Mine(recorder):
+        abs(-1)
+    assert recorder.records and all(record[-1] is True for record in recorder.records)
+
+
+def test_a_filter_that_raises_is_shown_once_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(record: Any) -> bool:
+        raise ZeroDivisionError("the filter")
+
+    recorder = ListRecorder(filter_=fails)
+    with FunctionMonitor(recorder):
+        result = abs(-1) + abs(-2)
+    assert result == 3 and recorder.records == []
+    told = capsys.readouterr().err
+    assert told.count("ZeroDivisionError: the filter") == 1
+    assert "records were lost to errors, of which the first was shown" in told
+
+
+def test_a_forked_child_leaves_the_records_to_its_parent(tmp_path: Any) -> None:
+    import os
+
+    from pikos.recorders.api import CSVFileRecorder
+
+    with FunctionMonitor(CSVFileRecorder(tmp_path / "x.csv")):
+        abs(-1)
+        child = os.fork()
+        if child == 0:
+            abs(-2)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    rows = (tmp_path / "x.csv").read_text().splitlines()
+    assert sum(",c_call,abs," in row for row in rows) == 1

@@ -1,0 +1,301 @@
+"""`pikos-run`: the program runs as under plain Python, and what was asked for is recorded."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from running import Run, environment, python
+
+PROGRAM = """\
+import sys
+
+def double(n):
+    return n * 2
+
+class Thing:
+    def method(self, n):
+        return double(n) + 1
+
+def main(n):
+    thing = Thing()
+    for i in range(n):
+        thing.method(i)
+    print("done", *sys.argv[1:])
+
+if __name__ == "__main__":
+    main(2)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return tmp_path
+
+
+def pikos_run(folder: Path, *arguments: str) -> Run:
+    return python(["-m", "pikos.runner", *arguments], cwd=folder)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("monitor", ["functions", "lines", "function_memory", "line_memory"])
+def test_screen(folder: Path, monitor: str) -> None:
+    run = pikos_run(folder, monitor, "program.py", "--colour", "red").succeeded()
+    lines = run.out.splitlines()
+    assert lines[0].split()[0] == "index"
+    assert "done --colour red" in lines
+    done = lines.index("done --colour red")
+    # In the order of what happens, between what the program prints.
+    assert any("double" in line for line in lines[:done])
+    assert any("main" in line for line in lines[done + 1 :]) or "line" in monitor
+
+
+def test_csv_in_its_default_file(folder: Path) -> None:
+    run = pikos_run(folder, "functions", "program.py", "--recording", "csv").succeeded()
+    assert run.out == "done\n"
+    recorded = rows(folder / "monitor_records.csv")
+    assert [row["type"] for row in recorded if row["function"] == "double"] == ["call", "return"] * 2
+    assert {row["lineNo"] for row in recorded if row["function"] == "method"} == {"7"}
+    assert recorded[0]["function"] == "<module>" and recorded[-1]["function"] == "<module>"
+    assert {row["filename"] for row in recorded if row["function"] in ("main", "<module>")} == {
+        str(folder / "program.py")
+    }
+
+
+def test_options_before_and_behind_the_script(folder: Path) -> None:
+    for arguments in (
+        ["lines", "-o", "x.csv", "--focused-on=main", "program.py", "1", "-o", "y"],
+        ["-o", "x.csv", "lines", "program.py", "--focused-on", "main", "1", "-o", "y"],
+        ["lines", "program.py", "-o", "x.csv", "--focused-on=main", "--", "1", "-o", "y"],
+    ):
+        run = pikos_run(folder, *arguments).succeeded()
+        assert run.out == "done 1 -o y\n"
+        recorded = rows(folder / "x.csv")
+        assert [int(row["lineNo"]) for row in recorded] == [11, 12, 13, 12, 13, 12, 14]
+        assert recorded[1]["line"] == "    for i in range(n):"
+        assert [row["index"] for row in recorded] == [str(n) for n in range(7)]
+        (folder / "x.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    "focus, functions",
+    [
+        ("Thing.method", {"method", "double"}),
+        ("double,Thing.method", {"method", "double"}),
+        ("double", {"double"}),
+        ("textwrap.dedent", set()),
+    ],
+)
+def test_focus_on_functions(folder: Path, focus: str, functions: set[str]) -> None:
+    pikos_run(folder, "functions", "--focused-on", focus, "-o", "x.csv", "program.py").succeeded()
+    assert {row["function"] for row in rows(folder / "x.csv")} == functions
+
+
+def test_focus_on_an_importable_function(folder: Path) -> None:
+    (folder / "helper.py").write_text("class Tool:\n    def use(self):\n        return len('ab')\n")
+    (folder / "other.py").write_text("import helper\nhelper.Tool().use()\nprint(len('abc'))\n")
+    pikos_run(folder, "functions", "other.py", "--focused-on=helper.Tool.use", "-o", "x.csv").succeeded()
+    assert [row["function"] for row in rows(folder / "x.csv")] == ["use", "len", "len", "use"]
+
+
+@pytest.mark.parametrize(
+    "focus, message",
+    [
+        ("Thing.methud", "no function 'Thing.methud' in the script, and no module of that name; near it: Thing.method"),
+        ("textwrap.dedint", "textwrap has no 'dedint'; near it: dedent"),
+        ("textwrap.TextWrapper.fil", "textwrap.TextWrapper has no 'fil'; near it: fill"),
+        ("sys.version", "has no Python code"),
+    ],
+)
+def test_a_focus_that_is_not_there(folder: Path, focus: str, message: str) -> None:
+    run = pikos_run(folder, "functions", "--focused-on", focus, "program.py")
+    assert run.code == 2 and message in run.err and run.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "name a monitor: functions, lines, function_memory, line_memory"),
+        (["linez", "program.py"], "no monitor 'linez'"),
+        (["lines"], "name a script"),
+        (["lines", "program.py", "--recording", "tape"], "invalid choice: 'tape'"),
+        (["lines", "--recording", "screen", "-o", "x", "program.py"], "--recording screen writes no file"),
+        (["functions", "--report", "program.py"], "--report is for lines and line_memory"),
+        (["lines", "--colour", "program.py"], "unrecognized arguments: --colour"),
+        (["lines", "missing.py"], "can't open file"),
+    ],
+)
+def test_wrong_usage(folder: Path, arguments: list[str], message: str) -> None:
+    run = pikos_run(folder, *arguments)
+    assert run.code == 2 and message in run.err
+
+
+def test_an_output_that_cant_be_written(folder: Path) -> None:
+    run = pikos_run(folder, "lines", "-o", "no/such/folder.csv", "program.py")
+    assert run.code == 1 and "No such file or directory" in run.err and run.out == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_from_the_start(folder: Path) -> None:
+    run = pikos_run(folder, "functions", "-o", "/dev/full", "--recording", "csv", "program.py")
+    assert (run.code, run.out) == (1, "") and "No space left on device" in run.err
+
+
+@pytest.mark.parametrize("recording", ["csv", "text"])
+def test_a_disk_that_fills_up(folder: Path, recording: str) -> None:
+    (folder / "long.py").write_text(
+        "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "for i in range(5000):\n    abs(i)\nprint('done')\n"
+    )
+    run = pikos_run(folder, "functions", "-o", f"x.{recording}", "--recording", recording, "--buffered", "long.py")
+    assert (run.code, run.out) == (0, "done\n")
+    assert run.err.count("File too large; records from then on are lost") == 1
+    assert (folder / f"x.{recording}").stat().st_size > 60_000
+
+
+@pytest.mark.parametrize(
+    "code, error", [("raise KeyError('x')", "KeyError: 'x'"), ("sys.exit(3)", ""), ("sys.exit('no')", "no")]
+)
+def test_the_programs_own_end(folder: Path, code: str, error: str) -> None:
+    (folder / "ends.py").write_text(f"import sys\nprint(__file__, __name__)\ndef f():\n    {code}\nf()\n")
+    plain = python(["ends.py"], cwd=folder)
+    run = pikos_run(folder, "functions", "-o", "x.csv", "ends.py")
+    assert (run.code, run.out, run.err) == (plain.code, plain.out, plain.err)
+    assert error in run.err
+    assert "f" in {row["function"] for row in rows(folder / "x.csv")}
+
+
+def test_records_are_kept_when_the_program_is_stopped(folder: Path) -> None:
+    (folder / "waits.py").write_text("import time\ndef f():\n    print('up', flush=True)\n    time.sleep(30)\nf()\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pikos.runner", "functions", "-o", "x.csv", "waits.py"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == -signal.SIGTERM
+    process.stdout.close()
+    assert {row["function"] for row in rows(folder / "x.csv")} <= {"<module>", "f", "print", "sleep"}
+    assert "print" in {row["function"] for row in rows(folder / "x.csv")}
+    (folder / "leaves.py").write_text("import os\nabs(1)\nos._exit(5)\n")
+    assert pikos_run(folder, "functions", "-o", "y.csv", "leaves.py").code == 5
+    assert "abs" in {row["function"] for row in rows(folder / "y.csv")}
+
+
+def test_a_module(folder: Path) -> None:
+    package = folder / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "tool.py").write_text(
+        textwrap.dedent("""
+        import sys
+        from . import __name__ as package
+        def main():
+            print(package, __name__, sys.argv[1:], __spec__.name)
+        main()
+    """)
+    )
+    plain = python(["-m", "package.tool", "a", "-o"], cwd=folder)
+    run = pikos_run(folder, "lines", "-o", "x.csv", "--focused-on", "main", "-m", "package.tool", "a", "-o")
+    assert (run.code, run.out, run.err) == (plain.code, plain.out, plain.err)
+    assert [row["function"] for row in rows(folder / "x.csv")] == ["main"]
+
+
+def test_a_program_that_traces_itself(folder: Path) -> None:
+    (folder / "traces.py").write_text(
+        "import sys\ndef f():\n    return 1\nf()\nseen = []\nsys.settrace(lambda *event: seen.append(event[1]))\nf()\nsys.settrace(None)\n"
+        "print(seen)\nf()\n"
+    )
+    plain = python(["traces.py"], cwd=folder)
+    run = pikos_run(folder, "lines", "-o", "x.csv", "traces.py")
+    assert (run.code, run.out) == (plain.code, plain.out)
+    calls = [row["function"] for row in rows(folder / "x.csv")].count("f")
+    if sys.version_info >= (3, 12):
+        assert (calls, run.err) == (3, "")
+    else:
+        assert calls == 1 and "the program called sys.settrace: no lines were recorded from then on" in run.err
+
+
+def test_all_threads(folder: Path) -> None:
+    (folder / "threads.py").write_text(
+        "import threading\ndef work():\n    abs(1)\nt = threading.Thread(target=work)\nt.start()\nt.join()\n"
+    )
+    for arguments, seen in ((["--threads"], True), ([], False)):
+        pikos_run(folder, "functions", "-o", "x.csv", *arguments, "threads.py").succeeded()
+        assert ("work" in {row["function"] for row in rows(folder / "x.csv")}) == seen
+
+
+def test_text(folder: Path) -> None:
+    pikos_run(folder, "functions", "--recording", "text", "program.py").succeeded()
+    text = (folder / "monitor_records.log").read_text().splitlines()
+    assert text[0].split() == ["index", "type", "function", "lineNo", "filename"]
+    assert sum("double" in line for line in text) == 4
+
+
+def test_a_report_of_lines(folder: Path) -> None:
+    run = pikos_run(folder, "lines", "--report", "--focused-on", "main,double", "program.py").succeeded()
+    lines = run.out.splitlines()
+    assert lines[0] == "done"
+    hits = {line.split()[0]: line.split()[1] for line in lines if line[:6].strip().isdigit() and line[6:17].strip()}
+    assert hits == {"4": "2", "11": "1", "12": "3", "13": "2", "14": "1"}
+    assert any(line.endswith("        thing.method(i)") for line in lines)
+    first = next(line for line in lines if "program.py:" in line)
+    assert first.startswith("main  ")
+    # 10 is shown, for its source, and has no figures.
+    assert any(line.split() == ["10", "def", "main(n):"] for line in lines)
+
+
+def test_a_reports_times_are_the_programs(folder: Path) -> None:
+    (folder / "sleeps.py").write_text(
+        "import time\ndef inner():\n    time.sleep(0.2)\ndef outer(n):\n    if n:\n        outer(n - 1)\n    inner()\n    time.sleep(0.05)\nouter(1)\n"
+    )
+    run = pikos_run(
+        folder, "lines", "--report", "--focused-on", "outer,inner", "-o", "table.txt", "sleeps.py"
+    ).succeeded()
+    assert run.out == ""
+    seconds = {}
+    for line in (folder / "table.txt").read_text().splitlines():
+        words = line.split()
+        if len(words) > 4 and words[0].isdigit() and words[1].isdigit():
+            seconds[int(words[0])] = float(words[2])
+    # Two calls of each; the outer activation's line 6 holds all of the inner one.
+    assert 0.4 <= seconds[3] < 0.6 and 0.4 <= seconds[7] < 0.6
+    assert 0.1 <= seconds[8] < 0.25 and 0.25 <= seconds[6] < 0.45
+
+
+def test_a_report_of_memory(folder: Path) -> None:
+    (folder / "grows.py").write_text(
+        "def main():\n    small = 1\n    large = bytearray(b'x') * (64 << 20)\n    del large\n    again = bytearray(b'y') * (8 << 20)\n    return small\nmain()\n"
+    )
+    run = pikos_run(folder, "line_memory", "--report", "--focused-on=main", "grows.py").succeeded()
+    growth = {}
+    for line in run.out.splitlines():
+        words = line.split()
+        if len(words) > 4 and words[0].isdigit() and words[1].isdigit():
+            growth[int(words[0])] = (float(words[2]), float(words[3]))
+    assert growth[3][0] == pytest.approx(64, abs=2)
+    assert growth[4][0] == pytest.approx(-64, abs=2)
+    assert growth[5][0] == pytest.approx(8, abs=2)
+    assert growth[3][1] == pytest.approx(growth[2][1] + 64, abs=2)
+
+
+def test_it_is_a_command() -> None:
+    import sysconfig
+
+    command = Path(sysconfig.get_path("scripts")) / "pikos-run"
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, env=environment())
+    assert done.returncode == 0 and "--focused-on" in done.stdout
