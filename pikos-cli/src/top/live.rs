@@ -19,7 +19,7 @@ use crate::printable::printable;
 
 /// Messages are looked for this often; with the pace of pictures, it is what a figure on screen may be older than its
 /// interval.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(15);
 
 /// The figures of one function or edge, as a process tells them: all since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

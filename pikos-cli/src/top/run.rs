@@ -19,7 +19,7 @@ const BURST: usize = 64;
 
 /// Of twenty processes one has always something new: after a picture, there is none for twice the time that it took, or for
 /// so long if that is more.
-const BETWEEN_PICTURES: Duration = Duration::from_millis(40);
+const BETWEEN_PICTURES: Duration = Duration::from_millis(25);
 /// While keys come without end, there is news after so long.
 const OVERDUE: Duration = Duration::from_millis(200);
 
