@@ -9,6 +9,7 @@ use pstats_compat::formats::Format;
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
+use crate::plot::Memory;
 use crate::top::state::columns::Column;
 
 /// Look at profiles of Python programs: convert, add, compare and check them.
@@ -39,10 +40,44 @@ pub enum Command {
     Record(RecordArgs),
     /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
     Ctl(CtlArgs),
+    /// Draw the memory in records of pikos-run, with the peaks named
+    Plot(PlotArgs),
     /// Tell whether a profile is sound, and what is odd about it
     Check(CheckArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// Records of memory, as CSV: what `pikos-run line_memory --recording csv` or `function_memory` writes; `-` is
+    /// standard input
+    #[arg(value_name = "RECORDS")]
+    pub input: PathBuf,
+    /// Where to write; the name tells the format; `-` is standard output
+    #[arg(short, long, value_name = "OUT", default_value = "memory.svg")]
+    pub output: PathBuf,
+    /// The kind of picture
+    #[arg(short, long)]
+    pub format: Option<Picture>,
+    /// Which memory to draw
+    #[arg(long, value_enum, default_value_t = Memory::Rss)]
+    pub memory: Memory,
+}
+
+/// A kind of picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Picture {
+    Svg,
+    Png,
+}
+
+impl Picture {
+    /// What a file's name says.
+    pub fn of_name(path: &std::path::Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        Self::from_str(extension, true).ok()
+    }
 }
 
 /// What every command that reads profiles takes.

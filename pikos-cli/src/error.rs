@@ -20,6 +20,10 @@ pub enum Error {
     NoReader(&'static str),
     #[error("which format? `{}` doesn't tell; `--format` names one", path.display())]
     UnknownTarget { path: PathBuf },
+    #[error("which picture? `{}` doesn't end in .svg or .png; `--format` names one", path.display())]
+    UnknownPicture { path: PathBuf },
+    #[error("{}: {source}", path.display())]
+    Records { path: PathBuf, source: crate::plot::RecordsError },
     #[error("{0} is not text: send it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
     #[error("{path}: can't be written: {source}", path = path.display())]
@@ -47,6 +51,7 @@ impl Error {
             self,
             Error::NoReader(_)
                 | Error::UnknownTarget { .. }
+                | Error::UnknownPicture { .. }
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
                 | Error::BadTarget(_)

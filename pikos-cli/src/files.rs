@@ -57,6 +57,20 @@ pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>
         .ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }
 
+/// Writes a picture.
+pub fn save_picture(bytes: &[u8], is_text: bool, path: &Path) -> Result<(), Error> {
+    let failed = |source: io::Error| Error::Write { path: path.to_owned(), source: source.into() };
+    if !is_pipe(path) {
+        return fs::write(path, bytes).map_err(failed);
+    }
+    let stdout = io::stdout();
+    if !is_text && stdout.is_terminal() {
+        return Err(Error::BinaryToTerminal("png"));
+    }
+    let mut out = stdout.lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(failed)
+}
+
 /// Writes a profile and says on standard error what the format could not say.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod error;
 mod files;
+mod plot;
 mod printable;
 mod progress;
 mod top;
@@ -53,6 +54,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         Command::Ps(args) => commands::ps::run(&args),
         Command::Record(args) => commands::record::run(&args),
         Command::Ctl(args) => commands::ctl::run(&args),
+        Command::Plot(args) => commands::plot::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

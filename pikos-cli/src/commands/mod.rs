@@ -7,6 +7,7 @@ pub mod diff;
 pub mod export;
 mod listen;
 pub mod merge;
+pub mod plot;
 pub mod ps;
 pub mod record;
 pub mod stats;

@@ -1,0 +1,71 @@
+"""`pikos plot`: the picture of memory records names the line that made the spike."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sysconfig
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+from running import environment, python
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+
+SPIKE = """\
+def main():
+    small = [0] * 1000
+    small.append(1)
+    large = bytearray(b"x") * (64 << 20)
+    del large
+    for i in range(50):
+        small.append(i)
+
+main()
+"""
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    (tmp_path / "spike.py").write_text(SPIKE)
+    arguments = ["line_memory", "--focused-on", "main", "--recording", "csv", "spike.py"]
+    python(["-m", "pikos.runner", *arguments], cwd=tmp_path).succeeded()
+    return tmp_path / "monitor_records.csv"
+
+
+def plot(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([PIKOS, "plot", *arguments], capture_output=True, env=environment())
+
+
+def test_svg(records: Path) -> None:
+    target = records.with_name("memory.svg")
+    done = plot(records, "-o", target)
+    assert done.returncode == 0, done.stderr
+    assert b"main:4" in done.stderr
+    svg = xml.etree.ElementTree.parse(target).getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    texts = [element.text for element in svg.iter(f"{name}text")]
+    assert "main:4" in texts and "MiB" in texts and "record" in texts
+    (curve,) = svg.iter(f"{name}polyline")
+    points = [tuple(map(float, point.split(","))) for point in curve.attrib["points"].split()]
+    # Steps: every piece is level or upright.
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in itertools.pairwise(points))
+
+
+def test_png(records: Path) -> None:
+    done = plot(records, "-o", "-", "--format", "png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in done.stdout[-12:]
+
+
+def test_what_is_wrong_is_said(records: Path) -> None:
+    done = plot(records, "-o", "memory.bmp")
+    assert done.returncode == 2 and b"doesn't end in .svg or .png" in done.stderr
+    done = plot(records.with_name("missing.csv"))
+    assert done.returncode == 1 and b"missing.csv: No such file" in done.stderr
+    other = records.with_name("other.csv")
+    other.write_text("a,b\n1,2\n")
+    done = plot(other, "-o", records.with_name("x.svg"))
+    assert done.returncode == 1 and b'no column "RSS"' in done.stderr
+    assert not records.with_name("x.svg").exists()
