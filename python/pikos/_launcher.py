@@ -73,6 +73,10 @@ def main() -> None:
         from pikos._exec import watch
 
         watch(session.before_exec)
+    if options.top:
+        from pikos._pane import show_top
+
+        show_top(profile)
     try:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
         _count_frames_as(-1 if options.module else 0)
@@ -149,6 +153,13 @@ def option_parser() -> OptionParser:
         help="publish the numbers while the program runs, for `pikos top` and others; --live=ENDPOINT: there, too "
         "(tcp://127.0.0.1:9001 or ipc:///path)",
     )
+    parser.add_option(
+        "--top",
+        action="store_true",
+        default=False,
+        help="--live, and `pikos top` beside the program: in a pane below it within tmux; elsewhere a line on standard error "
+        "says what to type in another terminal",
+    )
     parser.add_option("--interval", metavar="S", help="seconds from one message to the next, 0.02 to 60; default 0.5")
     parser.add_option("--connect", action="store_true", default=False, help="the subscriber binds ENDPOINT")
     parser.add_option(
@@ -200,6 +211,8 @@ def live_arguments(options: Values, parser: OptionParser) -> dict[str, Any]:
         from pikos._live import from_environment
 
         wanted = from_environment(os.environ["PIKOS_LIVE"])
+    if options.top:
+        wanted = wanted or True
     if not wanted:
         for name in ("interval", "connect", "live_remote", "paused"):
             if getattr(options, name):

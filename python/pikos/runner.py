@@ -317,6 +317,8 @@ class Recording(_launcher.Session):
         self.outfile = outfile
         self.process = os.getpid()
         self.saved = False
+        self.patience = 10
+        self.deferred = None
         self.ending = ("normal", "")
 
     def covers_all_threads(self) -> bool:
@@ -325,7 +327,8 @@ class Recording(_launcher.Session):
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """What we do on the signal is nothing of the program's."""
-        self.save()
+        if self.deferred is None:
+            self.save()
         super().on_signal(number, frame)
 
     def save(self) -> None:
@@ -333,6 +336,16 @@ class Recording(_launcher.Session):
         if self.saved or os.getpid() != self.process:
             return
         self.saved = True
+        self.deferred = 0
+        try:
+            self.complete()
+        finally:
+            came, self.deferred = self.deferred, None
+            if came:
+                self.on_signal(came, None)
+
+    def complete(self) -> None:
+        """Write what is left to write."""
         self.monitor.disable()
         if self.report is None:
             return
