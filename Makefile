@@ -153,7 +153,11 @@ bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 funct
 
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
-	@.venv/bin/python benchmarks/live.py
+	@.venv/bin/python benchmarks/live.py $(BENCH_ARGS)
+
+.PHONY: bench-top
+bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
+	@.venv/bin/python benchmarks/top.py --pikos .venv/bin/pikos $(BENCH_ARGS)
 
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler

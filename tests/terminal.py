@@ -124,7 +124,12 @@ class Terminal:
         """Take in what was written; False if there was nothing."""
         if not select.select([self.master], [], [], patience)[0]:
             return False
-        self._pending += os.read(self.master, 65536)
+        self.feed(os.read(self.master, 65536))
+        return True
+
+    def feed(self, written: bytes) -> None:
+        """Take in what the program wrote."""
+        self._pending += written
         # A character or a sequence may come in two parts.
         text = self._pending.decode(errors="ignore")
         rest = self._pending[len(text.encode()) :]
@@ -134,7 +139,6 @@ class Terminal:
             text = text[:cut]
         self._pending = rest
         self._write(text)
-        return True
 
     def _write(self, text: str) -> None:
         place = 0

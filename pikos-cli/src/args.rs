@@ -41,6 +41,10 @@ pub enum Command {
     Record(RecordArgs),
     /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
     Ctl(CtlArgs),
+    /// Profile a process that runs already, live: CPython 3.14 and later
+    Attach(AttachArgs),
+    /// End what `attach` began, and leave the process as it was
+    Detach(DetachArgs),
     /// Draw the memory in records of pikos-run, with the peaks named
     Plot(PlotArgs),
     /// Tell whether a profile is sound, and what is odd about it
@@ -282,6 +286,28 @@ pub struct CtlArgs {
     pub action: Action,
 }
 
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// Seconds from one message to the next, 0.02 to 60
+    #[arg(long, value_name = "S", default_value = "0.5", value_parser = interval)]
+    pub interval: f64,
+    /// Count Python functions only, not built-ins: costs less
+    #[arg(long)]
+    pub fast: bool,
+    #[command(flatten)]
+    pub to: DetachArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DetachArgs {
+    /// The process's number
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: u32,
+    /// Give up after so many seconds: a process that is in a long call of C can't listen
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub timeout: f64,
+}
+
 /// Process numbers, or endpoints (ipc://….pub or .ctl).
 #[derive(Debug, Args)]
 pub struct ToArgs {
@@ -368,6 +394,20 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.02..=60.0).contains(&seconds) => Ok(seconds),
+        _ => Err("it must be from 0.02 to 60 seconds".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
+        _ => Err("it must be a number of seconds above 0".to_owned()),
     }
 }
 

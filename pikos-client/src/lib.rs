@@ -19,6 +19,8 @@ const QUEUE: i32 = 64;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A process that is gone may still have something on the way to us.
 const GRACE: Duration = Duration::from_millis(300);
+/// After so long, messages that still wait are left for the next turn: whoever polls has a screen to draw and keys to obey.
+const TURN: Duration = Duration::from_millis(5);
 /// At most so many streams: an endpoint could invent them.
 const MOST_STREAMS: usize = 4096;
 
@@ -116,6 +118,9 @@ pub struct Listener<T = ()> {
     streams: Vec<Stream<T>>,
     places: HashMap<String, usize>,
     refused: u64,
+    /// The source that is read first, the next time.
+    first: usize,
+    is_behind: bool,
     context: zmq::Context,
 }
 
@@ -164,6 +169,8 @@ impl<T: Default> Listener<T> {
             streams: Vec::new(),
             places: HashMap::new(),
             refused: 0,
+            first: 0,
+            is_behind: false,
             context: zmq::Context::new(),
         }
     }
@@ -200,7 +207,13 @@ impl<T: Default> Listener<T> {
         !self.finds && self.sources.iter().all(has_ended)
     }
 
-    /// Waits until something comes, at most so long, and takes in what is there. True if anything was.
+    /// Whether the last [`Listener::poll`] left messages for the next one.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Waits until something comes, at most so long, and takes in what is there, or what can be taken in within
+    /// 5 ms. True if anything was.
     pub fn poll(&mut self, timeout: Duration) -> Result<bool, ClientError> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
             self.look()?;
@@ -215,15 +228,30 @@ impl<T: Default> Listener<T> {
         // A signal ends the sleep early; whoever called looks what it was.
         let _ = zmq::poll(&mut items, timeout.as_micros().div_ceil(1000) as i64);
         drop(items);
-        let mut has_news = false;
-        for place in 0..self.sources.len() {
-            // Not for ever: another endpoint may be flooding us.
-            for _ in 0..QUEUE {
-                let Ok(frame) = self.sources[place].socket.recv_bytes(zmq::DONTWAIT) else { break };
-                has_news |= self.take(place, &frame).is_ok();
+        Ok(self.take_turn())
+    }
+
+    /// A message from each source in turn, so that one that floods us can't silence the others.
+    fn take_turn(&mut self) -> bool {
+        let start = Instant::now();
+        let (mut has_news, mut idle) = (false, 0);
+        self.is_behind = false;
+        while idle < self.sources.len() {
+            if start.elapsed() >= TURN {
+                self.is_behind = true;
+                break;
+            }
+            let place = self.first % self.sources.len();
+            self.first = place + 1;
+            match self.sources[place].socket.recv_bytes(zmq::DONTWAIT) {
+                Ok(frame) => {
+                    has_news |= self.take(place, &frame).is_ok();
+                    idle = 0;
+                }
+                Err(_) => idle += 1,
             }
         }
-        Ok(has_news)
+        has_news
     }
 
     fn take(&mut self, source: usize, frame: &[u8]) -> Result<(), WireError> {

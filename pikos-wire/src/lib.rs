@@ -7,11 +7,20 @@
 mod array;
 mod control;
 pub mod discovery;
+mod figures;
 mod message;
 mod model;
+mod names;
+mod neighbours;
+mod records;
+mod table;
 mod text;
 
 pub use control::{Command, Reply, Request, Status};
-pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
-pub use model::{Applied, Figures, Model, labelled};
+pub use figures::Figures;
+pub use message::{
+    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, ThreadRow, VERSION, WireError,
+};
+pub use model::{Applied, Model, labelled};
+pub use records::{RECORDS, Records};
 pub use text::WireText;

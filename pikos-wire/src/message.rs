@@ -32,6 +32,9 @@ pub enum WireError {
     /// More functions, edges and threads than a subscriber keeps.
     #[error("more rows than a subscriber keeps ({0})")]
     TooMany(usize),
+    /// Longer names than a subscriber keeps.
+    #[error("more text than a subscriber keeps ({0} bytes)")]
+    TooMuchText(usize),
     /// It contradicts itself or what came before.
     #[error("the message contradicts itself: {0}")]
     Contradiction(&'static str),
@@ -231,8 +234,16 @@ array_struct! {
 impl Message {
     /// The bytes of one ZeroMQ frame.
     pub fn encode(&self) -> Vec<u8> {
+        // About what it takes: a buffer that grows is copied again and again.
+        let names: usize = self.functions.iter().map(|name| name.bytes() + 16).sum();
+        let rows = 36 * self.rows.len() + 40 * self.edges.len() + 64 * self.threads.len();
+        let mut bytes = Vec::with_capacity(1024 + names + rows);
+        let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
         // Only a writer that fails, or a map of unknown length, can make this an error; here is neither.
-        rmp_serde::to_vec_named(self).unwrap_or_default()
+        if self.serialize(&mut serializer).is_err() {
+            bytes.clear();
+        }
+        bytes
     }
 
     /// Reads a frame.

@@ -1,93 +1,24 @@
 //! What a subscriber knows of one stream after any messages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use pstats_compat::{Calls, Edge, Function, FunctionId, Profile};
 
-use crate::message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, WireError};
+use crate::figures::Figures;
+use crate::message::{End, Facts, Kind, Message, Name, ThreadRow, WireError};
+use crate::names::Names;
+use crate::neighbours::Neighbours;
+use crate::table::Table;
+use crate::text::WireText;
 
 /// Functions, edges and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;
 
-/// Figures, in ticks: finished calls, and open ones beside them. Sums are exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Finished calls.
-    pub ncalls: u64,
-    /// Those that were not recursive.
-    pub primitive_calls: u64,
-    /// Ticks in the function itself, in finished calls.
-    pub tottime: i64,
-    /// Ticks in it and all that it called, in finished outermost calls.
-    pub cumtime: i64,
-    /// Calls that are open.
-    pub open: u64,
-    /// In how many threads any is.
-    pub open_threads: u64,
-    /// Ticks in the function itself in open calls so far.
-    pub open_tottime: i64,
-    /// Ticks since the outermost open call began.
-    pub open_cumtime: i64,
-}
+/// Bytes of names that are kept at most.
+const MOST_TEXT: usize = 256 << 20;
 
-impl Figures {
-    /// `self + other`, wrapping: a hostile process may send anything.
-    fn plus(self, other: Figures) -> Figures {
-        Figures {
-            ncalls: self.ncalls.wrapping_add(other.ncalls),
-            primitive_calls: self.primitive_calls.wrapping_add(other.primitive_calls),
-            tottime: self.tottime.wrapping_add(other.tottime),
-            cumtime: self.cumtime.wrapping_add(other.cumtime),
-            open: self.open.wrapping_add(other.open),
-            open_threads: self.open_threads.wrapping_add(other.open_threads),
-            open_tottime: self.open_tottime.wrapping_add(other.open_tottime),
-            open_cumtime: self.open_cumtime.wrapping_add(other.open_cumtime),
-        }
-    }
-
-    fn minus(self, other: Figures) -> Figures {
-        Figures {
-            ncalls: self.ncalls.wrapping_sub(other.ncalls),
-            primitive_calls: self.primitive_calls.wrapping_sub(other.primitive_calls),
-            tottime: self.tottime.wrapping_sub(other.tottime),
-            cumtime: self.cumtime.wrapping_sub(other.cumtime),
-            open: self.open.wrapping_sub(other.open),
-            open_threads: self.open_threads.wrapping_sub(other.open_threads),
-            open_tottime: self.open_tottime.wrapping_sub(other.open_tottime),
-            open_cumtime: self.open_cumtime.wrapping_sub(other.open_cumtime),
-        }
-    }
-}
-
-impl From<&FunctionRow> for Figures {
-    fn from(row: &FunctionRow) -> Self {
-        Self {
-            ncalls: row.ncalls,
-            primitive_calls: row.primitive_calls,
-            tottime: row.tottime,
-            cumtime: row.cumtime,
-            open: row.open,
-            open_threads: u64::from(row.open > 0),
-            open_tottime: row.open_tottime,
-            open_cumtime: row.open_cumtime,
-        }
-    }
-}
-
-impl From<&EdgeRow> for Figures {
-    fn from(row: &EdgeRow) -> Self {
-        Self {
-            ncalls: row.ncalls,
-            primitive_calls: row.primitive_calls,
-            tottime: row.tottime,
-            cumtime: row.cumtime,
-            open: row.open,
-            open_threads: u64::from(row.open > 0),
-            open_tottime: row.open_tottime,
-            open_cumtime: row.open_cumtime,
-        }
-    }
-}
+/// The longest id of a stream, in bytes.
+const MOST_ID: usize = 1 << 10;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,45 +38,11 @@ pub struct Model {
     /// The full message that is built on, if it has come.
     base: Option<u64>,
     lost: u64,
-    names: BTreeMap<u32, Name>,
+    names: Names,
     functions: Table<u32>,
     edges: Table<(u32, u32)>,
     /// Who calls a function, and whom it calls.
-    neighbours: HashMap<u32, Vec<(u32, u32)>>,
-}
-
-/// Rows by thread, and their sums over all threads.
-#[derive(Clone, Debug)]
-struct Table<K> {
-    rows: HashMap<(u64, K), Figures>,
-    sums: HashMap<K, Figures>,
-    threads: HashMap<u64, Figures>,
-}
-
-impl<K> Default for Table<K> {
-    fn default() -> Self {
-        Self { rows: HashMap::new(), sums: HashMap::new(), threads: HashMap::new() }
-    }
-}
-
-impl<K: Copy + Eq + std::hash::Hash> Table<K> {
-    /// True if the key is new.
-    fn set(&mut self, thread: u64, key: K, figures: Figures) -> bool {
-        let old = self.rows.insert((thread, key), figures).unwrap_or_default();
-        let of_thread = self.threads.entry(thread).or_default();
-        *of_thread = of_thread.plus(figures).minus(old);
-        let known = self.sums.len();
-        let sum = self.sums.entry(key).or_default();
-        *sum = sum.plus(figures).minus(old);
-        self.sums.len() > known
-    }
-
-    fn get(&self, thread: Option<u64>, key: K) -> Option<&Figures> {
-        match thread {
-            None => self.sums.get(&key),
-            Some(thread) => self.rows.get(&(thread, key)),
-        }
-    }
+    neighbours: Neighbours,
 }
 
 impl Model {
@@ -160,31 +57,34 @@ impl Model {
             self.lost += message.seq - self.head.seq - 1;
         }
         if message.kind == Kind::Full || message.epoch != self.head.epoch {
-            self.names.clear();
-            self.functions = Table::default();
-            self.edges = Table::default();
+            self.functions.clear();
+            self.edges.clear();
             self.neighbours.clear();
             self.base = None;
         }
-        if message.kind == Kind::Full {
-            self.base = Some(message.seq);
+        if message.epoch != self.head.epoch {
+            self.names.clear();
+        }
+        let names = std::mem::take(&mut message.functions);
+        match message.kind {
+            Kind::Full => {
+                self.base = Some(message.seq);
+                self.names.replace(names);
+                self.functions.reserve(message.rows.len());
+                self.edges.reserve(message.edges.len());
+                self.neighbours.reserve(message.edges.len());
+            }
+            Kind::Delta => self.names.add(names),
         }
         if let Some(facts) = message.facts.take() {
             self.facts = facts;
-        }
-        for name in std::mem::take(&mut message.functions) {
-            self.names.insert(name.function, name);
         }
         for row in std::mem::take(&mut message.rows) {
             self.functions.set(row.thread, row.function, (&row).into());
         }
         for row in std::mem::take(&mut message.edges) {
-            let pair = (row.caller, row.callee);
-            if self.edges.set(row.thread, pair, (&row).into()) {
-                self.neighbours.entry(row.caller).or_default().push(pair);
-                if row.caller != row.callee {
-                    self.neighbours.entry(row.callee).or_default().push(pair);
-                }
+            if self.edges.set(row.thread, (row.caller, row.callee), (&row).into()).is_some() {
+                self.neighbours.add(row.caller, row.callee);
             }
         }
         self.head = message;
@@ -203,11 +103,19 @@ impl Model {
             return Err(WireError::Contradiction("a message builds on an earlier one"));
         }
         let new = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
-        let kept = match message.kind {
-            Kind::Full => 0,
-            Kind::Delta => self.names.len() + self.functions.rows.len() + self.edges.rows.len(),
+        let (kept, kept_text) = match message.kind {
+            Kind::Full => (0, 0),
+            Kind::Delta => {
+                (self.names.iter().len() + self.functions.rows() + self.edges.rows(), self.names.bytes())
+            }
         };
-        if new + kept > MOST { Err(WireError::TooMany(MOST)) } else { Ok(()) }
+        if new + kept > MOST {
+            return Err(WireError::TooMany(MOST));
+        }
+        if message.id.len() > MOST_ID || text_of(message) + kept_text > MOST_TEXT {
+            return Err(WireError::TooMuchText(MOST_TEXT));
+        }
+        Ok(())
     }
 
     /// The stream's id.
@@ -252,41 +160,34 @@ impl Model {
 
     /// All functions that have a name, by their numbers.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
-        self.names.values()
+        self.names.iter()
     }
 
     /// A function's name.
     pub fn name(&self, function: u32) -> Option<&Name> {
-        self.names.get(&function)
+        self.names.get(function)
     }
 
     /// A function's figures, in all threads or in one.
-    pub fn function(&self, thread: Option<u64>, function: u32) -> Option<&Figures> {
+    pub fn function(&self, thread: Option<u64>, function: u32) -> Option<Figures> {
         self.functions.get(thread, function)
     }
 
     /// Edges (caller, callee), of all functions or those that begin or end at one, in all threads or in one.
     pub fn edges(&self, of: Option<u32>, thread: Option<u64>) -> Vec<((u32, u32), Figures)> {
-        let figures = |pair: &(u32, u32)| Some((*pair, *self.edges.get(thread, *pair)?));
+        let figures = |pair: (u32, u32)| Some((pair, self.edges.get(thread, pair)?));
         match of {
-            None => self.edges.sums.keys().filter_map(figures).collect(),
+            None => self.edges.keys().filter_map(figures).collect(),
             Some(function) => {
-                self.neighbours.get(&function).into_iter().flatten().filter_map(figures).collect()
+                let places = self.neighbours.of(function);
+                places.filter_map(|place| figures(self.edges.key(place))).collect()
             }
         }
     }
 
     /// Finished calls, and ticks in all functions themselves, open calls included; in all threads or in one.
     pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
-        let of_threads = self
-            .functions
-            .threads
-            .iter()
-            .filter(|(number, _)| thread.is_none_or(|thread| thread == **number));
-        of_threads.fold((0_u64, 0_i64), |(calls, ticks), (_, figures)| {
-            let own = figures.tottime.wrapping_add(figures.open_tottime);
-            (calls.wrapping_add(figures.ncalls), ticks.wrapping_add(own))
-        })
+        self.functions.sum(thread)
     }
 
     /// Ticks in seconds.
@@ -310,8 +211,8 @@ impl Model {
     pub fn profile(&self, thread: Option<u64>) -> Profile {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
-        for name in self.names.values() {
-            let Some(calls) = self.function(thread, name.function).map(|figures| self.as_ended(figures))
+        for name in self.names.iter() {
+            let Some(calls) = self.function(thread, name.function).map(|figures| self.as_ended(&figures))
             else {
                 continue;
             };
@@ -333,6 +234,18 @@ impl Model {
         profile.merge_labels();
         profile
     }
+}
+
+/// How many bytes of text a message has.
+fn text_of(message: &Message) -> usize {
+    let facts = message.facts.iter().flat_map(|facts| {
+        let short = [&facts.host, &facts.python, &facts.pikos, &facts.clock, &facts.hook];
+        let texts = facts.argv.iter().chain(&facts.control).map(WireText::len);
+        texts.chain(short.map(String::len))
+    });
+    let threads = message.threads.iter().map(|row| row.name.len());
+    let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
+    facts.chain(threads).chain(end).chain(message.functions.iter().map(Name::bytes)).sum()
 }
 
 /// A function of a profile.

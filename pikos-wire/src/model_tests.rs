@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::VERSION;
+use crate::message::{EdgeRow, FunctionRow, VERSION};
 
 fn message(seq: u64, base: u64, rows: &[(u64, u32, u64)]) -> Message {
     let mut functions: Vec<u32> = rows.iter().map(|(_, function, _)| *function).collect();
@@ -61,7 +63,7 @@ fn known(messages: &[Message]) -> Model {
 }
 
 fn all(model: &Model) -> Vec<(u32, Figures)> {
-    model.names().filter_map(|name| Some((name.function, *model.function(None, name.function)?))).collect()
+    model.names().filter_map(|name| Some((name.function, model.function(None, name.function)?))).collect()
 }
 
 #[test]
@@ -136,6 +138,22 @@ fn contradictions_are_errors_and_change_nothing() {
     }
 }
 
+#[test]
+fn text_without_end_is_refused() {
+    let mut model = known(&[message(1, 1, &[(1, 5, 3)])]);
+    let mut long_id = message(2, 1, &[]);
+    long_id.id = "x".repeat(MOST_ID + 1);
+    assert!(matches!(model.apply(long_id), Err(WireError::TooMuchText(_))));
+    // Each message is small enough, all of them are not.
+    let file = WireText::from("x".repeat(MOST_TEXT / 4).as_str());
+    for seq in 2..6 {
+        let mut more = message(seq, 1, &[(1, seq as u32, 1)]);
+        more.functions[0].file = file.clone();
+        assert_eq!(model.apply(more).is_err(), seq == 5, "message {seq}");
+    }
+    assert_eq!(model.names().len(), 4);
+}
+
 proptest! {
     /// A process that counts up, and sends deltas against its last full message: whatever is lost, the next message
     /// that comes after a base that has come makes up for it.
@@ -175,11 +193,14 @@ proptest! {
         for (seq, rows) in (1..).zip(&rows) {
             model.apply(message(seq, 1, rows)).unwrap();
         }
-        for (function, sum) in &model.functions.sums {
-            let of_threads = model.functions.rows.iter().filter(|((_, other), _)| other == function);
-            let expected = of_threads.fold(Figures::default(), |sum, (_, figures)| sum.plus(*figures));
-            prop_assert_eq!(*sum, expected);
+        for function in 0..4 {
+            let of_threads: Vec<_> = (0..3).filter_map(|thread| model.function(Some(thread), function)).collect();
+            let expected = of_threads.iter().fold(Figures::default(), |sum, figures| sum.plus(*figures));
+            prop_assert_eq!(model.function(None, function).unwrap_or_default(), expected);
         }
+        let threads = (0..3).map(|thread| model.sum(Some(thread)));
+        let expected = threads.fold((0_u64, 0_i64), |sum, one| (sum.0.wrapping_add(one.0), sum.1.wrapping_add(one.1)));
+        prop_assert_eq!(model.sum(None), expected);
     }
 
     /// Nothing that can be decoded brings a subscriber down.

@@ -11,6 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WireText(pub Text);
 
+impl WireText {
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_bytes().len()
+    }
+}
+
 impl From<&str> for WireText {
     fn from(text: &str) -> Self {
         Self(text.into())

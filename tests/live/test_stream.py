@@ -277,3 +277,76 @@ def test_ended_threads_that_are_added_together_stay_in_the_sum(tmp_path: Path) -
         assert subscriber.row("f")[0] == 600
         assert 0 in {thread for thread, _ in subscriber.rows}
         same_as_file(subscriber, script.with_suffix(".pstats"))
+
+
+MANY = """\
+import select
+import sys
+
+for number in range(400):
+    exec(f"def f{number}(): pass")
+functions = [globals()[f"f{number}"] for number in range(400)]
+
+
+def once():
+    for function in functions:
+        function()
+
+
+def main():
+    once()
+    while (line := sys.stdin.readline()).strip():
+        once()
+        while not select.select([sys.stdin], [], [], 0.01)[0]:
+            once() if line == "all\\n" else functions[0]()
+
+
+main()
+"""
+
+
+def many(tmp_path: Path) -> list[str | Path]:
+    path = tmp_path / "many.py"
+    path.write_text(MANY)
+    return ["-m", "pikos.cprofile", "--live", "--interval", "0.1", "-o", tmp_path / "own.pstats", path]
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def test_what_changes_in_every_interval_needs_no_new_base(tmp_path: Path) -> None:
+    with started(tmp_path, many(tmp_path)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        while "f399" not in {name[3] for name in subscriber.receive()["functions"]}:
+            pass
+        tell(process, "all")
+        while not [row for row in subscriber.receive()["rows"] if row[2] > 20]:
+            pass
+        busy = [subscriber.receive() for _ in range(5)]
+        # Another one may be due after ten seconds.
+        assert [message["kind"] for message in busy].count("delta") >= 4
+        assert min(len(message["rows"]) for message in busy) > 390
+        finish(process)
+        subscriber.to_the_end()
+        ended_well(process)
+        same_as_file(subscriber, tmp_path / "own.pstats")
+
+
+def test_a_new_base_where_most_of_a_delta_stands_still(tmp_path: Path) -> None:
+    with started(tmp_path, many(tmp_path)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        while "f399" not in {name[3] for name in subscriber.receive()["functions"]}:
+            pass
+        tell(process, "one")
+        large = subscriber.receive()
+        while len(large["rows"]) < 390:
+            large = subscriber.receive()
+        following = [subscriber.receive() for _ in range(5)]
+        assert "full" in [message["kind"] for message in following[:2]] or large["kind"] == "full"
+        assert [message["kind"] for message in following[2:]] == ["delta"] * 3
+        assert max(len(message["rows"]) for message in following[2:]) < 20
+        finish(process)
+        subscriber.to_the_end()
+        ended_well(process)
+        same_as_file(subscriber, tmp_path / "own.pstats")

@@ -165,25 +165,12 @@ impl Reader {
 
     /// Adds the times of the calls that are open on the running stack.
     fn read_stack(&self, tables: &Tables, edges: usize, clock: fn() -> Ticks, reading: &mut Reading) {
-        let (stack, now) = settled_stack(tables, clock);
-        if stack.is_empty() {
-            return;
-        }
-        let spent = tables.spent.get();
-        let edges = places_of_edges_on(tables, edges, &stack);
-        // From the bottom up, so that the first activation is the outermost. Of those whose end is in the finished calls
-        // there is none here: the stack was read after them.
+        let mut places = None;
+        // Those of whose functions and edges an activation was seen already.
         let mut outermost = HashSet::new();
-        for (at, seen) in stack.iter().enumerate().rev() {
-            let (end, spent_then) = match at.checked_sub(1).map(|above| &stack[above]) {
-                Some(above) => (above.started, above.spent_before),
-                None => (now, spent),
-            };
-            let own_excess = spent_then.wrapping_sub(seen.spent_before).wrapping_sub(seen.children_excess);
-            let own = end.since(seen.started).since(seen.children).since(Ticks(own_excess)).signed().max(0);
-            let total_excess = spent.wrapping_sub(seen.spent_before);
-            let total = now.since(seen.started).since(Ticks(total_excess)).signed().max(0);
-            let add = |open: &mut Open, is_outermost: bool| {
+        each_open(tables, clock, |edge, own, total| {
+            let mut add = |open: &mut Open, address: usize| {
+                let is_outermost = outermost.insert(address);
                 // Zero where it began after the counts were read: it waits for the next reading with its time.
                 if open.calls > 0 {
                     open.own += own;
@@ -192,14 +179,33 @@ impl Reader {
                     }
                 }
             };
-            if let Some(place) = self.place(seen.edge.callee.function) {
-                let is_outermost = outermost.insert(seen.edge.callee.address());
-                add(&mut reading.functions[place].1.open, is_outermost);
+            if let Some(place) = self.place(edge.callee.function) {
+                add(&mut reading.functions[place].1.open, edge.callee.address());
             }
-            if let Some(&place) = edges.get(&seen.edge.address()) {
-                add(&mut reading.edges[place].1.open, outermost.insert(seen.edge.address()));
+            let places = places.get_or_insert_with(|| places_of_edges(tables, edges));
+            if let Some(&place) = places.get(&edge.address()) {
+                add(&mut reading.edges[place].1.open, edge.address());
             }
-        }
+        });
+    }
+}
+
+/// Tells the time of each call that is open on the running stack: its edge, its own time and all of its time so far. From
+/// the bottom up, so that the first activation is the outermost. Of those whose end is in the finished calls there is none
+/// if they were read before.
+pub(crate) fn each_open(tables: &Tables, clock: fn() -> Ticks, mut each: impl FnMut(Link<Edge>, i64, i64)) {
+    let (stack, now) = settled_stack(tables, clock);
+    let spent = tables.spent.get();
+    for (at, seen) in stack.iter().enumerate().rev() {
+        let (end, spent_then) = match at.checked_sub(1).map(|above| &stack[above]) {
+            Some(above) => (above.started, above.spent_before),
+            None => (now, spent),
+        };
+        let own_excess = spent_then.wrapping_sub(seen.spent_before).wrapping_sub(seen.children_excess);
+        let own = end.since(seen.started).since(seen.children).since(Ticks(own_excess)).signed().max(0);
+        let total_excess = spent.wrapping_sub(seen.spent_before);
+        let total = now.since(seen.started).since(Ticks(total_excess)).signed().max(0);
+        each(seen.edge, own, total);
     }
 }
 
@@ -208,18 +214,6 @@ fn places_of_edges(tables: &Tables, count: usize) -> HashMap<usize, usize> {
     let edges = tables.edges.iter().take(count).skip(1);
     let shown = edges.filter(|edge| edge.caller.function != FunctionId::ROOT);
     shown.enumerate().map(|(place, edge)| (edge.address(), place)).collect()
-}
-
-/// Only of those that stand on a stack.
-fn places_of_edges_on(tables: &Tables, count: usize, stack: &[Seen]) -> HashMap<usize, usize> {
-    let wanted: HashSet<usize> = stack.iter().map(|seen| seen.edge.address()).collect();
-    let edges = tables.edges.iter().take(count).skip(1);
-    let shown = edges.filter(|edge| edge.caller.function != FunctionId::ROOT);
-    shown
-        .enumerate()
-        .filter(|(_, edge)| wanted.contains(&edge.address()))
-        .map(|(place, edge)| (edge.address(), place))
-        .collect()
 }
 
 /// The open calls, the newest first, and the moment at which that was so.

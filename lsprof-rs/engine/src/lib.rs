@@ -12,6 +12,7 @@ mod recorder;
 mod tables;
 mod totals;
 mod tree;
+mod watch;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Subject};
@@ -20,3 +21,4 @@ pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{BOTTOM, Limits, NodeCounts, NodeTotals, TreeTotals};
+pub use watch::{Watch, Watched};

@@ -124,7 +124,9 @@ impl Sockets {
     }
 
     /// Sends to all; whoever is too slow misses it. False if nobody could get it.
-    pub fn send(&self, message: &[u8]) -> bool {
+    pub fn send(&self, message: Vec<u8>) -> bool {
+        // Given away, not copied.
+        let message = zmq::Message::from(message);
         self.messages.send(message, zmq::DONTWAIT).is_ok()
     }
 
@@ -148,7 +150,7 @@ impl Sockets {
             }
             options::set_waits_for_slow(&mut self.messages, false);
         }
-        self.send(message);
+        self.send(message.to_vec());
     }
 
     /// Closes them at once: what is queued is lost. For interruptions.
@@ -174,7 +176,8 @@ pub fn left_until(deadline: Instant) -> Option<i64> {
     (!left.is_zero()).then(|| left.as_millis() as i64 + 1)
 }
 
-fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
+/// Binds an ipc socket at this path.
+pub fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
     let endpoint = discovery::endpoint(path);
     let fail =
         |error| SocketError::Endpoint { endpoint: String::from_utf8_lossy(&endpoint).into_owned(), error };

@@ -63,7 +63,7 @@ pub struct State {
     /// All threads that are kept apart.
     pub threads: Vec<SourceThread>,
     /// The sum of those that ended and are not.
-    pub folded: Totals,
+    pub folded: Arc<Totals>,
     /// How often threads were added to `folded`.
     pub folds: u64,
     /// How often all was forgotten.
@@ -108,7 +108,7 @@ impl Source {
     pub fn fold(&self, gone: impl Fn(u64) -> bool, folded: &Totals) {
         self.change(|state| {
             state.threads.retain(|thread| !gone(thread.number));
-            state.folded.clone_from(folded);
+            state.folded = Arc::new(folded.clone());
             state.folds += 1;
         });
     }
@@ -118,7 +118,7 @@ impl Source {
         self.change(|state| {
             state.names.clear();
             state.threads.clear();
-            state.folded = Totals::default();
+            state.folded = Arc::default();
             state.epoch += 1;
         });
     }

@@ -1,10 +1,15 @@
 //! The messages: what the recorders say now, as a full message or as a delta on the last full one.
+//!
+//! A message costs what has changed, and a look at what hasn't: each thread's tables are watched, and a row is encoded
+//! only if it changed since the base. [`Stream::look`] is for files, which are rare, and reads everything.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lsprof_engine::{Counts, FunctionId, Numbers, Reader, Reading, Recorder, Totals, clock};
+use lsprof_engine::{
+    Counts, FunctionId, Numbers, Reader, Reading, Recorder, Tables, Ticks, Totals, Watch, clock,
+};
 use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, ThreadRow, VERSION};
 
 use super::source::{Rate, Source, State, folded_row};
@@ -32,6 +37,10 @@ pub struct Stream {
     /// Somebody needs a full message.
     pub wants_full: bool,
     base: Option<Base>,
+    /// The threads, by their numbers, as they were for the last message.
+    watches: HashMap<u64, WatchedThread>,
+    /// Calls of the threads that are no longer kept apart, after so many folds in this epoch.
+    folded_calls: Option<((u64, u64), u64)>,
     /// What our own part of recording takes for one call, in ticks; found out with the first message.
     cost: Option<f64>,
 }
@@ -43,15 +52,14 @@ struct Base {
     folds: u64,
     names: usize,
     at: Instant,
-    /// By thread, in the order in which its tables keep them: later readings have the same order.
-    threads: HashMap<u64, BaseRows>,
+    /// Which update of each thread's watch it was made of.
+    updates: HashMap<u64, u32>,
 }
 
-/// A thread's rows in the last full message; `None` for those that have changed since.
-#[derive(Default)]
-struct BaseRows {
-    functions: Vec<Option<FunctionRow>>,
-    edges: Vec<Option<EdgeRow>>,
+/// A thread's tables, as they were read last.
+struct WatchedThread {
+    tables: Arc<Tables>,
+    watch: Watch,
 }
 
 /// A thread's rows.
@@ -85,6 +93,8 @@ impl Stream {
             dropped: 0,
             wants_full: true,
             base: None,
+            watches: HashMap::new(),
+            folded_calls: None,
             cost: None,
         }
     }
@@ -123,12 +133,18 @@ impl Stream {
     }
 
     /// What recording is estimated to have taken, in ticks. Nobody knows a custom timer's.
-    fn overhead(&mut self, state: &State, threads: &[(ThreadRow, Rows)]) -> i64 {
+    fn overhead(&mut self, state: &State) -> i64 {
         if matches!(state.rate, Rate::Timer(_)) {
             return 0;
         }
-        let calls: u64 = threads.iter().flat_map(|(_, rows)| &rows.functions).map(|row| row.ncalls).sum();
-        (calls as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
+        let which = (state.epoch, state.folds);
+        if self.folded_calls.is_none_or(|(known, _)| known != which) {
+            let calls = state.folded.functions().map(|(_, counts)| counts.calls).sum();
+            self.folded_calls = Some((which, calls));
+        }
+        let folded = self.folded_calls.map_or(0, |(_, calls)| calls);
+        let calls: u64 = self.watches.values().map(|thread| thread.watch.calls()).sum();
+        ((folded + calls) as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
     }
 
     /// The functions of the last [`Stream::look`], by their numbers.
@@ -152,8 +168,10 @@ impl Stream {
 
     /// The next message; with `end` the last one.
     pub fn next(&mut self, end: Option<End>) -> Message {
-        let (state, threads) = self.look();
+        let state = self.copy_state();
+        self.watch(&state);
         self.seq += 1;
+        let folded = (state.folds > 0).then(folded_row);
         let mut message = Message {
             v: VERSION,
             id: self.id.clone(),
@@ -166,59 +184,107 @@ impl Stream {
             paused: state.paused,
             interval: self.interval.as_secs_f64(),
             dropped: self.dropped,
-            overhead: self.overhead(&state, &threads),
-            threads: threads.iter().map(|(row, _)| row.clone()).collect(),
+            overhead: self.overhead(&state),
+            threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         };
-        match self
-            .base
-            .as_mut()
-            .filter(|base| base.carries(&state, self.names.len(), end.is_some() || self.wants_full))
-        {
-            Some(base) => {
-                let (rows, edges) = base.changes(&threads);
-                let all: usize =
-                    threads.iter().map(|(_, rows)| rows.functions.len() + rows.edges.len()).sum();
-                if 2 * (rows.len() + edges.len()) <= all {
-                    message.kind = Kind::Delta;
-                    message.base = base.seq;
-                    message.functions = self.names[base.names..].to_vec();
-                    (message.rows, message.edges) = (rows, edges);
-                } else {
-                    self.fill(&mut message, state, threads);
-                }
+        let wants_full = end.is_some() || self.wants_full;
+        match self.base.as_ref().filter(|base| base.carries(&state, self.names.len(), wants_full)) {
+            Some(base) if self.is_worth_it(base) => {
+                message.kind = Kind::Delta;
+                message.base = base.seq;
+                message.functions = self.names[base.names..].to_vec();
+                self.collect(&state, Some(base), &mut message);
             }
-            None => self.fill(&mut message, state, threads),
+            _ => self.fill(&mut message, state),
         }
         message.end = end;
         message
     }
 
     /// Makes the message a full one.
-    fn fill(&mut self, message: &mut Message, state: State, threads: Vec<(ThreadRow, Rows)>) {
-        for (_, rows) in &threads {
-            message.rows.extend(rows.functions.iter().filter(|row| row.has_calls()));
-            message.edges.extend(rows.edges.iter().filter(|row| row.has_calls()));
+    fn fill(&mut self, message: &mut Message, state: State) {
+        if state.folds > 0 {
+            let Rows { functions, edges } = rows_of_totals(&state.folded);
+            message.rows.extend(functions.iter().filter(|row| row.has_calls()));
+            message.edges.extend(edges.iter().filter(|row| row.has_calls()));
         }
+        self.collect(&state, None, message);
         self.wants_full = false;
+        let updates = self.watches.iter().map(|(number, thread)| (*number, thread.watch.update()));
         self.base = Some(Base {
             seq: self.seq,
             epoch: state.epoch,
             folds: state.folds,
             names: self.names.len(),
             at: Instant::now(),
-            threads: threads.into_iter().map(|(row, rows)| (row.thread, rows.into())).collect(),
+            updates: updates.collect(),
         });
         message.kind = Kind::Full;
         message.functions.clone_from(&self.names);
         message.facts = Some(state.facts);
     }
 
+    /// Brings the watches up to date.
+    fn watch(&mut self, state: &State) {
+        let here: HashMap<u64, &Arc<Tables>> =
+            state.threads.iter().map(|thread| (thread.number, &thread.tables)).collect();
+        self.watches.retain(|number, thread| {
+            here.get(number).is_some_and(|tables| Arc::ptr_eq(tables, &thread.tables))
+        });
+        for (number, tables) in here {
+            let thread = self
+                .watches
+                .entry(number)
+                .or_insert_with(|| WatchedThread { tables: Arc::clone(tables), watch: Watch::default() });
+            thread.watch.read(tables, clock_of(state));
+        }
+    }
+
+    /// Whether a delta on this base is better than a new base: the rows that it has to repeat are the fewer ones, or most of
+    /// them would come again anyway.
+    fn is_worth_it(&self, base: &Base) -> bool {
+        let (mut all, mut since_base, mut now) = (0_usize, 0_usize, 0_usize);
+        for (number, thread) in &self.watches {
+            let (last, first) = (thread.watch.update(), base.update_of(*number));
+            let functions = thread.watch.functions().iter().map(|row| row.changed);
+            for changed in functions.chain(thread.watch.edges().map(|row| row.changed)) {
+                all += 1;
+                since_base += usize::from(changed > first);
+                now += usize::from(changed == last);
+            }
+        }
+        2 * since_base <= all || 2 * now > since_base
+    }
+
+    /// The rows of all threads that are kept apart; with a base those that changed since, or that it didn't have.
+    fn collect(&self, state: &State, base: Option<&Base>, message: &mut Message) {
+        // A function may have been met after the names were copied: it waits for the next message.
+        let is_known = |function: FunctionId| (function.0 as usize) < self.names.len();
+        let is_in_base = |function: FunctionId| base.is_some_and(|base| (function.0 as usize) < base.names);
+        for thread in &state.threads {
+            let Some(WatchedThread { watch, .. }) = self.watches.get(&thread.number) else { continue };
+            let first = base.map_or(0, |base| base.update_of(thread.number));
+            for row in watch.functions() {
+                let is_old = is_in_base(row.of);
+                if is_known(row.of) && (row.changed > first || !is_old) {
+                    let row = function_row(thread.number, row.of, &row.numbers);
+                    message.rows.extend((is_old || row.has_calls()).then_some(row));
+                }
+            }
+            for row in watch.edges() {
+                let (caller, callee) = row.of;
+                let is_old = is_in_base(caller) && is_in_base(callee);
+                if is_known(caller) && is_known(callee) && (row.changed > first || !is_old) {
+                    let row = edge_row(thread.number, row.of, &row.numbers);
+                    message.edges.extend((is_old || row.has_calls()).then_some(row));
+                }
+            }
+        }
+    }
+
     fn read(&mut self, state: &State) -> Vec<(ThreadRow, Rows)> {
-        let clock = match state.rate {
-            Rate::Timer(_) => None,
-            _ => Some(clock::now as fn() -> lsprof_engine::Ticks),
-        };
+        let clock = clock_of(state);
         let mut threads = Vec::with_capacity(state.threads.len() + 1);
         if state.folds > 0 {
             threads.push((folded_row(), rows_of_totals(&state.folded)));
@@ -250,29 +316,13 @@ impl Base {
             && self.at.elapsed() < FULL_EVERY
     }
 
-    /// The rows that differ from its own, or did so before: a row that was in one delta is in all later ones, so that
-    /// nobody has to keep the base beside what came after it.
-    fn changes(&mut self, threads: &[(ThreadRow, Rows)]) -> (Vec<FunctionRow>, Vec<EdgeRow>) {
-        let (mut functions, mut edges) = (Vec::new(), Vec::new());
-        for (thread, rows) in threads {
-            let before = self.threads.entry(thread.thread).or_default();
-            collect_changes(&mut before.functions, &rows.functions, &mut functions);
-            collect_changes(&mut before.edges, &rows.edges, &mut edges);
-        }
-        (functions, edges)
+    /// Which update of a thread's watch it was made of; 0 of a thread that came later.
+    fn update_of(&self, thread: u64) -> u32 {
+        self.updates.get(&thread).copied().unwrap_or(0)
     }
 }
 
-impl From<Rows> for BaseRows {
-    fn from(rows: Rows) -> Self {
-        Self {
-            functions: rows.functions.into_iter().map(Some).collect(),
-            edges: rows.edges.into_iter().map(Some).collect(),
-        }
-    }
-}
-
-trait Row: Copy + PartialEq {
+trait Row {
     /// Whether there is anything to say of it.
     fn has_calls(&self) -> bool;
 }
@@ -289,18 +339,11 @@ impl Row for EdgeRow {
     }
 }
 
-fn collect_changes<T: Row>(before: &mut Vec<Option<T>>, now: &[T], changed: &mut Vec<T>) {
-    let known = before.len();
-    for (at, row) in now.iter().enumerate() {
-        let is_changed = if at < known { before[at].as_ref() != Some(row) } else { row.has_calls() };
-        if is_changed {
-            changed.push(*row);
-        }
-        match before.get_mut(at) {
-            Some(before) if is_changed => *before = None,
-            Some(_) => {}
-            None => before.push((!is_changed).then_some(*row)),
-        }
+/// What open calls are timed by.
+fn clock_of(state: &State) -> Option<fn() -> Ticks> {
+    match state.rate {
+        Rate::Timer(_) => None,
+        _ => Some(clock::now),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         let now = Instant::now();
         if sockets.subscribers > 0 && now >= next {
             let message = work.stream.next(None).encode();
-            if !sockets.send(&message) {
+            if !sockets.send(message) {
                 work.stream.dropped += 1;
             }
             // Not `next + interval`: after a standstill there is nothing to catch up on.

@@ -1,12 +1,12 @@
 //! Live streams as what the view follows.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_client::{Listener, Stream};
-use pikos_wire::{Name, WireText, labelled};
+use pikos_wire::labelled;
 use pstats_compat::{Calls, Function, Profile};
 
+use super::labels::Labels;
 use super::live::{Feed, Target, Told, ToldThread};
 use super::model::{Health, Status};
 use super::source::Command;
@@ -16,18 +16,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// The functions of a stream, numbered for good: the process numbers them anew when its profile is cleared.
-#[derive(Default)]
-pub struct Labels {
-    list: Vec<Name>,
-    by_label: HashMap<(WireText, u32, WireText), usize>,
-    /// What the process's numbers mean now.
-    places: HashMap<u32, usize>,
-    /// The process's numbers of each, now.
-    members: Vec<Vec<u32>>,
-    epoch: u64,
-}
 
 /// Streams that are listened to.
 pub struct Streams {
@@ -71,32 +59,6 @@ impl Streams {
             extra.follow(model.head().epoch, model.names());
         }
         is_news
-    }
-}
-
-impl Labels {
-    fn follow<'a>(&mut self, epoch: u64, names: impl ExactSizeIterator<Item = &'a Name>) {
-        if self.epoch != epoch {
-            self.epoch = epoch;
-            self.places.clear();
-            self.members.iter_mut().for_each(Vec::clear);
-        }
-        if names.len() == self.places.len() {
-            return;
-        }
-        for name in names {
-            if self.places.contains_key(&name.function) {
-                continue;
-            }
-            let label = (name.file.clone(), name.line, name.name.clone());
-            let place = *self.by_label.entry(label).or_insert_with(|| {
-                self.list.push(name.clone());
-                self.members.push(Vec::new());
-                self.list.len() - 1
-            });
-            self.places.insert(name.function, place);
-            self.members[place].push(name.function);
-        }
     }
 }
 
@@ -150,32 +112,32 @@ impl Target for Stream<Labels> {
     }
 
     fn functions(&self) -> usize {
-        self.extra.list.len()
+        self.extra.len()
     }
 
     fn label(&self, function: usize) -> Function {
-        labelled(&self.extra.list[function], Calls::default())
+        labelled(self.extra.name(function), Calls::default())
     }
 
     fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told> {
-        let numbers = self.extra.members[function].iter();
+        let numbers = self.extra.numbers(function).iter();
         let mut figures = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
         figures.peek()?;
-        Some(figures.fold(Told::default(), |sum, figures| sum.plus(told(self, figures))))
+        Some(figures.fold(Told::default(), |sum, figures| sum.plus(told(self, &figures))))
     }
 
     fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told)) {
         let mut tell = |of: Option<u32>| {
             for ((caller, callee), figures) in self.model.edges(of, thread) {
-                let places = (self.extra.places.get(&caller), self.extra.places.get(&callee));
-                if let (Some(&caller), Some(&callee)) = places {
+                let places = (self.extra.place(caller), self.extra.place(callee));
+                if let (Some(caller), Some(callee)) = places {
                     each(caller, callee, told(self, &figures));
                 }
             }
         };
         match of {
             None => tell(None),
-            Some(place) => self.extra.members[place].iter().for_each(|&number| tell(Some(number))),
+            Some(place) => self.extra.numbers(place).iter().for_each(|&number| tell(Some(number))),
         }
     }
 
@@ -219,6 +181,10 @@ impl Told {
 impl Feed for Streams {
     fn poll(&mut self) -> bool {
         self.take(Duration::ZERO)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.listener.is_behind()
     }
 
     fn targets(&self) -> Vec<&dyn Target> {

@@ -7,18 +7,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pstats_compat::{Calls, Function, Profile, Text};
+use pstats_compat::{Calls, Function, Profile};
 
 use super::model::{
-    Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
-    Status, Thread,
+    Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
+    Thread,
 };
+use super::names::Names;
 use super::source::{Command, Query, Source};
 use crate::printable::printable;
 
-/// Keys and messages are looked for this often; a number on screen is no older than its interval and
-/// twice this.
-const PACE: Duration = Duration::from_millis(40);
+/// Messages are looked for this often; with the pace of pictures, it is what a figure on screen may be older than its
+/// interval.
+const PACE: Duration = Duration::from_millis(15);
 
 /// The figures of one function or edge, as a process tells them: all since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,6 +70,10 @@ pub trait Target {
 pub trait Feed {
     /// Takes in what has come. True if anything has.
     fn poll(&mut self) -> bool;
+    /// Whether there was too much for one time.
+    fn is_behind(&self) -> bool {
+        false
+    }
     /// All processes that were ever heard of, in that order.
     fn targets(&self) -> Vec<&dyn Target>;
     /// Tells one of them; waits for its answer.
@@ -85,13 +90,6 @@ pub struct Live<F> {
     thread: Option<(ProcessId, u64, Track)>,
     tick: u64,
     next_tick: Instant,
-}
-
-/// Gives every label one id, in all processes.
-#[derive(Default)]
-struct Names {
-    labels: Arc<Vec<Arc<Label>>>,
-    ids: HashMap<(Text, u32, Text), FunctionId>,
 }
 
 /// The figures of a process at its last message, and how fast they grew before it.
@@ -159,7 +157,7 @@ impl<F: Feed> Live<F> {
 
     /// All functions of all processes; a row for each that any of them has.
     fn sum(&self) -> Vec<Row> {
-        let mut sums: Vec<Option<Figures>> = vec![None; self.names.labels.len()];
+        let mut sums: Vec<Option<Figures>> = vec![None; self.names.labels().len()];
         for track in &self.tracks {
             for row in track.rows() {
                 sums[row.id.index()].get_or_insert_with(Figures::default).add(&row.figures);
@@ -242,6 +240,10 @@ impl<F: Feed> Source for Live<F> {
         has_news
     }
 
+    fn is_behind(&self) -> bool {
+        self.feed.is_behind()
+    }
+
     fn pace(&self) -> Duration {
         PACE
     }
@@ -262,7 +264,7 @@ impl<F: Feed> Source for Live<F> {
             scope: query.scope,
             tick: own_tick.and_then(|track| track.sequence).unwrap_or(self.tick),
             meaning: Meaning { is_live: true, ..Meaning::default() },
-            labels: Arc::clone(&self.names.labels),
+            labels: Arc::clone(self.names.labels()),
             rows: Arc::new(unique(rows)),
             edges: Arc::new(self.edges(query.scope, query.edges)),
             edges_of: query.edges,
@@ -310,6 +312,7 @@ impl Track {
         if self.sequence == Some(sequence) {
             return;
         }
+        self.functions.reserve_exact(target.functions() - self.functions.len());
         for function in self.functions.len()..target.functions() {
             self.functions.push((names.id(&target.label(function)), None));
         }
@@ -346,17 +349,6 @@ impl Track {
 impl From<Told> for Figures {
     fn from(told: Told) -> Self {
         Self { in_flight: told.in_flight, open: told.open, ..told.calls.into() }
-    }
-}
-
-impl Names {
-    fn id(&mut self, function: &Function) -> FunctionId {
-        let label = (function.file.clone(), function.line, function.name.clone());
-        *self.ids.entry(label).or_insert_with(|| {
-            let labels = Arc::make_mut(&mut self.labels);
-            labels.push(Arc::new(Label::of(function)));
-            FunctionId(labels.len() as u32 - 1)
-        })
     }
 }
 

@@ -16,8 +16,10 @@ use state::layout::Size;
 use state::{Event, State};
 
 pub mod feed;
+mod labels;
 pub mod live;
 pub mod model;
+mod names;
 mod print;
 pub mod profiles;
 mod run;

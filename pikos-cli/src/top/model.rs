@@ -48,7 +48,7 @@ impl Scope {
 pub struct Label {
     /// The file as the profile has it, to open or to save.
     pub path: Text,
-    pub file: String,
+    pub file: Arc<str>,
     pub line: u32,
     /// The name as cProfile prints it, to save.
     pub plain_name: Text,
@@ -67,7 +67,7 @@ impl Label {
         };
         Self {
             path: function.file.clone(),
-            file: printable(&function.file.to_str_lossy()).into_owned(),
+            file: printable(&function.file.to_str_lossy()).into(),
             line: function.line,
             plain_name: function.name.clone(),
             name: match is_builtin {
@@ -297,6 +297,27 @@ impl Default for Picture {
             processes: Arc::default(),
             has_sum: true,
         }
+    }
+}
+
+/// What the rows of a picture add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub ncalls: f64,
+    pub tottime: f64,
+    pub calls_per_s: f64,
+    /// The greatest `cumtime`.
+    pub greatest: f64,
+}
+
+impl Totals {
+    pub fn of(rows: &[Row]) -> Self {
+        rows.iter().fold(Self::default(), |sum, Row { figures, .. }| Self {
+            ncalls: sum.ncalls + figures.ncalls as f64,
+            tottime: sum.tottime + figures.tottime,
+            calls_per_s: sum.calls_per_s + figures.calls_per_s,
+            greatest: sum.greatest.max(figures.cumtime),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::view;
 pub fn write_table(state: &State, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let picture = &state.picture;
     let is_live = picture.meaning.is_live;
-    let scale = view::scale(picture);
+    let scale = view::scale(state);
     for process in picture.processes.iter() {
         writeln!(out, "{}", described(process))?;
     }

@@ -2,18 +2,18 @@
 //!
 //! A file that is written anew is read anew: mark, run the program again, look at the difference.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pstats_compat::merge::Merger;
-use pstats_compat::{Counts, Metadata, Profile, Text, Unit};
+use pstats_compat::{Counts, Metadata, Profile, Unit};
 
 use super::model::{
-    Edge, Edges, Figures, FunctionId, Label, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
+    Edge, Edges, Figures, FunctionId, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
 };
+use super::names::Names;
 use super::source::{Command, Query, Source};
 use crate::printable::printable;
 
@@ -57,13 +57,6 @@ struct File {
     path: Option<PathBuf>,
     stamp: Stamp,
     table: Table,
-}
-
-/// Gives every label one id, in all profiles.
-#[derive(Default)]
-struct Names {
-    labels: Arc<Vec<Arc<Label>>>,
-    ids: HashMap<(Text, u32, Text), FunctionId>,
 }
 
 impl Profiles {
@@ -137,7 +130,7 @@ impl Source for Profiles {
         let mut picture = Picture {
             scope: query.scope,
             tick: self.tick,
-            labels: Arc::clone(&self.names.labels),
+            labels: Arc::clone(self.names.labels()),
             processes: Arc::clone(&self.processes),
             has_sum: self.sum.is_some(),
             ..Picture::default()
@@ -209,17 +202,6 @@ impl File {
             threads: Vec::new(),
             health: None,
         }
-    }
-}
-
-impl Names {
-    fn id(&mut self, function: &pstats_compat::Function) -> FunctionId {
-        let label = (function.file.clone(), function.line, function.name.clone());
-        *self.ids.entry(label).or_insert_with(|| {
-            let labels = Arc::make_mut(&mut self.labels);
-            labels.push(Arc::new(Label::of(function)));
-            FunctionId(labels.len() as u32 - 1)
-        })
     }
 }
 

@@ -17,6 +17,12 @@ use crate::files;
 /// More keys than this without a new screen would feel like a program that hangs.
 const BURST: usize = 64;
 
+/// Of twenty processes one has always something new: after a picture, there is none for twice the time that it took, or for
+/// so long if that is more.
+const BETWEEN_PICTURES: Duration = Duration::from_millis(25);
+/// While keys come without end, there is news after so long.
+const OVERDUE: Duration = Duration::from_millis(200);
+
 /// Shows a source until the user leaves, or a signal comes; then the process dies of that.
 pub fn run(source: &mut dyn Source, mut state: State) -> io::Result<()> {
     let signals = Signals::new()?;
@@ -31,6 +37,7 @@ pub fn run(source: &mut dyn Source, mut state: State) -> io::Result<()> {
     ended
 }
 
+/// One thing at a time, and keys before all others: whoever presses one waits for no more than what is being done.
 fn show(
     source: &mut dyn Source,
     state: &mut State,
@@ -38,6 +45,7 @@ fn show(
     signals: &Signals,
 ) -> io::Result<()> {
     let mut asked = None;
+    let mut not_before = Instant::now();
     let mut has_news = false;
     let mut has_changed = true;
     let mut next_poll = Instant::now();
@@ -49,16 +57,11 @@ fn show(
             has_changed = true;
         }
         let query = state.query();
-        let is_new_question = asked != Some(query);
-        if Instant::now() >= next_poll {
-            next_poll = Instant::now() + source.pace();
-            // What comes while the view is frozen is shown when it no longer is.
-            has_news |= source.poll();
-        }
-        if is_new_question || (has_news && !state.is_frozen) {
+        let start = Instant::now();
+        let has_picture = asked != Some(query) || (has_news && !state.is_frozen && not_before <= start);
+        if has_picture {
             state.update(Event::Data(source.picture(query)));
-            asked = Some(query);
-            has_news = false;
+            (asked, has_news) = (Some(query), false);
             has_changed = true;
         }
         if let Some(function) = state.wanted_source() {
@@ -69,28 +72,61 @@ fn show(
             screen.draw(state)?;
             has_changed = false;
         }
-        let mut patience = next_poll.saturating_duration_since(Instant::now());
-        for _ in 0..BURST {
-            if !event::poll(patience)? {
-                break;
-            }
-            patience = Duration::ZERO;
-            let effect = match event::read()? {
-                Input::Key(key) if key.kind != KeyEventKind::Release => state.update(Event::Key(key)),
-                _ => None,
-            };
-            has_changed = true;
-            if let Some(effect) = effect {
-                if effect == Effect::Quit {
-                    return Ok(());
-                }
-                perform(effect, source, state, screen)?;
-                // What was typed after it was meant for what it shows.
-                break;
-            }
+        if has_picture {
+            not_before = Instant::now() + (2 * start.elapsed()).max(BETWEEN_PICTURES);
+        }
+        let next = if has_news && !state.is_frozen { next_poll.min(not_before) } else { next_poll };
+        let patience = next.saturating_duration_since(Instant::now());
+        match keys(patience, source, state, screen)? {
+            Keys::Quit => return Ok(()),
+            Keys::Pressed => has_changed = true,
+            Keys::None => {}
+        }
+        let is_due = if has_changed { OVERDUE } else { Duration::ZERO };
+        if next_poll + is_due <= Instant::now() {
+            // What comes while the view is frozen is shown when it no longer is.
+            has_news |= source.poll();
+            next_poll = Instant::now() + if source.is_behind() { Duration::ZERO } else { source.pace() };
         }
     }
     Ok(())
+}
+
+/// What the keyboard said.
+enum Keys {
+    None,
+    Pressed,
+    Quit,
+}
+
+/// Waits for keys, at most so long, and obeys those that are there.
+fn keys(
+    mut patience: Duration,
+    source: &mut dyn Source,
+    state: &mut State,
+    screen: &mut Screen,
+) -> io::Result<Keys> {
+    let mut keys = Keys::None;
+    for _ in 0..BURST {
+        if !event::poll(patience)? {
+            break;
+        }
+        patience = Duration::ZERO;
+        keys = Keys::Pressed;
+        let effect = match event::read()? {
+            Input::Key(key) if key.kind != KeyEventKind::Release => state.update(Event::Key(key)),
+            _ => None,
+        };
+        if let Some(effect) = effect {
+            if effect == Effect::Quit {
+                return Ok(Keys::Quit);
+            }
+            perform(effect, source, state, screen)?;
+            // What was typed after it was meant for what it shows.
+            break;
+        }
+    }
+    Ok(keys)
 }
 
 fn perform(

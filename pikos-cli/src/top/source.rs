@@ -37,6 +37,11 @@ pub trait Source {
     /// Takes in what has arrived since. True if there is a new picture.
     fn poll(&mut self) -> bool;
 
+    /// Whether more has arrived than one `poll` took in.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// How often `poll` wants to be called.
     fn pace(&self) -> Duration;
 

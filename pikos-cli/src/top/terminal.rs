@@ -2,7 +2,7 @@
 //! it back.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,9 +24,12 @@ use super::view::{Theme, render};
 /// Whether this process has a screen of ours: a panic may come when it has none.
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
+/// A screen of 200 × 60 in colours fits, so that it comes in one piece.
+const FRAME: usize = 64 << 10;
+
 /// The screen, from now until it is dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<File>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     theme: Theme,
     /// Where to say that the screen is the shell's again.
     out: File,
@@ -37,8 +40,8 @@ impl Screen {
     pub fn open(theme: Theme) -> io::Result<Self> {
         let out = terminal_file()?;
         restore_before_panic_messages();
-        let mut screen =
-            Self { terminal: Terminal::new(CrosstermBackend::new(out.try_clone()?))?, theme, out };
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, out.try_clone()?));
+        let mut screen = Self { terminal: Terminal::new(backend)?, theme, out };
         screen.enter()?;
         Ok(screen)
     }

@@ -100,23 +100,36 @@ impl Sort {
     }
 
     /// Sorts rows. What is equal goes by own time, then by id, so that rows don't flicker.
-    pub fn apply(self, rows: &mut [Row], picture: &Picture) {
-        rows.sort_unstable_by(|a, b| {
-            let order = match self.column {
-                Column::Function => {
-                    let (a, b) = (picture.label(a.id), picture.label(b.id));
-                    (&a.name, &a.file, a.line).cmp(&(&b.name, &b.file, b.line))
-                }
-                Column::Location => {
-                    let (a, b) = (picture.label(a.id), picture.label(b.id));
-                    (&a.file, a.line, &a.name).cmp(&(&b.file, b.line, &b.name))
-                }
-                figure => descending(value(figure, &a.figures), value(figure, &b.figures)),
-            };
-            let order = if self.is_reversed { order.reverse() } else { order };
-            order.then(descending(a.figures.tottime, b.figures.tottime)).then(a.id.cmp(&b.id))
-        });
+    pub fn apply(self, rows: &mut Vec<Row>, picture: &Picture) {
+        let label = |row: &Row| picture.label(row.id);
+        let directed = |order: Ordering| if self.is_reversed { order.reverse() } else { order };
+        match self.column {
+            Column::Function => rows.sort_unstable_by(|a, b| {
+                let (x, y) = (label(a), label(b));
+                let order = (&x.name, &x.file, x.line).cmp(&(&y.name, &y.file, y.line));
+                directed(order).then_with(|| busier(a, b))
+            }),
+            Column::Location => rows.sort_unstable_by(|a, b| {
+                let (x, y) = (label(a), label(b));
+                let order = (&x.file, x.line, &x.name).cmp(&(&y.file, y.line, &y.name));
+                directed(order).then_with(|| busier(a, b))
+            }),
+            figure => {
+                // Rows are large: their figures are sorted in their place.
+                let mut places: Vec<(f64, u32)> =
+                    rows.iter().map(|row| value(figure, &row.figures)).zip(0..).collect();
+                places.sort_unstable_by(|&(x, a), &(y, b)| {
+                    directed(descending(x, y)).then_with(|| busier(&rows[a as usize], &rows[b as usize]))
+                });
+                *rows = places.into_iter().map(|(_, place)| rows[place as usize]).collect();
+            }
+        }
     }
+}
+
+/// By own time, then by id.
+fn busier(a: &Row, b: &Row) -> Ordering {
+    descending(a.figures.tottime, b.figures.tottime).then(a.id.cmp(&b.id))
 }
 
 /// The figure to sort by. Of a difference its size counts: what changed most comes first.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope};
+use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope, Totals};
 use super::source::{Command, Query};
 use super::source_lines::SourceLines;
 use columns::{Column, Sort};
@@ -87,6 +87,8 @@ pub struct State {
     /// `pikos top`, `pikos view`.
     pub command: &'static str,
     pub picture: Picture,
+    /// Of the picture's rows: each screen shows them.
+    pub totals: Totals,
     /// What to look at; the picture follows.
     pub scope: Scope,
     pub size: Size,
@@ -113,6 +115,7 @@ impl State {
         Self {
             command,
             picture: Picture { scope, ..Picture::default() },
+            totals: Totals::default(),
             scope,
             size,
             sort: Sort::by(sort.unwrap_or(Column::Cumtime)),
@@ -221,6 +224,9 @@ impl State {
         let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
             && Arc::ptr_eq(&picture.labels, &self.picture.labels);
         self.picture = picture;
+        if !is_same {
+            self.totals = Totals::of(&self.picture.rows);
+        }
         if is_first && !Column::all(&self.picture.meaning).contains(&self.sort.column) {
             self.sort = Sort::by(Column::Cumtime);
         }

@@ -51,7 +51,7 @@ fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &
         return;
     };
     let figures = row.figures;
-    let scale = super::scale(&state.picture);
+    let scale = super::scale(state);
     let mut say = |word: &str, text: String| {
         line.put(&text, theme.title())
             .put(" ", theme.plain())
@@ -145,7 +145,7 @@ fn neighbours(
         };
         Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
     }
-    let scale = super::scale(&state.picture);
+    let scale = super::scale(state);
     let whole = whole(state, detail.function, pane, list);
     let listed = list.rows.iter().enumerate().skip(list.cursor.offset);
     for ((place, (other, edge)), y) in listed.zip(1..area.height) {
@@ -197,7 +197,7 @@ fn source(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut
         .filter(|row| state.picture.label(row.id).path == label.path)
         .map(|row| (state.picture.label(row.id).line, row.figures))
         .collect();
-    let scale = super::scale(&state.picture);
+    let scale = super::scale(state);
     let has_gutter = area.width >= 60;
     if label.line as usize > source.lines.len() && !source.lines.is_empty() && area.height > 0 {
         let text = format!("line {} is not in this file: it has changed since", label.line);

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::figures;
 use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
-use crate::top::model::{Health, Process, Scope, Status};
+use crate::top::model::{Health, Process, Scope, Status, Totals};
 use crate::top::state::State;
 
 /// A message that is older than this many intervals is late.
@@ -136,9 +136,8 @@ fn trimmed(seconds: f64) -> String {
 /// Sums, and which part of the functions is listed.
 fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
     let picture = &state.picture;
-    let scale = super::scale(picture);
-    let ncalls: f64 = picture.rows.iter().map(|row| row.figures.ncalls as f64).sum();
-    let tottime: f64 = picture.rows.iter().map(|row| row.figures.tottime).sum();
+    let scale = super::scale(state);
+    let Totals { ncalls, tottime, calls_per_s, .. } = state.totals;
     let functions = match state.rows.len() == picture.rows.len() {
         _ if state.shows_diff => format!("{} functions differ", state.rows.len()),
         true => format!("{} functions", picture.rows.len()),
@@ -149,8 +148,7 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         line.put(&format!("  {} calls", figures::count(ncalls, 9)), theme.plain());
     }
     if state.is_live() {
-        let rate: f64 = picture.rows.iter().map(|row| row.figures.calls_per_s).sum();
-        line.put(&format!("  {}/s", figures::count(rate, 6)), theme.plain());
+        line.put(&format!("  {}/s", figures::count(calls_per_s, 6)), theme.plain());
     }
     let unit = &picture.meaning.unit;
     line.put(&format!("  {} {unit}", scale.time(tottime, 10)), theme.plain());

@@ -13,16 +13,14 @@ mod theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::model::Picture;
 use super::state::{Screen, State, layout};
 
 pub use figures::{Scale, calls, count, percent};
 pub use theme::Theme;
 
-/// How times are written in a picture.
-pub fn scale(picture: &Picture) -> Scale {
-    let greatest = picture.rows.iter().map(|row| row.figures.cumtime).fold(0.0, f64::max);
-    Scale::new(&picture.meaning.unit, greatest)
+/// How times are written on a screen.
+pub fn scale(state: &State) -> Scale {
+    Scale::new(&state.picture.meaning.unit, state.totals.greatest)
 }
 
 /// Draws the whole screen. The area must have the size that the state was told.

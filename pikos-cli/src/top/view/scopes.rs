@@ -16,7 +16,7 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
         return;
     }
     let is_live = state.is_live();
-    let scale = super::scale(&state.picture);
+    let scale = super::scale(state);
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
     heading.right("calls", 9, theme.heading());
     if is_live {

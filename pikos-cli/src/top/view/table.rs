@@ -76,7 +76,7 @@ pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let cells = cells(state, usize::from(area.width));
-    let scale = super::scale(&state.picture);
+    let scale = super::scale(state);
     heading(state, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
