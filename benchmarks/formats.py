@@ -93,7 +93,7 @@ def make_many(folder, count):
     for seed in range(10):
         path = os.path.join(folder, f"{seed}.pstats")
         with open(path, "wb") as file:
-            marshal.dump(make_large_pstats.profile(1000, 6000, seed), file)
+            marshal.dump(make_large_pstats.profile(500, 3000, seed), file)
         made.append(path)
     paths = made[:]
     while len(paths) < count:
