@@ -26,9 +26,9 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The leaf crates, each tested on its own, so that another's feature flags can't hide an error.
 CRATES := lsprof-engine pstats-compat pikos-wire pikos-cli
 
-# Folders are in the list because a deleted file changes nothing else.
+# Folders are in the list because a deleted file changes nothing else. What fuzzing writes comes and goes.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \
-	find lsprof-rs pstats-compat pikos-wire pikos-cli -name target -prune -o -print; \
+	find lsprof-rs pstats-compat pikos-wire pikos-client pikos-cli \( -name target -o -name fuzz \) -prune -o -print; \
 	find python -name __pycache__ -prune -o ! -name '*.so' -print)
 TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
 FETCH_SDISTS := $(wildcard tests/fetch_sdists.py)
@@ -140,6 +140,16 @@ bench-views: build ## How fast the terminal views answer, over profiles of 10,00
 		echo "$$functions functions, $$edges edges"
 		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
 	done
+
+.PHONY: bench-formats
+bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 functions and 300,000 edges, against today's tools
+	@mkdir -p build/bench
+	cd build/bench
+	for seed in 1 2; do
+		test -f large-seed-$$seed.pstats || ../../.venv/bin/python ../../benchmarks/make_large_pstats.py \
+			large-seed-$$seed.pstats --functions 50000 --edges 300000 --seed $$seed
+	done
+	../../.venv/bin/python ../../benchmarks/formats.py --pikos ../../.venv/bin/pikos $(BENCH_ARGS) large-seed-{1,2}.pstats
 
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers

@@ -279,7 +279,7 @@ impl Collector {
     }
 
     /// A number for this function; `code` says what it is, where it is new.
-    pub fn intern(&self, key: Key, code: impl FnOnce() -> Py<PyAny>) -> FunctionId {
+    pub fn intern(&self, py: Python<'_>, key: Key, code: impl FnOnce() -> Py<PyAny>) -> FunctionId {
         if let Some(known) = self.functions.borrow().find(key) {
             return known;
         }
@@ -289,7 +289,7 @@ impl Collector {
         functions.find(key).unwrap_or_else(|| {
             let name = self.live.borrow().as_ref().map(|source| {
                 let number = functions.list.len() as u32;
-                (Arc::clone(source), Python::attach(|py| finished::name(code.bind(py), number)))
+                (Arc::clone(source), finished::name(code.bind(py), number))
             });
             let function = functions.insert(Function { key, code });
             if let Some((source, name)) = name {

@@ -43,7 +43,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::live::{
-        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_exec,
+        _live_before_fork, _live_parent,
     };
 
     #[pymodule_export]
@@ -85,10 +86,17 @@ mod _lsprof {
     }
 
     /// For the launcher: narrows the handler that was just installed for a signal to this process. Children that
-    /// it forks take the default action. False if the system refuses.
+    /// it forks take the default action, and so does this one after `patience` seconds in which the handler could not run.
+    /// False if the system refuses.
     #[pyfunction]
-    fn _keep_signal_to_this_process(signal: i32) -> bool {
-        signals::keep_to_this_process(signal)
+    fn _keep_signal_to_this_process(signal: i32, patience: u32) -> bool {
+        signals::keep_to_this_process(signal, patience.saturating_mul(1000))
+    }
+
+    /// For the launcher: that handler runs.
+    #[pyfunction]
+    fn _signal_seen() {
+        signals::seen();
     }
 
     /// For the calibration: the kind of call that a built-in's are, by its calling convention.

@@ -17,7 +17,9 @@ use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
 use crate::profiler::Profiler;
-use crate::publisher::{Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, check_interval};
+use crate::publisher::{
+    Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
+};
 
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
@@ -93,54 +95,58 @@ pub struct Live {
     collector: Rc<Collector>,
     /// The Profiler object.
     profiler: Py<PyWeakrefReference>,
-    /// The profiled process that this one was forked from.
-    parent: Cell<Option<u32>>,
+    /// Whether it began in a process that this one was forked from.
+    is_inherited: Cell<bool>,
 }
+
+/// The profiled process that has made this one.
+static PARENT: GilCell<Cell<Option<u32>>> = GilCell::new(Cell::new(None));
 
 /// All live profiles of this process.
 static ALL: GilCell<RefCell<Vec<Weak<Live>>>> = GilCell::new(RefCell::new(Vec::new()));
 
 impl Live {
-    /// Starts publishing. Where that can't be, says why on standard error: the program goes on without.
+    /// Starts publishing; or says why that can't be.
     pub fn start(
         py: Python<'_>,
         profiler: &Bound<'_, PyAny>,
         collector: &Rc<Collector>,
         options: &Options,
-    ) -> PyResult<Option<Rc<Self>>> {
+    ) -> PyResult<Result<Rc<Self>, StartError>> {
         watch_interpreter(py)?;
         let live = Rc::new(Self {
             options: options.clone(),
             publisher: RefCell::default(),
             collector: Rc::clone(collector),
             profiler: PyWeakrefReference::new(profiler)?.unbind(),
-            parent: Cell::new(None),
+            is_inherited: Cell::new(false),
         });
-        if !live.launch(py)? {
-            return Ok(None);
+        if let Err(error) = live.launch(py)? {
+            return Ok(Err(error));
         }
         let mut all = ALL.get(py).borrow_mut();
         all.retain(|other| other.strong_count() > 0);
         all.push(Rc::downgrade(&live));
         drop(all);
-        Ok(Some(live))
+        Ok(Ok(live))
     }
 
-    fn launch(&self, py: Python<'_>) -> PyResult<bool> {
+    fn launch(&self, py: Python<'_>) -> PyResult<Result<(), StartError>> {
         let source = Source::new();
-        let facts = facts(py, self.parent.get())?;
+        let facts = facts(py, PARENT.get(py).get())?;
         source.change(|state| {
             state.facts = facts;
             state.paused = true;
         });
+        let is_own = !self.is_inherited.get();
         let started = Publisher::start(
             source,
             Plan {
                 is_public: self.options.is_public,
-                extra: self.options.endpoint.clone(),
+                // An endpoint that the parent has bound, and the file, are the parent's.
+                extra: self.options.endpoint.clone().filter(|endpoint| is_own || endpoint.connect),
                 interval: self.options.interval,
-                // The file is the parent's.
-                checkpoint: self.options.checkpoint.clone().filter(|_| self.parent.get().is_none()),
+                checkpoint: self.options.checkpoint.clone().filter(|_| is_own),
             },
             pending::call_main_thread,
         );
@@ -148,12 +154,12 @@ impl Live {
             Ok(publisher) => {
                 self.collector.go_live(py, publisher.source());
                 self.publisher.replace(Some(publisher));
-                Ok(true)
+                if self.options.is_public {
+                    py.import("pikos._exec")?.call_method0("watch_streams")?;
+                }
+                Ok(Ok(()))
             }
-            Err(error) => {
-                say(py, &format!("pikos: the profile is not live: {error}\n"));
-                Ok(false)
-            }
+            Err(error) => Ok(Err(error)),
         }
     }
 
@@ -185,6 +191,12 @@ impl Live {
             // Others may run meanwhile: it can take 200 ms.
             let publisher = &mut publisher;
             py.detach(move || publisher.end(end));
+            let mut is_last = true;
+            for_each(py, |other| is_last &= other.publisher.borrow().is_none());
+            if is_last {
+                // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
+                let _ = py.import("pikos._exec").and_then(|module| module.call_method0("unwatch_streams"));
+            }
         }
     }
 }
@@ -201,7 +213,7 @@ fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Live>)) {
     all.iter().for_each(&mut act);
 }
 
-/// Once: forks and the interpreter's end concern us.
+/// Once: forks and the interpreter's end concern us; `pikos._exec` sees to `os.exec*`.
 fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
     static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
     if WATCHES.get(py).replace(true) {
@@ -246,19 +258,53 @@ pub fn _live_after_fork_in_child(py: Python<'_>) {
         let before = live.publisher.take();
         let was_live = before.is_some();
         std::mem::forget(before);
-        if !was_live || !live.options.follow {
+        if !was_live || !live.options.follow || is_about_to_exec(py) {
             return;
         }
-        live.parent.set(Some(std::os::unix::process::parent_id()));
+        PARENT.get(py).set(Some(std::os::unix::process::parent_id()));
+        live.is_inherited.set(true);
         if let Some(profiler) = live.profiler.bind(py).upgrade() {
             if let Ok(profiler) = profiler.cast::<Profiler>() {
                 let restarted = profiler.get().forget(py).and_then(|()| live.launch(py));
-                if restarted.is_ok_and(|done| done) {
-                    profiler.get().tell_live(py);
+                match restarted {
+                    Ok(Ok(())) => profiler.get().tell_live(py),
+                    Ok(Err(problem)) => say_not_live(py, &problem),
+                    Err(_) => {}
                 }
             }
         }
     });
+}
+
+/// Whether `subprocess` has forked, to run a `preexec_fn` and then another program: no Python would come by to end a stream.
+fn is_about_to_exec(py: Python<'_>) -> bool {
+    let name = || -> PyResult<String> {
+        let frame = py.import("sys")?.call_method0("_getframe")?;
+        frame.getattr("f_code")?.getattr("co_name")?.extract()
+    };
+    name().is_ok_and(|name| name == "_execute_child")
+}
+
+/// Notes the profiled process that has started this one.
+#[pyfunction]
+pub fn _live_parent(py: Python<'_>, pid: u32) {
+    PARENT.get(py).set(Some(pid));
+}
+
+/// The program of this process is about to be replaced: its streams end. Returns the profiles, and whether they were enabled.
+#[pyfunction]
+pub fn _live_before_exec(py: Python<'_>) -> Vec<(Py<PyAny>, bool)> {
+    let mut ended = Vec::new();
+    for_each(py, |live| {
+        let profiler = live.profiler.bind(py).upgrade();
+        let profiler = profiler.as_ref().and_then(|object| object.cast::<Profiler>().ok());
+        let Some(profiler) = profiler.filter(|_| live.publisher.borrow().is_some()) else { return };
+        let was_enabled = profiler.get().is_enabled(py);
+        let _ = Profiler::disable(profiler.clone());
+        profiler.get().end_live(py, "exec", "");
+        ended.push((profiler.clone().into_any().unbind(), was_enabled));
+    });
+    ended
 }
 
 /// The interpreter is about to end: what is still live ends with it.
@@ -319,7 +365,8 @@ impl Live {
     }
 }
 
-fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
+/// What the process is.
+pub fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
     let sys = py.import("sys")?;
     let version = py.version_info();
     let argv: Vec<OsString> = sys.getattr("argv").and_then(|argv| argv.extract()).unwrap_or_default();
@@ -339,8 +386,9 @@ fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
     })
 }
 
-/// On standard error, if there is one.
-fn say(py: Python<'_>, text: &str) {
+/// On standard error, if there is one: the program goes on without.
+pub fn say_not_live(py: Python<'_>, problem: &StartError) {
+    let text = format!("pikos: the profile is not live: {problem}\n");
     let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
     // Without one there is nobody to tell.
     let _ = stderr.and_then(|stderr| stderr.call_method1("write", (text,)));

@@ -15,6 +15,7 @@ use crate::ffi::thread;
 use crate::hooks::{self, Choice, Wish};
 use crate::kinds::{Calibration, Line};
 use crate::live::{self, Live};
+use crate::publisher::StartError;
 use crate::registry::{self, Scope};
 use crate::stored::StoredProfile;
 use crate::timer::Timer;
@@ -150,7 +151,9 @@ impl Profiler {
             return Ok(());
         }
         hooks::release_abandoned(py)?;
-        state.go_live(&slf)?;
+        if let Some(problem) = state.go_live(&slf)? {
+            live::say_not_live(py, &problem);
+        }
         if state.wants_calibration.get() {
             let hook = hooks::choice_for(py, wish)?.name;
             let lines =
@@ -193,21 +196,19 @@ impl Profiler {
         self.forget(py)
     }
 
-    /// Begins to publish without recording anything, if the profile is to be live and isn't yet.
-    fn _go_live(slf: Bound<'_, Self>) -> PyResult<()> {
+    /// Begins to publish without recording anything, if the profile is to be live and isn't yet. Returns why that can't be, or
+    /// None.
+    fn _go_live(slf: Bound<'_, Self>) -> PyResult<Option<String>> {
         let state = slf.get().0.get(slf.py());
-        state.go_live(&slf)?;
+        let problem = state.go_live(&slf)?;
         state.tell_live(slf.py());
-        Ok(())
+        Ok(problem.map(|error| error.to_string()))
     }
 
     /// Sends the last message, which says how it ended, and publishes no more. Waits at most 0.2 s for it to leave.
     /// Does nothing if the profile isn't live.
     fn _end_live(&self, py: Python<'_>, how: &str, detail: &str) {
-        let live = self.0.get(py).live.take();
-        if let Some(live) = live {
-            live.end(py, how, detail);
-        }
+        self.end_live(py, how, detail);
     }
 
     /// Where the profile is published; empty if it isn't live.
@@ -387,6 +388,14 @@ impl Profiler {
         }
     }
 
+    /// Sends the last message, if it is live.
+    pub fn end_live(&self, py: Python<'_>, how: &str, detail: &str) {
+        let live = self.0.get(py).live.take();
+        if let Some(live) = live {
+            live.end(py, how, detail);
+        }
+    }
+
     /// Tells subscribers whether it records, and how.
     pub fn tell_live(&self, py: Python<'_>) {
         self.0.get(py).tell_live(py);
@@ -394,18 +403,22 @@ impl Profiler {
 }
 
 impl State {
-    /// Begins to publish, if that was asked for and is not done already.
-    fn go_live(&self, profiler: &Bound<'_, Profiler>) -> PyResult<()> {
-        let Some(options) = self.live_options.borrow().clone() else { return Ok(()) };
-        if self.live.borrow().is_none() {
-            let live = Live::start(profiler.py(), profiler.as_any(), &self.collector, &options)?;
-            if live.is_none() {
-                // Said once.
-                self.live_options.replace(None);
-            }
-            self.live.replace(live);
+    /// Begins to publish, if that was asked for and is not done already. Returns, once, why that can't be.
+    fn go_live(&self, profiler: &Bound<'_, Profiler>) -> PyResult<Option<StartError>> {
+        let Some(options) = self.live_options.borrow().clone() else { return Ok(None) };
+        if self.live.borrow().is_some() {
+            return Ok(None);
         }
-        Ok(())
+        match Live::start(profiler.py(), profiler.as_any(), &self.collector, &options)? {
+            Ok(live) => {
+                self.live.replace(Some(live));
+                Ok(None)
+            }
+            Err(problem) => {
+                self.live_options.replace(None);
+                Ok(Some(problem))
+            }
+        }
     }
 
     fn tell_live(&self, py: Python<'_>) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pstats_compat::formats::Format;
@@ -40,6 +41,10 @@ pub enum Command {
     Record(RecordArgs),
     /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
     Ctl(CtlArgs),
+    /// Profile a process that runs already, live: CPython 3.14 and later
+    Attach(AttachArgs),
+    /// End what `attach` began, and leave the process as it was
+    Detach(DetachArgs),
     /// Draw the memory in records of pikos-run, with the peaks named
     Plot(PlotArgs),
     /// Tell whether a profile is sound, and what is odd about it
@@ -84,8 +89,15 @@ impl Picture {
 #[derive(Debug, Args)]
 pub struct InputArgs {
     /// The format of the input, where its content and name don't tell
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
     pub from: Option<Format>,
+}
+
+/// Formats by their names, which help and completions list.
+fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
+    let format = |name: &str| name.parse::<Format>().expect("only names of formats are possible values");
+    let names = Format::names().into_iter().filter(|name| is_meant(format(name)));
+    PossibleValuesParser::new(names.collect::<Vec<_>>()).map(move |name| format(&name))
 }
 
 #[derive(Debug, Args)]
@@ -93,9 +105,8 @@ pub struct ExportArgs {
     /// Profiles to read; several are added up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// pstats, callgrind, collapsed, speedscope, html or svg (a flame graph), pprof, firefox, dot,
-    /// json, csv, markdown or text
-    #[arg(short, long)]
+    /// The format to write, where OUT's name doesn't tell; html and svg are flame graphs
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
@@ -106,14 +117,14 @@ pub struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Profiles to add up; they are read one after another
+    /// Profiles to add up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// Where to write; the name tells the format, and pstats is the default
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     #[command(flatten)]
     pub input: InputArgs,
@@ -174,7 +185,7 @@ pub struct StatsArgs {
     #[arg(long)]
     pub json: bool,
     /// Colour the rows that matter
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, alias = "color", value_name = "WHEN", default_value = "auto")]
     pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
@@ -262,7 +273,7 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     /// Add several processes up into one file
     #[arg(long)]
@@ -273,6 +284,28 @@ pub struct RecordArgs {
 pub struct CtlArgs {
     #[command(subcommand)]
     pub action: Action,
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// Seconds from one message to the next, 0.02 to 60
+    #[arg(long, value_name = "S", default_value = "0.5", value_parser = interval)]
+    pub interval: f64,
+    /// Count Python functions only, not built-ins: costs less
+    #[arg(long)]
+    pub fast: bool,
+    #[command(flatten)]
+    pub to: DetachArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DetachArgs {
+    /// The process's number
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: u32,
+    /// Give up after so many seconds: a process that is in a long call of C can't listen
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub timeout: f64,
 }
 
 /// Process numbers, or endpoints (ipc://….pub or .ctl).
@@ -361,6 +394,20 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.02..=60.0).contains(&seconds) => Ok(seconds),
+        _ => Err("it must be from 0.02 to 60 seconds".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
+        _ => Err("it must be a number of seconds above 0".to_owned()),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Error {
     Listen(pikos_client::ClientError),
     #[error("{0}")]
     BadTarget(pikos_client::ClientError),
+    #[error("{0}")]
+    Attach(String),
     #[error("nobody was heard; `pikos ps` lists what can be")]
     NobodyHeard,
     #[error("the terminal: {0}")]

@@ -16,6 +16,8 @@ use clap::Parser;
 
 use crate::args::{Arguments, Command};
 
+pub use crate::commands::attach::{Attacher, Request};
+
 /// What the process ends with.
 mod exit {
     pub const SUCCESS: i32 = 0;
@@ -33,9 +35,9 @@ enum Outcome {
     Failed,
 }
 
-/// Runs one command. The first argument is the program's own name. Returns the exit code: 0 if all
-/// went well, 1 if it failed, 2 if the command line is wrong.
-pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
+/// Runs one command. The first argument is the program's own name. `attacher` is who can have a process run Python code. Returns
+/// the exit code: 0 if all went well, 1 if it failed, 2 if the command line is wrong.
+pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 {
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -54,6 +56,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         Command::Ps(args) => commands::ps::run(&args),
         Command::Record(args) => commands::record::run(&args),
         Command::Ctl(args) => commands::ctl::run(&args),
+        Command::Attach(args) => commands::attach::attach(&args, attacher),
+        Command::Detach(args) => commands::attach::detach(&args, attacher),
         Command::Plot(args) => commands::plot::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

@@ -1,5 +1,7 @@
 //! The `pikos` command.
 
 fn main() {
-    std::process::exit(pikos_cli::run(std::env::args_os()));
+    let without_python =
+        |_| Err("attaching needs a Python: use the `pikos` that `pip install pikos` brings".to_owned());
+    std::process::exit(pikos_cli::run(std::env::args_os(), &without_python));
 }

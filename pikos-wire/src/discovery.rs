@@ -4,6 +4,7 @@
 //! ```text
 //!  FOLDER/PID-START.pub      messages       FOLDER/PID-START.ctl      requests and replies
 //!  FOLDER/PID-START-2.pub    of a second profile in the same process
+//!  FOLDER/PID-START.rec      what a recorder of the toolkit sends
 //! ```
 //! `START` is the process's start time, in hexadecimal clock ticks since boot: a pid alone is used again. Plain files
 //! and names; opening sockets is not done here.
@@ -20,6 +21,7 @@ pub const MAX_SOCKET_PATH: usize = 107;
 
 const MESSAGES: &str = "pub";
 const CONTROL: &str = "ctl";
+const RECORDS: &str = "rec";
 
 /// Why there is no folder for the sockets.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +76,21 @@ pub struct Place {
 impl Place {
     /// The first place of this process that is free.
     pub fn free(folder: &Path) -> Result<Self, DiscoveryError> {
+        Self::free_for(folder, Self::messages)
+    }
+
+    /// The first place of this process that is free for a recorder.
+    pub fn free_for_records(folder: &Path) -> Result<Self, DiscoveryError> {
+        Self::free_for(folder, Self::records)
+    }
+
+    fn free_for(folder: &Path, socket: fn(&Self) -> PathBuf) -> Result<Self, DiscoveryError> {
         let pid = std::process::id();
         let start = start_of(pid).unwrap_or(0);
         let place = |number| Self { pid, start, number, folder: folder.to_owned() };
-        let free = (1..).map(place).find(|place| fs::symlink_metadata(place.messages()).is_err());
+        let free = (1..).map(place).find(|place| fs::symlink_metadata(socket(place)).is_err());
         let free = free.unwrap_or_else(|| place(1));
-        match free.messages() {
+        match socket(&free) {
             path if path.as_os_str().len() > MAX_SOCKET_PATH => Err(DiscoveryError::TooLong(path)),
             _ => Ok(free),
         }
@@ -95,12 +106,22 @@ impl Place {
         self.folder.join(self.name(CONTROL))
     }
 
+    /// The socket that a recorder's records come from.
+    pub fn records(&self) -> PathBuf {
+        self.folder.join(self.name(RECORDS))
+    }
+
     /// Whether the process that made it still runs.
     pub fn is_alive(&self) -> bool {
         match start_of(self.pid) {
             Some(start) => start == self.start,
             None => self.start == 0 && process_exists(self.pid),
         }
+    }
+
+    /// Removes the file of a recorder's socket.
+    pub fn remove_records(&self) {
+        let _ = fs::remove_file(self.records());
     }
 
     /// Removes both sockets' files. A file that is not there any more is no fault.
@@ -128,7 +149,7 @@ impl Place {
         let place = Self { pid, start, number, folder: folder.to_owned() };
         // Only names that we would give: "+7-0x1.pub" is somebody else's.
         let ours = parts.next().is_none() && place.name(extension) == name;
-        (ours && (extension == MESSAGES || extension == CONTROL)).then_some(place)
+        (ours && [MESSAGES, CONTROL, RECORDS].contains(&extension)).then_some(place)
     }
 }
 
@@ -167,6 +188,15 @@ pub fn make_folder() -> Result<PathBuf, DiscoveryError> {
 
 /// The live profiles in a folder, by pid. Sweeps what processes that are gone have left there.
 pub fn list(folder: &Path) -> Result<Vec<Place>, DiscoveryError> {
+    list_of(folder, Place::messages)
+}
+
+/// The recorders in a folder that send, likewise.
+pub fn list_recorders(folder: &Path) -> Result<Vec<Place>, DiscoveryError> {
+    list_of(folder, Place::records)
+}
+
+fn list_of(folder: &Path, socket: fn(&Place) -> PathBuf) -> Result<Vec<Place>, DiscoveryError> {
     let fail = |error| DiscoveryError::Io { path: folder.to_owned(), error };
     let mut places: Vec<Place> = Vec::new();
     for file in fs::read_dir(folder).map_err(fail)? {
@@ -177,7 +207,8 @@ pub fn list(folder: &Path) -> Result<Vec<Place>, DiscoveryError> {
         }
         if !place.is_alive() {
             place.remove();
-        } else if file.path() == place.messages() {
+            place.remove_records();
+        } else if file.path() == socket(&place) {
             places.push(place);
         }
     }

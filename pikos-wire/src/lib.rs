@@ -12,11 +12,15 @@ mod message;
 mod model;
 mod names;
 mod neighbours;
+mod records;
 mod table;
 mod text;
 
 pub use control::{Command, Reply, Request, Status};
 pub use figures::Figures;
-pub use message::{EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, ThreadRow, VERSION, WireError};
+pub use message::{
+    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, ThreadRow, VERSION, WireError,
+};
 pub use model::{Applied, Model, labelled};
+pub use records::{RECORDS, Records};
 pub use text::WireText;

@@ -90,13 +90,13 @@ impl<'p> Diff<'p> {
     pub fn new(before: &'p Profile, after: &'p Profile, noise: Noise) -> Result<Self> {
         if before.metadata.unit != after.metadata.unit {
             return Err(Error::Different {
-                problem: format!("{:?} and {:?}", before.metadata.unit, after.metadata.unit),
+                problem: format!("one is in {}, the other in {}", before.metadata.unit, after.metadata.unit),
             });
         }
         if before.metadata.counts != after.metadata.counts {
             return Err(Error::Different {
                 problem: format!(
-                    "one counts {:?}, the other {:?}",
+                    "one counts {}, the other {}",
                     before.metadata.counts, after.metadata.counts
                 ),
             });

@@ -1,8 +1,7 @@
 //! Flat tables from full stacks: what a reader of stacks still has to work out.
 
-use std::collections::HashMap;
-
 use crate::id_map::IdMap;
+use crate::labels::LabelIndex;
 use crate::model::{Calls, Counts, Edge, Function, FunctionId, Metadata, Profile, Text};
 use crate::tree::{CallTree, Node, NodeId};
 
@@ -10,7 +9,7 @@ use crate::tree::{CallTree, Node, NodeId};
 #[derive(Default)]
 pub(crate) struct StackCollector {
     functions: Vec<Function>,
-    ids: HashMap<(Text, u32, Text), FunctionId>,
+    by_label: LabelIndex,
     tree: CallTree,
     nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
 }
@@ -19,7 +18,7 @@ impl StackCollector {
     /// The id of a function, new or known. `None` if there are more than ids can number.
     pub fn function(&mut self, file: Text, line: u32, name: Text) -> Option<FunctionId> {
         let next = FunctionId(u32::try_from(self.functions.len()).ok()?);
-        let id = *self.ids.entry((file.clone(), line, name.clone())).or_insert(next);
+        let id = self.by_label.find_or_insert(&self.functions, (&file, line, &name), next);
         if id == next {
             self.functions.push(Function::new(file, line, name, Calls::default()));
         }

@@ -15,25 +15,26 @@ pub struct EdgeIndex {
 impl EdgeIndex {
     /// Who called each function.
     pub fn by_callee(profile: &Profile) -> Self {
-        Self::new(profile, |edge| edge.callee)
+        Self::of_edges(profile.functions.len(), &profile.edges, |edge| edge.callee)
     }
 
     /// Whom each function called.
     pub fn by_caller(profile: &Profile) -> Self {
-        Self::new(profile, |edge| edge.caller)
+        Self::of_edges(profile.functions.len(), &profile.edges, |edge| edge.caller)
     }
 
-    fn new(profile: &Profile, end: impl Fn(&Edge) -> FunctionId) -> Self {
-        let mut starts = vec![0u32; profile.functions.len() + 1];
-        for edge in &profile.edges {
+    /// Edges between so many functions, grouped by one end.
+    pub(crate) fn of_edges(functions: usize, edges: &[Edge], end: impl Fn(&Edge) -> FunctionId) -> Self {
+        let mut starts = vec![0u32; functions + 1];
+        for edge in edges {
             starts[end(edge).index() + 1] += 1;
         }
         for function in 1..starts.len() {
             starts[function] += starts[function - 1];
         }
         let mut next = starts.clone();
-        let mut order = vec![0u32; profile.edges.len()];
-        for (edge, place) in profile.edges.iter().zip(0u32..) {
+        let mut order = vec![0u32; edges.len()];
+        for (edge, place) in edges.iter().zip(0u32..) {
             let slot = &mut next[end(edge).index()];
             order[*slot as usize] = place;
             *slot += 1;
@@ -47,8 +48,13 @@ impl EdgeIndex {
         profile: &'p Profile,
         function: FunctionId,
     ) -> impl ExactSizeIterator<Item = &'p Edge> + Clone {
+        self.places(function).iter().map(|&place| &profile.edges[place as usize])
+    }
+
+    /// The places of one function's edges.
+    pub(crate) fn places(&self, function: FunctionId) -> &[u32] {
         let start = self.starts[function.index()] as usize;
         let end = self.starts[function.index() + 1] as usize;
-        self.order[start..end].iter().map(|&place| &profile.edges[place as usize])
+        &self.order[start..end]
     }
 }

@@ -10,6 +10,7 @@ mod flatten;
 pub mod formats;
 mod id_map;
 pub mod index;
+mod labels;
 pub mod merge;
 pub mod model;
 pub mod report;

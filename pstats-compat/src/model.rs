@@ -1,12 +1,13 @@
 //! A finished profile: functions, caller edges, and nothing about how they were measured.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id_map::{IdMap, IdState};
+use crate::id_map::IdMap;
 use crate::index::EdgeIndex;
+use crate::labels::{LabelIndex, label};
 use crate::tree::CallTree;
 
 /// A string from Python: UTF-8 that may hold lone surrogates (PEP 383 file names), as
@@ -73,6 +74,12 @@ impl Text {
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
         Self(text.as_bytes().into())
+    }
+}
+
+impl From<&[u8]> for Text {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
     }
 }
 
@@ -217,6 +224,35 @@ pub enum Unit {
     Other(String),
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Counts::Calls => "calls",
+            Counts::Samples => "samples",
+            Counts::Unknown => "nothing",
+        })
+    }
+}
+
+impl fmt::Display for EdgeDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EdgeDetail::Full => "counts and times",
+            EdgeDetail::CountsOnly => "counts only",
+            EdgeDetail::CallsAndCumtime => "counts and cumulative times",
+        })
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unit::Seconds => f.write_str("seconds"),
+            Unit::Other(unit) => f.write_str(unit),
+        }
+    }
+}
+
 /// What is known about a profile as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
@@ -269,14 +305,13 @@ impl Profile {
     /// a format that is keyed by label would keep only the last. Their figures are added up.
     /// Functions stay in the order of their first appearance.
     pub fn merge_labels(&mut self) {
-        let mut by_label: IdMap<(Text, u32, Text), FunctionId> = IdMap::default();
-        by_label.reserve(self.functions.len());
         let mut kept: Vec<Function> = Vec::with_capacity(self.functions.len());
+        let mut by_label = LabelIndex::default();
+        by_label.reserve(self.functions.len());
         let mut moved: Vec<FunctionId> = Vec::with_capacity(self.functions.len());
         for function in self.functions.drain(..) {
-            let label = (function.file.clone(), function.line, function.name.clone());
             let next = FunctionId(kept.len() as u32);
-            let id = *by_label.entry(label).or_insert(next);
+            let id = by_label.find_or_insert(&kept, label(&function), next);
             if id == next {
                 kept.push(function);
             } else {
@@ -305,7 +340,7 @@ impl Profile {
 
     /// This profile if its labels and edges are unique already, else a merged copy.
     pub fn with_unique_labels(&self) -> Cow<'_, Profile> {
-        if self.has_unique_labels() {
+        if self.unique_labels().is_some() {
             return Cow::Borrowed(self);
         }
         let mut merged = self.clone();
@@ -313,20 +348,25 @@ impl Profile {
         Cow::Owned(merged)
     }
 
-    fn has_unique_labels(&self) -> bool {
-        let mut labels = HashSet::with_capacity_and_hasher(self.functions.len(), IdState::default());
+    /// The functions by their labels, if these and the edges are unique.
+    pub(crate) fn unique_labels(&self) -> Option<LabelIndex> {
+        let mut by_label = LabelIndex::default();
+        by_label.reserve(self.functions.len());
         let labels_differ = self
-            .functions
-            .iter()
-            .all(|function| labels.insert((&function.file, function.line, &function.name)));
+            .ids()
+            .zip(&self.functions)
+            .all(|(id, function)| by_label.find_or_insert(&self.functions, label(function), id) == id);
+        (labels_differ && self.has_unique_edges()).then_some(by_label)
+    }
+
+    fn has_unique_edges(&self) -> bool {
         let by_callee = EdgeIndex::by_callee(self);
         let mut callee_of_caller = vec![None; self.functions.len()];
-        labels_differ
-            && self.ids().all(|callee| {
-                by_callee
-                    .of(self, callee)
-                    .all(|edge| callee_of_caller[edge.caller.index()].replace(callee) != Some(callee))
-            })
+        self.ids().all(|callee| {
+            by_callee
+                .of(self, callee)
+                .all(|edge| callee_of_caller[edge.caller.index()].replace(callee) != Some(callee))
+        })
     }
 
     /// The ids of all functions, in order.

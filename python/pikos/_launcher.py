@@ -11,11 +11,12 @@ import io
 import os
 import sys
 
-from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process
+from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process, _signal_seen
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from optparse import OptionParser, Values
     from types import CodeType, FrameType, TracebackType
     from typing import Any, NoReturn
@@ -47,13 +48,14 @@ def main() -> None:
         parser.error(f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}")
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
+    live = live_arguments(options, parser)
     profile = Profile(
         builtins=not options.fast,
         threads=options.threads,
         hook="fast" if options.fast else None,
         compensate=options.compensate,
         tree=options.tree,
-        **live_arguments(options, parser),
+        **live,
         **checkpoint_arguments(options, outfile, parser),
     )
     session = Session(profile, outfile, options.sort)
@@ -63,6 +65,14 @@ def main() -> None:
         hide_launcher_frames()
         raise
     session.guard()
+    if options.follow:
+        from pikos._follow import lead
+
+        lead(session, options, live)
+    elif live:
+        from pikos._exec import watch
+
+        watch(session.before_exec)
     if options.top:
         from pikos._pane import show_top
 
@@ -71,7 +81,7 @@ def main() -> None:
         # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
         _count_frames_as(-1 if options.module else 0)
         if options.paused:
-            session.profile._go_live()
+            session.go_live()
         else:
             session.profile.enable()
         exec(code, namespace)
@@ -158,7 +168,12 @@ def option_parser() -> OptionParser:
         default=False,
         help="allow an ENDPOINT that other hosts can reach: whoever does can read the profile",
     )
-    parser.add_option("--follow", action="store_true", default=False, help="children that os.fork makes are live, too")
+    parser.add_option(
+        "--follow",
+        action="store_true",
+        default=False,
+        help="profile the Python processes that the program starts, too: live, or into OUT with the process's number",
+    )
     parser.add_option(
         "--checkpoint",
         metavar="S",
@@ -199,9 +214,11 @@ def live_arguments(options: Values, parser: OptionParser) -> dict[str, Any]:
     if options.top:
         wanted = wanted or True
     if not wanted:
-        for name in ("interval", "connect", "live_remote", "follow", "paused"):
+        for name in ("interval", "connect", "live_remote", "paused"):
             if getattr(options, name):
                 parser.error(f"--{name.replace('_', '-')} is for a live profile: add --live")
+        if options.follow and options.outfile is None:
+            parser.error("--follow needs somewhere for the children's profiles: add --live, or -o OUT")
         return {}
     from pikos._live import check_arguments
 
@@ -317,28 +334,47 @@ class Session:
         self.profile = profile
         self.outfile = outfile
         self.sort = sort
+        #: Whether the table is printed where there is no file.
+        self.prints = True
         self.process = os.getpid()
         self.saved = False
+        #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the profile is lost, not the signal.
+        self.patience = 10
+        #: While it is being saved: the signal that came in the middle of that, or 0.
+        self.deferred: int | None = None
         #: How the program ended, for those who watch it live: a word, and a name.
         self.ending = ("normal", "")
 
-    def guard(self) -> None:
-        """See to it that the profile is saved on the ways out that run no ``finally``."""
+    def go_live(self) -> None:
+        """Publish, and record nothing before a subscriber asks for it."""
+        problem = self.profile._go_live()
+        if problem is not None:
+            sys.stderr.write(f"pikos: the profile is not live: {problem}\n")
+
+    def guard(self, catches: bool = True) -> None:
+        """See to it that the profile is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
         leave = os._exit
 
         def _exit(status: int) -> NoReturn:
             """Exit to the system with specified status, without normal exit processing."""
             self.ending = ("exit", "")
-            self.save()
-            leave(status)
+            try:
+                self.save()
+            finally:
+                leave(status)
 
         os._exit = _exit
+        if catches:
+            self.catch_sigterm()
+
+    def catch_sigterm(self) -> None:
+        """Save the profile before the signal's default action ends the process."""
         import signal
 
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             handler = self.on_signal
             signal.signal(signal.SIGTERM, handler)
-            _keep_signal_to_this_process(signal.SIGTERM)
+            _keep_signal_to_this_process(signal.SIGTERM, self.patience)
 
             def restore() -> None:
                 """What the child does on the signal is the program's business: let it find what it expects."""
@@ -349,12 +385,35 @@ class Session:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Save, then die of the signal as the program would have without us."""
+        _signal_seen()
+        if self.deferred is not None:
+            self.deferred = number
+            return
         import signal
 
         signal.signal(number, signal.SIG_DFL)
         self.ending = ("signal", signal.Signals(number).name)
+        try:
+            self.save()
+        finally:
+            os.kill(os.getpid(), number)
+
+    def before_exec(self) -> Callable[[], None]:
+        """Save; the program is about to be replaced. Returns what is to be called if that fails."""
+        from pikos._exec import end_streams
+
+        was_live = bool(self.profile.endpoints)
+        go_live = end_streams()
         self.save()
-        os.kill(os.getpid(), number)
+
+        def go_on() -> None:
+            self.saved = False
+            if was_live:
+                go_live()
+            else:
+                self.profile.enable()
+
+        return go_on
 
     def end(self) -> None:
         """The main program is over. Other threads that are still at work are waited for first, as always."""
@@ -376,12 +435,18 @@ class Session:
         if self.saved or os.getpid() != self.process:
             return
         self.saved = True
-        self.profile.disable()
-        self.profile._end_live(*self.ending)
-        if self.outfile is None:
-            self.print_table()
-        else:
-            self.write(self.outfile)
+        self.deferred = 0
+        try:
+            self.profile.disable()
+            self.profile._end_live(*self.ending)
+            if self.outfile is not None:
+                self.write(self.outfile)
+            elif self.prints:
+                self.print_table()
+        finally:
+            came, self.deferred = self.deferred, None
+            if came:
+                self.on_signal(came, None)
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""
@@ -405,13 +470,14 @@ class Session:
 
     def write(self, path: str) -> None:
         """Write the file; where that fails, another one in the folder for temporary files; else a table."""
+        problem = self.try_write(path)
+        if problem is None:
+            return
+        # Not before it is needed: a signal may have come in the middle of the program's own import of it.
         import tempfile
 
         stem = os.path.basename(path) or "profile"
         fallback = os.path.join(tempfile.gettempdir(), f"pikos-{self.process}-{stem}")
-        problem = self.try_write(path)
-        if problem is None:
-            return
         second = self.try_write(fallback)
         if second is None:
             sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")

@@ -7,6 +7,8 @@
             print(process.age, process.snapshot().total_calls)
 
 The loop ends when the process does. Messages and their meaning are in docs/wire.md.
+
+``start()`` makes this very process live, ``stop()`` ends that.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pikos._lsprof import _Listener
+from pikos._this_process import start, stop
 
-__all__ = ["Process", "Subscriber", "Thread"]
+__all__ = ["Process", "Subscriber", "Thread", "start", "stop"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ MONITORS = {
     "line_memory": "line_memory",
 }
 
-RECORDINGS = ("screen", "text", "csv")
+RECORDINGS = ("screen", "text", "csv", "zmq")
 
 _launcher.OWN_FILES.add(__file__)
 
@@ -61,6 +61,8 @@ def main() -> None:
     recording.guard()
     try:
         monitor.enable()
+    except ValueError as error:
+        parser.error(str(error))
     except (OSError, RuntimeError) as error:
         sys.stderr.write(f"pikos-run: {error}\n")
         sys.exit(1)
@@ -97,7 +99,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"the file to write; default: {CSV_FILE} for csv and {TEXT_FILE} for text",
+        help=f"the file to write; default: {CSV_FILE} for csv and {TEXT_FILE} for text; of zmq, an endpoint to bind, too",
     )
     parser.add_argument(
         "--buffered",
@@ -198,12 +200,16 @@ def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> s
         options.recording = "screen" if options.output is None else guess(options.output)
     if options.recording == "screen" and options.output is not None:
         parser.error("--recording screen writes no file: leave out -o, or choose csv or text")
+    if options.recording == "zmq":
+        return options.output  # type: ignore[no-any-return]
     name = options.output or {"csv": CSV_FILE, "text": TEXT_FILE}.get(options.recording)
     return None if name is None else os.path.abspath(name)
 
 
 def guess(name: str) -> str:
     """The recording for a file of this name."""
+    if name.startswith(("tcp://", "ipc://")):
+        return "zmq"
     return "csv" if name.endswith(".csv") else "text"
 
 
@@ -218,6 +224,10 @@ def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[Abstr
         from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
         return CSVFileRecorder(str(outfile)), None
+    if options.recording == "zmq":
+        from pikos.recorders.zeromq_recorder import ZeroMQRecorder
+
+        return ZeroMQRecorder(outfile), None
     if options.recording == "text":
         from pikos.recorders.text_file_recorder import TextFileRecorder
 
@@ -307,6 +317,8 @@ class Recording(_launcher.Session):
         self.outfile = outfile
         self.process = os.getpid()
         self.saved = False
+        self.patience = 10
+        self.deferred = None
         self.ending = ("normal", "")
 
     def covers_all_threads(self) -> bool:
@@ -315,7 +327,8 @@ class Recording(_launcher.Session):
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """What we do on the signal is nothing of the program's."""
-        self.save()
+        if self.deferred is None:
+            self.save()
         super().on_signal(number, frame)
 
     def save(self) -> None:
@@ -323,6 +336,16 @@ class Recording(_launcher.Session):
         if self.saved or os.getpid() != self.process:
             return
         self.saved = True
+        self.deferred = 0
+        try:
+            self.complete()
+        finally:
+            came, self.deferred = self.deferred, None
+            if came:
+                self.on_signal(came, None)
+
+    def complete(self) -> None:
+        """Write what is left to write."""
         self.monitor.disable()
         if self.report is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -62,6 +63,39 @@ def test_a_reader_that_leaves_is_no_error(profile: Path) -> None:
     process.stdout.close()
     assert (process.stderr.read(), process.wait(timeout=30)) == (b"", 0)
     process.stderr.close()
+
+
+def on_a_terminal(profile: Path, first: bytes) -> bytes:
+    """What `pikos stats -` shows on a terminal beside its output, if its input comes when `first` has been seen."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pikos", "stats", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=slave,
+        env=environment(),
+    )
+    os.close(slave)
+    assert process.stdin is not None
+    shown = b""
+    while first not in shown:
+        shown += os.read(master, 1024)
+    process.stdin.write(profile.read_bytes())
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+    with contextlib.suppress(OSError):  # the end, as Linux says it
+        while chunk := os.read(master, 1024):
+            shown += chunk
+    os.close(master)
+    return shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_what_takes_long_says_so_and_cleans_up(profile: Path) -> None:
+    assert on_a_terminal(profile, b"") == b""
+    shown = on_a_terminal(profile, b"reading, 1 s")
+    assert shown.startswith(b"\rreading, 1 s\x1b[K")
+    assert shown.endswith(b"\r\x1b[K")
 
 
 def interrupt_reading(**options: bool) -> tuple[int, bytes]:

@@ -111,23 +111,6 @@ def test_200_children_are_each_seen(tmp_path: Path) -> None:
         assert {label[2]: row[1] for label, row in stats.items()}["leaf"] == 200
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_multiprocessing(tmp_path: Path, method: str) -> None:
-    script = tmp_path / "pool.py"
-    script.write_text(
-        "import multiprocessing\n"
-        "def square(n):\n"
-        "    return n * n\n"
-        "if __name__ == '__main__':\n"
-        f"    with multiprocessing.get_context({method!r}).Pool(4) as pool:\n"
-        "        print(sum(pool.map(square, range(100))))\n"
-    )
-    command = [sys.executable, "-m", SUBJECT, "--live", "--follow", "-o", tmp_path / "pool.pstats", script]
-    run = subprocess.run(command, capture_output=True, text=True, env=live_environment(tmp_path), timeout=PATIENCE)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "328350\n", "")
-    assert list(sockets(tmp_path).glob("*.pub")) == [] or method != "spawn"
-
-
 def test_a_fork_that_python_does_not_know_of(tmp_path: Path) -> None:
     script = tmp_path / "c_fork.py"
     script.write_text(

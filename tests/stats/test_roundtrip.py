@@ -16,13 +16,14 @@ from typing import Any
 import pikos.stats
 import pytest
 from programs import PROGRAMS
-from running import TESTS, environment, python
+from running import TESTS, environment, python, sdists_folder
 from stats.protobuf import decode, numbers
 from stats.record import STACKS
 
 pytestmark = pytest.mark.beyond_cprofile
 
 RECORD = Path(__file__).with_name("record.py")
+IMPORT_WITH_SPEEDSCOPE = Path(__file__).with_name("speedscope.js")
 FILES = ("tables", "control", "tree")
 
 
@@ -118,6 +119,92 @@ def test_speedscope_is_a_sound_walk_over_all_time(folder: Path) -> None:
     assert profile["endValue"] - profile["startValue"] == pytest.approx(whole(folder / "tree.pstats"), rel=1e-6)
 
 
+Place = tuple[str, int] | str
+"""File and line; for what has none, the name. Names differ: pstats has no room for qualified ones."""
+
+
+def own_times(path: Path) -> dict[Place, float]:
+    """Seconds in each function itself, as a pstats file says."""
+    found: Counter[Place] = Counter()
+    for (file, line, name), row in raw(path).items():
+        found[(file, line) if line else name] += row[2]
+    return {place: seconds for place, seconds in found.items() if seconds > 0}
+
+
+def npm_package(name: str) -> Path:
+    """The unpacked npm package that fetch_sdists.py has brought; skips the test if it could not."""
+    found = sorted(sdists_folder().glob(f"{name}-*/package"))
+    if not found or shutil.which("node") is None:
+        pytest.skip(f"{name} is not here: `python tests/fetch_sdists.py` brings it if there is npm, and node runs it")
+    return found[-1]
+
+
+def node(arguments: list[str | Path], **variables: str) -> str:
+    """What a program for Node.js prints."""
+    done = subprocess.run(
+        ["node", *arguments], capture_output=True, text=True, timeout=50, env=environment(**variables)
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+def test_speedscopes_own_importer_finds_the_same_times(folder: Path) -> None:
+    package = npm_package("speedscope")
+    pikos.export(folder / "tree.pstats", "callgrind", folder / "z.callgrind")
+    files = [folder / STACKS["speedscope"], folder / STACKS["collapsed"], folder / "z.callgrind"]
+    imported = json.loads(node([IMPORT_WITH_SPEEDSCOPE, package, *files]))
+    expected = own_times(folder / "tree.pstats")
+    ((stacks,), (collapsed,), (callgrind,)) = imported
+    assert stacks["unit"] == "seconds"
+    assert stacks["total"] == pytest.approx(sum(expected.values()), rel=1e-6)
+    found: Counter[Place] = Counter()
+    for frame in stacks["frames"]:
+        found[(frame["file"], frame["line"]) if "line" in frame else frame["name"]] += frame["self"]
+    assert {place: time for place, time in found.items() if time > 1e-12} == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    # Each of its stacks is rounded to whole nanoseconds.
+    stacks_at_most = (folder / STACKS["collapsed"]).read_bytes().count(b"\n")
+    assert collapsed["total"] == pytest.approx(sum(expected.values()) * 1e9, abs=stacks_at_most)
+    # It guesses stacks from callgrind's edges, so only the names can be compared; where one file has several functions
+    # of one name, ours have their line behind it.
+    names = {frame["name"] for frame in callgrind["frames"]}
+    known = {(name, f"{name}:{line}") for _, line, name in raw(folder / "tree.pstats")}
+    assert names and names <= set().union(*known)
+
+
+def test_go_tool_pprof_finds_the_same_times(folder: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("go is not here")
+    done = subprocess.run(
+        [
+            "go",
+            "tool",
+            "pprof",
+            "-sample_index=time",
+            "-unit=ns",
+            "-nodefraction=0",
+            "-nodecount=100000",
+            "-top",
+            folder / STACKS["pprof"],
+        ],
+        capture_output=True,
+        text=True,
+        env=environment(PPROF_TMPDIR=str(folder), HOME=str(folder)),
+    )
+    # It misses the program that ran, which it would only need for machine code.
+    assert (done.returncode, done.stderr) == (0, "Main binary filename not available.\n")
+    (total,) = re.findall(r"of (\d+)ns total", done.stdout)
+    assert int(total) == pytest.approx(whole(folder / "tree.pstats") * 1e9, abs=10_000)
+    found: Counter[str] = Counter()
+    for time, name in re.findall(r"^ *(\d+)ns .*%  (.+)$", done.stdout, re.MULTILINE):
+        found[name.removesuffix(" (inline)").rpartition(".")[2]] += int(time)
+    # Names of built-ins have dots too, and qualified ones end in what pstats has.
+    expected: Counter[str] = Counter()
+    for (_, _, name), row in raw(folder / "tree.pstats").items():
+        expected[name.rpartition(".")[2]] += round(row[2] * 1e9)
+    # Each stack, and there may be thousands, is rounded on its own.
+    assert +found == pytest.approx(+expected, rel=1e-3, abs=10_000)
+
+
 def test_pprof_holds_all_calls_and_all_time(folder: Path) -> None:
     message = decode(gzip.decompress((folder / STACKS["pprof"]).read_bytes()))
     strings = [bytes(text).decode() for text in message[6]]  # type: ignore[arg-type]
@@ -159,6 +246,25 @@ def test_firefox_has_whole_tables_and_all_time(folder: Path) -> None:
     assert sum(samples["weight"]) == pytest.approx(whole(folder / "tree.pstats") * 1e3, rel=1e-6)
 
 
+def test_the_firefox_profilers_own_reader_finds_the_same_times(folder: Path) -> None:
+    reader = npm_package("firefox-devtools-profiler-cli") / "dist" / "profiler-cli.js"
+    # It serves queries from a process in the background, which `stop` ends.
+    session: dict[str, str] = {"HOME": str(folder), "PROFILER_CLI_SESSION_DIR": str(folder / "firefox")}
+    node([reader, "load", folder / STACKS["firefox"]], **session)
+    try:
+        answer = json.loads(node([reader, "thread", "functions", "--json"], **session))
+    finally:
+        node([reader, "stop"], **session)
+    assert answer["weightType"] == "tracing-ms"
+    table = raw(folder / "tree.pstats")
+    assert answer["totalFunctionCount"] == len(answer["functions"])
+    found = sorted(function["selfSamples"] / 1e3 for function in answer["functions"])
+    # Functions without any time of their own may be missing from the stacks.
+    expected = sorted(row[2] for row in table.values())[-len(found) :]
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert sum(found) == pytest.approx(whole(folder / "tree.pstats"), rel=1e-6)
+
+
 def test_the_stacks_are_the_edges(folder: Path) -> None:
     """From the tree alone, each caller → callee edge's calls and own time come out as in the tables."""
     message = decode(gzip.decompress((folder / STACKS["pprof"]).read_bytes()))
@@ -166,7 +272,9 @@ def test_the_stacks_are_the_edges(folder: Path) -> None:
     names = {}
     for function in (decode(bytes(f)) for f in message[5]):  # type: ignore[arg-type]
         line = numbers(function[5])[0] if 5 in function else 0
-        names[numbers(function[1])[0]] = (strings[numbers(function[4])[0]], line, strings[numbers(function[3])[0]])
+        # cProfile's name, and only where it is another one.
+        name = numbers(function[3] or function[2])[0]
+        names[numbers(function[1])[0]] = (strings[numbers(function[4])[0]], line, strings[name])
     place = {}
     for location in (decode(bytes(each)) for each in message[4]):  # type: ignore[arg-type]
         place[numbers(location[1])[0]] = names[numbers(decode(bytes(location[4][0]))[1])[0]]  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ pub fn call_main_thread() -> bool {
 }
 
 extern "C" fn on_main_thread(_: *mut c_void) -> c_int {
-    guard(|| Python::attach(crate::live::carry_out_tasks));
+    // SAFETY: CPython calls this with the GIL held; on 3.15 perhaps before it calls itself initialised (while `site` runs).
+    guard(|| unsafe { Python::attach_unchecked(crate::live::carry_out_tasks) });
     0
 }

@@ -103,6 +103,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Of a record that Python made: a text or a number. TypeError for anything else.
+    pub fn of_object(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match object.cast::<PyString>() {
+            Ok(text) => Ok(Self::Text(texts::intern(object.py(), &text.to_string_lossy()))),
+            Err(_) => Ok(Self::Number(object.extract()?)),
+        }
+    }
+
     /// For Python.
     pub fn object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {

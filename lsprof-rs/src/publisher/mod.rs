@@ -13,6 +13,7 @@ mod endpoint;
 mod file;
 mod mailbox;
 mod options;
+mod records;
 mod sockets;
 mod source;
 mod stream;
@@ -29,6 +30,7 @@ use pikos_wire::discovery::{self, DiscoveryError, Place};
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use mailbox::{Mailbox, Outcome};
+pub use records::{Batch, RecordStream, Sender};
 pub use sockets::SocketError;
 pub use source::{Rate, SharedName, Source, SourceThread};
 

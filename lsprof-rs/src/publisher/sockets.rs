@@ -176,7 +176,8 @@ pub fn left_until(deadline: Instant) -> Option<i64> {
     (!left.is_zero()).then(|| left.as_millis() as i64 + 1)
 }
 
-fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
+/// Binds an ipc socket at this path.
+pub fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
     let endpoint = discovery::endpoint(path);
     let fail =
         |error| SocketError::Endpoint { endpoint: String::from_utf8_lossy(&endpoint).into_owned(), error };

@@ -7,14 +7,17 @@ use pstats_compat::check::{Severity, check};
 use crate::args::CheckArgs;
 use crate::error::Error;
 use crate::printable::printable;
+use crate::progress::Progress;
 use crate::{Outcome, files};
 
 pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut outcome = Outcome::Fine;
     for path in &args.inputs {
+        let progress = Progress::new("checking", 1);
         let profile = files::load(path, &args.input)?;
         let findings = check(&profile);
+        drop(progress);
         for finding in &findings {
             // A name may hold control characters, and this goes to a terminal.
             let finding = finding.to_string();

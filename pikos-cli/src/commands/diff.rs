@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pstats_compat::Unit;
 use pstats_compat::diff::{Change, Diff, Noise};
 use pstats_compat::report::stdname;
 use serde::Serialize;
@@ -9,18 +10,22 @@ use serde::Serialize;
 use crate::args::{Amount, DiffArgs};
 use crate::error::Error;
 use crate::printable::printable;
+use crate::progress::Progress;
 use crate::{Outcome, files};
 
 pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
+    let mut progress = Progress::new("reading", 2);
     let before = files::load(&args.before, &args.input)?;
+    progress.step();
     let after = files::load(&args.after, &args.input)?;
+    drop(progress);
     let (before, after) = (before.with_unique_labels(), after.with_unique_labels());
     let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         write_json(&diff, args.top, &mut out)?;
     } else {
-        write_table(&diff, args.top, &mut out)?;
+        write_table(&diff, &before.metadata.unit, args.top, &mut out)?;
     }
     out.flush()?;
     let Some(limit) = args.fail_above else {
@@ -30,12 +35,13 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         Amount::Part(part) => part * diff.total_before.tottime,
         Amount::Seconds(seconds) => seconds,
     };
+    let unit = &before.metadata.unit;
     let growth = diff.greatest_growth();
     // Written this way round, a time that is no number fails too.
     if growth <= allowed {
         return Ok(Outcome::Fine);
     }
-    eprintln!("pikos: slower by {growth:.3} s, and {allowed:.3} s are allowed");
+    eprintln!("pikos: slower by {}, and {} are allowed", amount(growth, unit), amount(allowed, unit));
     Ok(Outcome::Failed)
 }
 
@@ -51,14 +57,16 @@ fn noise(amounts: &[Amount]) -> Noise {
     noise
 }
 
-fn write_table(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()> {
+fn write_table(diff: &Diff<'_>, unit: &Unit, top: usize, out: &mut dyn Write) -> io::Result<()> {
     let (before, after) = (diff.total_before, diff.total_after);
     let time = after.tottime - before.tottime;
     let percent = match before.tottime > 0.0 {
         true => format!(" ({:+.1} %)", 100.0 * time / before.tottime),
         false => String::new(),
     };
-    writeln!(out, "{:.3} s -> {:.3} s: {time:+.3} s{percent}", before.tottime, after.tottime)?;
+    let sign = if time < 0.0 { "-" } else { "+" };
+    let (was, is) = (amount(before.tottime, unit), amount(after.tottime, unit));
+    writeln!(out, "{was} -> {is}: {sign}{}{percent}", amount(time.abs(), unit))?;
     if diff.counted {
         writeln!(out, "{} calls -> {} calls", before.ncalls, after.ncalls)?;
     }
@@ -92,6 +100,16 @@ fn write_table(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<(
         writeln!(out, "{} more changed", diff.changes.len() - top)?;
     }
     writeln!(out, "{} did not change by more than noise", diff.unchanged)
+}
+
+/// A time in the unit in which it has digits.
+fn amount(value: f64, unit: &Unit) -> String {
+    match unit {
+        Unit::Other(unit) => format!("{value} {}", printable(unit)),
+        Unit::Seconds if value > 0.0 && value < 1e-3 => format!("{:.1} µs", value * 1e6),
+        Unit::Seconds if value > 0.0 && value < 1.0 => format!("{:.3} ms", value * 1e3),
+        Unit::Seconds => format!("{value:.3} s"),
+    }
 }
 
 fn relative(before: f64, change: f64) -> String {

@@ -1,5 +1,6 @@
 //! One module for each command, all alike: `run(args)`.
 
+pub mod attach;
 pub mod check;
 pub mod completions;
 pub mod ctl;

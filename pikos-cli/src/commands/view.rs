@@ -8,7 +8,7 @@ use crate::{Outcome, files, top};
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
     let mut inputs = Vec::with_capacity(args.inputs.len());
-    let mut progress = Progress::new("read", args.inputs.len());
+    let mut progress = Progress::new("reading", args.inputs.len());
     for path in &args.inputs {
         let profile = files::load(path, &args.input)?;
         inputs.push(Input { path: (path.as_os_str() != "-").then(|| path.clone()), profile });

@@ -75,7 +75,12 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             });
         });
         let name = strings.place(&function.display_name());
-        let system_name = strings.place(&function.name.to_str_lossy());
+        // Only where it is another one: pprof takes two equal names for C++ that is not demangled, and cuts off what stands
+        // in angle brackets, which is all of `<module>` and of every built-in.
+        let system_name = match &function.qualname {
+            Some(qualname) if *qualname != function.name => strings.place(&function.name.to_str_lossy()),
+            _ => 0,
+        };
         let file = strings.place(&function.file.to_str_lossy());
         push_message(&mut message, 5, |m| {
             push_number(m, 1, number);

@@ -22,14 +22,6 @@ __all__ = ["LineProfiler"]
 class LineProfiler(line_profiler.LineProfiler, Monitor):  # type: ignore[misc]
     """A ``line_profiler.LineProfiler`` that can be attached to functions, which it then profiles."""
 
-    def enable(self) -> None:
-        """Begin to profile the functions that were added."""
-        self.enable_by_count()
-
-    def disable(self) -> None:
-        """Stop, if it was enabled as often as disabled."""
-        self.disable_by_count()
-
     def __enter__(self) -> LineProfiler:
         self.enable_by_count()
         return self

@@ -6,6 +6,7 @@ from pikos.recorders.csv_recorder import CSVRecorder
 from pikos.recorders.list_recorder import ListRecorder
 from pikos.recorders.text_file_recorder import TextFileRecorder
 from pikos.recorders.text_stream_recorder import TextStreamRecorder
+from pikos.recorders.zeromq_recorder import ZeroMQRecorder
 
 __all__ = [
     "AbstractRecorder",
@@ -15,4 +16,5 @@ __all__ = [
     "RecorderError",
     "TextFileRecorder",
     "TextStreamRecorder",
+    "ZeroMQRecorder",
 ]

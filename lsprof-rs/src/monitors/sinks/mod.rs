@@ -2,22 +2,26 @@
 
 mod columns;
 mod csv;
+mod subscribers;
 mod text;
 
 use std::cell::{Cell, RefCell};
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use self::columns::Columns;
 use self::csv::Csv;
+use self::subscribers::Subscribers;
 use self::text::Template;
-use super::event::{Event, Field};
+use super::event::{Event, Field, Value};
 use super::filter::Filter;
 use super::output::{Output, Target};
 use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
+use crate::live;
+use crate::publisher::{Endpoint, RecordStream, Sender};
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.
 #[pyclass(name = "_Sink", module = "pikos._lsprof", frozen)]
@@ -37,6 +41,7 @@ enum Form {
     Csv(Csv, Output),
     Text(Template, Output),
     List(Columns),
+    Live(Box<Subscribers>),
 }
 
 #[pymethods]
@@ -74,6 +79,59 @@ impl Sink {
     #[staticmethod]
     fn list(fields: Vec<String>, filter: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         Self::new(fields, filter, |fields| Some(Form::List(Columns::new(fields))))
+    }
+
+    /// Sends the records through ZeroMQ: to whoever subscribes to the process, and to `endpoint` (where it binds, or with
+    /// `connect` connects; with `remote` beyond this host's loopback, too). None where `filter` takes Python.
+    ///
+    /// Raises ValueError for what is no endpoint, OSError where there is no socket to be had.
+    #[staticmethod]
+    fn live(
+        py: Python<'_>,
+        fields: Vec<String>,
+        filter: &Bound<'_, PyAny>,
+        endpoint: Option<&str>,
+        connect: bool,
+        remote: bool,
+    ) -> PyResult<Option<Self>> {
+        let extra = endpoint.map(|text| Endpoint::parse(text, connect, remote)).transpose();
+        let extra = extra.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let names = fields.clone();
+        let Some(sink) = Self::new(fields, filter, |fields| Some(Form::List(Columns::new(fields))))? else {
+            return Ok(None);
+        };
+        let facts = live::facts(py, None)?;
+        let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
+        let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
+        sink.0.get(py).form.replace(Form::Live(Box::new(Subscribers::new(stream))));
+        Ok(Some(sink))
+    }
+
+    /// Sends a record that was made in Python: its values, in the order of the fields. TypeError for one that doesn't fit.
+    fn add(&self, py: Python<'_>, values: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
+        let inner = self.0.get(py);
+        if values.len() != inner.fields.len() {
+            return Err(PyTypeError::new_err(format!(
+                "a record has {} values, not {}",
+                inner.fields.len(),
+                values.len()
+            )));
+        }
+        let values = values.iter().map(Value::of_object).collect::<PyResult<Vec<_>>>()?;
+        if let Form::Live(live) = &mut *inner.form.borrow_mut() {
+            live.push_values(py, &values);
+        }
+        Ok(())
+    }
+
+    /// Ends what runs beside the program: subscribers get the last message.
+    fn close(&self, py: Python<'_>) {
+        let inner = self.0.get(py);
+        let is_live = matches!(&*inner.form.borrow(), Form::Live(_));
+        if is_live {
+            let before = inner.form.replace(Form::List(Columns::new(&[])));
+            drop(before);
+        }
     }
 
     /// How many records have passed the filter.
@@ -161,6 +219,10 @@ impl Sink {
                 columns.push(event);
                 false
             }
+            Form::Live(live) => {
+                live.push(py, &inner.fields, event);
+                false
+            }
         };
         if is_full {
             inner.hand_on(py);
@@ -187,7 +249,7 @@ impl Inner {
                     return;
                 }
             },
-            Form::List(_) => return,
+            Form::List(_) | Form::Live(_) => return,
         };
         let Some(((piece, receiver), flush)) = taken else { return };
         // The stream's method may be Python: nothing is borrowed, and events are off.

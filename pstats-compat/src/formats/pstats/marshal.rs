@@ -64,6 +64,17 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
+    /// The next bytes, which are not taken. `None` if there are fewer.
+    pub fn ahead<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.bytes[self.at..].first_chunk()
+    }
+
+    /// Goes over bytes that were looked at with [`Self::ahead`].
+    pub fn skip(&mut self, count: usize) {
+        self.at += count;
+        debug_assert!(self.at <= self.bytes.len());
+    }
+
     pub fn byte(&mut self, inside: &'static str) -> Result<u8> {
         Ok(self.take(1, inside)?[0])
     }
@@ -109,6 +120,62 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The bytes of a reference.
+pub const REFERENCE_LENGTH: usize = 5;
+
+/// The number of the value that a reference names, if this is one.
+pub fn reference(bytes: &[u8; REFERENCE_LENGTH]) -> Option<u32> {
+    let &[code, a, b, c, d] = bytes;
+    (code == b'r').then_some(u32::from_le_bytes([a, b, c, d]))
+}
+
+/// An int, or a reference that may lead to one.
+pub enum Number {
+    Int(i32),
+    Reference(u32),
+}
+
+impl Number {
+    fn parse(bytes: &[u8; 5]) -> Option<Self> {
+        let &[code, a, b, c, d] = bytes;
+        match code {
+            b'i' => Some(Self::Int(i32::from_le_bytes([a, b, c, d]))),
+            b'r' => Some(Self::Reference(u32::from_le_bytes([a, b, c, d]))),
+            _ => None,
+        }
+    }
+}
+
+/// The beginning of a small tuple: two counts and two times, in the spelling that nearly all have.
+pub struct Figures {
+    pub counts: (Number, Number),
+    pub times: (f64, f64),
+}
+
+/// The bytes of [`Figures`]: a tuple's head, two ints or references, two floats.
+pub const FIGURES_LENGTH: usize = 2 + 2 * 5 + 2 * 9;
+
+impl Figures {
+    /// Those of a tuple with so many items. `None` for every other value and spelling.
+    pub fn parse(bytes: &[u8; FIGURES_LENGTH], size: u8) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        let (first, rest) = rest.split_first_chunk()?;
+        let (second, rest) = rest.split_first_chunk()?;
+        let (third, rest) = rest.split_first_chunk()?;
+        let fourth = rest.first_chunk()?;
+        if *head != [b')', size] {
+            return None;
+        }
+        let counts = (Number::parse(first)?, Number::parse(second)?);
+        Some(Self { counts, times: (float(third)?, float(fourth)?) })
+    }
+}
+
+fn float(bytes: &[u8; 9]) -> Option<f64> {
+    let (code, value) = bytes.split_first()?;
+    (*code == b'g').then_some(f64::from_le_bytes(value.try_into().ok()?))
+}
+
 /// What a type byte stands for, for an error message.
 pub fn describe(type_byte: u8) -> String {
     let name = match type_byte & !FLAG_REF {
@@ -137,8 +204,8 @@ pub fn describe(type_byte: u8) -> String {
 /// Writes an int in its shortest form.
 pub fn push_int(out: &mut Vec<u8>, value: i64) {
     if let Ok(short) = i32::try_from(value) {
-        out.push(b'i');
-        out.extend_from_slice(&short.to_le_bytes());
+        let [a, b, c, d] = short.to_le_bytes();
+        out.extend_from_slice(&[b'i', a, b, c, d]);
         return;
     }
     let mut digits = Vec::with_capacity(5);
@@ -159,6 +226,30 @@ pub fn push_float(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// Writes a tuple with so many items, and its first four: two counts and two times.
+pub fn push_figures(out: &mut Vec<u8>, size: u8, counts: (i64, i64), times: (f64, f64)) {
+    let (Ok(first), Ok(second)) = (i32::try_from(counts.0), i32::try_from(counts.1)) else {
+        out.extend_from_slice(&[b')', size]);
+        push_int(out, counts.0);
+        push_int(out, counts.1);
+        push_float(out, times.0);
+        push_float(out, times.1);
+        return;
+    };
+    // In one piece: nearly all of a large file is written here.
+    let mut bytes = [0; FIGURES_LENGTH];
+    bytes[..2].copy_from_slice(&[b')', size]);
+    bytes[2] = b'i';
+    bytes[3..7].copy_from_slice(&first.to_le_bytes());
+    bytes[7] = b'i';
+    bytes[8..12].copy_from_slice(&second.to_le_bytes());
+    bytes[12] = b'g';
+    bytes[13..21].copy_from_slice(&times.0.to_le_bytes());
+    bytes[21] = b'g';
+    bytes[22..].copy_from_slice(&times.1.to_le_bytes());
+    out.extend_from_slice(&bytes);
+}
+
 /// Writes a string that later values may refer to.
 pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
@@ -173,8 +264,8 @@ pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Writes a reference to the value with this number.
 pub fn push_reference(out: &mut Vec<u8>, number: u32) {
-    out.push(b'r');
-    out.extend_from_slice(&number.to_le_bytes());
+    let [a, b, c, d] = number.to_le_bytes();
+    out.extend_from_slice(&[b'r', a, b, c, d]);
 }
 
 #[cfg(test)]

@@ -5,13 +5,19 @@
 //! dict of callers without end, so the edges altogether may not outnumber what the bytes could
 //! spell out.
 
-use super::marshal::{Cursor, FLAG_REF, describe};
+use super::marshal::{
+    Cursor, FIGURES_LENGTH, FLAG_REF, Figures, Number, REFERENCE_LENGTH, describe, reference,
+};
 use crate::error::{Error, Result};
 use crate::id_map::IdMap;
+use crate::labels::LabelIndex;
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
 
 /// The fewest bytes that one caller takes: a reference as its key, a reference as its value.
 const SHORTEST_EDGE: usize = 10;
+
+/// The bytes of a caller as nearly all are spelled.
+const TYPICAL_EDGE: usize = REFERENCE_LENGTH + FIGURES_LENGTH;
 
 /// Reads a pstats file of CPython 3.8 to 3.15, or of a profiler that writes the same shape.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -19,16 +25,19 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         let found = "a pickle, which can run code when it is loaded".to_owned();
         return Err(Error::Refused { offset: 0, found, expected: "the dict of a profile" });
     }
+    // Most of a large file are callers, six or so for each function. What is too much is never touched, and so costs
+    // nothing; what is too little grows.
+    let (edges, functions) = (bytes.len() / TYPICAL_EDGE, bytes.len() / TYPICAL_EDGE / 4);
     let mut reader = Reader {
         cursor: Cursor::new(bytes),
         edge_limit: bytes.len() / SHORTEST_EDGE,
-        refs: Vec::new(),
-        texts: Vec::new(),
+        refs: Vec::with_capacity(4 * functions),
+        texts: Vec::with_capacity(functions),
         text_ids: IdMap::default(),
-        label_ids: IdMap::default(),
-        caller_of: Vec::new(),
-        rows: Vec::new(),
-        profile: Profile::default(),
+        by_label: LabelIndex::default(),
+        caller_of: Vec::with_capacity(functions),
+        rows: Vec::with_capacity(functions),
+        profile: Profile::new(Vec::with_capacity(functions), Vec::with_capacity(edges)),
         counts: None,
         edge_detail: None,
     };
@@ -74,7 +83,7 @@ struct Reader<'a> {
     refs: Vec<Ref>,
     texts: Vec<Text>,
     text_ids: IdMap<Text, TextId>,
-    label_ids: IdMap<(TextId, u32, TextId), FunctionId>,
+    by_label: LabelIndex,
     /// For each function, the last callee (plus one) in whose callers it stood: finds a caller
     /// that is named twice without a set for each dict.
     caller_of: Vec<u32>,
@@ -127,22 +136,23 @@ impl Reader<'_> {
     /// They were numbered as they were first named, which may have been as a caller.
     fn rows_first(&mut self) {
         let functions = &mut self.profile.functions;
-        let mut moved = vec![None; functions.len()];
-        let mut ordered = Vec::with_capacity(functions.len());
-        let mere_callers = (0u32..)
-            .map(FunctionId)
-            .take(functions.len())
-            .filter(|id| functions[id.index()].caller_only)
-            .collect::<Vec<_>>();
+        let mut moved: Vec<FunctionId> = (0u32..).map(FunctionId).take(functions.len()).collect();
+        let mere_callers: Vec<FunctionId> =
+            moved.iter().copied().filter(|id| functions[id.index()].caller_only).collect();
         for (next, &id) in (0u32..).map(FunctionId).zip(self.rows.iter().chain(&mere_callers)) {
-            moved[id.index()] = Some(next);
-            ordered.push(std::mem::take(&mut functions[id.index()]));
+            moved[id.index()] = next;
         }
-        *functions = ordered;
-        let new_id = |id: FunctionId| moved[id.index()].unwrap_or(id);
         for edge in &mut self.profile.edges {
-            edge.caller = new_id(edge.caller);
-            edge.callee = new_id(edge.callee);
+            edge.caller = moved[edge.caller.index()];
+            edge.callee = moved[edge.callee.index()];
+        }
+        // In place: each exchange brings one function to where it belongs.
+        for place in 0..functions.len() {
+            while moved[place].index() != place {
+                let its_place = moved[place].index();
+                functions.swap(place, its_place);
+                moved.swap(place, its_place);
+            }
         }
     }
 
@@ -152,13 +162,21 @@ impl Reader<'_> {
             let problem = "a function that the profile already has".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
-        self.tuple_of(5, "the totals of a function")?;
-        let primitive_calls = self.count("a count of primitive calls")?;
-        let ncalls = self.count("a count of calls")?;
-        let tottime = self.seconds("a time")?;
-        let cumtime = self.seconds("a cumulative time")?;
+        let calls = match self.usual_figures(5) {
+            Some(((primitive_calls, ncalls), (tottime, cumtime))) => {
+                Calls { ncalls, primitive_calls, tottime, cumtime }
+            }
+            None => {
+                self.tuple_of(5, "the totals of a function")?;
+                let primitive_calls = self.count("a count of primitive calls")?;
+                let ncalls = self.count("a count of calls")?;
+                let tottime = self.seconds("a time")?;
+                let cumtime = self.seconds("a cumulative time")?;
+                Calls { ncalls, primitive_calls, tottime, cumtime }
+            }
+        };
         let function = &mut self.profile.functions[id.index()];
-        function.calls = Calls { ncalls, primitive_calls, tottime, cumtime };
+        function.calls = calls;
         function.caller_only = false;
         self.rows.push(id);
         self.callers(id)
@@ -169,13 +187,7 @@ impl Reader<'_> {
         let tag = self.tag(EXPECTED)?;
         let first = self.profile.edges.len();
         match tag.code {
-            b'{' => loop {
-                let key = self.tag("the label of a caller")?;
-                if key.code == b'0' {
-                    break;
-                }
-                self.caller(key, callee)?;
-            },
+            b'{' => while self.caller(callee)? {},
             b'r' => {
                 let (start, end) = match self.referred(&tag, EXPECTED)? {
                     Ref::Callers(start, end) => (start as usize, end as usize),
@@ -201,20 +213,74 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn caller(&mut self, key: Tag, callee: FunctionId) -> Result<()> {
-        let offset = key.offset;
-        let Some(caller) = self.label(key)? else {
-            let problem = "the mark of a sampled profile among callers".to_owned();
-            return Err(Error::BadValue { offset, problem });
+    /// One caller, if there is one more.
+    fn caller(&mut self, callee: FunctionId) -> Result<bool> {
+        let offset = self.cursor.offset();
+        let caller = match self.usual_label() {
+            Some(caller) => caller,
+            None => {
+                let key = self.tag("the label of a caller")?;
+                if key.code == b'0' {
+                    return Ok(false);
+                }
+                self.label(key)?.ok_or_else(|| Error::BadValue {
+                    offset,
+                    problem: "the mark of a sampled profile among callers".to_owned(),
+                })?
+            }
         };
         let stamp = callee.0 + 1;
         if std::mem::replace(&mut self.caller_of[caller.index()], stamp) == stamp {
             let problem = "a caller that this function already has".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
-        let calls = self.caller_calls()?;
+        let calls = match self.usual_caller_calls() {
+            Some(calls) => calls,
+            None => self.caller_calls()?,
+        };
         self.profile.edges.push(Edge { caller, callee, calls });
-        Ok(())
+        Ok(true)
+    }
+
+    /// A label that was seen before, if that is what stands here. As the other `usual_` functions: what
+    /// nearly every caller looks like, taken in one step; for anything else `None`, and nothing is taken.
+    fn usual_label(&mut self) -> Option<FunctionId> {
+        let number = reference(self.cursor.ahead()?)?;
+        match self.refs.get(number as usize) {
+            Some(&Ref::Label(id)) => {
+                self.cursor.skip(REFERENCE_LENGTH);
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+
+    fn usual_caller_calls(&mut self) -> Option<Calls> {
+        if !matches!(self.edge_detail, None | Some(EdgeDetail::Full)) {
+            return None;
+        }
+        let ((ncalls, primitive_calls), (tottime, cumtime)) = self.usual_figures(4)?;
+        self.edge_detail = Some(EdgeDetail::Full);
+        Some(Calls { ncalls, primitive_calls, tottime, cumtime })
+    }
+
+    /// The two counts and the two times that a tuple of this size begins with.
+    fn usual_figures(&mut self, size: u8) -> Option<((u64, u64), (f64, f64))> {
+        if !matches!(self.counts, None | Some(Counts::Calls)) {
+            return None;
+        }
+        let figures = Figures::parse(self.cursor.ahead()?, size)?;
+        let count = |number: Number| match number {
+            Number::Int(value) => u64::try_from(value).ok(),
+            Number::Reference(number) => match self.refs.get(number as usize) {
+                Some(&Ref::Scalar(Scalar::Int(value))) => u64::try_from(value).ok(),
+                _ => None,
+            },
+        };
+        let counts = (count(figures.counts.0)?, count(figures.counts.1)?);
+        self.counts = Some(Counts::Calls);
+        self.cursor.skip(FIGURES_LENGTH);
+        Some((counts, figures.times))
     }
 
     /// The figures of one caller: a tuple, or a bare count.
@@ -290,19 +356,16 @@ impl Reader<'_> {
 
     /// The function of a label; a new one is a mere caller until its row is read.
     fn function_id(&mut self, file: TextId, line: u32, name: TextId, tag: &Tag) -> Result<FunctionId> {
-        if let Some(&id) = self.label_ids.get(&(file, line, name)) {
-            return Ok(id);
+        let functions = &mut self.profile.functions;
+        let next = FunctionId(place_of(functions.len(), tag)?);
+        let (file, name) = (&self.texts[file as usize], &self.texts[name as usize]);
+        let id = self.by_label.find_or_insert(functions, (file, line, name), next);
+        if id == next {
+            let (file, name) = (file.clone(), name.clone());
+            functions
+                .push(Function { caller_only: true, ..Function::new(file, line, name, Calls::default()) });
+            self.caller_of.push(0);
         }
-        let id = FunctionId(place_of(self.profile.functions.len(), tag)?);
-        self.label_ids.insert((file, line, name), id);
-        self.profile.functions.push(Function {
-            file: self.texts[file as usize].clone(),
-            line,
-            name: self.texts[name as usize].clone(),
-            caller_only: true,
-            ..Function::default()
-        });
-        self.caller_of.push(0);
         Ok(id)
     }
 
@@ -409,7 +472,7 @@ impl Reader<'_> {
             return Ok(id);
         }
         let id = place_of(self.texts.len(), tag)?;
-        let text = Text::from(bytes.to_vec());
+        let text = Text::from(bytes);
         self.texts.push(text.clone());
         self.text_ids.insert(text, id);
         Ok(id)

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use super::marshal::{FLAG_REF, push_float, push_int, push_reference, push_text};
+use super::marshal::{FLAG_REF, push_figures, push_int, push_reference, push_text};
 use crate::error::{Error, Result};
 use crate::id_map::IdMap;
 use crate::index::EdgeIndex;
@@ -94,36 +94,29 @@ impl<'p> Writer<'p> {
 
     fn row(&mut self, function: &Function) -> Result<()> {
         let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
-        self.out.extend_from_slice(&[b')', 5]);
-        self.count(primitive_calls)?;
-        self.count(ncalls)?;
-        push_float(&mut self.out, tottime);
-        push_float(&mut self.out, cumtime);
+        let counts = (self.count(primitive_calls)?, self.count(ncalls)?);
+        push_figures(&mut self.out, 5, counts, (tottime, cumtime));
         Ok(())
     }
 
     fn caller(&mut self, edge: &Edge, detail: EdgeDetail) -> Result<()> {
         let Calls { ncalls, primitive_calls, tottime, cumtime } = edge.calls;
         if detail == EdgeDetail::CountsOnly {
-            return self.count(ncalls);
+            let ncalls = self.count(ncalls)?;
+            push_int(&mut self.out, ncalls);
+            return Ok(());
         }
-        self.out.extend_from_slice(&[b')', 4]);
-        self.count(ncalls)?;
-        self.count(primitive_calls)?;
-        push_float(&mut self.out, tottime);
-        push_float(&mut self.out, cumtime);
+        let counts = (self.count(ncalls)?, self.count(primitive_calls)?);
+        push_figures(&mut self.out, 4, counts, (tottime, cumtime));
         Ok(())
     }
 
-    fn count(&mut self, count: u64) -> Result<()> {
+    /// A count as the file has it.
+    fn count(&self, count: u64) -> Result<i64> {
         if self.counts == Counts::Unknown {
-            push_int(&mut self.out, -1);
-            return Ok(());
+            return Ok(-1);
         }
-        let count = i64::try_from(count)
-            .map_err(|_| not_representable(format!("the count {count} is not believable")))?;
-        push_int(&mut self.out, count);
-        Ok(())
+        i64::try_from(count).map_err(|_| not_representable(format!("the count {count} is not believable")))
     }
 
     fn number(&mut self) -> Result<u32> {

@@ -1,0 +1,124 @@
+//! What a recorder of the toolkit sends: pieces of a table of records, each complete in itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::WireText;
+use crate::{VERSION, WireError};
+
+/// The value of [`Records::kind`].
+pub const RECORDS: &str = "records";
+
+/// One message: some records, by columns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Records {
+    /// [`VERSION`].
+    pub v: u32,
+    /// [`RECORDS`].
+    pub kind: String,
+    /// Tells one run of one recorder apart from all others, on all hosts.
+    pub id: String,
+    /// Counts the messages of this run, from 1.
+    pub seq: u64,
+    /// The process.
+    pub pid: u32,
+    /// The host's name.
+    pub host: String,
+    /// `sys.argv`.
+    pub argv: Vec<WireText>,
+    /// When it was sent, in seconds since 1970.
+    pub time: f64,
+    /// Records that nobody could be sent, so far.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Whether it is the last message.
+    #[serde(default)]
+    pub end: bool,
+    /// What the columns are: the names of the record's fields.
+    pub fields: Vec<String>,
+    /// The texts that the records refer to.
+    pub texts: Vec<String>,
+    /// A column for each field, all of the same length. Numbers; for fields that are texts, places in `texts`.
+    pub columns: Vec<Vec<u64>>,
+}
+
+impl Records {
+    /// The fields whose numbers are places in `texts`.
+    pub const TEXT_FIELDS: [&str; 4] = ["type", "function", "line", "filename"];
+
+    /// The message's bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+        rmp_serde::to_vec_named(self)
+    }
+
+    /// Reads a message, and checks it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        if bytes.len() > crate::MAX_BYTES {
+            return Err(WireError::TooLarge(bytes.len()));
+        }
+        let message: Self = rmp_serde::from_slice(bytes)?;
+        if message.v > VERSION {
+            return Err(WireError::Version(message.v));
+        }
+        if message.kind != RECORDS {
+            return Err(WireError::Contradiction("it is no message of records"));
+        }
+        if message.columns.len() != message.fields.len() {
+            return Err(WireError::Contradiction("a column for each field"));
+        }
+        let length = message.columns.first().map_or(0, Vec::len);
+        for (field, column) in message.fields.iter().zip(&message.columns) {
+            if column.len() != length {
+                return Err(WireError::Contradiction("columns of one length"));
+            }
+            let is_text = Self::TEXT_FIELDS.contains(&field.as_str());
+            if is_text
+                && column
+                    .iter()
+                    .any(|place| usize::try_from(*place).is_ok_and(|place| place >= message.texts.len()))
+            {
+                return Err(WireError::Contradiction("a text that isn't there"));
+            }
+        }
+        Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Records {
+        Records {
+            v: 1,
+            kind: RECORDS.into(),
+            id: "x".into(),
+            seq: 1,
+            pid: 7,
+            fields: ["index", "function", "RSS"].map(String::from).to_vec(),
+            texts: vec!["f".into()],
+            columns: vec![vec![0, 1], vec![0, 0], vec![4096, 1 << 40]],
+            ..Records::default()
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        let message = message();
+        assert_eq!(Records::decode(&message.encode().unwrap()).unwrap(), message);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let refused = |change: fn(&mut Records)| {
+            let mut message = message();
+            change(&mut message);
+            Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
+        };
+        assert!(refused(|message| message.v = 2).contains("version 2"));
+        assert!(refused(|message| message.kind = "full".into()).contains("no message of records"));
+        assert!(refused(|message| _ = message.columns.pop()).contains("a column for each field"));
+        assert!(refused(|message| _ = message.columns[2].pop()).contains("one length"));
+        assert!(refused(|message| message.columns[1][0] = 1).contains("isn't there"));
+        assert!(Records::decode(b"\xc1").is_err());
+    }
+}

@@ -1,0 +1,121 @@
+"""What `pikos merge` and `pikos diff` make of several files: sums, changes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import pstats
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import Run, python
+
+pytestmark = pytest.mark.beyond_cprofile
+
+Table = dict[tuple[str, int, str], tuple[Any, ...]]
+
+
+def pikos(*arguments: str | Path) -> Run:
+    return python(["-m", "pikos", *arguments])
+
+
+def save(path: Path, table: Table) -> Path:
+    path.write_bytes(marshal.dumps(table))
+    return path
+
+
+def one_of_many(number: int) -> Table:
+    """A profile that shares functions and edges with some of the others."""
+    main, work, own = ("a.py", 1, "main"), ("a.py", 5, "work"), ("b.py", number, f"own_{number % 17}")
+    third = number % 3 + 1
+    table: Table = {
+        main: (1, 1, 0.25, 2.0, {}),
+        work: (third, third, 0.5, 1.0, {main: (third, third, 0.5, 1.0)}),
+        own: (2, 2, 0.75, 0.75, {work: (1, 1, 0.25, 0.25), main: (1, 1, 0.5, 0.5)}),
+    }
+    return dict(reversed(table.items())) if number % 2 else table
+
+
+def test_many_files_make_pstats_sum(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"{number}.pstats", one_of_many(number)) for number in range(100)]
+    out = tmp_path / "sum.pstats"
+    pikos("merge", *paths, "-o", out).succeeded()
+    theirs = pstats.Stats(*map(str, paths))
+    assert pstats.Stats(str(out)).stats == theirs.stats
+    assert theirs.total_calls == sum(3 + number % 3 + 1 for number in range(100))
+
+
+def test_the_first_bad_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"{number}.pstats", one_of_many(number)) for number in range(20)]
+    paths[7].write_bytes(b"{")
+    paths[13].write_bytes(b"x")
+    run = pikos("merge", *paths, "-o", tmp_path / "sum.pstats")
+    assert (run.code, run.out) == (1, "")
+    assert run.err.startswith(f"pikos: {paths[7]}: the file ends at byte 1") and run.err.count("\n") == 1
+    assert not (tmp_path / "sum.pstats").exists()
+    run = pikos("merge", *paths[:5], tmp_path / "missing", "-o", tmp_path / "sum.pstats")
+    assert (run.code, run.err.count("missing")) == (1, 1)
+
+
+def test_what_cannot_be_added_is_refused(tmp_path: Path) -> None:
+    counted = save(tmp_path / "counted.pstats", one_of_many(1))
+    sampled = save(tmp_path / "sampled.pstats", {**one_of_many(1), ("__sampled__",): True})  # type: ignore[dict-item]
+    run = pikos("merge", counted, sampled, "-o", tmp_path / "sum.pstats")
+    assert run.code == 1
+    assert run.err == f"pikos: {sampled}: these profiles can't be combined: one counts calls, another samples\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
+def test_pipes_are_read_as_well(tmp_path: Path) -> None:
+    pipe, file = tmp_path / "pipe", save(tmp_path / "a.pstats", one_of_many(1))
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[file.read_bytes()])
+    writer.start()
+    pikos("merge", file, pipe, file, "-o", tmp_path / "sum.pstats").succeeded()
+    writer.join()
+    assert pstats.Stats(str(tmp_path / "sum.pstats")).total_calls == 3 * 5  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def before_and_after(tmp_path: Path) -> tuple[Path, Path]:
+    before: Table = {("m.py", 1, "f"): (2, 2, 0.5, 0.5, {}), ("m.py", 5, "old"): (1, 1, 0.1, 0.1, {})}
+    after: Table = {("m.py", 1, "f"): (4, 4, 1.0, 1.0, {}), ("m.py", 9, "fresh"): (1, 1, 0.2, 0.2, {})}
+    return save(tmp_path / "before.pstats", before), save(tmp_path / "after.pstats", after)
+
+
+def test_diff_shows_what_changed_most_first(before_and_after: tuple[Path, Path]) -> None:
+    lines = pikos("diff", *before_and_after).succeeded().out.splitlines()
+    assert lines[:2] == ["600.000 ms -> 1.200 s: +600.000 ms (+100.0 %)", "3 calls -> 5 calls"]
+    rows = [line for line in lines if "m.py" in line]
+    assert [row.split("  ")[-1] for row in rows] == ["m.py:1(f)", "[new] m.py:9(fresh)", "[gone] m.py:5(old)"]
+    assert rows[0].split()[:3] == ["1.000", "+0.500", "+100%"]
+    changes = json.loads(pikos("diff", *before_and_after, "--json").succeeded().out)["changes"]
+    assert [(change["name"], change.get("status")) for change in changes] == [
+        ("f", None),
+        ("fresh", "new"),
+        ("old", "gone"),
+    ]
+    assert (changes[0]["before"]["ncalls"], changes[0]["after"]["ncalls"]) == (2, 4)
+
+
+def test_diff_fails_above_a_limit(before_and_after: tuple[Path, Path]) -> None:
+    run = pikos("diff", *before_and_after, "--fail-above", "10%")
+    assert (run.code, run.err) == (1, "pikos: slower by 600.000 ms, and 60.000 ms are allowed\n")
+    assert pikos("diff", *before_and_after, "--fail-above", "0.5s").code == 1
+    pikos("diff", *before_and_after, "--fail-above", "150%").succeeded()
+    pikos("diff", *reversed(before_and_after), "--fail-above", "0.11s").succeeded()
+    # The total shrinks, but a function that is there again takes 0.1 s.
+    assert pikos("diff", *reversed(before_and_after), "--fail-above", "0.09s").code == 1
+    pikos("diff", before_and_after[0], before_and_after[0], "--fail-above", "0%").succeeded()
+    assert pikos("diff", *before_and_after, "--fail-above", "much").code == 2
+
+
+def test_diff_calls_small_changes_noise(tmp_path: Path) -> None:
+    before = save(tmp_path / "a.pstats", {("m.py", 1, "f"): (1, 1, 1.0, 1.0, {})})
+    after = save(tmp_path / "b.pstats", {("m.py", 1, "f"): (1, 1, 1.04, 1.04, {})})
+    assert "m.py" not in pikos("diff", before, after).succeeded().out
+    assert "m.py:1(f)" in pikos("diff", before, after, "--noise", "1%").succeeded().out

@@ -1,0 +1,168 @@
+"""Records through ZeroMQ: a subscriber gets what a list gets, and nobody else feels it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+from pikos.api import monitor_class
+from pikos.monitors.records import FunctionRecord
+from pikos.recorders.abstract_recorder import RecorderError
+from pikos.recorders.api import ListRecorder, ZeroMQRecorder
+from reference_monitor import load, make_program, monitored
+from running import environment
+
+TEXTS = ("type", "function", "line", "filename")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the sockets are."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    yield tmp_path / "pikos"
+    left = [path.name for path in (tmp_path / "pikos").glob("*.rec")] if (tmp_path / "pikos").exists() else []
+    assert left == []
+
+
+class Listener:
+    """As a stranger would write it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.SUB)
+        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self.socket.setsockopt(zmq.RCVTIMEO, 10_000)
+        self.socket.connect(endpoint)
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        while True:
+            message = msgpack.unpackb(self.socket.recv())
+            yield message
+            if message["end"]:
+                return
+
+    def close(self) -> None:
+        self.socket.close(0)
+        self.context.term()
+
+
+def records(messages: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    found = []
+    for message in messages:
+        is_text = [field in TEXTS for field in message["fields"]]
+        for row in zip(*message["columns"], strict=True):
+            found.append(tuple(message["texts"][v] if text else v for v, text in zip(row, is_text, strict=True)))
+    return found
+
+
+def socket_in(folder: Path) -> str:
+    for _ in range(200):
+        found = list(folder.glob("*.rec"))
+        if found:
+            return f"ipc://{found[0]}"
+        time.sleep(0.02)
+    raise AssertionError("no socket")
+
+
+@pytest.mark.parametrize("kind", ["function", "line"])
+@pytest.mark.parametrize("filter_", [None, lambda record: "double" not in record.function])
+def test_a_subscriber_gets_all_records(folder: Path, kind: str, filter_: Any) -> None:
+    main = load(make_program(1), "<sent>")["main"]
+    listed = ListRecorder(filter_=filter_)
+    monitored(monitor_class(kind)(listed), main)
+    monitor = monitor_class(kind)(ZeroMQRecorder(filter_=filter_))
+    monitor._recorder.prepare(monitor._record_type)  # type: ignore[attr-defined]
+    listener = Listener(socket_in(folder))
+    time.sleep(0.4)
+    monitored(monitor, main)
+    messages = list(listener.messages())
+    listener.close()
+    assert records(messages) == [tuple(record) for record in listed.records]
+    assert [message["seq"] for message in messages] == list(range(1, len(messages) + 1))
+    assert {message["v"] for message in messages} == {1} and {message["kind"] for message in messages} == {"records"}
+    assert messages[0]["pid"] == os.getpid() and messages[-1]["dropped"] == 0
+
+
+def test_nobody_listens(folder: Path) -> None:
+    main = load(make_program(2), "<alone>")["main"]
+    began = time.monotonic()
+    for _ in range(3):
+        monitored(monitor_class("line")(ZeroMQRecorder()), main)
+    assert time.monotonic() - began < 5
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_to_an_endpoint(folder: Path) -> None:
+    context = zmq.Context()
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    socket.setsockopt(zmq.RCVTIMEO, 10_000)
+    endpoint = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+    recorder = ZeroMQRecorder(endpoint, connect=True)
+    recorder.prepare(FunctionRecord)
+    # A subscriber that binds subscribes when it looks at its socket.
+    assert socket.poll(500) == 0
+    recorder.record(FunctionRecord(7, "call", "ä", 3, "x.py"))
+    recorder.finalize()
+    message = msgpack.unpackb(socket.recv())
+    socket.close(0)
+    context.term()
+    assert records([message]) == [(7, "call", "ä", 3, "x.py")]
+
+
+def test_wrong_arguments(folder: Path) -> None:
+    with pytest.raises(ValueError, match="is no endpoint"):
+        ZeroMQRecorder("udp://1").prepare(FunctionRecord)
+    with pytest.raises(ValueError, match="not on this host's loopback"):
+        ZeroMQRecorder("tcp://0.0.0.0:9001").prepare(FunctionRecord)
+    with pytest.raises(RecorderError):
+        ZeroMQRecorder().record(FunctionRecord(7, "call", "f", 3, "x.py"))
+    recorder = ZeroMQRecorder()
+    recorder.prepare(FunctionRecord)
+    with pytest.raises(TypeError):
+        recorder.record((1, 2))
+    recorder.finalize()
+
+
+def test_pikos_run_sends_while_the_program_runs(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "long.py"
+    script.write_text("import time\ndef step():\n    time.sleep(0.01)\nwhile True:\n    step()\n")
+    command = [sys.executable, "-m", "pikos.runner", "line_memory", "--recording", "zmq", str(script)]
+    process = subprocess.Popen(command, env=environment())
+    try:
+        listener = Listener(socket_in(folder))
+        seen: list[dict[str, Any]] = []
+        for message in listener.messages():
+            seen.append(message)
+            if len(seen) == 5:
+                process.send_signal(signal.SIGTERM)
+        assert seen[-1]["end"] and process.wait(10) == -signal.SIGTERM
+        listener.close()
+    finally:
+        process.kill()
+        process.wait()
+    assert {record[1] for record in records(seen)} >= {"step", "<module>"}
+    assert all(record[3] > 1 << 20 for record in records(seen))
+
+
+def test_after_a_kill_the_socket_is_swept(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "long.py"
+    script.write_text("import time\ntime.sleep(30)\n")
+    command = [sys.executable, "-m", "pikos.runner", "lines", "--recording", "zmq", str(script)]
+    process = subprocess.Popen(command, env=environment())
+    socket_in(folder)
+    process.kill()
+    process.wait()
+    recorder = ZeroMQRecorder()
+    recorder.prepare(FunctionRecord)
+    assert len(list(folder.glob("*.rec"))) == 1
+    recorder.finalize()
