@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from running import environment, subject
-from terminal import Terminal
+from terminal import PATIENCE, Terminal
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -242,3 +242,12 @@ def test_it_does_nothing_while_nothing_happens(profile: Path) -> None:
         assert cpu() - before < 0.5
         terminal.keys("q")
         assert terminal.wait() == 0
+
+
+def test_a_terminal_that_is_gone_ends_it(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("ncalls")
+        # The window is closed: a hang-up, and an end of file for whoever reads on.
+        os.close(terminal.master)
+        terminal.master = os.open(os.devnull, os.O_RDONLY)
+        assert terminal.process.wait(PATIENCE) == -signal.SIGHUP

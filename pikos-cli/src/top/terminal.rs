@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -27,6 +28,9 @@ static IS_OPEN: AtomicBool = AtomicBool::new(false);
 /// A screen of 200 × 60 in colours fits, so that it comes in one piece.
 const FRAME: usize = 64 << 10;
 
+/// Whoever is told that the terminal is gone leaves within this time, or is stuck.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// The screen, from now until it is dropped.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
@@ -43,6 +47,7 @@ impl Screen {
         let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, out.try_clone()?));
         let mut screen = Self { terminal: Terminal::new(backend)?, theme, out };
         screen.enter()?;
+        die_with_terminal(screen.out.try_clone()?);
         Ok(screen)
     }
 
@@ -94,6 +99,23 @@ fn terminal_file() -> io::Result<File> {
         return Ok(stdout.as_fd().try_clone_to_owned()?.into());
     }
     OpenOptions::new().write(true).open("/dev/tty")
+}
+
+/// crossterm takes the end of a terminal for a key that is yet to come, and reads on for ever: a view whose window was
+/// closed would never hear of its SIGHUP. So a thread sleeps until the terminal is gone, and sees to it.
+fn die_with_terminal(terminal: File) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let wait = move || {
+        // Asked for nothing, it tells of a hang-up alone.
+        let mut files = [PollFd::new(&terminal, PollFlags::empty())];
+        while let Err(rustix::io::Errno::INTR) = poll(&mut files, None) {}
+        if files[0].revents().contains(PollFlags::HUP) {
+            std::thread::sleep(GRACE);
+            Signals::die_of(SIGHUP);
+        }
+    };
+    // Without it, everything else still works.
+    let _ = std::thread::Builder::new().name("pikos-hangup".to_owned()).spawn(wait);
 }
 
 /// A message on the alternate screen would vanish with it.
