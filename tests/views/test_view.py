@@ -250,4 +250,5 @@ def test_a_terminal_that_is_gone_ends_it(profile: Path) -> None:
         # The window is closed: a hang-up, and an end of file for whoever reads on.
         os.close(terminal.master)
         terminal.master = os.open(os.devnull, os.O_RDONLY)
-        assert terminal.process.wait(PATIENCE) == -signal.SIGHUP
+        # By the signal, or by an error of the terminal's if that comes first.
+        assert terminal.process.wait(PATIENCE) in (-signal.SIGHUP, 1)
