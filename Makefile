@@ -4,6 +4,7 @@
 PYTHON ?= python3# the interpreter of `make run`, `make test` and `make check`
 RELEASES ?= 3.11 3.12 3.13 3.14 3.15# those of `make matrix`
 REQUIRED ?=# those of them without which `make matrix` fails
+DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
@@ -184,7 +185,9 @@ $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 .PRECIOUS: .venv-%/.created .venv-%/.installed .venv-%/.tests .venv-%/.peers
 
 .venv-debug/.created:
-	@$(PYTHON) -m venv --clear .venv-debug
+	@python=$(if $(filter $(HERE),$(DEBUG_ON)),$(PYTHON),$$(scripts/find-python.sh $(DEBUG_ON))) ||
+		{ echo "CPython $(DEBUG_ON) is not here" >&2; exit 1; }
+	"$$python" -m venv --clear .venv-debug
 	touch $@
 
 .venv-%/.created:
