@@ -35,7 +35,7 @@ struct Row {
 }
 
 pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
-    let mut listener: Listener<First> = listen::to(&args.from)?;
+    let mut listener: Listener<First> = listen::to_all(&args.from)?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         listener.poll(Duration::from_millis(20)).map_err(Error::Listen)?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use pstats_compat::{Calls, Function, Profile};
 
+use super::memory::{Facts, Memory};
 use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
     Thread,
@@ -64,6 +65,10 @@ pub trait Target {
     fn threads(&self) -> Vec<ToldThread>;
     /// All that it told, as a profile.
     fn profile(&self) -> Profile;
+    /// What it is, if it is a recorder: then it has no functions.
+    fn recorder(&self) -> Option<Facts> {
+        None
+    }
 }
 
 /// Where messages come from.
@@ -76,6 +81,10 @@ pub trait Feed {
     }
     /// All processes that were ever heard of, in that order.
     fn targets(&self) -> Vec<&dyn Target>;
+    /// What a recorder among them has told.
+    fn memory(&mut self, _target: usize) -> Option<Memory> {
+        None
+    }
     /// Tells one of them; waits for its answer.
     fn command(&mut self, target: usize, command: Command) -> Result<(), String>;
 }
@@ -118,9 +127,16 @@ impl<F: Feed> Live<F> {
         live
     }
 
-    /// What to look at first: the only process, else all of them.
+    /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
     pub fn first_scope(&self) -> Scope {
-        if self.feed.targets().len() == 1 { Scope::Process(ProcessId(0)) } else { Scope::All }
+        let targets = self.feed.targets();
+        let process = |place: usize| Scope::Process(ProcessId(place as u32));
+        let mut profiles = (0..targets.len()).filter(|&place| targets[place].recorder().is_none());
+        match (profiles.next(), profiles.next()) {
+            (Some(_), Some(_)) => Scope::All,
+            (Some(only), None) => process(only),
+            (None, _) => targets.len().checked_sub(1).map_or(Scope::All, process),
+        }
     }
 
     /// Reads the targets that have told something new.
@@ -225,6 +241,7 @@ impl<F: Feed> Live<F> {
                 age: Some(track.age),
                 threads: target.threads().into_iter().map(thread).collect(),
                 health: Some(target.health()),
+                recorder: target.recorder(),
             }
         };
         self.feed.targets().into_iter().zip(&self.tracks).map(described).collect()
@@ -270,6 +287,10 @@ impl<F: Feed> Source for Live<F> {
             edges_of: query.edges,
             processes: Arc::new(self.processes()),
             has_sum: true,
+            memory: match query.scope {
+                Scope::Process(ProcessId(place)) => self.feed.memory(place as usize).map(Arc::new),
+                _ => None,
+            },
         }
     }
 
@@ -293,7 +314,10 @@ impl<F: Feed> Source for Live<F> {
         let is_alive = |target: &dyn Target| matches!(target.status(), Status::Running | Status::Paused);
         let chosen: Vec<usize> = match scope.process() {
             Some(ProcessId(place)) => vec![place as usize],
-            None => (0..targets.len()).filter(|&place| is_alive(targets[place])).collect(),
+            None => {
+                let takes_commands = |target: &dyn Target| target.recorder().is_none() && is_alive(target);
+                (0..targets.len()).filter(|&place| takes_commands(targets[place])).collect()
+            }
         };
         if chosen.is_empty() {
             return Err("there is no process to tell".to_owned());

@@ -201,6 +201,7 @@ impl File {
             age: None,
             threads: Vec::new(),
             health: None,
+            recorder: None,
         }
     }
 }

@@ -108,6 +108,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
             interval: Some(0.5),
             hook: Some("sys.monitoring".to_owned()),
         }),
+        recorder: None,
     };
     let second = Process { title: "/srv/shop/jobs.py".to_owned(), pid: Some(4712), ..process.clone() };
     Picture {
@@ -120,6 +121,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
         edges_of: Edges::All,
         processes: Arc::new(vec![process, second]),
         has_sum: true,
+        memory: None,
     }
 }
 

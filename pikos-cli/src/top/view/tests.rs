@@ -231,8 +231,7 @@ fn whatever_is_pressed_there_is_a_screen() {
                 state.update(Event::Data(picture));
             }
             2 => {
-                if let Some(function) = state.wanted_source() {
-                    let path = state.picture.label(function).path.clone();
+                if let Some(path) = state.wanted_source().cloned() {
                     let lines = vec!["pass".to_owned(); random(60)];
                     state.update(Event::Source(SourceLines { path, lines, problem: None }));
                 }
