@@ -141,10 +141,8 @@ impl RecordModel {
             let time = message.time - span * (length - row) as f64 / (length + 1) as f64 - self.began;
             if let Some(them) = activations {
                 while next < them.len() && (them.at[next] <= row as u64 || row == length) {
-                    let of = Activated {
-                        function: texts[them.function[next] as usize],
-                        file: texts[them.filename[next] as usize],
-                    };
+                    let (function, file) = (them.function[next] as usize, them.filename[next] as usize);
+                    let of = self.texts.activated(texts[function], texts[file]);
                     let moment = if them.ended[next] == 0 { Moment::Begin } else { Moment::End };
                     let used = Usage { rss: them.rss[next], vms: self.now.vms };
                     self.event(time, them.thread[next], of, moment, Some(used));
@@ -154,7 +152,7 @@ impl RecordModel {
             if row == length {
                 break;
             }
-            let of = Activated { function: text(functions, row), file: text(files, row) };
+            let of = self.texts.activated(text(functions, row), text(files, row));
             let line_no = line_nos.get(row).map_or(0, |line_no| u32::try_from(*line_no).unwrap_or(u32::MAX));
             let moment = match kinds.get(row) {
                 None => Moment::Line { line_no, line: lines.get(row).map(|place| texts[*place as usize]) },
@@ -262,6 +260,8 @@ impl RecordModel {
 #[derive(Default)]
 struct Texts {
     list: Vec<Box<str>>,
+    /// Which of them are files of libraries.
+    libraries: Vec<bool>,
     by_text: HashMap<Box<str>, TextId>,
     bytes: usize,
 }
@@ -277,6 +277,7 @@ impl Texts {
         }
         let id = TextId(self.list.len() as u32);
         self.bytes += text.len();
+        self.libraries.push(is_library(&text));
         let text = text.into_boxed_str();
         self.list.push(text.clone());
         self.by_text.insert(text, id);
@@ -286,6 +287,21 @@ impl Texts {
     fn get(&self, id: TextId) -> &str {
         &self.list[id.0 as usize]
     }
+
+    fn activated(&self, function: TextId, file: TextId) -> Activated {
+        Activated { function, file, is_library: self.libraries[file.0 as usize] }
+    }
+}
+
+/// Whether a file is the interpreter's or an installed package's, by where such are put.
+fn is_library(file: &str) -> bool {
+    let is_standard = |(place, _): (usize, &str)| {
+        file[place + "/lib/python".len()..].starts_with(|sign: char| sign.is_ascii_digit())
+    };
+    file.starts_with("<frozen ")
+        || file.contains("/site-packages/")
+        || file.contains("/dist-packages/")
+        || file.match_indices("/lib/python").any(is_standard)
 }
 
 #[cfg(test)]

@@ -93,6 +93,21 @@ fn ends_of_activations_stand_between_the_records() {
 }
 
 #[test]
+fn libraries_are_where_they_are_installed() {
+    for file in [
+        "<frozen importlib._bootstrap>",
+        "/usr/lib/python3.13/json/decoder.py",
+        "/home/me/.venv/lib/python3.13/site-packages/numpy/matrixlib/defmatrix.py",
+        "/usr/lib/python3/dist-packages/apt/cache.py",
+    ] {
+        assert!(is_library(file), "{file}");
+    }
+    for file in ["", "<string>", "/home/me/lib/python/mine.py", "script.py", "/srv/site-packages.py"] {
+        assert!(!is_library(file), "{file}");
+    }
+}
+
+#[test]
 fn calls_without_memory_are_counted() {
     let message = Records {
         v: 1,

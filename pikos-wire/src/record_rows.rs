@@ -1,8 +1,9 @@
 //! What records add up to: a row for each line or function, with what memory grew by while it was executed.
 //!
 //! The same definition as that of `pikos-run --report`: a line's growth goes from its event to the next line's of the same
-//! activation, or to its end; what it calls is in it, and recursion counts each activation. Beside it stands what it
-//! grew by itself: what happened between two events of a thread is the innermost line's own.
+//! activation, or to its end; what it calls is in it, and recursion counts each activation. Beside it stands its own
+//! part: what happened between two events of a thread belongs to the innermost line there, or to the innermost one that is
+//! no library's, if there is one. So own parts add up to the whole, and a library's are its caller's.
 
 use hashbrown::HashMap;
 
@@ -30,6 +31,8 @@ pub struct Activated {
     pub function: TextId,
     /// Its file.
     pub file: TextId,
+    /// Whether that is a library's.
+    pub is_library: bool,
 }
 
 /// A line, or a function.
@@ -45,7 +48,7 @@ pub struct RecordRow {
     pub hits: u64,
     /// Bytes that memory grew by from its beginnings to its ends.
     pub growth: i64,
-    /// The part of it that is not in lines of what it called.
+    /// Its own part.
     pub own: i64,
     /// The most that was in use at its beginnings and ends, in bytes.
     pub peak: u64,
@@ -68,7 +71,25 @@ pub enum Moment {
 struct Open {
     of: Activated,
     row: Option<RowId>,
+    /// The row that growth belongs to, if another one's than its own.
+    caller: Option<RowId>,
     rss: u64,
+}
+
+impl Open {
+    /// Begins above `below`.
+    fn new(of: Activated, row: Option<RowId>, rss: u64, below: Option<&Self>) -> Self {
+        let caller = below.filter(|_| of.is_library).and_then(|below| match below.of.is_library {
+            true => below.caller,
+            false => below.row,
+        });
+        Self { of, row, caller, rss }
+    }
+
+    /// Whose what happens now is.
+    fn owner(&self) -> Option<RowId> {
+        self.caller.or(self.row)
+    }
 }
 
 #[derive(Default)]
@@ -120,7 +141,7 @@ impl Rows {
         }
     }
 
-    /// Takes in an event, with the memory at it. Returns the row that was under way until then in this thread.
+    /// Takes in an event, with the memory at it. Returns the row that growth in this thread belonged to until then.
     pub fn record(&mut self, thread: u64, of: Activated, moment: Moment, rss: u64) -> Option<RowId> {
         let reached = self.reached(of, moment);
         if self.open >= MOST_OPEN || self.threads.len() >= MOST_THREADS {
@@ -129,15 +150,15 @@ impl Rows {
         let Self { list, threads, open, tells_ends, .. } = self;
         let thread = threads.entry(thread).or_default();
         let length = thread.stack.len();
-        let before = thread.stack.last().and_then(|open| open.row);
+        let before = thread.stack.last().and_then(Open::owner);
         if let (Some(row), Some(was)) = (before, thread.rss.replace(rss)) {
             let own = &mut list[row.0 as usize].own;
             *own = own.wrapping_add(growth(was, rss));
         }
         let stack = &mut thread.stack;
         match moment {
-            Moment::Begin => stack.push(Open { of, row: None, rss }),
-            Moment::Call { .. } => stack.push(Open { of, row: reached, rss }),
+            Moment::Begin => stack.push(Open::new(of, None, rss, stack.last())),
+            Moment::Call { .. } => stack.push(Open::new(of, reached, rss, stack.last())),
             Moment::Line { .. } => {
                 if stack.last().is_none_or(|open| open.of != of) {
                     // It began before anybody listened, or what is above it ended unseen.
@@ -147,7 +168,7 @@ impl Rows {
                                 close(list, &open, rss);
                             }
                         }
-                        None => stack.push(Open { of, row: None, rss }),
+                        None => stack.push(Open::new(of, None, rss, stack.last())),
                     }
                 }
                 if let Some(open) = stack.last_mut() {
@@ -217,8 +238,9 @@ fn growth(from: u64, to: u64) -> i64 {
 mod tests {
     use super::*;
 
-    const F: Activated = Activated { function: TextId(0), file: TextId(9) };
-    const G: Activated = Activated { function: TextId(1), file: TextId(9) };
+    const F: Activated = Activated { function: TextId(0), file: TextId(9), is_library: false };
+    const G: Activated = Activated { function: TextId(1), ..F };
+    const LIBRARY: Activated = Activated { function: TextId(2), file: TextId(8), is_library: true };
 
     fn line(line_no: u32) -> Moment {
         Moment::Line { line_no, line: None }
@@ -260,6 +282,33 @@ mod tests {
             [(1, 1, 10, -50, 110), (10, 1, 50, 50, 151), (11, 1, 10, 10, 161), (2, 1, 1, 1, 111)]
         );
         assert_eq!(rows.open, 0);
+    }
+
+    #[test]
+    fn what_a_library_takes_is_its_callers() {
+        use Moment::{Begin, End};
+        let inner = Activated { function: TextId(3), ..LIBRARY };
+        let rows = run(
+            true,
+            &[
+                (LIBRARY, Begin, 10),
+                (LIBRARY, line(90), 10),
+                // Nobody else is there.
+                (F, Begin, 100),
+                (F, line(1), 100),
+                (LIBRARY, Begin, 100),
+                (LIBRARY, line(91), 100),
+                (inner, Begin, 110),
+                (inner, line(95), 110),
+                (G, line(10), 150),
+                (inner, line(96), 170),
+                (inner, End, 175),
+                (LIBRARY, End, 175),
+                (F, line(2), 175),
+            ],
+        );
+        let own: Vec<_> = rows.list().iter().map(|row| (row.line_no, row.own)).collect();
+        assert_eq!(own, [(90, 90), (1, 55), (91, 0), (95, 0), (10, 20), (96, 0), (2, 0)]);
     }
 
     #[test]

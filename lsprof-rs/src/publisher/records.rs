@@ -182,19 +182,23 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
     let mut subscribers = 0_u32;
     let mut seq = 0;
     loop {
+        let mut is_new = false;
         if subscribers == 0 {
             _ = open.socket.poll(zmq::POLLIN, IDLE_MS);
         }
         while let Ok(frame) = open.socket.recv_bytes(zmq::DONTWAIT) {
             match frame.first() {
-                Some(1) => subscribers = subscribers.saturating_add(1),
+                Some(1) => {
+                    subscribers = subscribers.saturating_add(1);
+                    is_new = true;
+                }
                 Some(0) => subscribers = subscribers.saturating_sub(1),
                 _ => {}
             }
         }
         shared.listens.store(subscribers > 0, Ordering::Relaxed);
         let mut batch = lock(shared);
-        if subscribers > 0 && !batch.is_over {
+        if subscribers > 0 && !batch.is_over && !is_new {
             batch = shared.wake.wait_timeout(batch, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
         }
         let is_over = batch.is_over;
@@ -207,7 +211,8 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
         let dropped = batch.dropped;
         drop(batch);
         let is_empty = columns.first().is_none_or(Vec::is_empty) && activations.is_empty();
-        if subscribers > 0 && (is_over || !is_empty) {
+        // Whoever is new is told who sends, also where records are rare.
+        if subscribers > 0 && (is_over || is_new || !is_empty) {
             seq += 1;
             let message = Records {
                 v: VERSION,

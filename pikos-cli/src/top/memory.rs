@@ -43,7 +43,7 @@ pub struct LineRow {
     pub hits: u64,
     /// What memory grew by while it was executed, with all that it called.
     pub growth: i64,
-    /// The part of it that is not in lines of what it called.
+    /// The part of it that is neither in lines of what it called nor, of a library, in its caller's own.
     pub own: i64,
     /// The most in use at its beginnings and ends.
     pub peak: u64,

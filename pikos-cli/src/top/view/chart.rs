@@ -97,18 +97,18 @@ fn axes(scale: &Scale, theme: Theme, area: Rect, plot: Rect, buffer: &mut Buffer
     }
     let rows = usize::from(plot.height);
     let mut value = scale.low;
-    let mut above = None;
+    let mut highest = rows;
+    // Every second line has a figure at most.
+    let step = (1..).map(|times| f64::from(times) * scale.step);
+    let is_apart = |step: &f64| step * rows as f64 >= 2.0 * (scale.high - scale.low);
+    let step = step.take(100).find(is_apart).unwrap_or(f64::INFINITY);
     while value < scale.high {
-        let y = scale.down(value, rows * DOWN) / DOWN;
-        // Where the figures stand too close, each second one is left out.
-        if above.is_none_or(|above: usize| above > y + 1) {
-            let mut line = Line::new(buffer, area.x, plot.y + y as u16, GUTTER);
-            line.right(&figures::bytes(value as i64), gutter, theme.quiet()).put("┤", theme.quiet());
-            above = Some(y);
-        }
-        value += scale.step;
+        highest = scale.down(value, rows * DOWN) / DOWN;
+        let mut line = Line::new(buffer, area.x, plot.y + highest as u16, GUTTER);
+        line.right(&figures::bytes(value as i64), gutter, theme.quiet()).put("┤", theme.quiet());
+        value += step;
     }
-    if above.is_none_or(|above| above > 0) {
+    if highest > 0 {
         Line::new(buffer, area.x, plot.y, GUTTER).right("RSS", gutter, theme.title());
     }
     let below = plot.y + plot.height;
