@@ -154,3 +154,38 @@ fn write(table: &MemoryTable, memory: &Memory, out: &mut csv::Writer<impl Write>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::samples::{memory_view, type_keys};
+
+    #[test]
+    fn the_table_is_printed_and_saved() {
+        let mut state = memory_view(2, 80, 24);
+        let memory = state.recorder().expect("a recorder").clone();
+        let mut out = Vec::new();
+        write_table(&state, &memory, Some(1), &mut out).expect("written");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(
+            text,
+            "/srv/shop/report.py --all  pid 4713  1.0 s  running  line_memory  14 records\n\
+             RSS 104.8M, peak 134.8M after legacy /srv/shop/report.py:17  VMS 524.1M, peak 673.8M\n\
+             \x20      own     growth       peak       hits  line\n\
+             \x20   +60.0M     +60.0M     134.8M          2  /srv/shop/report.py:17(legacy) a = np.matrix(numbers)  # a copy\n"
+        );
+        let json = serde_json::to_value(document(&state, &memory, Some(1))).expect("JSON");
+        assert_eq!(json["memory"]["peak_at"]["line"], 17);
+        assert_eq!(
+            (&json["lines"][0]["growth"], json["lines"].as_array().map(Vec::len)),
+            (&(60 << 20).into(), Some(1))
+        );
+        type_keys(&mut state, "f");
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        write(&state.memory, &memory, &mut writer).expect("written");
+        let saved = String::from_utf8(writer.into_inner().expect("flushed")).expect("UTF-8");
+        let mut lines = saved.lines();
+        assert_eq!(lines.next(), Some("own,growth,peak,hits,filename,lineNo,function,line"));
+        assert_eq!(lines.next(), Some("125960192,188743680,141295616,8,/srv/shop/report.py,15,legacy,"));
+    }
+}

@@ -176,6 +176,10 @@ fn by_size(rows: &mut [LineRow], size: impl Fn(&LineRow) -> i64) {
 }
 
 #[cfg(test)]
+#[path = "memory_tests.rs"]
+mod view_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -160,8 +160,11 @@ fn trimmed(seconds: f64) -> String {
 fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
     let picture = &state.picture;
     if let Some(memory) = state.recorder() {
-        usage(state, memory, theme, line);
+        usage("RSS ", memory.now.rss, memory.most.rss, memory, theme, line);
+        listed_records(state, memory, theme, line);
         filters(state, theme, line);
+        line.put("  ", theme.plain());
+        usage("VMS ", memory.now.vms, memory.most.vms, memory, theme, line);
         return;
     }
     let scale = super::scale(state);
@@ -186,16 +189,17 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
     filters(state, theme, line);
 }
 
-/// Memory now and at most, and which part of the lines is listed.
-fn usage(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+/// Memory now and at most.
+fn usage(word: &str, now: u64, most: u64, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
     if memory.has_memory {
-        let (now, most) = (memory.now, memory.most);
-        for (word, now, most) in [("RSS ", now.rss, most.rss), ("VMS ", now.vms, most.vms)] {
-            line.put(word, theme.quiet()).put(&figures::bytes(now as i64), theme.title());
-            line.put(" peak ", theme.quiet()).put(&figures::bytes(most as i64), theme.title());
-            line.put("  ", theme.plain());
-        }
+        line.put(word, theme.quiet()).put(&figures::bytes(now as i64), theme.title());
+        line.put(" peak ", theme.quiet()).put(&figures::bytes(most as i64), theme.title());
+        line.put("  ", theme.plain());
     }
+}
+
+/// Which part of the lines is listed.
+fn listed_records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
     let table = &state.memory;
     let what = if table.by_function || memory.is_of_functions { "functions" } else { "lines" };
     let listed = match table.rows.len() == table.count {
