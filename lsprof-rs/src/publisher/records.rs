@@ -181,6 +181,8 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
     let id = format!("{}-{}-{began:x}", sender.host, open.place.records().display());
     let mut subscribers = 0_u32;
     let mut seq = 0;
+    // Two sets of columns take turns: to allocate them anew would show in the memory that the records tell.
+    let mut spare = (vec![Vec::new(); sender.fields.len()], Vec::new());
     loop {
         let mut is_new = false;
         if subscribers == 0 {
@@ -202,19 +204,19 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
             batch = shared.wake.wait_timeout(batch, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
         }
         let is_over = batch.is_over;
-        let empty = vec![Vec::new(); sender.fields.len()];
-        let columns = std::mem::replace(&mut batch.columns, empty);
+        let columns = std::mem::replace(&mut batch.columns, spare.0);
         let texts = std::mem::take(&mut batch.texts);
-        let threads = std::mem::take(&mut batch.threads);
+        let threads = std::mem::replace(&mut batch.threads, spare.1);
         let activations = std::mem::take(&mut batch.activations);
         batch.number += 1;
         let dropped = batch.dropped;
         drop(batch);
         let is_empty = columns.first().is_none_or(Vec::is_empty) && activations.is_empty();
         // Whoever is new is told who sends, also where records are rare.
+        let mut message = Records { columns, threads, ..Records::default() };
         if subscribers > 0 && (is_over || is_new || !is_empty) {
             seq += 1;
-            let message = Records {
+            message = Records {
                 v: VERSION,
                 kind: RECORDS.to_owned(),
                 id: id.clone(),
@@ -227,9 +229,8 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
                 end: is_over,
                 fields: sender.fields.clone(),
                 texts,
-                columns,
-                threads,
                 activations: shared.tells_activations.load(Ordering::Relaxed).then_some(activations),
+                ..message
             };
             if let Ok(bytes) = message.encode() {
                 // Whoever is too slow misses it, and sees that in `seq`.
@@ -239,5 +240,7 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
         if is_over {
             return;
         }
+        spare = (message.columns, message.threads);
+        spare.0.iter_mut().chain([&mut spare.1]).for_each(Vec::clear);
     }
 }
