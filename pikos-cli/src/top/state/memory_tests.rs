@@ -43,7 +43,7 @@ fn lines_are_sorted_grouped_and_filtered() {
     let legacy = state.memory.rows[0];
     // Three matrices a turn; what the last line freed is known of one turn: after the first, records were lost, and the
     // third is under way.
-    let growth = (3 * 90 << 20) - (94 << 20) + (3 << 18);
+    let growth = (270 << 20) - (94 << 20) + (3 << 18);
     assert_eq!((legacy.hits, legacy.growth), (12, growth), "its lines, added up");
     type_keys(&mut state, "/load");
     assert_eq!(listed(&state).len(), 1);
