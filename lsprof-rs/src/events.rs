@@ -2,7 +2,7 @@
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
-use pyo3::ffi::PyObject;
+use pyo3::ffi::{PyObject, Py_REFCNT};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -144,6 +144,22 @@ pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
         // SAFETY: by this function's contract.
         let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
         this.recorder.spend_on(kind);
+    }
+}
+
+/// The interpreter has made an object for an event's place in the code, as it does in long functions.
+///
+/// # Safety
+/// As for [`enter`], or [`leave`], which follows.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn placed_at(thread: *mut ThreadRecorder, offset: *mut PyObject) {
+    // SAFETY: as in `enter`; the offset is alive.
+    unsafe {
+        // Those that it keeps are immortal, and have many references.
+        if (*thread).timing == Timing::Compensated && Py_REFCNT(offset) == 1 {
+            (*thread).recorder.spend_on(kinds::LARGE_OFFSET);
+        }
     }
 }
 

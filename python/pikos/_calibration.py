@@ -1,7 +1,8 @@
 """What the interpreter takes to report a call to us and to go on: measured on small loops, with and without a profile.
 
 Takes a few milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
-hooks take isn't calibrated: it is measured, call by call.
+hooks take isn't calibrated: it is measured, call by call. What they take here is what that is compared with, to see how
+much slower than these loops a program runs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import gc
 import math
 import operator
 import sys
-from itertools import repeat
+from itertools import count, repeat
 
 from pikos._lsprof import Profiler, _kind_of, _now
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time;
-    #: how much of the time that is measured inside is the code's own.
-    Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float]
+    #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time, and in
+    #: our hooks; how much of the time that is measured inside is the code's own.
+    Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float, float]
+    #: Ticks.
+    Times: TypeAlias = tuple[int, int, int]
 
 #: Loops run this often, and the quickest run counts.
 RUNS = 5
@@ -32,6 +35,7 @@ CALLS = 4
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
 
+lines = count()
 known: dict[tuple[bool, str], list[Line]] = {}
 
 
@@ -56,13 +60,14 @@ class Loop:
             body = "; ".join([call] * CALLS)
             source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
         scope: dict[str, Any] = {"repeat": repeat}
-        exec(source, scope)
+        # Each on a line of its own: the profile's times are by code, and the same code in the same place is equal.
+        exec("\n" * next(lines) + source, scope)
         self.function = scope["loop"]
         self.arguments = tuple(names.values())
         #: Without a profile.
         self.plain = math.inf
-        #: Under a profile, without what its hooks take: altogether, and the loop's own part.
-        self.total = self.own = math.inf
+        #: Under a profile, without what its hooks take: altogether, and the loop's own part; and what they take.
+        self.total = self.own = self.hooks = math.inf
 
     def run(self) -> None:
         """Time a run without a profile."""
@@ -72,11 +77,21 @@ class Loop:
 
     def run_profiled(self, profiler: Profiler) -> None:
         """Time a run under the profile."""
-        profiler.clear()
+        before = self.recorded(profiler)
         self.function(ROUNDS, *self.arguments)
-        _, own, total, own_excess, total_excess = profiler._ticks()[self.function.__code__]
-        self.own = min(self.own, (own - own_excess) / (ROUNDS * CALLS))
-        self.total = min(self.total, (total - total_excess) / (ROUNDS * CALLS))
+        calls = ROUNDS * CALLS
+        own, total, hooks = ((now - then) / calls for now, then in zip(self.recorded(profiler), before, strict=True))
+        self.own = min(self.own, own)
+        self.total = min(self.total, total)
+        self.hooks = min(self.hooks, hooks)
+
+    def recorded(self, profiler: Profiler) -> Times:
+        """What the profile holds of the loop: own time and total, both without what the hooks took, and that."""
+        times = profiler._ticks().get(self.function.__code__)
+        if times is None:
+            return 0, 0, 0
+        _, own, total, own_excess, total_excess = times
+        return own - own_excess, total - total_excess, total_excess
 
     @property
     def added(self) -> float:
@@ -89,12 +104,8 @@ class Loop:
         return self.total - self.own
 
 
-def pass_() -> None:
-    """The shortest of functions."""
-
-
-def pass_with(argument: object) -> None:
-    """The same with an argument."""
+def pass_(first: object, second: object) -> None:
+    """The shortest of functions, with arguments as most have them."""
 
 
 def generate(count: int) -> Any:
@@ -103,10 +114,18 @@ def generate(count: int) -> Any:
         yield
 
 
+def generator_with(padding: str) -> Callable[[int], Any]:
+    """The same with code before it that never runs."""
+    scope: dict[str, Any] = {"repeat": repeat}
+    exec(f"def generate(count):\n if count < 0: {padding}\n for _ in repeat(None, count): yield\n", scope)
+    generate: Callable[[int], Any] = scope["generate"]
+    return generate
+
+
 class Empty:
     """A class whose making calls Python."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: object, second: object) -> None:
         pass
 
 
@@ -118,13 +137,31 @@ class Calibration:
         self.hook = hook
         #: Loads one name and does nothing with it.
         self.load = Loop("x", {"x": 0})
-        self.call = Loop("f()", {"f": pass_})
+        self.call = Loop("f(x, x)", {"f": pass_, "x": 0})
         self.map = Loop(
-            "", {"f": pass_with}, f"def loop(rounds, f):\n for _ in map(f, repeat(None, rounds * {CALLS})): pass\n"
+            "",
+            {"f": pass_, "x": range(ROUNDS * CALLS)},
+            "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
         self.generator = Loop("", {"g": generate}, f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n")
-        self.new = Loop("c()", {"c": Empty})
-        self.other = Loop("c()", {"c": object} if REPORTS_CALLS else {"c": gc.isenabled})
+        #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
+        #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
+        self.long = Loop(
+            "",
+            {"g": generator_with("; ".join(["count.real"] * 80))},
+            f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n",
+        )
+        self.new = Loop("c(x, x)", {"c": Empty, "x": 0})
+        #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
+        #: where they don't count, either.
+        self.others = [
+            Loop("c(x)", {"c": type, "x": 0}),
+            Loop("c(x)", {"c": str, "x": "a"}),
+            Loop("c(x)", {"c": tuple, "x": (1,)}),
+            Loop("c(x)", {"c": float, "x": 1}),
+        ]
+        if not REPORTS_CALLS:
+            self.others = [Loop("c()", {"c": gc.isenabled})]
         #: No calls: what most code is made of.
         self.code = Loop(
             "n = (n * 3 + 7) & 65535; z.a; d[n] = d[1]; n < 3; [n, n]; y[1:3]; s + s; (n, s)",
@@ -163,7 +200,7 @@ class Calibration:
 
     def loops(self) -> list[Loop]:
         """All of them."""
-        calls = [self.load, self.call, self.map, self.generator, self.new, self.other, self.code]
+        calls = [self.load, self.call, self.map, self.generator, self.long, self.new, *self.others, self.code]
         return [*calls, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])]
 
     def lines(self) -> list[Line]:
@@ -201,18 +238,20 @@ class Calibration:
         # Half of what a resume takes plainly is the generator's.
         resumed = min(generator, max(0.0, self.generator.inside - self.generator.plain / genuine / 2))
         lines: list[Line] = [
-            ("function", inside, outside, genuine),
-            ("generator", resumed, generator - resumed, genuine),
+            ("function", inside, outside, self.call.hooks, genuine),
+            ("generator", resumed, generator - resumed, self.generator.hooks, genuine),
         ]
+        if REPORTS_CALLS:
+            lines.append(("large offset", 0, (self.long.added - self.generator.added) / 2, 0, 1))
         if reported:
             lines += [
-                ("call of a function", 0, self.call.added - function, 1),
-                ("call of a class", 0, self.new.added - function, 1),
-                ("call of another object", 0, self.other.added, 1),
+                ("call of a function", 0, self.call.added - function, 0, 1),
+                ("call of a class", 0, self.new.added - function, 0, 1),
+                ("call of another object", 0, sum(loop.added for loop in self.others) / len(self.others), 0, 1),
             ]
         if not REPORTS_CALLS and not self.builtins:
             # 3.11 reports built-ins also where they don't count.
-            lines.append(("call of another object", 0, self.other.total - self.other.plain / genuine, 1))
+            lines.append(("call of another object", 0, self.others[0].total - self.others[0].plain / genuine, 0, 1))
         return lines
 
     def of_builtins(self) -> list[Line]:
@@ -230,4 +269,4 @@ class Calibration:
         """The line for a built-in."""
         # The whole call, but for the loading of names, is the callee's.
         plain = max(0.0, loop.plain - loads * self.load.plain)
-        return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, 1.0)
+        return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, loop.hooks, 1.0)
