@@ -2,7 +2,7 @@
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
-use pyo3::ffi::{PyObject, Py_REFCNT};
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -157,7 +157,7 @@ pub unsafe fn placed_at(thread: *mut ThreadRecorder, offset: *mut PyObject) {
     // SAFETY: as in `enter`; the offset is alive.
     unsafe {
         // Those that it keeps are immortal, and have many references.
-        if (*thread).timing == Timing::Compensated && Py_REFCNT(offset) == 1 {
+        if (*thread).timing == Timing::Compensated && pyo3::ffi::Py_REFCNT(offset) == 1 {
             (*thread).recorder.spend_on(kinds::LARGE_OFFSET);
         }
     }

@@ -55,7 +55,7 @@ def costs(builtins: bool, hook: str) -> list[Line]:
 class Loop:
     """A loop, and the ticks that one call in it takes, plainly and under a profile."""
 
-    def __init__(self, call: str, names: dict[str, object], source: str | None = None) -> None:
+    def __init__(self, call: str, names: dict[str, object], source: str | None = None, each: int = 1) -> None:
         if source is None:
             body = "; ".join([call] * CALLS)
             source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
@@ -64,6 +64,8 @@ class Loop:
         exec("\n" * next(lines) + source, scope)
         self.function = scope["loop"]
         self.arguments = tuple(names.values())
+        #: Calls in a run.
+        self.calls = ROUNDS * CALLS * each
         #: Without a profile.
         self.plain = math.inf
         #: Under a profile, without what its hooks take: altogether, and the loop's own part; and what they take.
@@ -73,14 +75,13 @@ class Loop:
         """Time a run without a profile."""
         began = _now()
         self.function(ROUNDS, *self.arguments)
-        self.plain = min(self.plain, (_now() - began) / (ROUNDS * CALLS))
+        self.plain = min(self.plain, (_now() - began) / self.calls)
 
     def run_profiled(self, profiler: Profiler) -> None:
         """Time a run under the profile."""
         before = self.recorded(profiler)
         self.function(ROUNDS, *self.arguments)
-        calls = ROUNDS * CALLS
-        own, total, hooks = ((now - then) / calls for now, then in zip(self.recorded(profiler), before, strict=True))
+        own, total, hooks = ((now - then) / self.calls for now, then in zip(self.recorded(profiler), before, strict=True))
         self.own = min(self.own, own)
         self.total = min(self.total, total)
         self.hooks = min(self.hooks, hooks)
@@ -108,18 +109,16 @@ def pass_(first: object, second: object) -> None:
     """The shortest of functions, with arguments as most have them."""
 
 
-def generate(count: int) -> Any:
-    """Yield this often."""
-    for _ in repeat(None, count):
-        yield
-
-
 def generator_with(padding: str) -> Callable[[int], Any]:
-    """The same with code before it that never runs."""
+    """A generator that yields as often as is asked for, from another one; they have code that never runs before that."""
     scope: dict[str, Any] = {"repeat": repeat}
-    exec(f"def generate(count):\n if count < 0: {padding}\n for _ in repeat(None, count): yield\n", scope)
-    generate: Callable[[int], Any] = scope["generate"]
-    return generate
+    source = (
+        f"def inner(count):\n if count < 0: {padding}\n for _ in repeat(None, count): yield\n"
+        f"def outer(count):\n if count < 0: {padding}\n yield from inner(count)\n"
+    )
+    exec(source, scope)
+    outer: Callable[[int], Any] = scope["outer"]
+    return outer
 
 
 class Empty:
@@ -143,14 +142,11 @@ class Calibration:
             {"f": pass_, "x": range(ROUNDS * CALLS)},
             "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
-        self.generator = Loop("", {"g": generate}, f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n")
+        resumes = f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n"
+        self.generator = Loop("", {"g": generator_with("pass")}, resumes, each=2)
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
-        self.long = Loop(
-            "",
-            {"g": generator_with("; ".join(["count.real"] * 80))},
-            f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n",
-        )
+        self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, each=2)
         self.new = Loop("c(x, x)", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
@@ -234,12 +230,13 @@ class Calibration:
         else:
             outside = self.call.own - self.call.plain / genuine
         function = inside + outside
-        generator = self.generator.added if REPORTS_CALLS else self.generator.total - self.generator.plain / genuine
-        # Half of what a resume takes plainly is the generator's.
-        resumed = min(generator, max(0.0, self.generator.inside - self.generator.plain / genuine / 2))
+        plain = self.generator.plain / genuine
+        generator = self.generator.added if REPORTS_CALLS else self.generator.total - plain
+        # Of each two resumes the loop makes one; a third of what they take plainly is the loop's.
+        resuming = min(generator, max(0.0, 2 * (self.generator.own - plain / 3)))
         lines: list[Line] = [
             ("function", inside, outside, self.call.hooks, genuine),
-            ("generator", resumed, generator - resumed, self.generator.hooks, genuine),
+            ("generator", generator - resuming, resuming, self.generator.hooks, genuine),
         ]
         if REPORTS_CALLS:
             lines.append(("large offset", 0, (self.long.added - self.generator.added) / 2, 0, 1))
