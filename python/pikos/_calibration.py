@@ -17,7 +17,7 @@ from pikos._lsprof import Profiler, _kind_of, _now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
     #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time, and in
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #: Ticks.
     Times: TypeAlias = tuple[int, int, int]
 
-#: Loops run this often, and the quickest run counts.
+#: Loops run this often, after a first time.
 RUNS = 5
 #: Rounds of a loop in a run, and calls in a round.
 ROUNDS = 100
@@ -66,25 +66,23 @@ class Loop:
         self.arguments = tuple(names.values())
         #: Calls in a run.
         self.calls = ROUNDS * CALLS * each
-        #: Without a profile.
-        self.plain = math.inf
-        #: Under a profile, without what its hooks take: altogether, and the loop's own part; and what they take.
-        self.total = self.own = self.hooks = math.inf
+        #: Without a profile, each run.
+        self.plains: list[float] = []
+        #: Under a profile, each run, without what its hooks take: the loop's own part, altogether; and what they take.
+        self.profiled: list[tuple[float, ...]] = []
 
     def run(self) -> None:
         """Time a run without a profile."""
         began = _now()
         self.function(ROUNDS, *self.arguments)
-        self.plain = min(self.plain, (_now() - began) / self.calls)
+        self.plains.append((_now() - began) / self.calls)
 
     def run_profiled(self, profiler: Profiler) -> None:
         """Time a run under the profile."""
         before = self.recorded(profiler)
         self.function(ROUNDS, *self.arguments)
-        own, total, hooks = ((now - then) / self.calls for now, then in zip(self.recorded(profiler), before, strict=True))
-        self.own = min(self.own, own)
-        self.total = min(self.total, total)
-        self.hooks = min(self.hooks, hooks)
+        after = self.recorded(profiler)
+        self.profiled.append(tuple((now - then) / self.calls for now, then in zip(after, before, strict=True)))
 
     def recorded(self, profiler: Profiler) -> Times:
         """What the profile holds of the loop: own time and total, both without what the hooks took, and that."""
@@ -93,6 +91,11 @@ class Loop:
             return 0, 0, 0
         _, own, total, own_excess, total_excess = times
         return own - own_excess, total - total_excess, total_excess
+
+    def finish(self) -> None:
+        """Take each figure from its middle run: the quickest is luckier than a program is. The first one doesn't count."""
+        self.plain = middle(self.plains[1:])
+        self.own, self.total, self.hooks = map(middle, zip(*self.profiled[1:], strict=True))
 
     @property
     def added(self) -> float:
@@ -107,6 +110,11 @@ class Loop:
 
 def pass_(first: object, second: object) -> None:
     """The shortest of functions, with arguments as most have them."""
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median, of an odd number."""
+    return sorted(values)[len(values) // 2]
 
 
 def generator_with(padding: str) -> Callable[[int], Any]:
@@ -212,6 +220,8 @@ class Calibration:
                 loop.run_profiled(profiler)
         finally:
             profiler.disable()
+        for loop in loops:
+            loop.finish()
         return [*self.of_functions(), *self.of_builtins()]
 
     @property
