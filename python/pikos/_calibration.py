@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Loops run this often, after a first time.
 RUNS = 5
 #: Rounds of a loop in a run, and calls in a round.
-ROUNDS = 100
+ROUNDS = 60
 CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
@@ -56,8 +56,10 @@ class Loop:
     """A loop, and the ticks that one call in it takes, plainly and under a profile."""
 
     def __init__(self, call: str, names: dict[str, object], source: str | None = None, each: int = 1) -> None:
+        #: What is called, and the names that it calls it by, in braces.
+        self.call, self.names = call, names
         if source is None:
-            body = "; ".join([call] * CALLS)
+            body = "; ".join([call.format_map({name: name for name in names})] * CALLS)
             source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
         scope: dict[str, Any] = {"repeat": repeat}
         # Each on a line of its own: the profile's times are by code, and the same code in the same place is equal.
@@ -136,6 +138,38 @@ class Empty:
         pass
 
 
+class Mix:
+    """One loop over the calls of others, from several functions: nearer to a program than a loop over one of them."""
+
+    PARTS, CALLS_OF_EACH = 9, 5
+    ROUNDS = ROUNDS // 5
+
+    def __init__(self, call: Loop, loops: list[Loop]) -> None:
+        scope: dict[str, object] = {}
+        calls = []
+        for number, loop in enumerate(loops):
+            names = {name: f"{name}{number}" for name in loop.names}
+            scope.update((names[name], value) for name, value in loop.names.items())
+            calls.append(loop.call.format_map(names))
+        chosen = [
+            [(7 * part + 5 * call) % len(loops) for call in range(self.CALLS_OF_EACH)] for part in range(self.PARTS)
+        ]
+        parts = [f"part{number}" for number in range(self.PARTS)]
+        for part, numbers in zip(parts, chosen, strict=True):
+            exec(f"def {part}(): {'; '.join(calls[number] for number in numbers)}", scope)
+        #: What it is made of.
+        self.loops = [*(loops[number] for numbers in chosen for number in numbers), *[call] * self.PARTS]
+        body = "; ".join(f"{part}()" for part in parts)
+        source = f"def loop(rounds, {', '.join(parts)}):\n for _ in repeat(None, {self.ROUNDS}): {body}\n"
+        self.loop = Loop("", {part: scope[part] for part in parts}, source)
+
+    def compare(self) -> tuple[float, float]:
+        """How much more the interpreter takes here than in the single loops, and how much more our hooks do."""
+        each = self.loop.calls / self.ROUNDS
+        added = self.loop.added * each / sum(loop.added for loop in self.loops)
+        return added, self.loop.hooks * each / sum(loop.hooks for loop in self.loops)
+
+
 class Calibration:
     """All the loops."""
 
@@ -143,8 +177,8 @@ class Calibration:
         self.builtins = builtins
         self.hook = hook
         #: Loads one name and does nothing with it.
-        self.load = Loop("x", {"x": 0})
-        self.call = Loop("f(x, x)", {"f": pass_, "x": 0})
+        self.load = Loop("{x}", {"x": 0})
+        self.call = Loop("{f}({x}, {x})", {"f": pass_, "x": 0})
         self.map = Loop(
             "",
             {"f": pass_, "x": range(ROUNDS * CALLS)},
@@ -155,17 +189,17 @@ class Calibration:
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
         self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, each=2)
-        self.new = Loop("c(x, x)", {"c": Empty, "x": 0})
+        self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
         self.others = [
-            Loop("c(x)", {"c": type, "x": 0}),
-            Loop("c(x)", {"c": str, "x": "a"}),
-            Loop("c(x)", {"c": tuple, "x": (1,)}),
-            Loop("c(x)", {"c": float, "x": 1}),
+            Loop("{c}({x})", {"c": type, "x": 0}),
+            Loop("{c}({x})", {"c": str, "x": "a"}),
+            Loop("{c}({x})", {"c": tuple, "x": (1,)}),
+            Loop("{c}({x})", {"c": float, "x": 1}),
         ]
         if not REPORTS_CALLS:
-            self.others = [Loop("c()", {"c": gc.isenabled})]
+            self.others = [Loop("{c}()", {"c": gc.isenabled})]
         #: No calls: what most code is made of.
         self.code = Loop(
             "n = (n * 3 + 7) & 65535; z.a; d[n] = d[1]; n < 3; [n, n]; y[1:3]; s + s; (n, s)",
@@ -177,34 +211,46 @@ class Calibration:
         self.shortcuts: list[tuple[Callable[..., Any], Loop, int]] = []
         if builtins:
             self.add_builtins()
+        singles = [self.call, self.new, *self.others]
+        self.mix = Mix(self.call, [*singles, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])])
 
     def add_builtins(self) -> None:
         """The loops over built-ins; with each how many names it loads."""
         string, numbers, letters, table = "letters", [0], {"a"}, {"a": 1}
         self.conventions = [
-            (gc.isenabled, Loop("f()", {"f": gc.isenabled}), 1),
-            (callable, Loop("f(x)", {"f": callable, "x": 0}), 2),
-            (operator.is_, Loop("f(x, x)", {"f": operator.is_, "x": 0}), 3),
-            (math.isclose, Loop("f(x, x)", {"f": math.isclose, "x": 1.0}), 3),
-            (max, Loop("f(x, x)", {"f": max, "x": 0}), 3),
-            (str.isdigit, Loop("s.isdigit()", {"s": string}), 1),
-            (set.add, Loop("s.add(x)", {"s": letters, "x": "a"}), 2),
-            (dict.get, Loop("d.get(x)", {"d": table, "x": "a"}), 2),
-            (str.split, Loop("s.split()", {"s": string}), 1),
-            (str.find, Loop("s.find(x)", {"s": string, "x": "t"}), 2),
-            (str.startswith, Loop("s.startswith(x)", {"s": string, "x": "t"}), 2),
-            (str.format, Loop("s.format()", {"s": string}), 1),
+            (gc.isenabled, Loop("{f}()", {"f": gc.isenabled}), 1),
+            (callable, Loop("{f}({x})", {"f": callable, "x": 0}), 2),
+            (operator.is_, Loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}), 3),
+            (math.isclose, Loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}), 3),
+            (max, Loop("{f}({x}, {x})", {"f": max, "x": 0}), 3),
+            (str.isdigit, Loop("{s}.isdigit()", {"s": string}), 1),
+            (set.add, Loop("{s}.add({x})", {"s": letters, "x": "a"}), 2),
+            (dict.get, Loop("{d}.get({x})", {"d": table, "x": "a"}), 2),
+            (str.split, Loop("{s}.split()", {"s": string}), 1),
+            (str.find, Loop("{s}.find({x})", {"s": string, "x": "t"}), 2),
+            (str.startswith, Loop("{s}.startswith({x})", {"s": string, "x": "t"}), 2),
+            (str.format, Loop("{s}.format()", {"s": string}), 1),
         ]
         self.shortcuts = [
-            (len, Loop("f(x)", {"f": len, "x": numbers}), 2),
-            (isinstance, Loop("f(x, y)", {"f": isinstance, "x": 0, "y": int}), 3),
-            (list.append, Loop("x.append(x)", {"x": []}), 2),
-            (ord, Loop("f(x)", {"f": ord, "x": "a"}), 2),
+            (len, Loop("{f}({x})", {"f": len, "x": numbers}), 2),
+            (isinstance, Loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}), 3),
+            (list.append, Loop("{x}.append({x})", {"x": []}), 2),
+            (ord, Loop("{f}({x})", {"f": ord, "x": "a"}), 2),
         ]
 
     def loops(self) -> list[Loop]:
         """All of them."""
-        calls = [self.load, self.call, self.map, self.generator, self.long, self.new, *self.others, self.code]
+        calls = [
+            self.load,
+            self.call,
+            self.map,
+            self.generator,
+            self.long,
+            self.new,
+            *self.others,
+            self.code,
+            self.mix.loop,
+        ]
         return [*calls, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])]
 
     def lines(self) -> list[Line]:
@@ -222,7 +268,10 @@ class Calibration:
             profiler.disable()
         for loop in loops:
             loop.finish()
-        return [*self.of_functions(), *self.of_builtins()]
+        lines = [*self.of_functions(), *self.of_builtins()]
+        # A program is between the two.
+        added, hooks = map(math.sqrt, self.mix.compare())
+        return [(kind, i * added, o * added, h * hooks, genuine) for kind, i, o, h, genuine in lines]
 
     @property
     def genuine(self) -> float:

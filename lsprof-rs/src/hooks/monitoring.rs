@@ -258,7 +258,9 @@ unsafe extern "C" fn on_enter_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, offset]) = (unsafe { arguments(args, count) }) else { return callback::too_few(2, count) };
+    let Some([code, offset]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(2, count);
+    };
     guard(|| {
         // SAFETY: CPython calls us with the GIL held and a live code object.
         unsafe {
