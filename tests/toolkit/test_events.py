@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import itertools
 import threading
 from typing import Any
 
@@ -305,5 +306,5 @@ def test_indices_of_many_records(tmp_path: Any) -> None:
         indices = [int(row["index"]) for row in csv.DictReader(stream)]
     assert len(indices) == 12_000
     # abs is called and returns; nine times there is another call and its return between two of them.
-    steps = [after - before for before, after in zip(indices, indices[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(indices)]
     assert sorted(set(steps)) == [1, 3] and steps.count(3) == 9
