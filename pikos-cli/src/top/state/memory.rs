@@ -157,20 +157,34 @@ fn sort(rows: &mut [LineRow], column: MemoryColumn, memory: &Memory, by_function
     }
 }
 
-/// The greatest first; of those that are alike, the one with the higher peak.
+/// The greatest first; of those that are alike the one with the higher peak, and of those the one that was there first.
 fn by_size(rows: &mut [LineRow], size: impl Fn(&LineRow) -> i64) {
-    rows.sort_unstable_by_key(|row| (Reverse(size(row)), Reverse(row.peak), row.id));
+    rows.sort_unstable_by_key(|row| (Reverse(size(row)), row.id));
     let Some(tolerance) = rows.first().map(|row| size(row).max(0) / ALIKE) else { return };
+    each_alike(rows, size, tolerance, |alike| {
+        alike.sort_unstable_by_key(|row| (Reverse(row.peak), row.id));
+        let peak = |row: &LineRow| i64::try_from(row.peak).unwrap_or(i64::MAX);
+        each_alike(alike, peak, tolerance, |level| level.sort_unstable_by_key(|row| row.id));
+    });
+}
+
+/// Passes on the groups of sorted rows whose figures don't differ by more than this.
+fn each_alike(
+    rows: &mut [LineRow],
+    figure: impl Fn(&LineRow) -> i64,
+    tolerance: i64,
+    mut take: impl FnMut(&mut [LineRow]),
+) {
     let mut start = 0;
     while start < rows.len() {
-        let greatest = size(&rows[start]);
+        let greatest = figure(&rows[start]);
         // What did not grow memory is no rival.
         if greatest <= tolerance {
             break;
         }
-        let alike = rows[start..].iter().take_while(|row| greatest.saturating_sub(size(row)) <= tolerance);
+        let alike = rows[start..].iter().take_while(|row| greatest.saturating_sub(figure(row)) <= tolerance);
         let end = start + alike.count();
-        rows[start..end].sort_unstable_by_key(|row| (Reverse(row.peak), Reverse(size(row)), row.id));
+        take(&mut rows[start..end]);
         start = end;
     }
 }
@@ -205,11 +219,14 @@ mod tests {
             row(6, 0, 99_999),
         ];
         assert_eq!(order(&rows), [1, 2, 0, 4, 5, 6, 3]);
+        // A little more on the same plateau is not higher.
+        let rows = [row(0, 30_500, 61_000), row(1, 30_500, 91_000), row(2, 30_600, 91_100)];
+        assert_eq!(order(&rows), [1, 2, 0]);
     }
 
     #[test]
     fn where_nothing_grew_there_is_an_order_too() {
-        assert_eq!(order(&[row(0, -5, 1), row(1, 0, 2), row(2, 0, 9)]), [2, 1, 0]);
+        assert_eq!(order(&[row(0, -5, 1), row(1, 0, 2), row(2, 0, 9)]), [1, 2, 0]);
         assert_eq!(order(&[]), [] as [u32; 0]);
     }
 
