@@ -15,12 +15,15 @@ mod neighbours;
 mod records;
 mod table;
 mod text;
+mod tree;
 
 pub use control::{Command, Reply, Request, Status};
 pub use figures::Figures;
 pub use message::{
-    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, ThreadRow, VERSION, WireError,
+    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeRow, ThreadRow, TreePart, VERSION,
+    WireError,
 };
 pub use model::{Applied, Model, labelled};
 pub use records::{RECORDS, Records};
 pub use text::WireText;
+pub use tree::{Stack, Stacks};

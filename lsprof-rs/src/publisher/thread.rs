@@ -68,6 +68,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         let now = Instant::now();
         if sockets.subscribers > 0 && now >= next {
             let message = work.stream.next(None).encode();
+            work.stream.took(now.elapsed());
             if !sockets.send(message) {
                 work.stream.dropped += 1;
             }
