@@ -11,6 +11,7 @@ pub use keys::HELP;
 pub mod layout;
 pub mod prompt;
 pub mod scopes;
+pub mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use history::History;
 use layout::Size;
 use prompt::Prompt;
 use scopes::Scopes;
+use tree::TreeScreen;
 
 /// What happens to a view.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Screen {
     Detail(Box<Detail>),
+    Tree(Box<TreeScreen>),
     Scopes(Scopes),
     Help(Cursor),
 }
@@ -169,7 +172,8 @@ impl State {
             Some(detail) => Edges::Of(detail.function),
             None => Edges::None,
         };
-        Query { scope: self.scope, edges }
+        let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
+        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree }
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
@@ -185,6 +189,14 @@ impl State {
     pub fn detail(&self) -> Option<&Detail> {
         match self.screens.last() {
             Some(Screen::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    /// The tree, if it is on screen.
+    pub fn tree(&self) -> Option<&TreeScreen> {
+        match self.screens.last() {
+            Some(Screen::Tree(tree)) => Some(tree),
             _ => None,
         }
     }
@@ -234,6 +246,25 @@ impl State {
         match is_same {
             true => self.keep_cursors(),
             false => self.arrange(),
+        }
+        self.fill_tree();
+    }
+
+    /// Lists the tree's stacks anew.
+    fn fill_tree(&mut self) {
+        let page = self.page();
+        let Self { screens, include, exclude, picture, .. } = self;
+        for screen in screens {
+            if let Screen::Tree(tree) = screen {
+                let includes = include.as_ref().map(|filter| |id| filter.finds(id));
+                let excludes = exclude.as_ref().map(|filter| |id| filter.finds(id));
+                tree.fill(
+                    &picture.stacks,
+                    includes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
+                    excludes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
+                    page,
+                );
+            }
         }
     }
 
@@ -290,6 +321,7 @@ impl State {
                         neighbours.cursor.keep(neighbours.rows.len(), rows);
                     }
                 }
+                Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
                 Screen::Scopes(list) => list.cursor.keep(scopes, page),
                 Screen::Help(cursor) => cursor.offset = 0,
             }

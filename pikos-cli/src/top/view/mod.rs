@@ -9,6 +9,7 @@ mod line;
 mod scopes;
 mod table;
 mod theme;
+mod tree;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -37,6 +38,7 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
     match state.screens.last() {
         None => table::render(state, theme, body, buffer),
         Some(Screen::Detail(detail)) => detail::render(state, detail, theme, body, buffer),
+        Some(Screen::Tree(tree)) => tree::render(state, tree, theme, body, buffer),
         Some(Screen::Scopes(list)) => scopes::render(state, list, theme, body, buffer),
         Some(Screen::Help(cursor)) => help::render(state, cursor, theme, body, buffer),
     }
