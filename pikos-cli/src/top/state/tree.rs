@@ -1,12 +1,14 @@
 //! The tree of full stacks on screen: what is open, what is listed, where the cursor stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::cursor::{Cursor, Motion};
 use crate::top::model::{FunctionId, StackId, Stacks, Tree};
 
-/// A stack with this part of the whole is shown with what is above it, until somebody folds it.
+/// A stack with this part of the whole is shown with what is above it, where nobody has folded it ...
 const OPENED_FROM: f64 = 0.05;
+/// ... until it has less than this: rows don't come and go with a figure that goes up and down.
+const OPEN_UNTIL: f64 = 0.02;
 
 /// What is on screen of a tree.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +20,10 @@ pub struct TreeScreen {
     pub selected: Option<StackId>,
     /// Seconds in all stacks.
     pub whole: f64,
-    /// What was opened and folded; the rest is as it comes.
+    /// What was opened and folded by a key.
     folds: HashMap<StackId, bool>,
+    /// What is open because it costs much.
+    costly: HashSet<StackId>,
     /// A function that wants to be seen in its costliest stack.
     wanted: Option<FunctionId>,
 }
@@ -108,16 +112,15 @@ impl TreeScreen {
             });
             list
         };
+        let leads_to_cursor = self.below_selected(tree);
         let mut waiting: Vec<(u32, u32)> = sorted(None).into_iter().map(|place| (place, 0)).collect();
         while let Some((place, depth)) = waiting.pop() {
             let node = &tree.nodes[place as usize];
-            if holds.is_none() && self.whole > 0.0 && node.cumtime >= OPENED_FROM * self.whole {
-                // For good: rows don't come and go with a figure that goes up and down.
-                self.folds.entry(node.id).or_insert(true);
-            }
+            let is_costly = self.is_costly(node.id, node.cumtime);
             let above = sorted(Some(place));
             let has_more = !above.is_empty();
-            let is_open = has_more && self.folds.get(&node.id).copied().unwrap_or(holds.is_some());
+            let as_it_comes = holds.is_some() || is_costly || leads_to_cursor.contains(&place);
+            let is_open = has_more && self.folds.get(&node.id).copied().unwrap_or(as_it_comes);
             self.rows.push(TreeRow { id: node.id, place, depth, has_more, is_open });
             if is_open {
                 waiting.extend(above.into_iter().map(|place| (place, depth + 1)));
@@ -131,6 +134,27 @@ impl TreeScreen {
                 self.cursor.keep(self.rows.len(), page);
             }
         }
+    }
+
+    fn is_costly(&mut self, id: StackId, seconds: f64) -> bool {
+        if seconds > 0.0 && seconds >= OPENED_FROM * self.whole {
+            self.costly.insert(id);
+        } else if seconds < OPEN_UNTIL * self.whole {
+            self.costly.remove(&id);
+        }
+        self.costly.contains(&id)
+    }
+
+    /// The places of all that is below the chosen stack: what is looked at doesn't fold by itself.
+    fn below_selected(&self, tree: &Tree) -> HashSet<u32> {
+        let chosen = self.selected.and_then(|id| tree.nodes.iter().find(|node| node.id == id));
+        let mut below = HashSet::new();
+        let mut next = chosen.and_then(|node| node.parent);
+        while let Some(place) = next {
+            below.insert(place);
+            next = tree.nodes[place as usize].parent;
+        }
+        below
     }
 
     /// Chooses the costliest stack that ends in this function, and opens all below it.
@@ -196,7 +220,7 @@ impl TreeScreen {
                     if is_above[at] {
                         match fold {
                             Fold::OpenAll => drop(self.folds.insert(node.id, true)),
-                            _ => drop(self.folds.remove(&node.id)),
+                            _ => drop((self.folds.remove(&node.id), self.costly.remove(&node.id))),
                         }
                     }
                 }

@@ -176,3 +176,34 @@ fn stacks_come_later_than_the_screen() {
     let place = tree.current().expect("a row").place;
     assert_eq!(stacks.nodes[place as usize].function, function);
 }
+
+#[test]
+fn what_costs_little_folds_again_unless_it_is_looked_at() {
+    use crate::top::forest::{Forest, Part, Paths};
+    let of = |seconds: f64| {
+        let mut paths = Paths::default();
+        let mut forest = Forest::new(&mut paths);
+        let mut add = |parent, function, tottime| {
+            forest.add(parent, FunctionId(function), Part { ncalls: 1, tottime, ..Part::default() })
+        };
+        let main = add(None, 1, 100.0);
+        let checkout = add(Some(main), 2, seconds);
+        add(Some(checkout), 3, 0.0);
+        Stacks::Known(std::sync::Arc::new(forest.finish()))
+    };
+    let mut state = top(1, 80, 24);
+    type_keys(&mut state, "t");
+    let mut tick = 1;
+    let mut after = |state: &mut State, seconds: f64| {
+        tick += 1;
+        state.update(Event::Data(Picture { stacks: of(seconds), ..live(tick, Status::Running) }));
+        listed(state)
+    };
+    assert_eq!(after(&mut state, 1.0), ["-main", " +checkout"]);
+    assert_eq!(after(&mut state, 10.0)[1..], [" -checkout", "  render_a"]);
+    assert_eq!(after(&mut state, 3.0).len(), 3, "not at once");
+    assert_eq!(after(&mut state, 1.0).len(), 2);
+    after(&mut state, 10.0);
+    type_keys(&mut state, "G");
+    assert_eq!(after(&mut state, 1.0)[1..], [" -checkout", "  render_a*"]);
+}
