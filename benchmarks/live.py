@@ -207,7 +207,7 @@ LOADS = [
     ("2 Hz, one subscriber, 50,000 functions", 50_000, 0.5, subscriber, False),
     ("10 Hz, 1,000 hostile peers", 0, 0.1, hostile, False),
     ("10 Hz, one subscriber, --tree", 0, 0.1, subscriber, True),
-    ("10 Hz, one, 50,000 functions, --tree", 50_000, 0.1, subscriber, True),
+    ("2 Hz, one, 50,000 functions, --tree", 50_000, 0.5, subscriber, True),
 ]
 
 

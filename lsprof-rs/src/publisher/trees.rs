@@ -26,6 +26,8 @@ pub struct Trees {
     next: Option<Instant>,
     /// Whether the last message had them.
     was_sent: bool,
+    /// What a message without them took.
+    rows_take: Duration,
 }
 
 /// The last whole tree.
@@ -44,10 +46,11 @@ impl Trees {
         self.next.is_none_or(|next| Instant::now() >= next)
     }
 
-    /// The message took so long to be made.
+    /// The message took so long to be made. What the rows take of it is known from the last message without a tree.
     pub fn took(&mut self, time: Duration) {
-        if std::mem::take(&mut self.was_sent) {
-            self.next = Some(Instant::now() + time * REST);
+        match std::mem::take(&mut self.was_sent) {
+            true => self.next = Some(Instant::now() + time.saturating_sub(self.rows_take).max(time / 8) * REST),
+            false => self.rows_take = time,
         }
     }
 
