@@ -207,6 +207,11 @@ impl Model {
         self.tree.has_come().then(|| self.tree.stacks(thread))
     }
 
+    /// The number of the message that has changed the stacks last; 0 while there are none.
+    pub fn stacks_seq(&self) -> u64 {
+        self.tree.seq()
+    }
+
     /// Whether all that the newest stacks build on has come.
     pub fn has_all_stacks(&self) -> bool {
         self.tree.is_complete()

@@ -21,6 +21,8 @@ pub struct Tree {
     nodes: usize,
     /// Whether the newest part could be taken in.
     is_complete: bool,
+    /// The message that has changed it last.
+    seq: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +127,11 @@ impl Tree {
         self.is_complete
     }
 
+    /// The number of the message that has changed it last; 0 before any has.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();
@@ -185,6 +192,7 @@ impl Tree {
         if !self.is_complete {
             return;
         }
+        self.seq = seq;
         for row in &part.nodes {
             let nodes = self.threads.entry(row.thread).or_insert_with(|| vec![BOTTOM]);
             let figures = row.into();

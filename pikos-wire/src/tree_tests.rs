@@ -84,6 +84,7 @@ fn a_part_builds_on_the_whole_tree_and_on_no_other() {
     assert_eq!(stacks(&model, None).len(), 2, "a message without one leaves it as it is");
     model.apply(message(5, 4, vec![node(1, 1, 0, 0, 9), node(1, 7, 3, 0, 9)])).unwrap();
     assert_eq!((stacks(&model, None)[0].1, model.has_all_stacks()), (2, false), "its base was lost");
+    assert_eq!(model.stacks_seq(), 3);
     model.apply(message(6, 6, vec![node(2, 1, 0, 3, 1)])).unwrap();
     assert_eq!((stacks(&model, None), model.has_all_stacks()), (vec![stack("3", 1)], true));
     // A full message without a tree says nothing of it either.

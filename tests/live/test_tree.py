@@ -130,7 +130,10 @@ def test_it_ends_with_the_stacks_of_the_file(tmp_path: Path, script: Path, joins
             assert sum(figures[1] for figures in of_stacks) == sum(row[2] for row in rows), name
         assert row[0] >= 0
     # And those of the file: an approximation would give each caller of leaf the same.
-    (cheap,), (dear,) = ends_with(stacks, "main", "work", "cheap", "leaf"), ends_with(stacks, "main", "work", "dear", "leaf")
+    (cheap,), (dear,) = (
+        ends_with(stacks, "main", "work", "cheap", "leaf"),
+        ends_with(stacks, "main", "work", "dear", "leaf"),
+    )
     assert cheap[0] == dear[0] > 0
     written = of_file(out)
     for way in ("cheap", "dear"):
@@ -157,7 +160,10 @@ def test_what_is_open_is_in_its_stack(tmp_path: Path, running: subprocess.Popen[
 
 def test_after_a_clear_it_begins_anew(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     with Subscriber(endpoint(tmp_path, running.pid)) as subscriber:
-        until(lambda: sum(row[0] for row in ends_with(subscriber.receive() and subscriber.stacks(), "leaf")) > 200, "calls")
+        until(
+            lambda: sum(row[0] for row in ends_with(subscriber.receive() and subscriber.stacks(), "leaf")) > 200,
+            "calls",
+        )
         assert run_pikos(tmp_path, "ctl", "clear", str(running.pid)).returncode == 0
         until(lambda: subscriber.receive()["epoch"] == 1, "a new epoch")
         until(lambda: subscriber.receive() and subscriber.nodes, "a new tree")
@@ -278,7 +284,9 @@ def test_the_view_folds_and_saves(tmp_path: Path, running: subprocess.Popen[str]
         assert float(main[-4]) > 0 or float(main[-3]) > 0, "it is in flight"
         # The tree is filtered, the cursor goes to a stack, and folds it.
         terminal.keys("/dear\r")
-        terminal.until(lambda: "only dear" in terminal.text and "recurse" not in "".join(terminal.text.splitlines()[4:]))
+        terminal.until(
+            lambda: "only dear" in terminal.text and "recurse" not in "".join(terminal.text.splitlines()[4:])
+        )
         terminal.keys("g\x1b[D")
         terminal.until("\u25b8")
         terminal.keys("\x1b[C")

@@ -49,7 +49,9 @@ impl Trees {
     /// The message took so long to be made. What the rows take of it is known from the last message without a tree.
     pub fn took(&mut self, time: Duration) {
         match std::mem::take(&mut self.was_sent) {
-            true => self.next = Some(Instant::now() + time.saturating_sub(self.rows_take).max(time / 8) * REST),
+            true => {
+                self.next = Some(Instant::now() + time.saturating_sub(self.rows_take).max(time / 8) * REST)
+            }
             false => self.rows_take = time,
         }
     }

@@ -159,6 +159,10 @@ impl Target for Stream<Labels> {
         self.model.has_tree()
     }
 
+    fn stacks_sequence(&self) -> u64 {
+        self.model.stacks_seq()
+    }
+
     fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
         let stacks = self.model.stacks(thread)?;
         let seconds = |ticks| self.model.seconds(ticks);

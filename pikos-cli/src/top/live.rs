@@ -12,7 +12,7 @@ use pstats_compat::{Calls, Function, Profile};
 use super::forest::{Forest, Part, Paths};
 use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks,
-    Status, Thread,
+    Status, Thread, Tree,
 };
 use super::names::Names;
 use super::source::{Command, Query, Source};
@@ -88,6 +88,8 @@ pub trait Target {
     fn threads(&self) -> Vec<ToldThread>;
     /// Whether it keeps full stacks.
     fn has_tree(&self) -> bool;
+    /// Changes with every message that tells of them; 0 before the first.
+    fn stacks_sequence(&self) -> u64;
     /// Those of all threads or of one; `None` before any have come.
     fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks>;
     /// All that it told, as a profile; of one thread, if wanted.
@@ -117,6 +119,8 @@ pub struct Live<F> {
     /// The thread that is looked at has a track of its own.
     thread: Option<(ProcessId, u64, Track)>,
     paths: Paths,
+    /// The stacks that were made last: of what scope, and of which of each process's.
+    stacks: Option<(Scope, Vec<u64>, Stacks)>,
     tick: u64,
     next_tick: Instant,
 }
@@ -141,6 +145,7 @@ impl<F: Feed> Live<F> {
             tracks: Vec::new(),
             thread: None,
             paths: Paths::default(),
+            stacks: None,
             tick: 0,
             next_tick: Instant::now(),
         };
@@ -223,12 +228,27 @@ impl<F: Feed> Live<F> {
         sums.into_iter().map(edge).collect()
     }
 
+    /// The stacks of a scope. A large tree comes less often than a picture is taken: then it is the same.
     fn stacks(&mut self, scope: Scope) -> Stacks {
+        let of = |target: &dyn Target| 2 * target.stacks_sequence() + u64::from(target.has_tree());
+        let state: Vec<u64> = self.feed.targets().into_iter().map(of).collect();
+        match &self.stacks {
+            Some((of, at, stacks)) if *of == scope && *at == state => stacks.clone(),
+            _ => {
+                let stacks = self.add_stacks(scope);
+                self.stacks = Some((scope, state, stacks.clone()));
+                stacks
+            }
+        }
+    }
+
+    fn add_stacks(&mut self, scope: Scope) -> Stacks {
         let mut forest = Forest::new(&mut self.paths);
-        let (mut has_tree, mut has_come) = (false, false);
+        let (mut has_tree, mut has_come, mut without) = (false, false, 0);
         for ((target, track), place) in self.feed.targets().into_iter().zip(&self.tracks).zip(0u32..) {
             let Some(thread) = part_of(scope, place) else { continue };
             has_tree |= target.has_tree();
+            without += usize::from(!target.has_tree());
             let Some(told) = target.stacks(thread) else { continue };
             has_come = true;
             forest.add_cut(told.cut.0, told.cut.1);
@@ -249,7 +269,7 @@ impl<F: Feed> Live<F> {
             }
         }
         match (has_come, has_tree) {
-            (true, _) => Stacks::Known(Arc::new(forest.finish())),
+            (true, _) => Stacks::Known(Arc::new(Tree { without, ..forest.finish() })),
             (false, true) => Stacks::Awaited,
             (false, false) => Stacks::NotKept,
         }

@@ -191,6 +191,8 @@ pub struct Tree {
     /// Calls that the limits on depth and nodes cut, and their time, which is that of the stacks below.
     pub cut_calls: u64,
     pub cut_seconds: f64,
+    /// Processes of the scope that keep none.
+    pub without: usize,
 }
 
 impl Tree {

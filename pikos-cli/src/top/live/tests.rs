@@ -74,6 +74,9 @@ impl Target for Fake {
     fn has_tree(&self) -> bool {
         self.has_tree
     }
+    fn stacks_sequence(&self) -> u64 {
+        self.stacks.as_ref().map_or(0, |_| self.sequence)
+    }
     fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
         // The second thread has the first stack alone.
         let mut stacks = self.stacks.clone()?;
@@ -252,6 +255,20 @@ fn stacks_of_processes_add_up() {
     assert_eq!(all, [(None, 5, 15.0), (Some(0), 10, 10.0), (None, 16, 16.0)]);
     assert_eq!(shown(Scope::Process(ProcessId(0))), [(None, 1, 3.0), (Some(0), 2, 2.0)]);
     assert_eq!(shown(Scope::Thread(ProcessId(1), 2)), [(None, 4, 4.0)]);
+    let twice: Vec<Stacks> = (0..2)
+        .map(|_| live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks)
+        .collect();
+    let [Stacks::Known(one), Stacks::Known(other)] = &twice[..] else { panic!("{twice:?}") };
+    assert!(Arc::ptr_eq(one, other), "nothing has come, nothing is made");
+    assert_eq!(one.without, 1);
+    live.feed.targets[0].sequence = 2;
+    live.feed.targets[0].stacks.as_mut().unwrap().list[0].ncalls = 100;
+    let Stacks::Known(later) =
+        live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks
+    else {
+        panic!("they are known")
+    };
+    assert_eq!(later.nodes[0].ncalls, 104);
     let of_third =
         live.picture(Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true });
     assert_eq!(of_third.stacks, Stacks::NotKept);

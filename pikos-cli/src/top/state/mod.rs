@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope, Totals};
+use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope, Stacks, Totals};
 use super::source::{Command, Query};
 use super::source_lines::SourceLines;
 use columns::{Column, Sort};
@@ -235,6 +235,10 @@ impl State {
         // Another query of the same tables: sorting them again would change nothing.
         let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
             && Arc::ptr_eq(&picture.labels, &self.picture.labels);
+        let has_same_stacks = match (&picture.stacks, &self.picture.stacks) {
+            (Stacks::Known(new), Stacks::Known(old)) => Arc::ptr_eq(new, old),
+            _ => false,
+        };
         self.picture = picture;
         if !is_same {
             self.totals = Totals::of(&self.picture.rows);
@@ -247,7 +251,9 @@ impl State {
             true => self.keep_cursors(),
             false => self.arrange(),
         }
-        self.fill_tree();
+        if !has_same_stacks {
+            self.fill_tree();
+        }
     }
 
     /// Lists the tree's stacks anew.

@@ -235,5 +235,8 @@ pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
         let calls = figures::count(tree.cut_calls as f64, 9);
         text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut_seconds, 10));
     }
+    if tree.without > 0 {
+        text += &format!("  {} processes without --tree", tree.without);
+    }
     text
 }
