@@ -230,6 +230,27 @@ def test_the_recorder_keeps_it_after_a_kill(tmp_path: Path, running: subprocess.
         assert {nodes[node.parent].name for node in leaves if node.parent is not None} == {"cheap", "dear"}
 
 
+def test_stacks_of_several_processes_add_up(tmp_path: Path, script: Path) -> None:
+    out = tmp_path / "all.folded"
+    with started(tmp_path, command(script, "--tree")) as one, started(tmp_path, command(script, "--tree")) as other:
+        processes = [one, other]
+        pids = [str(process.pid) for process in processes]
+        for process in processes:
+            with Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+                until(lambda s=subscriber: s.receive() and ends_with(s.stacks(), "dear", "leaf"), "stacks")
+        words = [PIKOS, "record", *pids, "--merge", "-o", str(out)]
+        recorder = subprocess.Popen(words, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        assert recorder.stderr is not None
+        assert all("listening" in recorder.stderr.readline() for _ in processes)
+        for process in processes:
+            process.communicate("end\n", timeout=PATIENCE)
+        _, said = recorder.communicate(timeout=PATIENCE)
+        assert recorder.returncode == 0, said
+        assert "approximated" not in said
+    ways = [stack for stack in of_file(out) if stack[-2:] == ("dear", "leaf")]
+    assert len(ways) == len(set(ways)) == 2, "one in each kind of thread"
+
+
 def test_a_recorder_without_stacks_says_that_they_are_approximated(tmp_path: Path, script: Path) -> None:
     with started(tmp_path, command(script)) as process:
         endpoint(tmp_path, process.pid)

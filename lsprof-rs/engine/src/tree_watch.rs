@@ -136,7 +136,7 @@ impl TreeWatch {
     /// Takes new nodes in; what they count is read in its turn.
     fn learn(&mut self, tables: &Tables) {
         let Self { nodes, children, .. } = self;
-        for node in tables.nodes.iter().skip(nodes.len()) {
+        for node in tables.nodes.iter_from(nodes.len()) {
             let place = nodes.len() as u32;
             let (parent, function) = (node.parent, node.function);
             nodes.push(WatchedNode {

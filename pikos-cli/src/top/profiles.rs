@@ -294,4 +294,28 @@ mod tests {
         assert!(!profiles.poll(), "what is gone stays on screen");
         assert_eq!(profiles.picture(query).rows, after.rows);
     }
+
+    #[test]
+    fn files_that_are_made_of_stacks_have_a_tree() {
+        let read = |text: &str| pstats_compat::formats::collapsed::read(text.as_bytes()).expect("stacks");
+        let input = |text| Input { path: Some("x.folded".into()), profile: read(text) };
+        let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
+        let mut profiles = Profiles::new(inputs, Box::new(|_| None));
+        let mut shown = |scope| {
+            let Stacks::Known(tree) = profiles.picture(Query { scope, edges: Edges::All, tree: true }).stacks
+            else {
+                panic!("it has them")
+            };
+            let mut times: Vec<f64> = tree.nodes.iter().map(|node| node.cumtime).collect();
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        assert_eq!(shown(Scope::Process(ProcessId(0))), [3.0, 4.0, 4.0, 7.0]);
+        assert_eq!(shown(Scope::Process(ProcessId(1))), [1.0, 5.0, 6.0]);
+        assert_eq!(shown(Scope::All), [4.0, 4.0, 9.0, 13.0]);
+        let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
+        let mut without = Profiles::new(vec![input], Box::new(|_| None));
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::None, tree: true };
+        assert_eq!(without.picture(query).stacks, Stacks::NotKept);
+    }
 }
