@@ -82,6 +82,11 @@ def run_pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProce
     )
 
 
+def is_heard(folder: Path, pid: int) -> bool:
+    """Whether a recorder that has begun to listen is known to the process."""
+    return "1 listening" in run_pikos(folder, "ctl", "status", str(pid)).stdout
+
+
 def ends_with(stacks: dict[tuple[str, ...], list[int]], *names: str) -> list[list[int]]:
     return [figures for stack, figures in stacks.items() if stack[-len(names) :] == names]
 
@@ -239,10 +244,10 @@ def test_stacks_of_several_processes_add_up(tmp_path: Path, script: Path) -> Non
         for process in processes:
             with Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
                 until(lambda s=subscriber: s.receive() and ends_with(s.stacks(), "dear", "leaf"), "stacks")
+            until(lambda pid=process.pid: not is_heard(tmp_path, pid), "that nobody listens")
         words = [PIKOS, "record", *pids, "--merge", "-o", str(out)]
         recorder = subprocess.Popen(words, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
-        assert recorder.stderr is not None
-        assert all("listening" in recorder.stderr.readline() for _ in processes)
+        until(lambda: all(is_heard(tmp_path, process.pid) for process in processes), "a recorder")
         for process in processes:
             process.communicate("end\n", timeout=PATIENCE)
         _, said = recorder.communicate(timeout=PATIENCE)
@@ -257,7 +262,7 @@ def test_a_recorder_without_stacks_says_that_they_are_approximated(tmp_path: Pat
         endpoint(tmp_path, process.pid)
         words = [PIKOS, "record", str(process.pid), "-o", str(tmp_path / "out.html")]
         recorder = subprocess.Popen(words, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
-        assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+        until(lambda: is_heard(tmp_path, process.pid), "a recorder")
         assert process.stdin is not None
         process.stdin.write("end\n")
         process.stdin.flush()
