@@ -147,6 +147,22 @@ pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
     }
 }
 
+/// The interpreter has made an object for an event's place in the code, as it does in long functions.
+///
+/// # Safety
+/// As for [`enter`], or [`leave`], which follows.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn placed_at(thread: *mut ThreadRecorder, offset: *mut PyObject) {
+    // SAFETY: as in `enter`; the offset is alive.
+    unsafe {
+        // Those that it keeps are immortal, and have many references.
+        if (*thread).timing == Timing::Compensated && pyo3::ffi::Py_REFCNT(offset) == 1 {
+            (*thread).recorder.spend_on(kinds::LARGE_OFFSET);
+        }
+    }
+}
+
 /// A call that began in [`enter_frame`]: to be ended once, by [`leave_frame`].
 #[derive(Clone, Copy)]
 pub struct OpenCall {

@@ -12,7 +12,7 @@ use crate::ffi::callable::Callable;
 
 /// The names that a calibration gives costs to, in the order of their numbers. A built-in function or method is of
 /// the kind of its calling convention; after these come built-ins with a kind of their own.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "function",
     "generator",
     "call of a function",
@@ -28,6 +28,7 @@ const NAMES: [&str; 15] = [
     "method fastcall",
     "method keywords",
     "method varargs",
+    "large offset",
 ];
 
 const FUNCTION: Kind = Kind(0);
@@ -40,6 +41,9 @@ const CALL_OF_CLASS: Kind = Kind(3);
 pub const CALL_OF_OTHER: Kind = Kind(4);
 const FIRST_BUILTIN_FUNCTION: u8 = 5;
 const FIRST_BUILTIN_METHOD: u8 = 10;
+/// No call: an event whose place in the code is no small number, so that the interpreter makes an object for it.
+#[cfg(Py_3_12)]
+pub const LARGE_OFFSET: Kind = Kind(15);
 
 /// Costs by kind, and the built-ins that have a kind of their own, by their definitions.
 #[derive(Clone, Default)]
@@ -50,16 +54,17 @@ pub struct Calibration {
 }
 
 /// One line of a calibration, as Python writes it: the kind's name or the built-in that it is for, and for each
-/// call the ticks inside and outside of its time; and how much of a time measured inside is the code's own.
+/// call the ticks inside and outside of its time and in our hooks; and how much of a time measured inside is the code's
+/// own.
 #[derive(FromPyObject)]
-pub struct Line<'py>(Bound<'py, PyAny>, f64, f64, f64);
+pub struct Line<'py>(Bound<'py, PyAny>, f64, f64, f64, f64);
 
 impl Calibration {
     /// Reads what `pikos._calibration` found.
     pub fn from_lines(lines: Vec<Line<'_>>) -> PyResult<Self> {
         let mut this = Self::default();
         let mut next = NAMES.len();
-        for Line(subject, inside, outside, genuine) in lines {
+        for Line(subject, inside, outside, hooks, genuine) in lines {
             let kind = match subject.extract::<String>() {
                 Ok(name) => NAMES
                     .iter()
@@ -76,6 +81,7 @@ impl Calibration {
             };
             this.costs.inside[kind] = inside.max(0.0) as u64;
             this.costs.outside[kind] = outside.max(0.0) as u64;
+            this.costs.hooks[kind] = hooks.max(0.0) as u64;
             this.costs.genuine[kind] = (genuine.clamp(0.0, 1.0) * 1024.0) as u64;
         }
         Ok(this)

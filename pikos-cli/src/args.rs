@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pstats_compat::formats::Format;
@@ -96,8 +96,9 @@ pub struct InputArgs {
 /// Formats by their names, which help and completions list.
 fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
     let format = |name: &str| name.parse::<Format>().expect("only names of formats are possible values");
-    let names = Format::names().into_iter().filter(|name| is_meant(format(name)));
-    PossibleValuesParser::new(names.collect::<Vec<_>>()).map(move |name| format(&name))
+    let meant = Format::names().into_iter().filter(|name| is_meant(format(name)));
+    let values = meant.map(|name| PossibleValue::new(name).aliases(format(name).aliases()));
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).map(move |name| format(&name))
 }
 
 #[derive(Debug, Args)]

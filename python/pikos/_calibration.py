@@ -1,7 +1,8 @@
 """What the interpreter takes to report a call to us and to go on: measured on small loops, with and without a profile.
 
 Takes a few milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
-hooks take isn't calibrated: it is measured, call by call.
+hooks take isn't calibrated: it is measured, call by call. What they take here is what that is compared with, to see how
+much slower than these loops a program runs.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ import gc
 import math
 import operator
 import sys
-from itertools import repeat
+from itertools import count, repeat
 
 from pikos._lsprof import Profiler, _kind_of, _now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time;
-    #: how much of the time that is measured inside is the code's own.
-    Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float]
+    #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time, and in
+    #: our hooks; how much of the time that is measured inside is the code's own.
+    Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float, float]
+    #: Ticks.
+    Times: TypeAlias = tuple[int, int, int]
 
-#: Loops run this often, and the quickest run counts.
+#: Loops run this often, after a first time.
 RUNS = 5
 #: Rounds of a loop in a run, and calls in a round.
-ROUNDS = 100
+ROUNDS = 60
 CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
 
+lines = count()
 known: dict[tuple[bool, str], list[Line]] = {}
 
 
@@ -51,32 +55,49 @@ def costs(builtins: bool, hook: str) -> list[Line]:
 class Loop:
     """A loop, and the ticks that one call in it takes, plainly and under a profile."""
 
-    def __init__(self, call: str, names: dict[str, object], source: str | None = None) -> None:
+    def __init__(self, call: str, names: dict[str, object], source: str | None = None, each: int = 1) -> None:
+        #: What is called, and the names that it calls it by, in braces.
+        self.call, self.names = call, names
         if source is None:
-            body = "; ".join([call] * CALLS)
+            body = "; ".join([call.format_map({name: name for name in names})] * CALLS)
             source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
         scope: dict[str, Any] = {"repeat": repeat}
-        exec(source, scope)
+        # Each on a line of its own: the profile's times are by code, and the same code in the same place is equal.
+        exec("\n" * next(lines) + source, scope)
         self.function = scope["loop"]
         self.arguments = tuple(names.values())
-        #: Without a profile.
-        self.plain = math.inf
-        #: Under a profile, without what its hooks take: altogether, and the loop's own part.
-        self.total = self.own = math.inf
+        #: Calls in a run.
+        self.calls = ROUNDS * CALLS * each
+        #: Without a profile, each run.
+        self.plains: list[float] = []
+        #: Under a profile, each run, without what its hooks take: the loop's own part, altogether; and what they take.
+        self.profiled: list[tuple[float, ...]] = []
 
     def run(self) -> None:
         """Time a run without a profile."""
         began = _now()
         self.function(ROUNDS, *self.arguments)
-        self.plain = min(self.plain, (_now() - began) / (ROUNDS * CALLS))
+        self.plains.append((_now() - began) / self.calls)
 
     def run_profiled(self, profiler: Profiler) -> None:
         """Time a run under the profile."""
-        profiler.clear()
+        before = self.recorded(profiler)
         self.function(ROUNDS, *self.arguments)
-        _, own, total, own_excess, total_excess = profiler._ticks()[self.function.__code__]
-        self.own = min(self.own, (own - own_excess) / (ROUNDS * CALLS))
-        self.total = min(self.total, (total - total_excess) / (ROUNDS * CALLS))
+        after = self.recorded(profiler)
+        self.profiled.append(tuple((now - then) / self.calls for now, then in zip(after, before, strict=True)))
+
+    def recorded(self, profiler: Profiler) -> Times:
+        """What the profile holds of the loop: own time and total, both without what the hooks took, and that."""
+        times = profiler._ticks().get(self.function.__code__)
+        if times is None:
+            return 0, 0, 0
+        _, own, total, own_excess, total_excess = times
+        return own - own_excess, total - total_excess, total_excess
+
+    def finish(self) -> None:
+        """Take each figure from its middle run: the quickest is luckier than a program is. The first one doesn't count."""
+        self.plain = middle(self.plains[1:])
+        self.own, self.total, self.hooks = map(middle, zip(*self.profiled[1:], strict=True))
 
     @property
     def added(self) -> float:
@@ -89,25 +110,64 @@ class Loop:
         return self.total - self.own
 
 
-def pass_() -> None:
-    """The shortest of functions."""
+def pass_(first: object, second: object) -> None:
+    """The shortest of functions, with arguments as most have them."""
 
 
-def pass_with(argument: object) -> None:
-    """The same with an argument."""
+def middle(values: Sequence[float]) -> float:
+    """The median, of an odd number."""
+    return sorted(values)[len(values) // 2]
 
 
-def generate(count: int) -> Any:
-    """Yield this often."""
-    for _ in repeat(None, count):
-        yield
+def generator_with(padding: str) -> Callable[[int], Any]:
+    """A generator that yields as often as is asked for, from another one; they have code that never runs before that."""
+    scope: dict[str, Any] = {"repeat": repeat}
+    source = (
+        f"def inner(count):\n if count < 0: {padding}\n for _ in repeat(None, count): yield\n"
+        f"def outer(count):\n if count < 0: {padding}\n yield from inner(count)\n"
+    )
+    exec(source, scope)
+    outer: Callable[[int], Any] = scope["outer"]
+    return outer
 
 
 class Empty:
     """A class whose making calls Python."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: object, second: object) -> None:
         pass
+
+
+class Mix:
+    """One loop over the calls of others, from several functions: nearer to a program than a loop over one of them."""
+
+    PARTS, CALLS_OF_EACH = 9, 5
+    ROUNDS = ROUNDS // 5
+
+    def __init__(self, call: Loop, loops: list[Loop]) -> None:
+        scope: dict[str, object] = {}
+        calls = []
+        for number, loop in enumerate(loops):
+            names = {name: f"{name}{number}" for name in loop.names}
+            scope.update((names[name], value) for name, value in loop.names.items())
+            calls.append(loop.call.format_map(names))
+        chosen = [
+            [(7 * part + 5 * call) % len(loops) for call in range(self.CALLS_OF_EACH)] for part in range(self.PARTS)
+        ]
+        parts = [f"part{number}" for number in range(self.PARTS)]
+        for part, numbers in zip(parts, chosen, strict=True):
+            exec(f"def {part}(): {'; '.join(calls[number] for number in numbers)}", scope)
+        #: What it is made of.
+        self.loops = [*(loops[number] for numbers in chosen for number in numbers), *[call] * self.PARTS]
+        body = "; ".join(f"{part}()" for part in parts)
+        source = f"def loop(rounds, {', '.join(parts)}):\n for _ in repeat(None, {self.ROUNDS}): {body}\n"
+        self.loop = Loop("", {part: scope[part] for part in parts}, source)
+
+    def compare(self) -> tuple[float, float]:
+        """How much more the interpreter takes here than in the single loops, and how much more our hooks do."""
+        each = self.loop.calls / self.ROUNDS
+        added = self.loop.added * each / sum(loop.added for loop in self.loops)
+        return added, self.loop.hooks * each / sum(loop.hooks for loop in self.loops)
 
 
 class Calibration:
@@ -117,14 +177,29 @@ class Calibration:
         self.builtins = builtins
         self.hook = hook
         #: Loads one name and does nothing with it.
-        self.load = Loop("x", {"x": 0})
-        self.call = Loop("f()", {"f": pass_})
+        self.load = Loop("{x}", {"x": 0})
+        self.call = Loop("{f}({x}, {x})", {"f": pass_, "x": 0})
         self.map = Loop(
-            "", {"f": pass_with}, f"def loop(rounds, f):\n for _ in map(f, repeat(None, rounds * {CALLS})): pass\n"
+            "",
+            {"f": pass_, "x": range(ROUNDS * CALLS)},
+            "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
-        self.generator = Loop("", {"g": generate}, f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n")
-        self.new = Loop("c()", {"c": Empty})
-        self.other = Loop("c()", {"c": object} if REPORTS_CALLS else {"c": gc.isenabled})
+        resumes = f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n"
+        self.generator = Loop("", {"g": generator_with("pass")}, resumes, each=2)
+        #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
+        #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
+        self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, each=2)
+        self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
+        #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
+        #: where they don't count, either.
+        self.others = [
+            Loop("{c}({x})", {"c": type, "x": 0}),
+            Loop("{c}({x})", {"c": str, "x": "a"}),
+            Loop("{c}({x})", {"c": tuple, "x": (1,)}),
+            Loop("{c}({x})", {"c": float, "x": 1}),
+        ]
+        if not REPORTS_CALLS:
+            self.others = [Loop("{c}()", {"c": gc.isenabled})]
         #: No calls: what most code is made of.
         self.code = Loop(
             "n = (n * 3 + 7) & 65535; z.a; d[n] = d[1]; n < 3; [n, n]; y[1:3]; s + s; (n, s)",
@@ -136,34 +211,46 @@ class Calibration:
         self.shortcuts: list[tuple[Callable[..., Any], Loop, int]] = []
         if builtins:
             self.add_builtins()
+        singles = [self.call, self.new, *self.others]
+        self.mix = Mix(self.call, [*singles, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])])
 
     def add_builtins(self) -> None:
         """The loops over built-ins; with each how many names it loads."""
         string, numbers, letters, table = "letters", [0], {"a"}, {"a": 1}
         self.conventions = [
-            (gc.isenabled, Loop("f()", {"f": gc.isenabled}), 1),
-            (callable, Loop("f(x)", {"f": callable, "x": 0}), 2),
-            (operator.is_, Loop("f(x, x)", {"f": operator.is_, "x": 0}), 3),
-            (math.isclose, Loop("f(x, x)", {"f": math.isclose, "x": 1.0}), 3),
-            (max, Loop("f(x, x)", {"f": max, "x": 0}), 3),
-            (str.isdigit, Loop("s.isdigit()", {"s": string}), 1),
-            (set.add, Loop("s.add(x)", {"s": letters, "x": "a"}), 2),
-            (dict.get, Loop("d.get(x)", {"d": table, "x": "a"}), 2),
-            (str.split, Loop("s.split()", {"s": string}), 1),
-            (str.find, Loop("s.find(x)", {"s": string, "x": "t"}), 2),
-            (str.startswith, Loop("s.startswith(x)", {"s": string, "x": "t"}), 2),
-            (str.format, Loop("s.format()", {"s": string}), 1),
+            (gc.isenabled, Loop("{f}()", {"f": gc.isenabled}), 1),
+            (callable, Loop("{f}({x})", {"f": callable, "x": 0}), 2),
+            (operator.is_, Loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}), 3),
+            (math.isclose, Loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}), 3),
+            (max, Loop("{f}({x}, {x})", {"f": max, "x": 0}), 3),
+            (str.isdigit, Loop("{s}.isdigit()", {"s": string}), 1),
+            (set.add, Loop("{s}.add({x})", {"s": letters, "x": "a"}), 2),
+            (dict.get, Loop("{d}.get({x})", {"d": table, "x": "a"}), 2),
+            (str.split, Loop("{s}.split()", {"s": string}), 1),
+            (str.find, Loop("{s}.find({x})", {"s": string, "x": "t"}), 2),
+            (str.startswith, Loop("{s}.startswith({x})", {"s": string, "x": "t"}), 2),
+            (str.format, Loop("{s}.format()", {"s": string}), 1),
         ]
         self.shortcuts = [
-            (len, Loop("f(x)", {"f": len, "x": numbers}), 2),
-            (isinstance, Loop("f(x, y)", {"f": isinstance, "x": 0, "y": int}), 3),
-            (list.append, Loop("x.append(x)", {"x": []}), 2),
-            (ord, Loop("f(x)", {"f": ord, "x": "a"}), 2),
+            (len, Loop("{f}({x})", {"f": len, "x": numbers}), 2),
+            (isinstance, Loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}), 3),
+            (list.append, Loop("{x}.append({x})", {"x": []}), 2),
+            (ord, Loop("{f}({x})", {"f": ord, "x": "a"}), 2),
         ]
 
     def loops(self) -> list[Loop]:
         """All of them."""
-        calls = [self.load, self.call, self.map, self.generator, self.new, self.other, self.code]
+        calls = [
+            self.load,
+            self.call,
+            self.map,
+            self.generator,
+            self.long,
+            self.new,
+            *self.others,
+            self.code,
+            self.mix.loop,
+        ]
         return [*calls, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])]
 
     def lines(self) -> list[Line]:
@@ -179,7 +266,12 @@ class Calibration:
                 loop.run_profiled(profiler)
         finally:
             profiler.disable()
-        return [*self.of_functions(), *self.of_builtins()]
+        for loop in loops:
+            loop.finish()
+        lines = [*self.of_functions(), *self.of_builtins()]
+        # A program is between the two.
+        added, hooks = map(math.sqrt, self.mix.compare())
+        return [(kind, i * added, o * added, h * hooks, genuine) for kind, i, o, h, genuine in lines]
 
     @property
     def genuine(self) -> float:
@@ -197,22 +289,25 @@ class Calibration:
         else:
             outside = self.call.own - self.call.plain / genuine
         function = inside + outside
-        generator = self.generator.added if REPORTS_CALLS else self.generator.total - self.generator.plain / genuine
-        # Half of what a resume takes plainly is the generator's.
-        resumed = min(generator, max(0.0, self.generator.inside - self.generator.plain / genuine / 2))
+        plain = self.generator.plain / genuine
+        generator = self.generator.added if REPORTS_CALLS else self.generator.total - plain
+        # Of each two resumes the loop makes one; a third of what they take plainly is the loop's.
+        resuming = min(generator, max(0.0, 2 * (self.generator.own - plain / 3)))
         lines: list[Line] = [
-            ("function", inside, outside, genuine),
-            ("generator", resumed, generator - resumed, genuine),
+            ("function", inside, outside, self.call.hooks, genuine),
+            ("generator", generator - resuming, resuming, self.generator.hooks, genuine),
         ]
+        if REPORTS_CALLS:
+            lines.append(("large offset", 0, (self.long.added - self.generator.added) / 2, 0, 1))
         if reported:
             lines += [
-                ("call of a function", 0, self.call.added - function, 1),
-                ("call of a class", 0, self.new.added - function, 1),
-                ("call of another object", 0, self.other.added, 1),
+                ("call of a function", 0, self.call.added - function, 0, 1),
+                ("call of a class", 0, self.new.added - function, 0, 1),
+                ("call of another object", 0, sum(loop.added for loop in self.others) / len(self.others), 0, 1),
             ]
         if not REPORTS_CALLS and not self.builtins:
             # 3.11 reports built-ins also where they don't count.
-            lines.append(("call of another object", 0, self.other.total - self.other.plain / genuine, 1))
+            lines.append(("call of another object", 0, self.others[0].total - self.others[0].plain / genuine, 0, 1))
         return lines
 
     def of_builtins(self) -> list[Line]:
@@ -230,4 +325,4 @@ class Calibration:
         """The line for a built-in."""
         # The whole call, but for the loading of names, is the callee's.
         plain = max(0.0, loop.plain - loads * self.load.plain)
-        return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, 1.0)
+        return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, loop.hooks, 1.0)

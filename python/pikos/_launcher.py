@@ -329,32 +329,43 @@ def fresh_main(path: str | None = None) -> dict[str, object]:
     return namespace
 
 
-class Session:
-    """One profiled run: it ends once, and is saved once, in the process that began it."""
+class Run:
+    """One run of a program under us: it is completed once, however it ends, in the process that began it."""
 
-    def __init__(self, profile: Profile, outfile: str | None, sort: str | int) -> None:
-        self.profile = profile
+    def __init__(self, outfile: str | None) -> None:
         self.outfile = outfile
-        self.sort = sort
-        #: Whether the table is printed where there is no file.
-        self.prints = True
         self.process = os.getpid()
         self.saved = False
-        #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the profile is lost, not the signal.
+        #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the result is lost, not the signal.
         self.patience = 10
         #: While it is being saved: the signal that came in the middle of that, or 0.
         self.deferred: int | None = None
         #: How the program ended, for those who watch it live: a word, and a name.
         self.ending = ("normal", "")
 
-    def go_live(self) -> None:
-        """Publish, and record nothing before a subscriber asks for it."""
-        problem = self.profile._go_live()
-        if problem is not None:
-            sys.stderr.write(f"pikos: the profile is not live: {problem}\n")
+    def covers_all_threads(self) -> bool:
+        """Whether other threads count."""
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        """Stop recording and write the result."""
+        raise NotImplementedError
+
+    def save(self) -> None:
+        """Complete the run, once. A forked child leaves that to its parent."""
+        if self.saved or os.getpid() != self.process:
+            return
+        self.saved = True
+        self.deferred = 0
+        try:
+            self.complete()
+        finally:
+            came, self.deferred = self.deferred, None
+            if came:
+                self.on_signal(came, None)
 
     def guard(self, catches: bool = True) -> None:
-        """See to it that the profile is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
+        """See to it that the run is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
         leave = os._exit
 
         def _exit(status: int) -> NoReturn:
@@ -370,7 +381,7 @@ class Session:
             self.catch_sigterm()
 
     def catch_sigterm(self) -> None:
-        """Save the profile before the signal's default action ends the process."""
+        """Save before the signal's default action ends the process."""
         import signal
 
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -400,6 +411,33 @@ class Session:
         finally:
             os.kill(os.getpid(), number)
 
+    def end(self) -> None:
+        """The main program is over. Other threads that are still at work are waited for first, as always."""
+        if self.covers_all_threads() and other_threads_alive():
+            import atexit
+
+            # Last in, first out: before the program's own handlers, after its threads.
+            atexit.register(self.save)
+        else:
+            self.save()
+
+
+class Session(Run):
+    """A profiled run."""
+
+    def __init__(self, profile: Profile, outfile: str | None, sort: str | int) -> None:
+        super().__init__(outfile)
+        self.profile = profile
+        self.sort = sort
+        #: Whether the table is printed where there is no file.
+        self.prints = True
+
+    def go_live(self) -> None:
+        """Publish, and record nothing before a subscriber asks for it."""
+        problem = self.profile._go_live()
+        if problem is not None:
+            sys.stderr.write(f"pikos: the profile is not live: {problem}\n")
+
     def before_exec(self) -> Callable[[], None]:
         """Save; the program is about to be replaced. Returns what is to be called if that fails."""
         from pikos._exec import end_streams
@@ -417,38 +455,19 @@ class Session:
 
         return go_on
 
-    def end(self) -> None:
-        """The main program is over. Other threads that are still at work are waited for first, as always."""
-        if self.covers_all_threads() and other_threads_alive():
-            import atexit
-
-            # Last in, first out: before the program's own handlers, after its threads.
-            atexit.register(self.save)
-        else:
-            self.save()
-
     def covers_all_threads(self) -> bool:
         """Whether other threads' calls count."""
         chosen = self.profile.threads
         return sys.version_info >= (3, 12) if chosen is None else chosen
 
-    def save(self) -> None:
-        """Stop recording and write or print the result, once. A forked child leaves that to its parent."""
-        if self.saved or os.getpid() != self.process:
-            return
-        self.saved = True
-        self.deferred = 0
-        try:
-            self.profile.disable()
-            self.profile._end_live(*self.ending)
-            if self.outfile is not None:
-                self.write(self.outfile)
-            elif self.prints:
-                self.print_table()
-        finally:
-            came, self.deferred = self.deferred, None
-            if came:
-                self.on_signal(came, None)
+    def complete(self) -> None:
+        """Stop recording and write or print the result."""
+        self.profile.disable()
+        self.profile._end_live(*self.ending)
+        if self.outfile is not None:
+            self.write(self.outfile)
+        elif self.prints:
+            self.print_table()
 
     def print_table(self) -> None:
         """The table, on standard output, if there is still somebody to read it."""

@@ -74,7 +74,7 @@ class Profiler:
         *,
         threads: bool | None = None,
         hook: str | None = None,
-        compensate: bool | list[tuple[object, float, float, float]] = False,
+        compensate: bool | list[tuple[object, float, float, float, float]] = False,
         tree: tuple[int, int] | None = None,
         live: tuple[str | None, float, bool, bool, bool] | None = None,
         checkpoint: tuple[str, float] | None = None,

@@ -308,18 +308,13 @@ def functions_in(code: CodeType) -> Iterator[CodeType]:
             yield from functions_in(constant)
 
 
-class Recording(_launcher.Session):
-    """One monitored run: its records are completed once, however it ends, in the process that began it."""
+class Recording(_launcher.Run):
+    """A monitored run."""
 
     def __init__(self, monitor: EventMonitor, report: Any, outfile: str | None) -> None:
+        super().__init__(outfile)
         self.monitor = monitor
         self.report = report
-        self.outfile = outfile
-        self.process = os.getpid()
-        self.saved = False
-        self.patience = 10
-        self.deferred = None
-        self.ending = ("normal", "")
 
     def covers_all_threads(self) -> bool:
         """Whether other threads' events are recorded."""
@@ -331,21 +326,8 @@ class Recording(_launcher.Session):
             self.save()
         super().on_signal(number, frame)
 
-    def save(self) -> None:
-        """Stop recording, and print the report. A forked child leaves that to its parent."""
-        if self.saved or os.getpid() != self.process:
-            return
-        self.saved = True
-        self.deferred = 0
-        try:
-            self.complete()
-        finally:
-            came, self.deferred = self.deferred, None
-            if came:
-                self.on_signal(came, None)
-
     def complete(self) -> None:
-        """Write what is left to write."""
+        """Stop recording, and write what is left to write: the report."""
         self.monitor.disable()
         if self.report is None:
             return

@@ -134,7 +134,11 @@ class Profile:
         """The rows as an Arrow table, likewise. Needs pyarrow."""
         import pyarrow
 
-        return pyarrow.table(self._columns())
+        # Said, since a column without a value (no function has a qualified name) would have no type.
+        types = {"file": "string", "name": "string", "qualname": "string", "tottime": "double", "cumtime": "double"}
+        columns = self._columns()
+        fields = [(name, pyarrow.type_for_alias(types.get(name, "int64"))) for name in columns]
+        return pyarrow.table(columns, schema=pyarrow.schema(fields))
 
     def _columns(self) -> dict[str, list[Any]]:
         names = Row._fields[:-1]

@@ -131,6 +131,7 @@ def test_arrow_tables(path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is optional")
     loaded = pikos.stats.load(path)
     assert loaded.to_arrow().column("tottime").to_pylist() == [row.tottime for row in loaded]
+    assert loaded.to_arrow().schema == loaded.filter("no such function").to_arrow().schema
 
 
 def test_export_takes_whatever_holds_a_profile(path: Path, tmp_path: Path) -> None:

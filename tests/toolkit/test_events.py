@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import itertools
 import threading
 from typing import Any
 
@@ -293,3 +294,17 @@ def test_tasks_are_told_apart() -> None:
     assert asyncio.run(both()) == 5
     functions = {record.function for record in recorder.records}
     assert "abs" in functions and "len" not in functions and "noise" not in functions
+
+
+def test_indices_of_many_records(tmp_path: Any) -> None:
+    with monitor_class("function")(CSVFileRecorder(tmp_path / "x.csv", filter_=OnValue("function", "abs"))):
+        for number in range(6000):
+            abs(number)
+            if number % 700 == 0:
+                str.title("a gap in the indices")
+    with open(tmp_path / "x.csv", newline="", encoding="utf-8") as stream:
+        indices = [int(row["index"]) for row in csv.DictReader(stream)]
+    assert len(indices) == 12_000
+    # abs is called and returns; nine times there is another call and its return between two of them.
+    steps = [after - before for before, after in itertools.pairwise(indices)]
+    assert sorted(set(steps)) == [1, 3] and steps.count(3) == 9

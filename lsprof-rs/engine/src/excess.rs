@@ -7,7 +7,9 @@
 //! ```
 //! A thread's `spent` is what all its events have taken so far. A frame remembers it from its start; the difference
 //! at the end is its excess, with that of its callees. What our hooks take is measured, call by call. What the
-//! interpreter takes to come to us and back is calibrated: a constant for each [`Kind`] of callee.
+//! interpreter takes to come to us and back is calibrated: a constant for each [`Kind`] of callee. A program doesn't run
+//! as the loops of the calibration do, nor the machine as it did then; how much slower our hooks are than they were there
+//! is the [`Strain`], by which the constants grow or shrink.
 
 use hashbrown::HashTable;
 
@@ -29,6 +31,8 @@ pub struct Costs {
     pub inside: [u64; KINDS],
     /// The part that falls into the caller's time.
     pub outside: [u64; KINDS],
+    /// What our hooks took for a call of each kind when the others were calibrated; 0 where that isn't known.
+    pub hooks: [u64; KINDS],
     /// How many 1024ths of the time measured inside a function of each kind are its own; the rest is what running
     /// under the hook slows the code itself down by.
     pub genuine: [u64; KINDS],
@@ -37,7 +41,7 @@ pub struct Costs {
 impl Default for Costs {
     /// Nothing but what is measured.
     fn default() -> Self {
-        Self { inside: [0; KINDS], outside: [0; KINDS], genuine: [1024; KINDS] }
+        Self { inside: [0; KINDS], outside: [0; KINDS], hooks: [0; KINDS], genuine: [1024; KINDS] }
     }
 }
 
@@ -72,10 +76,45 @@ pub struct Excess {
     pub total: Cell64,
 }
 
+/// How long our hooks take in the program, and how long they should. Over the last calls, because a program's phases differ.
+#[derive(Debug, Default)]
+struct Strain {
+    measured: u64,
+    expected: u64,
+    calls: u32,
+}
+
+impl Strain {
+    /// Calls after which the constants are adapted.
+    const WINDOW: u32 = 1024;
+    /// What is believed, in 1024ths. Beyond it are our tables, which the cache doesn't hold, and not the interpreter.
+    const BELIEVED: (u64, u64) = (870, 1229);
+
+    /// The strain in 1024ths, once in so many calls.
+    #[inline]
+    fn after_call(&mut self, expected: u64) -> Option<u64> {
+        self.expected += expected;
+        self.calls += 1;
+        if self.calls < Self::WINDOW || self.expected == 0 {
+            return None;
+        }
+        let (least, most) = Self::BELIEVED;
+        let strain = (self.measured << 10) / self.expected;
+        *self = Self::default();
+        Some(strain.clamp(least, most))
+    }
+}
+
 /// What a recorder needs to keep account of its own cost.
 #[derive(Debug)]
 pub(crate) struct Account {
+    /// As calibrated.
+    calibrated: Costs,
+    /// As adapted to the strain.
     costs: Costs,
+    strain: Strain,
+    /// What no hook takes that only records: one that takes longer has defined a function, or was interrupted.
+    longest: u64,
     /// What all events so far have taken, in ticks.
     pub(crate) spent: u64,
     known: HashTable<Link<Excess>>,
@@ -83,7 +122,22 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new(costs: Costs) -> Self {
-        Self { costs, spent: 0, known: HashTable::new() }
+        let longest = 4 * costs.hooks.iter().max().copied().unwrap_or_default();
+        let strain = Strain::default();
+        Self { calibrated: costs.clone(), costs, strain, longest, spent: 0, known: HashTable::new() }
+    }
+
+    /// A hook took this long.
+    pub(crate) fn spend(&mut self, time: Ticks) {
+        self.spent = self.spent.wrapping_add(time.0);
+        self.strain.measured += time.0.min(self.longest);
+    }
+
+    #[cold]
+    fn adapt(&mut self, strain: u64) {
+        let scaled = |constants: &[u64; KINDS]| constants.map(|ticks| (ticks * strain) >> 10);
+        self.costs.inside = scaled(&self.calibrated.inside);
+        self.costs.outside = scaled(&self.calibrated.outside);
     }
 
     /// A call of this kind that no frame stands for has been reported.
@@ -127,6 +181,9 @@ impl Account {
             self.excess(arena, Subject::Entry(edge.callee)).total.add(total_excess);
         }
         self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
+        if let Some(strain) = self.strain.after_call(self.costs.hooks[kind]) {
+            self.adapt(strain);
+        }
         Ticks(own_excess)
     }
 

@@ -237,7 +237,7 @@ impl Recorder {
     /// A hook took this long, in time that is now the running call's.
     pub fn spend(&mut self, time: Ticks) {
         if let Some(account) = &mut self.account {
-            account.spent = account.spent.wrapping_add(time.0);
+            account.spend(time);
         }
     }
 

@@ -350,6 +350,26 @@ fn calibrated_costs_are_taken_out_of_callee_and_caller() {
 }
 
 #[test]
+fn calibrated_costs_follow_the_strain_within_bounds() {
+    // Calibrated: hooks of 1000 ticks, and 500 inside. (What the hooks take, what is taken out inside each call.)
+    for (hook, inside) in [(1000, 500), (1100, 550), (900, 450), (100, 424), (3000, 600)] {
+        let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
+        let hooks = Hooks { before: hook / 2, after: hook / 2 };
+        let called = |script: &mut Script, times| {
+            script.call(A, &hooks, |script| {
+                for _ in 0..times {
+                    script.call(B, &hooks, |script| _ = script.wait(1000));
+                }
+            });
+            script.genuine(1).0
+        };
+        let before = called(&mut script, 1023);
+        assert_eq!(before, 1023 * 500, "the first window is as calibrated");
+        assert!(called(&mut script, 1000).abs_diff(before + 1000 * (1000 - inside)) <= 1000, "{hook}");
+    }
+}
+
+#[test]
 fn recursion_is_compensated_once_in_total_time() {
     let hooks = Hooks { before: 7, after: 5 };
     let mut script = Script::compensated(Costs::default());

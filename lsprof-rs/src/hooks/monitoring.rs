@@ -258,12 +258,15 @@ unsafe extern "C" fn on_enter_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(2, count) };
+    let Some([code, offset]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(2, count);
+    };
     guard(|| {
         // SAFETY: CPython calls us with the GIL held and a live code object.
         unsafe {
             let thread = registry::current();
             if !thread.is_null() {
+                events::placed_at(thread, *offset);
                 events::enter(thread, Callee::Python(*code));
             }
         }
@@ -299,12 +302,15 @@ unsafe extern "C" fn on_leave_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, _, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(3, count) };
+    let Some([code, offset, _]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(3, count);
+    };
     guard(|| {
         // SAFETY: CPython calls us with the GIL held.
         unsafe {
             let thread = registry::current();
             if !thread.is_null() {
+                events::placed_at(thread, *offset);
                 events::leave(thread, *code as Key);
             }
         }
@@ -344,7 +350,7 @@ unsafe extern "C" fn on_call_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([_, _, callable, first]) = (unsafe { arguments(args, count) }) else {
+    let Some([_, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
         return callback::too_few(4, count);
     };
     guard(|| {
@@ -354,6 +360,7 @@ unsafe extern "C" fn on_call_slowly(
             if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
                 return;
             }
+            events::placed_at(thread, *offset);
             if builtin::key_of_call(*callable, *first, missing()).is_some() {
                 events::enter(thread, Callee::Builtin(Builtin::of_counted(*callable, *first)));
             } else {
@@ -395,7 +402,7 @@ unsafe extern "C" fn on_call_over_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([_, _, callable, first]) = (unsafe { arguments(args, count) }) else {
+    let Some([_, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
         return callback::too_few(4, count);
     };
     guard(|| {
@@ -405,6 +412,7 @@ unsafe extern "C" fn on_call_over_slowly(
             if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
                 return;
             }
+            events::placed_at(thread, *offset);
             if let Some(key) = builtin::key_of_call(*callable, *first, missing()) {
                 events::leave(thread, key);
             }

@@ -120,3 +120,53 @@ pub fn push_number(buffer: &mut Vec<u8>, number: u64) {
     let mut digits = itoa::Buffer::new();
     buffer.extend_from_slice(digits.format(number).as_bytes());
 }
+
+/// The decimal digits of a number that mostly is one more than the last time.
+pub struct Counter {
+    value: u64,
+    digits: [u8; Self::MOST],
+    count: usize,
+}
+
+impl Counter {
+    /// Digits of the greatest number.
+    const MOST: usize = 20;
+
+    /// At zero.
+    pub fn new() -> Self {
+        Self { value: 0, digits: [b'0'; Self::MOST], count: 1 }
+    }
+
+    /// Writes this number.
+    #[inline(always)]
+    pub fn push(&mut self, buffer: &mut Vec<u8>, value: u64) {
+        if value != self.value {
+            self.advance_to(value);
+        }
+        push_short(buffer, &self.digits, self.count);
+    }
+
+    #[inline(always)]
+    fn advance_to(&mut self, value: u64) {
+        if value == self.value.wrapping_add(1)
+            && let Some(last) = self.digits[..self.count].iter().rposition(|digit| *digit != b'9')
+        {
+            self.digits[last] += 1;
+            self.digits[last + 1..self.count].fill(b'0');
+        } else {
+            let mut formatted = itoa::Buffer::new();
+            let text = formatted.format(value).as_bytes();
+            self.count = text.len();
+            self.digits[..self.count].copy_from_slice(text);
+        }
+        self.value = value;
+    }
+}
+
+/// Writes the first `count` bytes of a text. Copies all of them: a fixed number takes a few instructions, not a call.
+#[inline(always)]
+pub fn push_short<const SIZE: usize>(buffer: &mut Vec<u8>, text: &[u8; SIZE], count: usize) {
+    let end = buffer.len() + count;
+    buffer.extend_from_slice(text);
+    buffer.truncate(end);
+}

@@ -77,6 +77,9 @@ const FORMATS: [(Format, &str, &[&str]); 13] = [
     (Format::Text, "text", &[".txt"]),
 ];
 
+/// What else they are called.
+const ALIASES: [(Format, &str); 2] = [(Format::Html, "flamegraph"), (Format::Firefox, "gecko")];
+
 /// A name that is no format's.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no format; there are {names}", names = Format::names().join(", "))]
@@ -86,8 +89,9 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        let found = FORMATS.iter().find(|(_, known, _)| *known == name);
-        found.map(|(format, ..)| *format).ok_or_else(|| UnknownFormat(name.to_owned()))
+        let mut names = FORMATS.iter().map(|(format, known, _)| (*format, *known)).chain(ALIASES);
+        let found = names.find(|(_, known)| *known == name);
+        found.map(|(format, _)| format).ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
 
@@ -101,6 +105,11 @@ impl Format {
     pub fn name(self) -> &'static str {
         let (_, name, _) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
         name
+    }
+
+    /// Its other names, which [`FromStr`] takes, too.
+    pub fn aliases(self) -> impl Iterator<Item = &'static str> {
+        ALIASES.into_iter().filter(move |(format, _)| *format == self).map(|(_, name)| name)
     }
 
     /// What a file name says. valgrind puts its word in front: `callgrind.out.1234`.
@@ -235,6 +244,9 @@ mod tests {
         assert_eq!(by_path("x"), None);
         for name in Format::names() {
             assert_eq!(name.parse::<Format>().expect(name).name(), name);
+        }
+        for (format, alias) in ALIASES {
+            assert_eq!(alias.parse::<Format>().ok(), Some(format));
         }
         assert!("xml".parse::<Format>().is_err());
     }

@@ -3,7 +3,7 @@
 use pyo3::Python;
 
 use crate::monitors::event::{Event, Field, Value};
-use crate::monitors::output::push_number;
+use crate::monitors::output::{Counter, push_number, push_short};
 use crate::monitors::texts::{self, TextId};
 
 /// `csv.QUOTE_MINIMAL` and its siblings, those that need no look at Python's types.
@@ -25,13 +25,18 @@ pub struct Csv {
     quoted: Vec<Box<[u8]>>,
     /// What followed the index in records that were written lately, each at a place that its values say.
     tails: Vec<Option<Tail>>,
+    index: Counter,
 }
 
 /// A record as it is written but for its index, and what it was made from.
 struct Tail {
     event: Event,
-    text: Box<[u8]>,
+    text: [u8; LONGEST],
+    count: usize,
 }
+
+/// Longer ones are written anew each time.
+const LONGEST: usize = 128;
 
 const TAILS: usize = 512;
 
@@ -44,7 +49,15 @@ impl Csv {
             2 => Quoting::Texts,
             _ => return None,
         };
-        Some(Self { delimiter, quote: quote?, terminator, quoting, quoted: Vec::new(), tails: Vec::new() })
+        Some(Self {
+            delimiter,
+            quote: quote?,
+            terminator,
+            quoting,
+            quoted: Vec::new(),
+            tails: Vec::new(),
+            index: Counter::new(),
+        })
     }
 
     /// Writes a record. Where only the index is new in it, the rest is a copy.
@@ -53,13 +66,13 @@ impl Csv {
         if event.rss != 0 || self.quoting == Quoting::All || fields.first() != Some(&Field::Index) {
             return self.write_fields(py, buffer, fields, event);
         }
-        push_number(buffer, event.index);
+        self.index.push(buffer, event.index);
         let hash =
             event.function.index().wrapping_mul(31) ^ (event.line_no as usize) ^ ((event.kind as usize) << 7);
         if let Some(Some(tail)) = self.tails.get(hash % TAILS)
             && tail.event.differs_in_index_only(event)
         {
-            buffer.extend_from_slice(&tail.text);
+            push_short(buffer, &tail.text, tail.count);
             return;
         }
         self.write_tail(py, buffer, fields, event, hash % TAILS);
@@ -77,8 +90,13 @@ impl Csv {
         let start = buffer.len();
         push_char(buffer, self.delimiter);
         self.write_fields(py, buffer, &fields[1..], event);
-        self.tails.resize_with(TAILS, || None);
-        self.tails[place] = Some(Tail { event: *event, text: buffer[start..].into() });
+        let written = &buffer[start..];
+        if written.len() <= LONGEST {
+            let mut text = [0; LONGEST];
+            text[..written.len()].copy_from_slice(written);
+            self.tails.resize_with(TAILS, || None);
+            self.tails[place] = Some(Tail { event: *event, text, count: written.len() });
+        }
     }
 
     #[inline(always)]
