@@ -100,10 +100,11 @@ def streams(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 class Program:
     """A profiled program that works when it is asked to."""
 
-    def __init__(self, folder: Path, functions: int, interval: float | None) -> None:
+    def __init__(self, folder: Path, functions: int, interval: float | None, tree: bool) -> None:
         script = folder / f"program{functions}.py"
         script.write_text(PROGRAM.replace("FUNCTIONS", str(functions)))
         options = [] if interval is None else ["--live", "--interval", str(interval)]
+        options += ["--tree"] if tree else []
         environment = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pikos.cprofile", *options, "-o", os.devnull, str(script)],
@@ -198,20 +199,23 @@ def hostile(endpoint: str) -> Iterator[Callable[[], contextlib.AbstractContextMa
     yield attacked
 
 
-#: What it is called, how many functions more the program has, the interval, and the load; none: nobody listens.
+#: What it is called, how many functions more the program has, the interval, the load (none: nobody listens), and whether
+#: full stacks are kept, on both sides.
 LOADS = [
-    ("live, nobody listens", 0, 0.1, None),
-    ("10 Hz, one subscriber", 0, 0.1, subscriber),
-    ("2 Hz, one subscriber, 50,000 functions", 50_000, 0.5, subscriber),
-    ("10 Hz, 1,000 hostile peers", 0, 0.1, hostile),
+    ("live, nobody listens", 0, 0.1, None, False),
+    ("10 Hz, one subscriber", 0, 0.1, subscriber, False),
+    ("2 Hz, one subscriber, 50,000 functions", 50_000, 0.5, subscriber, False),
+    ("10 Hz, 1,000 hostile peers", 0, 0.1, hostile, False),
+    ("10 Hz, one subscriber, --tree", 0, 0.1, subscriber, True),
+    ("2 Hz, one, 50,000 functions, --tree", 50_000, 0.5, subscriber, True),
 ]
 
 
-def measure(folder: Path, load: tuple[str, int, float, Any], rounds: int, seconds: float) -> str:
+def measure(folder: Path, load: tuple[str, int, float, Any, bool], rounds: int, seconds: float) -> str:
     """A line of the table."""
-    name, functions, interval, act = load
-    program = Program(folder, functions, interval)
-    plain = Program(folder, functions, None) if act is None else program
+    name, functions, interval, act, tree = load
+    program = Program(folder, functions, interval, tree)
+    plain = Program(folder, functions, None, tree) if act is None else program
     plain.aim(seconds)
     program.rounds = plain.rounds
     own, noise, wall, cpu, sizes = [], [], [], [], []
@@ -245,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long the program works each time")
-    parser.add_argument("--loads", default="1,2,3,4", help="which lines of the table, 1 to 4")
+    parser.add_argument("--loads", default="1,2,3,4,5,6", help="which lines of the table, 1 to 6")
     options = parser.parse_args()
     for name, value in machine.facts().items():
         print(f"{name}: {value}")

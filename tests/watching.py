@@ -81,6 +81,8 @@ class Subscriber:
         self.socket.subscribe(b"")
         self.messages: list[Message] = []
         self.base: int | None = None
+        self.tree_base: int | None = None
+        self.nodes: dict[tuple[int, int], list[Any]] = {}
         self.lost = 0
 
     def __enter__(self) -> Subscriber:
@@ -93,6 +95,8 @@ class Subscriber:
         assert self.socket.poll(int(PATIENCE * 1000)), "no message came"
         message: Message = msgpack.unpackb(self.socket.recv())
         assert message["v"] == 1
+        if self.messages and message["epoch"] != self.messages[-1]["epoch"]:
+            self.tree_base, self.nodes = None, {}
         if self.messages:
             self.lost += message["seq"] - self.messages[-1]["seq"] - 1
         self.messages.append(message)
@@ -106,7 +110,24 @@ class Subscriber:
             self.names.update((name[0], name[1:]) for name in message["functions"])
             self.rows.update(((row[0], row[1]), row[2:]) for row in message["rows"])
             self.edges.update(((row[0], row[1], row[2]), row[3:]) for row in message["edges"])
+        if tree := message.get("tree"):
+            if tree["base"] == message["seq"]:
+                self.tree_base, self.nodes = message["seq"], {}
+            if tree["base"] == self.tree_base:
+                self.nodes.update(((row[0], row[1]), row[2:]) for row in tree["nodes"])
         return message
+
+    def stacks(self) -> dict[tuple[str, ...], list[int]]:
+        """By function names from the bottom up, over all threads: ncalls, tottime, open, open tottime, open cumtime, cut ncalls,
+        cut tottime."""
+        names: dict[tuple[int, int], tuple[str, ...]] = {}
+        sums: dict[tuple[str, ...], list[int]] = {}
+        for (thread, node), (parent, function, *figures) in self.nodes.items():
+            stack = () if node == 0 else (*names.get((thread, parent), ()), self.names[function][2])
+            names[thread, node] = stack
+            old = sums.get(stack, [0] * len(figures))
+            sums[stack] = [one + other for one, other in zip(old, figures, strict=True)]
+        return sums
 
     def to_the_end(self) -> Message:
         while not self.receive().get("end"):

@@ -206,7 +206,7 @@ impl Collector {
         self.for_each_thread(|thread| source.add_thread(thread.source()));
         let ended = self.ended.borrow();
         if ended.functions().next().is_some() {
-            source.fold(|_| false, &ended);
+            source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
         }
         source.change(|state| state.rate = live::rate(self));
         self.live.replace(Some(Arc::clone(source)));
@@ -406,7 +406,7 @@ impl Collector {
         });
         self.tell(|source| {
             let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
-            source.fold(|number| !kept(number), &ended);
+            source.fold(|number| !kept(number), &ended, trees.nodes());
         });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.

@@ -25,11 +25,13 @@ pub fn _command(py: Python<'_>, args: Vec<OsString>) -> i32 {
 }
 
 /// Returns what to tell the user, or why it can't be done.
-fn attach_or_detach(pid: u32, start: Option<(f64, bool)>, timeout: f64) -> Result<String, String> {
+fn attach_or_detach(pid: u32, start: Option<(f64, bool, bool)>, timeout: f64) -> Result<String, String> {
     Python::attach(|py| {
         let module = py.import("pikos._attach")?;
         let told = match start {
-            Some((interval, fast)) => module.call_method1("attach", (pid, interval, fast, timeout)),
+            Some((interval, fast, tree)) => {
+                module.call_method1("attach", (pid, interval, fast, tree, timeout))
+            }
             None => module.call_method1("detach", (pid, timeout)),
         };
         told?.extract()

@@ -102,6 +102,7 @@ fn described<'py>(py: Python<'py>, stream: &Stream<u64>) -> PyResult<Bound<'py, 
     fields.set_item("python", &facts.python)?;
     fields.set_item("hook", &facts.hook)?;
     fields.set_item("compensated", facts.compensated)?;
+    fields.set_item("tree", facts.tree)?;
     fields.set_item("endpoint", &stream.endpoint)?;
     fields.set_item("seq", model.seq())?;
     fields.set_item("epoch", head.epoch)?;

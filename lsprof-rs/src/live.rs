@@ -136,6 +136,7 @@ impl Live {
         let facts = facts(py, PARENT.get(py).get())?;
         source.change(|state| {
             state.facts = facts;
+            state.facts.tree = self.collector.has_tree();
             state.paused = true;
         });
         let is_own = !self.is_inherited.get();

@@ -161,6 +161,29 @@ impl StoredProfile {
         Ok(list)
     }
 
+    /// The full stacks as tuples, those below before those above: (parent, file, line, name, qualname, ncalls, tottime,
+    /// cumtime, number); None if there are none. parent: the place of the stack without its top.
+    fn tree<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let profile = self.profile();
+        let Some(tree) = &profile.tree else { return Ok(None) };
+        let mut files = Texts::default();
+        let label = |function: &Function| {
+            let qualname = function.qualname.as_ref().map(|name| string(py, name)).transpose()?;
+            let name = string(py, &function.name)?;
+            PyResult::Ok((files.file(py, &function.file)?, function.line, name, qualname))
+        };
+        // A function stands in many stacks: its strings are made once.
+        let labels = profile.functions.iter().map(label).collect::<PyResult<Vec<_>>>()?;
+        let list = PyList::empty(py);
+        for (node, cumtime) in tree.nodes.iter().zip(tree.cumtimes()) {
+            let (file, line, name, qualname) = &labels[node.function.index()];
+            let parent = node.parent.map(|parent| parent.0);
+            let number = node.function.0;
+            list.append((parent, file, line, name, qualname, node.ncalls, node.tottime, cumtime, number))?;
+        }
+        Ok(Some(list))
+    }
+
     /// The table as pstats prints it. pattern, top: pstats' restrictions.
     #[pyo3(signature = (patterns=Vec::new(), top=None))]
     fn report(&self, py: Python<'_>, patterns: Vec<String>, top: Option<usize>) -> PyResult<String> {

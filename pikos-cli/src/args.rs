@@ -295,6 +295,9 @@ pub struct AttachArgs {
     /// Count Python functions only, not built-ins: costs less
     #[arg(long)]
     pub fast: bool,
+    /// Keep full stacks, for the tree of calls and flame graphs
+    #[arg(long)]
+    pub tree: bool,
     #[command(flatten)]
     pub to: DetachArgs,
 }

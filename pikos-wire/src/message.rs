@@ -101,6 +101,19 @@ pub struct Message {
     /// The numbers of (caller, callee) pairs, likewise.
     #[serde(default)]
     pub edges: Vec<EdgeRow>,
+    /// Of a profile that keeps full stacks: those, in each message that has room for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreePart>,
+}
+
+/// Full stacks: the calling-context tree of each thread. It has bases of its own, since it may come less often.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TreePart {
+    /// The message with the whole tree that this builds on; its own `seq` where this is one.
+    pub base: u64,
+    /// Nodes, those that changed since the base; of each thread in the order of their numbers.
+    #[serde(default)]
+    pub nodes: Vec<NodeRow>,
 }
 
 /// What doesn't change while the process runs, or hardly ever.
@@ -132,6 +145,9 @@ pub struct Facts {
     /// Whether calls of built-ins count.
     #[serde(default)]
     pub builtins: bool,
+    /// Whether full stacks are kept. Not written where they are not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tree: bool,
     /// Where commands are taken, if anywhere: an endpoint on this host.
     #[serde(default)]
     pub control: Option<WireText>,
@@ -231,13 +247,43 @@ array_struct! {
     }
 }
 
+array_struct! {
+    /// A stack of a thread, and what happened with exactly these calls open.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct NodeRow {
+        /// The thread.
+        pub thread: u64,
+        /// Its number in the thread's tree: from 1, in the order in which they came. 0 is the bottom, below all stacks.
+        pub node: u32,
+        /// The node below, which has a smaller number.
+        pub parent: u32,
+        /// The function on top; nothing of the bottom.
+        pub function: Option<u32>,
+        /// Finished calls with this very stack.
+        pub ncalls: u64,
+        /// Ticks with exactly this stack, in finished calls.
+        pub tottime: i64,
+        /// Whether a call with this stack is open: 1.
+        pub open: u64,
+        /// Ticks in the function itself in that call so far.
+        pub open_tottime: i64,
+        /// Ticks since it began.
+        pub open_cumtime: i64,
+        /// Finished calls right above this stack that the limits cut.
+        pub cut_ncalls: u64,
+        /// Their ticks, which are in `tottime`, too.
+        pub cut_tottime: i64,
+    }
+}
+
 impl Message {
     /// The bytes of one ZeroMQ frame.
     pub fn encode(&self) -> Vec<u8> {
         // About what it takes: a buffer that grows is copied again and again.
         let names: usize = self.functions.iter().map(|name| name.bytes() + 16).sum();
         let rows = 36 * self.rows.len() + 40 * self.edges.len() + 64 * self.threads.len();
-        let mut bytes = Vec::with_capacity(1024 + names + rows);
+        let nodes = 30 * self.tree.as_ref().map_or(0, |tree| tree.nodes.len());
+        let mut bytes = Vec::with_capacity(1024 + names + rows + nodes);
         let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
         // Only a writer that fails, or a map of unknown length, can make this an error; here is neither.
         if self.serialize(&mut serializer).is_err() {

@@ -51,6 +51,43 @@ fn the_bytes_are_pinned() {
 }
 
 #[test]
+fn the_bytes_of_a_tree_are_pinned() {
+    let mut message = small();
+    let bytes = message.encode();
+    message.tree = Some(TreePart {
+        base: 1,
+        nodes: vec![
+            NodeRow { thread: 1, cut_ncalls: 2, cut_tottime: 5, tottime: 5, ..NodeRow::default() },
+            NodeRow {
+                thread: 1,
+                node: 1,
+                function: Some(0),
+                ncalls: 2,
+                tottime: 300,
+                open: 1,
+                open_tottime: -1,
+                open_cumtime: 128,
+                ..NodeRow::default()
+            },
+        ],
+    });
+    let expected: &[&[u8]] = &[
+        b"\xa4tree\x82\xa4base\x01",
+        b"\xa5nodes\x92",
+        b"\x9b\x01\x00\x00\xc0\x00\x05\x00\x00\x00\x02\x05",
+        b"\x9b\x01\x01\x00\x00\x02\xcd\x01\x2c\x01\xff\xcc\x80\x00\x00",
+    ];
+    let with_tree = message.encode();
+    assert_eq!(with_tree[2], bytes[2] + 1, "one key more");
+    assert_eq!(with_tree[3..bytes.len()], bytes[3..], "and all others as without");
+    assert_eq!(with_tree[bytes.len()..], expected.concat());
+    assert_eq!(Message::decode(&with_tree).unwrap(), message);
+    // What has no tree says not a word of it: older subscribers and newer ones see the same.
+    message = Message { facts: Some(Facts::default()), ..small() };
+    assert!(!message.encode().windows(4).any(|window| window == b"tree"));
+}
+
+#[test]
 fn a_message_comes_back() {
     let mut message = small();
     message.kind = Kind::Delta;

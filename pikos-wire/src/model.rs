@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pstats_compat::{Calls, Edge, Function, FunctionId, Profile};
+use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile};
 
 use crate::figures::Figures;
 use crate::message::{End, Facts, Kind, Message, Name, ThreadRow, WireError};
@@ -10,8 +10,9 @@ use crate::names::Names;
 use crate::neighbours::Neighbours;
 use crate::table::Table;
 use crate::text::WireText;
+use crate::tree::{Stacks, Tree};
 
-/// Functions, edges and threads that are kept at most: a process that has more is not believed.
+/// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;
 
 /// Bytes of names that are kept at most.
@@ -43,6 +44,7 @@ pub struct Model {
     edges: Table<(u32, u32)>,
     /// Who calls a function, and whom it calls.
     neighbours: Neighbours,
+    tree: Tree,
 }
 
 impl Model {
@@ -64,6 +66,10 @@ impl Model {
         }
         if message.epoch != self.head.epoch {
             self.names.clear();
+            self.tree.clear();
+        }
+        if let Some(tree) = message.tree.take() {
+            self.tree.apply(tree, message.seq);
         }
         let names = std::mem::take(&mut message.functions);
         match message.kind {
@@ -102,7 +108,13 @@ impl Model {
         if message.seq == 0 || message.base > message.seq {
             return Err(WireError::Contradiction("a message builds on an earlier one"));
         }
-        let new = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let nodes = match &message.tree {
+            Some(part) if message.epoch != self.head.epoch => Tree::default().check(part, message.seq)?,
+            Some(part) => self.tree.check(part, message.seq)?,
+            None => self.tree.nodes(),
+        };
+        let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let new = rows + nodes;
         let (kept, kept_text) = match message.kind {
             Kind::Full => (0, 0),
             Kind::Delta => {
@@ -185,6 +197,26 @@ impl Model {
         }
     }
 
+    /// Whether the process keeps full stacks.
+    pub fn has_tree(&self) -> bool {
+        self.facts.tree
+    }
+
+    /// The full stacks, in all threads or in one; `None` before any have come. They may be a few intervals older than the rest.
+    pub fn stacks(&self, thread: Option<u64>) -> Option<Stacks> {
+        self.tree.has_come().then(|| self.tree.stacks(thread))
+    }
+
+    /// The number of the message that has changed the stacks last; 0 while there are none.
+    pub fn stacks_seq(&self) -> u64 {
+        self.tree.seq()
+    }
+
+    /// Whether all that the newest stacks build on has come.
+    pub fn has_all_stacks(&self) -> bool {
+        self.tree.is_complete()
+    }
+
     /// Finished calls, and ticks in all functions themselves, open calls included; in all threads or in one.
     pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
         self.functions.sum(thread)
@@ -207,7 +239,7 @@ impl Model {
     }
 
     /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
-    /// process itself saved.
+    /// process itself saved, full stacks included.
     pub fn profile(&self, thread: Option<u64>) -> Profile {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
@@ -228,11 +260,43 @@ impl Model {
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
+        let tree = self.stacks(thread).map(|stacks| self.call_tree(&stacks, &mut functions, &mut places));
         let mut profile = Profile::new(functions, edges);
+        profile.tree = tree;
         profile.metadata.compensated = self.facts.compensated;
         profile.metadata.unfinished = self.end().is_none();
         profile.merge_labels();
         profile
+    }
+
+    /// Full stacks as a profile has them. A function that has no row yet becomes one that is only a caller.
+    fn call_tree(
+        &self,
+        stacks: &Stacks,
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> CallTree {
+        let mut tree = CallTree { nodes: Vec::with_capacity(stacks.list.len()), ..CallTree::default() };
+        for figures in stacks.list.iter().map(|stack| &stack.figures).chain([&stacks.bottom]) {
+            tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
+            tree.cut.seconds += self.seconds(figures.cut_tottime);
+        }
+        for stack in &stacks.list {
+            let function = *places.entry(stack.function).or_insert_with(|| {
+                let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
+                let name = self.name(stack.function).map(|name| labelled(name, Calls::default()));
+                functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
+                FunctionId(functions.len() as u32 - 1)
+            });
+            let figures = &stack.figures;
+            tree.nodes.push(Node {
+                parent: stack.parent.map(NodeId),
+                function,
+                ncalls: figures.ncalls.saturating_add(figures.open),
+                tottime: self.seconds(figures.tottime.wrapping_add(figures.open_tottime)),
+            });
+        }
+        tree
     }
 }
 

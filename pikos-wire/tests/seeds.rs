@@ -3,8 +3,8 @@
 //! `PIKOS_BLESS=1 cargo test -p pikos-wire --test seeds` writes them to `tests/seeds/`.
 
 use pikos_wire::{
-    Command, EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, Reply, Request, Status, ThreadRow,
-    VERSION,
+    Command, EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, NodeRow, Reply, Request, Status,
+    ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.
@@ -43,6 +43,7 @@ fn full(seq: u64) -> Message {
             hook: "monitoring".into(),
             compensated: false,
             builtins: true,
+            tree: false,
             control: Some("ipc:///run/4711-18a.ctl".into()),
         }),
         functions: vec![
@@ -104,6 +105,34 @@ fn delta(seq: u64, base: u64) -> Message {
     }
 }
 
+/// A message with stacks: of `main`, of `work` in it, and of `sleep` in that.
+fn with_tree(message: Message, base: u64) -> Message {
+    let node = |thread, node, parent, function, ncalls| NodeRow {
+        thread,
+        node,
+        parent,
+        function: Some(function),
+        ncalls,
+        tottime: 1_000 * ncalls as i64,
+        ..NodeRow::default()
+    };
+    let bottom = NodeRow { thread: 1, tottime: 9, cut_ncalls: 1, cut_tottime: 9, ..NodeRow::default() };
+    let mut nodes = vec![
+        node(0, 1, 0, 1, 7),
+        bottom,
+        node(1, 1, 0, 0, 0),
+        node(1, 2, 1, 1, 300),
+        node(1, 3, 2, 2, 70_000),
+    ];
+    (nodes[2].open, nodes[2].open_tottime, nodes[2].open_cumtime) = (1, 5_000, 5_000_000_000);
+    if base != message.seq {
+        nodes.drain(..3);
+        nodes.push(node(1, 4, 2, 1, 1));
+    }
+    let facts = message.facts.clone().map(|facts| Facts { tree: true, ..facts });
+    Message { facts, tree: Some(TreePart { base, nodes }), ..message }
+}
+
 fn last(seq: u64) -> Message {
     Message { end: Some(End { how: "exception".into(), detail: "ValueError".into() }), ..full(seq) }
 }
@@ -127,6 +156,16 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("messages", "late", stream(&[delta(4, 1), full(5), delta(6, 5)])),
         ("messages", "cleared", stream(&[full(1), cleared(2), delta(3, 2)])),
         ("messages", "ended", stream(&[full(1), last(2)])),
+        (
+            "messages",
+            "tree",
+            stream(&[with_tree(full(1), 1), with_tree(delta(2, 1), 1), with_tree(last(3), 3)]),
+        ),
+        (
+            "messages",
+            "tree-on-another-base",
+            stream(&[with_tree(full(1), 1), with_tree(delta(4, 1), 3), delta(5, 1)]),
+        ),
         ("messages", "name-without-utf8", stream(&[odd_name])),
         ("control", "pause", request(Command::Pause)),
         ("control", "interval", request(Command::Interval { seconds: 0.1 })),

@@ -37,11 +37,13 @@ class CantAttach(Exception):
     """Why it can't be done, and what to do instead."""
 
 
-def attach(pid: int, interval: float, fast: bool, timeout: float) -> str:
+def attach(pid: int, interval: float, fast: bool, tree: bool, timeout: float) -> str:
     """Make a process live. Returns what to tell the user; raises CantAttach. interval, timeout: seconds."""
     arguments: dict[str, object] = {"interval": interval}
     if fast:
         arguments |= {"builtins": False, "hook": "fast"}
+    if tree:
+        arguments["tree"] = True
     endpoints = ask(pid, "start", arguments, timeout)
     return f"process {pid} is live: `pikos top {pid}` shows it, or any subscriber of {endpoints[0]}"
 

@@ -44,11 +44,13 @@ def main() -> None:
     if options.code is None and not args:
         parser.print_usage(sys.stderr)
         sys.exit(2)
-    if options.tree and (options.outfile is None or not _holds_stacks(options.outfile)):
-        parser.error(f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}")
+    live = live_arguments(options, parser)
+    if options.tree and not live and (options.outfile is None or not _holds_stacks(options.outfile)):
+        parser.error(
+            f"--tree keeps full stacks, which a pstats file or a table can't hold: name a file, -o {STACKS}; or watch, --live"
+        )
     # The program may change the working directory.
     outfile = None if options.outfile is None else os.path.abspath(options.outfile)
-    live = live_arguments(options, parser)
     profile = Profile(
         builtins=not options.fast,
         threads=options.threads,
@@ -143,7 +145,7 @@ def option_parser() -> OptionParser:
         "--tree",
         action="store_true",
         default=False,
-        help=f"keep full stacks; needs a file that holds them: -o {STACKS}",
+        help=f"keep full stacks, for `pikos top` and others with --live; else for a file that holds them: -o {STACKS}",
     )
     parser.add_option(
         "--live",
@@ -507,7 +509,7 @@ class Session(Run):
     def try_write(self, path: str) -> str | None:
         """Why the profile couldn't be written there, or None."""
         try:
-            if self.profile.tree:
+            if self.profile.tree and _holds_stacks(path):
                 self.profile._finished().export(path)
             else:
                 with open(path, "wb") as stream:

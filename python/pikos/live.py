@@ -57,6 +57,8 @@ class Process:
     python: str
     hook: str
     compensated: bool
+    #: Whether it keeps full stacks: ``profile().tree()`` and all formats made of stacks have them.
+    tree: bool
     endpoint: str
     #: The number of its last message.
     seq: int
@@ -88,7 +90,10 @@ class Process:
 
     def profile(self, thread: Thread | int | None = None) -> Profile:
         """Its figures as they are known *now*, calls that are open counted as if they returned at the last message; of one
-        thread, if wanted. After the end these are the numbers that the process itself saves."""
+        thread, if wanted. After the end these are the numbers that the process itself saves.
+
+        Of a process that keeps full stacks, these as well. A large tree comes less often than the tables, so it may be a few
+        intervals older than they are."""
         from pikos.stats import Profile
 
         number = thread.number if isinstance(thread, Thread) else thread

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pikos._lsprof import _Metadata
     from pikos.cprofile import Stats
 
-__all__ = ["Profile", "Row", "export", "load", "of"]
+__all__ = ["Node", "Profile", "Row", "export", "load", "of"]
 
 
 class Row(NamedTuple):
@@ -40,6 +40,20 @@ class Row(NamedTuple):
     primitive_calls: int  #: those that were not recursive
     tottime: float  #: in the function itself
     cumtime: float  #: with all that it called, outermost calls only
+    number: int  #: the function's, in this profile
+
+
+class Node(NamedTuple):
+    """A full stack, and what happened with exactly these calls open. Times in seconds."""
+
+    parent: int | None  #: the stack without its top: its place in the list; None at the bottom
+    file: str  #: of the function on top, as in ``Row``
+    line: int
+    name: str
+    qualname: str | None
+    ncalls: int  #: how often this very stack was entered
+    tottime: float  #: with exactly this stack
+    cumtime: float  #: with this stack and all above it
     number: int  #: the function's, in this profile
 
 
@@ -84,6 +98,12 @@ class Profile:
     def callees(self, function: Row | int) -> list[Row]:
         """Whom this function called, likewise."""
         return [Row(*row) for row in self._native.callees(_number(function))]
+
+    def tree(self) -> list[Node] | None:
+        """The calling-context tree: all distinct stacks, those below before those above. None where there is none:
+        ``Profile(tree=True)`` and ``--tree`` record one, and so do the formats that are made of stacks."""
+        nodes = self._native.tree()
+        return None if nodes is None else [Node(*node) for node in nodes]
 
     def export(self, path: str | os.PathLike[str], format: str | None = None) -> list[str]:
         """Write the whole profile, all rows, to a file; an error leaves the file as it was.

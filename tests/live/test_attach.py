@@ -136,6 +136,16 @@ def test_python_functions_only(tmp_path: Path) -> None:
 
 
 @can_attach
+def test_full_stacks(tmp_path: Path) -> None:
+    with started(tmp_path, ["-c", BUSY]) as process:
+        begun(process)
+        pikos(tmp_path, "attach", process.pid, "--tree", "--interval", "0.05").succeeded()
+        with Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+            until(lambda: subscriber.receive() and len(subscriber.stacks()) > 1, "stacks")
+            assert subscriber.facts["tree"] is True
+
+
+@can_attach
 def test_a_process_that_ends_while_attached(tmp_path: Path) -> None:
     code = "import select, sys\nprint('begun', flush=True)\nwhile not select.select([sys.stdin], [], [], 0)[0]: pass\nraise SystemExit(3)\n"
     with started(tmp_path, ["-c", code]) as process:

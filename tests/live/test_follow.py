@@ -25,6 +25,9 @@ pytestmark = pytest.mark.beyond_cprofile
 #: Of each kind but os.fork, of which there are always 200.
 CHILDREN = int(os.environ.get("PIKOS_TEST_CHILDREN", "20"))
 
+#: Seconds for all of them: a thousand interpreters that start at once take their time.
+FOR_ALL = 50.0 + 3 * CHILDREN
+
 ALL_KINDS = """\
 import multiprocessing, os, subprocess, sys
 
@@ -132,7 +135,7 @@ def running(folder: Path, arguments: list[Any], **environment: str) -> Iterator[
 
 def finished(folder: Path, arguments: list[Any], **environment: str) -> Run:
     with running(folder, arguments, **environment) as process:
-        out, err = process.communicate(timeout=50)
+        out, err = process.communicate(timeout=FOR_ALL)
         return Run(process.returncode, out, err)
 
 
@@ -158,6 +161,7 @@ def calls(path: Path, function: str) -> int:
     return sum(row[1] for label, row in stats.items() if label[2] == function)
 
 
+@pytest.mark.timeout(3 * FOR_ALL)
 def test_hundreds_of_children_of_all_kinds(tmp_path: Path, audience: Audience) -> None:
     script, gate = tmp_path / "kinds.py", tmp_path / "gate"
     script.write_text(ALL_KINDS)
@@ -180,7 +184,7 @@ def test_hundreds_of_children_of_all_kinds(tmp_path: Path, audience: Audience) -
         pids = {audience.facts[stream]["pid"] for stream in children}
         assert len(pids) == count
         os.write(opener, b"." * count)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=FOR_ALL)
         assert (process.returncode, out, err) == (5, plain.out, plain.err)
         assert list(sockets(tmp_path).iterdir()) == []
     os.close(opener)

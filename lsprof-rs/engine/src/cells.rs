@@ -215,7 +215,12 @@ impl<T> Arena<T> {
 
     /// All elements that were there when this was called, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = Link<T>> + '_ {
-        (0..self.count()).map(|index| {
+        self.iter_from(0)
+    }
+
+    /// The same without the first `start`.
+    pub fn iter_from(&self, start: usize) -> impl Iterator<Item = Link<T>> + '_ {
+        (start..self.count()).map(|index| {
             let (chunk, offset) = Self::place(index);
             let start = self.chunks[chunk].load(Ordering::Acquire);
             // SAFETY: `index` is below `len`, so its chunk exists and the element is written.

@@ -12,6 +12,7 @@ mod recorder;
 mod tables;
 mod totals;
 mod tree;
+mod tree_watch;
 mod watch;
 
 pub use clock::Ticks;
@@ -21,4 +22,5 @@ pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{BOTTOM, Limits, NodeCounts, NodeTotals, TreeTotals};
+pub use tree_watch::{TreeWatch, WatchedNode};
 pub use watch::{Watch, Watched};

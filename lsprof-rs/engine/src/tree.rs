@@ -47,8 +47,8 @@ pub const BOTTOM: u32 = 0;
 pub struct Node {
     /// The place in the arena.
     index: u32,
-    parent: u32,
-    function: FunctionId,
+    pub(crate) parent: u32,
+    pub(crate) function: FunctionId,
     depth: u32,
     calls: Cell64,
     own: Cell64,
@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    fn counts(&self) -> NodeCounts {
+    pub(crate) fn counts(&self) -> NodeCounts {
         NodeCounts {
             calls: self.calls.get(),
             own: self.own.ticks(),
@@ -236,7 +236,8 @@ impl TreeTotals {
     }
 }
 
-fn hash(parent: u32, function: FunctionId) -> u64 {
+/// Of a (parent, function).
+pub(crate) fn hash(parent: u32, function: FunctionId) -> u64 {
     let both = u64::from(parent) << 32 | u64::from(function.0);
     let product = both.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     product ^ (product >> 32)

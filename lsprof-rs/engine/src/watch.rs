@@ -8,6 +8,7 @@ use crate::cells::Link;
 use crate::clock::Ticks;
 use crate::in_flight::{Numbers, Reader, each_open};
 use crate::tables::{Edge, FunctionId, Tables};
+use crate::tree_watch::TreeWatch;
 
 /// A row, and when it changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub struct Watch {
     open_edges: Vec<u32>,
     /// The open edges of this update, with their places; memory that is used again.
     open: Vec<(usize, u32)>,
+    tree: TreeWatch,
 }
 
 impl Watch {
@@ -59,21 +61,28 @@ impl Watch {
         self.edges.iter().filter(|edge| edge.of.0 != FunctionId::ROOT)
     }
 
-    /// Reads. `clock` is what the recorder's calls are timed by; without one, open calls are counted and have no times.
-    pub fn read(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>) {
+    /// The tree of full stacks, as [`Watch::read`] found it when it was asked to.
+    pub fn tree(&self) -> &TreeWatch {
+        &self.tree
+    }
+
+    /// Reads, and the tree too if `has_tree`. `clock` is what the recorder's calls are timed by; without one, open calls are
+    /// counted and have no times.
+    pub fn read(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, has_tree: bool) {
         self.update = self.update.wrapping_add(1);
         let is_compensated = tables.excesses.count() > 0;
         if is_compensated != self.is_compensated {
             // The two ways keep different edges.
-            *self = Self { update: self.update, is_compensated, ..Self::default() };
+            let tree = std::mem::take(&mut self.tree);
+            *self = Self { update: self.update, is_compensated, tree, ..Self::default() };
         }
         match is_compensated {
-            true => self.take(tables, clock),
-            false => self.follow(tables, clock),
+            true => self.take(tables, clock, has_tree),
+            false => self.follow(tables, clock, has_tree),
         }
     }
 
-    fn follow(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>) {
+    fn follow(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, has_tree: bool) {
         self.forget_open_times();
         // How many edges before which entries: then the entries of all of them are there.
         let count = tables.edges.count();
@@ -82,10 +91,29 @@ impl Watch {
         for (place, edge) in tables.edges.iter().take(count).skip(1).enumerate() {
             self.follow_edge(place, edge);
         }
-        if let Some(clock) = clock {
-            self.open.sort_unstable();
-            each_open(tables, clock, |edge, own, total| self.add_open_time(edge, own, total));
+        match (clock, has_tree) {
+            (_, true) => self.follow_tree(tables, clock, true),
+            (Some(clock), false) => {
+                self.open.sort_unstable();
+                each_open(tables, clock, |edge, own, total| self.add_open_time(edge, own, total));
+            }
+            (None, false) => {}
         }
+    }
+
+    /// The tree, and from one look at the stack what is open in it and, if wanted, in the tables.
+    fn follow_tree(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, wants_tables: bool) {
+        let mut tree = std::mem::take(&mut self.tree);
+        let mut path = tree.read_counts(tables);
+        self.open.sort_unstable();
+        each_open(tables, clock.unwrap_or(Ticks::default), |edge, own, total| {
+            let times = if clock.is_some() { (own, total) } else { (0, 0) };
+            if clock.is_some() && wants_tables {
+                self.add_open_time(edge, own, total);
+            }
+            tree.add_open(tables, &mut path, edge.callee.function, times);
+        });
+        self.tree = tree;
     }
 
     fn forget_open_times(&mut self) {
@@ -177,7 +205,10 @@ impl Watch {
     }
 
     /// With compensation, the figures stand in several places: they are read anew and compared.
-    fn take(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>) {
+    fn take(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, has_tree: bool) {
+        if has_tree {
+            self.follow_tree(tables, clock, false);
+        }
         let reading = Reader::default().read(tables, clock);
         take_changes(&mut self.functions, reading.functions, self.update);
         take_changes(&mut self.edges, reading.edges, self.update);

@@ -45,8 +45,8 @@ fn only_what_changed_is_marked() {
     call(&mut recorder, KEYS[1], 10);
     call(&mut recorder, KEYS[2], 30);
     recorder.leave(KEYS[0], Ticks(100));
-    watch.read(recorder.tables(), Some(at_the_end));
-    watch.read(recorder.tables(), Some(at_the_end));
+    watch.read(recorder.tables(), Some(at_the_end), false);
+    watch.read(recorder.tables(), Some(at_the_end), false);
     let changed = |watch: &Watch| {
         let functions: Vec<u32> = watch.functions().iter().map(|row| row.changed).collect();
         (functions[..3].to_vec(), watch.edges().map(|row| row.changed).collect::<Vec<_>>())
@@ -55,13 +55,13 @@ fn only_what_changed_is_marked() {
     recorder.enter(KEYS[0]);
     recorder.start(Ticks(200));
     call(&mut recorder, KEYS[1], 210);
-    watch.read(recorder.tables(), Some(at_the_end));
+    watch.read(recorder.tables(), Some(at_the_end), false);
     assert_eq!(changed(&watch), (vec![3, 3, 1], vec![3, 1]));
-    watch.read(recorder.tables(), Some(at_the_end));
+    watch.read(recorder.tables(), Some(at_the_end), false);
     assert_eq!(changed(&watch), (vec![4, 3, 1], vec![3, 1]), "the open one goes on");
     recorder.leave(KEYS[0], Ticks(300));
-    watch.read(recorder.tables(), Some(at_the_end));
-    watch.read(recorder.tables(), Some(at_the_end));
+    watch.read(recorder.tables(), Some(at_the_end), false);
+    watch.read(recorder.tables(), Some(at_the_end), false);
     assert_eq!(changed(&watch), (vec![5, 3, 1], vec![3, 1]));
 }
 
@@ -91,12 +91,12 @@ proptest! {
                     }
                 }
                 _ => {
-                    watch.read(recorder.tables(), clock);
+                    watch.read(recorder.tables(), clock, false);
                     assert_is_reading(&watch, &recorder, clock);
                 }
             }
         }
-        watch.read(recorder.tables(), clock);
+        watch.read(recorder.tables(), clock, false);
         assert_is_reading(&watch, &recorder, clock);
     }
 }

@@ -18,6 +18,7 @@ mod sockets;
 mod source;
 mod stream;
 mod thread;
+mod trees;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lsprof_engine::{Tables, Totals};
+use lsprof_engine::{NodeTotals, Tables, Totals};
 use pikos_wire::{Facts, Name, ThreadRow, WireText};
 
 /// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
@@ -64,6 +64,8 @@ pub struct State {
     pub threads: Vec<SourceThread>,
     /// The sum of those that ended and are not.
     pub folded: Arc<Totals>,
+    /// Their stacks; parents before their children.
+    pub folded_tree: Arc<[NodeTotals]>,
     /// How often threads were added to `folded`.
     pub folds: u64,
     /// How often all was forgotten.
@@ -105,10 +107,11 @@ impl Source {
     }
 
     /// Threads that have ended are from now on in the sum `folded`, and no more by themselves.
-    pub fn fold(&self, gone: impl Fn(u64) -> bool, folded: &Totals) {
+    pub fn fold(&self, gone: impl Fn(u64) -> bool, folded: &Totals, tree: &[NodeTotals]) {
         self.change(|state| {
             state.threads.retain(|thread| !gone(thread.number));
             state.folded = Arc::new(folded.clone());
+            state.folded_tree = tree.into();
             state.folds += 1;
         });
     }
@@ -119,6 +122,7 @@ impl Source {
             state.names.clear();
             state.threads.clear();
             state.folded = Arc::default();
+            state.folded_tree = Arc::default();
             state.epoch += 1;
         });
     }

@@ -13,12 +13,13 @@ use lsprof_engine::{
 use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, ThreadRow, VERSION};
 
 use super::source::{Rate, Source, State, folded_row};
+use super::trees::Trees;
 
 /// After so long a full message comes anyway.
-const FULL_EVERY: Duration = Duration::from_secs(10);
+pub const FULL_EVERY: Duration = Duration::from_secs(10);
 
 /// The number of the row of threads that were added together.
-const FOLDED: u64 = 0;
+pub const FOLDED: u64 = 0;
 
 /// The stream of one profile.
 pub struct Stream {
@@ -39,6 +40,7 @@ pub struct Stream {
     base: Option<Base>,
     /// The threads, by their numbers, as they were for the last message.
     watches: HashMap<u64, WatchedThread>,
+    trees: Trees,
     /// Calls of the threads that are no longer kept apart, after so many folds in this epoch.
     folded_calls: Option<((u64, u64), u64)>,
     /// What our own part of recording takes for one call, in ticks; found out with the first message.
@@ -57,9 +59,10 @@ struct Base {
 }
 
 /// A thread's tables, as they were read last.
-struct WatchedThread {
+pub struct WatchedThread {
     tables: Arc<Tables>,
-    watch: Watch,
+    /// What they said.
+    pub watch: Watch,
 }
 
 /// A thread's rows.
@@ -94,6 +97,7 @@ impl Stream {
             wants_full: true,
             base: None,
             watches: HashMap::new(),
+            trees: Trees::default(),
             folded_calls: None,
             cost: None,
         }
@@ -169,7 +173,9 @@ impl Stream {
     /// The next message; with `end` the last one.
     pub fn next(&mut self, end: Option<End>) -> Message {
         let state = self.copy_state();
-        self.watch(&state);
+        self.trees.wants_whole |= self.wants_full;
+        let has_tree = state.facts.tree && (end.is_some() || self.trees.are_due());
+        self.watch(&state, has_tree);
         self.seq += 1;
         let folded = (state.folds > 0).then(folded_row);
         let mut message = Message {
@@ -189,6 +195,11 @@ impl Stream {
             ..Message::default()
         };
         let wants_full = end.is_some() || self.wants_full;
+        if has_tree {
+            let part =
+                self.trees.part(self.seq, &state, &self.watches, self.names.len() as u32, end.is_some());
+            message.tree = Some(part);
+        }
         match self.base.as_ref().filter(|base| base.carries(&state, self.names.len(), wants_full)) {
             Some(base) if self.is_worth_it(base) => {
                 message.kind = Kind::Delta;
@@ -200,6 +211,11 @@ impl Stream {
         }
         message.end = end;
         message
+    }
+
+    /// The last message took so long to be made. Whoever sends it says so, and a large tree comes less often for it.
+    pub fn took(&mut self, time: Duration) {
+        self.trees.took(time);
     }
 
     /// Makes the message a full one.
@@ -226,7 +242,7 @@ impl Stream {
     }
 
     /// Brings the watches up to date.
-    fn watch(&mut self, state: &State) {
+    fn watch(&mut self, state: &State, has_tree: bool) {
         let here: HashMap<u64, &Arc<Tables>> =
             state.threads.iter().map(|thread| (thread.number, &thread.tables)).collect();
         self.watches.retain(|number, thread| {
@@ -237,7 +253,7 @@ impl Stream {
                 .watches
                 .entry(number)
                 .or_insert_with(|| WatchedThread { tables: Arc::clone(tables), watch: Watch::default() });
-            thread.watch.read(tables, clock_of(state));
+            thread.watch.read(tables, clock_of(state), has_tree);
         }
     }
 

@@ -11,8 +11,8 @@ use crate::error::Error;
 pub struct Request {
     /// The process.
     pub pid: u32,
-    /// With which interval, in seconds, and whether for Python functions only; `None` to end it.
-    pub start: Option<(f64, bool)>,
+    /// With which interval, in seconds, whether for Python functions only, and whether with full stacks; `None` to end it.
+    pub start: Option<(f64, bool, bool)>,
     /// When to give up, in seconds.
     pub timeout: f64,
 }
@@ -22,7 +22,7 @@ pub type Attacher<'a> = &'a dyn Fn(Request) -> Result<String, String>;
 
 pub fn attach(args: &AttachArgs, attacher: Attacher<'_>) -> Result<Outcome, Error> {
     let DetachArgs { pid, timeout } = args.to;
-    ask(Request { pid, start: Some((args.interval, args.fast)), timeout }, attacher)
+    ask(Request { pid, start: Some((args.interval, args.fast, args.tree)), timeout }, attacher)
 }
 
 pub fn detach(args: &DetachArgs, attacher: Attacher<'_>) -> Result<Outcome, Error> {

@@ -94,7 +94,12 @@ fn write(
 
 /// Writes a file; where that fails, another one in the folder for temporary files: nothing that was heard is lost.
 fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
-    let Err(source) = formats::save(profile, format, path) else { return Ok(()) };
+    let Err(source) = formats::save(profile, format, path) else {
+        for note in format.notes(profile) {
+            eprintln!("pikos: note: {note}");
+        }
+        return Ok(());
+    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
     if formats::save(profile, format, &fallback).is_ok() {

@@ -7,7 +7,7 @@ use pikos_wire::labelled;
 use pstats_compat::{Calls, Function, Profile};
 
 use super::labels::Labels;
-use super::live::{Feed, Target, Told, ToldThread};
+use super::live::{Feed, Target, Told, ToldStack, ToldStacks, ToldThread};
 use super::memory::{self, Facts, Memory};
 use super::model::{Health, Status};
 use super::source::Command;
@@ -172,8 +172,36 @@ impl Target for Stream<Labels> {
         self.model.threads().iter().map(of).collect()
     }
 
-    fn profile(&self) -> Profile {
-        self.model.profile(None)
+    fn has_tree(&self) -> bool {
+        self.model.has_tree()
+    }
+
+    fn stacks_sequence(&self) -> u64 {
+        self.model.stacks_seq()
+    }
+
+    fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
+        let stacks = self.model.stacks(thread)?;
+        let seconds = |ticks| self.model.seconds(ticks);
+        let mut told = ToldStacks::default();
+        for figures in stacks.list.iter().map(|stack| &stack.figures).chain([&stacks.bottom]) {
+            told.cut.0 = told.cut.0.saturating_add(figures.cut_ncalls);
+            told.cut.1 += seconds(figures.cut_tottime);
+        }
+        let stack = |stack: &pikos_wire::Stack| ToldStack {
+            parent: stack.parent,
+            function: self.extra.place(stack.function),
+            ncalls: stack.figures.ncalls.saturating_add(stack.figures.open),
+            tottime: seconds(stack.figures.tottime.wrapping_add(stack.figures.open_tottime)),
+            in_flight: seconds(stack.figures.open_cumtime),
+            open: u32::try_from(stack.figures.open).unwrap_or(u32::MAX),
+        };
+        told.list.extend(stacks.list.iter().map(stack));
+        Some(told)
+    }
+
+    fn profile(&self, thread: Option<u64>) -> Profile {
+        self.model.profile(thread)
     }
 }
 
@@ -233,7 +261,7 @@ impl Target for RecordStream {
         Vec::new()
     }
 
-    fn profile(&self) -> Profile {
+    fn profile(&self, _thread: Option<u64>) -> Profile {
         Profile::new(Vec::new(), Vec::new())
     }
 

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use pstats_compat::{Calls, Function, Profile};
 
+use super::forest::{Forest, Part, Paths};
 use super::memory::{Facts, Memory};
 use super::model::{
-    Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
-    Thread,
+    Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks,
+    Status, Thread, Tree,
 };
 use super::names::Names;
 use super::source::{Command, Query, Source};
@@ -41,6 +42,29 @@ pub struct ToldThread {
     pub tottime: f64,
 }
 
+/// A full stack, as a process tells it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ToldStack {
+    /// The stack without its top, by its place: an earlier one.
+    pub parent: Option<u32>,
+    /// The function on top; `None` where its name did not come.
+    pub function: Option<usize>,
+    /// Calls, those that are open included.
+    pub ncalls: u64,
+    /// Seconds with exactly this stack.
+    pub tottime: f64,
+    /// Seconds since the open call with this stack began.
+    pub in_flight: f64,
+    pub open: u32,
+}
+
+/// Full stacks, and what was cut off them: calls and seconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToldStacks {
+    pub list: Vec<ToldStack>,
+    pub cut: (u64, f64),
+}
+
 /// One process, as far as its messages have come. Functions are numbered from 0 in each process, and
 /// a number never means another function.
 pub trait Target {
@@ -63,8 +87,20 @@ pub trait Target {
     /// Edges (caller, callee), of all functions or of those that begin or end at one.
     fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told));
     fn threads(&self) -> Vec<ToldThread>;
-    /// All that it told, as a profile.
-    fn profile(&self) -> Profile;
+    /// Whether it keeps full stacks.
+    fn has_tree(&self) -> bool {
+        false
+    }
+    /// Changes with every message that tells of them; 0 before the first.
+    fn stacks_sequence(&self) -> u64 {
+        0
+    }
+    /// Those of all threads or of one; `None` before any have come.
+    fn stacks(&self, _thread: Option<u64>) -> Option<ToldStacks> {
+        None
+    }
+    /// All that it told, as a profile; of one thread, if wanted.
+    fn profile(&self, thread: Option<u64>) -> Profile;
     /// What it is, if it is a recorder: then it has no functions.
     fn recorder(&self) -> Option<Facts> {
         None
@@ -97,6 +133,9 @@ pub struct Live<F> {
     tracks: Vec<Track>,
     /// The thread that is looked at has a track of its own.
     thread: Option<(ProcessId, u64, Track)>,
+    paths: Paths,
+    /// The stacks that were made last: of what scope, and of which of each process's.
+    stacks: Option<(Scope, Vec<u64>, Stacks)>,
     tick: u64,
     next_tick: Instant,
 }
@@ -120,6 +159,8 @@ impl<F: Feed> Live<F> {
             names: Names::default(),
             tracks: Vec::new(),
             thread: None,
+            paths: Paths::default(),
+            stacks: None,
             tick: 0,
             next_tick: Instant::now(),
         };
@@ -189,12 +230,7 @@ impl<F: Feed> Live<F> {
         }
         let mut sums: HashMap<(FunctionId, FunctionId), Figures> = HashMap::new();
         for ((target, track), place) in self.feed.targets().into_iter().zip(&self.tracks).zip(0u32..) {
-            let thread = match scope {
-                Scope::All => None,
-                Scope::Process(ProcessId(wanted)) if wanted == place => None,
-                Scope::Thread(ProcessId(wanted), thread) if wanted == place => Some(thread),
-                _ => continue,
-            };
+            let Some(thread) = part_of(scope, place) else { continue };
             let mut add = |caller: usize, callee: usize, told: Told| {
                 let ends = (track.functions[caller].0, track.functions[callee].0);
                 sums.entry(ends).or_default().add(&told.into());
@@ -212,6 +248,53 @@ impl<F: Feed> Live<F> {
         }
         let edge = |((caller, callee), figures)| Edge { caller, callee, figures };
         sums.into_iter().map(edge).collect()
+    }
+
+    /// The stacks of a scope. A large tree comes less often than a picture is taken: then it is the same.
+    fn stacks(&mut self, scope: Scope) -> Stacks {
+        let of = |target: &dyn Target| 2 * target.stacks_sequence() + u64::from(target.has_tree());
+        let state: Vec<u64> = self.feed.targets().into_iter().map(of).collect();
+        match &self.stacks {
+            Some((of, at, stacks)) if *of == scope && *at == state => stacks.clone(),
+            _ => {
+                let stacks = self.add_stacks(scope);
+                self.stacks = Some((scope, state, stacks.clone()));
+                stacks
+            }
+        }
+    }
+
+    fn add_stacks(&mut self, scope: Scope) -> Stacks {
+        let mut forest = Forest::new(&mut self.paths);
+        let (mut has_tree, mut has_come, mut without) = (false, false, 0);
+        for ((target, track), place) in self.feed.targets().into_iter().zip(&self.tracks).zip(0u32..) {
+            let Some(thread) = part_of(scope, place) else { continue };
+            has_tree |= target.has_tree();
+            without += usize::from(!target.has_tree());
+            let Some(told) = target.stacks(thread) else { continue };
+            has_come = true;
+            forest.add_cut(told.cut.0, told.cut.1);
+            let mut places: Vec<Option<u32>> = Vec::with_capacity(told.list.len());
+            for stack in &told.list {
+                let function = stack.function.and_then(|function| track.functions.get(function));
+                // What stands on a function without a name waits for it.
+                let below = stack.parent.map(|parent| places[parent as usize]);
+                let place = match (function, below) {
+                    (None, _) | (_, Some(None)) => None,
+                    (Some((function, _)), below) => {
+                        let ToldStack { ncalls, tottime, in_flight, open, .. } = *stack;
+                        let part = Part { ncalls, tottime, in_flight, open };
+                        Some(forest.add(below.flatten(), *function, part))
+                    }
+                };
+                places.push(place);
+            }
+        }
+        match (has_come, has_tree) {
+            (true, _) => Stacks::Known(Arc::new(Tree { without, ..forest.finish() })),
+            (false, true) => Stacks::Awaited,
+            (false, false) => Stacks::NotKept,
+        }
     }
 
     fn processes(&self) -> Vec<Process> {
@@ -285,6 +368,7 @@ impl<F: Feed> Source for Live<F> {
             rows: Arc::new(unique(rows)),
             edges: Arc::new(self.edges(query.scope, query.edges)),
             edges_of: query.edges,
+            stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
             processes: Arc::new(self.processes()),
             has_sum: true,
             memory: match query.scope {
@@ -297,14 +381,15 @@ impl<F: Feed> Source for Live<F> {
     fn profile(&self, scope: Scope) -> Result<Profile, String> {
         let targets = self.feed.targets();
         if let Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) = scope {
+            let thread = part_of(scope, place).flatten();
             return match targets.get(place as usize) {
-                Some(target) => Ok(target.profile()),
+                Some(target) => Ok(target.profile(thread)),
                 None => Err("there is no such process".to_owned()),
             };
         }
         let mut merger = pstats_compat::merge::Merger::new();
         for target in targets {
-            merger.add(target.profile()).map_err(|error| error.to_string())?;
+            merger.add(target.profile(None)).map_err(|error| error.to_string())?;
         }
         Ok(merger.finish())
     }
@@ -373,6 +458,16 @@ impl Track {
 impl From<Told> for Figures {
     fn from(told: Told) -> Self {
         Self { in_flight: told.in_flight, open: told.open, ..told.calls.into() }
+    }
+}
+
+/// Which threads of a process are in a scope: all, or one; `None` if the process isn't.
+fn part_of(scope: Scope, process: u32) -> Option<Option<u64>> {
+    match scope {
+        Scope::All => Some(None),
+        Scope::Process(ProcessId(wanted)) if wanted == process => Some(None),
+        Scope::Thread(ProcessId(wanted), thread) if wanted == process => Some(Some(thread)),
+        _ => None,
     }
 }
 

@@ -15,6 +15,7 @@ use state::layout::Size;
 use state::{Event, State};
 
 pub mod feed;
+mod forest;
 mod labels;
 pub mod live;
 pub mod memory;

@@ -20,6 +20,10 @@ impl FunctionId {
     }
 }
 
+/// A stack of a source: the same for as long as that lives, in every process and thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StackId(pub u32);
+
 /// A process of a source, or a file: an index into [`Picture::processes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessId(pub u32);
@@ -160,6 +164,58 @@ pub struct Edge {
     pub figures: Figures,
 }
 
+/// A stack in a scope: a function, reached by one chain of callers. Times are seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Node {
+    pub id: StackId,
+    /// The stack without its top: its place in [`Tree::nodes`], a smaller one.
+    pub parent: Option<u32>,
+    /// The function on top.
+    pub function: FunctionId,
+    /// Calls with this very stack, those that are open included.
+    pub ncalls: i64,
+    /// With exactly this stack.
+    pub tottime: f64,
+    /// With this stack and all above it.
+    pub cumtime: f64,
+    /// Since the open call with this stack began.
+    pub in_flight: f64,
+    /// Calls with this stack that are open: one in each thread at most.
+    pub open: u32,
+}
+
+/// Full stacks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tree {
+    /// Parents stand before their children.
+    pub nodes: Vec<Node>,
+    /// Calls that the limits on depth and nodes cut, and their time, which is that of the stacks below.
+    pub cut_calls: u64,
+    pub cut_seconds: f64,
+    /// Processes of the scope that keep none.
+    pub without: usize,
+}
+
+impl Tree {
+    /// Seconds in all stacks.
+    pub fn whole(&self) -> f64 {
+        self.nodes.iter().filter(|node| node.parent.is_none()).map(|node| node.cumtime).sum()
+    }
+}
+
+/// What a source has to say of full stacks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Stacks {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// Nobody keeps them.
+    NotKept,
+    /// They are on their way.
+    Awaited,
+    Known(Arc<Tree>),
+}
+
 /// A thread of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thread {
@@ -282,6 +338,7 @@ pub struct Picture {
     pub edges: Arc<Vec<Edge>>,
     /// Which edges those are.
     pub edges_of: Edges,
+    pub stacks: Stacks,
     pub processes: Arc<Vec<Process>>,
     /// Whether the processes can be added up.
     pub has_sum: bool,
@@ -299,6 +356,7 @@ impl Default for Picture {
             rows: Arc::default(),
             edges: Arc::default(),
             edges_of: Edges::None,
+            stacks: Stacks::NotAsked,
             processes: Arc::default(),
             has_sum: true,
             memory: None,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pstats_compat::merge::Merger;
-use pstats_compat::{Counts, Metadata, Profile, Unit};
+use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
 
+use super::forest::{Forest, Part, Paths};
 use super::model::{
-    Edge, Edges, Figures, FunctionId, Meaning, Picture, Process, ProcessId, Row, Scope, Status,
+    Edge, Edges, Figures, FunctionId, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks, Status, Tree,
 };
 use super::names::Names;
 use super::source::{Command, Query, Source};
@@ -37,8 +38,12 @@ type Stamp = Option<(SystemTime, u64)>;
 struct Table {
     profile: Profile,
     meaning: Meaning,
+    /// The ids of the profile's functions.
+    ids: Vec<FunctionId>,
     rows: Arc<Vec<Row>>,
     edges: Arc<Vec<Edge>>,
+    /// Made when somebody asks.
+    tree: Option<Arc<Tree>>,
 }
 
 /// Profiles side by side.
@@ -47,6 +52,7 @@ pub struct Profiles {
     /// The sum, if there are several and they may be added.
     sum: Option<Table>,
     names: Names,
+    paths: Paths,
     processes: Arc<Vec<Process>>,
     read: Reader,
     /// How often a file was read anew.
@@ -69,7 +75,8 @@ impl Profiles {
             path: input.path,
         };
         let files = inputs.into_iter().map(file).collect();
-        let mut profiles = Self { files, sum: None, names, processes: Arc::default(), read, tick: 0 };
+        let (processes, paths) = (Arc::default(), Paths::default());
+        let mut profiles = Self { files, sum: None, names, paths, processes, read, tick: 0 };
         profiles.describe();
         profiles
     }
@@ -95,6 +102,22 @@ impl Profiles {
         match scope.process() {
             Some(ProcessId(place)) => self.files.get(place as usize).map(|file| &file.table),
             None => self.sum.as_ref().or_else(|| self.files.first().map(|file| &file.table)),
+        }
+    }
+}
+
+impl Profiles {
+    fn stacks(&mut self, scope: Scope) -> Stacks {
+        let table = match scope.process() {
+            Some(ProcessId(place)) => self.files.get_mut(place as usize).map(|file| &mut file.table),
+            None => self.sum.as_mut().or_else(|| self.files.first_mut().map(|file| &mut file.table)),
+        };
+        match table {
+            Some(Table { profile: Profile { tree: Some(tree), .. }, ids, tree: made, .. }) => {
+                let made = made.get_or_insert_with(|| Arc::new(tree_of(tree, ids, &mut self.paths)));
+                Stacks::Known(Arc::clone(made))
+            }
+            _ => Stacks::NotKept,
         }
     }
 }
@@ -127,8 +150,10 @@ impl Source for Profiles {
     }
 
     fn picture(&mut self, query: Query) -> Picture {
+        let stacks = if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked };
         let mut picture = Picture {
             scope: query.scope,
+            stacks,
             tick: self.tick,
             labels: Arc::clone(self.names.labels()),
             processes: Arc::clone(&self.processes),
@@ -178,7 +203,7 @@ impl Table {
             })
             .collect();
         let meaning = meaning(&profile.metadata);
-        Self { profile, meaning, rows: Arc::new(rows), edges: Arc::new(edges) }
+        Self { profile, meaning, ids, rows: Arc::new(rows), edges: Arc::new(edges), tree: None }
     }
 }
 
@@ -204,6 +229,18 @@ impl File {
             recorder: None,
         }
     }
+}
+
+fn tree_of(tree: &CallTree, ids: &[FunctionId], paths: &mut Paths) -> Tree {
+    let mut forest = Forest::new(paths);
+    forest.add_cut(tree.cut.calls, tree.cut.seconds);
+    let mut places: Vec<u32> = Vec::with_capacity(tree.nodes.len());
+    for node in &tree.nodes {
+        let parent = node.parent.map(|parent| places[parent.index()]);
+        let part = Part { ncalls: node.ncalls, tottime: node.tottime, ..Part::default() };
+        places.push(forest.add(parent, ids[node.function.index()], part));
+    }
+    forest.finish()
 }
 
 fn meaning(metadata: &Metadata) -> Meaning {
@@ -242,7 +279,7 @@ mod tests {
         let input = Input { profile: read(&path).expect("a profile"), path: Some(path.clone()) };
         let mut profiles = Profiles::new(vec![input], read);
         assert!(!profiles.poll(), "nothing happened");
-        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All };
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true };
         let before = profiles.picture(query);
         std::fs::write(&path, "").expect("written");
         assert!(!profiles.poll(), "it is still being written");
@@ -257,5 +294,29 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         assert!(!profiles.poll(), "what is gone stays on screen");
         assert_eq!(profiles.picture(query).rows, after.rows);
+    }
+
+    #[test]
+    fn files_that_are_made_of_stacks_have_a_tree() {
+        let read = |text: &str| pstats_compat::formats::collapsed::read(text.as_bytes()).expect("stacks");
+        let input = |text| Input { path: Some("x.folded".into()), profile: read(text) };
+        let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
+        let mut profiles = Profiles::new(inputs, Box::new(|_| None));
+        let mut shown = |scope| {
+            let Stacks::Known(tree) = profiles.picture(Query { scope, edges: Edges::All, tree: true }).stacks
+            else {
+                panic!("it has them")
+            };
+            let mut times: Vec<f64> = tree.nodes.iter().map(|node| node.cumtime).collect();
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        assert_eq!(shown(Scope::Process(ProcessId(0))), [3.0, 4.0, 4.0, 7.0]);
+        assert_eq!(shown(Scope::Process(ProcessId(1))), [1.0, 5.0, 6.0]);
+        assert_eq!(shown(Scope::All), [4.0, 4.0, 9.0, 13.0]);
+        let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
+        let mut without = Profiles::new(vec![input], Box::new(|_| None));
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::None, tree: true };
+        assert_eq!(without.picture(query).stacks, Stacks::NotKept);
     }
 }

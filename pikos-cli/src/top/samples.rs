@@ -8,10 +8,11 @@ use pstats_compat::formats::Format;
 use pstats_compat::{Calls, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::forest::{Forest, Part, Paths};
 use super::memory::{Facts, Labels};
 use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
-    Status, Thread,
+    Stacks, Status, Thread,
 };
 use super::profiles::{Input, Profiles};
 use super::source::Source;
@@ -52,6 +53,51 @@ const FUNCTIONS: [(&str, u32, &str, u64, f64); 9] = [
     ("~", 0, "<method 'append' of 'list' objects>", 250_000, 0.01),
     ("/srv/shop/colour\u{1b}[31m.py", 3, "naïve\u{202E}名前", 3, 0.0),
 ];
+
+/// The stacks of that program: each with the place of the one below, its function, calls and own time in every interval.
+const STACKS: [(Option<u32>, u32, u64, f64); 12] = [
+    (None, 0, 0, 0.0),
+    (Some(0), 1, 0, 0.01),
+    (Some(1), 2, 20, 0.03),
+    (Some(2), 3, 400, 0.12),
+    (Some(3), 5, 900, 0.08),
+    (Some(2), 4, 2_000, 0.05),
+    (Some(5), 7, 250_000, 0.01),
+    (Some(1), 6, 1, 0.19),
+    (Some(4), 5, 10, 0.002),
+    (Some(8), 5, 10, 0.001),
+    (Some(1), 8, 3, 0.004),
+    (None, 6, 1, 0.01),
+];
+
+/// Those after so many intervals; the module and `main` are open.
+pub fn stacks(ticks: u64) -> Stacks {
+    let mut paths = Paths::default();
+    let mut forest = Forest::new(&mut paths);
+    for (parent, function, calls, seconds) in STACKS {
+        let is_open = function < 2;
+        let part = Part {
+            ncalls: if is_open { 1 } else { calls * ticks },
+            tottime: seconds * ticks as f64,
+            in_flight: if is_open { ticks as f64 * 0.5 } else { 0.0 },
+            open: u32::from(is_open),
+        };
+        forest.add(parent, FunctionId(function), part);
+    }
+    forest.add_cut(17, 0.25);
+    Stacks::Known(Arc::new(forest.finish()))
+}
+
+/// One stack of so many calls of one function.
+pub fn deep(depth: usize) -> Stacks {
+    let mut paths = Paths::default();
+    let mut forest = Forest::new(&mut paths);
+    let mut parent = None;
+    for _ in 0..depth {
+        parent = Some(forest.add(parent, FunctionId(4), Part { ncalls: 1, tottime: 0.5, ..Part::default() }));
+    }
+    Stacks::Known(Arc::new(forest.finish()))
+}
 
 /// A live picture after so many intervals.
 pub fn live(ticks: u64, status: Status) -> Picture {
@@ -121,6 +167,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
         rows: Arc::new(rows),
         edges: Arc::new(edges),
         edges_of: Edges::All,
+        stacks: stacks(ticks),
         processes: Arc::new(vec![process, second]),
         has_sum: true,
         memory: None,

@@ -11,6 +11,8 @@ use super::model::{Edges, Picture, Scope};
 pub struct Query {
     pub scope: Scope,
     pub edges: Edges,
+    /// Whether full stacks are wanted.
+    pub tree: bool,
 }
 
 /// What a target can be told to do.

@@ -28,6 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
         look(&model);
         assert!(model.names().len() <= bytes.len(), "memory beyond what was sent");
         assert!(model.edges(None, None).len() <= bytes.len(), "memory beyond what was sent");
+        let stacks = model.stacks(None).unwrap_or_default();
+        assert!(stacks.list.len() <= bytes.len(), "memory beyond what was sent");
     }
     let mut file = Vec::new();
     // A count may be too large for the format, and then it says so.
@@ -53,5 +55,7 @@ fn look(model: &Model) {
         }
         let profile = model.profile(thread);
         pstats_compat::check::check(&profile);
+        assert!(profile.tree.as_ref().is_none_or(|tree| tree.is_sound(profile.functions.len())));
+        assert_eq!(profile.tree.is_some(), model.stacks(thread).is_some());
     }
 }

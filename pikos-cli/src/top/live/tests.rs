@@ -10,6 +10,8 @@ struct Fake {
     edges: Vec<(usize, usize, Told)>,
     threads: Vec<ToldThread>,
     is_over: bool,
+    has_tree: bool,
+    stacks: Option<ToldStacks>,
 }
 
 #[derive(Default)]
@@ -69,7 +71,19 @@ impl Target for Fake {
     fn threads(&self) -> Vec<ToldThread> {
         self.threads.clone()
     }
-    fn profile(&self) -> Profile {
+    fn has_tree(&self) -> bool {
+        self.has_tree
+    }
+    fn stacks_sequence(&self) -> u64 {
+        self.stacks.as_ref().map_or(0, |_| self.sequence)
+    }
+    fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
+        // The second thread has the first stack alone.
+        let mut stacks = self.stacks.clone()?;
+        stacks.list.truncate(if thread.is_some() { 1 } else { usize::MAX });
+        Some(stacks)
+    }
+    fn profile(&self, _: Option<u64>) -> Profile {
         let functions = self.functions.iter().map(|(f, told)| Function { calls: told.calls, ..f.clone() });
         Profile::new(functions.collect(), Vec::new())
     }
@@ -101,7 +115,7 @@ fn live(targets: Vec<Fake>) -> Live<FakeFeed> {
 }
 
 fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Figures)> {
-    let picture = live.picture(Query { scope, edges: Edges::None });
+    let picture = live.picture(Query { scope, edges: Edges::None, tree: false });
     picture.rows.iter().map(|row| (picture.label(row.id).name.clone(), row.figures)).collect()
 }
 
@@ -119,7 +133,7 @@ fn rates_are_growth_over_the_targets_own_time() {
     let shown = rows(&mut live, FIRST);
     assert_eq!((shown[1].1.calls_per_s, shown[1].1.share), (200.0, 0.5));
     assert_eq!(shown[0].1.share, 0.0);
-    let picture = live.picture(Query { scope: FIRST, edges: Edges::None });
+    let picture = live.picture(Query { scope: FIRST, edges: Edges::None, tree: false });
     assert_eq!(picture.processes[0].threads[0].share, 0.25);
     assert_eq!(picture.processes[0].calls_per_s, 200.0);
     assert_eq!(picture.processes[0].title, "a\u{FFFD}.py");
@@ -177,8 +191,12 @@ fn edges_of_one_function_in_all_processes() {
     one.edges = vec![(0, 1, told(1, 0.1)), (1, 2, told(2, 0.2)), (0, 2, told(3, 0.3))];
     let mut live = live(vec![one.clone(), one]);
     let of = |live: &mut Live<FakeFeed>, scope, edges| {
-        let mut counts: Vec<i64> =
-            live.picture(Query { scope, edges }).edges.iter().map(|edge| edge.figures.ncalls).collect();
+        let mut counts: Vec<i64> = live
+            .picture(Query { scope, edges, tree: false })
+            .edges
+            .iter()
+            .map(|edge| edge.figures.ncalls)
+            .collect();
         counts.sort_unstable();
         counts
     };
@@ -197,4 +215,63 @@ fn commands_go_to_all_that_are_alive() {
     assert_eq!(live.command(Scope::Process(ProcessId(1)), Command::Clear), Ok(()));
     assert_eq!(live.feed.told, [(0, Command::Pause), (2, Command::Pause), (1, Command::Clear)]);
     assert!(Live::new(FakeFeed::default()).command(Scope::All, Command::Pause).is_err());
+}
+
+#[test]
+fn stacks_of_processes_add_up() {
+    let stack = |parent, function, ncalls: u64| ToldStack {
+        parent,
+        function: Some(function),
+        ncalls,
+        tottime: ncalls as f64,
+        in_flight: 0.0,
+        open: 1,
+    };
+    let functions = |names: [&str; 2]| names.map(|name| (function(name), told(1, 1.0))).to_vec();
+    let first = Fake {
+        sequence: 1,
+        functions: functions(["f", "g"]),
+        has_tree: true,
+        stacks: Some(ToldStacks { list: vec![stack(None, 0, 1), stack(Some(0), 1, 2)], cut: (1, 0.5) }),
+        ..Fake::default()
+    };
+    // The same functions by other numbers, and one whose name has not come.
+    let unnamed = ToldStack { function: None, ..stack(Some(0), 0, 9) };
+    let list =
+        vec![stack(None, 1, 4), unnamed, stack(Some(1), 0, 9), stack(Some(0), 0, 8), stack(None, 0, 16)];
+    let second = Fake {
+        functions: functions(["g", "f"]),
+        stacks: Some(ToldStacks { list, cut: (2, 0.25) }),
+        ..first.clone()
+    };
+    let mut live = Live::new(FakeFeed { targets: vec![first, second, Fake::default()], told: Vec::new() });
+    let mut shown = |scope| match live.picture(Query { scope, edges: Edges::None, tree: true }).stacks {
+        Stacks::Known(tree) => {
+            tree.nodes.iter().map(|node| (node.parent, node.ncalls, node.cumtime)).collect()
+        }
+        other => panic!("{other:?}"),
+    };
+    let all: Vec<(Option<u32>, i64, f64)> = shown(Scope::All);
+    assert_eq!(all, [(None, 5, 15.0), (Some(0), 10, 10.0), (None, 16, 16.0)]);
+    assert_eq!(shown(Scope::Process(ProcessId(0))), [(None, 1, 3.0), (Some(0), 2, 2.0)]);
+    assert_eq!(shown(Scope::Thread(ProcessId(1), 2)), [(None, 4, 4.0)]);
+    let twice: Vec<Stacks> = (0..2)
+        .map(|_| live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks)
+        .collect();
+    let [Stacks::Known(one), Stacks::Known(other)] = &twice[..] else { panic!("{twice:?}") };
+    assert!(Arc::ptr_eq(one, other), "nothing has come, nothing is made");
+    assert_eq!(one.without, 1);
+    live.feed.targets[0].sequence = 2;
+    live.feed.targets[0].stacks.as_mut().unwrap().list[0].ncalls = 100;
+    let Stacks::Known(later) =
+        live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks
+    else {
+        panic!("they are known")
+    };
+    assert_eq!(later.nodes[0].ncalls, 104);
+    let of_third =
+        live.picture(Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true });
+    assert_eq!(of_third.stacks, Stacks::NotKept);
+    let unasked = live.picture(Query { scope: Scope::All, edges: Edges::None, tree: false });
+    assert_eq!(unasked.stacks, Stacks::NotAsked);
 }

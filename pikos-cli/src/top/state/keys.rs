@@ -10,36 +10,36 @@ use super::filter::Filter;
 use super::line::LineDetail;
 use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{self, Scopes};
+use super::tree::{Fold, TreeScreen};
 use super::{Effect, Notice, Screen, State, layout};
 use crate::top::memory::Memory;
-use crate::top::model::{FunctionId, Status};
+use crate::top::model::{FunctionId, Stacks, Status};
 use crate::top::source::Command;
 
 /// A regular expression may not take more memory than this, whatever is typed.
 const REGEX_LIMIT: usize = 1 << 20;
 
 /// All keys, for the help screen: what to press, what it does, and whether only a live view has it.
-pub const HELP: [(&str, &str, bool); 21] = [
+pub const HELP: [(&str, &str, bool); 20] = [
     ("Up Down  k j", "choose a function; the cursor stays on it", false),
     ("PgUp PgDn Home End", "scroll", false),
-    ("Left Right  < >", "sort by the next column", false),
-    ("r", "turn the order round", false),
+    ("Left Right  < >  r", "sort by the next column; turn the order round", false),
     ("Enter", "callers, callees and source of the function", false),
     ("Tab", "processes and threads; there: the next pane", false),
     ("f", "of a recorder: lines, or functions", true),
     ("Esc", "back; in the table: let the cursor go", false),
-    ("/", "only functions that a regex finds in file:line(name)", false),
-    ("x", "without functions that a regex finds", false),
+    ("t", "the tree of calls, where full stacks are kept", false),
+    ("  there: Left Right", "fold and open; e opens, E folds the whole branch", false),
+    ("/  x", "only functions whose file:line(name) a regex finds; without them", false),
     ("m", "mark: remember the figures of now", false),
     ("d", "differences from the mark, and back", false),
     ("p", "freeze the view, and go on", false),
     ("P", "pause the collection in the program, and go on", true),
     ("c", "clear: the program counts from zero again", true),
-    ("s", "save as pstats, callgrind, … (by the name's ending)", false),
+    ("s", "save as pstats, flame graph, … (by the name's ending)", false),
     ("?", "this help", false),
     ("Ctrl-Z", "back to the shell until `fg`", false),
     ("q  Ctrl-C", "leave", false),
-    ("", "", false),
     ("in a text line", "Enter takes it, Esc leaves it, Ctrl-U empties it", false),
 ];
 
@@ -70,11 +70,13 @@ impl State {
             KeyCode::Char('p') => self.toggle_freeze(),
             KeyCode::Char('P') => return self.toggle_pause(),
             KeyCode::Char('c') => return self.clear(),
+            KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
                 None if self.recorder().is_some() => self.memory_key(key),
                 None => self.table_key(key),
                 Some(Screen::Detail(_)) => self.detail_key(key),
                 Some(Screen::Line(_)) => self.line_key(key),
+                Some(Screen::Tree(_)) => self.tree_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => self.help_key(key),
             },
@@ -225,6 +227,62 @@ impl State {
         self.place_source();
     }
 
+    /// Shows the tree, at the function that was chosen; or what was there before it.
+    fn toggle_tree(&mut self) {
+        if self.recorder().is_some() {
+            return;
+        }
+        let function = match self.screens.last() {
+            Some(Screen::Tree(_)) => return self.close(),
+            Some(Screen::Detail(detail)) => Some(detail.function),
+            None => self.selected.filter(|_| self.cursor.row.is_some()),
+            _ => return,
+        };
+        // There is one tree: who comes from it by a function goes back to it.
+        match self.screens.iter().position(|screen| matches!(screen, Screen::Tree(_))) {
+            Some(place) => self.screens.truncate(place + 1),
+            None => self.screens.push(Screen::Tree(Box::new(TreeScreen::new(None)))),
+        }
+        if let (Some(Screen::Tree(tree)), Some(function)) = (self.screens.last_mut(), function) {
+            tree.want(function);
+        }
+        self.fill_tree();
+    }
+
+    fn tree_key(&mut self, key: KeyEvent) {
+        let page = self.page();
+        let Some(Screen::Tree(tree)) = self.screens.last_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            tree.go(motion, page);
+            return;
+        }
+        let fold = match key.code {
+            KeyCode::Right | KeyCode::Char('l' | '>' | '+') => Fold::Open,
+            KeyCode::Left | KeyCode::Char('h' | '<' | '-') => Fold::Close,
+            KeyCode::Char('e') => Fold::OpenAll,
+            KeyCode::Char('E') => Fold::CloseAll,
+            KeyCode::Enter => {
+                let place = tree.current().map(|row| row.place as usize);
+                if let (Some(place), Stacks::Known(stacks)) = (place, &self.picture.stacks) {
+                    let function = stacks.nodes[place].function;
+                    self.open(function);
+                }
+                return;
+            }
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            KeyCode::Esc | KeyCode::Backspace => {
+                if !tree.let_go() {
+                    self.close();
+                }
+                return;
+            }
+            _ => return,
+        };
+        if tree.fold(fold, &self.picture.stacks, page) {
+            self.fill_tree();
+        }
+    }
+
     fn open_scopes(&mut self) {
         let list = scopes::list(&self.picture);
         let mut screen = Scopes::default();
@@ -282,6 +340,7 @@ impl State {
         let text = match question {
             Question::Include => self.include.as_ref().map_or("", Filter::text),
             Question::Exclude => self.exclude.as_ref().map_or("", Filter::text),
+            Question::SaveAs if self.tree().is_some() => "flame.html",
             Question::SaveAs => match self.recorder() {
                 Some(_) if self.memory.by_function => "functions.csv",
                 Some(memory) if memory.is_of_functions => "functions.csv",
@@ -340,6 +399,7 @@ impl State {
         }
         self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
         self.arrange();
+        self.fill_tree();
         true
     }
 
@@ -350,6 +410,10 @@ impl State {
     }
 
     fn toggle_diff(&mut self) {
+        if self.tree().is_some() {
+            self.say("differences are shown in the table of functions: t goes back there");
+            return;
+        }
         if self.mark.is_none() {
             self.say("nothing to compare with: m marks the figures of now");
             return;

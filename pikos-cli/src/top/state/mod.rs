@@ -13,6 +13,7 @@ pub mod line;
 pub mod memory;
 pub mod prompt;
 pub mod scopes;
+pub mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use ratatui::crossterm::event::KeyEvent;
 use pstats_compat::Text;
 
 use super::memory::Memory;
-use super::model::{Edges, Figures, FunctionId, Picture, ProcessId, Row, Scope, Totals};
+use super::model::{Edges, Figures, FunctionId, Picture, ProcessId, Row, Scope, Stacks, Totals};
 use super::source::{Command, Query};
 use super::source_lines::SourceLines;
 use columns::{Column, Sort};
@@ -35,6 +36,7 @@ use line::LineDetail;
 use memory::MemoryTable;
 use prompt::Prompt;
 use scopes::Scopes;
+use tree::TreeScreen;
 
 /// What happens to a view.
 #[derive(Clone, Debug)]
@@ -70,6 +72,7 @@ pub enum Effect {
 pub enum Screen {
     Detail(Box<Detail>),
     Line(LineDetail),
+    Tree(Box<TreeScreen>),
     Scopes(Scopes),
     Help(Cursor),
 }
@@ -180,7 +183,8 @@ impl State {
             Some(detail) => Edges::Of(detail.function),
             None => Edges::None,
         };
-        Query { scope: self.scope, edges }
+        let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
+        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree }
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
@@ -207,6 +211,14 @@ impl State {
     pub fn detail(&self) -> Option<&Detail> {
         match self.screens.last() {
             Some(Screen::Detail(detail)) => Some(detail),
+            _ => None,
+        }
+    }
+
+    /// The tree, if it is on screen.
+    pub fn tree(&self) -> Option<&TreeScreen> {
+        match self.screens.last() {
+            Some(Screen::Tree(tree)) => Some(tree),
             _ => None,
         }
     }
@@ -257,6 +269,10 @@ impl State {
         // Another query of the same tables: sorting them again would change nothing.
         let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
             && Arc::ptr_eq(&picture.labels, &self.picture.labels);
+        let has_same_stacks = match (&picture.stacks, &self.picture.stacks) {
+            (Stacks::Known(new), Stacks::Known(old)) => Arc::ptr_eq(new, old),
+            _ => false,
+        };
         self.picture = picture;
         if !is_same {
             self.totals = Totals::of(&self.picture.rows);
@@ -268,6 +284,27 @@ impl State {
         match is_same && self.picture.memory.is_none() {
             true => self.keep_cursors(),
             false => self.arrange(),
+        }
+        if !has_same_stacks {
+            self.fill_tree();
+        }
+    }
+
+    /// Lists the tree's stacks anew.
+    fn fill_tree(&mut self) {
+        let page = self.page();
+        let Self { screens, include, exclude, picture, .. } = self;
+        for screen in screens {
+            if let Screen::Tree(tree) = screen {
+                let includes = include.as_ref().map(|filter| |id| filter.finds(id));
+                let excludes = exclude.as_ref().map(|filter| |id| filter.finds(id));
+                tree.fill(
+                    &picture.stacks,
+                    includes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
+                    excludes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
+                    page,
+                );
+            }
         }
     }
 
@@ -338,6 +375,7 @@ impl State {
                     }
                 }
                 Screen::Line(_) => {}
+                Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
                 Screen::Scopes(list) => list.cursor.keep(scopes, page),
                 Screen::Help(cursor) => cursor.offset = 0,
             }

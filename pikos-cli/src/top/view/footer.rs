@@ -52,7 +52,12 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         }
         Some(Screen::Line(_)) => hints.extend([("Esc", "back"), ("s", "save")]),
         None => {
-            hints.extend([("Enter", "callers"), ("\u{2190}\u{2192}", "sort"), ("/", "filter")]);
+            hints.extend([
+                ("Enter", "callers"),
+                ("\u{2190}\u{2192}", "sort"),
+                ("/", "filter"),
+                ("t", "tree"),
+            ]);
             if state.is_live() {
                 hints.extend([("p", "freeze"), ("P", "pause"), ("c", "clear")]);
             }
@@ -62,6 +67,15 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         }
         Some(Screen::Detail(_)) => {
             hints.extend([("Esc", "back"), ("Tab", "next pane"), ("Enter", "go there"), ("s", "save")]);
+        }
+        Some(Screen::Tree(_)) => {
+            hints.extend([
+                ("t", "table"),
+                ("\u{2190}\u{2192}", "fold"),
+                ("Enter", "callers"),
+                ("/", "filter"),
+            ]);
+            hints.extend([("s", "save"), ("e", "open all"), ("p", "freeze"), ("x", "exclude")]);
         }
         Some(Screen::Scopes(_)) => hints.extend([("Esc", "back"), ("Enter", "look at it")]),
         Some(Screen::Help(_)) => hints.extend([("Esc", "back")]),

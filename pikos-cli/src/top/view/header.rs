@@ -7,7 +7,7 @@ use super::figures;
 use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
 use crate::top::memory::{Facts, Memory};
-use crate::top::model::{Health, Process, Scope, Status, Totals};
+use crate::top::model::{Health, Process, Scope, Stacks, Status, Totals};
 use crate::top::state::State;
 
 /// A message that is older than this many intervals is late.
@@ -32,7 +32,7 @@ fn what(state: &State, theme: Theme, line: &mut Line<'_>) {
     if state.is_frozen {
         modes.push("FROZEN".to_owned());
     }
-    if let Some(title) = state.mark_title().filter(|_| state.shows_diff) {
+    if let Some(title) = state.mark_title().filter(|_| state.shows_diff && state.tree().is_none()) {
         modes.push(format!("SINCE {}", cut_path(title, 20)));
     }
     let modes = modes.iter().map(|mode| format!(" [{mode}]")).collect::<String>();
@@ -168,6 +168,10 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         return;
     }
     let scale = super::scale(state);
+    if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), &picture.stacks) {
+        line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
+        return filters(state, theme, line);
+    }
     let Totals { ncalls, tottime, calls_per_s, .. } = state.totals;
     let functions = match state.rows.len() == picture.rows.len() {
         _ if state.shows_diff => format!("{} functions differ", state.rows.len()),

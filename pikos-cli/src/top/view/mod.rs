@@ -12,6 +12,7 @@ mod scopes;
 mod source_line;
 mod table;
 mod theme;
+mod tree;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -44,6 +45,7 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
         },
         Some(Screen::Line(line)) => source_line::render(state, line, theme, body, buffer),
         Some(Screen::Detail(detail)) => detail::render(state, detail, theme, body, buffer),
+        Some(Screen::Tree(tree)) => tree::render(state, tree, theme, body, buffer),
         Some(Screen::Scopes(list)) => scopes::render(state, list, theme, body, buffer),
         Some(Screen::Help(cursor)) => help::render(state, cursor, theme, body, buffer),
     }

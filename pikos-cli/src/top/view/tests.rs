@@ -9,7 +9,7 @@ use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
 
 use super::{Theme, render};
-use crate::top::model::Status;
+use crate::top::model::{Picture, Stacks, Status};
 use crate::top::samples::{live, memory, memory_view, press, show, top, type_keys, view};
 use crate::top::source_lines::SourceLines;
 use crate::top::state::layout::Size;
@@ -133,6 +133,45 @@ fn a_recorder_by_function_frozen_filtered_ended_and_without_memory() {
 }
 
 #[test]
+fn the_tree_at_every_size() {
+    for (width, height) in SIZES {
+        let mut state = top(12, width, height);
+        type_keys(&mut state, "tjjj");
+        assert_screen(&format!("tree-{width}x{height}"), &state);
+    }
+    let mut state = top(12, 80, 24);
+    type_keys(&mut state, "t/encode");
+    press(&mut state, KeyCode::Enter);
+    type_keys(&mut state, "jj");
+    type_keys(&mut state, "p");
+    assert_screen("tree-filtered-frozen", &state);
+}
+
+#[test]
+fn a_stack_that_is_too_deep_for_the_screen_says_how_deep_it_is() {
+    use crate::top::samples::deep;
+    let mut state = top(2, 80, 24);
+    type_keys(&mut state, "t");
+    state.update(Event::Data(Picture { stacks: deep(300), ..live(3, Status::Running) }));
+    type_keys(&mut state, "eG");
+    assert_screen("tree-deep", &state);
+}
+
+#[test]
+fn without_stacks_the_tree_says_how_to_get_them() {
+    let mut state = top(2, 80, 24);
+    type_keys(&mut state, "t");
+    state.update(Event::Data(Picture { stacks: Stacks::NotKept, ..live(3, Status::Running) }));
+    assert_screen("tree-not-kept", &state);
+    state.update(Event::Data(Picture { stacks: Stacks::Awaited, ..live(4, Status::Running) }));
+    assert!(text(&state).contains("waiting for the stacks"));
+    let (mut source, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    type_keys(&mut state, "t");
+    show(&mut source, &mut state);
+    assert!(text(&state).contains("--tree -o x.speedscope.json"));
+}
+
+#[test]
 fn other_profilers_figures() {
     for name in ["sampled-3.15", "pyinstrument", "profile-3.11"] {
         let (_, mut state) = view(&[&format!("{name}.pstats")], 80, 24);
@@ -186,7 +225,7 @@ fn help_and_prompts_and_ends() {
 #[test]
 fn every_size_is_drawn_and_nothing_commands_the_terminal() {
     let mut states = vec![top(12, 0, 0)];
-    for keys in ["?", "/a\u{1b}[2J"] {
+    for keys in ["?", "/a\u{1b}[2J", "t", "te"] {
         let mut state = top(12, 0, 0);
         type_keys(&mut state, keys);
         states.push(state);
@@ -236,7 +275,7 @@ fn whatever_is_pressed_there_is_a_screen() {
         seed ^= seed << 17;
         (seed % limit as u64) as usize
     };
-    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\f".chars().map(KeyCode::Char).collect();
+    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\fteE-+".chars().map(KeyCode::Char).collect();
     let others = [
         KeyCode::Enter,
         KeyCode::Enter,
@@ -271,6 +310,12 @@ fn whatever_is_pressed_there_is_a_screen() {
                 }
                 if random(4) == 0 {
                     picture.edges_of = crate::top::model::Edges::None;
+                }
+                match random(6) {
+                    0 => picture.stacks = Stacks::NotAsked,
+                    1 => picture.stacks = Stacks::NotKept,
+                    2 => picture.stacks = crate::top::samples::deep(random(40)),
+                    _ => {}
                 }
                 state.update(Event::Data(picture));
             }

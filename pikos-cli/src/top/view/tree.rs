@@ -1,0 +1,242 @@
+//! The tree of full stacks: each function under its caller.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::figures::{self, Scale};
+use super::line::Line;
+use super::table::location;
+use super::theme::Theme;
+use crate::top::model::{Node, Stacks, Tree};
+use crate::top::state::State;
+use crate::top::state::tree::{TreeRow, TreeScreen};
+
+/// A column of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Ncalls,
+    CumPercent,
+    Bar,
+    Cumtime,
+    OwnPercent,
+    Tottime,
+    InFlight,
+}
+
+/// Those that are missed most come first.
+const WISHES: [Part; 7] = [
+    Part::Cumtime,
+    Part::CumPercent,
+    Part::Tottime,
+    Part::Ncalls,
+    Part::Bar,
+    Part::InFlight,
+    Part::OwnPercent,
+];
+
+/// On the screen they stand in this order.
+const ORDER: [Part; 7] = [
+    Part::Ncalls,
+    Part::Bar,
+    Part::CumPercent,
+    Part::Cumtime,
+    Part::OwnPercent,
+    Part::Tottime,
+    Part::InFlight,
+];
+
+/// The least that names are left with.
+const NAMES: usize = 28;
+/// Narrower screens don't say where functions are.
+const WITH_LOCATION: usize = 110;
+
+impl Part {
+    fn width(self, screen: usize) -> usize {
+        match self {
+            Part::Ncalls => 9,
+            Part::CumPercent | Part::OwnPercent => 5,
+            Part::Bar if screen >= WITH_LOCATION => 16,
+            Part::Bar => 6,
+            Part::Cumtime | Part::Tottime | Part::InFlight => 8,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Part::Ncalls => "ncalls",
+            Part::CumPercent => "cum%",
+            Part::Bar => "",
+            Part::Cumtime => "cumtime",
+            Part::OwnPercent => "tot%",
+            Part::Tottime => "tottime",
+            Part::InFlight => "flight",
+        }
+    }
+}
+
+pub fn render(state: &State, screen: &TreeScreen, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let parts = parts(state, usize::from(area.width));
+    heading(&parts, &mut Line::new(buffer, area.x, area.y, area.width), theme);
+    let Stacks::Known(tree) = &state.picture.stacks else {
+        return explain(state, theme, Rect { y: area.y + 1, height: area.height - 1, ..area }, buffer);
+    };
+    if screen.rows.is_empty() && area.height > 1 {
+        let words = match tree.nodes.is_empty() {
+            true => "no function was called yet",
+            false => "the filters let no stack through: / and x change them",
+        };
+        Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
+    }
+    let scale = super::scale(state);
+    let listed = screen.rows.iter().enumerate().skip(screen.cursor.offset);
+    for ((place, row), y) in listed.zip(1..area.height) {
+        let selected = (screen.cursor.row == Some(place)).then(|| theme.selected());
+        let node = &tree.nodes[row.place as usize];
+        let mut line = Line::new(buffer, area.x, area.y + y, area.width);
+        for &(part, width) in &parts {
+            let (text, style) = cell(screen, node, part, width, scale, theme);
+            let style = selected.unwrap_or(style);
+            match part {
+                Part::Bar => line.left(&text, width, style),
+                _ => line.right(&text, width, style),
+            };
+            line.put(" ", selected.unwrap_or_default());
+        }
+        name(state, *row, node, theme, selected, &mut line);
+    }
+}
+
+/// The columns of figures that there is room for, and how wide they are.
+fn parts(state: &State, screen: usize) -> Vec<(Part, usize)> {
+    let mut room = screen.saturating_sub(NAMES);
+    let mut chosen = Vec::new();
+    let meaning = &state.picture.meaning;
+    for part in WISHES {
+        let applies = match part {
+            Part::InFlight => meaning.is_live,
+            Part::Ncalls => meaning.is_counted,
+            _ => true,
+        };
+        let width = part.width(screen) + 1;
+        if applies && width <= room {
+            room -= width;
+            chosen.push(part);
+        }
+    }
+    let in_order = ORDER.into_iter().filter(|part| chosen.contains(part));
+    in_order.map(|part| (part, part.width(screen))).collect()
+}
+
+fn heading(parts: &[(Part, usize)], line: &mut Line<'_>, theme: Theme) {
+    for &(part, width) in parts {
+        let (title, style) = match part {
+            Part::Cumtime => ("cumtime\u{25BC}", theme.sorted()),
+            _ => (part.title(), theme.heading()),
+        };
+        line.right(title, width, style).put(" ", theme.heading());
+    }
+    line.put("function, under its caller", theme.heading()).fill(theme.heading());
+}
+
+/// Why there is no tree.
+fn explain(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let is_live = state.is_live();
+    let lines: &[&str] = match (&state.picture.stacks, is_live) {
+        (Stacks::NotKept, true) => &[
+            "No full stacks: the program doesn't keep them. Start it with",
+            "    python -m pikos.cprofile --live --tree …",
+            "or Profile(live=True, tree=True), pikos.live.start(tree=True).",
+        ],
+        (Stacks::NotKept, false) => &[
+            "No full stacks: this format has none, or none were recorded.",
+            "    python -m pikos.cprofile --tree -o x.speedscope.json …",
+            "records them.",
+        ],
+        _ => &["waiting for the stacks"],
+    };
+    for (words, y) in lines.iter().zip(0..area.height) {
+        Line::new(buffer, area.x, area.y + y, area.width).put(words, theme.quiet());
+    }
+}
+
+fn cell(
+    screen: &TreeScreen,
+    node: &Node,
+    part: Part,
+    width: usize,
+    scale: Scale,
+    theme: Theme,
+) -> (String, Style) {
+    let share = |seconds: f64| if screen.whole > 0.0 { seconds / screen.whole } else { 0.0 };
+    let (cum, own) = (share(node.cumtime), share(node.tottime));
+    match part {
+        Part::Ncalls => (figures::count(node.ncalls as f64, width), theme.plain()),
+        Part::CumPercent => (figures::percent(cum), theme.heat(cum)),
+        Part::Bar => (bar(cum, own, width), theme.heat(cum)),
+        Part::Cumtime => (scale.time(node.cumtime, width), theme.plain()),
+        Part::OwnPercent => (figures::percent(own), theme.heat(own)),
+        Part::Tottime => (scale.time(node.tottime, width), theme.plain()),
+        Part::InFlight if node.open == 0 => (String::new(), theme.plain()),
+        Part::InFlight => (scale.time(node.in_flight, width), theme.good()),
+    }
+}
+
+/// Cumulative time as a bar, whose full part is the function's own; something is never nothing.
+fn bar(cum: f64, own: f64, width: usize) -> String {
+    let cells = |part: f64| (part.clamp(0.0, 1.0) * width as f64).round() as usize;
+    let all = cells(cum).max(usize::from(cum > 0.0));
+    let full = cells(own).min(all);
+    format!("{}{}", "█".repeat(full), "░".repeat(all - full))
+}
+
+/// The name at its depth. Where a stack is too deep for the screen, the depth is a number.
+fn name(
+    state: &State,
+    row: TreeRow,
+    node: &Node,
+    theme: Theme,
+    selected: Option<Style>,
+    line: &mut Line<'_>,
+) {
+    let label = state.picture.label(node.function);
+    let quiet = selected.unwrap_or(theme.quiet());
+    let room = line.rest();
+    let place = if room >= WITH_LOCATION - 50 && !label.is_builtin { room * 3 / 10 } else { 0 };
+    let names = room - place;
+    let step = if names >= 40 { 2 } else { 1 };
+    let depth = row.depth as usize;
+    let indent = match depth * step <= names / 2 {
+        true => " ".repeat(depth * step),
+        false => format!("{:>1$} ", format!("…{depth}"), (names / 2).saturating_sub(1)),
+    };
+    let fold = match (row.has_more, row.is_open) {
+        (false, _) => "  ",
+        (true, true) => "▾ ",
+        (true, false) => "▸ ",
+    };
+    let taken = indent.chars().count() + 2;
+    line.put(&indent, quiet).put(fold, selected.unwrap_or(theme.plain()));
+    line.left(&label.name, names.saturating_sub(taken), selected.unwrap_or(theme.function()));
+    if place > 0 {
+        line.put(" ", quiet).left(&location(label, place - 1), place - 1, quiet);
+    }
+}
+
+/// For the header: how much there is, and what the limits have cut.
+pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
+    let unit = if scale.is_seconds() { " s" } else { "" };
+    let mut text = format!("{} stacks, {} listed", tree.nodes.len(), screen.rows.len());
+    text += &format!("  {}{unit}", scale.time(screen.whole, 10));
+    if tree.cut_calls > 0 {
+        let calls = figures::count(tree.cut_calls as f64, 9);
+        text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut_seconds, 10));
+    }
+    if tree.without > 0 {
+        text += &format!("  {} processes without --tree", tree.without);
+    }
+    text
+}
