@@ -143,3 +143,56 @@ fn what_is_odd_changes_nothing() {
     model.apply(huge).unwrap();
     assert_eq!(model.rows().last().unwrap().line_no, u32::MAX);
 }
+
+proptest::proptest! {
+    /// Whatever passes the decoder: no panic, and no more rows than records.
+    #[test]
+    fn hostile_records_do_no_harm(
+        fields in proptest::collection::vec(0..9usize, 0..9),
+        values in proptest::collection::vec(proptest::num::u64::ANY, 64),
+        rows in 0..6usize,
+        ends in proptest::collection::vec((0..7u64, 0..3u64, 0..3u64, 0..4u64, 0..4u64, proptest::num::u64::ANY), 0..9),
+        seqs in proptest::collection::vec(0..9u64, 1..5),
+    ) {
+        const NAMES: [&str; 9] =
+            ["index", "type", "function", "lineNo", "line", "filename", "RSS", "VMS", "unknown"];
+        let fields: Vec<String> = fields.iter().map(|field| NAMES[*field].to_owned()).collect();
+        let value = |column: usize, row: usize| {
+            let value = values[(column * 7 + row) % values.len()];
+            if Records::TEXT_FIELDS.contains(&fields[column].as_str()) { value % 4 } else { value }
+        };
+        let columns = (0..fields.len()).map(|column| (0..rows).map(|row| value(column, row)).collect()).collect();
+        let length = if fields.is_empty() { 0 } else { rows };
+        let mut ends = ends;
+        ends.iter_mut().for_each(|end| end.0 = end.0.min(length as u64));
+        ends.sort_unstable();
+        let message = Records {
+            kind: RECORDS.into(),
+            texts: ["call", "return", "f", "<frozen x>"].map(String::from).to_vec(),
+            threads: (0..length).map(|row| values[row] % 2).collect(),
+            activations: (!ends.is_empty()).then(|| Activations {
+                at: ends.iter().map(|end| end.0).collect(),
+                ended: ends.iter().map(|end| end.1).collect(),
+                thread: ends.iter().map(|end| end.2).collect(),
+                function: ends.iter().map(|end| end.3).collect(),
+                filename: ends.iter().map(|end| end.4).collect(),
+                rss: ends.iter().map(|end| end.5).collect(),
+            }),
+            fields,
+            columns,
+            ..Records::default()
+        };
+        let mut model = RecordModel::default();
+        for seq in seqs {
+            let mut message = Records { seq, time: seq as f64, dropped: seq / 3, ..message.clone() };
+            message = Records::decode(&message.encode().unwrap()).unwrap();
+            let known = model.head().seq;
+            let taken = model.apply(message);
+            proptest::prop_assert_eq!(matches!(taken, Ok(Applied::Taken)), seq > known);
+        }
+        proptest::prop_assert!(model.rows().len() as u64 <= model.count());
+        if let Some((least, greatest)) = model.curve().range() {
+            proptest::prop_assert!(least <= greatest && greatest <= model.most().rss);
+        }
+    }
+}

@@ -70,6 +70,7 @@ impl State {
             KeyCode::Char('p') => self.toggle_freeze(),
             KeyCode::Char('P') => return self.toggle_pause(),
             KeyCode::Char('c') => return self.clear(),
+            KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no tree of calls"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
                 None if self.recorder().is_some() => self.memory_key(key),

@@ -91,6 +91,8 @@ fn what_has_no_meaning_here_says_so() {
     let mut state = memory_view(1, 80, 24);
     type_keys(&mut state, "m");
     assert!(state.notice.as_ref().is_some_and(|notice| notice.text.contains("no marks")));
+    type_keys(&mut state, "t");
+    assert!(state.screens.is_empty() && state.notice.is_some());
     press(&mut state, KeyCode::Char('s'));
     let saved = press(&mut state, KeyCode::Enter);
     assert_eq!(saved, Some(Effect::Save { path: "lines.csv".to_owned(), may_replace: false }));
