@@ -133,7 +133,6 @@ def test_the_line_that_makes_the_spike_is_on_top(tmp_path: Path, size: tuple[int
         "    a = np.matrix(numbers)  # a copy, while `numbers` is still there"
     )
     with recorded(tmp_path, arguments) as process, top(tmp_path, width=size[0], height=size[1]) as terminal:
-        terminal.until("driver.py")
         terminal.until(f"pid {process.pid}")
         # It has the line with `input()` now, or had it before anybody listened.
         go_on(process)
