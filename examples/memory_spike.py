@@ -2,6 +2,9 @@
 
 pikos-run line_memory --focused-on legacy,fixed --recording csv examples/memory_spike.py
 pikos plot monitor_records.csv -o memory.svg
+
+Or while it runs: pikos top in one terminal, and in another
+pikos-run line_memory --recording zmq examples/memory_spike.py
 """
 
 import numpy as np
