@@ -11,7 +11,7 @@ use pstats_compat::report::SortKey;
 use regex::Regex;
 
 use crate::plot::Memory;
-use crate::top::state::columns::Column;
+use crate::top::state::columns::SortBy;
 
 /// Look at profiles of Python programs: convert, add, compare and check them.
 #[derive(Debug, Parser)]
@@ -207,9 +207,9 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, function or file
+    /// in-flight, function or file; of a recorder own, growth, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
-    pub sort: Option<Column>,
+    pub sort: Option<SortBy>,
     /// Turn the order round
     #[arg(short, long)]
     pub reverse: bool,

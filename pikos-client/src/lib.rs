@@ -2,14 +2,20 @@
 //!
 //! ```text
 //!  Targets ─> Listener: a SUB socket for each endpoint ─> Stream: a Model, and whether its process is still there
+//!                                                      └> RecordStream: likewise, of what a recorder sends
 //! ```
 //! Nothing here trusts what it receives: messages are bounded, and one that makes no sense is counted and dropped.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pikos_wire::discovery::{self, DiscoveryError, Place};
-use pikos_wire::{Command, Message, Model, Reply, Request, WireError};
+use pikos_wire::discovery::{self, Place};
+use pikos_wire::{Command, Message, Model, RecordModel, Records, Reply, Request, WireError};
+
+mod target;
+
+pub use target::{ClientError, Target};
 
 /// A message may not be larger, in bytes.
 const MAX_BYTES: i64 = 256 << 20;
@@ -23,64 +29,6 @@ const GRACE: Duration = Duration::from_millis(300);
 const TURN: Duration = Duration::from_millis(5);
 /// At most so many streams: an endpoint could invent them.
 const MOST_STREAMS: usize = 4096;
-
-/// What stands in the way of listening.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No process of that number is live.
-    #[error(
-        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`, or look with `pikos ps`"
-    )]
-    NotLive(u32),
-    /// Neither a number nor an endpoint.
-    #[error("{0:?} is neither a process number nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
-    NotATarget(String),
-    /// The folder can't be used.
-    #[error("{0}")]
-    Folder(#[from] DiscoveryError),
-    /// It does not answer.
-    #[error("{0} does not answer")]
-    Silent(String),
-    /// It answers in a way that makes no sense.
-    #[error("{endpoint}: {problem}")]
-    Answer {
-        /// Of what.
-        endpoint: String,
-        /// What is wrong.
-        problem: WireError,
-    },
-    /// ZeroMQ says no.
-    #[error("{endpoint}: {problem}")]
-    Socket {
-        /// Of what.
-        endpoint: String,
-        /// What it says.
-        problem: zmq::Error,
-    },
-}
-
-/// Whom to listen to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The streams of a process of this host.
-    Process(u32),
-    /// Whoever sends there.
-    Endpoint(String),
-}
-
-impl std::str::FromStr for Target {
-    type Err = ClientError;
-
-    fn from_str(text: &str) -> Result<Self, ClientError> {
-        match text.parse() {
-            Ok(pid) => Ok(Self::Process(pid)),
-            Err(_) if text.starts_with("ipc://") || text.starts_with("tcp://") => {
-                Ok(Self::Endpoint(text.to_owned()))
-            }
-            Err(_) => Err(ClientError::NotATarget(text.to_owned())),
-        }
-    }
-}
 
 /// A stream that has been heard of. `T` is what a user of it keeps beside.
 pub struct Stream<T> {
@@ -98,10 +46,26 @@ pub struct Stream<T> {
     pub extra: T,
 }
 
+/// A recorder that has been heard of.
+pub struct RecordStream {
+    /// What it told.
+    pub model: RecordModel,
+    /// The endpoint that it came through.
+    pub endpoint: String,
+    /// Messages that made no sense.
+    pub refused: u64,
+    /// When the last message came.
+    pub heard: Instant,
+    /// Whether its process went without a word.
+    pub is_lost: bool,
+}
+
 /// A socket, and what is known of the other end.
 struct Source {
     endpoint: String,
     socket: zmq::Socket,
+    /// Whether it sent records last: then it will send more of them.
+    sends_records: bool,
     /// Of a process in the user's folder.
     place: Option<Place>,
     /// When its process was found to be gone.
@@ -114,9 +78,13 @@ pub struct Listener<T = ()> {
     sources: Vec<Source>,
     /// Whether all processes of the user's are wanted, those to come included.
     finds: bool,
+    /// Whether recorders are wanted, too.
+    takes_records: bool,
     looked: Option<Instant>,
     streams: Vec<Stream<T>>,
     places: HashMap<String, usize>,
+    recorders: Vec<RecordStream>,
+    recorder_places: HashMap<String, usize>,
     refused: u64,
     /// The source that is read first, the next time.
     first: usize,
@@ -125,49 +93,69 @@ pub struct Listener<T = ()> {
 }
 
 impl<T: Default> Listener<T> {
-    /// Listens to these; to all processes of the user's on this host if there are none.
+    /// Listens to the profiles of these; of all processes of the user's on this host if there are none.
     pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
-        let mut listener = Self::new();
+        Self::new(false).connected(targets)
+    }
+
+    /// The same, and to their recorders.
+    pub fn connect_with_records(targets: &[Target]) -> Result<Self, ClientError> {
+        Self::new(true).connected(targets)
+    }
+
+    fn connected(mut self, targets: &[Target]) -> Result<Self, ClientError> {
         if targets.is_empty() {
-            listener.finds = true;
-            listener.look()?;
+            self.finds = true;
+            self.look()?;
         }
         for target in targets {
             match target {
-                Target::Endpoint(endpoint) => listener.add(endpoint.clone(), None)?,
+                Target::Endpoint(endpoint) => self.add(endpoint.clone(), None, false)?,
                 Target::Process(pid) => {
-                    let mut own = places()?.into_iter().filter(|place| place.pid == *pid).peekable();
+                    let all = self.sockets()?;
+                    let mut own = all.into_iter().filter(|(_, place, _)| place.pid == *pid).peekable();
                     if own.peek().is_none() {
-                        return Err(ClientError::NotLive(*pid));
+                        return Err(not_live(*pid));
                     }
-                    for place in own {
-                        listener.add(endpoint_of(&place), Some(place))?;
+                    for (endpoint, place, sends_records) in own {
+                        self.add(endpoint, Some(place), sends_records)?;
                     }
                 }
             }
         }
-        Ok(listener)
+        Ok(self)
     }
 
-    /// Binds an endpoint, for processes that connect to it.
+    /// Binds an endpoint, for processes that connect to it; takes their profiles.
     pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
-        let mut listener = Self::new();
-        let socket = listener.socket(endpoint)?;
+        Self::new(false).bound(endpoint)
+    }
+
+    /// The same, and what their recorders send.
+    pub fn bind_with_records(endpoint: &str) -> Result<Self, ClientError> {
+        Self::new(true).bound(endpoint)
+    }
+
+    fn bound(mut self, endpoint: &str) -> Result<Self, ClientError> {
+        let socket = self.socket(endpoint)?;
         let problem = |problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem };
         socket.bind(endpoint).map_err(problem)?;
         let real = socket.get_last_endpoint().ok().and_then(Result::ok);
         let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
-        listener.sources.push(Source { endpoint, socket, place: None, gone: None });
-        Ok(listener)
+        self.sources.push(Source { endpoint, socket, sends_records: false, place: None, gone: None });
+        Ok(self)
     }
 
-    fn new() -> Self {
+    fn new(takes_records: bool) -> Self {
         Self {
             sources: Vec::new(),
             finds: false,
+            takes_records,
             looked: None,
             streams: Vec::new(),
             places: HashMap::new(),
+            recorders: Vec::new(),
+            recorder_places: HashMap::new(),
             refused: 0,
             first: 0,
             is_behind: false,
@@ -190,6 +178,11 @@ impl<T: Default> Listener<T> {
         &mut self.streams
     }
 
+    /// All recorders that were ever heard of, in that order.
+    pub fn recorders(&self) -> &[RecordStream] {
+        &self.recorders
+    }
+
     /// Messages that made no sense and named no stream.
     pub fn refused(&self) -> u64 {
         self.refused
@@ -198,9 +191,13 @@ impl<T: Default> Listener<T> {
     /// Whether nobody is left who could send: all that were listened to have ended or are gone. Never where others may come.
     pub fn is_over(&self) -> bool {
         let has_ended = |source: &Source| {
-            let mut own = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint).peekable();
+            let profiles = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint);
+            let profiles = profiles.map(|stream| stream.is_lost || stream.model.end().is_some());
+            let recorders = self.recorders.iter().filter(|stream| stream.endpoint == source.endpoint);
+            let recorders = recorders.map(|stream| stream.is_lost || stream.model.head().end);
+            let mut own = profiles.chain(recorders).peekable();
             match own.peek() {
-                Some(_) => own.all(|stream| stream.is_lost || stream.model.end().is_some()),
+                Some(_) => own.all(|has_ended| has_ended),
                 None => source.gone.is_some_and(|gone| gone.elapsed() > GRACE),
             }
         };
@@ -254,12 +251,39 @@ impl<T: Default> Listener<T> {
         has_news
     }
 
+    /// Takes a message in: a profile's, or records. What was sent last is tried first, since decoding takes long.
     fn take(&mut self, source: usize, frame: &[u8]) -> Result<(), WireError> {
-        let message = Message::decode(frame).inspect_err(|_| self.refused += 1)?;
+        if !self.takes_records {
+            let message = Message::decode(frame).inspect_err(|_| self.refused += 1)?;
+            return self.take_profile(source, message);
+        }
+        let sends_records = self.sources[source].sends_records;
+        let records = if sends_records { Records::decode(frame).ok() } else { None };
+        if let Some(records) = records {
+            return self.take_records(source, records);
+        }
+        match Message::decode(frame) {
+            Ok(message) => {
+                self.sources[source].sends_records = false;
+                self.take_profile(source, message)
+            }
+            Err(problem) => {
+                let records = if sends_records { None } else { Records::decode(frame).ok() };
+                let Some(records) = records else {
+                    self.refused += 1;
+                    return Err(problem);
+                };
+                self.sources[source].sends_records = true;
+                self.take_records(source, records)
+            }
+        }
+    }
+
+    fn take_profile(&mut self, source: usize, message: Message) -> Result<(), WireError> {
         let known = self.places.get(&message.id).copied();
         let place = match known {
             Some(place) => place,
-            None if self.streams.len() >= MOST_STREAMS => return Err(WireError::TooMany(MOST_STREAMS)),
+            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
             None => {
                 self.places.insert(message.id.clone(), self.streams.len());
                 self.streams.push(Stream {
@@ -280,14 +304,41 @@ impl<T: Default> Listener<T> {
         Ok(())
     }
 
+    fn take_records(&mut self, source: usize, records: Records) -> Result<(), WireError> {
+        let known = self.recorder_places.get(&records.id).copied();
+        let place = match known {
+            Some(place) => place,
+            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
+            None => {
+                self.recorder_places.insert(records.id.clone(), self.recorders.len());
+                self.recorders.push(RecordStream {
+                    model: RecordModel::default(),
+                    endpoint: self.sources[source].endpoint.clone(),
+                    refused: 0,
+                    heard: Instant::now(),
+                    is_lost: false,
+                });
+                self.recorders.len() - 1
+            }
+        };
+        let stream = &mut self.recorders[place];
+        stream.model.apply(records).inspect_err(|_| stream.refused += 1)?;
+        stream.heard = Instant::now();
+        stream.is_lost = false;
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.streams.len() + self.recorders.len() >= MOST_STREAMS
+    }
+
     /// Looks for new processes, and for those that are gone.
     fn look(&mut self) -> Result<(), ClientError> {
         self.looked = Some(Instant::now());
         if self.finds {
-            for place in places()? {
-                let endpoint = endpoint_of(&place);
+            for (endpoint, place, sends_records) in self.sockets()? {
                 if !self.sources.iter().any(|source| source.endpoint == endpoint) {
-                    self.add(endpoint, Some(place))?;
+                    self.add(endpoint, Some(place), sends_records)?;
                 }
             }
         }
@@ -299,6 +350,8 @@ impl<T: Default> Listener<T> {
             if source.gone.is_some_and(|gone| gone.elapsed() > GRACE) {
                 let own = self.streams.iter_mut().filter(|stream| stream.endpoint == source.endpoint);
                 own.filter(|stream| stream.model.end().is_none()).for_each(|stream| stream.is_lost = true);
+                let own = self.recorders.iter_mut().filter(|stream| stream.endpoint == source.endpoint);
+                own.filter(|stream| !stream.model.head().end).for_each(|stream| stream.is_lost = true);
             }
         }
         if self.finds {
@@ -307,12 +360,28 @@ impl<T: Default> Listener<T> {
         Ok(())
     }
 
-    fn add(&mut self, endpoint: String, place: Option<Place>) -> Result<(), ClientError> {
+    /// The sockets of the user's processes on this host: endpoints, whose, and whether records come from them.
+    fn sockets(&self) -> Result<Vec<(String, Place, bool)>, ClientError> {
+        let profiles = places()?.into_iter().map(|place| (endpoint_of(&place.messages()), place, false));
+        let mut sockets: Vec<_> = profiles.collect();
+        if self.takes_records {
+            let recorders = recorders()?.into_iter();
+            sockets.extend(recorders.map(|place| (endpoint_of(&place.records()), place, true)));
+        }
+        Ok(sockets)
+    }
+
+    fn add(
+        &mut self,
+        endpoint: String,
+        place: Option<Place>,
+        sends_records: bool,
+    ) -> Result<(), ClientError> {
         let socket = self.socket(&endpoint)?;
         socket
             .connect(&endpoint)
             .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
-        self.sources.push(Source { endpoint, socket, place, gone: None });
+        self.sources.push(Source { endpoint, socket, sends_records, place, gone: None });
         Ok(())
     }
 
@@ -337,9 +406,23 @@ fn places() -> Result<Vec<Place>, ClientError> {
     Ok(discovery::folder()?.map(|folder| discovery::list(&folder)).transpose()?.unwrap_or_default())
 }
 
-fn endpoint_of(place: &Place) -> String {
+/// The user's recorders on this host.
+fn recorders() -> Result<Vec<Place>, ClientError> {
+    let found = discovery::folder()?.map(|folder| discovery::list_recorders(&folder)).transpose()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Why nobody listens to this process.
+fn not_live(pid: u32) -> ClientError {
+    match recorders() {
+        Ok(recorders) if recorders.iter().any(|place| place.pid == pid) => ClientError::RecordsOnly(pid),
+        _ => ClientError::NotLive(pid),
+    }
+}
+
+fn endpoint_of(socket: &Path) -> String {
     // Folders are named by people who write UTF-8; of others, nobody is heard.
-    String::from_utf8_lossy(&discovery::endpoint(&place.messages())).into_owned()
+    String::from_utf8_lossy(&discovery::endpoint(socket)).into_owned()
 }
 
 /// Where a target takes commands: each of a process's profiles.
@@ -351,10 +434,8 @@ pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
         ]),
         Target::Process(pid) => {
             let own = places()?.into_iter().filter(|place| place.pid == *pid);
-            let endpoint =
-                |place: Place| String::from_utf8_lossy(&discovery::endpoint(&place.control())).into_owned();
-            let own: Vec<String> = own.map(endpoint).collect();
-            if own.is_empty() { Err(ClientError::NotLive(*pid)) } else { Ok(own) }
+            let own: Vec<String> = own.map(|place| endpoint_of(&place.control())).collect();
+            if own.is_empty() { Err(not_live(*pid)) } else { Ok(own) }
         }
     }
 }

@@ -1,4 +1,4 @@
-use pikos_wire::{End, Facts, FunctionRow, Kind, VERSION};
+use pikos_wire::{End, Facts, FunctionRow, Kind, RECORDS, VERSION};
 
 use super::*;
 
@@ -110,6 +110,50 @@ fn processes_may_come_to_us() {
     poll_until(&mut listener, |l| l.streams().len() == 3);
     let taken = Listener::<()>::bind(&endpoint);
     assert!(matches!(taken, Err(ClientError::Socket { problem: zmq::Error::EADDRINUSE, .. })));
+}
+
+#[test]
+fn one_endpoint_may_send_profiles_and_records() {
+    let context = zmq::Context::new();
+    let (socket, endpoint) = publisher(&context);
+    let mut listener = Listener::<()>::connect_with_records(&[Target::Endpoint(endpoint)]).unwrap();
+    let (other, endpoint) = publisher(&context);
+    let mut profiles_only = Listener::<()>::connect(&[Target::Endpoint(endpoint)]).unwrap();
+    await_subscriber(&socket);
+    await_subscriber(&other);
+    let records = |seq: u64, end: bool| Records {
+        v: VERSION,
+        kind: RECORDS.into(),
+        id: "r".into(),
+        seq,
+        end,
+        fields: vec!["index".into()],
+        columns: vec![vec![0; 10]],
+        ..Records::default()
+    };
+    let odd = Records { time: -1.0, ..records(9, false) };
+    let mut last = message("a", 2, 10);
+    last.end = Some(End { how: "normal".into(), detail: String::new() });
+    let frames = [
+        records(1, false).encode().unwrap(),
+        message("a", 1, 10).encode(),
+        records(3, false).encode().unwrap(),
+        odd.encode().unwrap(),
+        b"\xc1".to_vec(),
+        records(4, true).encode().unwrap(),
+        last.encode(),
+    ];
+    for frame in &frames {
+        socket.send(frame, 0).unwrap();
+        other.send(frame, 0).unwrap();
+    }
+    poll_until(&mut listener, Listener::is_over);
+    let [recorder] = listener.recorders() else { panic!("one recorder") };
+    assert_eq!((recorder.model.count(), recorder.model.lost(), recorder.refused), (30, 1, 1));
+    assert_eq!((listener.streams().len(), listener.refused()), (1, 1));
+    poll_until(&mut profiles_only, Listener::is_over);
+    assert!(profiles_only.recorders().is_empty());
+    assert_eq!(profiles_only.refused(), 5);
 }
 
 #[test]

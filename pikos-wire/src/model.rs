@@ -16,10 +16,10 @@ use crate::tree::{Stacks, Tree};
 const MOST: usize = 16_000_000;
 
 /// Bytes of names that are kept at most.
-const MOST_TEXT: usize = 256 << 20;
+pub const MOST_TEXT: usize = 256 << 20;
 
 /// The longest id of a stream, in bytes.
-const MOST_ID: usize = 1 << 10;
+pub const MOST_ID: usize = 1 << 10;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,6 +39,56 @@ pub struct Records {
     pub texts: Vec<String>,
     /// A column for each field, all of the same length. Numbers; for fields that are texts, places in `texts`.
     pub columns: Vec<Vec<u64>>,
+    /// The thread of each record, a number of the sender's; empty if it doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<u64>,
+    /// The activations that begin and end between records of lines; `None` if the sender doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activations: Option<Activations>,
+}
+
+/// Beginnings and ends of activations in their order, by columns of one length.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activations {
+    /// The record of the message that it comes before; the number of records for what comes after the last.
+    pub at: Vec<u64>,
+    /// 0 where one begins (a call, a generator that goes on), 1 where it ends (a return, a yield, an exception).
+    pub ended: Vec<u64>,
+    /// The thread, as in [`Records::threads`].
+    pub thread: Vec<u64>,
+    /// The function's name: a place in [`Records::texts`].
+    pub function: Vec<u64>,
+    /// Its file, likewise.
+    pub filename: Vec<u64>,
+    /// Resident memory just then, in bytes.
+    #[serde(rename = "RSS")]
+    pub rss: Vec<u64>,
+}
+
+impl Activations {
+    /// How many beginnings and ends there are.
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    fn check(&self, records: usize, texts: usize) -> Result<(), WireError> {
+        let Self { at, ended, thread, function, filename, rss } = self;
+        if [ended, thread, function, filename, rss].iter().any(|column| column.len() != at.len()) {
+            return Err(WireError::Contradiction("columns of one length"));
+        }
+        if !at.is_sorted() || at.last().is_some_and(|last| *last > records as u64) {
+            return Err(WireError::Contradiction("activations stand in the order of the records"));
+        }
+        if function.iter().chain(filename).any(|place| *place >= texts as u64) {
+            return Err(WireError::Contradiction("a text that isn't there"));
+        }
+        Ok(())
+    }
 }
 
 impl Records {
@@ -71,13 +121,15 @@ impl Records {
                 return Err(WireError::Contradiction("columns of one length"));
             }
             let is_text = Self::TEXT_FIELDS.contains(&field.as_str());
-            if is_text
-                && column
-                    .iter()
-                    .any(|place| usize::try_from(*place).is_ok_and(|place| place >= message.texts.len()))
-            {
+            if is_text && column.iter().any(|place| *place >= message.texts.len() as u64) {
                 return Err(WireError::Contradiction("a text that isn't there"));
             }
+        }
+        if !message.threads.is_empty() && message.threads.len() != length {
+            return Err(WireError::Contradiction("a thread for each record"));
+        }
+        if let Some(activations) = &message.activations {
+            activations.check(length, message.texts.len())?;
         }
         Ok(message)
     }
@@ -97,6 +149,15 @@ mod tests {
             fields: ["index", "function", "RSS"].map(String::from).to_vec(),
             texts: vec!["f".into()],
             columns: vec![vec![0, 1], vec![0, 0], vec![4096, 1 << 40]],
+            threads: vec![5, 5],
+            activations: Some(Activations {
+                at: vec![0, 2],
+                ended: vec![0, 1],
+                thread: vec![5, 5],
+                function: vec![0, 0],
+                filename: vec![0, 0],
+                rss: vec![4096, 8192],
+            }),
             ..Records::default()
         }
     }
@@ -105,6 +166,8 @@ mod tests {
     fn there_and_back() {
         let message = message();
         assert_eq!(Records::decode(&message.encode().unwrap()).unwrap(), message);
+        let plain = Records { threads: Vec::new(), activations: None, ..message };
+        assert_eq!(Records::decode(&plain.encode().unwrap()).unwrap(), plain, "an older sender's");
     }
 
     #[test]
@@ -119,6 +182,16 @@ mod tests {
         assert!(refused(|message| _ = message.columns.pop()).contains("a column for each field"));
         assert!(refused(|message| _ = message.columns[2].pop()).contains("one length"));
         assert!(refused(|message| message.columns[1][0] = 1).contains("isn't there"));
+        assert!(refused(|message| _ = message.threads.pop()).contains("a thread for each record"));
+        let activations = |change: fn(&mut Activations)| {
+            let mut message = message();
+            message.activations.as_mut().map(change);
+            Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
+        };
+        assert!(activations(|them| _ = them.rss.pop()).contains("one length"));
+        assert!(activations(|them| them.at[1] = 3).contains("in the order"));
+        assert!(activations(|them| them.at.swap(0, 1)).contains("in the order"));
+        assert!(activations(|them| them.function[1] = 1).contains("isn't there"));
         assert!(Records::decode(b"\xc1").is_err());
     }
 }

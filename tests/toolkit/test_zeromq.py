@@ -92,6 +92,48 @@ def test_a_subscriber_gets_all_records(folder: Path, kind: str, filter_: Any) ->
     assert messages[0]["pid"] == os.getpid() and messages[-1]["dropped"] == 0
 
 
+def test_a_recorder_that_is_prepared_again_is_another_stream(folder: Path) -> None:
+    ids = set()
+    for _ in range(2):
+        recorder = ZeroMQRecorder()
+        recorder.prepare(FunctionRecord)
+        listener = Listener(socket_in(folder))
+        ids.add(next(listener.messages())["id"])
+        recorder.finalize()
+        listener.close()
+    assert len(ids) == 2
+
+
+def test_activations_stand_between_the_lines(folder: Path) -> None:
+    namespace: dict[str, Any] = {}
+    source = "def outer():\n    inner()\n    return 1\ndef inner():\n    return 2\n"
+    exec(compile(source, "<activations>", "exec"), namespace)
+    monitor = monitor_class("line_memory")(ZeroMQRecorder())
+    monitor._recorder.prepare(monitor._record_type)  # type: ignore[attr-defined]
+    listener = Listener(socket_in(folder))
+    messages = listener.messages()
+    seen = [next(messages)]
+    monitored(monitor, namespace["outer"])
+    seen += list(messages)
+    listener.close()
+    told = []
+    # Nobody tells of activations before a monitor is enabled.
+    assert "activations" not in seen[0] and "activations" in seen[-1]
+    for message in (message for message in seen if "activations" in message):
+        texts, them = message["texts"], message["activations"]
+        rows = list(zip(*message["columns"], strict=True))
+        ends = list(zip(them["at"], them["ended"], them["function"], them["filename"], them["RSS"], strict=True))
+        for number in range(len(rows) + 1):
+            for at, ended, function, filename, rss in ends:
+                if at == number and texts[filename] == "<activations>":
+                    told.append(f"{'end' if ended else 'begin'} {texts[function]}")
+                    assert rss > 1 << 20
+            if number < len(rows) and texts[rows[number][-1]] == "<activations>":
+                told.append(f"{texts[rows[number][1]]}:{rows[number][2]}")
+    expected = ["begin outer", "outer:2", "begin inner", "inner:5", "end inner", "outer:3", "end outer"]
+    assert told == expected
+
+
 def test_nobody_listens(folder: Path) -> None:
     main = load(make_program(2), "<alone>")["main"]
     began = time.monotonic()
@@ -109,14 +151,16 @@ def test_to_an_endpoint(folder: Path) -> None:
     endpoint = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
     recorder = ZeroMQRecorder(endpoint, connect=True)
     recorder.prepare(FunctionRecord)
-    # A subscriber that binds subscribes when it looks at its socket.
-    assert socket.poll(500) == 0
+    # A subscriber that binds subscribes when it looks at its socket, and is told at once who sends.
+    first = msgpack.unpackb(socket.recv())
     recorder.record(FunctionRecord(7, "call", "ä", 3, "x.py"))
     recorder.finalize()
     message = msgpack.unpackb(socket.recv())
     socket.close(0)
     context.term()
+    assert (first["fields"], records([first])) == (list(FunctionRecord._fields), [])
     assert records([message]) == [(7, "call", "ä", 3, "x.py")]
+    assert message["threads"] == [1] and "activations" not in message
 
 
 def test_wrong_arguments(folder: Path) -> None:

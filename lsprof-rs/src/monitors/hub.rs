@@ -60,6 +60,15 @@ pub struct Active {
 }
 
 impl Active {
+    /// Whether it wants to be told where activations begin and end.
+    pub fn wants_activations(&self, py: Python<'_>) -> bool {
+        match &self.destination {
+            Destination::Report(_) => true,
+            Destination::Sink(sink) => sink.get().takes_activations(py),
+            Destination::Method(_) => false,
+        }
+    }
+
     /// The code objects of its focus.
     #[cfg(Py_3_12)]
     pub fn focused_codes(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
@@ -228,17 +237,26 @@ pub fn dispatch(
     was_wanted
 }
 
-/// Tells those who sum up lines that an activation begins or ends.
+/// Tells those who sum up lines, here or elsewhere, that an activation begins or ends.
 #[inline(always)]
-pub fn tell_reports(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: usize) {
+pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: usize) {
     let thread = thread::address();
     for monitor in active(py).iter() {
-        if let Destination::Report(report) = &monitor.destination
+        let is_told = monitor.wants_activations(py)
             && monitor.covers(thread)
-            && monitor.focus.as_ref().is_none_or(|focus| focus.has(address))
-        {
-            let moment = Moment { kind, address, thread, line: 0 };
-            report.get().record(py, code, &moment, monitor.meter.as_ref());
+            && monitor.focus.as_ref().is_none_or(|focus| focus.has(address));
+        if !is_told {
+            continue;
+        }
+        match (&monitor.destination, &monitor.meter) {
+            (Destination::Report(report), meter) => {
+                let moment = Moment { kind, address, thread, line: 0 };
+                report.get().record(py, code, &moment, meter.as_ref());
+            }
+            (Destination::Sink(sink), Some(meter)) => {
+                sink.get().activation(py, code, kind == EventKind::Return, meter);
+            }
+            _ => {}
         }
     }
 }

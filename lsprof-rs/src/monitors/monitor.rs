@@ -86,6 +86,9 @@ impl EventMonitor {
             .map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>()));
         let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
         let destination = if let Ok(sink) = destination.cast::<Sink>() {
+            if self.kind == Kind::Line && self.reads_memory {
+                sink.get().expect_activations(py);
+            }
             Destination::Sink(sink.clone().unbind())
         } else if let Ok(report) = destination.cast::<LineReport>() {
             Destination::Report(report.clone().unbind())

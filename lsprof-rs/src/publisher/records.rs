@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pikos_wire::discovery::{self, Place};
-use pikos_wire::{RECORDS, Records, VERSION, WireText};
+use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
 use super::endpoint::Endpoint;
@@ -37,6 +37,10 @@ pub struct Batch {
     pub texts: Vec<String>,
     /// A column for each field.
     pub columns: Vec<Vec<u64>>,
+    /// The thread of each record.
+    pub threads: Vec<u64>,
+    /// Beginnings and ends of activations.
+    pub activations: Activations,
     /// Counts the batches: with a new one, texts begin anew.
     pub number: u64,
     dropped: u64,
@@ -59,6 +63,8 @@ struct Shared {
     batch: Mutex<Batch>,
     wake: Condvar,
     listens: AtomicBool,
+    /// Whether somebody tells of activations.
+    tells_activations: AtomicBool,
 }
 
 /// A running thread that sends records.
@@ -81,6 +87,7 @@ impl RecordStream {
             batch: Mutex::new(Batch { columns, ..Batch::default() }),
             wake: Condvar::new(),
             listens: AtomicBool::new(false),
+            tells_activations: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
         let thread = signals::with_all_blocked(|| {
@@ -91,14 +98,26 @@ impl RecordStream {
         Ok(Self { process: std::process::id(), shared, thread: Some(thread) })
     }
 
+    /// Whether anybody listens.
+    #[inline]
+    pub fn is_heard(&self) -> bool {
+        self.shared.listens.load(Ordering::Relaxed)
+    }
+
+    /// From now on all beginnings and ends of activations are added, too.
+    pub fn set_tells_activations(&self) {
+        self.shared.tells_activations.store(true, Ordering::Relaxed);
+    }
+
     /// Adds to the batch, if somebody listens and it isn't too large.
     #[inline]
     pub fn add(&self, fill: impl FnOnce(&mut Batch)) {
-        if !self.shared.listens.load(Ordering::Relaxed) {
+        if !self.is_heard() {
             return;
         }
         let mut batch = lock(&self.shared);
-        if batch.columns.first().is_some_and(|column| column.len() >= MOST) {
+        let is_full = batch.columns.first().is_some_and(|column| column.len() >= MOST);
+        if is_full || batch.activations.len() >= MOST {
             batch.dropped += 1;
         } else {
             fill(&mut batch);
@@ -157,35 +176,47 @@ impl Drop for Open {
 }
 
 fn run(open: Open, sender: &Sender, shared: &Shared) {
-    let id = format!("{}-{}-records", sender.host, open.place.records().display());
+    // A recorder that is prepared again gets the same place.
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let id = format!("{}-{}-{began:x}", sender.host, open.place.records().display());
     let mut subscribers = 0_u32;
     let mut seq = 0;
+    // Two sets of columns take turns: to allocate them anew would show in the memory that the records tell.
+    let mut spare = (vec![Vec::new(); sender.fields.len()], Vec::new());
     loop {
+        let mut is_new = false;
         if subscribers == 0 {
             _ = open.socket.poll(zmq::POLLIN, IDLE_MS);
         }
         while let Ok(frame) = open.socket.recv_bytes(zmq::DONTWAIT) {
             match frame.first() {
-                Some(1) => subscribers = subscribers.saturating_add(1),
+                Some(1) => {
+                    subscribers = subscribers.saturating_add(1);
+                    is_new = true;
+                }
                 Some(0) => subscribers = subscribers.saturating_sub(1),
                 _ => {}
             }
         }
         shared.listens.store(subscribers > 0, Ordering::Relaxed);
         let mut batch = lock(shared);
-        if subscribers > 0 && !batch.is_over {
+        if subscribers > 0 && !batch.is_over && !is_new {
             batch = shared.wake.wait_timeout(batch, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
         }
         let is_over = batch.is_over;
-        let empty = vec![Vec::new(); sender.fields.len()];
-        let columns = std::mem::replace(&mut batch.columns, empty);
+        let columns = std::mem::replace(&mut batch.columns, spare.0);
         let texts = std::mem::take(&mut batch.texts);
+        let threads = std::mem::replace(&mut batch.threads, spare.1);
+        let activations = std::mem::take(&mut batch.activations);
         batch.number += 1;
         let dropped = batch.dropped;
         drop(batch);
-        if subscribers > 0 && (is_over || columns.first().is_some_and(|column| !column.is_empty())) {
+        let is_empty = columns.first().is_none_or(Vec::is_empty) && activations.is_empty();
+        // Whoever is new is told who sends, also where records are rare.
+        let mut message = Records { columns, threads, ..Records::default() };
+        if subscribers > 0 && (is_over || is_new || !is_empty) {
             seq += 1;
-            let message = Records {
+            message = Records {
                 v: VERSION,
                 kind: RECORDS.to_owned(),
                 id: id.clone(),
@@ -198,7 +229,8 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
                 end: is_over,
                 fields: sender.fields.clone(),
                 texts,
-                columns,
+                activations: shared.tells_activations.load(Ordering::Relaxed).then_some(activations),
+                ..message
             };
             if let Ok(bytes) = message.encode() {
                 // Whoever is too slow misses it, and sees that in `seq`.
@@ -208,5 +240,7 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
         if is_over {
             return;
         }
+        spare = (message.columns, message.threads);
+        spare.0.iter_mut().chain([&mut spare.1]).for_each(Vec::clear);
     }
 }

@@ -5,12 +5,25 @@ use pikos_client::{Listener, Target};
 use crate::args::FromArgs;
 use crate::error::Error;
 
-/// Listens as the command line says.
-pub fn to<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
-    if let Some(endpoint) = &args.bind {
-        return Listener::bind(endpoint).map_err(Error::Listen);
+/// Listens to profiles, as the command line says.
+pub fn to_profiles<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
+    match &args.bind {
+        Some(endpoint) => Listener::bind(endpoint),
+        None => Listener::connect(&targets(args)?),
     }
+    .map_err(Error::Listen)
+}
+
+/// The same, and to recorders.
+pub fn to_all<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
+    match &args.bind {
+        Some(endpoint) => Listener::bind_with_records(endpoint),
+        None => Listener::connect_with_records(&targets(args)?),
+    }
+    .map_err(Error::Listen)
+}
+
+fn targets(args: &FromArgs) -> Result<Vec<Target>, Error> {
     let targets = args.targets.iter().map(|text| text.parse::<Target>());
-    let targets = targets.collect::<Result<Vec<_>, _>>().map_err(Error::BadTarget)?;
-    Listener::connect(&targets).map_err(Error::Listen)
+    targets.collect::<Result<Vec<_>, _>>().map_err(Error::BadTarget)
 }

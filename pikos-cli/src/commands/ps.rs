@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use pikos_client::{Listener, Stream};
+use pikos_client::{Listener, RecordStream, Stream};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -11,6 +11,7 @@ use crate::args::PsArgs;
 use crate::commands::listen;
 use crate::error::Error;
 use crate::printable::printable;
+use crate::top::memory::Facts;
 
 /// How long two messages of each process may take; of those that send less often, the calls per second are unknown.
 const PATIENCE: Duration = Duration::from_millis(1_300);
@@ -21,6 +22,8 @@ struct First(Option<(f64, u64)>);
 
 #[derive(Serialize)]
 struct Row {
+    /// `profile`, or `records`.
+    kind: &'static str,
     pid: u32,
     parent: Option<u32>,
     host: String,
@@ -29,13 +32,17 @@ struct Row {
     age: f64,
     calls: u64,
     calls_per_s: Option<f64>,
+    /// Of a recorder: what has come since it was heard of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    /// Which hook counts; of a recorder its monitor.
     hook: String,
     state: &'static str,
     endpoint: String,
 }
 
 pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
-    let mut listener: Listener<First> = listen::to(&args.from)?;
+    let mut listener: Listener<First> = listen::to_all(&args.from)?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         listener.poll(Duration::from_millis(20)).map_err(Error::Listen)?;
@@ -45,12 +52,13 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         }
         let is_known = |stream: &Stream<First>| rate(stream).is_some() || stream.model.end().is_some();
         let sources = listener.endpoints().count();
-        let heard = listener.streams().len();
+        let heard = listener.streams().len() + listener.recorders().len();
         if args.from.bind.is_none() && heard >= sources && listener.streams().iter().all(is_known) {
             break;
         }
     }
     let mut rows: Vec<Row> = listener.streams().iter().filter(|stream| !stream.is_lost).map(row).collect();
+    rows.extend(listener.recorders().iter().filter(|stream| !stream.is_lost).map(row_of_recorder));
     rows.sort_by_key(|row| row.pid);
     let mut out = io::stdout().lock();
     if args.json {
@@ -66,7 +74,7 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
     }
     writeln!(
         out,
-        "{:>8} {:>8} {:>9} {:>11} {:<12} {:<8} SCRIPT",
+        "{:>8} {:>8} {:>9} {:>11} {:<15} {:<8} SCRIPT",
         "PID", "PARENT", "AGE", "CALLS/S", "HOOK", "STATE"
     )?;
     for row in rows {
@@ -74,9 +82,28 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         let rate = row.calls_per_s.map_or("-".to_owned(), |rate| format!("{rate:.0}"));
         let (hook, script) = (printable(&row.hook), printable(&row.script));
         let age = format!("{:.1}s", row.age);
-        writeln!(out, "{:>8} {parent:>8} {age:>9} {rate:>11} {hook:<12} {:<8} {script}", row.pid, row.state)?;
+        writeln!(out, "{:>8} {parent:>8} {age:>9} {rate:>11} {hook:<15} {:<8} {script}", row.pid, row.state)?;
     }
     Ok(Outcome::Fine)
+}
+
+fn row_of_recorder(stream: &RecordStream) -> Row {
+    let (model, head) = (&stream.model, stream.model.head());
+    let argv: Vec<_> = head.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
+    Row {
+        kind: "records",
+        pid: head.pid,
+        parent: None,
+        host: head.host.clone(),
+        script: argv.join(" "),
+        age: model.age(),
+        calls: 0,
+        calls_per_s: None,
+        records: Some(model.count()),
+        hook: Facts::of(model).monitor.to_owned(),
+        state: if head.end { "ended" } else { "running" },
+        endpoint: stream.endpoint.clone(),
+    }
 }
 
 /// Calls per second between the first message and the newest.
@@ -90,6 +117,8 @@ fn row(stream: &Stream<First>) -> Row {
     let (model, facts) = (&stream.model, stream.model.facts());
     let argv: Vec<_> = facts.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
     Row {
+        kind: "profile",
+        records: None,
         pid: facts.pid,
         parent: facts.parent,
         host: facts.host.clone(),

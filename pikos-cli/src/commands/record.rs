@@ -25,7 +25,7 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     // Before anything is heard: what can't be meant is told at once.
     let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
     let signals = Signals::new().map_err(Error::Output)?;
-    let mut listener: Listener<Written> = listen::to(&args.from)?;
+    let mut listener: Listener<Written> = listen::to_profiles(&args.from)?;
     for endpoint in listener.endpoints() {
         eprintln!("pikos: listening to {}", printable(endpoint));
     }

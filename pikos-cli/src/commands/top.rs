@@ -14,7 +14,7 @@ use crate::{Outcome, top};
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
-    let mut streams = Streams::new(listen::to(&args.from)?);
+    let mut streams = Streams::new(listen::to_all(&args.from)?);
     streams.await_first(PATIENCE);
     let mut source = Live::new(streams);
     // Rates need a second message. Whoever sends less often has none.

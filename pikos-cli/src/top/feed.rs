@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pikos_client::{Listener, Stream};
+use pikos_client::{Listener, RecordStream, Stream};
 use pikos_wire::labelled;
 use pstats_compat::{Calls, Function, Profile};
 
 use super::labels::Labels;
 use super::live::{Feed, Target, Told, ToldStack, ToldStacks, ToldThread};
+use super::memory::{self, Facts, Memory};
 use super::model::{Health, Status};
 use super::source::Command;
 
@@ -20,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Streams that are listened to.
 pub struct Streams {
     listener: Listener<Labels>,
+    /// Profiles and recorders as they came: a place here never means another one.
+    order: Vec<Place>,
+    /// Of each recorder.
+    records: Vec<memory::Labels>,
     /// Processes that went without a word.
     lost: usize,
     /// When there was news last.
@@ -29,7 +34,7 @@ pub struct Streams {
 impl Streams {
     /// Follows what it hears.
     pub fn new(listener: Listener<Labels>) -> Self {
-        Self { listener, lost: 0, shown: Instant::now() }
+        Self { listener, order: Vec::new(), records: Vec::new(), lost: 0, shown: Instant::now() }
     }
 
     /// Waits for the first messages: until all that there are have told something, at most so long.
@@ -38,7 +43,7 @@ impl Streams {
         while start.elapsed() < patience {
             self.take(Duration::from_millis(20));
             let sources = self.listener.endpoints().count();
-            if sources > 0 && self.listener.streams().len() >= sources {
+            if sources > 0 && self.order.len() >= sources {
                 break;
             }
         }
@@ -47,7 +52,8 @@ impl Streams {
     fn take(&mut self, timeout: Duration) -> bool {
         // If the folder can't be read any more, nothing new is found in it; what is known stays on the screen.
         let has_news = self.listener.poll(timeout).unwrap_or(false);
-        let lost = self.listener.streams().iter().filter(|stream| stream.is_lost).count();
+        let lost = self.listener.streams().iter().filter(|stream| stream.is_lost).count()
+            + self.listener.recorders().iter().filter(|stream| stream.is_lost).count();
         // Where nothing comes, the figures get older, and that is news as well.
         let has_aged = self.shown.elapsed() >= HEARTBEAT;
         let is_news = has_news || has_aged || lost != self.lost;
@@ -58,8 +64,20 @@ impl Streams {
             let Stream { model, extra, .. } = stream;
             extra.follow(model.head().epoch, model.names());
         }
+        let recorders = self.records.len();
+        let profiles = self.order.len() - recorders;
+        self.order.extend((profiles..self.listener.streams().len()).map(Place::Profile));
+        self.order.extend((recorders..self.listener.recorders().len()).map(Place::Recorder));
+        self.records.resize_with(self.listener.recorders().len(), memory::Labels::default);
         is_news
     }
+}
+
+/// Which of the listener's streams, of each kind.
+#[derive(Clone, Copy)]
+enum Place {
+    Profile(usize),
+    Recorder(usize),
 }
 
 impl Target for Stream<Labels> {
@@ -93,10 +111,9 @@ impl Target for Stream<Labels> {
     fn health(&self) -> Health {
         let (head, facts) = (self.model.head(), self.model.facts());
         let (_, ticks) = self.model.sum(None);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         Health {
             overhead: (ticks > 0 && head.overhead > 0).then(|| head.overhead as f64 / ticks as f64),
-            lag: Some((now - head.time).max(0.0)),
+            lag: Some((seconds_since_1970() - head.time).max(0.0)),
             lost: self.model.lost().saturating_add(head.dropped).saturating_add(self.refused),
             interval: Some(head.interval),
             hook: (!facts.hook.is_empty()).then(|| facts.hook.clone()),
@@ -188,6 +205,75 @@ impl Target for Stream<Labels> {
     }
 }
 
+impl Target for RecordStream {
+    fn title(&self) -> String {
+        let argv = &self.model.head().argv;
+        argv.iter().map(|argument| argument.0.to_str_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn pid(&self) -> u32 {
+        self.model.head().pid
+    }
+
+    fn host(&self) -> Option<String> {
+        self.endpoint.starts_with("tcp://").then(|| self.model.head().host.clone())
+    }
+
+    fn status(&self) -> Status {
+        match () {
+            () if self.model.head().end => Status::Ended(String::new()),
+            () if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
+            () => Status::Running,
+        }
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            lag: Some((seconds_since_1970() - self.model.head().time).max(0.0)),
+            lost: self.model.lost().saturating_add(self.refused),
+            ..Health::default()
+        }
+    }
+
+    fn sequence(&self) -> u64 {
+        self.model.head().seq
+    }
+
+    fn age(&self) -> f64 {
+        self.model.age()
+    }
+
+    fn functions(&self) -> usize {
+        0
+    }
+
+    fn label(&self, _: usize) -> Function {
+        Function::new("".into(), 0, "".into(), Calls::default())
+    }
+
+    fn figures(&self, _: usize, _: Option<u64>) -> Option<Told> {
+        None
+    }
+
+    fn edges(&self, _: Option<usize>, _: Option<u64>, _: &mut dyn FnMut(usize, usize, Told)) {}
+
+    fn threads(&self) -> Vec<ToldThread> {
+        Vec::new()
+    }
+
+    fn profile(&self, _thread: Option<u64>) -> Profile {
+        Profile::new(Vec::new(), Vec::new())
+    }
+
+    fn recorder(&self) -> Option<Facts> {
+        Some(Facts::of(&self.model))
+    }
+}
+
+fn seconds_since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
 /// Figures with what is open in them, as if it returned now.
 fn told(stream: &Stream<Labels>, figures: &pikos_wire::Figures) -> Told {
     Told {
@@ -216,11 +302,27 @@ impl Feed for Streams {
     }
 
     fn targets(&self) -> Vec<&dyn Target> {
-        self.listener.streams().iter().map(|stream| stream as &dyn Target).collect()
+        let target = |place: &Place| match *place {
+            Place::Profile(place) => &self.listener.streams()[place] as &dyn Target,
+            Place::Recorder(place) => &self.listener.recorders()[place] as &dyn Target,
+        };
+        self.order.iter().map(target).collect()
+    }
+
+    fn memory(&mut self, target: usize) -> Option<Memory> {
+        match self.order.get(target) {
+            Some(Place::Recorder(place)) => {
+                Some(self.records[*place].picture(&self.listener.recorders()[*place].model))
+            }
+            _ => None,
+        }
     }
 
     fn command(&mut self, target: usize, command: Command) -> Result<(), String> {
-        let stream = &self.listener.streams()[target];
+        let Some(Place::Profile(place)) = self.order.get(target) else {
+            return Err("a recorder takes no commands".to_owned());
+        };
+        let stream = &self.listener.streams()[*place];
         let Some(endpoint) = &stream.model.facts().control else {
             return Err("it takes no commands".to_owned());
         };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pstats_compat::{Calls, Function, Profile};
 
 use super::forest::{Forest, Part, Paths};
+use super::memory::{Facts, Memory};
 use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks,
     Status, Thread, Tree,
@@ -87,13 +88,23 @@ pub trait Target {
     fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told));
     fn threads(&self) -> Vec<ToldThread>;
     /// Whether it keeps full stacks.
-    fn has_tree(&self) -> bool;
+    fn has_tree(&self) -> bool {
+        false
+    }
     /// Changes with every message that tells of them; 0 before the first.
-    fn stacks_sequence(&self) -> u64;
+    fn stacks_sequence(&self) -> u64 {
+        0
+    }
     /// Those of all threads or of one; `None` before any have come.
-    fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks>;
+    fn stacks(&self, _thread: Option<u64>) -> Option<ToldStacks> {
+        None
+    }
     /// All that it told, as a profile; of one thread, if wanted.
     fn profile(&self, thread: Option<u64>) -> Profile;
+    /// What it is, if it is a recorder: then it has no functions.
+    fn recorder(&self) -> Option<Facts> {
+        None
+    }
 }
 
 /// Where messages come from.
@@ -106,6 +117,10 @@ pub trait Feed {
     }
     /// All processes that were ever heard of, in that order.
     fn targets(&self) -> Vec<&dyn Target>;
+    /// What a recorder among them has told.
+    fn memory(&mut self, _target: usize) -> Option<Memory> {
+        None
+    }
     /// Tells one of them; waits for its answer.
     fn command(&mut self, target: usize, command: Command) -> Result<(), String>;
 }
@@ -153,9 +168,16 @@ impl<F: Feed> Live<F> {
         live
     }
 
-    /// What to look at first: the only process, else all of them.
+    /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
     pub fn first_scope(&self) -> Scope {
-        if self.feed.targets().len() == 1 { Scope::Process(ProcessId(0)) } else { Scope::All }
+        let targets = self.feed.targets();
+        let process = |place: usize| Scope::Process(ProcessId(place as u32));
+        let mut profiles = (0..targets.len()).filter(|&place| targets[place].recorder().is_none());
+        match (profiles.next(), profiles.next()) {
+            (Some(_), Some(_)) => Scope::All,
+            (Some(only), None) => process(only),
+            (None, _) => targets.len().checked_sub(1).map_or(Scope::All, process),
+        }
     }
 
     /// Reads the targets that have told something new.
@@ -302,6 +324,7 @@ impl<F: Feed> Live<F> {
                 age: Some(track.age),
                 threads: target.threads().into_iter().map(thread).collect(),
                 health: Some(target.health()),
+                recorder: target.recorder(),
             }
         };
         self.feed.targets().into_iter().zip(&self.tracks).map(described).collect()
@@ -348,6 +371,10 @@ impl<F: Feed> Source for Live<F> {
             stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
             processes: Arc::new(self.processes()),
             has_sum: true,
+            memory: match query.scope {
+                Scope::Process(ProcessId(place)) => self.feed.memory(place as usize).map(Arc::new),
+                _ => None,
+            },
         }
     }
 
@@ -372,7 +399,10 @@ impl<F: Feed> Source for Live<F> {
         let is_alive = |target: &dyn Target| matches!(target.status(), Status::Running | Status::Paused);
         let chosen: Vec<usize> = match scope.process() {
             Some(ProcessId(place)) => vec![place as usize],
-            None => (0..targets.len()).filter(|&place| is_alive(targets[place])).collect(),
+            None => {
+                let takes_commands = |target: &dyn Target| target.recorder().is_none() && is_alive(target);
+                (0..targets.len()).filter(|&place| takes_commands(targets[place])).collect()
+            }
         };
         if chosen.is_empty() {
             return Err("there is no process to tell".to_owned());

@@ -10,7 +10,6 @@ use crate::args::TableArgs;
 use crate::error::Error;
 use model::Scope;
 use source::Source;
-use state::columns::Column;
 use state::filter::Filter;
 use state::layout::Size;
 use state::{Event, State};
@@ -19,9 +18,11 @@ pub mod feed;
 mod forest;
 mod labels;
 pub mod live;
+pub mod memory;
 pub mod model;
 mod names;
 mod print;
+mod print_records;
 pub mod profiles;
 mod run;
 #[cfg(test)]
@@ -43,13 +44,16 @@ pub fn show(
     scope: Scope,
     args: &TableArgs,
 ) -> Result<(), Error> {
-    let mut state = State::new(command, scope, args.sort, SIZE);
+    let sort = args.sort.unwrap_or_default();
+    let mut state = State::new(command, scope, sort.of_functions, SIZE);
     state.sort.is_reversed = args.reverse;
+    (state.memory.sort, state.memory.is_reversed) = (sort.of_records, args.reverse);
     state.include = args.grep.clone().map(Filter::new);
     state.exclude = args.exclude.clone().map(Filter::new);
+    state.memory.set_filters(state.include.as_ref(), state.exclude.as_ref());
     let picture = source.picture(state.query());
-    if let Some(column) = args.sort.filter(|column| !Column::all(&picture.meaning).contains(column)) {
-        return Err(Error::NoSuchColumn { column: column.word() });
+    if let Some(column) = sort.missing(&picture) {
+        return Err(Error::NoSuchColumn { column });
     }
     let stdout = io::stdout();
     if !args.once && !args.json && stdout.is_terminal() {

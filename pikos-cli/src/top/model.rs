@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pstats_compat::{Calls, EdgeDetail, Function, Text};
 
+use super::memory::{Facts, Memory};
 use crate::printable::printable;
 
 /// A function of a source: an index into [`Picture::labels`].
@@ -247,6 +248,8 @@ pub struct Process {
     pub age: Option<f64>,
     pub threads: Vec<Thread>,
     pub health: Option<Health>,
+    /// Of a recorder: it has no profile.
+    pub recorder: Option<Facts>,
 }
 
 /// How far a process has come.
@@ -339,6 +342,8 @@ pub struct Picture {
     pub processes: Arc<Vec<Process>>,
     /// Whether the processes can be added up.
     pub has_sum: bool,
+    /// Of a scope that is a recorder; then there are no rows.
+    pub memory: Option<Arc<Memory>>,
 }
 
 impl Default for Picture {
@@ -354,6 +359,7 @@ impl Default for Picture {
             stacks: Stacks::NotAsked,
             processes: Arc::default(),
             has_sum: true,
+            memory: None,
         }
     }
 }

@@ -5,12 +5,16 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::model::{Label, Picture, Process, Row, Status};
+use super::print_records as records;
 use super::state::State;
 use super::view;
 
 /// The rows as a table of fixed columns; `top` limits them.
 pub fn write_table(state: &State, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let picture = &state.picture;
+    if let Some(memory) = state.recorder() {
+        return records::write_table(state, memory, top, out);
+    }
     let is_live = picture.meaning.is_live;
     let scale = view::scale(state);
     for process in picture.processes.iter() {
@@ -38,7 +42,7 @@ pub fn write_table(state: &State, top: Option<usize>, out: &mut dyn Write) -> io
     Ok(())
 }
 
-fn described(process: &Process) -> String {
+pub(super) fn described(process: &Process) -> String {
     let mut text = process.title.clone();
     if let Some(pid) = process.pid {
         text += &format!("  pid {pid}");
@@ -50,11 +54,14 @@ fn described(process: &Process) -> String {
         text += &format!("  {age:.1} s");
     }
     match status(process) {
-        (_, Some(how)) => text += &format!("  ended {how}"),
+        (_, Some(how)) => text += format!("  ended {how}").trim_end(),
         ("finished", None) => {}
         (word, None) => text += &format!("  {word}"),
     }
-    format!("{text}  {} functions  {} calls", process.functions, process.ncalls)
+    match process.recorder {
+        Some(facts) => format!("{text}  {}  {} records", facts.monitor, facts.records),
+        None => format!("{text}  {} functions  {} calls", process.functions, process.ncalls),
+    }
 }
 
 fn status(process: &Process) -> (&'static str, Option<&str>) {
@@ -73,6 +80,8 @@ struct Document<'p> {
     unit: &'p str,
     processes: Vec<ProcessRow<'p>>,
     functions: Vec<FunctionRow<'p>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    records: Option<records::Document<'p>>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +107,8 @@ struct ProcessRow<'p> {
     lost: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     threads: Vec<ThreadRow<'p>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    recorder: Option<records::ProcessFacts>,
 }
 
 #[derive(Serialize)]
@@ -143,6 +154,7 @@ pub fn write_json(state: &State, top: Option<usize>, out: &mut dyn Write) -> io:
             .take(top.unwrap_or(usize::MAX))
             .map(|row| function_row(picture, row))
             .collect(),
+        records: state.recorder().map(|memory| records::document(state, memory, top)),
     };
     serde_json::to_writer(&mut *out, &document)?;
     writeln!(out)
@@ -172,6 +184,7 @@ fn process_row(process: &Process) -> ProcessRow<'_> {
                 tottime: thread.tottime,
             })
             .collect(),
+        recorder: process.recorder.map(records::ProcessFacts::from),
     }
 }
 

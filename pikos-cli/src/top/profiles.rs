@@ -226,6 +226,7 @@ impl File {
             age: None,
             threads: Vec::new(),
             health: None,
+            recorder: None,
         }
     }
 }

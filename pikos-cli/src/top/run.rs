@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pstats_compat::formats::{self, Format};
 use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
+use super::print_records;
 use super::source::Source;
 use super::source_lines::SourceLines;
 use super::state::{Effect, Event, State};
@@ -64,8 +65,9 @@ fn show(
             (asked, has_news) = (Some(query), false);
             has_changed = true;
         }
-        if let Some(function) = state.wanted_source() {
-            state.update(Event::Source(SourceLines::read(&state.picture.label(function).path)));
+        if let Some(path) = state.wanted_source() {
+            let lines = SourceLines::read(path);
+            state.update(Event::Source(lines));
             has_changed = true;
         }
         if has_changed {
@@ -155,10 +157,14 @@ fn perform(
     Ok(())
 }
 
-/// Writes the profile of what is shown; says what became of it.
+/// Writes the profile of what is shown, or a recorder's table; says what became of it.
 fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String> {
-    let profile = source.profile(state.scope)?;
     let target = Path::new(path);
+    if let Some(memory) = state.recorder() {
+        let written = print_records::save(&state.memory, memory, target);
+        return written.map(|()| format!("saved as CSV: {path}")).map_err(|error| format!("{path}: {error}"));
+    }
+    let profile = source.profile(state.scope)?;
     let format = files::target_format(None, target, Some(Format::Pstats)).map_err(|e| e.to_string())?;
     formats::save(&profile, format, target).map_err(|error| format!("{path}: {error}"))?;
     let note = format.notes(&profile).into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();

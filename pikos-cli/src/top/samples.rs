@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use pikos_wire::{RECORDS, RecordModel, Records, VERSION};
 use pstats_compat::formats::Format;
 use pstats_compat::{Calls, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::forest::{Forest, Part, Paths};
+use super::memory::{Facts, Labels};
 use super::model::{
     Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
     Stacks, Status, Thread,
@@ -154,6 +156,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
             interval: Some(0.5),
             hook: Some("sys.monitoring".to_owned()),
         }),
+        recorder: None,
     };
     let second = Process { title: "/srv/shop/jobs.py".to_owned(), pid: Some(4712), ..process.clone() };
     Picture {
@@ -167,6 +170,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
         stacks: stacks(ticks),
         processes: Arc::new(vec![process, second]),
         has_sum: true,
+        memory: None,
     }
 }
 
@@ -177,6 +181,93 @@ pub fn top(ticks: u64, width: u16, height: u16) -> State {
     for tick in 1..=ticks {
         state.update(Event::Data(live(tick, Status::Running)));
     }
+    state
+}
+
+/// A recorder's program: it makes matrices, one of them twice, and parses what a library reads for it.
+const RECORDED: [(&str, u64, &str, &str, i64); 7] = [
+    ("/srv/shop/report.py", 12, "load", "    rows = list(csv.reader(stream))", 4 << 20),
+    ("/srv/shop/report.py", 15, "legacy", "    b = np.asmatrix(np.random.random(size))", 30 << 20),
+    ("/srv/shop/report.py", 16, "legacy", "    numbers = np.random.random(size)", 30 << 20),
+    ("/srv/shop/report.py", 17, "legacy", "    a = np.matrix(numbers)  # a copy", 30 << 20),
+    ("/srv/shop/report.py", 18, "legacy", "    del numbers", -(30 << 20)),
+    (
+        "/usr/lib/python3.13/csv.py",
+        99,
+        "Sniffer.sniff",
+        "        ascii = [chr(c) for c in range(127)]",
+        1 << 16,
+    ),
+    ("/srv/shop/colour\u{1b}[31m.py", 3, "naïve\u{202E}名前", "\tx = '\u{1b}[2J'", 123),
+];
+
+/// What such a recorder has sent after so many turns of its loop: with the memory, or the lines alone.
+pub fn recorded(turns: u64, has_memory: bool) -> RecordModel {
+    let mut model = RecordModel::default();
+    let mut rss: u64 = 40 << 20;
+    for turn in 1..=turns {
+        let mut message = Records {
+            v: VERSION,
+            kind: RECORDS.into(),
+            id: "r".into(),
+            seq: turn,
+            pid: 4713,
+            argv: vec!["/srv/shop/report.py".into(), "--all".into()],
+            time: 1e9 + turn as f64,
+            dropped: 3,
+            fields: ["function", "lineNo", "line", "filename"].map(String::from).to_vec(),
+            columns: vec![Vec::new(); 4],
+            ..Records::default()
+        };
+        let mut memory = (Vec::new(), Vec::new());
+        for (file, line, function, source, growth) in RECORDED {
+            let first = message.texts.len() as u64;
+            message.texts.extend([function, source, file].map(String::from));
+            for (column, value) in message.columns.iter_mut().zip([first, line, first + 1, first + 2]) {
+                column.push(value);
+            }
+            memory.0.push(rss);
+            memory.1.push(5 * rss);
+            rss = rss.saturating_add_signed(growth);
+        }
+        rss = (40 << 20) + turn * (3 << 18);
+        if has_memory {
+            message.fields.extend(["RSS", "VMS"].map(String::from));
+            message.columns.extend([memory.0, memory.1]);
+        }
+        model.apply(message).expect("a message");
+    }
+    model
+}
+
+/// A picture of that recorder, and of a process beside it.
+pub fn memory(turns: u64, has_memory: bool, status: Status) -> Picture {
+    let model = recorded(turns, has_memory);
+    let others = live(1, Status::Running).processes;
+    let recorder = Process {
+        title: "/srv/shop/report.py --all".to_owned(),
+        pid: Some(4713),
+        status,
+        age: Some(model.age()),
+        threads: Vec::new(),
+        health: Some(Health { lost: 2, ..Health::default() }),
+        recorder: Some(Facts::of(&model)),
+        ..others[0].clone()
+    };
+    Picture {
+        scope: Scope::Process(ProcessId(1)),
+        tick: turns,
+        meaning: Meaning { is_live: true, ..Meaning::default() },
+        processes: Arc::new(vec![others[0].clone(), recorder]),
+        memory: Some(Arc::new(Labels::default().picture(&model))),
+        ..Picture::default()
+    }
+}
+
+/// A view over that recorder.
+pub fn memory_view(turns: u64, width: u16, height: u16) -> State {
+    let mut state = State::new("pikos top", Scope::Process(ProcessId(1)), None, Size { width, height });
+    state.update(Event::Data(memory(turns, true, Status::Running)));
     state
 }
 

@@ -18,7 +18,7 @@ use crate::ffi::callback::{self, Function, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
 use crate::monitors::event::EventKind;
-use crate::monitors::hub::{self, Argument, Destination, Kind, Nothing};
+use crate::monitors::hub::{self, Argument, Kind, Nothing};
 use crate::monitors::{codes, texts};
 
 /// Those that no other kind of tool has a claim to.
@@ -59,8 +59,8 @@ static INSTALLED: GilCell<RefCell<Option<Installed>>> = GilCell::new(RefCell::ne
 static WIDE: GilCell<Cell<Option<u32>>> = GilCell::new(Cell::new(None));
 /// Whether there is a focused function monitor.
 static FOCUSED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
-/// Whether a monitor sums up lines.
-static REPORTS: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+/// Whether a monitor wants to be told of activations.
+static ACTIVATIONS: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
 static MISSING: AtomicUsize = AtomicUsize::new(0);
 /// `sys.monitoring.DISABLE`'s: the answer to an event that needn't come again from there.
@@ -83,11 +83,11 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
         let mut global = 0;
         let mut local: HashMap<usize, (Py<PyAny>, u32)> = HashMap::new();
         let mut is_focused = false;
-        let mut reports = false;
+        let mut activations = false;
         for monitor in monitors.iter() {
             let mut lines = bits(&monitoring, LINES)?;
-            if matches!(monitor.destination, Destination::Report(_)) {
-                reports = true;
+            if monitor.wants_activations(py) {
+                activations = true;
                 lines |= bits(&monitoring, ACTIVATION)?;
                 global |= bits(&monitoring, GLOBAL)?;
             }
@@ -112,7 +112,7 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
             }
         }
         FOCUSED.get(py).set(is_focused);
-        REPORTS.get(py).set(reports);
+        ACTIVATIONS.get(py).set(activations);
         if !is_focused {
             WIDE.get(py).set(None);
         }
@@ -297,8 +297,8 @@ unsafe fn on_function_event(kind: EventKind, code: *mut PyObject, argument: &imp
         if code.is_ours {
             return;
         }
-        if REPORTS.get(py).get() {
-            hub::tell_reports(py, kind, &code, address);
+        if ACTIVATIONS.get(py).get() {
+            hub::tell_activations(py, kind, &code, address);
         }
         let was_wanted = hub::dispatch(py, kind, &code, address, None, || code.first_line, argument);
         if FOCUSED.get(py).get() {

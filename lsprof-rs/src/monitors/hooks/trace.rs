@@ -248,7 +248,7 @@ unsafe extern "C" fn on_trace(
                 if kind == EventKind::Line {
                     hub::dispatch(py, kind, &code, address, None, || line_of_frame(frame), &Nothing);
                 } else {
-                    hub::tell_reports(py, kind, &code, address);
+                    hub::tell_activations(py, kind, &code, address);
                 }
             }
         });

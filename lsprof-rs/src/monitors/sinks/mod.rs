@@ -15,8 +15,10 @@ use self::columns::Columns;
 use self::csv::Csv;
 use self::subscribers::Subscribers;
 use self::text::Template;
+use super::codes::Code;
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
+use super::memory::Meter;
 use super::output::{Output, Target};
 use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
@@ -31,6 +33,8 @@ struct Inner {
     fields: Vec<Field>,
     filter: Filter,
     form: RefCell<Form>,
+    /// Whether it is told of activations.
+    takes_activations: Cell<bool>,
     /// Why nothing more is recorded.
     problem: RefCell<Option<String>>,
     recorded: Cell<u64>,
@@ -193,6 +197,7 @@ impl Sink {
             fields,
             filter,
             form: RefCell::new(form),
+            takes_activations: Cell::new(false),
             problem: RefCell::default(),
             recorded: Cell::new(0),
         }))))
@@ -226,6 +231,27 @@ impl Sink {
         };
         if is_full {
             inner.hand_on(py);
+        }
+    }
+
+    /// A monitor of lines and memory is about to record here, and can tell of activations, too.
+    pub fn expect_activations(&self, py: Python<'_>) {
+        let inner = self.0.get(py);
+        if let Form::Live(live) = &*inner.form.borrow() {
+            live.set_tells_activations();
+            inner.takes_activations.set(true);
+        }
+    }
+
+    /// Whether it wants to be told of activations.
+    pub fn takes_activations(&self, py: Python<'_>) -> bool {
+        self.0.get(py).takes_activations.get()
+    }
+
+    /// An activation begins or ends.
+    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
+        if let Form::Live(live) = &mut *self.0.get(py).form.borrow_mut() {
+            live.push_activation(py, code, ends, meter);
         }
     }
 

@@ -3,15 +3,25 @@
 use hashbrown::HashMap;
 use pyo3::prelude::*;
 
+use crate::ffi::thread;
+use crate::monitors::codes::Code;
 use crate::monitors::event::{Event, EventKind, Field, Value};
+use crate::monitors::memory::Meter;
 use crate::monitors::texts::{self, TextId};
 use crate::publisher::{Batch, RecordStream};
 
 /// Where records go, and which of the batch's texts are which.
 pub struct Subscribers {
     stream: RecordStream,
+    places: Places,
+    threads: Threads,
+}
+
+/// The places of texts in a batch.
+#[derive(Default)]
+struct Places {
     places: HashMap<Key, u64>,
-    /// The batch that `places` is about.
+    /// The batch that they are of.
     number: u64,
 }
 
@@ -21,50 +31,100 @@ enum Key {
     Kind(&'static str),
 }
 
+/// Numbers of threads: an address is nobody else's business.
+#[derive(Default)]
+struct Threads {
+    numbers: HashMap<usize, u64>,
+    last: (usize, u64),
+}
+
 impl Subscribers {
     /// To this stream.
     pub fn new(stream: RecordStream) -> Self {
-        Self { stream, places: HashMap::new(), number: 0 }
+        Self { stream, places: Places::default(), threads: Threads::default() }
     }
 
     /// Sends a record with the next message.
     #[inline]
     pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event) {
-        let values = fields.iter().map(|field| event.value(*field));
-        let Self { stream, places, number } = self;
-        stream.add(|batch| add(py, batch, places, number, values));
+        self.add(py, fields.iter().map(|field| event.value(*field)));
     }
 
     /// Sends a record that Python made.
     pub fn push_values(&mut self, py: Python<'_>, values: &[Value]) {
-        let Self { stream, places, number } = self;
-        stream.add(|batch| add(py, batch, places, number, values.iter().copied()));
+        self.add(py, values.iter().copied());
+    }
+
+    /// From now on activations are told of, all of them.
+    pub fn set_tells_activations(&self) {
+        self.stream.set_tells_activations();
+    }
+
+    /// Sends that an activation begins or ends, with the memory just then.
+    #[inline]
+    pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
+        let Self { stream, places, threads } = self;
+        if !stream.is_heard() {
+            return;
+        }
+        let rss = meter.read().rss;
+        stream.add(|batch| {
+            let function = places.place(py, batch, Value::Text(code.name));
+            let filename = places.place(py, batch, Value::Text(code.filename));
+            let them = &mut batch.activations;
+            them.at.push(batch.threads.len() as u64);
+            them.ended.push(u64::from(ends));
+            them.thread.push(threads.running());
+            them.function.push(function);
+            them.filename.push(filename);
+            them.rss.push(rss);
+        });
+    }
+
+    fn add(&mut self, py: Python<'_>, values: impl Iterator<Item = Value>) {
+        let Self { stream, places, threads } = self;
+        stream.add(|batch| {
+            batch.threads.push(threads.running());
+            for (column, value) in values.enumerate() {
+                let value = places.place(py, batch, value);
+                batch.columns[column].push(value);
+            }
+        });
     }
 }
 
-fn add(
-    py: Python<'_>,
-    batch: &mut Batch,
-    places: &mut HashMap<Key, u64>,
-    number: &mut u64,
-    values: impl Iterator<Item = Value>,
-) {
-    if *number != batch.number {
-        places.clear();
-        *number = batch.number;
-    }
-    let Batch { texts, columns, .. } = batch;
-    let mut place_of = |key: Key, text: &dyn Fn() -> String| {
-        *places.entry(key).or_insert_with(|| {
-            texts.push(text());
-            texts.len() as u64 - 1
-        })
-    };
-    for (column, value) in columns.iter_mut().zip(values) {
-        column.push(match value {
+impl Places {
+    /// A number, or a text's place in the batch.
+    #[inline]
+    fn place(&mut self, py: Python<'_>, batch: &mut Batch, value: Value) -> u64 {
+        if self.number != batch.number {
+            self.places.clear();
+            self.number = batch.number;
+        }
+        let texts = &mut batch.texts;
+        let mut place_of = |key: Key, text: &dyn Fn() -> String| {
+            *self.places.entry(key).or_insert_with(|| {
+                texts.push(text());
+                texts.len() as u64 - 1
+            })
+        };
+        match value {
             Value::Number(number) => number,
             Value::Text(text) => place_of(Key::Text(text), &|| texts::get(py, text).to_string()),
             Value::Kind(kind) => place_of(Key::Kind(EventKind::name(kind)), &|| kind.name().to_owned()),
-        });
+        }
+    }
+}
+
+impl Threads {
+    /// The running thread's.
+    #[inline]
+    fn running(&mut self) -> u64 {
+        let address = thread::address();
+        if self.last.0 != address {
+            let next = self.numbers.len() as u64 + 1;
+            self.last = (address, *self.numbers.entry(address).or_insert(next));
+        }
+        self.last.1
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
+use super::memory::MemoryColumn;
 use crate::top::model::{Figures, Meaning, Picture, Row};
 
 /// What a row can be sorted by.
@@ -39,15 +40,44 @@ const WORDS: [(Column, &str); 10] = [
 
 /// A word that names no column.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no column; there are {list}", list = Column::words().join(", "))]
+#[error(
+    "`{0}` is no column; there are {list}, and of records {records}",
+    list = Column::words().join(", "),
+    records = MemoryColumn::words().collect::<Vec<_>>().join(", ")
+)]
 pub struct UnknownColumn(String);
 
-impl FromStr for Column {
+/// What a word names in a table of functions, and in one of records: a column of one of them at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SortBy {
+    pub of_functions: Option<Column>,
+    pub of_records: Option<MemoryColumn>,
+}
+
+impl FromStr for SortBy {
     type Err = UnknownColumn;
 
     fn from_str(word: &str) -> Result<Self, UnknownColumn> {
-        let found = WORDS.iter().find(|(_, known)| *known == word);
-        found.map(|(column, _)| *column).ok_or_else(|| UnknownColumn(word.to_owned()))
+        let of_functions = WORDS.iter().find(|(_, known)| *known == word).map(|(column, _)| *column);
+        let found = Self { of_functions, of_records: word.parse().ok() };
+        if found == Self::default() { Err(UnknownColumn(word.to_owned())) } else { Ok(found) }
+    }
+}
+
+impl SortBy {
+    /// The column that such a picture doesn't have, if it is wanted.
+    pub fn missing(self, picture: &Picture) -> Option<&'static str> {
+        let Self { of_functions, of_records } = self;
+        let word = of_functions.map(Column::word).or(of_records.map(MemoryColumn::word))?;
+        let is_there = match &picture.memory {
+            // What will be there, nobody knows.
+            _ if picture.processes.is_empty() => true,
+            Some(memory) => of_records.is_some_and(|column| {
+                MemoryColumn::all(memory.has_memory, !memory.is_of_functions).contains(&column)
+            }),
+            None => of_functions.is_some_and(|column| Column::all(&picture.meaning).contains(&column)),
+        };
+        (!is_there).then_some(word)
     }
 }
 

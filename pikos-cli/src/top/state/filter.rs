@@ -23,14 +23,29 @@ impl Filter {
         self.regex.as_str()
     }
 
+    /// The same, as if it had been asked about nothing.
+    pub fn anew(&self) -> Self {
+        Self::new(self.regex.clone())
+    }
+
     /// Asks about labels that are new.
     pub fn learn(&mut self, labels: &[Arc<Label>]) {
-        let known = self.found.len().min(labels.len());
-        self.found.extend(labels[known..].iter().map(|label| self.regex.is_match(&label.searched())));
+        self.learn_texts(labels.len(), |place| labels[place].searched());
+    }
+
+    /// Asks about whatever is new among so many texts.
+    pub fn learn_texts(&mut self, count: usize, text: impl Fn(usize) -> String) {
+        let known = self.found.len().min(count);
+        self.found.extend((known..count).map(|place| self.regex.is_match(&text(place))));
     }
 
     /// Whether it finds a label that it has learnt.
     pub fn finds(&self, id: FunctionId) -> bool {
-        self.found.get(id.index()).copied().unwrap_or(false)
+        self.finds_place(id.index())
+    }
+
+    /// Whether it finds the text at a place.
+    pub fn finds_place(&self, place: usize) -> bool {
+        self.found.get(place).copied().unwrap_or(false)
     }
 }

@@ -7,10 +7,12 @@ use super::columns::{Column, Sort};
 use super::cursor::{Cursor, Motion};
 use super::detail::{Detail, Pane};
 use super::filter::Filter;
+use super::line::LineDetail;
 use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{self, Scopes};
 use super::tree::{Fold, TreeScreen};
 use super::{Effect, Notice, Screen, State, layout};
+use crate::top::memory::Memory;
 use crate::top::model::{FunctionId, Stacks, Status};
 use crate::top::source::Command;
 
@@ -21,10 +23,10 @@ const REGEX_LIMIT: usize = 1 << 20;
 pub const HELP: [(&str, &str, bool); 20] = [
     ("Up Down  k j", "choose a function; the cursor stays on it", false),
     ("PgUp PgDn Home End", "scroll", false),
-    ("Left Right  < >", "sort by the next column", false),
-    ("r", "turn the order round", false),
+    ("Left Right  < >  r", "sort by the next column; turn the order round", false),
     ("Enter", "callers, callees and source of the function", false),
     ("Tab", "processes and threads; there: the next pane", false),
+    ("f", "of a recorder: lines, or functions", true),
     ("Esc", "back; in the table: let the cursor go", false),
     ("t", "the tree of calls, where full stacks are kept", false),
     ("  there: Left Right", "fold and open; e opens, E folds the whole branch", false),
@@ -60,6 +62,9 @@ impl State {
             KeyCode::Char('/') => self.ask(Question::Include),
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
+            KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
+                self.say("records have no marks: their table holds all since they were first heard");
+            }
             KeyCode::Char('m') => self.mark(),
             KeyCode::Char('d') => self.toggle_diff(),
             KeyCode::Char('p') => self.toggle_freeze(),
@@ -67,8 +72,10 @@ impl State {
             KeyCode::Char('c') => return self.clear(),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
+                None if self.recorder().is_some() => self.memory_key(key),
                 None => self.table_key(key),
                 Some(Screen::Detail(_)) => self.detail_key(key),
+                Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => self.help_key(key),
@@ -103,6 +110,69 @@ impl State {
                 self.cursor = Cursor::default();
             }
             KeyCode::Tab | KeyCode::BackTab => self.open_scopes(),
+            _ => {}
+        }
+    }
+
+    fn memory_key(&mut self, key: KeyEvent) {
+        let page = self.memory_page();
+        let Some(memory) = self.picture.memory.clone() else { return };
+        let table = &mut self.memory;
+        if let Some(motion) = motion(key.code) {
+            table.cursor.go(motion, table.rows.len(), page);
+            table.selected = table.cursor.row.and_then(|row| table.rows.get(row)).map(|row| row.id);
+            return;
+        }
+        match key.code {
+            KeyCode::Left | KeyCode::Char('<' | 'h') => self.sort_memory_by_neighbour(&memory, false),
+            KeyCode::Right | KeyCode::Char('>' | 'l') => self.sort_memory_by_neighbour(&memory, true),
+            KeyCode::Char('r') => {
+                table.is_reversed ^= true;
+                self.arrange();
+            }
+            KeyCode::Char('f') if !memory.is_of_functions => {
+                table.by_function ^= true;
+                table.selected = None;
+                table.cursor = Cursor::default();
+                self.arrange();
+            }
+            KeyCode::Char('f') => self.say("these are records of functions: there are no lines"),
+            KeyCode::Enter => {
+                let first = table.rows.get(table.cursor.offset).map(|row| row.id);
+                if let Some(line) = table.selected.filter(|_| table.cursor.row.is_some()).or(first) {
+                    table.selected = Some(line);
+                    table.cursor.row.get_or_insert(table.cursor.offset);
+                    let by_function = table.by_function;
+                    self.screens.push(Screen::Line(LineDetail::new(line, by_function)));
+                    self.place_source();
+                }
+            }
+            KeyCode::Esc => {
+                table.selected = None;
+                table.cursor = Cursor::default();
+            }
+            KeyCode::Tab | KeyCode::BackTab => self.open_scopes(),
+            _ => {}
+        }
+    }
+
+    fn sort_memory_by_neighbour(&mut self, memory: &Memory, is_forward: bool) {
+        let columns = self.memory.columns(memory);
+        let now = self.memory.column(memory);
+        let place = columns.iter().position(|column| *column == now).unwrap_or(0);
+        let step = if is_forward { 1 } else { columns.len() - 1 };
+        self.memory.sort = Some(columns[(place + step) % columns.len()]);
+        self.memory.is_reversed = false;
+        self.arrange();
+    }
+
+    fn line_key(&mut self, key: KeyEvent) {
+        let rows = layout::line_rows(self.size, self.is_live());
+        let len = self.source.as_ref().map_or(0, |source| source.lines.len());
+        let Some(Screen::Line(line)) = self.screens.last_mut() else { return };
+        match (motion(key.code), key.code) {
+            (Some(motion), _) => line.source.scroll(motion, len, rows),
+            (None, KeyCode::Esc | KeyCode::Backspace | KeyCode::Enter) => self.close(),
             _ => {}
         }
     }
@@ -159,6 +229,9 @@ impl State {
 
     /// Shows the tree, at the function that was chosen; or what was there before it.
     fn toggle_tree(&mut self) {
+        if self.recorder().is_some() {
+            return;
+        }
         let function = match self.screens.last() {
             Some(Screen::Tree(_)) => return self.close(),
             Some(Screen::Detail(detail)) => Some(detail.function),
@@ -268,7 +341,12 @@ impl State {
             Question::Include => self.include.as_ref().map_or("", Filter::text),
             Question::Exclude => self.exclude.as_ref().map_or("", Filter::text),
             Question::SaveAs if self.tree().is_some() => "flame.html",
-            Question::SaveAs => "profile.pstats",
+            Question::SaveAs => match self.recorder() {
+                Some(_) if self.memory.by_function => "functions.csv",
+                Some(memory) if memory.is_of_functions => "functions.csv",
+                Some(_) => "lines.csv",
+                None => "profile.pstats",
+            },
         };
         self.prompt = Some(Prompt::new(question, text));
     }
@@ -319,6 +397,7 @@ impl State {
             Question::Exclude => self.exclude = filter,
             _ => self.include = filter,
         }
+        self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
         self.arrange();
         self.fill_tree();
         true

@@ -27,6 +27,32 @@ pub fn table_rows(size: Size, is_live: bool) -> usize {
     usize::from(body_height(size, is_live).saturating_sub(1))
 }
 
+/// Lines of the chart of memory, its axis included: none where there is no room, or nothing to draw.
+pub fn chart_height(size: Size, is_live: bool, has_memory: bool) -> u16 {
+    let body = body_height(size, is_live);
+    match body {
+        _ if !has_memory => 0,
+        0..14 => 0,
+        _ => (body * 2 / 5).min(24),
+    }
+}
+
+/// Rows of a recorder's table, below the chart and a heading.
+pub fn memory_rows(size: Size, is_live: bool, has_memory: bool) -> usize {
+    let below = body_height(size, is_live).saturating_sub(chart_height(size, is_live, has_memory));
+    usize::from(below.saturating_sub(1))
+}
+
+/// Rows of the source around a line, below its figures.
+pub fn line_rows(size: Size, is_live: bool) -> usize {
+    usize::from(body_height(size, is_live).saturating_sub(DETAIL_HEAD))
+}
+
+/// The first of so many rows, where this line (from 1) is to stand in the middle of the screen.
+pub fn centred(line: u32, rows: usize, len: usize) -> usize {
+    (line as usize).saturating_sub(1 + rows / 2).min(len.saturating_sub(rows.max(1)))
+}
+
 /// Where the panes of one function go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panes {

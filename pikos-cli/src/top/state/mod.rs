@@ -9,6 +9,8 @@ pub mod history;
 mod keys;
 pub use keys::HELP;
 pub mod layout;
+pub mod line;
+pub mod memory;
 pub mod prompt;
 pub mod scopes;
 pub mod tree;
@@ -18,7 +20,10 @@ use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyEvent;
 
-use super::model::{Edges, Figures, FunctionId, Picture, Row, Scope, Stacks, Totals};
+use pstats_compat::Text;
+
+use super::memory::Memory;
+use super::model::{Edges, Figures, FunctionId, Picture, ProcessId, Row, Scope, Stacks, Totals};
 use super::source::{Command, Query};
 use super::source_lines::SourceLines;
 use columns::{Column, Sort};
@@ -27,6 +32,8 @@ use detail::{Detail, Pane};
 use filter::Filter;
 use history::History;
 use layout::Size;
+use line::LineDetail;
+use memory::MemoryTable;
 use prompt::Prompt;
 use scopes::Scopes;
 use tree::TreeScreen;
@@ -51,7 +58,7 @@ pub enum Effect {
     Quit,
     /// Back to the shell until it says otherwise.
     Suspend,
-    /// Write a profile of what is shown.
+    /// Write a profile of what is shown, or a recorder's table.
     Save {
         path: String,
         may_replace: bool,
@@ -64,6 +71,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Screen {
     Detail(Box<Detail>),
+    Line(LineDetail),
     Tree(Box<TreeScreen>),
     Scopes(Scopes),
     Help(Cursor),
@@ -100,6 +108,8 @@ pub struct State {
     pub exclude: Option<Filter>,
     /// The rows of the table: filtered, sorted, and differences if they are asked for.
     pub rows: Vec<Row>,
+    /// Of a recorder, in the place of the functions.
+    pub memory: MemoryTable,
     pub cursor: Cursor,
     /// The chosen function: the cursor goes where it goes.
     pub selected: Option<FunctionId>,
@@ -125,6 +135,7 @@ impl State {
             include: None,
             exclude: None,
             rows: Vec::new(),
+            memory: MemoryTable::default(),
             cursor: Cursor::default(),
             selected: None,
             screens: Vec::new(),
@@ -177,12 +188,23 @@ impl State {
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
-    pub fn wanted_source(&self) -> Option<FunctionId> {
-        let detail = self.detail()?;
-        let is_shown = detail.pane == Pane::Source || layout::panes(self.size) == layout::Panes::Together;
-        let path = &self.picture.label(detail.function).path;
+    pub fn wanted_source(&self) -> Option<&Text> {
+        let path = match self.screens.last()? {
+            Screen::Detail(detail) => {
+                let is_together = layout::panes(self.size) == layout::Panes::Together;
+                let is_shown = detail.pane == Pane::Source || is_together;
+                is_shown.then(|| &self.picture.label(detail.function).path)?
+            }
+            Screen::Line(line) => &self.recorder()?.label(line.line, line.by_function).path,
+            _ => return None,
+        };
         let is_here = self.source.as_ref().is_some_and(|lines| lines.path == *path);
-        (is_shown && !is_here).then_some(detail.function)
+        (!is_here).then_some(path)
+    }
+
+    /// What a recorder has told, if the scope is one.
+    pub fn recorder(&self) -> Option<&Memory> {
+        self.picture.memory.as_deref()
     }
 
     /// The function on screen, if it is one function.
@@ -222,6 +244,18 @@ impl State {
         let is_other = picture.scope != self.picture.scope;
         if is_other {
             self.history.clear();
+            // Its lines have other numbers.
+            self.memory.selected = None;
+            self.memory.cursor = Cursor::default();
+            self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
+            self.screens.retain(|screen| !matches!(screen, Screen::Line(_)));
+        }
+        if self.scope == Scope::All
+            && !picture.processes.is_empty()
+            && picture.processes.iter().all(|process| process.recorder.is_some())
+        {
+            // Recorders have no sum: the newest one is looked at.
+            self.scope = Scope::Process(ProcessId(picture.processes.len() as u32 - 1));
         }
         if (picture.tick != self.picture.tick || is_other) && picture.meaning.is_live {
             self.history.push(&picture.rows);
@@ -247,7 +281,7 @@ impl State {
             self.sort = Sort::by(Column::Cumtime);
         }
         self.fill_detail();
-        match is_same {
+        match is_same && self.picture.memory.is_none() {
             true => self.keep_cursors(),
             false => self.arrange(),
         }
@@ -282,6 +316,12 @@ impl State {
 
     /// Filters and sorts anew; the cursor stays on its function.
     fn arrange(&mut self) {
+        if let Some(memory) = &self.picture.memory {
+            let page = layout::memory_rows(self.size, self.picture.meaning.is_live, memory.has_memory);
+            self.memory.arrange(&Arc::clone(memory), page);
+            self.keep_cursors();
+            return;
+        }
         for filter in [&mut self.include, &mut self.exclude].into_iter().flatten() {
             filter.learn(&self.picture.labels);
         }
@@ -314,10 +354,17 @@ impl State {
         layout::table_rows(self.size, self.is_live())
     }
 
+    /// Rows of a recorder's table.
+    fn memory_page(&self) -> usize {
+        let has_memory = self.recorder().is_some_and(|memory| memory.has_memory);
+        layout::memory_rows(self.size, self.is_live(), has_memory)
+    }
+
     fn keep_cursors(&mut self) {
         let (size, is_live) = (self.size, self.is_live());
         let page = self.page();
         self.cursor.keep(self.rows.len(), page);
+        self.memory.cursor.keep(self.memory.rows.len(), self.memory_page());
         let scopes = scopes::list(&self.picture).len();
         for screen in &mut self.screens {
             match screen {
@@ -327,6 +374,7 @@ impl State {
                         neighbours.cursor.keep(neighbours.rows.len(), rows);
                     }
                 }
+                Screen::Line(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
                 Screen::Scopes(list) => list.cursor.keep(scopes, page),
                 Screen::Help(cursor) => cursor.offset = 0,
@@ -345,6 +393,16 @@ impl State {
         let rows = layout::pane_rows(self.size, self.is_live(), true);
         let Some(lines) = &self.source else { return };
         let (len, path) = (lines.lines.len(), lines.path.clone());
+        let memory = self.picture.memory.clone();
+        if let (Some(Screen::Line(line)), Some(memory)) = (self.screens.last_mut(), memory) {
+            let label = memory.label(line.line, line.by_function);
+            let rows = layout::line_rows(self.size, self.picture.meaning.is_live);
+            if !line.is_placed && label.path == path {
+                line.is_placed = true;
+                line.source.offset = layout::centred(label.line, rows, len);
+            }
+            return;
+        }
         let Some(detail) = self.detail() else { return };
         let label = self.picture.label(detail.function);
         if detail.is_placed || label.path != path {

@@ -12,7 +12,8 @@ pub struct Scopes {
 /// All that can be chosen: everything, each process, and its threads under it.
 pub fn list(picture: &Picture) -> Vec<Scope> {
     let mut scopes = Vec::new();
-    if picture.has_sum && picture.processes.len() > 1 {
+    let profiles = picture.processes.iter().filter(|process| process.recorder.is_none()).count();
+    if picture.has_sum && profiles > 1 {
         scopes.push(Scope::All);
     }
     for (process, place) in picture.processes.iter().zip(0u32..) {

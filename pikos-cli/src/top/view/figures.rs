@@ -69,6 +69,29 @@ pub fn count(value: f64, width: usize) -> String {
     format!("{value:.0e}")
 }
 
+/// Bytes, in binary units: `30.5M` are 30.5 MiB.
+pub fn bytes(value: i64) -> String {
+    let mut scaled = value as f64;
+    if scaled.abs() < 1000.0 {
+        return format!("{value}B");
+    }
+    for unit in ["K", "M", "G", "T", "P"] {
+        scaled /= 1024.0;
+        if scaled.abs() < 999.95 {
+            return format!("{scaled:.1}{unit}");
+        }
+    }
+    format!("{:.1}E", scaled / 1024.0)
+}
+
+/// Bytes that something grew by.
+pub fn signed_bytes(value: i64) -> String {
+    match value {
+        0 => "0".to_owned(),
+        _ => signed(bytes(value), true),
+    }
+}
+
 /// `ncalls`, and `ncalls/primitive_calls` of what is recursive.
 pub fn calls(ncalls: i64, primitive_calls: i64, width: usize) -> String {
     if ncalls == primitive_calls {
@@ -166,6 +189,13 @@ mod tests {
         assert_eq!(count(999_999_999.0, 5), "1.00G");
         assert_eq!(calls(800, 6, 9), "800/6");
         assert_eq!(calls(80_000_000, 6, 9), "80M/6");
+    }
+
+    #[test]
+    fn bytes_have_binary_units() {
+        let shown = [0, 999, 1000, 1 << 20, 31_981_568, 1_048_500_000, 1 << 40, i64::MAX, -4096].map(bytes);
+        assert_eq!(shown, ["0B", "999B", "1.0K", "1.0M", "30.5M", "999.9M", "1.0T", "8.0E", "-4.0K"]);
+        assert_eq!([0, 5_000, -5_000].map(signed_bytes), ["0", "+4.9K", "-4.9K"]);
     }
 
     #[test]

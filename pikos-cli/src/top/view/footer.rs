@@ -40,6 +40,17 @@ pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
 fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
     let mut hints = vec![("q", "quit"), ("?", "help")];
     match state.screens.last() {
+        None if state.recorder().is_some() => {
+            hints.extend([
+                ("Enter", "source"),
+                ("\u{2190}\u{2192}", "sort"),
+                ("/", "filter"),
+                ("f", "functions"),
+            ]);
+            hints.extend([("p", "freeze"), ("s", "save"), ("Tab", "processes"), ("x", "exclude")]);
+            hints.push(("r", "reverse"));
+        }
+        Some(Screen::Line(_)) => hints.extend([("Esc", "back"), ("s", "save")]),
         None => {
             hints.extend([
                 ("Enter", "callers"),

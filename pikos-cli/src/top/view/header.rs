@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::figures;
 use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
+use crate::top::memory::{Facts, Memory};
 use crate::top::model::{Health, Process, Scope, Stacks, Status, Totals};
 use crate::top::state::State;
 
@@ -83,7 +84,7 @@ pub fn status_of(process: &Process, theme: Theme) -> (String, ratatui::style::St
         Status::Finished => (String::new(), theme.plain()),
         Status::Running => (format!("running{age}"), theme.good()),
         Status::Paused => (format!("PAUSED{age}"), theme.warning()),
-        Status::Ended(how) => (format!("target ended {how}"), theme.warning()),
+        Status::Ended(how) => (format!("target ended {how}").trim_end().to_owned(), theme.warning()),
         Status::Lost(why) => (format!("target lost: {why}"), theme.error()),
     }
 }
@@ -91,6 +92,10 @@ pub fn status_of(process: &Process, theme: Theme) -> (String, ratatui::style::St
 /// How good the figures are.
 fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
     let picture = &state.picture;
+    if let Some(memory) = state.recorder() {
+        records(state, memory, theme, line);
+        return;
+    }
     let Some(health) = picture.process().map(|process| process.health.clone().unwrap_or_default()) else {
         let lost: u64 =
             picture.processes.iter().flat_map(|process| &process.health).map(|health| health.lost).sum();
@@ -111,6 +116,24 @@ fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
     }
     if let Some(hook) = &health.hook {
         line.put("by ", theme.quiet()).put(hook, theme.plain());
+    }
+}
+
+/// How many records have come, and how many have not.
+fn records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+    let health = state.picture.process().and_then(|process| process.health.as_ref());
+    let Facts { monitor, records, dropped, unlisted, .. } = memory.facts;
+    line.put(monitor, theme.plain()).put("  ", theme.plain());
+    line.put(&records.to_string(), theme.plain()).put(" records", theme.quiet()).put("  ", theme.plain());
+    let lost = health.map_or(0, |health| health.lost);
+    let mut missing = |count: u64, words: &str| {
+        let style = if count > 0 { theme.warning() } else { theme.plain() };
+        line.put("lost ", theme.quiet()).put(&count.to_string(), style).put(words, theme.quiet());
+    };
+    missing(dropped, " records  ");
+    missing(lost, " messages  ");
+    if unlisted > 0 {
+        line.put(&format!("{unlisted} of lines beyond the first million  "), theme.warning());
     }
 }
 
@@ -136,6 +159,14 @@ fn trimmed(seconds: f64) -> String {
 /// Sums, and which part of the functions is listed.
 fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
     let picture = &state.picture;
+    if let Some(memory) = state.recorder() {
+        usage("RSS ", memory.now.rss, memory.most.rss, memory, theme, line);
+        listed_records(state, memory, theme, line);
+        filters(state, theme, line);
+        line.put("  ", theme.plain());
+        usage("VMS ", memory.now.vms, memory.most.vms, memory, theme, line);
+        return;
+    }
     let scale = super::scale(state);
     if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), &picture.stacks) {
         line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
@@ -160,6 +191,26 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         line.put("  compensated", theme.quiet());
     }
     filters(state, theme, line);
+}
+
+/// Memory now and at most.
+fn usage(word: &str, now: u64, most: u64, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+    if memory.has_memory {
+        line.put(word, theme.quiet()).put(&figures::bytes(now as i64), theme.title());
+        line.put(" peak ", theme.quiet()).put(&figures::bytes(most as i64), theme.title());
+        line.put("  ", theme.plain());
+    }
+}
+
+/// Which part of the lines is listed.
+fn listed_records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+    let table = &state.memory;
+    let what = if table.by_function || memory.is_of_functions { "functions" } else { "lines" };
+    let listed = match table.rows.len() == table.count {
+        true => format!("{} {what}", table.count),
+        false => format!("{} of {} {what}", table.rows.len(), table.count),
+    };
+    line.put(&listed, theme.plain());
 }
 
 fn filters(state: &State, theme: Theme, line: &mut Line<'_>) {

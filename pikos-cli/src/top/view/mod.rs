@@ -1,12 +1,15 @@
 //! Draws a state into a buffer, and nothing else: the same state, the same cells.
 
+mod chart;
 mod detail;
 mod figures;
 mod footer;
 mod header;
 mod help;
 mod line;
+mod memory;
 mod scopes;
+mod source_line;
 mod table;
 mod theme;
 mod tree;
@@ -16,7 +19,7 @@ use ratatui::layout::Rect;
 
 use super::state::{Screen, State, layout};
 
-pub use figures::{Scale, calls, count, percent};
+pub use figures::{Scale, bytes, calls, count, percent, signed_bytes};
 pub use theme::Theme;
 
 /// How times are written on a screen.
@@ -36,7 +39,11 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
     let footer = Rect { y: area.height - 1, height: 1, ..area };
     header::render(state, theme, header, buffer);
     match state.screens.last() {
-        None => table::render(state, theme, body, buffer),
+        None => match state.recorder() {
+            Some(recorder) => memory::render(state, recorder, theme, body, buffer),
+            None => table::render(state, theme, body, buffer),
+        },
+        Some(Screen::Line(line)) => source_line::render(state, line, theme, body, buffer),
         Some(Screen::Detail(detail)) => detail::render(state, detail, theme, body, buffer),
         Some(Screen::Tree(tree)) => tree::render(state, tree, theme, body, buffer),
         Some(Screen::Scopes(list)) => scopes::render(state, list, theme, body, buffer),

@@ -2,11 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::figures;
 use super::header::{name, status_of};
 use super::line::Line;
 use super::theme::Theme;
+use crate::top::memory::Facts;
 use crate::top::model::{Process, ProcessId, Scope};
 use crate::top::state::State;
 use crate::top::state::scopes::{Scopes, list};
@@ -34,6 +36,10 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
         };
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         let words = words(state, *scope, theme);
+        if let Some(facts) = words.recorder {
+            draw_recorder(state, *scope, facts, &words, theme, style, &mut line);
+            continue;
+        }
         line.right(&figures::count(words.ncalls, 9), 9, style);
         if is_live {
             line.right(&words.calls_per_s.map_or(String::new(), |rate| figures::count(rate, 7)), 9, style);
@@ -51,10 +57,32 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
     }
 }
 
+/// A recorder has records and memory, where others have calls and times.
+fn draw_recorder(
+    state: &State,
+    scope: Scope,
+    facts: Facts,
+    words: &Words,
+    theme: Theme,
+    style: Style,
+    line: &mut Line<'_>,
+) {
+    line.right(&figures::count(facts.records as f64, 9), 9, style);
+    line.right("records", 9, style).right("", 7, style);
+    line.right(&facts.rss.map_or(String::new(), |rss| figures::bytes(rss as i64)), 11, style);
+    line.put("  ", style);
+    let name = format!("{}  {}", words.name, facts.monitor);
+    let rest = line.rest().saturating_sub(words.status.chars().count() + 2);
+    let emphasis = if scope == state.scope { style.patch(theme.title()) } else { style };
+    line.put(&super::line::cut_end(&name, rest), emphasis);
+    line.put("  ", style).put(&words.status, style.patch(words.status_style));
+}
+
 struct Words {
+    recorder: Option<Facts>,
     name: String,
     status: String,
-    status_style: ratatui::style::Style,
+    status_style: Style,
     ncalls: f64,
     calls_per_s: Option<f64>,
     share: Option<f64>,
@@ -67,6 +95,7 @@ fn words(state: &State, scope: Scope, theme: Theme) -> Words {
     let sum = |of: fn(&Process) -> f64| processes.iter().map(of).sum::<f64>();
     match scope {
         Scope::All => Words {
+            recorder: None,
             name: "everything, added up".to_owned(),
             status: String::new(),
             status_style: theme.plain(),
@@ -79,6 +108,7 @@ fn words(state: &State, scope: Scope, theme: Theme) -> Words {
             let process = process(id);
             let (status, status_style) = status_of(process, theme);
             Words {
+                recorder: process.recorder,
                 name: name(process),
                 status,
                 status_style,
@@ -92,6 +122,7 @@ fn words(state: &State, scope: Scope, theme: Theme) -> Words {
             let thread = process(id).threads.iter().find(|other| other.id == thread);
             let thread = thread.expect("a scope of this picture");
             Words {
+                recorder: None,
                 name: format!("  {}", thread.name),
                 status: if thread.is_over { "ended".to_owned() } else { String::new() },
                 status_style: theme.quiet(),

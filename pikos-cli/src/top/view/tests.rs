@@ -10,7 +10,7 @@ use ratatui::style::Color;
 
 use super::{Theme, render};
 use crate::top::model::{Picture, Stacks, Status};
-use crate::top::samples::{live, press, show, top, type_keys, view};
+use crate::top::samples::{live, memory, memory_view, press, show, top, type_keys, view};
 use crate::top::source_lines::SourceLines;
 use crate::top::state::layout::Size;
 use crate::top::state::{Event, State};
@@ -96,6 +96,40 @@ fn one_function_at_every_size() {
         state.update(Event::Source(lines.clone()));
         assert_screen(&format!("source-{width}x{height}"), &state);
     }
+}
+
+#[test]
+fn a_recorder_at_every_size() {
+    let lines = SourceLines {
+        path: "/srv/shop/report.py".into(),
+        lines: (1..=80).map(|line| format!("line_{line} = {line}")).collect(),
+        problem: None,
+    };
+    for (width, height) in SIZES {
+        let mut state = memory_view(9, width, height);
+        assert_screen(&format!("memory-{width}x{height}"), &state);
+        press(&mut state, KeyCode::Enter);
+        state.update(Event::Source(lines.clone()));
+        assert_screen(&format!("memory-source-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn a_recorder_by_function_frozen_filtered_ended_and_without_memory() {
+    let mut state = memory_view(9, 80, 24);
+    type_keys(&mut state, "f/legacy|load");
+    press(&mut state, KeyCode::Enter);
+    type_keys(&mut state, "p");
+    assert_screen("memory-functions", &state);
+    state.update(Event::Data(memory(10, true, Status::Ended(String::new()))));
+    press(&mut state, KeyCode::Tab);
+    assert_screen("memory-processes", &state);
+    let mut state = memory_view(9, 80, 24);
+    state.update(Event::Data(memory(9, false, Status::Lost("it is gone".to_owned()))));
+    assert_screen("memory-lines-only", &state);
+    // Before anything was recorded there is a screen, too.
+    state.update(Event::Data(memory(0, true, Status::Running)));
+    assert!(text(&state).contains("no record has come yet"));
 }
 
 #[test]
@@ -200,6 +234,11 @@ fn every_size_is_drawn_and_nothing_commands_the_terminal() {
         let mut state = top(12, 0, 0);
         press(&mut state, code);
         states.push(state);
+        let mut state = memory_view(12, 0, 0);
+        states.push(state.clone());
+        type_keys(&mut state, "lllGgk");
+        press(&mut state, code);
+        states.push(state);
     }
     for state in &mut states {
         for width in (1..40).chain([59, 60, 79, 119, 120, 300]) {
@@ -236,7 +275,7 @@ fn whatever_is_pressed_there_is_a_screen() {
         seed ^= seed << 17;
         (seed % limit as u64) as usize
     };
-    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\tteE-+".chars().map(KeyCode::Char).collect();
+    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\fteE-+".chars().map(KeyCode::Char).collect();
     let others = [
         KeyCode::Enter,
         KeyCode::Enter,
@@ -258,8 +297,13 @@ fn whatever_is_pressed_there_is_a_screen() {
                 state.update(Event::Resize(size));
             }
             1 => {
-                let mut picture = live(step / 50, Status::Running);
-                picture.scope = state.scope;
+                let mut picture = match step / 300 % 2 {
+                    0 => live(step / 50, Status::Running),
+                    _ => memory(1 + step / 200, random(5) > 0, Status::Running),
+                };
+                if picture.memory.is_none() || random(3) > 0 {
+                    picture.scope = state.scope;
+                }
                 if random(4) == 0 {
                     // The process is new, and has told nothing yet.
                     picture.rows = std::sync::Arc::default();
@@ -276,8 +320,7 @@ fn whatever_is_pressed_there_is_a_screen() {
                 state.update(Event::Data(picture));
             }
             2 => {
-                if let Some(function) = state.wanted_source() {
-                    let path = state.picture.label(function).path.clone();
+                if let Some(path) = state.wanted_source().cloned() {
                     let lines = vec!["pass".to_owned(); random(60)];
                     state.update(Event::Source(SourceLines { path, lines, problem: None }));
                 }

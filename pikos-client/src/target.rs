@@ -1,0 +1,65 @@
+//! Whom to listen to, and why that may fail.
+
+use pikos_wire::WireError;
+use pikos_wire::discovery::DiscoveryError;
+
+/// What stands in the way of listening.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No process of that number is live.
+    #[error(
+        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`, or look with `pikos ps`"
+    )]
+    NotLive(u32),
+    /// A process of that number only sends records.
+    #[error("process {0} sends records of the toolkit and no profile: `pikos top {0}` shows them")]
+    RecordsOnly(u32),
+    /// Neither a number nor an endpoint.
+    #[error("{0:?} is neither a process number nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
+    NotATarget(String),
+    /// The folder can't be used.
+    #[error("{0}")]
+    Folder(#[from] DiscoveryError),
+    /// It does not answer.
+    #[error("{0} does not answer")]
+    Silent(String),
+    /// It answers in a way that makes no sense.
+    #[error("{endpoint}: {problem}")]
+    Answer {
+        /// Of what.
+        endpoint: String,
+        /// What is wrong.
+        problem: WireError,
+    },
+    /// ZeroMQ says no.
+    #[error("{endpoint}: {problem}")]
+    Socket {
+        /// Of what.
+        endpoint: String,
+        /// What it says.
+        problem: zmq::Error,
+    },
+}
+
+/// Whom to listen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The streams of a process of this host.
+    Process(u32),
+    /// Whoever sends there.
+    Endpoint(String),
+}
+
+impl std::str::FromStr for Target {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, ClientError> {
+        match text.parse() {
+            Ok(pid) => Ok(Self::Process(pid)),
+            Err(_) if text.starts_with("ipc://") || text.starts_with("tcp://") => {
+                Ok(Self::Endpoint(text.to_owned()))
+            }
+            Err(_) => Err(ClientError::NotATarget(text.to_owned())),
+        }
+    }
+}
