@@ -164,12 +164,16 @@ def test_the_line_that_makes_the_spike_is_on_top(tmp_path: Path, size: tuple[int
 
 
 def reported(tmp_path: Path, script: Path) -> dict[int, tuple[int, float]]:
-    """(hits, growth in MiB) of each line, as `--report` prints them."""
+    """(hits, growth in MiB) of each line of the script, as `--report` prints them."""
     command = [sys.executable, "-m", "pikos.runner", "line_memory", "--report", str(script)]
     printed = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
     rows = {}
-    for words in (line.split() for line in printed.splitlines()):
-        if len(words) > 4 and words[0].isdigit() and words[2][0] in "+-":
+    is_here = False
+    for line in printed.splitlines():
+        if not line.startswith(" "):
+            is_here = f"  {script}:" in line
+        words = line.split()
+        if is_here and len(words) > 4 and words[0].isdigit() and words[2][0] in "+-":
             rows[int(words[0])] = (int(words[1]), float(words[2]))
     return rows
 
