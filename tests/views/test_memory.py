@@ -170,7 +170,7 @@ def reported(tmp_path: Path, script: Path) -> dict[int, tuple[int, float]]:
     rows = {}
     is_here = False
     for line in printed.splitlines():
-        if not line.startswith(" "):
+        if line and not line.startswith(" "):
             is_here = f"  {script}:" in line
         words = line.split()
         if is_here and len(words) > 4 and words[0].isdigit() and words[2][0] in "+-":
