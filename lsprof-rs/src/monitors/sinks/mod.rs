@@ -255,10 +255,15 @@ impl Sink {
         }
     }
 
-    /// Whether it takes no more.
+    /// Whether it takes none now: for good, or because nobody listens. Then nobody needs to read the memory.
     #[inline(always)]
     pub fn is_closed(&self, py: Python<'_>) -> bool {
-        self.0.get(py).problem.borrow().is_some()
+        let inner = self.0.get(py);
+        let is_unheard = match &*inner.form.borrow() {
+            Form::Live(live) => !live.is_heard(),
+            _ => false,
+        };
+        is_unheard || inner.problem.borrow().is_some()
     }
 }
 

@@ -44,6 +44,12 @@ impl Subscribers {
         Self { stream, places: Places::default(), threads: Threads::default() }
     }
 
+    /// Whether anybody listens.
+    #[inline]
+    pub fn is_heard(&self) -> bool {
+        self.stream.is_heard()
+    }
+
     /// Sends a record with the next message.
     #[inline]
     pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event) {
