@@ -95,12 +95,13 @@ impl Strain {
     fn after_call(&mut self, expected: u64) -> Option<u64> {
         self.expected += expected;
         self.calls += 1;
-        if self.calls < Self::WINDOW || self.expected == 0 {
+        if self.calls < Self::WINDOW {
             return None;
         }
         let (least, most) = Self::BELIEVED;
-        let strain = (self.measured << 10) / self.expected;
-        *self = Self::default();
+        let Self { measured, expected, .. } = std::mem::take(self);
+        // Without an expectation there is none.
+        let strain = (measured << 10).checked_div(expected)?;
         Some(strain.clamp(least, most))
     }
 }
