@@ -95,9 +95,9 @@ class Loop:
         return own - own_excess, total - total_excess, total_excess
 
     def finish(self) -> None:
-        """Take each figure from its middle run: the quickest is luckier than a program is. The first one doesn't count."""
-        self.plain = middle(self.plains[1:])
-        self.own, self.total, self.hooks = map(middle, zip(*self.profiled[1:], strict=True))
+        """Take each figure from a typical run. The first one doesn't count."""
+        self.plain = typical(self.plains[1:])
+        self.own, self.total, self.hooks = map(typical, zip(*self.profiled[1:], strict=True))
 
     @property
     def added(self) -> float:
@@ -114,9 +114,9 @@ def pass_(first: object, second: object) -> None:
     """The shortest of functions, with arguments as most have them."""
 
 
-def middle(values: Sequence[float]) -> float:
-    """The median, of an odd number."""
-    return sorted(values)[len(values) // 2]
+def typical(values: Sequence[float]) -> float:
+    """The second least: the least is luckier than a program is, and of the others some may have been disturbed."""
+    return sorted(values)[1]
 
 
 def generator_with(padding: str) -> Callable[[int], Any]:
@@ -269,8 +269,8 @@ class Calibration:
         for loop in loops:
             loop.finish()
         lines = [*self.of_functions(), *self.of_builtins()]
-        # A program is between the two.
-        added, hooks = map(math.sqrt, self.mix.compare())
+        # A program is between the two. More than this is no mixture but a disturbance.
+        added, hooks = (math.sqrt(min(1.3, max(1.0, ratio))) for ratio in self.mix.compare())
         return [(kind, i * added, o * added, h * hooks, genuine) for kind, i, o, h, genuine in lines]
 
     @property
