@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pstats
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def until(condition: Any, what: str) -> Any:
 
 @contextmanager
 def started(folder: Path, arguments: Sequence[str | Path], **changes: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process; killed at the end if it is still there."""
+    """A Python process; killed at the end, with all its children: they may wait for something that never comes."""
     process = subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         env=live_environment(folder, **changes),
@@ -53,11 +54,13 @@ def started(folder: Path, arguments: Sequence[str | Path], **changes: str) -> It
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

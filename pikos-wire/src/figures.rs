@@ -53,32 +53,23 @@ impl Figures {
     }
 }
 
-impl From<&FunctionRow> for Figures {
-    fn from(row: &FunctionRow) -> Self {
-        Self {
-            ncalls: row.ncalls,
-            primitive_calls: row.primitive_calls,
-            tottime: row.tottime,
-            cumtime: row.cumtime,
-            open: row.open,
-            open_threads: u64::from(row.open > 0),
-            open_tottime: row.open_tottime,
-            open_cumtime: row.open_cumtime,
+macro_rules! figures_of {
+    ($($row:ty)*) => {$(
+        impl From<&$row> for Figures {
+            fn from(row: &$row) -> Self {
+                Self {
+                    ncalls: row.ncalls,
+                    primitive_calls: row.primitive_calls,
+                    tottime: row.tottime,
+                    cumtime: row.cumtime,
+                    open: row.open,
+                    open_threads: u64::from(row.open > 0),
+                    open_tottime: row.open_tottime,
+                    open_cumtime: row.open_cumtime,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl From<&EdgeRow> for Figures {
-    fn from(row: &EdgeRow) -> Self {
-        Self {
-            ncalls: row.ncalls,
-            primitive_calls: row.primitive_calls,
-            tottime: row.tottime,
-            cumtime: row.cumtime,
-            open: row.open,
-            open_threads: u64::from(row.open > 0),
-            open_tottime: row.open_tottime,
-            open_cumtime: row.open_cumtime,
-        }
-    }
-}
+figures_of!(FunctionRow EdgeRow);

@@ -1,6 +1,6 @@
 """What the interpreter takes to report a call to us and to go on: measured on small loops, with and without a profile.
 
-Takes a few milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
+Takes some 20 milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
 hooks take isn't calibrated: it is measured, call by call. What they take here is what that is compared with, to see how
 much slower than these loops a program runs.
 """
@@ -35,7 +35,8 @@ CALLS = 4
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
 
-lines = count()
+#: Where the next loop's source begins.
+places = count()
 known: dict[tuple[bool, str], list[Line]] = {}
 
 
@@ -55,7 +56,9 @@ def costs(builtins: bool, hook: str) -> list[Line]:
 class Loop:
     """A loop, and the ticks that one call in it takes, plainly and under a profile."""
 
-    def __init__(self, call: str, names: dict[str, object], source: str | None = None, each: int = 1) -> None:
+    def __init__(
+        self, call: str, names: dict[str, object], source: str | None = None, calls: int = ROUNDS * CALLS
+    ) -> None:
         #: What is called, and the names that it calls it by, in braces.
         self.call, self.names = call, names
         if source is None:
@@ -63,11 +66,11 @@ class Loop:
             source = f"def loop(rounds, {', '.join(names)}):\n for _ in repeat(None, rounds): {body}\n"
         scope: dict[str, Any] = {"repeat": repeat}
         # Each on a line of its own: the profile's times are by code, and the same code in the same place is equal.
-        exec("\n" * next(lines) + source, scope)
+        exec("\n" * next(places) + source, scope)
         self.function = scope["loop"]
         self.arguments = tuple(names.values())
         #: Calls in a run.
-        self.calls = ROUNDS * CALLS * each
+        self.calls = calls
         #: Without a profile, each run.
         self.plains: list[float] = []
         #: Under a profile, each run, without what its hooks take: the loop's own part, altogether; and what they take.
@@ -161,13 +164,13 @@ class Mix:
         self.loops = [*(loops[number] for numbers in chosen for number in numbers), *[call] * self.PARTS]
         body = "; ".join(f"{part}()" for part in parts)
         source = f"def loop(rounds, {', '.join(parts)}):\n for _ in repeat(None, {self.ROUNDS}): {body}\n"
-        self.loop = Loop("", {part: scope[part] for part in parts}, source)
+        self.loop = Loop("", {part: scope[part] for part in parts}, source, self.ROUNDS * len(self.loops))
 
     def compare(self) -> tuple[float, float]:
         """How much more the interpreter takes here than in the single loops, and how much more our hooks do."""
-        each = self.loop.calls / self.ROUNDS
-        added = self.loop.added * each / sum(loop.added for loop in self.loops)
-        return added, self.loop.hooks * each / sum(loop.hooks for loop in self.loops)
+        added = sum(loop.added for loop in self.loops) / len(self.loops)
+        hooks = sum(loop.hooks for loop in self.loops) / len(self.loops)
+        return self.loop.added / added, self.loop.hooks / hooks
 
 
 class Calibration:
@@ -185,10 +188,10 @@ class Calibration:
             "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
         resumes = f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n"
-        self.generator = Loop("", {"g": generator_with("pass")}, resumes, each=2)
+        self.generator = Loop("", {"g": generator_with("pass")}, resumes, 2 * ROUNDS * CALLS)
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
-        self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, each=2)
+        self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, 2 * ROUNDS * CALLS)
         self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.

@@ -46,13 +46,6 @@ main()
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "program.py"
-    path.write_text(PROGRAM)
-    return path
-
-
-@pytest.fixture
 def running(tmp_path: Path, script: Path) -> Iterator[subprocess.Popen[str]]:
     """A program that is profiled live, for longer than any test takes."""
     arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.1", "-o", tmp_path / "own.pstats", script, "60"]

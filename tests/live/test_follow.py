@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import pstats
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,7 @@ import pikos
 import pytest
 import zmq
 from running import SUBJECT, Run
-from watching import PATIENCE, Message, live_environment, sockets, until
+from watching import PATIENCE, Message, sockets, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -112,29 +108,8 @@ def audience(tmp_path: Path) -> Iterator[Audience]:
     audience.socket.close()
 
 
-@contextmanager
-def running(folder: Path, arguments: list[Any], **environment: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        env=live_environment(folder, **environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        # With all its children: they may wait for something that never comes.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 def finished(folder: Path, arguments: list[Any], **environment: str) -> Run:
-    with running(folder, arguments, **environment) as process:
+    with started(folder, arguments, **environment) as process:
         out, err = process.communicate(timeout=FOR_ALL)
         return Run(process.returncode, out, err)
 
@@ -174,7 +149,7 @@ def test_hundreds_of_children_of_all_kinds(tmp_path: Path, audience: Audience) -
 
     live = ["--live", audience.address, "--connect", "--interval", "1"]
     arguments = ["-m", SUBJECT, *live, "--follow", "-o", tmp_path / "out.pstats", script, gate, CHILDREN]
-    with running(tmp_path, arguments) as process:
+    with started(tmp_path, arguments) as process:
         audience.until(lambda: len(audience.that_know("leaf")) == count, f"{count} children")
         children = audience.that_know("leaf")
         # Its own stream, and nobody else's: neither the fork server nor the resource tracker does anything by itself.
@@ -231,7 +206,7 @@ def test_parents(tmp_path: Path, audience: Audience) -> None:
     script = tmp_path / "program.py"
     script.write_text(code)
     live = ["--live", audience.address, "--connect", "--interval", "0.1"]
-    with running(tmp_path, ["-m", SUBJECT, *live, "--follow", script]) as process:
+    with started(tmp_path, ["-m", SUBJECT, *live, "--follow", script]) as process:
         names = [f"generation_{number}" for number in range(4)]
         audience.until(lambda: all(audience.that_know(name) for name in names), "four generations")
         chain = [audience.facts[stream] for name in names for stream in audience.that_know(name)]
@@ -437,7 +412,7 @@ def test_a_subprocess_with_a_preexec_fn(tmp_path: Path, audience: Audience) -> N
     script = tmp_path / "program.py"
     script.write_text(code)
     live = ["--live", audience.address, "--connect", "--interval", "0.1"]
-    with running(tmp_path, ["-m", SUBJECT, *live, "--follow", "-o", "out.pstats", script]) as process:
+    with started(tmp_path, ["-m", SUBJECT, *live, "--follow", "-o", "out.pstats", script]) as process:
         audience.until(lambda: audience.that_know("leaf"), "the child")
         assert len(list(sockets(tmp_path).glob("*.pub"))) == 2
         out, err = process.communicate("\n", timeout=PATIENCE)
@@ -480,7 +455,7 @@ def test_exec(tmp_path: Path, audience: Audience, follow: bool) -> None:
     script = tmp_path / "exec.py"
     script.write_text(EXEC)
     live = ["--live", audience.address, "--connect", "--interval", "0.05", "-o", "out.pstats"]
-    with running(tmp_path, ["-m", SUBJECT, *live, *(["--follow"] if follow else []), script]) as process:
+    with started(tmp_path, ["-m", SUBJECT, *live, *(["--follow"] if follow else []), script]) as process:
         assert process.stdin is not None and process.stdout is not None
 
         def tell() -> None:
@@ -529,7 +504,7 @@ def test_an_exec_that_fails_after_all(tmp_path: Path, audience: Audience) -> Non
     script = tmp_path / "program.py"
     script.write_text(code)
     live = ["--live", audience.address, "--connect", "--interval", "0.05", "-o", "out.pstats"]
-    with running(tmp_path, ["-m", SUBJECT, *live, script]) as process:
+    with started(tmp_path, ["-m", SUBJECT, *live, script]) as process:
         audience.until(lambda: audience.that_know("after"), "the program to go on")
         out, err = process.communicate("\n", timeout=PATIENCE)
         assert (process.returncode, out, err) == (0, "OSError\nTypeError\n", "")

@@ -33,13 +33,6 @@ main()
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "program.py"
-    path.write_text(PROGRAM)
-    return path
-
-
-@pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     kept = {name: value for name, value in live_environment(tmp_path).items() if not name.startswith("TMUX")}
     return {**kept, "XDG_RUNTIME_DIR": "", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

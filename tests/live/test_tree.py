@@ -56,13 +56,6 @@ main()
 """
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "program.py"
-    path.write_text(PROGRAM)
-    return path
-
-
 def command(script: Path, *options: str) -> list[str | Path]:
     always = ["-m", "pikos.cprofile", "--live", "--threads", "--interval", "0.05"]
     return [*always, *options, script]

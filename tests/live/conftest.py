@@ -1,0 +1,13 @@
+"""What the tests of live profiles share as fixtures; helpers are in ../watching.py."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def script(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The program of the test's module, its PROGRAM, as a file."""
+    path = tmp_path / "program.py"
+    path.write_text(request.module.PROGRAM)
+    return path
