@@ -243,14 +243,20 @@ def child(case: str, way: str) -> None:
 def measure_growth(kind: str, records: int) -> dict[str, float]:
     """The memory that a recorder takes for so many records, in a process of its own: bytes for each, at the end."""
     from pikos.api import monitor_class
-    from pikos.recorders.api import CSVFileRecorder, ListRecorder
+    from pikos.recorders.api import CSVFileRecorder, ListRecorder, ParquetFileRecorder
 
-    recorder = ListRecorder() if kind == "list" else CSVFileRecorder(os.devnull)
-    call_functions(1000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with monitor_class("function")(recorder):
-        call_functions(records // 4)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.NamedTemporaryFile() as file:
+        recorders: dict[str, Callable[[], Any]] = {
+            "list": ListRecorder,
+            "csv": lambda: CSVFileRecorder(os.devnull),
+            "parquet": lambda: ParquetFileRecorder(file.name),
+        }
+        recorder = recorders[kind]()
+        call_functions(1000)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with monitor_class("function")(recorder):
+            call_functions(records // 4)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"before": before / 1024, "grown": (after - before) / 1024, "each": (after - before) * 1024 / records}
 
 
@@ -283,7 +289,14 @@ def main() -> None:
                 results[way].append(in_process("--child", case, way))
         show(case, results)
     print("\n## memory of recorders\n")
-    for kind, count in (("file", 100_000), ("file", 10_000_000), ("list", 2_000_000)):
+    recorders = (
+        ("csv", 100_000),
+        ("csv", 10_000_000),
+        ("parquet", 1_000_000),
+        ("parquet", 10_000_000),
+        ("list", 2_000_000),
+    )
+    for kind, count in recorders:
         grown = in_process("--growth", kind, str(count))
         print(f"{kind}, {count:,} records: {grown['grown']:.1f} MiB more, {grown['each']:.1f} bytes a record")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pikos.monitors.monitor import Monitor
     from pikos.recorders.abstract_recorder import AbstractRecorder
     from pikos.recorders.csv_file_recorder import CSVFileRecorder
+    from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
     from pikos.recorders.text_file_recorder import TextFileRecorder
     from pikos.recorders.text_stream_recorder import TextStreamRecorder
 
@@ -37,6 +38,7 @@ __all__ = [
     "monitor",
     "monitor_functions",
     "monitor_lines",
+    "parquet_file",
     "screen",
     "text_file",
     "textfile",
@@ -46,6 +48,7 @@ __all__ = [
 #: Where records go unless a file is named.
 CSV_FILE = "monitor_records.csv"
 TEXT_FILE = "monitor_records.log"
+PARQUET_FILE = "monitor_records.parquet"
 
 
 def screen(filter: Filter | None = None) -> TextStreamRecorder:
@@ -67,6 +70,13 @@ def csv_file(filter: Filter | None = None, filename: str = CSV_FILE) -> CSVFileR
     from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
     return CSVFileRecorder(filename, filter_=filter)
+
+
+def parquet_file(filter: Filter | None = None, filename: str = PARQUET_FILE) -> ParquetFileRecorder:
+    """A recorder that writes a Parquet file, ``monitor_records.parquet`` unless another is named."""
+    from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
+
+    return ParquetFileRecorder(filename, filter_=filter)
 
 
 textfile = text_file

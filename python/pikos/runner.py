@@ -11,7 +11,7 @@ import os
 import sys
 
 from pikos import _launcher
-from pikos.api import CSV_FILE, TEXT_FILE, monitor_class
+from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MONITORS = {
     "line_memory": "line_memory",
 }
 
-RECORDINGS = ("screen", "text", "csv", "zmq")
+RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
 
 _launcher.OWN_FILES.add(__file__)
 
@@ -99,7 +99,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"the file to write; default: {CSV_FILE} for csv and {TEXT_FILE} for text; of zmq, an endpoint to bind, too",
+        help=f"the file to write; default: {CSV_FILE} for csv, {PARQUET_FILE} for parquet and {TEXT_FILE} "
+        "for text; of zmq, an endpoint to bind, too",
     )
     parser.add_argument(
         "--buffered",
@@ -199,10 +200,10 @@ def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> s
     elif options.recording is None:
         options.recording = "screen" if options.output is None else guess(options.output)
     if options.recording == "screen" and options.output is not None:
-        parser.error("--recording screen writes no file: leave out -o, or choose csv or text")
+        parser.error("--recording screen writes no file: leave out -o, or choose csv, parquet or text")
     if options.recording == "zmq":
         return options.output  # type: ignore[no-any-return]
-    name = options.output or {"csv": CSV_FILE, "text": TEXT_FILE}.get(options.recording)
+    name = options.output or {"csv": CSV_FILE, "parquet": PARQUET_FILE, "text": TEXT_FILE}.get(options.recording)
     return None if name is None else os.path.abspath(name)
 
 
@@ -210,7 +211,7 @@ def guess(name: str) -> str:
     """The recording for a file of this name."""
     if name.startswith(("tcp://", "ipc://")):
         return "zmq"
-    return "csv" if name.endswith(".csv") else "text"
+    return {".csv": "csv", ".parquet": "parquet"}.get(os.path.splitext(name)[1], "text")
 
 
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
@@ -224,6 +225,10 @@ def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[Abstr
         from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
         return CSVFileRecorder(str(outfile)), None
+    if options.recording == "parquet":
+        from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
+
+        return ParquetFileRecorder(str(outfile)), None
     if options.recording == "zmq":
         from pikos.recorders.zeromq_recorder import ZeroMQRecorder
 

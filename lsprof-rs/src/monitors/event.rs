@@ -40,6 +40,11 @@ impl EventKind {
         }
     }
 
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name, for Python.
     pub fn object(self, py: Python<'_>) -> &Bound<'_, PyString> {
         match self {
@@ -75,19 +80,34 @@ pub enum Field {
 }
 
 impl Field {
-    /// By the name that the record types have it under.
+    const ALL: [Self; 8] = [
+        Self::Index,
+        Self::Type,
+        Self::Function,
+        Self::LineNo,
+        Self::Line,
+        Self::Filename,
+        Self::Rss,
+        Self::Vms,
+    ];
+
+    /// The name that the record types have it under.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Type => "type",
+            Self::Function => "function",
+            Self::LineNo => "lineNo",
+            Self::Line => "line",
+            Self::Filename => "filename",
+            Self::Rss => "RSS",
+            Self::Vms => "VMS",
+        }
+    }
+
+    /// By this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "index" => Self::Index,
-            "type" => Self::Type,
-            "function" => Self::Function,
-            "lineNo" => Self::LineNo,
-            "line" => Self::Line,
-            "filename" => Self::Filename,
-            "RSS" => Self::Rss,
-            "VMS" => Self::Vms,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|field| field.name() == name)
     }
 }
 

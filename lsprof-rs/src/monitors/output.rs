@@ -108,8 +108,8 @@ impl Receiver {
     }
 }
 
-/// Without the number that Rust adds.
-fn reason(error: &std::io::Error) -> String {
+/// Why, without the number that Rust adds.
+pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

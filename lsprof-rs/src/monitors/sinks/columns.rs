@@ -1,12 +1,19 @@
 //! Records in memory: a column for each field, 20 to 40 bytes a record.
 
-use crate::monitors::event::{Event, EventKind, Field, Value};
-use crate::monitors::texts::TextId;
+use pyo3::Python;
 
-enum Column {
+use crate::monitors::event::{Event, EventKind, Field, Value};
+use crate::monitors::texts::{self, TextId};
+
+/// The values of a field.
+pub enum Column {
+    /// Texts.
     Texts(Vec<TextId>),
+    /// What happened.
     Kinds(Vec<EventKind>),
+    /// Line numbers.
     Lines(Vec<u32>),
+    /// Indices, or bytes.
     Numbers(Vec<u64>),
 }
 
@@ -49,6 +56,51 @@ impl Columns {
             }
         }
         self.length += 1;
+    }
+
+    /// One more, of values that Python made. Says which one doesn't fit its field; then nothing is added.
+    pub fn push_values(&mut self, py: Python<'_>, values: &[Value]) -> Result<(), String> {
+        let mut fitting = Vec::with_capacity(values.len());
+        for ((field, column), value) in self.columns.iter().zip(values) {
+            let fits = match (column, *value) {
+                (Column::Texts(_), Value::Text(_)) | (Column::Numbers(_), Value::Number(_)) => Some(*value),
+                (Column::Kinds(_), Value::Text(text)) => {
+                    EventKind::parse(&texts::get(py, text)).map(Value::Kind)
+                }
+                (Column::Lines(_), Value::Number(line)) if line <= u64::from(u32::MAX) => Some(*value),
+                _ => None,
+            };
+            fitting.push(fits.ok_or_else(|| format!("the value of {} doesn't fit", field.name()))?);
+        }
+        for ((_, column), value) in self.columns.iter_mut().zip(fitting) {
+            match (column, value) {
+                (Column::Texts(texts), Value::Text(text)) => texts.push(text),
+                (Column::Kinds(kinds), Value::Kind(kind)) => kinds.push(kind),
+                (Column::Lines(lines), Value::Number(line)) => lines.push(line as u32),
+                (Column::Numbers(numbers), Value::Number(number)) => numbers.push(number),
+                _ => unreachable!("it was seen to fit"),
+            }
+        }
+        self.length += 1;
+        Ok(())
+    }
+
+    /// Each field's values, in the order of the fields.
+    pub fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().map(|(_, column)| column)
+    }
+
+    /// Forgets the records, and keeps the room for as many.
+    pub fn clear(&mut self) {
+        for (_, column) in &mut self.columns {
+            match column {
+                Column::Texts(texts) => texts.clear(),
+                Column::Kinds(kinds) => kinds.clear(),
+                Column::Lines(lines) => lines.clear(),
+                Column::Numbers(numbers) => numbers.clear(),
+            }
+        }
+        self.length = 0;
     }
 
     /// The values of one record.

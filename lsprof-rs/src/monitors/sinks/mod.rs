@@ -2,6 +2,7 @@
 
 mod columns;
 mod csv;
+mod parquet;
 mod subscribers;
 mod text;
 
@@ -13,6 +14,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use self::columns::Columns;
 use self::csv::Csv;
+use self::parquet::Parquet;
 use self::subscribers::Subscribers;
 use self::text::Template;
 use super::codes::Code;
@@ -45,6 +47,7 @@ enum Form {
     Csv(Csv, Output),
     Text(Template, Output),
     List(Columns),
+    Parquet(Box<Parquet>),
     Live(Box<Subscribers>),
 }
 
@@ -79,6 +82,16 @@ impl Sink {
         Self::new(fields, filter, |fields| Some(Form::Text(Template::parse(template, fields)?, output)))
     }
 
+    /// Writes a Parquet file anew, to a file descriptor. None where `filter` takes Python. OSError if it can't be written.
+    #[staticmethod]
+    fn parquet(target: i32, fields: Vec<String>, filter: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
+        let inner = sink.0.get(filter.py());
+        let file = Parquet::new(descriptor::duplicate(target)?, &inner.fields).map_err(PyOSError::new_err)?;
+        inner.form.replace(Form::Parquet(Box::new(file)));
+        Ok(Some(sink))
+    }
+
     /// Keeps the records in memory, in columns. None where `filter` takes Python.
     #[staticmethod]
     fn list(fields: Vec<String>, filter: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
@@ -111,7 +124,8 @@ impl Sink {
         Ok(Some(sink))
     }
 
-    /// Sends a record that was made in Python: its values, in the order of the fields. TypeError for one that doesn't fit.
+    /// Sends or writes a record that was made in Python: its values, in the order of the fields. TypeError for one that
+    /// doesn't fit.
     fn add(&self, py: Python<'_>, values: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
         let inner = self.0.get(py);
         if values.len() != inner.fields.len() {
@@ -122,8 +136,16 @@ impl Sink {
             )));
         }
         let values = values.iter().map(Value::of_object).collect::<PyResult<Vec<_>>>()?;
-        if let Form::Live(live) = &mut *inner.form.borrow_mut() {
-            live.push_values(py, &values);
+        let is_full = match &mut *inner.form.borrow_mut() {
+            Form::Live(live) => {
+                live.push_values(py, &values);
+                false
+            }
+            Form::Parquet(file) => file.push_values(py, &values).map_err(PyTypeError::new_err)?,
+            _ => false,
+        };
+        if is_full {
+            inner.hand_on(py);
         }
         Ok(())
     }
@@ -224,6 +246,7 @@ impl Sink {
                 columns.push(event);
                 false
             }
+            Form::Parquet(file) => file.push(event),
             Form::Live(live) => {
                 live.push(py, &inner.fields, event);
                 false
@@ -280,6 +303,12 @@ impl Inner {
                     return;
                 }
             },
+            Form::Parquet(file) => {
+                if let Err(problem) = file.write(py) {
+                    self.fail(problem);
+                }
+                return;
+            }
             Form::List(_) | Form::Live(_) => return,
         };
         let Some(((piece, receiver), flush)) = taken else { return };
