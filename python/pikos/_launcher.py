@@ -189,8 +189,8 @@ def checkpoint_arguments(options: Values, outfile: str | None, parser: OptionPar
     """What ``Profile`` is to be told about writing the file now and then."""
     if options.checkpoint is None:
         return {}
-    if outfile is None or options.tree:
-        parser.error("--checkpoint writes the file of -o, as pstats: name one, and leave --tree out")
+    if outfile is None:
+        parser.error("--checkpoint writes the file of -o: name one")
     try:
         seconds = float(options.checkpoint)
         Profile(checkpoint=(outfile, seconds))

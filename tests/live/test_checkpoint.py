@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pikos.stats
 import pytest
 from running import SUBJECT
 from watching import PATIENCE, sockets, started, until
@@ -66,6 +67,26 @@ def test_the_final_profile_takes_its_place(arguments: list[str | Path], tmp_path
         assert (process.returncode, out, err) == (0, "", "")
     assert rows(path)["leaf"][1] >= before
     assert b"pikos: unfinished" not in path.read_bytes()
+
+
+def test_full_stacks(arguments: list[str | Path], tmp_path: Path) -> None:
+    path = tmp_path / "busy.speedscope.json"
+    arguments[5] = path
+    with started(tmp_path, [*arguments[:2], "--tree", *arguments[2:]]) as process:
+        until(path.exists, "a checkpoint")
+
+        def seconds_in_leaf() -> float:
+            nodes = pikos.stats.load(path).tree()
+            assert nodes is not None
+            (leaf,) = (node for node in nodes if node.name == "leaf")
+            assert leaf.parent is not None and nodes[leaf.parent].name == "main"
+            return leaf.tottime
+
+        first = seconds_in_leaf()
+        until(lambda: seconds_in_leaf() > first, "another one")
+        process.kill()
+        process.wait()
+    assert seconds_in_leaf() > first
 
 
 def test_pikos_check_says_that_it_is_unfinished(arguments: list[str | Path], tmp_path: Path) -> None:

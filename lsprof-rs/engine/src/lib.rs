@@ -17,7 +17,7 @@ mod watch;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Subject};
-pub use in_flight::{Numbers, Open, Reader, Reading};
+pub use in_flight::{Numbers, Open};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
 pub use totals::{FunctionTotals, Totals};

@@ -1,23 +1,24 @@
 //! A profile file of a program that goes on: calls that are open count as if they returned now, as they would if the
 //! profile were disabled.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pikos_wire::{EdgeRow, FunctionRow, Name, ThreadRow};
+use pikos_wire::Model;
 use pstats_compat::formats::{self, Format};
-use pstats_compat::{Calls, Edge, Function, FunctionId, Profile};
 
-use super::source::{Rate, State};
-use super::stream::{Rows, Stream, tick};
+use super::stream::Stream;
 
-/// Writes what is known now, as pstats; the file is replaced as a whole or not at all.
+/// Writes what is known now: full stacks, where they are kept and the file's name is of a format that needs them, else
+/// pstats. The file is replaced as a whole or not at all.
 pub fn save(stream: &mut Stream, path: &Path) -> Result<(), String> {
-    let (state, threads) = stream.look();
-    formats::save(&profile(&state, stream.names(), &threads), Format::Pstats, path)
-        .map_err(|error| format!("{}: {error}", path.display()))
+    let mut model = Model::default();
+    let taken = model.apply(stream.snapshot());
+    taken.map_err(|error| error.to_string())?;
+    let has_stacks = |format: &Format| format.needs_stacks() && model.has_tree();
+    let format = Format::from_path(path).filter(has_stacks).unwrap_or(Format::Pstats);
+    formats::save(&model.profile(None), format, path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// A file that is written now and then.
@@ -53,89 +54,5 @@ impl Checkpoint {
         self.told = problem;
         // After it is done: a large profile on a slow disk must not be all that the thread does.
         self.next = Instant::now() + self.every;
-    }
-}
-
-/// Calls and ticks.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    ncalls: u64,
-    primitive_calls: u64,
-    tottime: i64,
-    cumtime: i64,
-}
-
-impl Sum {
-    fn add(&mut self, row: &FunctionRow) {
-        self.ncalls += row.ncalls + row.open;
-        self.primitive_calls += row.primitive_calls + u64::from(row.open > 0);
-        self.tottime = self.tottime.wrapping_add(row.tottime).wrapping_add(row.open_tottime);
-        self.cumtime = self.cumtime.wrapping_add(row.cumtime).wrapping_add(row.open_cumtime);
-    }
-
-    fn calls(&self, rate: Rate) -> Calls {
-        let seconds = |ticks: i64| match rate {
-            // A custom timer may run backwards, and says so.
-            Rate::Timer(_) => ticks as f64 * tick(rate),
-            _ => ticks.max(0) as f64 * tick(rate),
-        };
-        Calls {
-            ncalls: self.ncalls,
-            primitive_calls: self.primitive_calls,
-            tottime: seconds(self.tottime),
-            cumtime: seconds(self.cumtime),
-        }
-    }
-}
-
-fn profile(state: &State, names: &[Name], threads: &[(ThreadRow, Rows)]) -> Profile {
-    let rate = match state.rate {
-        Rate::Clock => Rate::Fixed(tick(Rate::Clock)),
-        fixed => fixed,
-    };
-    let mut sums = vec![Sum::default(); names.len()];
-    let mut edges: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
-    for (_, rows) in threads {
-        for row in &rows.functions {
-            sums[row.function as usize].add(row);
-        }
-        for row in &rows.edges {
-            edges.entry((row.caller, row.callee)).or_default().add(&as_function(row));
-        }
-    }
-    let mut numbers = vec![None; sums.len()];
-    let mut functions = Vec::new();
-    for ((name, sum), number) in names.iter().zip(&sums).zip(&mut numbers) {
-        if sum.ncalls > 0 {
-            *number = Some(FunctionId(functions.len() as u32));
-            let mut function =
-                Function::new(name.file.0.clone(), name.line, name.name.0.clone(), sum.calls(rate));
-            function.qualname = name.qualname.as_ref().map(|name| name.0.clone());
-            functions.push(function);
-        }
-    }
-    let edges = edges.iter().filter(|(_, sum)| sum.ncalls > 0).filter_map(|((caller, callee), sum)| {
-        let (caller, callee) = (numbers[*caller as usize]?, numbers[*callee as usize]?);
-        Some(Edge { caller, callee, calls: sum.calls(rate) })
-    });
-    let edges = edges.collect();
-    let mut profile = Profile::new(functions, edges);
-    profile.metadata.unfinished = true;
-    profile.metadata.compensated = state.facts.compensated;
-    profile
-}
-
-/// The callee's numbers.
-fn as_function(row: &EdgeRow) -> FunctionRow {
-    FunctionRow {
-        thread: row.thread,
-        function: row.callee,
-        ncalls: row.ncalls,
-        primitive_calls: row.primitive_calls,
-        tottime: row.tottime,
-        cumtime: row.cumtime,
-        open: row.open,
-        open_tottime: row.open_tottime,
-        open_cumtime: row.open_cumtime,
     }
 }

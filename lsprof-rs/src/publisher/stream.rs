@@ -1,16 +1,14 @@
 //! The messages: what the recorders say now, as a full message or as a delta on the last full one.
 //!
 //! A message costs what has changed, and a look at what hasn't: each thread's tables are watched, and a row is encoded
-//! only if it changed since the base. [`Stream::look`] is for files, which are rare, and reads everything.
+//! only if it changed since the base. A [`Stream::snapshot`] is for files: a full message that nobody is sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lsprof_engine::{
-    Counts, FunctionId, Numbers, Reader, Reading, Recorder, Tables, Ticks, Totals, Watch, clock,
-};
-use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, ThreadRow, VERSION};
+use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, Tables, Ticks, Watch, clock};
+use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, VERSION};
 
 use super::source::{Rate, Source, State, folded_row};
 use super::trees::Trees;
@@ -27,7 +25,6 @@ pub struct Stream {
     /// The functions that are known here, and since which clear: names are copied once.
     names: Vec<Name>,
     names_epoch: u64,
-    reader: Reader,
     id: String,
     seq: u64,
     began: Instant,
@@ -65,15 +62,6 @@ pub struct WatchedThread {
     pub watch: Watch,
 }
 
-/// A thread's rows.
-#[derive(Clone, Default)]
-pub struct Rows {
-    /// By function.
-    pub functions: Vec<FunctionRow>,
-    /// By caller and callee.
-    pub edges: Vec<EdgeRow>,
-}
-
 impl Stream {
     /// A stream of this profile. It tells its age from now on.
     pub fn new(source: Arc<Source>, interval: Duration) -> Self {
@@ -88,7 +76,6 @@ impl Stream {
             source,
             names: Vec::new(),
             names_epoch: 0,
-            reader: Reader::default(),
             id,
             seq: 0,
             began: Instant::now(),
@@ -126,14 +113,31 @@ impl Stream {
     /// Finished calls so far.
     pub fn ncalls(&mut self) -> u64 {
         let state = self.copy_state();
-        self.read(&state).iter().flat_map(|(_, rows)| &rows.functions).map(|row| row.ncalls).sum()
+        self.watch(&state, false);
+        self.calls(&state)
     }
 
-    /// All that is known now, for whoever writes it to a file.
-    pub fn look(&mut self) -> (State, Vec<(ThreadRow, Rows)>) {
+    /// All that is known now, for whoever writes it to a file. What is sent later doesn't build on it.
+    pub fn snapshot(&mut self) -> Message {
         let state = self.copy_state();
-        let rows = self.read(&state);
-        (state, rows)
+        self.watch(&state, state.facts.tree);
+        let mut message = self.head(&state, self.seq + 1);
+        let known = self.names.len() as u32;
+        let whole = || Trees::default().part(message.seq, &state, &self.watches, known, true);
+        message.tree = state.facts.tree.then(whole);
+        self.fill(&mut message, &state);
+        message
+    }
+
+    /// Finished calls when the threads were looked at.
+    fn calls(&mut self, state: &State) -> u64 {
+        let which = (state.epoch, state.folds);
+        if self.folded_calls.is_none_or(|(known, _)| known != which) {
+            let calls = state.folded.functions().map(|(_, counts)| counts.calls).sum();
+            self.folded_calls = Some((which, calls));
+        }
+        let folded = self.folded_calls.map_or(0, |(_, calls)| calls);
+        folded + self.watches.values().map(|thread| thread.watch.calls()).sum::<u64>()
     }
 
     /// What recording is estimated to have taken, in ticks. Nobody knows a custom timer's.
@@ -141,19 +145,7 @@ impl Stream {
         if matches!(state.rate, Rate::Timer(_)) {
             return 0;
         }
-        let which = (state.epoch, state.folds);
-        if self.folded_calls.is_none_or(|(known, _)| known != which) {
-            let calls = state.folded.functions().map(|(_, counts)| counts.calls).sum();
-            self.folded_calls = Some((which, calls));
-        }
-        let folded = self.folded_calls.map_or(0, |(_, calls)| calls);
-        let calls: u64 = self.watches.values().map(|thread| thread.watch.calls()).sum();
-        ((folded + calls) as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
-    }
-
-    /// The functions of the last [`Stream::look`], by their numbers.
-    pub fn names(&self) -> &[Name] {
-        &self.names
+        (self.calls(state) as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
     }
 
     /// All but the names, which go to `self.names`.
@@ -177,23 +169,7 @@ impl Stream {
         let has_tree = state.facts.tree && (end.is_some() || self.trees.are_due());
         self.watch(&state, has_tree);
         self.seq += 1;
-        let folded = (state.folds > 0).then(folded_row);
-        let mut message = Message {
-            v: VERSION,
-            id: self.id.clone(),
-            seq: self.seq,
-            base: self.seq,
-            epoch: state.epoch,
-            time: since_epoch(),
-            age: self.age(),
-            tick: tick(state.rate),
-            paused: state.paused,
-            interval: self.interval.as_secs_f64(),
-            dropped: self.dropped,
-            overhead: self.overhead(&state),
-            threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
-            ..Message::default()
-        };
+        let mut message = self.head(&state, self.seq);
         let wants_full = end.is_some() || self.wants_full;
         if has_tree {
             let part =
@@ -207,7 +183,11 @@ impl Stream {
                 message.functions = self.names[base.names..].to_vec();
                 self.collect(&state, Some(base), &mut message);
             }
-            _ => self.fill(&mut message, state),
+            _ => {
+                self.fill(&mut message, &state);
+                self.wants_full = false;
+                self.base = Some(self.as_base(&state));
+            }
         }
         message.end = end;
         message
@@ -218,27 +198,55 @@ impl Stream {
         self.trees.took(time);
     }
 
-    /// Makes the message a full one.
-    fn fill(&mut self, message: &mut Message, state: State) {
-        if state.folds > 0 {
-            let Rows { functions, edges } = rows_of_totals(&state.folded);
-            message.rows.extend(functions.iter().filter(|row| row.has_calls()));
-            message.edges.extend(edges.iter().filter(|row| row.has_calls()));
+    /// What every message says.
+    fn head(&mut self, state: &State, seq: u64) -> Message {
+        let folded = (state.folds > 0).then(folded_row);
+        Message {
+            v: VERSION,
+            id: self.id.clone(),
+            seq,
+            base: seq,
+            epoch: state.epoch,
+            time: since_epoch(),
+            age: self.age(),
+            tick: tick(state.rate),
+            paused: state.paused,
+            interval: self.interval.as_secs_f64(),
+            dropped: self.dropped,
+            overhead: self.overhead(state),
+            threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
+            ..Message::default()
         }
-        self.collect(&state, None, message);
-        self.wants_full = false;
+    }
+
+    /// Makes the message a full one.
+    fn fill(&self, message: &mut Message, state: &State) {
+        if state.folds > 0 {
+            let counted = |counts: &Counts| Numbers { counts: *counts, ..Numbers::default() };
+            let functions = state.folded.functions();
+            let rows = functions.map(|(id, counts)| function_row(FOLDED, id, &counted(&counts)));
+            message.rows.extend(rows.filter(Row::has_calls));
+            let edges = state.folded.edges();
+            let rows = edges.iter().map(|(pair, counts)| edge_row(FOLDED, *pair, &counted(counts)));
+            message.edges.extend(rows.filter(Row::has_calls));
+        }
+        self.collect(state, None, message);
+        message.kind = Kind::Full;
+        message.functions.clone_from(&self.names);
+        message.facts = Some(state.facts.clone());
+    }
+
+    /// What was just said, for others to build on.
+    fn as_base(&self, state: &State) -> Base {
         let updates = self.watches.iter().map(|(number, thread)| (*number, thread.watch.update()));
-        self.base = Some(Base {
+        Base {
             seq: self.seq,
             epoch: state.epoch,
             folds: state.folds,
             names: self.names.len(),
             at: Instant::now(),
             updates: updates.collect(),
-        });
-        message.kind = Kind::Full;
-        message.functions.clone_from(&self.names);
-        message.facts = Some(state.facts);
+        }
     }
 
     /// Brings the watches up to date.
@@ -298,28 +306,6 @@ impl Stream {
             }
         }
     }
-
-    fn read(&mut self, state: &State) -> Vec<(ThreadRow, Rows)> {
-        let clock = clock_of(state);
-        let mut threads = Vec::with_capacity(state.threads.len() + 1);
-        if state.folds > 0 {
-            threads.push((folded_row(), rows_of_totals(&state.folded)));
-        }
-        for thread in &state.threads {
-            let reading = self.reader.read(&thread.tables, clock);
-            threads.push((thread.row(), rows(thread.number, &reading)));
-        }
-        // A function may have been met after the names were copied: it waits for the next message, and so does what
-        // comes after it, so that places stay.
-        let is_new = |function: u32| function as usize >= self.names.len();
-        for (_, rows) in &mut threads {
-            let known = rows.functions.iter().position(|row| is_new(row.function));
-            rows.functions.truncate(known.unwrap_or(usize::MAX));
-            let known = rows.edges.iter().position(|row| is_new(row.caller) || is_new(row.callee));
-            rows.edges.truncate(known.unwrap_or(usize::MAX));
-        }
-        threads
-    }
 }
 
 impl Base {
@@ -360,28 +346,6 @@ fn clock_of(state: &State) -> Option<fn() -> Ticks> {
     match state.rate {
         Rate::Timer(_) => None,
         _ => Some(clock::now),
-    }
-}
-
-fn rows(thread: u64, reading: &Reading) -> Rows {
-    Rows {
-        functions: reading.functions.iter().map(|(id, numbers)| function_row(thread, *id, numbers)).collect(),
-        edges: reading.edges.iter().map(|(pair, numbers)| edge_row(thread, *pair, numbers)).collect(),
-    }
-}
-
-fn rows_of_totals(totals: &Totals) -> Rows {
-    let finished = |counts: &Counts| Numbers { counts: *counts, ..Numbers::default() };
-    Rows {
-        functions: totals
-            .functions()
-            .map(|(id, counts)| function_row(FOLDED, id, &finished(&counts)))
-            .collect(),
-        edges: totals
-            .edges()
-            .iter()
-            .map(|(pair, counts)| edge_row(FOLDED, *pair, &finished(counts)))
-            .collect(),
     }
 }
 
