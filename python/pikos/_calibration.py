@@ -17,19 +17,20 @@ from pikos._lsprof import Profiler, _kind_of, _now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time, and in
-    #: our hooks; how much of the time that is measured inside is the code's own.
+    #: our hooks; how much of the time that is measured inside is the code's own. Of "mixture", no kind, two ratios: how much
+    #: more the interpreter takes, in the place of the ticks outside, and our hooks do, where many calls take turns.
     Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float, float]
     #: Ticks.
     Times: TypeAlias = tuple[int, int, int]
 
 #: Loops run this often, after a first time.
-RUNS = 5
+RUNS = 4
 #: Rounds of a loop in a run, and calls in a round.
-ROUNDS = 60
+ROUNDS = 54
 CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
@@ -98,9 +99,14 @@ class Loop:
         return own - own_excess, total - total_excess, total_excess
 
     def finish(self) -> None:
-        """Take each figure from a typical run. The first one doesn't count."""
-        self.plain = typical(self.plains[1:])
-        self.own, self.total, self.hooks = map(typical, zip(*self.profiled[1:], strict=True))
+        """Take the least of each figure: other runs were disturbed. The first one doesn't count."""
+        self.plain = min(self.plains[1:])
+        self.own, self.total, self.hooks = map(min, zip(*self.profiled[1:], strict=True))
+
+    @property
+    def adds(self) -> bool:
+        """Whether the call's result is added to a number."""
+        return self.call.startswith("{m} + ")
 
     @property
     def added(self) -> float:
@@ -113,13 +119,15 @@ class Loop:
         return self.total - self.own
 
 
-def pass_(first: object, second: object) -> None:
+def sum_loop(call: str, names: dict[str, object]) -> Loop:
+    """A loop that adds what a call returns to a number, which makes an object. Loops that only call would be too simple:
+    part of what recording takes, the processor does beside such work."""
+    return Loop("{m} + " + call, {"m": 12345, **names})
+
+
+def first(first: object, second: object) -> object:
     """The shortest of functions, with arguments as most have them."""
-
-
-def typical(values: Sequence[float]) -> float:
-    """The second least: the least is luckier than a program is, and of the others some may have been disturbed."""
-    return sorted(values)[1]
+    return first
 
 
 def generator_with(padding: str) -> Callable[[int], Any]:
@@ -142,7 +150,7 @@ class Empty:
 
 
 class Mix:
-    """One loop over the calls of others, from several functions: nearer to a program than a loop over one of them."""
+    """One loop over the calls of others, from several functions: what a program is like in which many calls take turns."""
 
     PARTS, CALLS_OF_EACH = 9, 5
     ROUNDS = ROUNDS // 5
@@ -181,10 +189,12 @@ class Calibration:
         self.hook = hook
         #: Loads one name and does nothing with it.
         self.load = Loop("{x}", {"x": 0})
-        self.call = Loop("{f}({x}, {x})", {"f": pass_, "x": 0})
+        #: Adds a name's value.
+        self.sum = sum_loop("{x}", {"x": 1})
+        self.call = sum_loop("{f}({x}, {x})", {"f": first, "x": 1})
         self.map = Loop(
             "",
-            {"f": pass_, "x": range(ROUNDS * CALLS)},
+            {"f": first, "x": range(ROUNDS * CALLS)},
             "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
         resumes = f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n"
@@ -221,30 +231,31 @@ class Calibration:
         """The loops over built-ins; with each how many names it loads."""
         string, numbers, letters, table = "letters", [0], {"a"}, {"a": 1}
         self.conventions = [
-            (gc.isenabled, Loop("{f}()", {"f": gc.isenabled}), 1),
-            (callable, Loop("{f}({x})", {"f": callable, "x": 0}), 2),
-            (operator.is_, Loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}), 3),
-            (math.isclose, Loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}), 3),
-            (max, Loop("{f}({x}, {x})", {"f": max, "x": 0}), 3),
-            (str.isdigit, Loop("{s}.isdigit()", {"s": string}), 1),
+            (gc.isenabled, sum_loop("{f}()", {"f": gc.isenabled}), 1),
+            (callable, sum_loop("{f}({x})", {"f": callable, "x": 0}), 2),
+            (operator.is_, sum_loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}), 3),
+            (math.isclose, sum_loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}), 3),
+            (max, sum_loop("{f}({x}, {x})", {"f": max, "x": 0}), 3),
+            (str.isdigit, sum_loop("{s}.isdigit()", {"s": string}), 1),
             (set.add, Loop("{s}.add({x})", {"s": letters, "x": "a"}), 2),
-            (dict.get, Loop("{d}.get({x})", {"d": table, "x": "a"}), 2),
+            (dict.get, sum_loop("{d}.get({x})", {"d": table, "x": "a"}), 2),
             (str.split, Loop("{s}.split()", {"s": string}), 1),
-            (str.find, Loop("{s}.find({x})", {"s": string, "x": "t"}), 2),
-            (str.startswith, Loop("{s}.startswith({x})", {"s": string, "x": "t"}), 2),
+            (str.find, sum_loop("{s}.find({x})", {"s": string, "x": "t"}), 2),
+            (str.startswith, sum_loop("{s}.startswith({x})", {"s": string, "x": "t"}), 2),
             (str.format, Loop("{s}.format()", {"s": string}), 1),
         ]
         self.shortcuts = [
-            (len, Loop("{f}({x})", {"f": len, "x": numbers}), 2),
-            (isinstance, Loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}), 3),
+            (len, sum_loop("{f}({x})", {"f": len, "x": numbers}), 2),
+            (isinstance, sum_loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}), 3),
             (list.append, Loop("{x}.append({x})", {"x": []}), 2),
-            (ord, Loop("{f}({x})", {"f": ord, "x": "a"}), 2),
+            (ord, sum_loop("{f}({x})", {"f": ord, "x": "a"}), 2),
         ]
 
     def loops(self) -> list[Loop]:
         """All of them."""
         calls = [
             self.load,
+            self.sum,
             self.call,
             self.map,
             self.generator,
@@ -271,10 +282,9 @@ class Calibration:
             profiler.disable()
         for loop in loops:
             loop.finish()
-        lines = [*self.of_functions(), *self.of_builtins()]
-        # A program is between the two. More than this is no mixture but a disturbance.
-        added, hooks = (math.sqrt(min(1.3, max(1.0, ratio))) for ratio in self.mix.compare())
-        return [(kind, i * added, o * added, h * hooks, genuine) for kind, i, o, h, genuine in lines]
+        # More than this is no mixture but a disturbance.
+        added, hooks = (min(1.3, max(1.0, ratio)) for ratio in self.mix.compare())
+        return [*self.of_functions(), *self.of_builtins(), ("mixture", 0, added, hooks, 1)]
 
     @property
     def genuine(self) -> float:
@@ -326,6 +336,7 @@ class Calibration:
 
     def line(self, kind: str | Callable[..., Any], loop: Loop, loads: int) -> Line:
         """The line for a built-in."""
-        # The whole call, but for the loading of names, is the callee's.
-        plain = max(0.0, loop.plain - loads * self.load.plain)
+        # The whole call, but for the loading of names and the sum, is the callee's.
+        sum_ = self.sum.plain - self.load.plain if loop.adds else 0.0
+        plain = max(0.0, loop.plain - sum_ - loads * self.load.plain)
         return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, loop.hooks, 1.0)

@@ -8,8 +8,8 @@
 //! A thread's `spent` is what all its events have taken so far. A frame remembers it from its start; the difference
 //! at the end is its excess, with that of its callees. What our hooks take is measured, call by call. What the
 //! interpreter takes to come to us and back is calibrated: a constant for each [`Kind`] of callee. A program doesn't run
-//! as the loops of the calibration do, nor the machine as it did then; how much slower our hooks are than they were there
-//! is the [`Strain`], by which the constants grow or shrink.
+//! as the loops of the calibration do, nor the machine as it did then. How much slower our hooks are than they were there
+//! is the strain, by which the constants grow or shrink; and they grow with the variety of the calls ([`Pace`]).
 
 use hashbrown::HashTable;
 
@@ -36,12 +36,36 @@ pub struct Costs {
     /// How many 1024ths of the time measured inside a function of each kind are its own; the rest is what running
     /// under the hook slows the code itself down by.
     pub genuine: [u64; KINDS],
+    /// The constants are those of loops over one call. Where many different calls take turns, the interpreter takes more,
+    /// and so do our hooks: so many 1024ths.
+    pub mixture: Mixture,
+}
+
+/// What it takes where many different calls take turns, in 1024ths of what it takes in a loop over one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mixture {
+    /// The interpreter.
+    pub constants: u64,
+    /// Our hooks.
+    pub hooks: u64,
+}
+
+impl Default for Mixture {
+    fn default() -> Self {
+        Self { constants: 1024, hooks: 1024 }
+    }
 }
 
 impl Default for Costs {
     /// Nothing but what is measured.
     fn default() -> Self {
-        Self { inside: [0; KINDS], outside: [0; KINDS], hooks: [0; KINDS], genuine: [1024; KINDS] }
+        Self {
+            inside: [0; KINDS],
+            outside: [0; KINDS],
+            hooks: [0; KINDS],
+            genuine: [1024; KINDS],
+            mixture: Mixture::default(),
+        }
     }
 }
 
@@ -60,9 +84,14 @@ impl Subject {
             Subject::Edge(edge) => edge.address(),
             Subject::Entry(entry) => entry.address(),
         };
-        let product = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let product = hash(address);
         product ^ (product >> 32)
     }
+}
+
+/// The high bits are the good ones.
+fn hash(address: usize) -> u64 {
+    (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// What has to be taken out of an edge's, or an entry's, times.
@@ -76,33 +105,47 @@ pub struct Excess {
     pub total: Cell64,
 }
 
-/// How long our hooks take in the program, and how long they should. Over the last calls, because a program's phases differ.
+/// How the program runs: over the last calls, because its phases differ.
 #[derive(Debug, Default)]
-struct Strain {
+struct Pace {
+    /// How long our hooks take.
     measured: u64,
+    /// How long they took in the calibration.
     expected: u64,
     calls: u32,
+    /// A bit for each caller and callee, by their hash.
+    edges: u64,
 }
 
-impl Strain {
+impl Pace {
     /// Calls after which the constants are adapted.
     const WINDOW: u32 = 1024;
-    /// What is believed, in 1024ths. Beyond it are our tables, which the cache doesn't hold, and not the interpreter.
+    /// The strain that is believed, in 1024ths. Beyond it are our tables, which the cache doesn't hold, and not the
+    /// interpreter.
     const BELIEVED: (u64, u64) = (870, 1229);
+    /// The processor foresees which of so few different calls comes next: they run as a loop over one call does.
+    const FORESEEN: f64 = 4.0;
+    /// So many are a mixture: as many as the calibration's has.
+    const VARIED: f64 = 30.0;
 
-    /// The strain in 1024ths, once in so many calls.
+    /// By how many 1024ths the constants are to grow, once in so many calls.
     #[inline]
-    fn after_call(&mut self, expected: u64) -> Option<u64> {
+    fn after_call(&mut self, expected: u64, edge: Link<Edge>, mixture: Mixture) -> Option<u64> {
         self.expected += expected;
+        self.edges |= 1 << (hash(edge.address()) >> 58);
         self.calls += 1;
-        if self.calls < Self::WINDOW {
-            return None;
-        }
+        if self.calls < Self::WINDOW { None } else { std::mem::take(self).growth(mixture) }
+    }
+
+    #[cold]
+    fn growth(self, mixture: Mixture) -> Option<u64> {
+        let variety = f64::from(self.edges.count_ones());
+        let weight = ((variety / Self::FORESEEN).ln() / (Self::VARIED / Self::FORESEEN).ln()).clamp(0.0, 1.0);
+        let mixed = |full: u64| 1024 + ((full as f64 - 1024.0) * weight) as u64;
         let (least, most) = Self::BELIEVED;
-        let Self { measured, expected, .. } = std::mem::take(self);
         // Without an expectation there is none.
-        let strain = (measured << 10).checked_div(expected)?;
-        Some(strain.clamp(least, most))
+        let strain = (self.measured << 20).checked_div(self.expected * mixed(mixture.hooks))?;
+        Some((strain.clamp(least, most) * mixed(mixture.constants)) >> 10)
     }
 }
 
@@ -111,9 +154,9 @@ impl Strain {
 pub(crate) struct Account {
     /// As calibrated.
     calibrated: Costs,
-    /// As adapted to the strain.
+    /// As adapted to the program's pace.
     costs: Costs,
-    strain: Strain,
+    pace: Pace,
     /// What no hook takes that only records: one that takes longer has defined a function, or was interrupted.
     longest: u64,
     /// What all events so far have taken, in ticks.
@@ -124,19 +167,28 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn new(costs: Costs) -> Self {
         let longest = 4 * costs.hooks.iter().max().copied().unwrap_or_default();
-        let strain = Strain::default();
-        Self { calibrated: costs.clone(), costs, strain, longest, spent: 0, known: HashTable::new() }
+        let mut new = Self {
+            calibrated: costs.clone(),
+            costs,
+            pace: Pace::default(),
+            longest,
+            spent: 0,
+            known: HashTable::new(),
+        };
+        // A program begins with much that is new.
+        new.adapt(new.calibrated.mixture.constants);
+        new
     }
 
     /// A hook took this long.
     pub(crate) fn spend(&mut self, time: Ticks) {
         self.spent = self.spent.wrapping_add(time.0);
-        self.strain.measured += time.0.min(self.longest);
+        self.pace.measured += time.0.min(self.longest);
     }
 
     #[cold]
-    fn adapt(&mut self, strain: u64) {
-        let scaled = |constants: &[u64; KINDS]| constants.map(|ticks| (ticks * strain) >> 10);
+    fn adapt(&mut self, growth: u64) {
+        let scaled = |constants: &[u64; KINDS]| constants.map(|ticks| (ticks * growth) >> 10);
         self.costs.inside = scaled(&self.calibrated.inside);
         self.costs.outside = scaled(&self.calibrated.outside);
     }
@@ -182,8 +234,9 @@ impl Account {
             self.excess(arena, Subject::Entry(edge.callee)).total.add(total_excess);
         }
         self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
-        if let Some(strain) = self.strain.after_call(self.costs.hooks[kind]) {
-            self.adapt(strain);
+        let Costs { hooks, mixture, .. } = &self.costs;
+        if let Some(growth) = self.pace.after_call(hooks[kind], edge, *mixture) {
+            self.adapt(growth);
         }
         Ticks(own_excess)
     }

@@ -16,7 +16,7 @@ mod tree_watch;
 mod watch;
 
 pub use clock::Ticks;
-pub use excess::{Costs, Excess, KINDS, Kind, Subject};
+pub use excess::{Costs, Excess, KINDS, Kind, Mixture, Subject};
 pub use in_flight::{Numbers, Open};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};

@@ -370,6 +370,32 @@ fn calibrated_costs_follow_the_strain_within_bounds() {
 }
 
 #[test]
+fn many_different_calls_take_more() {
+    // Of 256 functions in turn, of one.
+    for (functions, inside) in [(256, 750), (1, 500)] {
+        let mixture = crate::Mixture { constants: 1536, hooks: 1024 };
+        let mut script = Script::compensated(Costs { hooks: [1000; KINDS], mixture, ..costs(500, 0) });
+        let hooks = Hooks { before: 500, after: 500 };
+        let keys: Vec<Key> = (0..functions).map(|number| 0x10_0000 + 0x100 * number).collect();
+        for (key, id) in keys.iter().zip(100..) {
+            script.recorder.define(*key, FunctionId(id), Kind::default());
+        }
+        let called = |script: &mut Script, times: usize| {
+            let before = script.recorder.tables().spent.get();
+            for key in keys.iter().cycle().take(times) {
+                script.call(*key, &hooks, |script| _ = script.wait(1000));
+            }
+            script.recorder.tables().spent.get() - before
+        };
+        // What a hook takes after its event is seen with the next one.
+        let is_about = |spent: u64, calls: u64, inside: u64| spent.abs_diff(calls * (1000 + inside)) <= 1000;
+        assert!(is_about(called(&mut script, 1023), 1023, 750), "a program begins with much that is new");
+        called(&mut script, 1);
+        assert!(is_about(called(&mut script, 1000), 1000, inside));
+    }
+}
+
+#[test]
 fn recursion_is_compensated_once_in_total_time() {
     let hooks = Hooks { before: 7, after: 5 };
     let mut script = Script::compensated(Costs::default());
