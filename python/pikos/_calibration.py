@@ -120,8 +120,8 @@ class Loop:
 
 
 def sum_loop(call: str, names: dict[str, object]) -> Loop:
-    """A loop that adds what a call returns to a number, which makes an object. Loops that only call would be too simple:
-    part of what recording takes, the processor does beside such work."""
+    """A loop that adds what a built-in returns to a number, which makes an object. Loops that only call them would be too
+    simple: part of what recording takes, the processor does beside such work. Of functions it doesn't."""
     return Loop("{m} + " + call, {"m": 12345, **names})
 
 
@@ -191,7 +191,7 @@ class Calibration:
         self.load = Loop("{x}", {"x": 0})
         #: Adds a name's value.
         self.sum = sum_loop("{x}", {"x": 1})
-        self.call = sum_loop("{f}({x}, {x})", {"f": first, "x": 1})
+        self.call = Loop("{f}({x}, {x})", {"f": first, "x": 0})
         self.map = Loop(
             "",
             {"f": first, "x": range(ROUNDS * CALLS)},
