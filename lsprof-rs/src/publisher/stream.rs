@@ -13,8 +13,11 @@ use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, VERSION};
 use super::source::{Rate, Source, State, folded_row};
 use super::trees::Trees;
 
-/// After so long a full message comes anyway.
-pub const FULL_EVERY: Duration = Duration::from_secs(10);
+/// After so long a full message comes anyway: 10 to 14 seconds. Not the same in all processes: those that are watched together
+/// began together for their watcher, who would get all of their full messages at once.
+pub fn full_every() -> Duration {
+    Duration::from_millis(10_000 + u64::from(std::process::id() % 32) * 125)
+}
 
 /// The number of the row of threads that were added together.
 pub const FOLDED: u64 = 0;
@@ -315,7 +318,7 @@ impl Base {
             && self.epoch == state.epoch
             && self.folds == state.folds
             && self.names <= names
-            && self.at.elapsed() < FULL_EVERY
+            && self.at.elapsed() < full_every()
     }
 
     /// Which update of a thread's watch it was made of; 0 of a thread that came later.

@@ -11,7 +11,7 @@ use lsprof_engine::{BOTTOM, NodeTotals, TreeWatch};
 use pikos_wire::{NodeRow, TreePart};
 
 use super::source::State;
-use super::stream::{FOLDED, FULL_EVERY, WatchedThread};
+use super::stream::{FOLDED, WatchedThread, full_every};
 
 /// A fiftieth of the time at most goes into trees.
 const REST: u32 = 50;
@@ -81,7 +81,7 @@ impl Trees {
             !(is_last || self.wants_whole)
                 && base.epoch == state.epoch
                 && base.folds == state.folds
-                && base.at.elapsed() < FULL_EVERY
+                && base.at.elapsed() < full_every()
         };
         if let Some(base) = self.base.as_ref().filter(carries) {
             let mut nodes = Vec::new();

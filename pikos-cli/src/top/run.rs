@@ -18,8 +18,8 @@ use crate::files;
 /// More keys than this without a new screen would feel like a program that hangs.
 const BURST: usize = 64;
 
-/// Of twenty processes one has always something new: after a picture, there is none for twice the time that it took, or for
-/// so long if that is more.
+/// Of twenty processes one has always something new: after a picture, there is none for as long as it took, or for so long if
+/// that is more.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(25);
 /// While keys come without end, there is news after so long.
 const OVERDUE: Duration = Duration::from_millis(200);
@@ -75,7 +75,7 @@ fn show(
             has_changed = false;
         }
         if has_picture {
-            not_before = Instant::now() + (2 * start.elapsed()).max(BETWEEN_PICTURES);
+            not_before = Instant::now() + start.elapsed().max(BETWEEN_PICTURES);
         }
         let next = if has_news && !state.is_frozen { next_poll.min(not_before) } else { next_poll };
         let patience = next.saturating_duration_since(Instant::now());
