@@ -37,7 +37,7 @@ pub struct Work {
 pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Box<Work> {
     let mut desk = Desk::default();
     let mut next = Instant::now();
-    let mut has_joined = false;
+    let mut is_first = true;
     loop {
         let listens = sockets.subscribers > 0;
         let checkpoint = work.checkpoint.as_ref().map(Checkpoint::next);
@@ -48,7 +48,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         let order = mailbox.take_order();
         if sockets.read_subscriptions() {
             work.stream.wants_full = true;
-            has_joined = true;
+            is_first |= !listens;
         }
         if let Some(control) = &sockets.control {
             let mut publisher = Lent { work: &mut work, subscribers: sockets.subscribers };
@@ -76,8 +76,8 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
                 work.stream.dropped += 1;
             }
             // Not `next + interval`: after a standstill there is nothing to catch up on.
-            next = now + work.stream.interval.mul_f64(if has_joined { own_phase() } else { 1.0 });
-            has_joined = false;
+            next = now + work.stream.interval.mul_f64(if is_first { own_phase() } else { 1.0 });
+            is_first = false;
         }
         if let Some(checkpoint) = &mut work.checkpoint {
             checkpoint.write_if_due(&mut work.stream);
@@ -88,7 +88,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
     }
 }
 
-/// The first interval after somebody has joined is shorter, by a part of its own in each process: who watches twenty gets
+/// The first interval in which somebody listens is shorter, by a part of its own in each process: who watches twenty gets
 /// their messages one after the other, not all at once.
 fn own_phase() -> f64 {
     0.5 + f64::from(std::process::id() % 16) / 32.0
