@@ -13,7 +13,7 @@ while not message.get("end"):
     message = msgpack.unpackb(socket.recv())
     if message["kind"] == "full":  # everything: what was known before is void
         names, rows, base = {}, {}, message["seq"]
-    if message["base"] == base:  # else it builds on a full message that was lost: the next one comes within 10 s
+    if message["base"] == base:  # else it builds on a full message that was lost: the next one comes within 14 s
         names.update((number, (file, line, name)) for number, file, line, name, *_ in message["functions"])
         rows.update(((row[0], row[1]), row[2:]) for row in message["rows"])  # by thread and function
         print(f"after {message['age']:.2f} s: {sum(row[0] + row[4] for row in rows.values())} calls", flush=True)
