@@ -101,7 +101,7 @@ class Loop:
     def finish(self) -> None:
         """Take the least of each figure: other runs were disturbed. The first one doesn't count."""
         self.plain = min(self.plains[1:])
-        self.own, self.total, self.hooks = map(min, zip(*self.profiled[1:], strict=True))
+        self.own, self.total, self.hooks = (min(run[figure] for run in self.profiled[1:]) for figure in range(3))
 
     @property
     def adds(self) -> bool:
