@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Loops run this often, after a first time.
 RUNS = 4
 #: Rounds of a loop in a run, and calls in a round.
-ROUNDS = 54
+ROUNDS = 48
 CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
