@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -274,21 +275,28 @@ def test_a_filter_that_raises_is_shown_once_and_counted(capsys: pytest.CaptureFi
     assert "records were lost to errors, of which the first was shown" in told
 
 
-def test_a_forked_child_leaves_the_records_to_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("calls", [1, 20_000])
+def test_a_forked_child_leaves_the_records_to_its_parent(tmp_path: Path, calls: int) -> None:
     # In a process of its own: that of the tests has threads, and a fork with threads is a warning.
-    program = """\
+    program = f"""\
 import os
 from pikos.monitors.api import FunctionMonitor
 from pikos.recorders.api import CSVFileRecorder
 
+def work():
+    for _ in range({calls}):
+        abs(-1)
+
 with FunctionMonitor(CSVFileRecorder("x.csv")):
-    abs(-1)
+    work()
     child = os.fork()
     if child == 0:
-        abs(-2)
+        work()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+    work()
 """
-    python(["-c", program], cwd=tmp_path).succeeded()
-    rows = (tmp_path / "x.csv").read_text().splitlines()
-    assert sum(",c_call,abs," in row for row in rows) == 1
+    python(["-W", "error", "-c", program], cwd=tmp_path).succeeded()
+    with open(tmp_path / "x.csv", newline="") as stream:
+        indices = [int(row["index"]) for row in csv.DictReader(stream) if row["function"] == "abs"]
+    assert len(indices) == 4 * calls and indices == sorted(set(indices))

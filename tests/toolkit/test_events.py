@@ -296,15 +296,18 @@ def test_tasks_are_told_apart() -> None:
     assert "abs" in functions and "len" not in functions and "noise" not in functions
 
 
-def test_indices_of_many_records(tmp_path: Any) -> None:
-    with monitor_class("function")(CSVFileRecorder(tmp_path / "x.csv", filter_=OnValue("function", "abs"))):
+@pytest.mark.parametrize("first", [0, 98_765, 99_999_000, 9_999_999_990, 999_999_999_999_000])
+def test_indices_of_many_records(first: int, tmp_path: Any) -> None:
+    recorder = CSVFileRecorder(tmp_path / "x.csv", filter_=OnValue("function", "abs"))
+    with monitor_class("function")(recorder) as monitor:
+        monitor._native.index = first
         for number in range(6000):
             abs(number)
             if number % 700 == 0:
                 str.title("a gap in the indices")
     with open(tmp_path / "x.csv", newline="", encoding="utf-8") as stream:
         indices = [int(row["index"]) for row in csv.DictReader(stream)]
-    assert len(indices) == 12_000
+    assert len(indices) == 12_000 and first <= indices[0] <= first + 3
     # abs is called and returns; nine times there is another call and its return between two of them.
     steps = [after - before for before, after in itertools.pairwise(indices)]
     assert sorted(set(steps)) == [1, 3] and steps.count(3) == 9

@@ -156,7 +156,7 @@ def test_a_full_disk_from_the_start(folder: Path) -> None:
 def test_a_disk_that_fills_up(folder: Path, recording: str) -> None:
     (folder / "long.py").write_text(
         "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "for i in range(5000):\n    abs(i)\nprint('done')\n"
+        "for i in range(50_000):\n    abs(i)\nprint('done')\n"
     )
     run = pikos_run(folder, "functions", "-o", f"x.{recording}", "--recording", recording, "--buffered", "long.py")
     assert (run.code, run.out) == (0, "done\n")

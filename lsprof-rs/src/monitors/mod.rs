@@ -19,6 +19,7 @@ mod output;
 pub mod report;
 pub mod sinks;
 mod texts;
+mod writer;
 
 pub use codes::set_own_folder;
 #[cfg(not(Py_3_12))]

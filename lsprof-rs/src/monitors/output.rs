@@ -1,18 +1,19 @@
 //! Where written records go: a file, or a stream of Python's. Collected, and handed on in large pieces.
 
-use std::fs::File;
-use std::io::Write;
-
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::writer::Writer;
+
 /// Handed on when this much is there.
-const FULL: usize = 64 * 1024;
+const FULL: usize = 128 * 1024;
+/// The last record may go beyond.
+const ROOM: usize = FULL + 4096;
 
 /// Where to.
 pub enum Target {
     /// A file of the system's.
-    File(File),
+    File(Writer),
     /// Anything with a `write` method for text.
     Stream(Py<PyAny>),
 }
@@ -28,12 +29,16 @@ pub struct Output {
 }
 
 /// A piece to hand on, taken out so that nothing is borrowed while Python runs.
-pub struct Piece(Vec<u8>);
+pub struct Piece {
+    text: Vec<u8>,
+    stream: Py<PyAny>,
+    is_to_flush: bool,
+}
 
 impl Output {
     /// An empty one.
     pub fn new(target: Target, is_unbuffered: bool) -> Self {
-        Self { buffer: Vec::with_capacity(FULL + 4096), target, is_unbuffered, is_busy: false }
+        Self { buffer: Vec::with_capacity(ROOM), target, is_unbuffered, is_busy: false }
     }
 
     /// To write a record into.
@@ -42,69 +47,46 @@ impl Output {
         &mut self.buffer
     }
 
-    /// Whether it is time to [`Output::take`].
+    /// Whether it is time to hand it on.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         (self.is_unbuffered || self.buffer.len() >= FULL) && !self.is_busy
     }
 
-    /// What there is to hand on, if anything: to the target that comes with it.
-    pub fn take(&mut self, py: Python<'_>) -> Option<(Piece, Receiver)> {
+    /// Hands on what there is to a file; `None` if it goes to a stream. With `all`, it is written when this returns.
+    pub fn hand_to_file(&mut self, all: bool) -> Option<Result<(), String>> {
+        let Target::File(writer) = &mut self.target else { return None };
+        let write = if all || self.is_unbuffered { Writer::write } else { Writer::send };
+        Some(write(writer, &mut self.buffer).map_err(|error| reason(&error)))
+    }
+
+    /// What there is to hand on to a stream, if anything. [`Output::done`] when that is done.
+    pub fn take(&mut self, py: Python<'_>) -> Option<Piece> {
+        let Target::Stream(stream) = &self.target else { return None };
         if self.is_busy || self.buffer.is_empty() {
             return None;
         }
-        let receiver = match &self.target {
-            Target::File(file) => Receiver::File(file.try_clone().ok()),
-            Target::Stream(stream) => Receiver::Stream(stream.clone_ref(py)),
-        };
         self.is_busy = true;
-        Some((Piece(std::mem::replace(&mut self.buffer, Vec::with_capacity(FULL + 4096))), receiver))
-    }
-
-    /// Writes what is full to a file at once; true if that was possible, so that nothing is left to [`Output::take`].
-    #[inline]
-    pub fn write_to_file(&mut self) -> Result<bool, String> {
-        let Target::File(file) = &mut self.target else { return Ok(false) };
-        let written = file.write_all(&self.buffer);
-        self.buffer.clear();
-        written.map(|()| true).map_err(|error| reason(&error))
+        let text = std::mem::replace(&mut self.buffer, Vec::with_capacity(ROOM));
+        Some(Piece { text, stream: stream.clone_ref(py), is_to_flush: self.is_unbuffered })
     }
 
     /// The piece has been handed on.
     pub fn done(&mut self) {
         self.is_busy = false;
     }
-
-    /// Whether a flush is to follow each write.
-    pub fn is_unbuffered(&self) -> bool {
-        self.is_unbuffered
-    }
 }
 
-/// Who gets a [`Piece`].
-pub enum Receiver {
-    /// The file; `None` if the system has no handle left for it.
-    File(Option<File>),
-    /// The stream.
-    Stream(Py<PyAny>),
-}
-
-impl Receiver {
-    /// Hands the piece on. The error says why it couldn't be written.
-    pub fn write(self, py: Python<'_>, piece: &Piece, flush: bool) -> Result<(), String> {
-        match self {
-            Self::File(Some(mut file)) => file.write_all(&piece.0).map_err(|error| reason(&error)),
-            Self::File(None) => Err("there are too many open files".to_owned()),
-            Self::Stream(stream) => {
-                let stream = stream.bind(py);
-                let text = PyString::new(py, &String::from_utf8_lossy(&piece.0));
-                let mut written = stream.call_method1("write", (text,)).map(drop);
-                if flush && written.is_ok() {
-                    written = stream.call_method0("flush").map(drop);
-                }
-                written.map_err(|error| error.to_string())
-            }
+impl Piece {
+    /// Hands it on. The error says why it couldn't be written.
+    pub fn write(&self, py: Python<'_>) -> Result<(), String> {
+        let stream = self.stream.bind(py);
+        let text = PyString::new(py, &String::from_utf8_lossy(&self.text));
+        let mut written = stream.call_method1("write", (text,)).map(drop);
+        if self.is_to_flush && written.is_ok() {
+            written = stream.call_method0("flush").map(drop);
         }
+        written.map_err(|error| error.to_string())
     }
 }
 
@@ -121,20 +103,26 @@ pub fn push_number(buffer: &mut Vec<u8>, number: u64) {
     buffer.extend_from_slice(digits.format(number).as_bytes());
 }
 
-/// The decimal digits of a number that mostly is one more than the last time.
+/// The decimal digits of a number that mostly is one more than the last time. The last ones are a number in a register: what
+/// the processor has just stored byte by byte, it is slow to load as a whole.
 pub struct Counter {
     value: u64,
-    digits: [u8; Self::MOST],
-    count: usize,
+    /// All digits but the last eight.
+    high: [u8; 16],
+    high_count: usize,
+    /// The last digits, the first of them in the highest byte.
+    low: u64,
+    low_count: usize,
 }
 
 impl Counter {
-    /// Digits of the greatest number.
-    const MOST: usize = 20;
+    const LOW: usize = size_of::<u64>();
 
     /// At zero.
     pub fn new() -> Self {
-        Self { value: 0, digits: [b'0'; Self::MOST], count: 1 }
+        let mut new = Self { value: 0, high: [0; 16], high_count: 0, low: 0, low_count: 0 };
+        new.set(0);
+        new
     }
 
     /// Writes this number.
@@ -143,22 +131,42 @@ impl Counter {
         if value != self.value {
             self.advance_to(value);
         }
-        push_short(buffer, &self.digits, self.count);
+        if self.high_count > 0 {
+            push_short(buffer, &self.high, self.high_count);
+        }
+        push_short(buffer, &self.low.to_be_bytes(), self.low_count);
     }
 
     #[inline(always)]
     fn advance_to(&mut self, value: u64) {
-        if value == self.value.wrapping_add(1)
-            && let Some(last) = self.digits[..self.count].iter().rposition(|digit| *digit != b'9')
-        {
-            self.digits[last] += 1;
-            self.digits[last + 1..self.count].fill(b'0');
-        } else {
-            let mut formatted = itoa::Buffer::new();
-            let text = formatted.format(value).as_bytes();
-            self.count = text.len();
-            self.digits[..self.count].copy_from_slice(text);
+        if value != self.value.wrapping_add(1) {
+            return self.set(value);
         }
+        let mut place = 8 * (Self::LOW - self.low_count);
+        while place < u64::BITS as usize && (self.low >> place) as u8 == b'9' {
+            self.low -= 9 << place;
+            place += 8;
+        }
+        if place == u64::BITS as usize {
+            return self.set(value);
+        }
+        self.low += 1 << place;
+        self.value = value;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set(&mut self, value: u64) {
+        let mut formatted = itoa::Buffer::new();
+        let digits = formatted.format(value).as_bytes();
+        let (high, low) = digits.split_at(digits.len().saturating_sub(Self::LOW));
+        self.high[..high.len()].copy_from_slice(high);
+        self.high_count = high.len();
+        self.low = low
+            .iter()
+            .zip(0..)
+            .fold(0, |bytes, (digit, place)| bytes | u64::from(*digit) << (56 - 8 * place));
+        self.low_count = low.len();
         self.value = value;
     }
 }

@@ -19,7 +19,7 @@ class CSVRecorder(AbstractRecorder):
     """Write records to a stream as ``csv.writer`` does, below a line with the field names.
 
     stream: what has ``write`` for text. filter_: called with a record; says whether it is recorded. csv_kwargs: for
-    ``csv.writer``. Monitors hand records on in pieces of 64 KB, the last at their end.
+    ``csv.writer``. Monitors hand records on in pieces of 128 KB, the last at their end.
     """
 
     def __init__(self, stream: Any, filter_: Callable[[Any], bool] | None = None, **csv_kwargs: Any) -> None:

@@ -20,7 +20,7 @@ class TextStreamRecorder(AbstractRecorder):
 
     text_stream: what has ``write`` for text. filter_: called with a record; says whether it is recorded. formatted:
     whether to use the record type's ``header`` and ``line``; else values stand side by side. auto_flush: whether the stream
-    is flushed after each record; else monitors hand records on in pieces of 64 KB, the last at their end.
+    is flushed after each record; else monitors hand records on in pieces of 128 KB, the last at their end.
     """
 
     def __init__(

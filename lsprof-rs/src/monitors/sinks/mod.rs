@@ -22,6 +22,7 @@ use super::event::{Event, Field, Value};
 use super::filter::Filter;
 use super::memory::Meter;
 use super::output::{Output, Target};
+use super::writer::Writer;
 use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
 use crate::live;
@@ -37,6 +38,8 @@ struct Inner {
     form: RefCell<Form>,
     /// Whether it is told of activations.
     takes_activations: Cell<bool>,
+    /// Whether records may be useless: after a problem, or because nobody listens.
+    may_be_closed: Cell<bool>,
     /// Why nothing more is recorded.
     problem: RefCell<Option<String>>,
     recorded: Cell<u64>,
@@ -118,7 +121,9 @@ impl Sink {
         let facts = live::facts(py, None)?;
         let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
-        sink.0.get(py).form.replace(Form::Live(Box::new(Subscribers::new(stream))));
+        let inner = sink.0.get(py);
+        inner.form.replace(Form::Live(Box::new(Subscribers::new(stream))));
+        inner.may_be_closed.set(true);
         Ok(Some(sink))
     }
 
@@ -143,7 +148,7 @@ impl Sink {
             _ => false,
         };
         if is_full {
-            inner.hand_on(py);
+            inner.hand_on(py, false);
         }
         Ok(())
     }
@@ -181,7 +186,7 @@ impl Sink {
 
     /// Hands on what is buffered.
     pub fn flush(&self, py: Python<'_>) {
-        self.0.get(py).hand_on(py);
+        self.0.get(py).hand_on(py, true);
     }
 
     /// Takes the records out of memory, as objects of this type, a named tuple.
@@ -218,6 +223,7 @@ impl Sink {
             filter,
             form: RefCell::new(form),
             takes_activations: Cell::new(false),
+            may_be_closed: Cell::new(false),
             problem: RefCell::default(),
             recorded: Cell::new(0),
         }))))
@@ -251,7 +257,7 @@ impl Sink {
             }
         };
         if is_full {
-            inner.hand_on(py);
+            inner.hand_on(py, false);
         }
     }
 
@@ -280,55 +286,51 @@ impl Sink {
     #[inline(always)]
     pub fn is_closed(&self, py: Python<'_>) -> bool {
         let inner = self.0.get(py);
-        let is_unheard = match &*inner.form.borrow() {
+        if !inner.may_be_closed.get() {
+            return false;
+        }
+        match &*inner.form.borrow() {
             Form::Live(live) => !live.is_heard(),
-            _ => false,
-        };
-        is_unheard || inner.problem.borrow().is_some()
+            _ => true,
+        }
     }
 }
 
 impl Inner {
+    /// Hands on what is buffered. With `all`, it is written when this returns, where it goes to a file.
     #[cold]
     #[inline(never)]
-    fn hand_on(&self, py: Python<'_>) {
-        let taken = match &mut *self.form.borrow_mut() {
-            Form::Csv(_, output) | Form::Text(_, output) => match output.write_to_file() {
-                Ok(true) => return,
-                Ok(false) => output.take(py).map(|taken| (taken, output.is_unbuffered())),
-                Err(problem) => {
-                    self.fail(problem);
-                    return;
-                }
+    fn hand_on(&self, py: Python<'_>, all: bool) {
+        let piece = match &mut *self.form.borrow_mut() {
+            Form::Csv(_, output) | Form::Text(_, output) => match output.hand_to_file(all) {
+                Some(written) => return self.check(written),
+                None => output.take(py),
             },
-            Form::Parquet(file) => {
-                if let Err(problem) = file.write(py) {
-                    self.fail(problem);
-                }
-                return;
-            }
+            Form::Parquet(file) => return self.check(file.write(py)),
             Form::List(_) | Form::Live(_) => return,
         };
-        let Some(((piece, receiver), flush)) = taken else { return };
+        let Some(piece) = piece else { return };
         // The stream's method may be Python: nothing is borrowed, and events are off.
-        let written = crate::ffi::attach::aside(py, |py| receiver.write(py, &piece, flush));
+        let written = crate::ffi::attach::aside(py, |py| piece.write(py));
         if let Form::Csv(_, output) | Form::Text(_, output) = &mut *self.form.borrow_mut() {
             output.done();
         }
-        if let Err(problem) = written {
-            self.fail(problem);
-        }
+        self.check(written);
     }
 
-    fn fail(&self, problem: String) {
-        self.problem.borrow_mut().get_or_insert(problem);
+    /// Nothing more is recorded after the first problem.
+    fn check(&self, written: Result<(), String>) {
+        if let Err(problem) = written {
+            self.problem.borrow_mut().get_or_insert(problem);
+            self.may_be_closed.set(true);
+        }
     }
 }
 
 /// A file descriptor, of which we take a copy, or a stream.
 fn target_of(target: &Bound<'_, PyAny>) -> PyResult<Target> {
     Ok(match target.extract::<i32>() {
-        Ok(number) => Target::File(descriptor::duplicate(number)?),
+        Ok(number) => Target::File(Writer::new(descriptor::duplicate(number)?)),
         Err(_) => Target::Stream(target.clone().unbind()),
     })
 }
