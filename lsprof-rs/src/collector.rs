@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use hashbrown::HashTable;
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock, mix,
 };
 use pyo3::prelude::*;
 
@@ -419,7 +419,7 @@ impl Collector {
 
 impl Functions {
     fn find(&self, key: Key) -> Option<FunctionId> {
-        self.by_key.find(hash(key), |&id| self.list[id as usize].key == key).map(|&id| FunctionId(id))
+        self.by_key.find(mix(key as u64), |&id| self.list[id as usize].key == key).map(|&id| FunctionId(id))
     }
 
     fn insert(&mut self, function: Function) -> FunctionId {
@@ -427,12 +427,7 @@ impl Functions {
         let Self { list, by_key } = self;
         let key = function.key;
         list.push(function);
-        by_key.insert_unique(hash(key), id, |&id| hash(list[id as usize].key));
+        by_key.insert_unique(mix(key as u64), id, |&id| mix(list[id as usize].key as u64));
         FunctionId(id)
     }
-}
-
-fn hash(key: Key) -> u64 {
-    let product = (key as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    product ^ (product >> 32)
 }

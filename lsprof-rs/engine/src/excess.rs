@@ -15,6 +15,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
+use crate::hash::mix;
 use crate::tables::{Edge, Entry, Frame};
 
 /// How many kinds there may be.
@@ -84,14 +85,8 @@ impl Subject {
             Subject::Edge(edge) => edge.address(),
             Subject::Entry(entry) => entry.address(),
         };
-        let product = hash(address);
-        product ^ (product >> 32)
+        mix(address as u64)
     }
-}
-
-/// The high bits are the good ones.
-fn hash(address: usize) -> u64 {
-    (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// What has to be taken out of an edge's, or an entry's, times.
@@ -132,7 +127,7 @@ impl Pace {
     #[inline]
     fn after_call(&mut self, expected: u64, edge: Link<Edge>, mixture: Mixture) -> Option<u64> {
         self.expected += expected;
-        self.edges |= 1 << (hash(edge.address()) >> 58);
+        self.edges |= 1 << (mix(edge.address() as u64) >> 58);
         self.calls += 1;
         if self.calls < Self::WINDOW { None } else { std::mem::take(self).growth(mixture) }
     }

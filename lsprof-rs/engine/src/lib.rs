@@ -7,6 +7,7 @@
 pub mod cells;
 pub mod clock;
 mod excess;
+mod hash;
 mod in_flight;
 mod recorder;
 mod tables;
@@ -17,6 +18,7 @@ mod watch;
 
 pub use clock::Ticks;
 pub use excess::{Costs, Excess, KINDS, Kind, Mixture, Subject};
+pub use hash::mix;
 pub use in_flight::{Numbers, Open};
 pub use recorder::{Recorder, StackId};
 pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};

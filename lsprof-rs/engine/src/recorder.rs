@@ -15,6 +15,7 @@ use hashbrown::HashTable;
 use crate::cells::{Arena, Cell64, FullCell, Link};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs, Kind};
+use crate::hash::mix;
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
 use crate::tree::{Limits, TreeWriter};
 
@@ -336,7 +337,7 @@ impl Recorder {
     pub fn define(&mut self, key: Key, function: FunctionId, kind: Kind) {
         if self.entry(key).is_none() {
             let entry = self.tables.entries.push(Entry::new(key, function, kind));
-            self.entries.insert_unique(mix(key), entry, |entry| mix(entry.key));
+            self.entries.insert_unique(mix(key as u64), entry, |entry| mix(entry.key as u64));
         }
     }
 
@@ -468,7 +469,7 @@ impl Recorder {
     }
 
     fn entry(&self, key: Key) -> Option<Link<Entry>> {
-        self.entries.find(mix(key), |entry| entry.key == key).copied()
+        self.entries.find(mix(key as u64), |entry| entry.key == key).copied()
     }
 
     #[cold]
@@ -506,17 +507,9 @@ fn frames_from(top: Link<Frame>) -> impl Iterator<Item = Link<Frame>> {
     })
 }
 
-/// Spreads an address over 64 bits; the high ones are the best.
-#[inline(always)]
-fn mix(address: usize) -> u64 {
-    let product = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    // hashbrown takes its position from the low bits and its tag from the high ones.
-    product ^ (product >> 32)
-}
-
 #[inline(always)]
 fn edge_hash(caller: Link<Entry>, key: Key) -> u64 {
-    mix(key.wrapping_add(caller.address().rotate_left(21)))
+    mix(key.wrapping_add(caller.address().rotate_left(21)) as u64)
 }
 
 #[inline(always)]

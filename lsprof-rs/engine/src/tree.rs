@@ -16,6 +16,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
+use crate::hash::mix;
 use crate::recorder::StackId;
 use crate::tables::{Frame, FunctionId, Tables};
 
@@ -238,9 +239,7 @@ impl TreeTotals {
 
 /// Of a (parent, function).
 pub(crate) fn hash(parent: u32, function: FunctionId) -> u64 {
-    let both = u64::from(parent) << 32 | u64::from(function.0);
-    let product = both.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    product ^ (product >> 32)
+    mix(u64::from(parent) << 32 | u64::from(function.0))
 }
 
 #[cfg(test)]

@@ -17,6 +17,30 @@ pub enum Column {
     Numbers(Vec<u64>),
 }
 
+impl Column {
+    /// One more, which fits.
+    #[inline(always)]
+    fn push(&mut self, value: Value) {
+        match (self, value) {
+            (Self::Texts(texts), Value::Text(text)) => texts.push(text),
+            (Self::Kinds(kinds), Value::Kind(kind)) => kinds.push(kind),
+            (Self::Lines(lines), Value::Number(line)) => lines.push(line as u32),
+            (Self::Numbers(numbers), Value::Number(number)) => numbers.push(number),
+            _ => unreachable!("a column is made for its field"),
+        }
+    }
+
+    /// What fits here, of a value that Python made.
+    fn fit(&self, py: Python<'_>, value: Value) -> Option<Value> {
+        match (self, value) {
+            (Self::Texts(_), Value::Text(_)) | (Self::Numbers(_), Value::Number(_)) => Some(value),
+            (Self::Kinds(_), Value::Text(text)) => EventKind::parse(&texts::get(py, text)).map(Value::Kind),
+            (Self::Lines(_), Value::Number(line)) if u32::try_from(line).is_ok() => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// Records of the same fields.
 pub struct Columns {
     columns: Vec<(Field, Column)>,
@@ -47,39 +71,19 @@ impl Columns {
     #[inline(always)]
     pub fn push(&mut self, event: &Event) {
         for (field, column) in &mut self.columns {
-            match (column, event.value(*field)) {
-                (Column::Texts(texts), Value::Text(text)) => texts.push(text),
-                (Column::Kinds(kinds), Value::Kind(kind)) => kinds.push(kind),
-                (Column::Lines(lines), _) => lines.push(event.line_no),
-                (Column::Numbers(numbers), Value::Number(number)) => numbers.push(number),
-                _ => unreachable!("a column is made for its field"),
-            }
+            column.push(event.value(*field));
         }
         self.length += 1;
     }
 
     /// One more, of values that Python made. Says which one doesn't fit its field; then nothing is added.
     pub fn push_values(&mut self, py: Python<'_>, values: &[Value]) -> Result<(), String> {
-        let mut fitting = Vec::with_capacity(values.len());
-        for ((field, column), value) in self.columns.iter().zip(values) {
-            let fits = match (column, *value) {
-                (Column::Texts(_), Value::Text(_)) | (Column::Numbers(_), Value::Number(_)) => Some(*value),
-                (Column::Kinds(_), Value::Text(text)) => {
-                    EventKind::parse(&texts::get(py, text)).map(Value::Kind)
-                }
-                (Column::Lines(_), Value::Number(line)) if line <= u64::from(u32::MAX) => Some(*value),
-                _ => None,
-            };
-            fitting.push(fits.ok_or_else(|| format!("the value of {} doesn't fit", field.name()))?);
-        }
-        for ((_, column), value) in self.columns.iter_mut().zip(fitting) {
-            match (column, value) {
-                (Column::Texts(texts), Value::Text(text)) => texts.push(text),
-                (Column::Kinds(kinds), Value::Kind(kind)) => kinds.push(kind),
-                (Column::Lines(lines), Value::Number(line)) => lines.push(line as u32),
-                (Column::Numbers(numbers), Value::Number(number)) => numbers.push(number),
-                _ => unreachable!("it was seen to fit"),
-            }
+        let fit = |((field, column), value): (&(Field, Column), &Value)| {
+            column.fit(py, *value).ok_or_else(|| format!("the value of {} doesn't fit", field.name()))
+        };
+        let values = self.columns.iter().zip(values).map(fit).collect::<Result<Vec<_>, _>>()?;
+        for ((_, column), value) in self.columns.iter_mut().zip(values) {
+            column.push(value);
         }
         self.length += 1;
         Ok(())

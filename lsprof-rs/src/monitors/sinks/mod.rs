@@ -114,9 +114,7 @@ impl Sink {
         let extra = endpoint.map(|text| Endpoint::parse(text, connect, remote)).transpose();
         let extra = extra.map_err(|error| PyValueError::new_err(error.to_string()))?;
         let names = fields.clone();
-        let Some(sink) = Self::new(fields, filter, |fields| Some(Form::List(Columns::new(fields))))? else {
-            return Ok(None);
-        };
+        let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
         let facts = live::facts(py, None)?;
         let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
