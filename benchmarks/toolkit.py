@@ -29,6 +29,10 @@ GOALS = {
     "memory at lines": 10.0,
 }
 
+#: Whose function events are recorded to compare files: our own loop, which is the simplest, and programs of workloads.py.
+LOOP = "loop"
+RECORDED = (LOOP, "raytrace", "go", "sympy", "jinja2")
+
 
 def call_functions(rounds: int) -> None:
     """Calls of Python functions and of built-ins, half and half."""
@@ -260,6 +264,25 @@ def measure_growth(kind: str, records: int) -> dict[str, float]:
     return {"before": before / 1024, "grown": (after - before) / 1024, "each": (after - before) * 1024 / records}
 
 
+def measure_files(name: str) -> dict[str, float]:
+    """The size of what a program's function events are recorded to: bytes for each record."""
+    from pikos.api import monitor_class
+    from pikos.recorders.api import CSVFileRecorder, ParquetFileRecorder
+    from workloads import workload
+
+    work = (lambda: call_functions(250_000)) if name == LOOP else workload(name).setup()
+    work()
+    with tempfile.TemporaryDirectory() as folder:
+        csv_path, parquet_path = (os.path.join(folder, f"records.{kind}") for kind in ("csv", "parquet"))
+        for recorder in (CSVFileRecorder(csv_path), ParquetFileRecorder(parquet_path)):
+            with monitor_class("function")(recorder):
+                work()
+        with open(csv_path, newline="", encoding="utf-8") as stream:
+            lengths = [len(row["filename"].encode()) for row in csv.DictReader(stream)]
+        sizes = {"csv": os.path.getsize(csv_path), "parquet": os.path.getsize(parquet_path), "name": sum(lengths)}
+    return {"records": len(lengths), **{what: size / len(lengths) for what, size in sizes.items()}}
+
+
 def in_process(*arguments: str) -> Any:
     done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
     if done.returncode != 0:
@@ -272,12 +295,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each way runs (default: 5)")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--growth", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--files", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(*options.child)
         return
     if options.growth:
         print(json.dumps(measure_growth(options.growth[0], int(options.growth[1]))))
+        return
+    if options.files:
+        print(json.dumps(measure_files(options.files)))
         return
     for name, fact in facts().items():
         print(f"- {name}: {fact}")
@@ -299,6 +326,16 @@ def main() -> None:
     for kind, count in recorders:
         grown = in_process("--growth", kind, str(count))
         print(f"{kind}, {count:,} records: {grown['grown']:.1f} MiB more, {grown['each']:.1f} bytes a record")
+    print("\n## files of records\n")
+    for name in RECORDED:
+        sizes = in_process("--files", name)
+        if isinstance(sizes, str):
+            print(f"{name}: not run: {sizes}")
+            continue
+        print(
+            f"{name}, {sizes['records']:,} records: {sizes['parquet']:.2f} bytes a record as Parquet, "
+            f"{sizes['csv']:.0f} as CSV ({sizes['name']:.0f} of them the file's name)"
+        )
 
 
 def show(case: str, results: dict[str, list[Any]]) -> None:

@@ -109,6 +109,11 @@ class Loop:
         return self.call.startswith("{m} + ")
 
     @property
+    def loads(self) -> int:
+        """How many names the call loads; the number that its result is added to doesn't count."""
+        return self.call.count("{") - self.adds
+
+    @property
     def added(self) -> float:
         """What the profile adds to a call, hooks apart."""
         return self.total - self.plain
@@ -219,37 +224,37 @@ class Calibration:
             {"n": 1, "z": type("Z", (), {"a": 1})(), "d": {1: 1}, "y": list(range(9)), "s": "abc"},
         )
         #: Built-ins of each calling convention. Which has which differs between releases.
-        self.conventions: list[tuple[Callable[..., Any], Loop, int]] = []
+        self.conventions: dict[Callable[..., Any], Loop] = {}
         #: Built-ins for which the interpreter has a short cut that a reported call doesn't take.
-        self.shortcuts: list[tuple[Callable[..., Any], Loop, int]] = []
+        self.shortcuts: dict[Callable[..., Any], Loop] = {}
         if builtins:
             self.add_builtins()
         singles = [self.call, self.new, *self.others]
-        self.mix = Mix(self.call, [*singles, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])])
+        self.mix = Mix(self.call, [*singles, *self.conventions.values(), *self.shortcuts.values()])
 
     def add_builtins(self) -> None:
-        """The loops over built-ins; with each how many names it loads."""
+        """The loops over built-ins."""
         string, numbers, letters, table = "letters", [0], {"a"}, {"a": 1}
-        self.conventions = [
-            (gc.isenabled, sum_loop("{f}()", {"f": gc.isenabled}), 1),
-            (callable, sum_loop("{f}({x})", {"f": callable, "x": 0}), 2),
-            (operator.is_, sum_loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}), 3),
-            (math.isclose, sum_loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}), 3),
-            (max, sum_loop("{f}({x}, {x})", {"f": max, "x": 0}), 3),
-            (str.isdigit, sum_loop("{s}.isdigit()", {"s": string}), 1),
-            (set.add, Loop("{s}.add({x})", {"s": letters, "x": "a"}), 2),
-            (dict.get, sum_loop("{d}.get({x})", {"d": table, "x": "a"}), 2),
-            (str.split, Loop("{s}.split()", {"s": string}), 1),
-            (str.find, sum_loop("{s}.find({x})", {"s": string, "x": "t"}), 2),
-            (str.startswith, sum_loop("{s}.startswith({x})", {"s": string, "x": "t"}), 2),
-            (str.format, Loop("{s}.format()", {"s": string}), 1),
-        ]
-        self.shortcuts = [
-            (len, sum_loop("{f}({x})", {"f": len, "x": numbers}), 2),
-            (isinstance, sum_loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}), 3),
-            (list.append, Loop("{x}.append({x})", {"x": []}), 2),
-            (ord, sum_loop("{f}({x})", {"f": ord, "x": "a"}), 2),
-        ]
+        self.conventions = {
+            gc.isenabled: sum_loop("{f}()", {"f": gc.isenabled}),
+            callable: sum_loop("{f}({x})", {"f": callable, "x": 0}),
+            operator.is_: sum_loop("{f}({x}, {x})", {"f": operator.is_, "x": 0}),
+            math.isclose: sum_loop("{f}({x}, {x})", {"f": math.isclose, "x": 1.0}),
+            max: sum_loop("{f}({x}, {x})", {"f": max, "x": 0}),
+            str.isdigit: sum_loop("{s}.isdigit()", {"s": string}),
+            set.add: Loop("{s}.add({x})", {"s": letters, "x": "a"}),
+            dict.get: sum_loop("{d}.get({x})", {"d": table, "x": "a"}),
+            str.split: Loop("{s}.split()", {"s": string}),
+            str.find: sum_loop("{s}.find({x})", {"s": string, "x": "t"}),
+            str.startswith: sum_loop("{s}.startswith({x})", {"s": string, "x": "t"}),
+            str.format: Loop("{s}.format()", {"s": string}),
+        }
+        self.shortcuts = {
+            len: sum_loop("{f}({x})", {"f": len, "x": numbers}),
+            isinstance: sum_loop("{f}({x}, {y})", {"f": isinstance, "x": 0, "y": int}),
+            list.append: Loop("{x}.append({x})", {"x": []}),
+            ord: sum_loop("{f}({x})", {"f": ord, "x": "a"}),
+        }
 
     def loops(self) -> list[Loop]:
         """All of them."""
@@ -265,7 +270,7 @@ class Calibration:
             self.code,
             self.mix.loop,
         ]
-        return [*calls, *(loop for _, loop, _ in [*self.conventions, *self.shortcuts])]
+        return [*calls, *self.conventions.values(), *self.shortcuts.values()]
 
     def lines(self) -> list[Line]:
         """Run the loops, and say what they show."""
@@ -326,17 +331,17 @@ class Calibration:
     def of_builtins(self) -> list[Line]:
         """The lines for built-ins: each calling convention's, then those with a short cut."""
         lines: dict[object, Line] = {}
-        for builtin, loop, loads in self.conventions:
+        for builtin, loop in self.conventions.items():
             kind = _kind_of(builtin)
             if kind is not None:
-                lines.setdefault(kind, self.line(kind, loop, loads))
-        for builtin, loop, loads in self.shortcuts:
-            lines[builtin] = self.line(builtin, loop, loads)
+                lines.setdefault(kind, self.line(kind, loop))
+        for builtin, loop in self.shortcuts.items():
+            lines[builtin] = self.line(builtin, loop)
         return list(lines.values())
 
-    def line(self, kind: str | Callable[..., Any], loop: Loop, loads: int) -> Line:
+    def line(self, kind: str | Callable[..., Any], loop: Loop) -> Line:
         """The line for a built-in."""
         # The whole call, but for the loading of names and the sum, is the callee's.
         sum_ = self.sum.plain - self.load.plain if loop.adds else 0.0
-        plain = max(0.0, loop.plain - sum_ - loads * self.load.plain)
+        plain = max(0.0, loop.plain - sum_ - loop.loads * self.load.plain)
         return (kind, loop.inside - plain, loop.own - (loop.plain - plain) / self.genuine, loop.hooks, 1.0)

@@ -211,7 +211,8 @@ def guess(name: str) -> str:
     """The recording for a file of this name."""
     if name.startswith(("tcp://", "ipc://")):
         return "zmq"
-    return {".csv": "csv", ".parquet": "parquet"}.get(os.path.splitext(name)[1], "text")
+    # Not splitext: it finds no extension in ".csv".
+    return next((kind for kind in ("csv", "parquet") if name.endswith(f".{kind}")), "text")
 
 
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:

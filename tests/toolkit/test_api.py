@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import importlib
 import inspect
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import pikos.api
@@ -237,6 +239,47 @@ def test_recording_before_prepare_is_an_error(make: Any) -> None:
     with pytest.raises(RecorderError):
         recorder.record(record)
     assert recorder._stream.getvalue().count("call") == 1
+
+
+NATIVE = {
+    "ListRecorder": lambda made, folder: made(),
+    "CSVFileRecorder": lambda made, folder: made(folder / "x"),
+    "TextFileRecorder": lambda made, folder: made(folder / "x"),
+    "ParquetFileRecorder": lambda made, folder: made(folder / "x"),
+    "ZeroMQRecorder": lambda made, folder: made(f"ipc://{folder}/x"),
+}
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_record_method_of_somebody_elses_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    base = getattr(importlib.import_module("pikos.recorders.api"), name)
+    seen = []
+
+    class Listens(base):  # type: ignore[misc]
+        def record(self, data: Any) -> None:
+            seen.append(data.function)
+            super().record(data)
+
+    for made, expected in ((base, 0), (Listens, 1)):
+        with pikos.api.monitor_class("function")(NATIVE[name](made, tmp_path)):
+            snake("OneTwo")
+        assert seen.count("snake") == 2 * expected, made
+
+
+@pytest.mark.parametrize(("name", "done"), [("ParquetFileRecorder", "written"), ("ZeroMQRecorder", "sent")])
+@pytest.mark.parametrize("filter_", [None, lambda record: True])
+def test_records_of_unknown_fields_are_refused(
+    name: str, done: str, filter_: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    base = getattr(importlib.import_module("pikos.recorders.api"), name)
+    place = f"ipc://{tmp_path}/x" if name == "ZeroMQRecorder" else tmp_path / "x"
+    colours = collections.namedtuple("Colours", ["index", "colour"])
+    with pytest.raises(TypeError, match=f"records of Colours can't be {done}: a field has a name"):
+        base(place, filter_).prepare(colours)
 
 
 def test_the_header_is_written_once() -> None:

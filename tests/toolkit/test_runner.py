@@ -73,6 +73,22 @@ def test_csv_in_its_default_file(folder: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "name, begins",
+    [
+        ("x.csv", b"index,type,"),
+        (".csv", b"index,type,"),
+        ("x.parquet", b"PAR1"),
+        (".parquet", b"PAR1"),
+        ("x.log", b"index    type "),
+        ("csv", b"index    type "),
+    ],
+)
+def test_the_name_of_the_file_says_what_is_written(folder: Path, name: str, begins: bytes) -> None:
+    pikos_run(folder, "functions", "-o", name, "program.py").succeeded()
+    assert (folder / name).read_bytes().startswith(begins)
+
+
 def test_options_before_and_behind_the_script(folder: Path) -> None:
     for arguments in (
         ["lines", "-o", "x.csv", "--focused-on=main", "program.py", "1", "-o", "y"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from pikos._lsprof import _Sink
-from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, report
+from pikos.recorders._native_recorder import NativeRecorder
+from pikos.recorders.abstract_recorder import check_ready, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ParquetFileRecorder"]
 
 
-class ParquetFileRecorder(AbstractRecorder):
+class ParquetFileRecorder(NativeRecorder):
     """Write records to a Parquet file: a column for each field, the texts in dictionaries, 131,072 rows in a row group.
 
     filename: the file. filter_: called with a record; says whether it is recorded. The first `prepare` replaces the file;
@@ -23,27 +24,18 @@ class ParquetFileRecorder(AbstractRecorder):
     each `finalize`.
     """
 
+    _done = "written"
+
     def __init__(self, filename: str | os.PathLike[str], filter_: Callable[[Any], bool] | None = None) -> None:
+        super().__init__(filter_)
         self._filename = filename
-        self._filter = filter_
-        self._record_type: Any = None
-        self._sink: _Sink | None = None
-        self._is_native = False
-        self._ready = False
 
     def prepare(self, record: Any) -> None:
         """Begin the file, the first time. OSError if it can't be written; TypeError for records that are none of the
         toolkit's own, or of another type than those in the file."""
         if self._sink is None:
-            self._record_type = record
             with open(self._filename, "wb") as file:
-                sink = _Sink.parquet(file.fileno(), record._fields, self._filter)
-                self._is_native = sink is not None
-                self._sink = sink or _Sink.parquet(file.fileno(), record._fields, None)
-            if self._sink is None:
-                raise TypeError(
-                    f"records of {record.__name__} can't be written: a field has a name that the toolkit doesn't know"
-                )
+                self._open(record, lambda fields, filter_: _Sink.parquet(file.fileno(), fields, filter_))
         elif record._fields != self._record_type._fields:
             raise TypeError(
                 f"{os.fspath(self._filename)} has records of {self._record_type.__name__}, not of {record.__name__}"
@@ -55,13 +47,3 @@ class ParquetFileRecorder(AbstractRecorder):
         check_ready(self, self._ready)
         report(self._sink, os.fspath(self._filename))
         self._ready = False
-
-    def record(self, data: Any) -> None:
-        """Write a record, if the filter keeps it. RecorderError if the recorder isn't ready."""
-        check_ready(self, self._ready)
-        assert self._sink is not None
-        if self._filter is None or self._filter(data):
-            self._sink.add(data)
-
-    def _native_sink(self) -> _Sink | None:
-        return self._sink if self._is_native and type(self).record is ParquetFileRecorder.record else None
