@@ -33,6 +33,8 @@ pub enum RecordsError {
         "it has no column {column:?}: memory records are written by pikos-run line_memory or function_memory; columns: {found}"
     )]
     Column { column: &'static str, found: String },
+    #[error("it is a Parquet file: this reads CSV, which `pikos-run --recording csv` writes")]
+    Parquet,
     #[error("line {line}: {column} is {value:?}, which is no number of bytes")]
     Number { line: u64, column: &'static str, value: String },
     #[error("there are no records in it")]
@@ -75,6 +77,9 @@ impl Series {
     pub fn read(input: impl Read, memory: Memory) -> Result<Self, RecordsError> {
         let mut reader = csv::Reader::from_reader(input);
         let header = reader.byte_headers()?.clone();
+        if header.get(0).is_some_and(|start| start.starts_with(b"PAR1")) {
+            return Err(RecordsError::Parquet);
+        }
         let place = |name: &str| header.iter().position(|column| column == name.as_bytes());
         let need = |column: &'static str| {
             place(column).ok_or_else(|| RecordsError::Column {
