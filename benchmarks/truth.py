@@ -25,7 +25,7 @@ TRUE, COMPENSATED = "true", "compensated"
 WAYS = (TRUE, "cProfile", "raw", COMPENSATED)
 PROFILED = WAYS[1:]
 #: Sets of processes, one process for each way, and undisturbed runs of each phase that it takes.
-SETS, ROUNDS = 3, 5
+SETS, ROUNDS = 5, 5
 QUICK_SETS, QUICK_ROUNDS = 1, 3
 #: A phase is disturbed if its process was off the CPU for more of it than this; so many times the rounds are tried.
 DISTURBED = 0.02

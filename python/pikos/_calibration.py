@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Loops run this often, after a first time.
 RUNS = 4
 #: Rounds of a loop in a run, and calls in a round.
-ROUNDS = 48
+ROUNDS = 44
 CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
@@ -139,7 +139,7 @@ def generator_with(padding: str) -> Callable[[int], Any]:
     """A generator that yields as often as is asked for, from another one; they have code that never runs before that."""
     scope: dict[str, Any] = {"repeat": repeat}
     source = (
-        f"def inner(count):\n if count < 0: {padding}\n for _ in repeat(None, count): yield\n"
+        f"def inner(count):\n if count < 0: {padding}\n for number in repeat(12345, count): yield number\n"
         f"def outer(count):\n if count < 0: {padding}\n yield from inner(count)\n"
     )
     exec(source, scope)
@@ -202,7 +202,8 @@ class Calibration:
             {"f": first, "x": range(ROUNDS * CALLS)},
             "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
-        resumes = f"def loop(rounds, g):\n for _ in g(rounds * {CALLS}): pass\n"
+        # It adds them up, as with built-ins.
+        resumes = f"def loop(rounds, g):\n sum = 0\n for number in g(rounds * {CALLS}): sum += number\n"
         self.generator = Loop("", {"g": generator_with("pass")}, resumes, 2 * ROUNDS * CALLS)
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.

@@ -115,13 +115,14 @@ struct Pace {
 impl Pace {
     /// Calls after which the constants are adapted.
     const WINDOW: u32 = 1024;
-    /// The strain that is believed, in 1024ths. Beyond it are our tables, which the cache doesn't hold, and not the
-    /// interpreter.
-    const BELIEVED: (u64, u64) = (870, 1229);
+    /// The strain that is believed, in 1024ths.
+    const BELIEVED: (u64, u64) = (717, 1229);
     /// The processor foresees which of so few different calls comes next: they run as a loop over one call does.
     const FORESEEN: f64 = 4.0;
     /// So many are a mixture: as many as the calibration's has.
     const VARIED: f64 = 30.0;
+    /// With so many it is our tables, which the cache doesn't hold, that slow our hooks, and not what slows the interpreter.
+    const CROWDED: f64 = 60.0;
 
     /// By how many 1024ths the constants are to grow, once in so many calls.
     #[inline]
@@ -138,6 +139,7 @@ impl Pace {
         let weight = ((variety / Self::FORESEEN).ln() / (Self::VARIED / Self::FORESEEN).ln()).clamp(0.0, 1.0);
         let mixed = |full: u64| 1024 + ((full as f64 - 1024.0) * weight) as u64;
         let (least, most) = Self::BELIEVED;
+        let most = if variety < Self::CROWDED { most } else { 1024 };
         // Without an expectation there is none.
         let strain = (self.measured << 20).checked_div(self.expected * mixed(mixture.hooks))?;
         Some((strain.clamp(least, most) * mixed(mixture.constants)) >> 10)
@@ -221,12 +223,14 @@ impl Account {
             below.children_excess.add(total_excess);
         }
         let of_edge = self.excess(arena, Subject::Edge(edge));
+        // Looked up in recursion, too: all calls of a kind are to take our hooks the same time, or the strain would be wrong.
+        let of_entry = self.excess(arena, Subject::Entry(edge.callee));
         of_edge.own.add(own_excess);
         if edge.open.get() == 0 {
             of_edge.total.add(total_excess);
         }
         if edge.callee.open.get() == 0 {
-            self.excess(arena, Subject::Entry(edge.callee)).total.add(total_excess);
+            of_entry.total.add(total_excess);
         }
         self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
         let Costs { hooks, mixture, .. } = &self.costs;
