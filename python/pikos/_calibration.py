@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     #: our hooks; how much of the time that is measured inside is the code's own. Of "mixture", no kind, two ratios: how much
     #: more the interpreter takes, in the place of the ticks outside, and our hooks do, where many calls take turns.
     Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float, float]
-    #: Ticks.
-    Times: TypeAlias = tuple[int, int, int]
+    #: What a profile holds of each function: calls, own time and total, and what recording took of both.
+    Ticks: TypeAlias = dict[Any, tuple[int, int, int, int, int]]
 
 #: Loops run this often, after a first time.
-RUNS = 4
+RUNS = 7
 #: Rounds of a loop in a run, and calls in a round.
 ROUNDS = 44
 CALLS = 4
@@ -76,6 +76,8 @@ class Loop:
         self.plains: list[float] = []
         #: Under a profile, each run, without what its hooks take: the loop's own part, altogether; and what they take.
         self.profiled: list[tuple[float, ...]] = []
+        #: The same in ticks, of all runs so far.
+        self.recorded = (0, 0, 0)
 
     def run(self) -> None:
         """Time a run without a profile."""
@@ -83,20 +85,11 @@ class Loop:
         self.function(ROUNDS, *self.arguments)
         self.plains.append((_now() - began) / self.calls)
 
-    def run_profiled(self, profiler: Profiler) -> None:
-        """Time a run under the profile."""
-        before = self.recorded(profiler)
-        self.function(ROUNDS, *self.arguments)
-        after = self.recorded(profiler)
-        self.profiled.append(tuple((now - then) / self.calls for now, then in zip(after, before, strict=True)))
-
-    def recorded(self, profiler: Profiler) -> Times:
-        """What the profile holds of the loop: own time and total, both without what the hooks took, and that."""
-        times = profiler._ticks().get(self.function.__code__)
-        if times is None:
-            return 0, 0, 0
-        _, own, total, own_excess, total_excess = times
-        return own - own_excess, total - total_excess, total_excess
+    def take(self, ticks: Ticks) -> None:
+        """Take what the profile holds of the loop after one more run."""
+        _, own, total, own_excess, total_excess = ticks[self.function.__code__]
+        before, self.recorded = self.recorded, (own - own_excess, total - total_excess, total_excess)
+        self.profiled.append(tuple((now - then) / self.calls for now, then in zip(self.recorded, before, strict=True)))
 
     def finish(self) -> None:
         """Take the least of each figure: other runs were disturbed. The first one doesn't count."""
@@ -282,8 +275,13 @@ class Calibration:
         profiler = Profiler(builtins=self.builtins, threads=False, hook=self.hook, compensate=[])
         profiler.enable()
         try:
-            for loop in loops * (RUNS + 1):
-                loop.run_profiled(profiler)
+            for _ in range(RUNS + 1):
+                for loop in loops:
+                    loop.function(ROUNDS, *loop.arguments)
+                # Takes longer than a loop.
+                ticks = profiler._ticks()
+                for loop in loops:
+                    loop.take(ticks)
         finally:
             profiler.disable()
         for loop in loops:
