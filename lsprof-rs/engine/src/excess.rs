@@ -116,7 +116,7 @@ impl Pace {
     /// Calls after which the constants are adapted.
     const WINDOW: u32 = 1024;
     /// The strain that is believed, in 1024ths.
-    const BELIEVED: (u64, u64) = (717, 1229);
+    const BELIEVED: (u64, u64) = (614, 1229);
     /// The processor foresees which of so few different calls comes next: they run as a loop over one call does.
     const FORESEEN: f64 = 4.0;
     /// So many are a mixture: as many as the calibration's has.
