@@ -118,14 +118,14 @@ class Loop:
 
 
 def sum_loop(call: str, names: dict[str, object]) -> Loop:
-    """A loop that adds what a built-in returns to a number, which makes an object. Loops that only call them would be too
-    simple: part of what recording takes, the processor does beside such work. Of functions it doesn't."""
+    """A loop that adds what a call returns to a number, which makes an object. Loops that only call would be too simple: part
+    of what recording takes, the processor does beside such work."""
     return Loop("{m} + " + call, {"m": 12345, **names})
 
 
-def first(first: object, second: object) -> object:
-    """The shortest of functions, with arguments as most have them."""
-    return first
+def add(first: int, second: int) -> int:
+    """A short function that does something with its arguments, as most do."""
+    return first + second
 
 
 def generator_with(padding: str) -> Callable[[int], Any]:
@@ -189,13 +189,12 @@ class Calibration:
         self.load = Loop("{x}", {"x": 0})
         #: Adds a name's value.
         self.sum = sum_loop("{x}", {"x": 1})
-        self.call = Loop("{f}({x}, {x})", {"f": first, "x": 0})
+        self.call = sum_loop("{f}({x}, {x})", {"f": add, "x": 300})
         self.map = Loop(
             "",
-            {"f": first, "x": range(ROUNDS * CALLS)},
+            {"f": add, "x": range(ROUNDS * CALLS)},
             "def loop(rounds, f, x):\n for _ in map(f, x, x): pass\n",
         )
-        # It adds them up, as with built-ins.
         resumes = f"def loop(rounds, g):\n sum = 0\n for number in g(rounds * {CALLS}): sum += number\n"
         self.generator = Loop("", {"g": generator_with("pass")}, resumes, 2 * ROUNDS * CALLS)
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
@@ -298,13 +297,14 @@ class Calibration:
     def of_functions(self) -> list[Line]:
         """The lines for Python functions, and for calls that are reported and not counted."""
         genuine = self.genuine
-        inside = self.call.inside
+        work = self.sum.plain - self.load.plain
+        inside = self.call.inside - work / genuine
         reported = REPORTS_CALLS and self.builtins
         if reported:
             # Called from C, so that no call is reported beside the function's start and end.
-            outside = self.map.added - self.map.inside
+            outside = self.map.added - self.map.inside + work
         else:
-            outside = self.call.own - self.call.plain / genuine
+            outside = self.call.own - (self.call.plain - work) / genuine
         function = inside + outside
         plain = self.generator.plain / genuine
         generator = self.generator.added if REPORTS_CALLS else self.generator.total - plain
