@@ -132,7 +132,7 @@ def generator_with(padding: str) -> Callable[[int], Any]:
     """A generator that yields as often as is asked for, from another one; they have code that never runs before that."""
     scope: dict[str, Any] = {"repeat": repeat}
     source = (
-        f"def inner(count):\n if count < 0: {padding}\n for number in repeat(12345, count): yield number\n"
+        f"def inner(count):\n if count < 0: {padding}\n for number in repeat(12345, count): yield number + count\n"
         f"def outer(count):\n if count < 0: {padding}\n yield from inner(count)\n"
     )
     exec(source, scope)
