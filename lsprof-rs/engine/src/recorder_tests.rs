@@ -369,6 +369,24 @@ fn calibrated_costs_follow_the_strain_within_bounds() {
     }
 }
 
+/// Functions that take turns.
+fn in_turn(script: &mut Script, functions: usize) -> impl Iterator<Item = Key> + use<> {
+    let keys: Vec<Key> = (0..functions).map(|number| 0x10_0000 + 0x100 * number).collect();
+    for (key, id) in keys.iter().zip(100..) {
+        script.recorder.define(*key, FunctionId(id), Kind::default());
+    }
+    keys.into_iter().cycle()
+}
+
+/// Calls the next functions, so many times; what recording is taken to have cost.
+fn spent(script: &mut Script, keys: &mut impl Iterator<Item = Key>, hooks: &Hooks, times: usize) -> u64 {
+    let before = script.recorder.tables().spent.get();
+    for key in keys.take(times) {
+        script.call(key, hooks, |script| _ = script.wait(1000));
+    }
+    script.recorder.tables().spent.get() - before
+}
+
 #[test]
 fn many_different_calls_take_more() {
     // Of 256 functions in turn, of one.
@@ -376,22 +394,13 @@ fn many_different_calls_take_more() {
         let mixture = crate::Mixture { constants: 1536, hooks: 1024 };
         let mut script = Script::compensated(Costs { hooks: [1000; KINDS], mixture, ..costs(500, 0) });
         let hooks = Hooks { before: 500, after: 500 };
-        let keys: Vec<Key> = (0..functions).map(|number| 0x10_0000 + 0x100 * number).collect();
-        for (key, id) in keys.iter().zip(100..) {
-            script.recorder.define(*key, FunctionId(id), Kind::default());
-        }
-        let called = |script: &mut Script, times: usize| {
-            let before = script.recorder.tables().spent.get();
-            for key in keys.iter().cycle().take(times) {
-                script.call(*key, &hooks, |script| _ = script.wait(1000));
-            }
-            script.recorder.tables().spent.get() - before
-        };
+        let mut keys = in_turn(&mut script, functions);
+        let mut called = |times| spent(&mut script, &mut keys, &hooks, times);
         // What a hook takes after its event is seen with the next one.
         let is_about = |spent: u64, calls: u64, inside: u64| spent.abs_diff(calls * (1000 + inside)) <= 1000;
-        assert!(is_about(called(&mut script, 1023), 1023, 750), "a program begins with much that is new");
-        called(&mut script, 1);
-        assert!(is_about(called(&mut script, 1000), 1000, inside));
+        assert!(is_about(called(1023), 1023, 750), "a program begins with much that is new");
+        called(1);
+        assert!(is_about(called(1000), 1000, inside));
     }
 }
 
@@ -401,17 +410,8 @@ fn hooks_that_so_many_functions_slow_are_no_strain() {
     for (functions, inside) in [(256, 500), (1, 550)] {
         let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
         let hooks = Hooks { before: 550, after: 550 };
-        for key in 0..functions {
-            script.recorder.define(0x10_0000 + 0x100 * key, FunctionId(100), Kind::default());
-        }
-        let mut keys = (0..functions).map(|key| 0x10_0000 + 0x100 * key).cycle();
-        let mut called = |times: u64| {
-            let before = script.recorder.tables().spent.get();
-            for key in keys.by_ref().take(times as usize) {
-                script.call(key, &hooks, |script| _ = script.wait(1000));
-            }
-            script.recorder.tables().spent.get() - before
-        };
+        let mut keys = in_turn(&mut script, functions);
+        let mut called = |times| spent(&mut script, &mut keys, &hooks, times);
         called(1024);
         assert!(called(1000).abs_diff(1000 * (1100 + inside)) <= 1100, "{functions}");
     }
