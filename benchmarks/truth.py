@@ -77,10 +77,12 @@ def measure(program: Program, sets: int, rounds: int) -> Result:
     times: dict[str, list[Times]] = {way: [] for way in WAYS}
     disturbed: set[str] = set()
     for _ in range(sets):
-        processes = {way: Process("truth_run.py", program.name, way) for way in WAYS}
+        processes: dict[str, Process] = {}
         try:
-            for process in processes.values():
-                process.wait_until_ready()
+            # One after another: a profile is calibrated while its process warms up, with the machine to itself as later.
+            for way in WAYS:
+                processes[way] = Process("truth_run.py", program.name, way)
+                processes[way].wait_until_ready()
             for _ in range(PATIENCE * rounds):
                 for process in processes.values():
                     if not process.runs or lacking(process, rounds):

@@ -107,13 +107,15 @@ struct Pace {
     measured: u64,
     /// How long they took in the calibration.
     expected: u64,
+    /// Calls that were begun, and those that are over.
+    begun: u32,
     calls: u32,
     /// A bit for each caller and callee, by their hash.
     edges: u64,
 }
 
 impl Pace {
-    /// Calls after which the constants are adapted.
+    /// Calls after which the constants are adapted, at the earliest.
     const WINDOW: u32 = 1024;
     /// The strain that is believed, in 1024ths.
     const BELIEVED: (u64, u64) = (614, 1229);
@@ -130,7 +132,9 @@ impl Pace {
         self.expected += expected;
         self.edges |= 1 << (mix(edge.address() as u64) >> 58);
         self.calls += 1;
-        if self.calls < Self::WINDOW { None } else { std::mem::take(self).growth(mixture) }
+        // In deep recursion many calls are begun first: of each call both hooks are to be in the window.
+        let is_full = self.calls >= Self::WINDOW && self.begun.abs_diff(self.calls) <= self.calls / 16;
+        if is_full { std::mem::take(self).growth(mixture) } else { None }
     }
 
     #[cold]
@@ -196,7 +200,8 @@ impl Account {
     }
 
     /// The frame's call has begun.
-    pub(crate) fn open(&self, frame: Link<Frame>) {
+    pub(crate) fn open(&mut self, frame: Link<Frame>) {
+        self.pace.begun += 1;
         frame.spent_before.set(self.spent);
         frame.children_excess.set(0);
     }

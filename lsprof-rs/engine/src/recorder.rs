@@ -207,7 +207,7 @@ impl Recorder {
     /// [`Recorder::place_in_tree`] comes before.
     pub fn start_extended(&mut self, since: Ticks, now: Ticks) {
         self.spend(now.since(since));
-        if let Some(account) = &self.account {
+        if let Some(account) = &mut self.account {
             account.open(self.top);
             self.tables.spent.set(account.spent);
         }

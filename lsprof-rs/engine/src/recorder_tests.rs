@@ -369,6 +369,24 @@ fn calibrated_costs_follow_the_strain_within_bounds() {
     }
 }
 
+#[test]
+fn calls_begun_long_before_they_are_over_are_no_strain() {
+    const DEPTH: u32 = 5000;
+    fn descend(script: &mut Script, hooks: &Hooks, depth: u32) {
+        script.call(A, hooks, |script| {
+            if depth > 0 {
+                descend(script, hooks, depth - 1);
+            }
+        });
+    }
+    let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
+    let hooks = Hooks { before: 500, after: 500 };
+    descend(&mut script, &hooks, DEPTH - 1);
+    let calls = u64::from(DEPTH);
+    let spent = script.recorder.tables().spent.get();
+    assert!(spent.abs_diff(calls * (1000 + 500)) <= 5000, "{spent}");
+}
+
 /// Functions that take turns.
 fn in_turn(script: &mut Script, functions: usize) -> impl Iterator<Item = Key> + use<> {
     let keys: Vec<Key> = (0..functions).map(|number| 0x10_0000 + 0x100 * number).collect();
