@@ -352,7 +352,7 @@ fn calibrated_costs_are_taken_out_of_callee_and_caller() {
 #[test]
 fn calibrated_costs_follow_the_strain_within_bounds() {
     // Calibrated: hooks of 1000 ticks, and 500 inside. (What the hooks take, what is taken out inside each call.)
-    for (hook, inside) in [(1000, 500), (1100, 550), (900, 450), (100, 300), (3000, 600)] {
+    for (hook, inside) in [(1000, 500), (1100, 550), (950, 475), (850, 389), (100, 250), (3000, 600)] {
         let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
         let hooks = Hooks { before: hook / 2, after: hook / 2 };
         let called = |script: &mut Script, times| {
@@ -423,15 +423,15 @@ fn many_different_calls_take_more() {
 }
 
 #[test]
-fn hooks_that_so_many_functions_slow_are_no_strain() {
-    // Of 256 functions in turn, of one: hooks that take a tenth more than when they were calibrated.
-    for (functions, inside) in [(256, 500), (1, 550)] {
+fn hooks_that_so_many_functions_slow_are_less_strain() {
+    // Of 256 functions in turn, of one: hooks that take half more than when they were calibrated.
+    for (functions, inside) in [(256, 550), (1, 600)] {
         let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
-        let hooks = Hooks { before: 550, after: 550 };
+        let hooks = Hooks { before: 750, after: 750 };
         let mut keys = in_turn(&mut script, functions);
         let mut called = |times| spent(&mut script, &mut keys, &hooks, times);
         called(1024);
-        assert!(called(1000).abs_diff(1000 * (1100 + inside)) <= 1100, "{functions}");
+        assert!(called(1000).abs_diff(1000 * (1500 + inside)) <= 1500, "{functions}");
     }
 }
 
