@@ -237,9 +237,13 @@ impl Collector {
         (timing, if self.builtins.get() { timing } else { Timing::Ignored })
     }
 
-    /// Whether calls of Python functions are timed by the cycle counter, and nothing else is kept of them.
-    pub fn is_timed_plainly(&self) -> bool {
-        self.timings().0 == Timing::Plain
+    /// Whether calls of Python functions are timed by the cycle counter: plainly or compensated, nothing else.
+    pub fn lets_leaves_be_evaluated(&self) -> bool {
+        match self.timings().0 {
+            Timing::Plain => true,
+            Timing::Compensated => clock::is_counter(),
+            Timing::Clock | Timing::Timer | Timing::Ignored => false,
+        }
     }
 
     /// The custom timer.

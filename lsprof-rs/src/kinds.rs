@@ -12,7 +12,7 @@ use crate::ffi::callable::Callable;
 
 /// The names that a calibration gives costs to, in the order of their numbers. A built-in function or method is of
 /// the kind of its calling convention; after these come built-ins with a kind of their own.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     "function",
     "generator",
     "call of a function",
@@ -29,10 +29,12 @@ const NAMES: [&str; 16] = [
     "method keywords",
     "method varargs",
     "large offset",
+    "leaf",
+    "leaf generator",
 ];
 
 /// No kind: how much more all of them take where many different calls take turns, as ratios in the places of the ticks outside
-/// and in our hooks.
+/// and in our hooks; in that of the ticks inside, the most that may be believed where they are too many for the caches.
 const MIXTURE: &str = "mixture";
 
 const FUNCTION: Kind = Kind(0);
@@ -48,6 +50,10 @@ const FIRST_BUILTIN_METHOD: u8 = 10;
 /// No call: an event whose place in the code is no small number, so that the interpreter makes an object for it.
 #[cfg(Py_3_12)]
 pub const LARGE_OFFSET: Kind = Kind(15);
+#[cfg(not(Py_3_12))]
+const LEAF: Kind = Kind(16);
+#[cfg(not(Py_3_12))]
+const LEAF_GENERATOR: Kind = Kind(17);
 
 /// Costs by kind, and the built-ins that have a kind of their own, by their definitions.
 #[derive(Clone, Default)]
@@ -72,7 +78,8 @@ impl Calibration {
             let kind = match subject.extract::<String>() {
                 Ok(name) if name == MIXTURE => {
                     let ratio = |ratio: f64| (ratio.clamp(1.0, 2.0) * 1024.0) as u64;
-                    this.costs.mixture = Mixture { constants: ratio(outside), hooks: ratio(hooks) };
+                    this.costs.mixture =
+                        Mixture { constants: ratio(outside), hooks: ratio(hooks), crowded: ratio(inside) };
                     continue;
                 }
                 Ok(name) => NAMES
@@ -120,6 +127,12 @@ pub fn name_for_builtin(object: &Bound<'_, PyAny>) -> Option<&'static str> {
 fn of_convention(builtin: Builtin, convention: Convention) -> Kind {
     let first = if builtin.is_method { FIRST_BUILTIN_METHOD } else { FIRST_BUILTIN_FUNCTION };
     Kind(first + convention as u8)
+}
+
+/// The kind of a Python function whose calls we evaluate, with events off.
+#[cfg(not(Py_3_12))]
+pub fn of_leaf(python: Kind) -> Kind {
+    if python == GENERATOR { LEAF_GENERATOR } else { LEAF }
 }
 
 /// The kind of a call that is reported and not counted.

@@ -145,7 +145,7 @@ impl Profiler {
                 scope,
                 &profiler,
                 wish,
-                collector.is_timed_plainly(),
+                collector.lets_leaves_be_evaluated(),
             )?));
             state.tell_live(py);
             return Ok(());
@@ -166,7 +166,7 @@ impl Profiler {
         collector.configure(subcalls, builtins);
         collector.fix_rate(false);
         state.scope.set(Some(scope));
-        match hooks::install(py, scope, &profiler, wish, collector.is_timed_plainly()) {
+        match hooks::install(py, scope, &profiler, wish, collector.lets_leaves_be_evaluated()) {
             Ok(choice) => {
                 state.choice.replace(Some(choice));
                 state.tell_live(py);

@@ -17,12 +17,13 @@ from pikos._lsprof import Profiler, _kind_of, _now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeAlias
 
     #: A kind of call, or the built-in that has one of its own; ticks of each call inside and outside of its time, and in
-    #: our hooks; how much of the time that is measured inside is the code's own. Of "mixture", no kind, two ratios: how much
-    #: more the interpreter takes, in the place of the ticks outside, and our hooks do, where many calls take turns.
+    #: our hooks; how much of the time that is measured inside is the code's own. Of "mixture", no kind, ratios: CROWDED, in the
+    #: place of the ticks inside; how much more the interpreter takes, in that of those outside, and our hooks do, where many
+    #: calls take turns.
     Line: TypeAlias = tuple[str | Callable[..., Any], float, float, float, float]
     #: What a profile holds of each function: calls, own time and total, and what recording took of both.
     Ticks: TypeAlias = dict[Any, tuple[int, int, int, int, int]]
@@ -35,6 +36,10 @@ CALLS = 4
 
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
+
+#: Where so many functions take turns that the caches don't hold our tables, our hooks may say so much of the interpreter. 3.11's
+#: keeps nothing for each function.
+CROWDED = 1.15 if REPORTS_CALLS else 1.0
 
 #: Where the next loop's source begins.
 places = count()
@@ -128,6 +133,14 @@ def add(first: int, second: int) -> int:
     return first + second
 
 
+def add_or_call(first: int, second: int) -> int:
+    """The same with a call in it, which isn't made: on 3.11 a function without one is a leaf."""
+    try:
+        return first + second
+    except TypeError:
+        return int(first)
+
+
 def generator_with(padding: str) -> Callable[[int], Any]:
     """A generator that yields as often as is asked for, from another one; they have code that never runs before that."""
     scope: dict[str, Any] = {"repeat": repeat}
@@ -138,6 +151,17 @@ def generator_with(padding: str) -> Callable[[int], Any]:
     exec(source, scope)
     outer: Callable[[int], Any] = scope["outer"]
     return outer
+
+
+def shifted(numbers: Iterable[int]) -> Iterator[int]:
+    """A generator that is a leaf."""
+    for number in numbers:
+        yield number + 12345
+
+
+def shifted_twice(count: int) -> Iterator[int]:
+    """Such a generator from another one."""
+    return shifted(shifted(range(count)))
 
 
 class Empty:
@@ -191,11 +215,10 @@ class Calibration:
         self.sum = sum_loop("{x}", {"x": 1})
         # Added to a running total: such a loop's cost is on every release nearest to the one in larger programs.
         totals = "; ".join(["m += f(x, x)"] * CALLS)
-        self.call = Loop(
-            "{m} + {f}({x}, {x})",
-            {"m": 0, "f": add, "x": 300},
-            f"def loop(rounds, m, f, x):\n for _ in repeat(None, rounds): {totals}\n",
-        )
+        source = f"def loop(rounds, m, f, x):\n for _ in repeat(None, rounds): {totals}\n"
+        function = add if REPORTS_CALLS else add_or_call
+        self.call = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": function, "x": 300}, source)
+        self.leaf = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": add, "x": 300}, source)
         self.map = Loop(
             "",
             {"f": add, "x": range(ROUNDS * CALLS)},
@@ -206,6 +229,7 @@ class Calibration:
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
         self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, 2 * ROUNDS * CALLS)
+        self.leaf_generator = Loop("", {"g": shifted_twice}, resumes, 2 * ROUNDS * CALLS)
         self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
@@ -269,6 +293,8 @@ class Calibration:
             self.code,
             self.mix.loop,
         ]
+        if not REPORTS_CALLS:
+            calls += [self.leaf, self.leaf_generator]
         return [*calls, *self.conventions.values(), *self.shortcuts.values()]
 
     def lines(self) -> list[Line]:
@@ -293,7 +319,7 @@ class Calibration:
             loop.finish()
         # More than this is no mixture but a disturbance.
         added, hooks = (min(1.3, max(1.0, ratio)) for ratio in self.mix.compare())
-        return [*self.of_functions(), *self.of_builtins(), ("mixture", 0, added, hooks, 1)]
+        return [*self.of_functions(), *self.of_builtins(), ("mixture", CROWDED, added, hooks, 1)]
 
     @property
     def genuine(self) -> float:
@@ -328,6 +354,14 @@ class Calibration:
                 ("call of a class", 0, self.new.added - function, 0, 1),
                 ("call of another object", 0, sum(loop.added for loop in self.others) / len(self.others), 0, 1),
             ]
+        if not REPORTS_CALLS:
+            # Its code runs with events off, as without a profile.
+            outside = self.leaf.own - (self.leaf.plain - work) / genuine
+            lines.append(("leaf", self.leaf.inside - work, outside, self.leaf.hooks, 1))
+            loop = self.leaf_generator.plain / 3 / genuine
+            generator = self.leaf_generator.total - self.leaf_generator.plain * 2 / 3 - loop
+            resuming = min(generator, max(0.0, 2 * (self.leaf_generator.own - loop)))
+            lines.append(("leaf generator", generator - resuming, resuming, self.leaf_generator.hooks, 1))
         if not REPORTS_CALLS and not self.builtins:
             # 3.11 reports built-ins also where they don't count.
             lines.append(("call of another object", 0, self.others[0].total - self.others[0].plain / genuine, 0, 1))

@@ -1,9 +1,11 @@
 """Functions without a call instruction, which 3.11 evaluates with its events off: counts are cProfile's all the same."""
 
 import cProfile
+import functools
 import pstats
 import sys
 import threading
+import time
 
 import pikos.cprofile
 import pytest
@@ -100,10 +102,13 @@ def counts(profile):
     return ours
 
 
+KINDS = (cProfile.Profile, pikos.cprofile.Profile, functools.partial(pikos.cprofile.Profile, compensate=True))
+
+
 def same_counts(work):
-    """Runs `work(profile)` under both."""
+    """Runs `work(profile)` under cProfile, plainly and compensated."""
     found = []
-    for kind in (cProfile.Profile, pikos.cprofile.Profile):
+    for kind in KINDS:
         profile = kind()
         profile.enable()
         try:
@@ -112,6 +117,7 @@ def same_counts(work):
             profile.disable()
         found.append(counts(profile))
     assert found[1] == found[0]
+    assert found[2] == found[0]
     return found[1]
 
 
@@ -233,6 +239,31 @@ def test_few_leaves_among_many_others():
     found = same_counts(work)
     assert found[add.__code__.co_firstlineno, "add"][0] == 2 * HOT
     assert found[other.__code__.co_firstlineno, "other"][0] == 30_000
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_leaf_runs_at_full_speed(kind):
+    def loop(n):
+        total = 0
+        while n:
+            total += n
+            n -= 1
+        return total
+
+    def best():
+        times = []
+        for _ in range(7):
+            began = time.perf_counter()
+            loop(100_000)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    plain = best()
+    with kind():
+        for _ in range(HOT):
+            loop(1)
+        # With events on, 3.11 takes twice the time.
+        assert best() < 1.5 * plain
 
 
 def test_threads_that_change_places_in_leaves():

@@ -52,6 +52,22 @@ pub fn counter() -> Ticks {
     source::counter()
 }
 
+/// Waits for what was begun before: a reading of the clock doesn't, so that what the program waits for in memory would
+/// pass after it, as ours.
+#[inline(always)]
+pub fn settle() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 CPU has LFENCE.
+    unsafe {
+        std::arch::x86_64::_mm_lfence();
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: changes nothing.
+    unsafe {
+        std::arch::asm!("isb", options(nostack, nomem));
+    }
+}
+
 /// Seconds that one tick of [`now`] lasts, from the widest pair of readings there is.
 ///
 /// Waits until 200 µs have passed since the first use, so that the two readings can't be too close;

@@ -38,7 +38,7 @@ pub struct Costs {
     /// under the hook slows the code itself down by.
     pub genuine: [u64; KINDS],
     /// The constants are those of loops over one call. Where many different calls take turns, the interpreter takes more,
-    /// and so do our hooks: so many 1024ths.
+    /// and so do our hooks.
     pub mixture: Mixture,
 }
 
@@ -49,11 +49,13 @@ pub struct Mixture {
     pub constants: u64,
     /// Our hooks.
     pub hooks: u64,
+    /// The strain that is believed where they are so many that the caches don't hold our tables.
+    pub crowded: u64,
 }
 
 impl Default for Mixture {
     fn default() -> Self {
-        Self { constants: 1024, hooks: 1024 }
+        Self { constants: 1024, hooks: 1024, crowded: 1024 }
     }
 }
 
@@ -123,10 +125,8 @@ impl Pace {
     const FORESEEN: f64 = 4.0;
     /// So many are a mixture: as many as the calibration's has.
     const VARIED: f64 = 30.0;
-    /// With so many it is our tables, which the cache doesn't hold, that slow our hooks.
+    /// With so many it is our tables, which the cache doesn't hold, that slow our hooks; less so the interpreter.
     const CROWDED: f64 = 60.0;
-    /// The strain that is believed then: what the interpreter keeps for each function is less than what we do.
-    const BELIEVED_IN_CROWDS: u64 = 1178;
     /// From here down the calibration was made in a slow moment of the machine. That slows our hooks less than the
     /// interpreter, as reading the clock takes as long as ever: by a tenth, as measured.
     const SLOW_MOMENT: u64 = 942;
@@ -149,7 +149,7 @@ impl Pace {
         let weight = ((variety / Self::FORESEEN).ln() / (Self::VARIED / Self::FORESEEN).ln()).clamp(0.0, 1.0);
         let mixed = |full: u64| 1024 + ((full as f64 - 1024.0) * weight) as u64;
         let (least, most) = Self::BELIEVED;
-        let most = if variety < Self::CROWDED { most } else { Self::BELIEVED_IN_CROWDS };
+        let most = if variety < Self::CROWDED { most } else { mixture.crowded };
         // Without an expectation there is none.
         let strain = (self.measured << 20).checked_div(self.expected * mixed(mixture.hooks))?;
         let strain = strain - Self::SLOW_MOMENT.saturating_sub(strain).min(Self::SLOWER).min(strain);
@@ -218,11 +218,10 @@ impl Account {
     pub(crate) fn close(
         &mut self,
         arena: &Arena<Excess>,
-        frame: Link<Frame>,
-        edge: Link<Edge>,
+        (frame, edge, kind): (Link<Frame>, Link<Edge>, Kind),
         own: Ticks,
     ) -> Ticks {
-        let kind = edge.callee.kind.0 as usize;
+        let kind = kind.0 as usize;
         self.spent = self.spent.wrapping_add(self.costs.inside[kind]);
         let children = frame.children_excess.get();
         let so_far = self.spent.wrapping_sub(frame.spent_before.get()).wrapping_sub(children);

@@ -286,6 +286,16 @@ impl Recorder {
         true
     }
 
+    /// Like [`Recorder::leave_frame`], for a recorder that compensates or keeps a tree, where the call took the interpreter
+    /// what one of this kind takes. Compensating, the hook must [`Recorder::spend`] what it takes after `now`.
+    pub fn leave_frame_of_kind(&mut self, frame: Link<Frame>, key: Key, kind: Kind, now: Ticks) -> bool {
+        if self.top != frame || edge_of(self.top).key != key {
+            return false;
+        }
+        self.close_as::<true>(self.top, edge_of(self.top), kind, now);
+        true
+    }
+
     /// Whether the call that [`Recorder::leave_frame`] is about is open.
     pub fn has_open(&self, frame: Link<Frame>, key: Key) -> bool {
         self.frames().any(|open| open == frame && edge_of(open).key == key)
@@ -389,6 +399,17 @@ impl Recorder {
 
     #[inline(always)]
     fn close<const EXTENDED: bool>(&mut self, frame: Link<Frame>, edge: Link<Edge>, now: Ticks) {
+        self.close_as::<EXTENDED>(frame, edge, edge.callee.kind, now);
+    }
+
+    #[inline(always)]
+    fn close_as<const EXTENDED: bool>(
+        &mut self,
+        frame: Link<Frame>,
+        edge: Link<Edge>,
+        kind: Kind,
+        now: Ticks,
+    ) {
         let entry = edge.callee;
         let total = now.since(frame.started.ticks());
         let own = total.since(frame.children.ticks());
@@ -414,7 +435,7 @@ impl Recorder {
         if EXTENDED {
             let account = self.account.as_mut();
             let excess = account.map(|account| {
-                let excess = account.close(&self.tables.excesses, frame, edge, own);
+                let excess = account.close(&self.tables.excesses, (frame, edge, kind), own);
                 self.tables.spent.set(account.spent);
                 excess
             });

@@ -409,7 +409,7 @@ fn spent(script: &mut Script, keys: &mut impl Iterator<Item = Key>, hooks: &Hook
 fn many_different_calls_take_more() {
     // Of 256 functions in turn, of one.
     for (functions, inside) in [(256, 750), (1, 500)] {
-        let mixture = crate::Mixture { constants: 1536, hooks: 1024 };
+        let mixture = crate::Mixture { constants: 1536, ..Default::default() };
         let mut script = Script::compensated(Costs { hooks: [1000; KINDS], mixture, ..costs(500, 0) });
         let hooks = Hooks { before: 500, after: 500 };
         let mut keys = in_turn(&mut script, functions);
@@ -426,7 +426,8 @@ fn many_different_calls_take_more() {
 fn hooks_that_so_many_functions_slow_are_less_strain() {
     // Of 256 functions in turn, of one: hooks that take half more than when they were calibrated.
     for (functions, inside) in [(256, 575), (1, 600)] {
-        let mut script = Script::compensated(Costs { hooks: [1000; KINDS], ..costs(500, 0) });
+        let mixture = crate::Mixture { crowded: 1178, ..Default::default() };
+        let mut script = Script::compensated(Costs { hooks: [1000; KINDS], mixture, ..costs(500, 0) });
         let hooks = Hooks { before: 750, after: 750 };
         let mut keys = in_turn(&mut script, functions);
         let mut called = |times| spent(&mut script, &mut keys, &hooks, times);

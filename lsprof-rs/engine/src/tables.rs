@@ -28,7 +28,8 @@ pub struct Entry {
     pub(crate) key: Key,
     /// Which function this is.
     pub function: FunctionId,
-    pub(crate) kind: Kind,
+    /// What its calls cost the interpreter to report.
+    pub kind: Kind,
     /// What a hook has found out about the function, 0 at first: its own business.
     pub note: Cell8,
     /// How many activations are open.

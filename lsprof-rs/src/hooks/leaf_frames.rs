@@ -7,14 +7,15 @@
 //! pass through, and report to the profile function. Whoever hears first of a call's end ends it.
 //!
 //! To the frames that pass through, an evaluator is a cost: the interpreter no longer inlines calls. Where there
-//! are too few leaves to pay for that, or the stack gets too deep, the frames are given back.
+//! are too few leaves to pay for that, or the stack gets too deep, the frames are given back. Compensation, whose
+//! constants are calibrated with the evaluator, has it stay; there leaves are truer, as no event slows their code.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Edge, Frame as Call, Key, clock};
+use lsprof_engine::{Edge, Frame as Call, Key, Recorder, Ticks, clock};
 use pyo3::ffi::{PyObject, PyThreadState, PyThreadState_Get};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode};
@@ -30,6 +31,7 @@ use crate::ffi::profile_function;
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
+use crate::kinds;
 use crate::registry::{self, Scope};
 
 /// What an entry's note says of its code: nobody has looked yet.
@@ -127,12 +129,18 @@ unsafe extern "C-unwind" fn evaluate(
         // Unprofiled threads need stack as well, so this comes first.
         if stack::here() < registry::stack_limit() {
             give_back();
-        } else if !thread.is_null() && is_ours(ThreadState::of(state), thread) {
+        } else if !thread.is_null() && is_ours(ThreadState::of(state), (*thread).timing) {
+            let is_compensated = (*thread).timing == Timing::Compensated;
             let code = interpreter_frame::code(frame);
             let edge = (*thread).recorder.next_edge(code as Key);
             match edge.map(|edge| (edge, edge.callee.note.get())) {
                 Some((edge, LEAF)) if !interpreter_frame::makes_generator(frame, code) => {
-                    return evaluate_leaf(thread, edge, code, (state, frame, throw));
+                    let arguments = (state, frame, throw);
+                    return if is_compensated {
+                        evaluate_leaf::<true>(thread, edge, code, arguments)
+                    } else {
+                        evaluate_leaf::<false>(thread, edge, code, arguments)
+                    };
                 }
                 Some((edge, UNKNOWN)) if edge.calls.get() >= HOT => look_at(edge, code),
                 _ => {}
@@ -140,7 +148,8 @@ unsafe extern "C-unwind" fn evaluate(
             if !ThreadState::of(state).traces() {
                 return evaluate_in_leaf((state, frame, throw));
             }
-            if earn(-1) < 0 {
+            // Compensation knows what calls take while frames come to us.
+            if !is_compensated && earn(-1) < 0 {
                 give_back();
             }
         }
@@ -148,13 +157,12 @@ unsafe extern "C-unwind" fn evaluate(
     }
 }
 
-/// Whether the thread's events are for us alone, and are counted plainly.
+/// Whether the thread's events are for us alone, and are timed in a way that we know.
 #[inline(always)]
-unsafe fn is_ours(state: &ThreadState, thread: *mut ThreadRecorder) -> bool {
-    // SAFETY: as in `evaluate`.
+fn is_ours(state: &ThreadState, timing: Timing) -> bool {
     state.is_profiled_only_by(set_profile::on_event)
         && !state.is_silent()
-        && unsafe { (*thread).timing } == Timing::Plain
+        && matches!(timing, Timing::Plain | Timing::Compensated)
 }
 
 #[inline(always)]
@@ -166,12 +174,19 @@ fn earn(amount: i64) -> i64 {
 
 /// Enters, has the frame evaluated with events off, and leaves.
 #[inline(always)]
-unsafe fn evaluate_leaf(
+unsafe fn evaluate_leaf<const COMPENSATED: bool>(
     thread: *mut ThreadRecorder,
     edge: Link<Edge>,
     code: *mut PyObject,
     (state, frame, throw): Arguments,
 ) -> *mut PyObject {
+    let began = if COMPENSATED {
+        clock::settle();
+        clock::counter()
+    } else {
+        Ticks(0)
+    };
+    let timing = if COMPENSATED { Timing::Compensated } else { Timing::Plain };
     // SAFETY: as in `evaluate`.
     unsafe {
         if !(*thread).recorder.enter_edge(edge) {
@@ -181,15 +196,24 @@ unsafe fn evaluate_leaf(
         let call = (*thread).recorder.top();
         let traced = ThreadState::of(state).traces();
         ThreadState::of(state).set_traces(false);
-        earn(SAVED_BY_LEAF);
-        (*thread).recorder.start(clock::counter());
+        if COMPENSATED {
+            (*thread).recorder.place_in_tree();
+            (*thread).recorder.start_extended(began, clock::counter());
+        } else {
+            earn(SAVED_BY_LEAF);
+            (*thread).recorder.start(clock::counter());
+        }
         let result = frame_eval::evaluate(state, frame, throw);
+        if COMPENSATED {
+            clock::settle();
+        }
         let now = clock::counter();
         let thread = registry::current();
         if !thread.is_null()
             && is_running()
-            && is_ours(ThreadState::of(state), thread)
-            && (*thread).recorder.leave_frame(call, code as Key, now)
+            && is_ours(ThreadState::of(state), (*thread).timing)
+            && (*thread).timing == timing
+            && leave::<COMPENSATED>(&mut (*thread).recorder, (call, code as Key), edge, now)
         {
             ThreadState::of(state).set_traces(traced);
         } else {
@@ -197,6 +221,22 @@ unsafe fn evaluate_leaf(
         }
         result
     }
+}
+
+#[inline(always)]
+fn leave<const COMPENSATED: bool>(
+    recorder: &mut Recorder,
+    (call, key): (Link<Call>, Key),
+    edge: Link<Edge>,
+    now: Ticks,
+) -> bool {
+    if !COMPENSATED {
+        return recorder.leave_frame(call, key, now);
+    }
+    let kind = kinds::of_leaf(edge.callee.kind);
+    let is_over = recorder.leave_frame_of_kind(call, key, kind, now);
+    recorder.spend(clock::counter().since(now));
+    is_over
 }
 
 /// Something has changed during the call: the profile, its function, or who evaluates frames.

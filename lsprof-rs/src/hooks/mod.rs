@@ -135,7 +135,7 @@ pub fn install(
     scope: Scope,
     profiler: &Py<PyAny>,
     wish: Wish,
-    is_timed_plainly: bool,
+    evaluates_leaves: bool,
 ) -> PyResult<Choice> {
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
@@ -151,9 +151,9 @@ pub fn install(
     registry::set_ordinary(py, scope);
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
-    let _ = is_timed_plainly; // 3.11's own concern
+    let _ = evaluates_leaves; // 3.11's own concern
     #[cfg(not(Py_3_12))]
-    if is_timed_plainly {
+    if evaluates_leaves {
         leaf_frames::install(py, scope)?;
     }
     Ok(choice)
