@@ -237,11 +237,11 @@ impl Collector {
         (timing, if self.builtins.get() { timing } else { Timing::Ignored })
     }
 
-    /// Whether calls of Python functions are timed by the cycle counter: plainly or compensated, nothing else.
+    /// Whether calls of Python functions are told apart by their callers and timed by the cycle counter, plainly or compensated.
     pub fn lets_leaves_be_evaluated(&self) -> bool {
         match self.timings().0 {
             Timing::Plain => true,
-            Timing::Compensated => clock::is_counter(),
+            Timing::Compensated => self.subcalls.get() && clock::is_counter(),
             Timing::Clock | Timing::Timer | Timing::Ignored => false,
         }
     }

@@ -242,6 +242,19 @@ def test_few_leaves_among_many_others():
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
+def test_callers_that_no_longer_count(kind):
+    profile = kind()
+    for subcalls in (True, False):
+        profile.enable(subcalls=subcalls)
+        warm_up(add)
+        profile.disable()
+    entries = {entry.code: entry for entry in profile.getstats()}
+    assert entries[add.__code__].callcount == 2 * HOT
+    calls = [edge.callcount for edge in entries[warm_up.__code__].calls if edge.code is add.__code__]
+    assert calls == [HOT]
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
 def test_a_leaf_runs_at_full_speed(kind):
     def loop(n):
         total = 0

@@ -110,6 +110,11 @@ impl Recorder {
         &self.tables
     }
 
+    /// Whether calls are told apart by their callers.
+    pub fn has_subcalls(&self) -> bool {
+        self.subcalls
+    }
+
     /// Changes whether calls are told apart by their callers, from now on.
     pub fn set_subcalls(&mut self, subcalls: bool) {
         self.subcalls = subcalls;
@@ -133,7 +138,7 @@ impl Recorder {
     }
 
     /// The edge that a call of this function would be counted on now, if it is in the cache: for hooks that ask before
-    /// they [`Recorder::enter_edge`].
+    /// they [`Recorder::enter_edge`]. On a recorder that tells calls apart by their callers.
     #[inline(always)]
     pub fn next_edge(&self, key: Key) -> Option<Link<Edge>> {
         let caller = callee(self.top);

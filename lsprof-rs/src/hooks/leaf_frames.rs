@@ -129,7 +129,7 @@ unsafe extern "C-unwind" fn evaluate(
         // Unprofiled threads need stack as well, so this comes first.
         if stack::here() < registry::stack_limit() {
             give_back();
-        } else if !thread.is_null() && is_ours(ThreadState::of(state), (*thread).timing) {
+        } else if !thread.is_null() && is_ours(ThreadState::of(state), &*thread) {
             let is_compensated = (*thread).timing == Timing::Compensated;
             let code = interpreter_frame::code(frame);
             let edge = (*thread).recorder.next_edge(code as Key);
@@ -157,12 +157,16 @@ unsafe extern "C-unwind" fn evaluate(
     }
 }
 
-/// Whether the thread's events are for us alone, and are timed in a way that we know.
+/// Whether the thread's events are for us alone, and are counted in a way that we know.
 #[inline(always)]
-fn is_ours(state: &ThreadState, timing: Timing) -> bool {
+fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
     state.is_profiled_only_by(set_profile::on_event)
         && !state.is_silent()
-        && matches!(timing, Timing::Plain | Timing::Compensated)
+        && match thread.timing {
+            Timing::Plain => true,
+            Timing::Compensated => thread.recorder.has_subcalls(),
+            Timing::Clock | Timing::Timer | Timing::Ignored => false,
+        }
 }
 
 #[inline(always)]
@@ -211,7 +215,7 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
         let thread = registry::current();
         if !thread.is_null()
             && is_running()
-            && is_ours(ThreadState::of(state), (*thread).timing)
+            && is_ours(ThreadState::of(state), &*thread)
             && (*thread).timing == timing
             && leave::<COMPENSATED>(&mut (*thread).recorder, (call, code as Key), edge, now)
         {
