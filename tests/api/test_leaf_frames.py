@@ -72,6 +72,14 @@ def drain(numbers):
     return last
 
 
+def loop(n):
+    total = 0
+    while n:
+        total += n
+        n -= 1
+    return total
+
+
 def fail(number):
     return number.value / 0
 
@@ -256,13 +264,6 @@ def test_callers_that_no_longer_count(kind):
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_a_leaf_runs_at_full_speed(kind):
-    def loop(n):
-        total = 0
-        while n:
-            total += n
-            n -= 1
-        return total
-
     def best():
         times = []
         for _ in range(7):
@@ -271,22 +272,18 @@ def test_a_leaf_runs_at_full_speed(kind):
             times.append(time.perf_counter() - began)
         return min(times)
 
-    plain = best()
-    with kind():
-        for _ in range(HOT):
-            loop(1)
-        # With events on, 3.11 takes twice the time.
-        assert best() < 1.5 * plain
+    def slowdown():
+        plain = best()
+        with kind():
+            for _ in range(HOT):
+                loop(1)
+            return best() / plain
+
+    # With events on, 3.11 takes twice the time. Machines have slow moments: not in all of these.
+    assert any(slowdown() < 1.4 for _ in range(20))
 
 
 def test_threads_that_change_places_in_leaves():
-    def loop(n):
-        total = 0
-        while n:
-            total += n
-            n -= 1
-        return total
-
     def work():
         for _ in range(200):
             loop(500)
