@@ -201,7 +201,7 @@ def test_deep_recursion_through_operators():
     assert (nc, cc) == (HOT + 4_000, HOT + 1)
 
 
-@pytest.mark.parametrize("change", ["disable", "restart", "set_trace", "set_profile"])
+@pytest.mark.parametrize("change", ["disable", "restart", "clear", "set_trace", "set_profile"])
 def test_a_change_inside_of_a_leaf(change):
     """What happens to the profile in a function that a leaf calls: nothing is lost before it or counted twice after it."""
 
@@ -216,6 +216,8 @@ def test_a_change_inside_of_a_leaf(change):
             elif change == "restart":
                 profile.disable()
                 profile.enable()
+            elif change == "clear":
+                profile.clear()
             elif change == "set_trace":
                 sys.settrace(lambda *event: None)
             else:
@@ -228,7 +230,9 @@ def test_a_change_inside_of_a_leaf(change):
         sys.settrace(trace)
 
     found = same_counts(work)
-    expected = HOT if change == "disable" or (change == "set_profile" and sys.version_info < (3, 12)) else 2 * HOT
+    expected = (
+        HOT if change in ("disable", "clear") or (change == "set_profile" and sys.version_info < (3, 12)) else 2 * HOT
+    )
     assert found[add.__code__.co_firstlineno, "add"][0] == expected
 
 

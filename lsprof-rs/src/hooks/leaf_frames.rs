@@ -15,7 +15,7 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Edge, Frame as Call, Key, Recorder, Ticks, clock};
+use lsprof_engine::{Edge, Frame as Call, Key, Kind, Recorder, Ticks, clock};
 use pyo3::ffi::{PyObject, PyThreadState, PyThreadState_Get};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode};
@@ -191,6 +191,8 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
         Ticks(0)
     };
     let timing = if COMPENSATED { Timing::Compensated } else { Timing::Plain };
+    // Now: afterwards the profile may have been cleared, and the edge with it.
+    let kind = kinds::of_leaf(edge.callee.kind);
     // SAFETY: as in `evaluate`.
     unsafe {
         if !(*thread).recorder.enter_edge(edge) {
@@ -217,7 +219,7 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
             && is_running()
             && is_ours(ThreadState::of(state), &*thread)
             && (*thread).timing == timing
-            && leave::<COMPENSATED>(&mut (*thread).recorder, (call, code as Key), edge, now)
+            && leave::<COMPENSATED>(&mut (*thread).recorder, (call, code as Key), kind, now)
         {
             ThreadState::of(state).set_traces(traced);
         } else {
@@ -231,13 +233,12 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
 fn leave<const COMPENSATED: bool>(
     recorder: &mut Recorder,
     (call, key): (Link<Call>, Key),
-    edge: Link<Edge>,
+    kind: Kind,
     now: Ticks,
 ) -> bool {
     if !COMPENSATED {
         return recorder.leave_frame(call, key, now);
     }
-    let kind = kinds::of_leaf(edge.callee.kind);
     let is_over = recorder.leave_frame_of_kind(call, key, kind, now);
     recorder.spend(clock::counter().since(now));
     is_over
