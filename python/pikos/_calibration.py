@@ -218,7 +218,6 @@ class Calibration:
         source = f"def loop(rounds, m, f, x):\n for _ in repeat(None, rounds): {totals}\n"
         function = add if REPORTS_CALLS else add_or_call
         self.call = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": function, "x": 300}, source)
-        self.leaf = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": add, "x": 300}, source)
         self.map = Loop(
             "",
             {"f": add, "x": range(ROUNDS * CALLS)},
@@ -229,7 +228,9 @@ class Calibration:
         #: Its events' places in the code are numbers that the interpreter makes objects for: the small ones it keeps,
         #: which are those up to 256, and to 1024 from 3.15 on. An attribute takes 20 bytes.
         self.long = Loop("", {"g": generator_with("; ".join(["count.real"] * 80))}, resumes, 2 * ROUNDS * CALLS)
-        self.leaf_generator = Loop("", {"g": shifted_twice}, resumes, 2 * ROUNDS * CALLS)
+        if not REPORTS_CALLS:
+            self.leaf = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": add, "x": 300}, source)
+            self.leaf_generator = Loop("", {"g": shifted_twice}, resumes, 2 * ROUNDS * CALLS)
         self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
@@ -338,13 +339,9 @@ class Calibration:
         else:
             outside = self.call.own - (self.call.plain - work) / genuine
         function = inside + outside
-        plain = self.generator.plain / genuine
-        generator = self.generator.added if REPORTS_CALLS else self.generator.total - plain
-        # Of each two resumes the loop makes one; a third of what they take plainly is the loop's.
-        resuming = min(generator, max(0.0, 2 * (self.generator.own - plain / 3)))
         lines: list[Line] = [
             ("function", inside, outside, self.call.hooks, genuine),
-            ("generator", generator - resuming, resuming, self.generator.hooks, genuine),
+            self.generator_line("generator", self.generator, genuine),
         ]
         if REPORTS_CALLS:
             lines.append(("large offset", 0, (self.long.added - self.generator.added) / 2, 0, 1))
@@ -358,14 +355,19 @@ class Calibration:
             # Its code runs with events off, as without a profile.
             outside = self.leaf.own - (self.leaf.plain - work) / genuine
             lines.append(("leaf", self.leaf.inside - work, outside, self.leaf.hooks, 1))
-            loop = self.leaf_generator.plain / 3 / genuine
-            generator = self.leaf_generator.total - self.leaf_generator.plain * 2 / 3 - loop
-            resuming = min(generator, max(0.0, 2 * (self.leaf_generator.own - loop)))
-            lines.append(("leaf generator", generator - resuming, resuming, self.leaf_generator.hooks, 1))
+            lines.append(self.generator_line("leaf generator", self.leaf_generator, 1))
         if not REPORTS_CALLS and not self.builtins:
             # 3.11 reports built-ins also where they don't count.
             lines.append(("call of another object", 0, self.others[0].total - self.others[0].plain / genuine, 0, 1))
         return lines
+
+    def generator_line(self, kind: str, loop: Loop, genuine: float) -> Line:
+        """The line for a generator from another one, which run so much of their time genuinely."""
+        # Of each two resumes the loop makes one; a third of what they take plainly is the loop's.
+        of_loop = loop.plain / 3 / self.genuine
+        added = loop.total - of_loop - loop.plain * 2 / 3 / genuine
+        resuming = min(added, max(0.0, 2 * (loop.own - of_loop)))
+        return (kind, added - resuming, resuming, loop.hooks, genuine)
 
     def of_builtins(self) -> list[Line]:
         """The lines for built-ins: each calling convention's, then those with a short cut."""
