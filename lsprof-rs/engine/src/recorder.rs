@@ -283,22 +283,27 @@ impl Recorder {
     /// for it. False, and nothing done, where `frame` is not the top one.
     #[inline(always)]
     pub fn leave_frame(&mut self, frame: Link<Frame>, key: Key, now: Ticks) -> bool {
-        // The key, too: the frame may have been used again since, by another call or by another recorder.
-        if self.top != frame || edge_of(self.top).key != key {
-            return false;
+        let is_newest = self.is_newest(frame, key);
+        if is_newest {
+            self.close::<false>(self.top, edge_of(self.top), now);
         }
-        self.close::<false>(self.top, edge_of(self.top), now);
-        true
+        is_newest
     }
 
     /// Like [`Recorder::leave_frame`], for a recorder that compensates or keeps a tree, where the call took the interpreter
     /// what one of this kind takes. Compensating, the hook must [`Recorder::spend`] what it takes after `now`.
     pub fn leave_frame_of_kind(&mut self, frame: Link<Frame>, key: Key, kind: Kind, now: Ticks) -> bool {
-        if self.top != frame || edge_of(self.top).key != key {
-            return false;
+        let is_newest = self.is_newest(frame, key);
+        if is_newest {
+            self.close_as::<true>(self.top, edge_of(self.top), kind, now);
         }
-        self.close_as::<true>(self.top, edge_of(self.top), kind, now);
-        true
+        is_newest
+    }
+
+    #[inline(always)]
+    fn is_newest(&self, frame: Link<Frame>, key: Key) -> bool {
+        // The key, too: the frame may have been used again since, by another call or by another recorder.
+        self.top == frame && edge_of(self.top).key == key
     }
 
     /// Whether the call that [`Recorder::leave_frame`] is about is open.
