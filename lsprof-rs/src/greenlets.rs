@@ -7,10 +7,12 @@
 use std::rc::Rc;
 
 use lsprof_engine::{StackId, clock};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::collector::{Collector, ThreadRecorder};
+use crate::ffi::modules::imported;
 use crate::registry;
 
 /// How a thread's switches are heard of.
@@ -21,7 +23,7 @@ pub struct Tracer {
 
 /// Asks greenlet, if it is imported, to tell us of its switches in this thread.
 pub fn follow(py: Python<'_>, thread: &mut ThreadRecorder) {
-    let Some(greenlet) = imported(py) else { return };
+    let Some(greenlet) = module(py) else { return };
     // Whatever goes wrong: the program matters more, and its greenlets still run.
     if let Ok((tracer, current)) = install(py, &greenlet) {
         thread.greenlets = Some(tracer);
@@ -38,16 +40,15 @@ pub fn unfollow(py: Python<'_>, collector: &Rc<Collector>) {
         }
     });
     let Some(tracer) = tracer else { return };
-    let Some(greenlet) = imported(py) else { return };
+    let Some(greenlet) = module(py) else { return };
     if greenlet.call_method0("gettrace").is_ok_and(|now| now.is(&tracer.ours)) {
         let _ = greenlet.call_method1("settrace", (tracer.before,));
     }
 }
 
 /// The module, once it is ready to use. Never imports it.
-fn imported(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    let modules = py.import("sys").ok()?.getattr("modules").ok()?.cast_into::<PyDict>().ok()?;
-    let greenlet = modules.get_item("greenlet").ok()??;
+fn module(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let greenlet = imported(py, intern!(py, "greenlet"))?;
     greenlet.hasattr("settrace").ok()?.then_some(greenlet)
 }
 

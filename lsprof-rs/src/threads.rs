@@ -1,9 +1,11 @@
 //! A profiled thread, and how it is called.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::ffi::modules::imported;
 use crate::ffi::thread::{self, Mark};
 use crate::publisher::SharedName;
 
@@ -42,18 +44,18 @@ impl Thread {
     /// Called now and then while the thread runs, and once more when somebody wants to see it.
     pub fn learn_name(&self, py: Python<'_>) {
         if let Some(name) = name_of(py, self.ident) {
-            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+            *self.lock() = Some(name);
         }
     }
 
     /// Whether a name is known.
     pub fn has_name(&self) -> bool {
-        self.known_name().is_some()
+        self.lock().is_some()
     }
 
     /// Its name, or a made one.
     pub fn name(&self) -> String {
-        self.known_name().unwrap_or_else(|| format!("thread {}", self.native_id))
+        self.lock().clone().unwrap_or_else(|| format!("thread {}", self.native_id))
     }
 
     /// Its name, if it is known by then, for a reader without the GIL.
@@ -61,14 +63,13 @@ impl Thread {
         Arc::clone(&self.name)
     }
 
-    fn known_name(&self) -> Option<String> {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What `threading` calls the thread. Doesn't import `threading`, nor make it invent a thread.
 pub fn name_of(py: Python<'_>, ident: u64) -> Option<String> {
-    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
-    let active = modules.get_item("threading").ok()?.getattr("_active").ok()?;
+    let active = imported(py, intern!(py, "threading"))?.getattr(intern!(py, "_active")).ok()?;
     active.get_item(ident).ok()?.getattr("name").ok()?.extract().ok()
 }

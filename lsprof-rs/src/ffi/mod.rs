@@ -9,6 +9,7 @@ pub mod frame;
 pub mod frame_eval;
 pub mod gil;
 pub mod interpreter_frame;
+pub mod modules;
 pub mod pending;
 pub mod recursion;
 pub mod signals;

@@ -1,0 +1,12 @@
+//! `sys.modules`: what the program has imported, without importing anything.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+/// The module of that name, if the program has imported it or is about to.
+pub fn imported<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: the interpreter's own dictionary, borrowed; it has one as long as Python code runs.
+    let modules = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyImport_GetModuleDict()) }?;
+    modules.cast::<PyDict>().ok()?.get_item(name).ok()?
+}
