@@ -1,5 +1,7 @@
 //! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
 
+use std::ptr::NonNull;
+
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
 use pyo3::ffi::PyObject;
@@ -59,26 +61,21 @@ impl Callee {
 /// [`enter`] in the common case: a known function, timed plainly. Otherwise false, and nothing is done.
 ///
 /// # Safety
-/// From a hook: the GIL is held. `thread` is [`registry::cached`], not null, and `timing` how the call is to be timed.
+/// From a hook: the GIL is held. `thread` is [`registry::current_plain`], and such calls are timed plainly.
 #[inline(always)]
-pub unsafe fn enter_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key) -> bool {
+pub unsafe fn enter_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python code.
-    let this = unsafe { &mut *thread };
-    if timing != Timing::Plain || !this.recorder.enter_quickly(key) {
-        return false;
-    }
-    this.recorder.start(clock::counter());
-    true
+    unsafe { thread.as_mut() }.recorder.enter_quickly(key, clock::counter)
 }
 
-/// [`leave`] in the common case. Otherwise false, and nothing is done. `now` was read first of all.
+/// [`leave`] in the common case. Otherwise false, and nothing is done. `now` was read as early as could be.
 ///
 /// # Safety
 /// As for [`enter_quickly`].
 #[inline(always)]
-pub unsafe fn leave_quickly(thread: *mut ThreadRecorder, timing: Timing, key: Key, now: Ticks) -> bool {
+pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
     // SAFETY: as in `enter_quickly`.
-    timing == Timing::Plain && unsafe { (*thread).recorder.leave_quickly(key, now) }
+    unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
 }
 
 /// A call begins.
@@ -181,7 +178,7 @@ pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> O
     let key = code as Key;
     // SAFETY: as this function's.
     unsafe {
-        if !enter_quickly(thread, (*thread).timing, key) {
+        if (*thread).timing != Timing::Plain || !enter_quickly(NonNull::new_unchecked(thread), key) {
             return enter_frame_slowly(thread, code);
         }
         let frame = (*thread).recorder.top();

@@ -110,7 +110,7 @@ impl Profiler {
         state.choice.replace(None);
         state.collector.set_tree(tree);
         state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
-        state.collector.configure(subcalls.0, builtins.0);
+        state.configure(py, subcalls.0, builtins.0);
         state.threads.set(threads);
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Profiler {
                     "Another profiling tool is already active: this Profile itself",
                 ));
             }
-            collector.configure(subcalls, builtins);
+            state.configure(py, subcalls, builtins);
             state.choice.replace(Some(hooks::install(
                 py,
                 scope,
@@ -163,7 +163,7 @@ impl Profiler {
         }
         let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads)?;
-        collector.configure(subcalls, builtins);
+        state.configure(py, subcalls, builtins);
         collector.fix_rate(false);
         state.scope.set(Some(scope));
         match hooks::install(py, scope, &profiler, wish, collector.lets_leaves_be_evaluated()) {
@@ -449,6 +449,12 @@ impl State {
         self.collector.fix_rate(true);
         self.tell_live(py);
         removed
+    }
+
+    /// Sets what counts. Also the last step of any other change to how calls are timed.
+    fn configure(&self, py: Python<'_>, subcalls: bool, builtins: bool) {
+        self.collector.configure(subcalls, builtins);
+        registry::forget_cached(py);
     }
 
     fn refuse_in_timer(&self, what: &str) -> PyResult<()> {

@@ -5,13 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::collector::{Collector, ThreadRecorder};
+use crate::collector::{Collector, ThreadRecorder, Timing};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread::{self, CACHED, Mark};
 use crate::{hooks, threads};
@@ -38,7 +39,7 @@ struct Enabled {
 
 #[derive(Default)]
 struct Registry {
-    /// The recorder of the thread whose address is in [`CACHED`]; null if that thread isn't profiled.
+    /// The recorder of the thread that [`CACHED`] is about; null if that thread isn't profiled.
     current: Cell<*mut ThreadRecorder>,
     /// How far down that thread's stack frames may be evaluated.
     stack_limit: Cell<usize>,
@@ -53,6 +54,9 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     threads: RefCell::new(None),
 });
 
+/// In [`CACHED`], beside a thread's address: its recorder doesn't time calls of Python functions plainly, or it has none.
+const UNUSUAL: usize = 1;
+
 /// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
 ///
 /// # Safety
@@ -61,24 +65,24 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
 pub unsafe fn current() -> *mut ThreadRecorder {
     // SAFETY: by this function's contract.
     let registry = unsafe { REGISTRY.get_unattached() };
-    if CACHED.load(Ordering::Relaxed) == thread::address() {
+    if CACHED.load(Ordering::Relaxed) & !UNUSUAL == thread::address() {
         return registry.current.get();
     }
     look_up(registry)
 }
 
-/// What [`current`] finds without looking further; null also where it would have to.
+/// The running thread's recorder, if it times calls of Python functions plainly and [`current`] finds it without looking
+/// further.
 ///
 /// # Safety
 /// The calling thread must hold the GIL.
 #[inline(always)]
-pub unsafe fn cached() -> *mut ThreadRecorder {
+pub unsafe fn current_plain() -> Option<NonNull<ThreadRecorder>> {
     // SAFETY: by this function's contract.
     let registry = unsafe { REGISTRY.get_unattached() };
-    if CACHED.load(Ordering::Relaxed) == thread::address() {
-        return registry.current.get();
-    }
-    std::ptr::null_mut()
+    // SAFETY: `look_up` leaves the address as it is for recorders only.
+    (CACHED.load(Ordering::Relaxed) == thread::address())
+        .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
 /// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
@@ -224,7 +228,9 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     let enabled = threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref());
     let recorder = enabled.map_or(std::ptr::null_mut(), |enabled| enabled.collector.recorder(&mark));
     registry.current.set(recorder);
-    CACHED.store(thread::address(), Ordering::Release);
+    // SAFETY: null or just made.
+    let is_plain = unsafe { recorder.as_ref() }.is_some_and(|thread| thread.timing == Timing::Plain);
+    CACHED.store(thread::address() | if is_plain { 0 } else { UNUSUAL }, Ordering::Release);
     recorder
 }
 

@@ -346,6 +346,22 @@ def test_init_again_starts_anew_with_new_options(profile: cProfile.Profile) -> N
     assert all(entry.totaltime == 0 for entry in profile.getstats())
 
 
+def test_init_again_while_enabled_takes_effect_at_once(profile: cProfile.Profile) -> None:
+    readings = [0]
+
+    def timer() -> int:
+        readings.append(readings[-1] + 1)
+        return readings[-1]
+
+    profile.enable()
+    branch()
+    branch()
+    profile.__init__(timer)  # type: ignore[misc]
+    branch()
+    profile.disable()
+    assert len(readings) > 4
+
+
 @pytest.mark.beyond_cprofile  # on 3.11 it is no part of the garbage collection
 def test_profile_is_collected_in_a_cycle() -> None:
     assert evaluate("""

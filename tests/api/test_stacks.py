@@ -342,6 +342,42 @@ def test_a_recursion_deeper_than_the_c_stack_is_no_crash() -> None:
     assert got == [[50_001, 50_000]]
 
 
+@pytest.mark.parametrize("options", ["", "builtins=False", "subcalls=False"])
+def test_what_is_a_built_in_is_told_each_time_as_cprofile_tells_it(options: str) -> None:
+    """By the clock, and often: after the first calls each is told apart at a glance."""
+    code = TICKING + textwrap.dedent(f"""
+        import enum, re
+        class Meta(type):
+            def __call__(cls): return super().__call__()
+        class Made(metaclass=Meta): pass
+        class Rows(list): pass
+        class More(Rows): pass
+        class Plain: pass
+        class Colour(enum.Enum): RED = 1
+        def many(call, *args):
+            for _ in range(50): call(*args)
+        def work():
+            rows, row, more = [], Rows(), More()
+            pattern, partly = re.compile("a"), re.compile("a").match
+            for n in range(50):
+                rows.append(n); row.append(n); more.append(n); list.append(more, n); Rows.append(more, n)
+                int("3"); Plain(); Made(); Colour(1); type(n); super(Rows, row).append(n); dict(a=1); Exception(n)
+                n.bit_length(); (n).__add__(1); int.__add__(n, 1); "a".upper().lower(); abs(n); partly("a")
+                pattern.match("a"); pattern.sub("b", "a"); {{}}.get(n); isinstance(n, int)
+            for call, arg in ((int, "3"), (len, "a"), (str.upper, "a"), (type, 1), (list.append, row), (list.append, more)):
+                many(call, arg, *[1] * (call is list.append))
+        work()
+        profile = Profile()
+        profile.enable({options})
+        work()
+        profile.disable()
+        answer([[row[0], row[1], row[2], [part[:3] for part in row[5]]] for row in rows(profile)])
+    """)
+    ours, theirs = evaluate(code), evaluate(code, profiler="cProfile")
+    assert ours == theirs
+    assert sum(row[1] for row in ours) > 50
+
+
 @pytest.mark.beyond_cprofile  # it aborted the interpreter, or put a SystemError in the error's place
 @pytest.mark.parametrize(
     "call", ["str.upper(1)", "bytes.find(str())", "list.append((), 1)", "dict.get()", "str.upper()"]

@@ -260,6 +260,41 @@ def test_profiles_of_one_thread_run_side_by_side() -> None:
         assert tottime >= walls[name] * 0.95
 
 
+def test_profiles_of_one_thread_each_want_what_they_want() -> None:
+    """With built-ins, without, with a timer, compensated, and a thread without a profile, in turn and at once."""
+    got = known("""
+        import time
+        def calls(n):
+            for _ in range(n): len("x"); int("3"); abs(-1)
+        kinds = {"all": {}, "python": {"builtins": False}, "timed": {"timer": time.perf_counter}, "true": {"compensate": True}}
+        counts = {}
+        gate = threading.Barrier(len(kinds) + 1, timeout=20)
+        def request(kind):
+            profile = Profile(threads=False, **kinds[kind])
+            gate.wait()
+            with profile:
+                for _ in range(20):
+                    calls(40); time.sleep(0.0005)
+            gate.wait()
+            named = {getattr(e.code, "co_name", e.code): e.callcount for e in profile.getstats()}
+            counts[kind] = [named.get("calls"), named.get("<built-in method builtins.len>"), named.get("<built-in method builtins.abs>")]
+        threads = [threading.Thread(target=request, args=(kind,)) for kind in kinds]
+        for thread in threads: thread.start()
+        gate.wait()
+        for _ in range(20):
+            calls(40); time.sleep(0.0005)
+        gate.wait()
+        for thread in threads: thread.join()
+        answer(counts)
+    """)
+    assert got == {
+        "all": [20, 800, 800],
+        "python": [20, None, None],
+        "timed": [20, 800, 800],
+        "true": [20, 800, 800],
+    }
+
+
 def test_many_profiles_of_one_thread_come_and_go() -> None:
     got = known("""
         results = []

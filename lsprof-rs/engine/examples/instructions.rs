@@ -54,6 +54,7 @@ impl Plain {
             self.functions += 1;
             assert!(self.recorder.enter(key), "the function was defined");
         }
+        self.recorder.start(clock::counter());
     }
 
     #[cold]
@@ -67,10 +68,9 @@ impl Target for Plain {
     #[inline(always)]
     fn enter(&mut self, key: Key) {
         let key = black_box(key);
-        if !self.recorder.enter_quickly(key) {
+        if !self.recorder.enter_quickly(key, clock::counter) {
             self.enter_slowly(key);
         }
-        self.recorder.start(clock::counter());
     }
 
     #[inline(always)]

@@ -23,8 +23,10 @@ use crate::tree::{Limits, TreeWriter};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StackId(pub usize);
 
-/// Size of the direct-mapped cache in front of the edge table, in edges. 8 KB: a quarter of the smallest L1.
-const CACHE: usize = 1024;
+/// Size of the cache in front of the edge table, in sets. 8 KB in all: a quarter of the smallest L1.
+const SETS: usize = 512;
+/// Edges in a set. With one, two edges of a hot loop that happen to share it would miss each time.
+const WAYS: usize = 2;
 
 /// Records the calls of one thread.
 pub struct Recorder {
@@ -34,7 +36,7 @@ pub struct Recorder {
     /// Whether calls are told apart by their callers.
     subcalls: bool,
     tables: Arc<Tables>,
-    cache: [Link<Edge>; CACHE],
+    cache: [[Link<Edge>; WAYS]; SETS],
     edges: HashTable<Link<Edge>>,
     entries: HashTable<Link<Entry>>,
     stack: StackId,
@@ -77,7 +79,7 @@ impl Recorder {
                 spent: Cell64::default(),
                 top,
             }),
-            cache: [nowhere; CACHE],
+            cache: [[nowhere; WAYS]; SETS],
             edges: HashTable::new(),
             entries: HashTable::new(),
             stack: StackId::default(),
@@ -121,19 +123,16 @@ impl Recorder {
     }
 
     /// [`Recorder::enter`] in the common case: an edge that is in the cache, a stack that has been this deep before, calls
-    /// told apart by their callers. Otherwise false, and nothing is done.
+    /// told apart by their callers; the clock is read as soon as that is sure. Otherwise false, and nothing is done.
     ///
     /// Calls nothing, so that a hook which falls back in its last step needs no stack frame.
     #[inline(always)]
-    pub fn enter_quickly(&mut self, key: Key) -> bool {
-        let below = self.top;
-        let caller = callee(below);
-        let edge = self.cache[slot(edge_hash(caller, key))];
-        if edge.key != key || edge.caller != caller {
-            return false;
-        }
-        let Some(frame) = below.above.get() else { return false };
+    pub fn enter_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
+        let Some(edge) = self.next_edge(key) else { return false };
+        let Some(frame) = self.top.above.get() else { return false };
+        frame.started.set(clock().0);
         self.push(frame, edge);
+        self.tables.top.set(frame);
         true
     }
 
@@ -142,11 +141,11 @@ impl Recorder {
     #[inline(always)]
     pub fn next_edge(&self, key: Key) -> Option<Link<Edge>> {
         let caller = callee(self.top);
-        let edge = self.cache[slot(edge_hash(caller, key))];
-        (edge.key == key && edge.caller == caller).then_some(edge)
+        self.cached(caller, key, edge_hash(caller, key))
     }
 
-    /// [`Recorder::enter_quickly`] on the edge that [`Recorder::next_edge`] gave.
+    /// [`Recorder::enter`] on the edge that [`Recorder::next_edge`] gave. False, and nothing done, on a stack that has never
+    /// been so deep before.
     #[inline(always)]
     pub fn enter_edge(&mut self, edge: Link<Edge>) -> bool {
         let Some(frame) = self.top.above.get() else { return false };
@@ -183,14 +182,8 @@ impl Recorder {
     fn enter_from(&mut self, caller: Link<Entry>, key: Key) -> bool {
         let below = self.top;
         let hash = edge_hash(caller, key);
-        let cached = self.cache[slot(hash)];
-        let edge = if cached.key == key && cached.caller == caller {
-            cached
-        } else {
-            match self.find(caller, key, hash) {
-                Some(edge) => edge,
-                None => return false,
-            }
+        let Some(edge) = self.cached(caller, key, hash).or_else(|| self.find(caller, key, hash)) else {
+            return false;
         };
         let frame = match below.above.get() {
             Some(frame) => frame,
@@ -481,6 +474,11 @@ impl Recorder {
         frames_from(self.top)
     }
 
+    #[inline(always)]
+    fn cached(&self, caller: Link<Entry>, key: Key, hash: u64) -> Option<Link<Edge>> {
+        self.cache[set(hash)].into_iter().find(|edge| edge.key == key && edge.caller == caller)
+    }
+
     /// The edge of a call that is not in the cache; made, if this caller calls a known function for the first time.
     #[cold]
     #[inline(never)]
@@ -495,7 +493,8 @@ impl Recorder {
                 edge
             }
         };
-        self.cache[slot(hash)] = edge;
+        let [newest, older] = &mut self.cache[set(hash)];
+        *older = std::mem::replace(newest, edge);
         Some(edge)
     }
 
@@ -544,8 +543,8 @@ fn edge_hash(caller: Link<Entry>, key: Key) -> u64 {
 }
 
 #[inline(always)]
-fn slot(hash: u64) -> usize {
-    (hash >> (64 - CACHE.ilog2())) as usize
+fn set(hash: u64) -> usize {
+    (hash >> (64 - SETS.ilog2())) as usize
 }
 
 #[cfg(test)]

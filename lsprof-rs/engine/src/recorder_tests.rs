@@ -211,6 +211,27 @@ fn many_edges_outgrow_the_cache_and_stay_right() {
 }
 
 #[test]
+fn edges_that_share_a_set_of_the_cache_are_both_found_at_a_glance() {
+    let mut recorder = Recorder::new(true);
+    let set_of = |key| set(edge_hash(recorder.root, key));
+    let mut keys = (1..).map(|n| n * 64).filter(|&key| set_of(key) == set_of(64));
+    let [first, second, third] = std::array::from_fn(|_| keys.next().expect("there are many"));
+    for key in [first, second, third] {
+        recorder.define(key, FunctionId(key as u32), Kind::default());
+    }
+    for key in [first, second, first, second] {
+        assert!(recorder.enter(key) && recorder.leave(key, Ticks(0)));
+    }
+    for key in [first, second, first, second] {
+        assert!(recorder.enter_quickly(key, || Ticks(0)) && recorder.leave_quickly(key, Ticks(0)));
+    }
+    assert!(!recorder.enter_quickly(third, || unreachable!("the clock is read for what was found")));
+    assert!(recorder.enter(third) && recorder.leave(third, Ticks(0)));
+    assert_eq!([first, second, third].map(|key| recorder.next_edge(key).is_some()), [false, true, true]);
+    assert_eq!(recorder.tables().edges.count(), 4, "one for each, and the bottom's");
+}
+
+#[test]
 fn a_call_is_left_by_its_frame() {
     let mut script = Script::new();
     let nowhere = script.recorder.top();

@@ -96,8 +96,8 @@ pub unsafe fn key_of_call(
 pub enum Seen {
     /// A built-in, as [`key_of_call`] would say.
     Key(Key),
-    /// A Python function.
-    PythonFunction,
+    /// A Python function or a class: no built-in.
+    Uncounted,
     /// It takes a closer look.
     Other,
 }
@@ -113,15 +113,18 @@ pub unsafe fn look_at(callable: *mut PyObject, first: *mut PyObject, missing: *m
     unsafe {
         let kind = Py_TYPE(callable);
         if kind == &raw mut PyFunction_Type {
-            Seen::PythonFunction
+            Seen::Uncounted
         } else if kind == &raw mut PyMethodDescr_Type {
             let descriptor = callable.cast::<PyMethodDescrObject>();
-            if first == missing || Py_TYPE(first) != (*descriptor).d_common.d_type {
+            let (class, owner) = (Py_TYPE(first), (*descriptor).d_common.d_type);
+            if first == missing || (class != owner && (*class).tp_base != owner) {
                 return Seen::Other;
             }
             Seen::Key((*descriptor).d_method as Key)
         } else if kind == &raw mut PyCFunction_Type {
             Seen::Key((*callable.cast::<CFunction>()).m_ml as Key)
+        } else if (*kind).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            Seen::Uncounted
         } else {
             Seen::Other
         }

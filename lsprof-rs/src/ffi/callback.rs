@@ -49,8 +49,8 @@ pub unsafe fn arguments<'a, const N: usize>(
     args: *const *mut PyObject,
     count: usize,
 ) -> Option<&'a [*mut PyObject; N]> {
-    // The highest bit says that args[-1] may be written to; it is no part of the count.
-    if count & (usize::MAX >> 1) < N {
+    // The highest bit says that args[-1] may be written to and is no part of the count, of which the lower half is enough.
+    if (count as u32) < N as u32 {
         return None;
     }
     // SAFETY: CPython passes at least as many as it counts.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// The address of the running thread's control block: different for each living thread, and used again
+/// The address of the running thread's control block, an even number: different for each living thread, and used again
 /// after one has ended.
 #[inline(always)]
 pub fn address() -> usize {
@@ -27,7 +27,7 @@ pub fn address() -> usize {
     }
     #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), target_os = "linux")))]
     {
-        thread_local!(static HERE: u8 = const { 0 });
+        thread_local!(static HERE: usize = const { 0 });
         HERE.with(|here| std::ptr::from_ref(here).addr())
     }
 }
@@ -64,7 +64,7 @@ pub fn mark() -> Option<Mark> {
     OWN.try_with(|own| own.0.clone()).ok()
 }
 
-/// The address of the thread that something is cached for; 0 for none.
+/// The address of the thread that something is cached for, or one more; 0 for none.
 ///
 /// Written with the GIL held, except that a thread which ends takes its own address out: the next thread
 /// may get the same one, and must not find what was cached for the dead.
@@ -86,7 +86,9 @@ impl OwnMark {
 impl Drop for OwnMark {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Release);
-        // Fails, rightly, where another thread is cached.
-        let _ = CACHED.compare_exchange(address(), 0, Ordering::AcqRel, Ordering::Relaxed);
+        for own in [address(), address() + 1] {
+            // Fails, rightly, where another thread is cached.
+            let _ = CACHED.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
     }
 }

@@ -241,8 +241,9 @@ unsafe extern "C" fn on_enter(
     // SAFETY: args and count are CPython's; the GIL is held.
     unsafe {
         if let Some([code, _]) = arguments(args, count) {
-            let thread = registry::cached();
-            if !thread.is_null() && events::enter_quickly(thread, (*thread).timing, *code as Key) {
+            if let Some(thread) = registry::current_plain()
+                && events::enter_quickly(thread, *code as Key)
+            {
                 return none();
             }
         }
@@ -285,8 +286,9 @@ unsafe extern "C" fn on_leave(
     // SAFETY: args and count are CPython's; the GIL is held.
     unsafe {
         if let Some([code, _, _]) = arguments(args, count) {
-            let thread = registry::cached();
-            if !thread.is_null() && events::leave_quickly(thread, (*thread).timing, *code as Key, now) {
+            if let Some(thread) = registry::current_plain()
+                && events::leave_quickly(thread, *code as Key, now)
+            {
                 return none();
             }
         }
@@ -328,12 +330,12 @@ unsafe extern "C" fn on_call(
     // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
-            let thread = registry::cached();
-            if !thread.is_null() {
-                let timing = (*thread).builtin_timing;
+            if let Some(thread) = registry::current_plain()
+                && thread.as_ref().builtin_timing == Timing::Plain
+            {
                 match builtin::look_at(*callable, *first, missing()) {
-                    Seen::Key(key) if events::enter_quickly(thread, timing, key) => return none(),
-                    Seen::PythonFunction if timing == Timing::Plain => return none(),
+                    Seen::Key(key) if events::enter_quickly(thread, key) => return none(),
+                    Seen::Uncounted => return none(),
                     _ => {}
                 }
             }
@@ -378,16 +380,18 @@ unsafe extern "C" fn on_call_over(
     count: usize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    let now = clock::counter();
     // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
-            let thread = registry::cached();
-            if !thread.is_null()
-                && let Seen::Key(key) = builtin::look_at(*callable, *first, missing())
-                && events::leave_quickly(thread, (*thread).builtin_timing, key, now)
+            if let Some(thread) = registry::current_plain()
+                && thread.as_ref().builtin_timing == Timing::Plain
             {
-                return none();
+                match builtin::look_at(*callable, *first, missing()) {
+                    // The clock isn't read before: where it isn't needed, that would cost more than all the rest.
+                    Seen::Key(key) if events::leave_quickly(thread, key, clock::counter()) => return none(),
+                    Seen::Uncounted => return none(),
+                    _ => {}
+                }
             }
         }
         on_call_over_slowly(callback, args, count, names)

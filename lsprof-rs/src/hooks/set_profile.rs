@@ -204,28 +204,28 @@ pub(super) unsafe extern "C" fn on_event(
 ) -> c_int {
     // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
     unsafe {
-        let thread = registry::cached();
-        if !thread.is_null() {
+        if let Some(thread) = registry::current_plain() {
+            let counts_builtins = thread.as_ref().builtin_timing == Timing::Plain;
             #[allow(non_upper_case_globals)] // C's names
             let done = match what {
                 PyTrace_CALL => {
                     let key = profile_function::code(frame) as Key;
-                    events::enter_quickly(thread, (*thread).timing, key)
+                    events::enter_quickly(thread, key)
                 }
                 PyTrace_RETURN => {
                     let now = clock::counter();
                     let key = profile_function::code(frame) as Key;
-                    events::leave_quickly(thread, (*thread).timing, key, now)
+                    events::leave_quickly(thread, key, now)
                 }
                 PyTrace_C_CALL => match builtin::look_at(arg) {
-                    Some(key) => events::enter_quickly(thread, (*thread).builtin_timing, key),
-                    None => false,
+                    Some(key) if counts_builtins => events::enter_quickly(thread, key),
+                    _ => false,
                 },
                 PyTrace_C_RETURN => {
                     let now = clock::counter();
                     match builtin::look_at(arg) {
-                        Some(key) if key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                            events::leave_quickly(thread, (*thread).builtin_timing, key, now)
+                        Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                            events::leave_quickly(thread, key, now)
                         }
                         _ => false,
                     }
