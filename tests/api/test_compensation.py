@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 
 import pytest
+from pikos._lsprof import Profiler, _kind_of
 from pikos.cprofile import Profile
 
 
@@ -40,6 +42,35 @@ def everything() -> None:
 def rows(profile: Profile) -> dict[str, tuple]:
     profile.create_stats()
     return {name: row for (_, _, name), row in profile.stats.items()}
+
+
+def call_method(table: dict[str, int]) -> None:
+    for _ in range(20):
+        table.get("a")
+
+
+def call_bound(table: dict[str, int]) -> None:
+    get = table.get
+    for _ in range(20):
+        get("a")
+
+
+def test_methods_and_functions_of_c_are_different_kinds() -> None:
+    """The interpreter takes a method apart from its object, or binds it for us: that is a cost of its own."""
+    kind, ticks = _kind_of(dict.get), 10.0**9
+    assert kind is not None and kind.startswith("method")
+
+    def taken_out(caller: Callable[[dict[str, int]], None], kind: str) -> float:
+        profiler = Profiler(compensate=[(kind, 0.0, ticks, 0.0, 1.0)])
+        profiler.enable()
+        caller({})
+        profiler.disable()
+        _, _, _, own_excess, _ = profiler._ticks()[caller.__code__]
+        return own_excess / ticks
+
+    assert taken_out(call_method, kind) == pytest.approx(20, abs=0.9)
+    assert taken_out(call_bound, kind) == pytest.approx(0, abs=0.9)
+    assert taken_out(call_bound, kind.replace("method", "function")) == pytest.approx(20, abs=0.9)
 
 
 @pytest.mark.parametrize("builtins", [True, False])

@@ -42,7 +42,7 @@ const _: () = assert!(offset_of!(CFunction, m_ml) == size_of::<PyObject>());
 pub struct Builtin {
     /// The key: one for each C function, however it is bound.
     pub definition: *mut PyMethodDef,
-    /// Whether it was called as an unbound method of its type.
+    /// Whether it was called as a method of its type, which nobody had bound before.
     pub is_method: bool,
     receiver: *mut PyObject,
     module: *mut PyObject,
@@ -159,7 +159,8 @@ impl Builtin {
             let function = callable.cast::<CFunction>();
             Self {
                 definition: (*function).m_ml,
-                is_method: false,
+                // 3.11 binds it for the event: then nobody else refers to what it made.
+                is_method: cfg!(not(Py_3_12)) && ffi::Py_REFCNT(callable) == 1,
                 receiver: (*function).m_self,
                 module: (*function).m_module,
             }
