@@ -611,11 +611,13 @@ def test_profiling_until_the_interpreter_ends() -> None:
         [
             "-c",
             f"""
-import importlib, atexit, threading
+import importlib, atexit, builtins, sys, threading
 profile = importlib.import_module({SUBJECT!r}).Profile()
 class AtTheEnd:
-    def __del__(self): len("late")
-keep = AtTheEnd()
+    def __del__(self, length=len):
+        def new(): length("late")
+        new()
+keep, builtins.keep, sys.keep = AtTheEnd(), AtTheEnd(), AtTheEnd()
 atexit.register(lambda: print("bye"))
 profile.enable()
 """,
