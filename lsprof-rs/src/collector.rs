@@ -38,18 +38,16 @@ pub enum Timing {
     Compensated,
     /// By a custom timer, likewise with full stacks.
     Timer,
-    /// They don't count.
-    Ignored,
 }
 
 /// A thread's recorder, and what its hooks have to know beside it.
 pub struct ThreadRecorder {
     /// The engine's part.
     pub recorder: Recorder,
-    /// How calls of Python functions are timed.
+    /// How its calls are timed.
     pub timing: Timing,
-    /// How those of built-ins are.
-    pub builtin_timing: Timing,
+    /// Whether those of built-ins count.
+    pub counts_builtins: bool,
     /// The custom timer, if there is one.
     pub timer: Option<Rc<Timer>>,
     /// Which thread this is.
@@ -136,7 +134,7 @@ impl Collector {
         self.builtins.set(builtins);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
-            (recorder.timing, recorder.builtin_timing) = self.timings();
+            (recorder.timing, recorder.counts_builtins) = (self.timing(), builtins);
         }
     }
 
@@ -156,7 +154,7 @@ impl Collector {
         let old = self.timer.replace(timer.clone());
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
-            (recorder.timing, recorder.builtin_timing) = self.timings();
+            recorder.timing = self.timing();
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
         drop(old);
@@ -223,9 +221,9 @@ impl Collector {
         }
     }
 
-    /// How calls of Python functions and of built-ins are timed.
-    fn timings(&self) -> (Timing, Timing) {
-        let timing = if self.timer.borrow().is_some() {
+    /// How calls are timed.
+    fn timing(&self) -> Timing {
+        if self.timer.borrow().is_some() {
             Timing::Timer
         } else if self.is_compensated() {
             Timing::Compensated
@@ -233,16 +231,15 @@ impl Collector {
             Timing::Plain
         } else {
             Timing::Clock
-        };
-        (timing, if self.builtins.get() { timing } else { Timing::Ignored })
+        }
     }
 
     /// Whether calls of Python functions are told apart by their callers and timed by the cycle counter, plainly or compensated.
     pub fn lets_leaves_be_evaluated(&self) -> bool {
-        match self.timings().0 {
+        match self.timing() {
             Timing::Plain => true,
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Clock | Timing::Timer | Timing::Ignored => false,
+            Timing::Clock | Timing::Timer => false,
         }
     }
 
@@ -258,7 +255,6 @@ impl Collector {
             return &raw mut **known;
         }
         self.fold_ended(&mut recorders);
-        let (timing, builtin_timing) = self.timings();
         let mut recorder = Recorder::new(self.subcalls.get());
         if let Some(calibration) = self.calibration.borrow().as_ref() {
             recorder.compensate(calibration.costs.clone());
@@ -268,8 +264,8 @@ impl Collector {
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
-            timing,
-            builtin_timing,
+            timing: self.timing(),
+            counts_builtins: self.builtins(),
             timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,

@@ -61,7 +61,7 @@ impl Callee {
 /// [`enter`] in the common case: a known function, timed plainly. Otherwise false, and nothing is done.
 ///
 /// # Safety
-/// From a hook: the GIL is held. `thread` is [`registry::current_plain`], and such calls are timed plainly.
+/// From a hook: the GIL is held. `thread` is [`registry::current_plain`], and such calls count.
 #[inline(always)]
 pub unsafe fn enter_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python code.
@@ -102,7 +102,7 @@ unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
     let this = unsafe { &mut *thread };
     this.recorder.place_in_tree();
     match this.timing {
-        Timing::Plain | Timing::Clock | Timing::Ignored => this.recorder.start(clock::now()),
+        Timing::Plain | Timing::Clock => this.recorder.start(clock::now()),
         Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
@@ -118,7 +118,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     match this.timing {
-        Timing::Plain | Timing::Clock | Timing::Ignored => _ = this.recorder.leave_extended(key, now),
+        Timing::Plain | Timing::Clock => _ = this.recorder.leave_extended(key, now),
         Timing::Compensated => {
             this.recorder.leave_extended(key, now);
             this.recorder.spend(clock::now().since(now));

@@ -54,7 +54,7 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     threads: RefCell::new(None),
 });
 
-/// In [`CACHED`], beside a thread's address: its recorder doesn't time calls of Python functions plainly, or it has none.
+/// In [`CACHED`], beside a thread's address: its recorder doesn't time calls plainly, or it has none.
 const UNUSUAL: usize = 1;
 
 /// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
@@ -71,8 +71,7 @@ pub unsafe fn current() -> *mut ThreadRecorder {
     look_up(registry)
 }
 
-/// The running thread's recorder, if it times calls of Python functions plainly and [`current`] finds it without looking
-/// further.
+/// The running thread's recorder, if it times calls plainly and [`current`] finds it without looking further.
 ///
 /// # Safety
 /// The calling thread must hold the GIL.

@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::frame_eval;
-use crate::collector::Timing;
 use crate::events::{self, Callee};
 use crate::ffi::builtin::{self, Builtin, Seen};
 use crate::ffi::callback::{self, Function, arguments, none};
@@ -331,7 +330,7 @@ unsafe extern "C" fn on_call(
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
             if let Some(thread) = registry::current_plain()
-                && thread.as_ref().builtin_timing == Timing::Plain
+                && thread.as_ref().counts_builtins
             {
                 match builtin::look_at(*callable, *first, missing()) {
                     Seen::Key(key) if events::enter_quickly(thread, key) => return none(),
@@ -359,7 +358,7 @@ unsafe extern "C" fn on_call_slowly(
         // SAFETY: CPython calls us with the GIL held and live objects.
         unsafe {
             let thread = registry::current();
-            if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
+            if thread.is_null() || !(*thread).counts_builtins {
                 return;
             }
             events::placed_at(thread, *offset);
@@ -384,7 +383,7 @@ unsafe extern "C" fn on_call_over(
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
             if let Some(thread) = registry::current_plain()
-                && thread.as_ref().builtin_timing == Timing::Plain
+                && thread.as_ref().counts_builtins
             {
                 match builtin::look_at(*callable, *first, missing()) {
                     // The clock isn't read before: where it isn't needed, that would cost more than all the rest.
@@ -413,7 +412,7 @@ unsafe extern "C" fn on_call_over_slowly(
         // SAFETY: CPython calls us with the GIL held and live objects.
         unsafe {
             let thread = registry::current();
-            if thread.is_null() || (*thread).builtin_timing == Timing::Ignored {
+            if thread.is_null() || !(*thread).counts_builtins {
                 return;
             }
             events::placed_at(thread, *offset);

@@ -15,7 +15,6 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use crate::collector::Timing;
 use crate::events::{self, Callee};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::{self, Builtin};
@@ -205,7 +204,7 @@ pub(super) unsafe extern "C" fn on_event(
     // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
     unsafe {
         if let Some(thread) = registry::current_plain() {
-            let counts_builtins = thread.as_ref().builtin_timing == Timing::Plain;
+            let counts_builtins = thread.as_ref().counts_builtins;
             #[allow(non_upper_case_globals)] // C's names
             let done = match what {
                 PyTrace_CALL => {
@@ -254,7 +253,7 @@ unsafe extern "C" fn on_event_slowly(
             if thread.is_null() {
                 return;
             }
-            let counts_builtins = (*thread).builtin_timing != Timing::Ignored;
+            let counts_builtins = (*thread).counts_builtins;
             #[allow(non_upper_case_globals)] // C's names
             match what {
                 PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
