@@ -29,7 +29,7 @@ CRATES := lsprof-engine pstats-compat pikos-wire pikos-cli
 
 # Folders are in the list because a deleted file changes nothing else. What fuzzing writes comes and goes.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \
-	find lsprof-rs pstats-compat pikos-wire pikos-client pikos-cli \( -name target -o -name fuzz \) -prune -o -print; \
+	find lsprof-rs pstats-compat crates \( -name target -o -name fuzz \) -prune -o -print; \
 	find python -name __pycache__ -prune -o ! -name '*.so' -print)
 TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
 FETCH_SDISTS := $(wildcard tests/fetch_sdists.py)

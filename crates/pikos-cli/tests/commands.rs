@@ -26,7 +26,7 @@ impl Drop for Folder {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../pstats-compat/tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pstats-compat/tests/fixtures").join(name)
 }
 
 fn profile() -> PathBuf {

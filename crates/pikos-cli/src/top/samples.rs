@@ -20,7 +20,7 @@ use super::state::layout::Size;
 use super::state::{Effect, Event, State};
 
 pub fn profile(name: &str) -> pstats_compat::Profile {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pstats-compat/tests/fixtures/pstats");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pstats-compat/tests/fixtures/pstats");
     let bytes = std::fs::read(fixtures.join(name)).expect("a fixture");
     (Format::Pstats.reader().expect("it has one"))(&bytes).expect("a profile")
 }
