@@ -208,8 +208,7 @@ fn exceeds(part: f64, whole: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Edge, FunctionId};
-    use crate::tree::{CallTree, Node};
+    use crate::model::{CallTree, Edge, FunctionId, Node};
 
     fn sound() -> Profile {
         let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0 };

@@ -1,11 +1,10 @@
 //! Adds profiles up, one after another: a thousand files need the memory of their sum, not of all.
 
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::index::EdgeIndex;
-use crate::labels::{LabelIndex, label};
-use crate::model::{Edge, Function, FunctionId, Metadata, Profile};
-use crate::tree::{CallTree, Node, NodeId};
+use crate::model::{
+    CallTree, Edge, EdgeIndex, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile,
+    label,
+};
 
 /// A sum of profiles.
 #[derive(Default)]

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use crate::error::{Error, Result};
-use crate::flatten::StackCollector;
 use crate::model::{Function, FunctionId, Metadata, Profile, Text, Unit};
+use crate::stacks::StackCollector;
 use crate::stacks::Stacks;
 
 /// Reads collapsed stacks.

@@ -18,8 +18,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use crate::error::Result;
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, EdgeDetail, Profile, Unit};
+use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
 
 #[derive(Serialize)]
 struct Document<'p> {

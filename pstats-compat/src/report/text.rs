@@ -7,8 +7,7 @@ use std::io::{self, Write};
 
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Unit};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, EdgeIndex, Function, FunctionId, Profile, Unit};
 
 /// A function as pstats prints it: `file:line(name)`, and `{name}` for a built-in.
 pub fn stdname(function: &Function) -> String {

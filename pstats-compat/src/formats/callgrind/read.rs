@@ -6,8 +6,7 @@ use std::collections::HashMap;
 
 use super::CREATOR;
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, Profile, Text, Unit};
+use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text, Unit};
 
 /// Reads a callgrind file. The first event is taken as the time.
 pub fn read(bytes: &[u8]) -> Result<Profile> {

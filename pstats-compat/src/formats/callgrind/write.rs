@@ -6,8 +6,7 @@ use std::io::Write;
 
 use super::CREATOR;
 use crate::error::Result;
-use crate::index::EdgeIndex;
-use crate::model::{Function, FunctionId, Profile, Unit};
+use crate::model::{EdgeIndex, Function, FunctionId, Profile, Unit};
 
 /// When so much is waiting, it goes out.
 const FLUSH_AT: usize = 1 << 16;

@@ -1,8 +1,7 @@
 //! Where each box goes, whatever draws it.
 
-use crate::model::{Counts, Function, FunctionId, Profile, Unit};
+use crate::model::{Counts, Function, FunctionId, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
-use crate::tree::NodeId;
 
 /// One box.
 pub struct Frame {

@@ -9,9 +9,7 @@ use super::marshal::{
     Cursor, FIGURES_LENGTH, FLAG_REF, Figures, Number, REFERENCE_LENGTH, describe, reference,
 };
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::labels::LabelIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, IdMap, LabelIndex, Profile, Text};
 
 /// The fewest bytes that one caller takes: a reference as its key, a reference as its value.
 const SHORTEST_EDGE: usize = 10;

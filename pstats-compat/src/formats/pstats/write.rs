@@ -8,9 +8,7 @@ use std::io::Write;
 
 use super::marshal::{FLAG_REF, push_figures, push_int, push_reference, push_text};
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, EdgeIndex, Function, FunctionId, IdMap, Profile, Text};
 
 /// When so much is waiting, it goes out: memory stays small however large the profile.
 const FLUSH_AT: usize = 1 << 16;

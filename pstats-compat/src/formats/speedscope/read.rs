@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::flatten::StackCollector;
-use crate::model::{FunctionId, Metadata, Profile, Text, Unit};
-use crate::tree::NodeId;
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
+use crate::stacks::StackCollector;
 
 #[derive(Deserialize)]
 struct Document {

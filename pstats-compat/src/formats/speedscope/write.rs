@@ -7,9 +7,8 @@ use serde::ser::{SerializeSeq, Serializer};
 
 use super::SCHEMA;
 use crate::error::Result;
-use crate::model::{Profile, Unit};
+use crate::model::{CallTree, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
-use crate::tree::{CallTree, NodeId};
 
 #[derive(Serialize)]
 struct Document<'p> {

@@ -11,9 +11,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::index::EdgeIndex;
-use crate::model::{Counts, Edge, EdgeDetail, FunctionId, Profile};
-use crate::tree::{CallTree, Node, NodeId};
+use crate::model::{CallTree, Counts, Edge, EdgeDetail, EdgeIndex, FunctionId, Node, NodeId, Profile};
 
 /// What has to be said beside approximated stacks.
 pub const APPROXIMATED: &str = "stacks are approximated from caller edges";

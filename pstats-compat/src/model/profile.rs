@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id_map::IdMap;
-use crate::index::EdgeIndex;
-use crate::labels::{LabelIndex, label};
-use crate::tree::CallTree;
+use super::id_map::IdMap;
+use super::index::EdgeIndex;
+use super::labels::{LabelIndex, label};
+use super::tree::CallTree;
 
 /// A string from Python: UTF-8 that may hold lone surrogates (PEP 383 file names), as
 /// CPython's `surrogatepass` writes them. Bytes go in and out unchanged; only display is lossy.

@@ -1,6 +1,6 @@
 //! Edges found by one of their ends, without a map for each function.
 
-use crate::model::{Edge, FunctionId, Profile};
+use super::profile::{Edge, FunctionId, Profile};
 
 /// The edges of a profile, grouped by caller or by callee.
 ///
