@@ -110,7 +110,7 @@ impl Merger {
     fn add_edges(&mut self, edges: &[Edge], moved: &[FunctionId]) {
         let first = self.edges.first_of_same_label(moved);
         // By callee, so that the list of each is walked once, whatever order the edges came in.
-        let by_callee = EdgeIndex::of_edges(moved.len(), edges, |edge| first[edge.callee.index()]);
+        let by_callee = EdgeIndex::of_edges(edges, moved.len(), |edge| first[edge.callee.index()]);
         for (own, &callee) in (0u32..).map(FunctionId).zip(moved) {
             let places = by_callee.places(own);
             if !places.is_empty() {

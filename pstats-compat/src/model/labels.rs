@@ -9,8 +9,9 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::function::{Function, FunctionId};
 use super::id_map::IdState;
-use super::profile::{Function, FunctionId, Text};
+use super::text::Text;
 
 /// The ids of functions with different labels.
 #[derive(Default)]
@@ -67,7 +68,7 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::Calls;
+    use super::super::function::Calls;
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod approximate;
 mod collector;
+mod shown;
 
-pub use approximate::{APPROXIMATED, Stacks};
 pub(crate) use collector::StackCollector;
+pub use shown::{APPROXIMATED, Stacks};

@@ -4,13 +4,13 @@
 
 use std::collections::HashMap;
 
-use super::CREATOR;
+use super::write::CREATOR;
 use crate::error::{Error, Result};
 use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text, Unit};
 
 /// Reads a callgrind file. The first event is taken as the time.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let mut reader = Reader::default();
+    let mut reader = CallgrindReader::default();
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         reader.line_number = index + 1;
         reader.line(line.trim_ascii())?;
@@ -36,7 +36,7 @@ struct Call {
 }
 
 #[derive(Default)]
-struct Reader {
+struct CallgrindReader {
     line_number: usize,
     profile: Profile,
     saw_header: bool,
@@ -67,7 +67,7 @@ struct Reader {
     edges: IdMap<(FunctionId, FunctionId), usize>,
 }
 
-impl Reader {
+impl CallgrindReader {
     fn line(&mut self, line: &[u8]) -> Result<()> {
         if line.is_empty() || line[0] == b'#' {
             return Ok(());

@@ -3,8 +3,8 @@
 use crate::model::{Counts, Function, FunctionId, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
 
-/// One box.
-pub struct Frame {
+/// One box: a function on one stack.
+pub struct FlameBox {
     pub function: FunctionId,
     /// Place of the box above it; `None` at the top.
     pub parent: Option<usize>,
@@ -22,7 +22,7 @@ pub struct Frame {
 /// All boxes, each after the one above it.
 pub struct Layout {
     pub title: String,
-    pub frames: Vec<Frame>,
+    pub boxes: Vec<FlameBox>,
     /// The time that the full width stands for.
     pub total: f64,
     pub depth: usize,
@@ -44,7 +44,7 @@ impl Layout {
         let total: f64 = roots.iter().map(|id| cumtimes[id.index()].max(0.0)).sum();
         let mut layout = Self {
             title: stacks.title(profile),
-            frames: Vec::new(),
+            boxes: Vec::new(),
             total,
             depth: 0,
             notes: stacks.note().map(str::to_owned).into_iter().collect(),
@@ -71,10 +71,10 @@ impl Layout {
         }
         while let Some((id, parent, start)) = steps.pop() {
             let node = &tree.nodes[id.index()];
-            let depth = parent.map_or(0, |parent| layout.frames[parent].depth + 1);
+            let depth = parent.map_or(0, |parent| layout.boxes[parent].depth + 1);
             layout.depth = layout.depth.max(depth + 1);
-            let place = layout.frames.len();
-            layout.frames.push(Frame {
+            let place = layout.boxes.len();
+            layout.boxes.push(FlameBox {
                 function: node.function,
                 parent,
                 depth,

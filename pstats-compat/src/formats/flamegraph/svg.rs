@@ -34,7 +34,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let notes: Vec<String> = std::iter::once(format!("{total} in all")).chain(layout.notes).collect();
     let notes = escaped(&notes.join("; "));
     writeln!(out, "<text x=\"{MARGIN}\" y=\"44\" fill=\"#555\">{notes}</text>")?;
-    for frame in &layout.frames {
+    for frame in &layout.boxes {
         let function = profile.function(frame.function);
         let (x, y) = (MARGIN + frame.start * inner, TOP + ROW * frame.depth as f64);
         let width = frame.width * inner;

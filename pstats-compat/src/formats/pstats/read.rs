@@ -8,6 +8,7 @@
 use super::marshal::{
     Cursor, FIGURES_LENGTH, FLAG_REF, Figures, Number, REFERENCE_LENGTH, describe, reference,
 };
+use super::write::UNFINISHED;
 use crate::error::{Error, Result};
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, IdMap, LabelIndex, Profile, Text};
 
@@ -26,7 +27,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     // Most of a large file are callers, six or so for each function. What is too much is never touched, and so costs
     // nothing; what is too little grows.
     let (edges, functions) = (bytes.len() / TYPICAL_EDGE, bytes.len() / TYPICAL_EDGE / 4);
-    let mut reader = Reader {
+    let mut reader = PstatsReader {
         cursor: Cursor::new(bytes),
         edge_limit: bytes.len() / SHORTEST_EDGE,
         refs: Vec::with_capacity(4 * functions),
@@ -43,7 +44,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     Ok(reader.profile)
 }
 
-/// A string that was seen: its place in [`Reader::texts`].
+/// A string that was seen: its place in [`PstatsReader::texts`].
 type TextId = u32;
 
 /// A value that `r` may name.
@@ -75,7 +76,7 @@ struct Tag {
     number: Option<usize>,
 }
 
-struct Reader<'a> {
+struct PstatsReader<'a> {
     cursor: Cursor<'a>,
     edge_limit: usize,
     refs: Vec<Ref>,
@@ -93,7 +94,7 @@ struct Reader<'a> {
     edge_detail: Option<EdgeDetail>,
 }
 
-impl Reader<'_> {
+impl PstatsReader<'_> {
     fn document(&mut self) -> Result<()> {
         let tag = self.tag("the dict of a profile")?;
         if tag.code != b'{' {
@@ -114,7 +115,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.profile.metadata.unfinished = self.cursor.ends_with(super::UNFINISHED);
+        self.profile.metadata.unfinished = self.cursor.ends_with(UNFINISHED);
         if !self.cursor.is_at_end() {
             return Err(Error::BadValue {
                 offset: self.cursor.offset(),

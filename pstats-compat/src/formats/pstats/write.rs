@@ -8,7 +8,10 @@ use std::io::Write;
 
 use super::marshal::{FLAG_REF, push_figures, push_int, push_reference, push_text};
 use crate::error::{Error, Result};
-use crate::model::{Calls, Counts, Edge, EdgeDetail, EdgeIndex, Function, FunctionId, IdMap, Profile, Text};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text};
+
+/// The mark of a profile of a program that still ran: a short ASCII string in marshal's encoding.
+pub const UNFINISHED: &[u8] = b"z\x11pikos: unfinished";
 
 /// When so much is waiting, it goes out: memory stays small however large the profile.
 const FLUSH_AT: usize = 1 << 16;
@@ -17,8 +20,8 @@ const FLUSH_AT: usize = 1 << 16;
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile: Cow<'_, Profile> = profile.with_unique_labels();
     let profile = &*profile;
-    let by_callee = EdgeIndex::by_callee(profile);
-    let mut writer = Writer {
+    let by_callee = profile.edges_by_callee();
+    let mut writer = PstatsWriter {
         out: Vec::with_capacity(FLUSH_AT * 2),
         counts: profile.metadata.counts,
         next_number: 0,
@@ -30,7 +33,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         writer.label(profile, id)?;
         writer.row(function)?;
         writer.out.push(b'{');
-        for edge in by_callee.of(profile, id) {
+        for edge in by_callee.of(&profile.edges, id) {
             writer.label(profile, edge.caller)?;
             writer.caller(edge, profile.metadata.edges)?;
         }
@@ -45,13 +48,13 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     }
     writer.out.push(b'0');
     if profile.metadata.unfinished {
-        writer.out.extend_from_slice(super::UNFINISHED);
+        writer.out.extend_from_slice(UNFINISHED);
     }
     out.write_all(&writer.out)?;
     Ok(())
 }
 
-struct Writer<'p> {
+struct PstatsWriter<'p> {
     out: Vec<u8>,
     counts: Counts,
     /// The number that the next flagged value gets.
@@ -61,7 +64,7 @@ struct Writer<'p> {
     texts: IdMap<&'p Text, u32>,
 }
 
-impl<'p> Writer<'p> {
+impl<'p> PstatsWriter<'p> {
     fn label(&mut self, profile: &'p Profile, id: FunctionId) -> Result<()> {
         if let Some(number) = self.labels[id.index()] {
             push_reference(&mut self.out, number);

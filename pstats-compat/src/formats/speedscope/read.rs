@@ -2,27 +2,16 @@
 
 use serde::Deserialize;
 
+use super::schema::{Event, EventType, Shared};
 use crate::error::{Error, Result};
 use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
 use crate::stacks::StackCollector;
 
 #[derive(Deserialize)]
-struct Document {
+struct FileRead {
     name: Option<String>,
     shared: Shared,
     profiles: Vec<OneProfile>,
-}
-
-#[derive(Deserialize)]
-struct Shared {
-    frames: Vec<Frame>,
-}
-
-#[derive(Deserialize)]
-struct Frame {
-    name: String,
-    file: Option<String>,
-    line: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -32,24 +21,9 @@ enum OneProfile {
     Sampled { unit: String, samples: Vec<Vec<u32>>, weights: Vec<f64> },
 }
 
-#[derive(Deserialize)]
-struct Event {
-    r#type: EventType,
-    frame: u32,
-    at: f64,
-}
-
-#[derive(Deserialize)]
-enum EventType {
-    #[serde(rename = "O")]
-    Open,
-    #[serde(rename = "C")]
-    Close,
-}
-
 /// Reads a speedscope file.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| Error::BadJson {
+    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| Error::BadJson {
         line: error.line(),
         column: error.column(),
         problem: error.to_string(),
@@ -76,7 +50,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             });
         }
         let (unit_factor, _) = meaning(its_unit);
-        let mut stacks = Stacks { collector: &mut collector, functions: &functions, unit_factor };
+        let mut stacks = StackReader { collector: &mut collector, functions: &functions, unit_factor };
         match profile {
             OneProfile::Evented { events, .. } => stacks.evented(index, &events)?,
             OneProfile::Sampled { samples, weights, .. } => {
@@ -101,13 +75,13 @@ fn meaning(unit: &str) -> (f64, Unit) {
     }
 }
 
-struct Stacks<'r> {
+struct StackReader<'r> {
     collector: &'r mut StackCollector,
     functions: &'r [FunctionId],
     unit_factor: f64,
 }
 
-impl Stacks<'_> {
+impl StackReader<'_> {
     fn evented(&mut self, profile: usize, events: &[Event]) -> Result<()> {
         let mut open: Vec<(NodeId, u32)> = Vec::new();
         let mut last = events.first().map_or(0.0, |event| event.at);
