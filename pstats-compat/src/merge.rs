@@ -222,10 +222,10 @@ fn combined(a: &Metadata, b: &Metadata) -> Result<Metadata> {
         return different(format!("one is in {}, another in {}", a.unit, b.unit));
     }
     if a.edges != b.edges {
-        return different(format!("callers have {} in one, {} in another", a.edges, b.edges));
+        return different(format!("one has {} for its callers, another {}", a.edges, b.edges));
     }
     if a.compensated != b.compensated {
-        return different("only one had the profiler's cost taken out".to_owned());
+        return different("only one had the profiler's own cost taken out".to_owned());
     }
     let title = if a.title == b.title { a.title.clone() } else { None };
     Ok(Metadata { title, ..a.clone() })

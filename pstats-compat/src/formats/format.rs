@@ -67,7 +67,7 @@ const ALIASES: [(Format, &str); 2] = [(Format::Html, "flamegraph"), (Format::Fir
 
 /// A name that is no format's.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no format; there are {names}", names = Format::names().join(", "))]
+#[error("`{0}` is not a format: choose one of {names}", names = Format::names().join(", "))]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -179,24 +179,24 @@ impl Format {
         match &profile.tree {
             None if self.needs_stacks() => notes.push(APPROXIMATED.to_owned()),
             Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
-                "{} calls ({:.3} s) were too deep or too many for the tree; their time is in the stack below",
+                "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
                 tree.cut.calls, tree.cut.seconds
             )),
             _ => {}
         }
         if self == Format::Collapsed && profile.metadata.unit == Unit::Seconds {
-            notes.push("the numbers are nanoseconds, which the format can't say".to_owned());
+            notes.push("the numbers are nanoseconds; the format has no place to say so".to_owned());
         }
         if self == Format::Pstats {
             if let Unit::Other(unit) = &profile.metadata.unit {
-                notes.push(format!("pstats will call the {unit} of this profile seconds"));
+                notes.push(format!("this profile is in {unit}, which pstats will show as seconds"));
             }
             if profile.metadata.edges == EdgeDetail::CallsAndCumtime {
-                notes.push("own times of single callers are not known and are 0".to_owned());
+                notes.push("own times per caller are not known: they are written as 0".to_owned());
             }
         }
         if self == Format::Callgrind && profile.metadata.edges == EdgeDetail::CountsOnly {
-            notes.push("times of single calls are not known and are 0".to_owned());
+            notes.push("times per caller are not known: they are written as 0".to_owned());
         }
         notes
     }

@@ -89,12 +89,12 @@ impl Layout {
             push(&mut steps, &below, Some(place), start);
         }
         if narrow > 0 {
-            layout.notes.push(format!("{narrow} boxes are too narrow to be drawn"));
+            layout.notes.push(format!("{narrow} boxes are too narrow to draw"));
         }
         if tree.cut.calls > 0 {
             layout.notes.push(match stacks.exact {
-                true => format!("{} calls were too deep or too many to be recorded", tree.cut.calls),
-                false => format!("{} small branches are drawn as time of their caller", tree.cut.calls),
+                true => format!("{} calls were too deep or too many to record", tree.cut.calls),
+                false => format!("{} small branches are drawn as their callers' own time", tree.cut.calls),
             });
         }
         layout

@@ -21,7 +21,7 @@ const TYPICAL_EDGE: usize = REFERENCE_LENGTH + FIGURES_LENGTH;
 /// Reads a pstats file of CPython 3.8 to 3.15, or of a profiler that writes the same shape.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     if let [0x80, 2..=5, ..] = bytes {
-        let found = "a pickle, which can run code when it is loaded".to_owned();
+        let found = "a pickle, which can run code when loaded".to_owned();
         return Err(Error::Refused { offset: 0, found, expected: "the dict of a profile" });
     }
     // Most of a large file are callers, six or so for each function. What is too much is never touched, and so costs
@@ -119,7 +119,7 @@ impl PstatsReader<'_> {
         if !self.cursor.is_at_end() {
             return Err(Error::BadValue {
                 offset: self.cursor.offset(),
-                problem: "bytes after the end of the profile".to_owned(),
+                problem: "more data after the end of the profile".to_owned(),
             });
         }
         self.rows_first();
@@ -158,7 +158,7 @@ impl PstatsReader<'_> {
     /// The totals of one function and its callers.
     fn row(&mut self, id: FunctionId, offset: usize) -> Result<()> {
         if !self.profile.functions[id.index()].caller_only {
-            let problem = "a function that the profile already has".to_owned();
+            let problem = "the profile already has this function".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
         let calls = match self.usual_figures(5) {
@@ -224,13 +224,13 @@ impl PstatsReader<'_> {
                 }
                 self.label(key)?.ok_or_else(|| Error::BadValue {
                     offset,
-                    problem: "the mark of a sampled profile among callers".to_owned(),
+                    problem: "the mark of a sampled profile can't be a caller".to_owned(),
                 })?
             }
         };
         let stamp = callee.0 + 1;
         if std::mem::replace(&mut self.caller_of[caller.index()], stamp) == stamp {
-            let problem = "a caller that this function already has".to_owned();
+            let problem = "the function already has this caller".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
         let calls = match self.usual_caller_calls() {
@@ -315,7 +315,7 @@ impl PstatsReader<'_> {
         if *self.edge_detail.get_or_insert(detail) != detail {
             return Err(Error::BadValue {
                 offset,
-                problem: "some callers have times and others only a count".to_owned(),
+                problem: "some callers have times, others only a count".to_owned(),
             });
         }
         Ok(calls)
@@ -342,7 +342,7 @@ impl PstatsReader<'_> {
             }
         }
         if size != 3 {
-            let problem = format!("a label of {size} items instead of (file, line, name)");
+            let problem = format!("a label of {size} items instead of 3 (file, line, name)");
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         let file = self.text("a file name")?;
@@ -372,7 +372,7 @@ impl PstatsReader<'_> {
         let offset = self.cursor.offset();
         match self.scalar("a line number")? {
             Scalar::Int(line) => u32::try_from(line)
-                .map_err(|_| Error::BadValue { offset, problem: format!("the line number {line}") }),
+                .map_err(|_| Error::BadValue { offset, problem: format!("the line number {line} is out of range") }),
             other => Err(other.refused(offset, "a line number")),
         }
     }
@@ -403,7 +403,7 @@ impl PstatsReader<'_> {
         if *self.counts.get_or_insert(counts) != counts {
             return Err(Error::BadValue {
                 offset,
-                problem: "a negative count beside counts that are known".to_owned(),
+                problem: "some counts are known, others negative (not counted)".to_owned(),
             });
         }
         Ok(value)
@@ -435,7 +435,7 @@ impl PstatsReader<'_> {
                 let value = std::str::from_utf8(decimal).ok().and_then(|text| text.parse().ok());
                 Scalar::Float(value.ok_or_else(|| Error::BadValue {
                     offset: tag.offset,
-                    problem: "a float whose digits are no number".to_owned(),
+                    problem: "a float whose digits are not a number".to_owned(),
                 })?)
             }
             b'z' | b'Z' => {
@@ -464,7 +464,7 @@ impl PstatsReader<'_> {
             _ => bytes.is_ascii(),
         };
         if !sound {
-            let problem = "a string that is not in its own encoding".to_owned();
+            let problem = "a string that is not valid in its encoding".to_owned();
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         if let Some(&id) = self.text_ids.get(bytes) {
@@ -489,7 +489,7 @@ impl PstatsReader<'_> {
             _ => return Err(tag.refused(expected)),
         };
         if found != size {
-            let problem = format!("a tuple of {found} items for {expected}, which has {size}");
+            let problem = format!("expected {expected} in a tuple of {size} items, found one of {found}");
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         Ok(())
@@ -514,12 +514,12 @@ impl PstatsReader<'_> {
         match self.refs.get(number) {
             Some(Ref::Pending) => Err(Error::BadValue {
                 offset: tag.offset,
-                problem: format!("a reference to value {number}, which has no end yet"),
+                problem: format!("a reference to value {number} from inside that value"),
             }),
             Some(&value) => Ok(value),
             None => Err(Error::BadValue {
                 offset: tag.offset,
-                problem: format!("a reference to value {number} of {}", self.refs.len()),
+                problem: format!("a reference to value {number}, but only {} came before", self.refs.len()),
             }),
         }
     }

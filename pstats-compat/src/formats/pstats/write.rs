@@ -85,7 +85,7 @@ impl<'p> PstatsWriter<'p> {
             return Ok(());
         }
         if i32::try_from(text.as_bytes().len()).is_err() || !Text::is_well_formed(text.as_bytes()) {
-            return Err(not_representable(format!("the name {text} is no Python string")));
+            return Err(not_representable(format!("the name {text} is not a valid Python string")));
         }
         let number = self.number()?;
         self.texts.insert(text, number);
@@ -117,13 +117,13 @@ impl<'p> PstatsWriter<'p> {
         if self.counts == Counts::Unknown {
             return Ok(-1);
         }
-        i64::try_from(count).map_err(|_| not_representable(format!("the count {count} is not believable")))
+        i64::try_from(count).map_err(|_| not_representable(format!("the count {count} is too large")))
     }
 
     fn number(&mut self) -> Result<u32> {
         let number = self.next_number;
         if i32::try_from(number).is_err() {
-            return Err(not_representable("more than 2,147,483,647 names".to_owned()));
+            return Err(not_representable("it has more than 2,147,483,647 names".to_owned()));
         }
         self.next_number += 1;
         Ok(number)

@@ -23,11 +23,7 @@ enum OneProfile {
 
 /// Reads a speedscope file.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| Error::BadJson {
-        line: error.line(),
-        column: error.column(),
-        problem: error.to_string(),
-    })?;
+    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     let mut collector = StackCollector::default();
     let mut functions = Vec::with_capacity(document.shared.frames.len());
     for (index, frame) in document.shared.frames.into_iter().enumerate() {
@@ -46,7 +42,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         if known != its_unit {
             return Err(Error::BadField {
                 field: format!("profiles[{index}].unit"),
-                problem: format!("`{its_unit}` can't be added to `{known}`"),
+                problem: format!("`{its_unit}` can't be added to `{known}`, the unit of the profiles before it"),
             });
         }
         let (unit_factor, _) = meaning(its_unit);
@@ -91,7 +87,7 @@ impl StackReader<'_> {
                 problem: problem.to_owned(),
             };
             if event.at < last {
-                return Err(bad("it lies before the event in front of it"));
+                return Err(bad("it is earlier than the event before it"));
             }
             if let Some(&(top, _)) = open.last() {
                 self.collector.spend(top, (event.at - last) * self.unit_factor);
@@ -103,13 +99,13 @@ impl StackReader<'_> {
                         .function(event.frame)
                         .ok_or_else(|| bad("its frame is not in `shared.frames`"))?;
                     let node = self.collector.enter(open.last().map(|&(node, _)| node), function);
-                    let node = node.ok_or_else(|| bad("more stacks than can be numbered"))?;
+                    let node = node.ok_or_else(|| bad("more stacks than a profile can hold"))?;
                     open.push((node, event.frame));
                 }
                 EventType::Close => match open.pop() {
                     Some((_, frame)) if frame == event.frame => {}
-                    Some(_) => return Err(bad("it closes a frame that is not on top")),
-                    None => return Err(bad("it closes a frame, and none is open")),
+                    Some(_) => return Err(bad("it closes a frame that is not on top of the stack")),
+                    None => return Err(bad("it closes a frame, but none is open")),
                 },
             }
         }
@@ -131,9 +127,9 @@ impl StackReader<'_> {
             let mut node = None;
             for &frame in stack {
                 let function =
-                    self.function(frame).ok_or_else(|| bad("a frame of it is not in `shared.frames`"))?;
+                    self.function(frame).ok_or_else(|| bad("one of its frames is not in `shared.frames`"))?;
                 let entered = self.collector.enter(node, function);
-                node = Some(entered.ok_or_else(|| bad("more stacks than can be numbered"))?);
+                node = Some(entered.ok_or_else(|| bad("more stacks than a profile can hold"))?);
             }
             if let Some(node) = node {
                 self.collector.spend(node, weight * self.unit_factor);
@@ -147,6 +143,15 @@ impl StackReader<'_> {
     }
 }
 
+/// The place stands in front, so it is taken off the end, where serde puts it.
+fn bad_json(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let told = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    let problem = told.strip_suffix(&place).unwrap_or(&told).to_owned();
+    Error::BadJson { line, column, problem }
+}
+
 fn too_many(field: String) -> Error {
-    Error::BadField { field, problem: "more functions than can be numbered".to_owned() }
+    Error::BadField { field, problem: "more functions than a profile can hold".to_owned() }
 }
