@@ -75,7 +75,10 @@ impl Checker<'_> {
             self.odd("the profile has no functions".to_owned());
         }
         if profile.metadata.unfinished {
-            self.odd("the program was still running: calls in progress count as if they had just returned".to_owned());
+            self.odd(
+                "the program was still running: calls in progress count as if they had just returned"
+                    .to_owned(),
+            );
         }
         let mut labels = HashSet::new();
         for function in &profile.functions {
@@ -128,7 +131,9 @@ impl Checker<'_> {
             self.odd(format!("{name}: it was never called, yet took {cumtime} s"));
         }
         if exceeds(tottime, cumtime) && ncalls == primitive_calls {
-            self.unsound(format!("{name}: its own time ({tottime} s) exceeds its cumulative time ({cumtime} s)"));
+            self.unsound(format!(
+                "{name}: its own time ({tottime} s) exceeds its cumulative time ({cumtime} s)"
+            ));
         }
     }
 

@@ -211,7 +211,10 @@ fn malformed_speedscope_is_refused() {
             sampled(r#""unit": "none", "samples": [[0]], "weights": []"#),
             "profiles[0].weights: 0 weights for 1",
         ),
-        (sampled(r#""unit": "none", "samples": [[7]], "weights": [1]"#), "profiles[0].samples[0]: one of its frames"),
+        (
+            sampled(r#""unit": "none", "samples": [[7]], "weights": [1]"#),
+            "profiles[0].samples[0]: one of its frames",
+        ),
         (
             document(
                 r#"{"type": "sampled", "unit": "none", "samples": [], "weights": []},

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use super::stdname::stdname;
+use super::name::stdname;
 use crate::model::{Function, FunctionId, Profile};
 
 /// What a table is sorted by. Figures go from the greatest down, names and lines from the least up.

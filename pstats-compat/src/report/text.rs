@@ -5,9 +5,9 @@
 
 use std::io::{self, Write};
 
+use super::name::stdname;
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
-use super::stdname::stdname;
 use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit};
 
 /// A sorted and restricted profile, ready to be printed.

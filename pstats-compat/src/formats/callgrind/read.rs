@@ -294,10 +294,10 @@ fn named(names: &mut HashMap<u64, Text>, value: &[u8], line: usize) -> Result<Te
         .and_then(|(digits, rest)| Some((number(digits)?, rest[1..].trim_ascii())));
     match compressed {
         None => Ok(Text::from_os_bytes(value)),
-        Some((key, b"")) => names.get(&key).cloned().ok_or_else(|| Error::BadLine {
-            line,
-            problem: format!("number {key} has no name yet"),
-        }),
+        Some((key, b"")) => names
+            .get(&key)
+            .cloned()
+            .ok_or_else(|| Error::BadLine { line, problem: format!("number {key} has no name yet") }),
         Some((key, name)) => {
             let name = Text::from_os_bytes(name);
             names.insert(key, name.clone());

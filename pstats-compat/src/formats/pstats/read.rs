@@ -371,8 +371,10 @@ impl PstatsReader<'_> {
     fn line(&mut self) -> Result<u32> {
         let offset = self.cursor.offset();
         match self.scalar("a line number")? {
-            Scalar::Int(line) => u32::try_from(line)
-                .map_err(|_| Error::BadValue { offset, problem: format!("the line number {line} is out of range") }),
+            Scalar::Int(line) => u32::try_from(line).map_err(|_| Error::BadValue {
+                offset,
+                problem: format!("the line number {line} is out of range"),
+            }),
             other => Err(other.refused(offset, "a line number")),
         }
     }

@@ -42,7 +42,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         if known != its_unit {
             return Err(Error::BadField {
                 field: format!("profiles[{index}].unit"),
-                problem: format!("`{its_unit}` can't be added to `{known}`, the unit of the profiles before it"),
+                problem: format!(
+                    "`{its_unit}` can't be added to `{known}`, the unit of the profiles before it"
+                ),
             });
         }
         let (unit_factor, _) = meaning(its_unit);
