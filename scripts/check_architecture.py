@@ -16,9 +16,9 @@ UNSAFE = {
     "lsprof-rs/src/ffi/": "the doors to CPython's C API",
     "lsprof-rs/src/hooks/": "the callbacks that CPython calls",
     "lsprof-rs/src/monitors/hooks/": "those of the monitors",
-    "lsprof-rs/src/events.rs": "what each callback does, on a recorder that is reached by address",
+    "lsprof-rs/src/collect/events.rs": "what each callback does, on a recorder that is reached by address",
     "lsprof-rs/src/publisher/options.rs": "two socket options that the zmq crate doesn't have",
-    "lsprof-rs/src/registry.rs": "that address, and who may follow it",
+    "lsprof-rs/src/collect/registry.rs": "that address, and who may follow it",
     "crates/lsprof-engine/src/cells.rs": "arenas that one thread writes and others read",
     "crates/lsprof-engine/src/clock.rs": "the instruction that reads the counter",
 }

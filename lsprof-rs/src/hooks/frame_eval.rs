@@ -16,7 +16,8 @@ use pyo3::prelude::*;
 
 use super::ordinary::{self, Place};
 use super::self_check;
-use crate::events::{self, OpenCall};
+use crate::collect::events::{self, OpenCall};
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
@@ -24,7 +25,6 @@ use crate::ffi::interpreter_frame::{self, Frame};
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use crate::registry::{self, Scope};
 
 pub const NAME: &str = "frame-eval";
 

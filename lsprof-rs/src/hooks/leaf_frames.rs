@@ -21,8 +21,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode};
 
 use super::set_profile;
-use crate::collector::{ThreadRecorder, Timing};
-use crate::events;
+use crate::collect::collector::{ThreadRecorder, Timing};
+use crate::collect::events;
+use crate::collect::kinds;
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
@@ -31,8 +33,6 @@ use crate::ffi::profile_function;
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use crate::kinds;
-use crate::registry::{self, Scope};
 
 /// What an entry's note says of its code: nobody has looked yet.
 const UNKNOWN: u8 = 0;

@@ -30,7 +30,7 @@ pub use monitoring::callback;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::registry::{self, Scope};
+use crate::collect::registry::{self, Scope};
 
 /// A hook, and why it is this one.
 #[derive(Clone)]

@@ -13,13 +13,13 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::frame_eval;
-use crate::events::{self, Callee};
+use crate::collect::events::{self, Callee};
+use crate::collect::registry::{self, Scope, Wanted, wanted};
 use crate::ffi::builtin::{self, Builtin, Seen};
 use crate::ffi::callback::{self, Function, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
-use crate::registry::{self, Scope, Wanted, wanted};
 
 pub const NAME: &str = "monitoring";
 pub const REASON: &str = "sys.monitoring exists from 3.12 on and is cheaper than a profile function";

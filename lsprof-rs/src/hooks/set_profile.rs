@@ -15,15 +15,15 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use crate::events::{self, Callee};
+use crate::collect::events::{self, Callee};
+use crate::collect::kinds;
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
-use crate::kinds;
-use crate::profiler::Profiler;
-use crate::registry::{self, Scope};
+use crate::python::profiler::Profiler;
 
 pub const NAME: &str = "set_profile";
 pub const REASON: &str = "sys.monitoring does not exist before 3.12";

@@ -25,8 +25,8 @@ use super::output::{Output, Target};
 use super::writer::Writer;
 use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
-use crate::live;
 use crate::publisher::{Endpoint, RecordStream, Sender};
+use crate::session::live;
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.
 #[pyclass(name = "_Sink", module = "pikos._lsprof", frozen)]

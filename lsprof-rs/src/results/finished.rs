@@ -6,7 +6,7 @@ use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile, Text
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyString};
 
-use crate::collector::Collector;
+use crate::collect::collector::Collector;
 
 /// The totals of all threads as a profile, times in seconds.
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {

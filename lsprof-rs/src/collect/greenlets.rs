@@ -11,9 +11,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
-use crate::collector::{Collector, ThreadRecorder};
+use crate::collect::collector::{Collector, ThreadRecorder};
+use crate::collect::registry;
 use crate::ffi::modules::imported;
-use crate::registry;
 
 /// How a thread's switches are heard of.
 pub struct Tracer {

@@ -12,10 +12,11 @@ use std::sync::atomic::Ordering;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::collector::{Collector, ThreadRecorder, Timing};
+use crate::collect::collector::{Collector, ThreadRecorder, Timing};
+use crate::collect::threads;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread::{self, CACHED, Mark};
-use crate::{hooks, threads};
+use crate::hooks;
 
 /// Which threads a profile watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,13 +15,14 @@ use lsprof_engine::{
 };
 use pyo3::prelude::*;
 
+use crate::collect::greenlets::Tracer;
+use crate::collect::kinds::Calibration;
+use crate::collect::threads::Thread;
+use crate::collect::timer::Timer;
 use crate::ffi::thread::Mark;
-use crate::greenlets::Tracer;
-use crate::kinds::Calibration;
 use crate::publisher::{Source, SourceThread};
-use crate::threads::Thread;
-use crate::timer::Timer;
-use crate::{finished, live};
+use crate::results::finished;
+use crate::session::live;
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.

@@ -9,17 +9,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::collector::Collector;
+use crate::collect::collector::Collector;
+use crate::collect::greenlets;
+use crate::collect::kinds::{Calibration, Line};
+use crate::collect::registry::{self, Scope};
+use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
 use crate::hooks::{self, Choice, Wish};
-use crate::kinds::{Calibration, Line};
-use crate::live::{self, Live};
 use crate::publisher::StartError;
-use crate::registry::{self, Scope};
-use crate::stored::StoredProfile;
-use crate::timer::Timer;
-use crate::{finished, getstats, greenlets};
+use crate::python::stored::StoredProfile;
+use crate::results::{finished, getstats};
+use crate::session::live::{self, Live};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
 ///          tree=None, live=None, checkpoint=None)

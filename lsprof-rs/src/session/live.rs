@@ -13,13 +13,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 
-use crate::collector::Collector;
+use crate::collect::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
-use crate::profiler::Profiler;
 use crate::publisher::{
     Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
 };
+use crate::python::profiler::Profiler;
 
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.

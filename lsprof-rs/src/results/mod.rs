@@ -1,0 +1,4 @@
+//! What was collected, for those who read it.
+
+pub mod finished;
+pub mod getstats;

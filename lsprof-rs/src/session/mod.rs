@@ -1,0 +1,3 @@
+//! The life of one profile.
+
+pub mod live;
