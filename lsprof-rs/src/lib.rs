@@ -49,7 +49,7 @@ mod _lsprof {
     use super::python::functions::_monitor_new_thread;
 
     #[pymodule_export]
-    use super::session::live::{
+    use super::session::forks::{
         _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_exec,
         _live_before_fork, _live_parent,
     };

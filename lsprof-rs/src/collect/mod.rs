@@ -6,8 +6,10 @@
 
 pub mod collector;
 pub mod events;
+pub mod functions;
 pub mod greenlets;
 pub mod kinds;
+pub mod names;
 pub mod registry;
 pub mod threads;
 pub mod timer;

@@ -9,11 +9,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
 
+use super::evaluation::{RUNNING, is_running};
 use super::ordinary::{self, Place};
 use super::self_check;
 use crate::collect::events::{self, OpenCall};
@@ -27,9 +28,6 @@ use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
 
 pub const NAME: &str = "frame-eval";
-
-/// Whether our function counts. It may be called when it doesn't: another tool may have put it behind its own.
-static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// What is profiled this way, and where the ordinary hook would have to be set for it.
 static SCOPES: GilCell<RefCell<Vec<(Scope, Place)>>> = GilCell::new(RefCell::new(Vec::new()));
@@ -55,11 +53,6 @@ pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
         return Ok(Some(self_check::OTHER_TOOL.into()));
     }
     Ok(fault)
-}
-
-/// Whether frames come to us.
-pub fn is_running() -> bool {
-    RUNNING.load(Ordering::Relaxed)
 }
 
 /// Whether this is profiled through frames.

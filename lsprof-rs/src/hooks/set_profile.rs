@@ -23,7 +23,6 @@ use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadState};
 use crate::ffi::trampoline::guard;
-use crate::python::profiler::Profiler;
 
 pub const NAME: &str = "set_profile";
 pub const REASON: &str = "sys.monitoring does not exist before 3.12";
@@ -154,12 +153,12 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
 }
 
 /// Ends this thread's profile, if its object is referred to by the thread's state alone.
-pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
+pub fn release_abandoned(py: Python<'_>, is_profiler: fn(&Bound<'_, PyAny>) -> bool) -> PyResult<()> {
     // One reference is the thread state's, the other is `now`.
     let now = py.import("sys")?.call_method0("getprofile")?;
     // SAFETY: the object is alive and the GIL held.
     let references = unsafe { pyo3::ffi::Py_REFCNT(now.as_ptr()) };
-    if references == 2 && now.cast::<Profiler>().is_ok() {
+    if references == 2 && is_profiler(&now) {
         now.call_method0("disable")?;
     }
     Ok(())

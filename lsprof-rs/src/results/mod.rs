@@ -2,3 +2,4 @@
 
 pub mod finished;
 pub mod getstats;
+pub mod process;
