@@ -22,7 +22,7 @@ use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
-use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
@@ -120,7 +120,7 @@ fn stop(py: Python<'_>) {
 /// What CPython calls for each Python frame.
 unsafe extern "C-unwind" fn evaluate(
     state: *mut PyThreadState,
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
     throw: c_int,
 ) -> *mut PyObject {
     let mut call = None;
@@ -138,7 +138,7 @@ unsafe extern "C-unwind" fn evaluate(
 /// # Safety
 /// The GIL is held; the arguments are CPython's.
 #[inline(always)]
-unsafe fn enter(state: *mut PyThreadState, frame: *mut Frame) -> Option<OpenCall> {
+unsafe fn enter(state: *mut PyThreadState, frame: *mut InterpreterFrame) -> Option<OpenCall> {
     // SAFETY: by this function's contract.
     unsafe {
         let thread = registry::current();

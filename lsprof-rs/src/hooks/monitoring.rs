@@ -16,7 +16,7 @@ use super::{conflict, evaluation};
 use crate::collect::events::{self, Callee};
 use crate::collect::registry::{self, Scope, Wanted, wanted};
 use crate::ffi::builtin::{self, Builtin, Seen};
-use crate::ffi::callback::{self, Function, arguments, none};
+use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
@@ -65,7 +65,7 @@ enum Callback {
 }
 
 /// In the order of [`Callback`].
-const FUNCTIONS: [Function; 4] = [on_enter, on_leave, on_call, on_call_over];
+const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));

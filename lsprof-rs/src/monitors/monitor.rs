@@ -23,11 +23,11 @@ pub struct EventMonitor {
     kind: Kind,
     reads_memory: bool,
     all_threads: bool,
-    state: GilCell<State>,
+    state: GilCell<Progress>,
 }
 
 #[derive(Default)]
-struct State {
+struct Progress {
     active: RefCell<Option<Rc<Active>>>,
     index: Cell<u64>,
 }

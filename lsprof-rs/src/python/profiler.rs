@@ -10,7 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::stored::StoredProfile;
 use crate::collect::collector::Collector;
-use crate::collect::kinds::{Calibration, Line};
+use crate::collect::kinds::{Calibration, CostLine};
 use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
 use crate::hooks::Wish;
@@ -298,7 +298,7 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
 /// The argument of that name: whether to, or with which costs.
 #[derive(FromPyObject)]
 enum Compensate<'py> {
-    Lines(Vec<Line<'py>>),
+    Lines(Vec<CostLine<'py>>),
     Wanted(bool),
 }
 
