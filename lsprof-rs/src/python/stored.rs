@@ -139,10 +139,10 @@ impl StoredProfile {
 
     /// Who called a function, as rows; counts and times are the part of the called function's that came this way.
     fn callers<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
-        let index = self.shared.callers.get_or_init(|| EdgeIndex::by_callee(self.profile()));
+        let index = self.shared.callers.get_or_init(|| self.profile().edges_by_callee());
         let list = PyList::empty(py);
         let mut texts = FileNames::default();
-        for edge in index.of(self.profile(), self.id(function)?) {
+        for edge in index.of(&self.profile().edges, self.id(function)?) {
             let caller = self.profile().function(edge.caller);
             list.append(row(py, &mut texts, caller, &edge.calls, edge.caller)?)?;
         }
@@ -151,10 +151,10 @@ impl StoredProfile {
 
     /// Whom a function called, likewise.
     fn callees<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
-        let index = self.shared.callees.get_or_init(|| EdgeIndex::by_caller(self.profile()));
+        let index = self.shared.callees.get_or_init(|| self.profile().edges_by_caller());
         let list = PyList::empty(py);
         let mut texts = FileNames::default();
-        for edge in index.of(self.profile(), self.id(function)?) {
+        for edge in index.of(&self.profile().edges, self.id(function)?) {
             let callee = self.profile().function(edge.callee);
             list.append(row(py, &mut texts, callee, &edge.calls, edge.callee)?)?;
         }

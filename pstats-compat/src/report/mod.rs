@@ -2,8 +2,10 @@
 
 mod restrict;
 mod sort;
+mod stdname;
 mod text;
 
 pub use restrict::{Restriction, Selection};
 pub use sort::{SortKey, UnknownSortKey, order};
-pub use text::{Report, Surface, stdname};
+pub use stdname::stdname;
+pub use text::{Report, Surface};
