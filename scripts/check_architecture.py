@@ -20,6 +20,7 @@ UNSAFE = {
     "lsprof-rs/src/publisher/options.rs": "two socket options that the zmq crate doesn't have",
     "lsprof-rs/src/registry.rs": "that address, and who may follow it",
     "crates/lsprof-engine/src/cells.rs": "arenas that one thread writes and others read",
+    "crates/pikos-os/src/": "system calls",
     "crates/lsprof-engine/src/clock.rs": "the instruction that reads the counter",
 }
 
@@ -39,10 +40,11 @@ FOREIGN_NEVER = {
 DEPENDS = {
     "lsprof-engine": set[str](),
     "pstats-compat": set[str](),
+    "pikos-os": set[str](),
     "pikos-wire": {"pstats-compat"},
     "pikos-client": {"pikos-wire"},
     "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
-    "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
+    "lsprof-rs": {"lsprof-engine", "pikos-os", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
 }
 
 # What the extension may use of the command line's crate: nothing of its insides.

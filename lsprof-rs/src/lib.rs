@@ -30,9 +30,10 @@ use pyo3::prelude::*;
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
 mod _lsprof {
-    use super::ffi::{recursion, signals};
+    use super::ffi::recursion;
     use super::{getstats, hooks, kinds, monitors};
     use lsprof_engine::clock;
+    use pikos_os::signals;
     use pyo3::prelude::*;
 
     #[pymodule_export]

@@ -12,7 +12,6 @@ pub mod interpreter_frame;
 pub mod modules;
 pub mod pending;
 pub mod recursion;
-pub mod signals;
 pub mod stack;
 pub mod struct_sequence;
 pub mod thread;

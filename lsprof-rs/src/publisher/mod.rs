@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pikos_os::signals;
 use pikos_wire::End;
 use pikos_wire::discovery::{self, DiscoveryError, Place};
 
@@ -35,7 +36,6 @@ pub use records::{Batch, RecordStream, Sender};
 pub use sockets::SocketError;
 pub use source::{Rate, SharedName, Source, SourceThread};
 
-use crate::ffi::signals;
 use file::Checkpoint;
 use mailbox::Order;
 use sockets::{Addresses, Sockets};
