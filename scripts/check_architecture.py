@@ -17,7 +17,7 @@ UNSAFE = {
     "lsprof-rs/src/hooks/": "the callbacks that CPython calls",
     "lsprof-rs/src/monitors/hooks/": "those of the monitors",
     "lsprof-rs/src/events.rs": "what each callback does, on a recorder that is reached by address",
-    "lsprof-rs/src/publisher/options.rs": "two socket options that the zmq crate doesn't have",
+    "crates/pikos-publisher/src/options.rs": "two socket options that the zmq crate doesn't have",
     "lsprof-rs/src/registry.rs": "that address, and who may follow it",
     "crates/lsprof-engine/src/cells.rs": "arenas that one thread writes and others read",
     "crates/pikos-os/src/": "system calls",
@@ -27,12 +27,12 @@ UNSAFE = {
 # Where a foreign crate may be named in a source.
 FOREIGN = {
     "pyo3": ["lsprof-rs/src/", "lsprof-rs/build.rs"],
-    "zmq": ["lsprof-rs/src/publisher/", "crates/pikos-client/src/"],
+    "zmq": ["crates/pikos-publisher/src/", "crates/pikos-client/src/"],
 }
 
 # ... and where it may not, although a rule above would allow it.
 FOREIGN_NEVER = {
-    "pyo3": ["lsprof-rs/src/publisher/"],
+    "pyo3": [],
     "zmq": [],
 }
 
@@ -42,9 +42,18 @@ DEPENDS = {
     "pstats-compat": set[str](),
     "pikos-os": set[str](),
     "pikos-wire": {"pstats-compat"},
+    "pikos-publisher": {"lsprof-engine", "pikos-os", "pikos-wire", "pstats-compat"},
     "pikos-client": {"pikos-wire"},
     "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
-    "lsprof-rs": {"lsprof-engine", "pikos-os", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
+    "lsprof-rs": {
+        "lsprof-engine",
+        "pikos-os",
+        "pstats-compat",
+        "pikos-wire",
+        "pikos-publisher",
+        "pikos-client",
+        "pikos-cli",
+    },
 }
 
 # What the extension may use of the command line's crate: nothing of its insides.

@@ -13,12 +13,12 @@ use lsprof_engine::cells::Link;
 use lsprof_engine::{
     Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock, mix,
 };
+use pikos_publisher::{Source, SourceThread};
 use pyo3::prelude::*;
 
 use crate::ffi::thread::Mark;
 use crate::greenlets::Tracer;
 use crate::kinds::Calibration;
-use crate::publisher::{Source, SourceThread};
 use crate::threads::Thread;
 use crate::timer::Timer;
 use crate::{finished, live};

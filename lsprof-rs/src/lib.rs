@@ -19,7 +19,6 @@ mod listener;
 mod live;
 mod monitors;
 mod profiler;
-mod publisher;
 mod registry;
 mod stored;
 mod threads;

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use pikos_publisher::{
+    Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
+};
 use pikos_wire::{Command, End, Facts, WireText};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -17,9 +20,6 @@ use crate::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
 use crate::profiler::Profiler;
-use crate::publisher::{
-    Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
-};
 
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
@@ -78,9 +78,9 @@ impl Wish {
                 INTERVALS.end()
             )));
         };
-        let refuse = |error: crate::publisher::EndpointError| PyValueError::new_err(error.to_string());
+        let refuse = |error: pikos_publisher::EndpointError| PyValueError::new_err(error.to_string());
         if connect && endpoint.is_none() {
-            return Err(refuse(crate::publisher::EndpointError::Nowhere));
+            return Err(refuse(pikos_publisher::EndpointError::Nowhere));
         }
         let endpoint =
             endpoint.map(|text| Endpoint::parse(&text, connect, remote)).transpose().map_err(refuse)?;

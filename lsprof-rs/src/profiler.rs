@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use lsprof_engine::Totals;
+use pikos_publisher::StartError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -15,7 +16,6 @@ use crate::ffi::thread;
 use crate::hooks::{self, Choice, Wish};
 use crate::kinds::{Calibration, Line};
 use crate::live::{self, Live};
-use crate::publisher::StartError;
 use crate::registry::{self, Scope};
 use crate::stored::StoredProfile;
 use crate::timer::Timer;

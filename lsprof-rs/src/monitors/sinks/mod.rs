@@ -8,6 +8,7 @@ mod text;
 
 use std::cell::{Cell, RefCell};
 
+use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -26,7 +27,6 @@ use super::writer::Writer;
 use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
 use crate::live;
-use crate::publisher::{Endpoint, RecordStream, Sender};
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.
 #[pyclass(name = "_Sink", module = "pikos._lsprof", frozen)]
