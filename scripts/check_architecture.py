@@ -42,7 +42,7 @@ DEPENDS = {
     "pstats-compat": set[str](),
     "pikos-os": set[str](),
     "pikos-wire": {"pstats-compat"},
-    "pikos-publisher": {"lsprof-engine", "pikos-os", "pikos-wire", "pstats-compat"},
+    "pikos-publisher": {"lsprof-engine", "pikos-os", "pikos-wire"},
     "pikos-client": {"pikos-wire"},
     "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
     "lsprof-rs": {

@@ -20,6 +20,7 @@ mod live;
 mod monitors;
 mod profiler;
 mod registry;
+mod save;
 mod stored;
 mod threads;
 mod timer;

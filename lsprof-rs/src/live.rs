@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use pikos_publisher::{
-    Endpoint, INTERVALS, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
+    Endpoint, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
 };
 use pikos_wire::{Command, End, Facts, WireText};
 use pyo3::exceptions::PyValueError;
@@ -71,13 +71,8 @@ const CHECKPOINTS: RangeInclusive<f64> = 0.1..=86_400.0;
 impl Wish {
     fn check(self) -> PyResult<Options> {
         let Self(endpoint, interval, connect, remote, follow) = self;
-        let Some(interval) = check_interval(interval) else {
-            return Err(PyValueError::new_err(format!(
-                "interval must be from {} to {} seconds, got {interval}",
-                INTERVALS.start(),
-                INTERVALS.end()
-            )));
-        };
+        let interval =
+            check_interval(interval).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let refuse = |error: pikos_publisher::EndpointError| PyValueError::new_err(error.to_string());
         if connect && endpoint.is_none() {
             return Err(refuse(pikos_publisher::EndpointError::Nowhere));
@@ -148,8 +143,9 @@ impl Live {
                 extra: self.options.endpoint.clone().filter(|endpoint| is_own || endpoint.connect),
                 interval: self.options.interval,
                 checkpoint: self.options.checkpoint.clone().filter(|_| is_own),
+                save: crate::save::save,
+                call_main_thread: pending::call_main_thread,
             },
-            pending::call_main_thread,
         );
         match started {
             Ok(publisher) => {

@@ -16,8 +16,9 @@ use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
 use super::endpoint::Endpoint;
-use super::sockets::{SocketError, bind};
-use super::{StartError, options};
+use super::error::{SocketError, StartError};
+use super::options;
+use super::sockets::bind;
 
 /// From one message to the next, at most.
 const INTERVAL: Duration = Duration::from_millis(50);

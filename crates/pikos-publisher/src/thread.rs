@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use pikos_wire::{End, Status, WireText};
 
+use super::checkpoint::{Checkpoint, Save};
 use super::desk::{Desk, Publishes};
-use super::file::Checkpoint;
+use super::interval::check_interval;
 use super::mailbox::{Mailbox, Order, Outcome};
 use super::sockets::{Sockets, left_until};
 use super::stream::Stream;
-use super::{INTERVALS, check_interval, file};
 
 /// How long the last message may take.
 const LAST: Duration = Duration::from_millis(200);
@@ -29,6 +29,8 @@ pub struct Work {
     pub expected: u32,
     /// The file that is written meanwhile.
     pub checkpoint: Option<Checkpoint>,
+    /// How a file is written.
+    pub save: Save,
     /// Makes Python's main thread look into the mailbox.
     pub call_main_thread: fn() -> bool,
 }
@@ -80,7 +82,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
             is_first = false;
         }
         if let Some(checkpoint) = &mut work.checkpoint {
-            checkpoint.write_if_due(&mut work.stream);
+            checkpoint.write_if_due(&mut work.stream, work.save);
         }
         if sockets.opened.elapsed() > COMING_BACK {
             work.expected = 0;
@@ -141,10 +143,7 @@ impl Publishes for Lent<'_> {
     }
 
     fn set_interval(&mut self, seconds: f64) -> Outcome {
-        let interval = check_interval(seconds).ok_or_else(|| {
-            format!("an interval of {seconds} s: from {} to {} it may be", INTERVALS.start(), INTERVALS.end())
-        })?;
-        self.work.stream.interval = interval;
+        self.work.stream.interval = check_interval(seconds).map_err(|error| error.to_string())?;
         Ok(())
     }
 
@@ -153,7 +152,7 @@ impl Publishes for Lent<'_> {
         if !path.is_absolute() {
             return Err(format!("{}: name the file by an absolute path", path.display()));
         }
-        file::save(&mut self.work.stream, path)
+        (self.work.save)(self.work.stream.snapshot(), path)
     }
 
     fn patience(&self) -> Duration {
