@@ -28,12 +28,16 @@ UNSAFE = {
 FOREIGN = {
     "pyo3": ["lsprof-rs/src/", "lsprof-rs/build.rs"],
     "zmq": ["crates/pikos-publisher/src/", "crates/pikos-client/src/"],
+    "libc": ["crates/pikos-os/src/"],
+    "rustix": ["crates/pikos-os/src/"],
 }
 
 # ... and where it may not, although a rule above would allow it.
 FOREIGN_NEVER = {
     "pyo3": [],
     "zmq": [],
+    "libc": [],
+    "rustix": [],
 }
 
 # What each crate may depend on, of this workspace.
@@ -41,10 +45,10 @@ DEPENDS = {
     "lsprof-engine": set[str](),
     "pstats-compat": set[str](),
     "pikos-os": set[str](),
-    "pikos-wire": {"pstats-compat"},
+    "pikos-wire": {"pikos-os", "pstats-compat"},
     "pikos-publisher": {"lsprof-engine", "pikos-os", "pikos-wire"},
     "pikos-client": {"pikos-wire"},
-    "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
+    "pikos-cli": {"pikos-os", "pstats-compat", "pikos-wire", "pikos-client"},
     "lsprof-rs": {
         "lsprof-engine",
         "pikos-os",

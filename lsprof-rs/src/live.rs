@@ -8,9 +8,7 @@ use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use pikos_publisher::{
-    Endpoint, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval,
-};
+use pikos_publisher::{Endpoint, Outcome, Plan, Publisher, Rate, Source, StartError, check_interval};
 use pikos_wire::{Command, End, Facts, WireText};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -71,8 +69,7 @@ const CHECKPOINTS: RangeInclusive<f64> = 0.1..=86_400.0;
 impl Wish {
     fn check(self) -> PyResult<Options> {
         let Self(endpoint, interval, connect, remote, follow) = self;
-        let interval =
-            check_interval(interval).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let interval = check_interval(interval).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let refuse = |error: pikos_publisher::EndpointError| PyValueError::new_err(error.to_string());
         if connect && endpoint.is_none() {
             return Err(refuse(pikos_publisher::EndpointError::Nowhere));
@@ -258,7 +255,7 @@ pub fn _live_after_fork_in_child(py: Python<'_>) {
         if !was_live || !live.options.follow || is_about_to_exec(py) {
             return;
         }
-        PARENT.get(py).set(Some(std::os::unix::process::parent_id()));
+        PARENT.get(py).set(pikos_os::process::parent());
         live.is_inherited.set(true);
         if let Some(profiler) = live.profiler.bind(py).upgrade() {
             if let Ok(profiler) = profiler.cast::<Profiler>() {

@@ -1,11 +1,9 @@
 //! The publisher's thread: sleeps until somebody listens, asks for something, or an interval is over.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pikos_os::thread::processor_time;
 use pikos_wire::{End, Status, WireText};
 
 use super::checkpoint::{Checkpoint, Save};
@@ -96,12 +94,6 @@ fn own_phase() -> f64 {
     0.5 + f64::from(std::process::id() % 16) / 32.0
 }
 
-/// What this thread has had of a processor: on a busy machine it waits as well, which costs nobody anything.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
-}
-
 /// Sends the last message, if somebody listens or is about to.
 fn finish(work: &mut Work, mut sockets: Sockets, end: End) {
     let expected = if sockets.opened.elapsed() > COMING_BACK { 0 } else { work.expected };
@@ -148,11 +140,11 @@ impl Publishes for Lent<'_> {
     }
 
     fn save(&mut self, path: &WireText) -> Outcome {
-        let path = Path::new(OsStr::from_bytes(path.0.as_bytes()));
+        let path = pikos_os::paths::from_bytes(path.0.as_bytes());
         if !path.is_absolute() {
             return Err(format!("{}: name the file by an absolute path", path.display()));
         }
-        (self.work.save)(self.work.stream.snapshot(), path)
+        (self.work.save)(self.work.stream.snapshot(), &path)
     }
 
     fn patience(&self) -> Duration {

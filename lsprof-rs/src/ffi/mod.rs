@@ -4,7 +4,6 @@ pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
-pub mod descriptor;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;

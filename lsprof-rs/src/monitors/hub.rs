@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use pikos_os::memory::Meter;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -11,7 +12,6 @@ use super::codes::{self, Code};
 use super::event::{Event, EventKind};
 use super::focus::Focus;
 use super::hooks;
-use super::memory::Meter;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;

@@ -8,6 +8,8 @@ mod text;
 
 use std::cell::{Cell, RefCell};
 
+use pikos_os::descriptor;
+use pikos_os::memory::Meter;
 use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -21,10 +23,8 @@ use self::text::Template;
 use super::codes::Code;
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
-use super::memory::Meter;
 use super::output::{Output, Target};
 use super::writer::Writer;
-use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
 use crate::live;
 
