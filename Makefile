@@ -32,7 +32,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(sh
 	find lsprof-rs pstats-compat crates \( -name target -o -name fuzz \) -prune -o -print; \
 	find python -name __pycache__ -prune -o ! -name '*.so' -print)
 TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
-FETCH_SDISTS := $(wildcard tests/fetch_sdists.py)
+FETCH_SDISTS := $(wildcard tests/support/fetch_sdists.py)
 
 .PHONY: help
 help: ## List the targets

@@ -33,7 +33,7 @@ from pathlib import Path
 
 import machine
 
-sys.path.insert(0, str(machine.ROOT / "tests"))
+sys.path.insert(0, str(machine.ROOT / "tests" / "support"))
 
 from terminal import Terminal
 

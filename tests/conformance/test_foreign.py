@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from running import CONTROL, SUBJECT, python, sdists_folder
+from running import CONTROL, SUBJECT, SUPPORT, python, sdists_folder
 
-RUN_FOREIGN = Path(__file__).with_name("run_foreign.py")
+RUN_FOREIGN = SUPPORT / "run_foreign.py"
 
 # test id -> why Pikos need not pass it
 SKIPS: dict[str, str] = {}
@@ -65,7 +65,7 @@ def here(suite: Suite) -> Path | None:
     if suite.sdist:
         folders = sorted(sdists_folder().glob(f"{suite.sdist}-*"))
         if not folders:
-            pytest.skip(f"NOT TESTED: no {suite.sdist} sdist in {sdists_folder()}: run tests/fetch_sdists.py")
+            pytest.skip(f"NOT TESTED: no {suite.sdist} sdist in {sdists_folder()}: run tests/support/fetch_sdists.py")
         return folders[-1] / suite.folder
     # find_spec imports the packages on the way, and `test` itself may be the missing one
     try:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
-from parity.comparison import differences, edge_faults, functions, time_faults
-from parity.measure import MODES
+from comparison import differences, edge_faults, functions, time_faults
+from measure import MODES
 from programs import PROGRAMS
-from running import CONTROL, SUBJECT, TESTS, python
+from running import CONTROL, SUBJECT, SUPPORT, TESTS, python
 
-MEASURE = Path(__file__).with_name("measure.py")
+MEASURE = SUPPORT / "measure.py"
 Profiles = dict[str, dict[str, Any]]
 
 

@@ -1,6 +1,6 @@
 """Fetch what is run against Pikos: source distributions with test-suites of their own, and readers of our files from npm.
 
-    python tests/fetch_sdists.py [--into FOLDER]
+    python tests/support/fetch_sdists.py [--into FOLDER]
 
 They are unpacked into FOLDER, by default the one where the tests look for them: $PIKOS_TEST_SDISTS, or
 `pikos-test-sdists` in the environment of the running Python. Nothing is installed and nothing is built: they are

@@ -21,7 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TESTS = Path(__file__).resolve().parent
+SUPPORT = Path(__file__).resolve().parent
+TESTS = SUPPORT.parent
 CONTROL = "cProfile"
 SUBJECT = os.environ.get("PIKOS_TEST_PROFILER", "pikos.cprofile")
 
