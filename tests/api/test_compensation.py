@@ -1,4 +1,4 @@
-"""compensate=True: what it must keep, and what it must take out. How well it does is for benchmarks/truth.py."""
+"""compensate=True: what it must keep, and what it must take out. How well it does is for benchmarks/truth."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from typing import Any
 import pikos.stats
 import pytest
 from programs import PROGRAMS
-from running import SUPPORT, TESTS, environment, python, sdists_folder
 from protobuf import decode, numbers
 from record import STACKS
+from running import SUPPORT, TESTS, environment, python, sdists_folder
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -137,7 +137,9 @@ def npm_package(name: str) -> Path:
     """The unpacked npm package that fetch_sdists.py has brought; skips the test if it could not."""
     found = sorted(sdists_folder().glob(f"{name}-*/package"))
     if not found or shutil.which("node") is None:
-        pytest.skip(f"{name} is not here: `python tests/support/fetch_sdists.py` brings it if there is npm, and node runs it")
+        pytest.skip(
+            f"{name} is not here: `python tests/support/fetch_sdists.py` brings it if there is npm, and node runs it"
+        )
     return found[-1]
 
 

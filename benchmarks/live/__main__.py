@@ -1,6 +1,6 @@
 """What being live costs: a profiled program works for about a second, again and again, with and without a load, in turn.
 
-    python live.py [--rounds N] [--seconds S] [--loads 1,2]
+    python -m benchmarks.live [--rounds N] [--seconds S] [--loads 1,2]
 
 One process does both: while nobody listens, its publisher sleeps. Each round is without, with, without; a ratio is that of the
 second to the mean of the others, and what the two others differ by is noise. Printed are medians over the rounds, with ± for half of
@@ -33,8 +33,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import machine
 import zmq
+
+from benchmarks.shared import machine
 
 #: Works for as many rounds as a line of its input says; then says how long that took, and the CPU time of its publisher.
 PROGRAM = """
@@ -246,7 +247,7 @@ def spread(ratios: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.live", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long the program works each time")
     parser.add_argument("--loads", default="1,2,3,4,5,6", help="which lines of the table, 1 to 6")

@@ -1,6 +1,6 @@
 """Instructions for each enter/leave pair of the engine, counted by callgrind: the same on a busy machine as on a quiet one.
 
-    python instructions.py --binary target/release/examples/instructions [--accept] [--python PATH ...]
+    python -m benchmarks.overhead.instructions --binary target/release/examples/instructions [--accept] [--python PATH ...]
 
 Compares with the counts in instructions.txt and fails if one has grown by more than 2 %; `--accept` writes them anew.
 With `--python`, also what one profiled call takes in a whole interpreter: shown, not compared, since builds differ.
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import which
 
-from turns import ENVIRONMENT
+from benchmarks.shared.turns import ENVIRONMENT
 
 EXPECTED = Path(__file__).with_name("instructions.txt")
 #: A count may be so much more than the expected one.
@@ -160,7 +160,7 @@ def in_python(pool: ThreadPoolExecutor, python: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.overhead.instructions", description=__doc__.splitlines()[0])
     parser.add_argument("--binary", required=True, help="the engine's example `instructions`")
     parser.add_argument("--accept", action="store_true", help=f"write {EXPECTED.name}")
     parser.add_argument("--python", action="append", default=[], help="an interpreter that has pikos; more than once")

@@ -1,6 +1,6 @@
 """The phases of a program, timed in one way, in a process of its own that runs when it is told to.
 
-    python truth_run.py PROGRAM WAY
+    python -m benchmarks.truth.run PROGRAM WAY
 
 The ways are "true" (a clock around each phase, no profiler), "cProfile", "raw" and "compensated". The program runs
 once without and once with its profiler to warm up. Every answer is a line of JSON: for each phase its seconds,
@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from phases import Phase, program
 from pikos.cprofile import Profile
+
+from benchmarks.truth.phases import Phase, program
 
 #: Seconds of each phase, and which part of its time the process was not on a CPU.
 Times = dict[str, tuple[float, float]]

@@ -1,4 +1,4 @@
-"""The programs that `overhead.py` runs: real ones, and micro ones that do one thing only.
+"""The programs that are profiled: real ones, and micro ones that do one thing only.
 
 Most of the real ones are those of the differential tests (`tests/programs`), repeated where one run of theirs is too
 short to be timed. Three more do what those don't: rational arithmetic, dataclasses sorted by key functions, text put
@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from benchmarks.shared.machine import ROOT
+
+sys.path.insert(0, str(ROOT / "tests"))
 
 from programs import PROGRAMS, program
 from programs.from_pyperformance import load

@@ -1,8 +1,8 @@
 """Loading, merging and converting a large profile: pikos against the tools of today, in one run.
 
-    python make_large_pstats.py large-1.pstats --seed 1
-    python make_large_pstats.py large-2.pstats --seed 2
-    python formats.py --pikos ../.venv/bin/pikos large-1.pstats large-2.pstats
+    python -m benchmarks.shared.make_large_pstats large-1.pstats --seed 1
+    python -m benchmarks.shared.make_large_pstats large-2.pstats --seed 2
+    python -m benchmarks.formats --pikos .venv/bin/pikos large-1.pstats large-2.pstats
 
 `make bench-formats` does that. Whole processes are timed, start included, both sides in turn, round
 after round; the median counts, and the ratio is the figure to quote: seconds belong to one machine.
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-import make_large_pstats
+from benchmarks.shared import make_large_pstats
 
 # Seconds for the large files, and memory as a multiple of the input (for 1,000 files: of that of 10).
 GOALS = {"load, sort, print": 0.10, "merge two": 0.25, "to callgrind": 0.30, "to DOT": 0.30}
@@ -117,7 +117,7 @@ def merge_many(args, folder, missed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.formats", description=__doc__.splitlines()[0])
     parser.add_argument("profiles", nargs=2)
     parser.add_argument("--pikos", required=True, help="our command")
     parser.add_argument("--python", default=sys.executable, help="with the tools installed")

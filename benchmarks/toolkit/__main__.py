@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from machine import facts
+from benchmarks.shared.machine import ROOT, facts
 
 #: What to reach: at least so many times the rate, or at most so much of the cost.
 GOALS = {
@@ -29,7 +29,7 @@ GOALS = {
     "memory at lines": 10.0,
 }
 
-#: Whose function events are recorded to compare files: our own loop, which is the simplest, and programs of workloads.py.
+#: Whose function events are recorded to compare files: our own loop, which is the simplest, and programs of ../shared/workloads.py.
 LOOP = "loop"
 RECORDED = (LOOP, "raytrace", "go", "sympy", "jinja2")
 
@@ -268,7 +268,8 @@ def measure_files(name: str) -> dict[str, float]:
     """The size of what a program's function events are recorded to: bytes for each record."""
     from pikos.api import monitor_class
     from pikos.recorders.api import CSVFileRecorder, ParquetFileRecorder
-    from workloads import workload
+
+    from benchmarks.shared.workloads import workload
 
     work = (lambda: call_functions(250_000)) if name == LOOP else workload(name).setup()
     work()
@@ -284,14 +285,16 @@ def measure_files(name: str) -> dict[str, float]:
 
 
 def in_process(*arguments: str) -> Any:
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.toolkit", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
     if done.returncode != 0:
         return done.stderr.strip().splitlines()[-1]
     return json.loads(done.stdout)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("python -m benchmarks.toolkit", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each way runs (default: 5)")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--growth", nargs=2, help=argparse.SUPPRESS)

@@ -1,8 +1,8 @@
 """What profilers cost: programs under each of them, and how our cost compares with cProfile's.
 
-    python overhead.py [--quick] [--programs NAMES] [--profilers NAMES]
+    python -m benchmarks.overhead [--quick] [--programs NAMES] [--profilers NAMES]
 
-README.md in this folder says how it is measured, and why so.
+benchmarks/README.md says how it is measured, and why so.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import argparse
 import datetime
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import machine
-from overhead_report import Cell, Report
-from profilers import CPROFILE, PLAIN, PROFILERS, Profiler
-from turns import Process
-from workloads import OTHERS, WORKLOADS, Workload
+from benchmarks.overhead.profilers import CPROFILE, PLAIN, PROFILERS, Profiler
+from benchmarks.overhead.report import Cell, Report
+from benchmarks.shared import machine
+from benchmarks.shared.turns import Process
+from benchmarks.shared.workloads import OTHERS, WORKLOADS, Workload
 
-HERE = Path(__file__).resolve().parent
 #: Runs that count, of each program under each profiler; another one before them warms up.
 ROUNDS, QUICK_ROUNDS = 5, 2
 #: The same for other projects' profilers.
@@ -29,7 +27,7 @@ PEER_ROUNDS = 2
 
 def measure(program: Workload, profilers: Sequence[Profiler], rounds: int) -> dict[str, Cell]:
     """One program under all of them, in turn."""
-    processes = [(profiler, Process("overhead_run.py", program.name, profiler.name)) for profiler in profilers]
+    processes = [(profiler, Process("benchmarks.overhead.run", program.name, profiler.name)) for profiler in profilers]
     try:
         for _, process in processes:
             process.wait_until_ready()
@@ -57,7 +55,7 @@ def chosen(text: str, known: Sequence[Any], always: tuple[str, ...] = ()) -> lis
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.overhead", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds, and only what is needed for ours")
     parser.add_argument("--rounds", type=int, help=f"runs that count, default {ROUNDS}")
     parser.add_argument("--programs", metavar="A,B", help="only these, also others of tests/programs")
@@ -84,8 +82,8 @@ def main() -> int:
         report.add(program, measure(program, profilers, rounds))
     report.print_end()
     whole = not (args.quick or args.programs or args.profilers or args.rounds)
-    folder = HERE / "results" if whole else HERE.parent / "build" / "bench"
-    print(f"written: {report.write(folder).relative_to(HERE.parent)}, and .json beside it")
+    folder = machine.results("overhead", whole)
+    print(f"written: {report.write(folder).relative_to(machine.ROOT)}, and .json beside it")
     failed = report.failed()
     for line in failed:
         print(f"FAILED: {line}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """How true profiles are: programs made of phases, their times without a profiler, and what profilers say of them.
 
-    python truth.py [--quick] [--check] [--programs NAMES]
+    python -m benchmarks.truth [--quick] [--check] [--programs NAMES]
 
 README.md in this folder says how it is measured, and why so. `--check` fails if the goal of the release is missed.
 """
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import machine
-from phases import PROGRAMS, Program
-from turns import Process
+from benchmarks.shared import machine
+from benchmarks.shared.turns import Process
+from benchmarks.truth.phases import PROGRAMS, Program
 
-HERE = Path(__file__).resolve().parent
 TRUE, COMPENSATED = "true", "compensated"
 #: In the order of the tables.
 WAYS = (TRUE, "cProfile", "raw", COMPENSATED)
@@ -81,7 +79,7 @@ def measure(program: Program, sets: int, rounds: int) -> Result:
         try:
             # One after another: a profile is calibrated while its process warms up, with the machine to itself as later.
             for way in WAYS:
-                processes[way] = Process("truth_run.py", program.name, way)
+                processes[way] = Process("benchmarks.truth.run", program.name, way)
                 processes[way].wait_until_ready()
             for _ in range(PATIENCE * rounds):
                 for process in processes.values():
@@ -109,7 +107,7 @@ def worst(values: list[float]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.truth", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer processes and rounds")
     parser.add_argument("--check", action="store_true", help="exit code 1 if the goal is missed")
     parser.add_argument("--programs", metavar="A,B", help=f"of {', '.join(program.name for program in PROGRAMS)}")
@@ -129,8 +127,8 @@ def main() -> int:
         results.append(measure(program, sets, rounds))
         report.print_program(results[-1])
     missed = report.print_summary(results)
-    folder = HERE.parent / "build" / "bench" if args.quick or args.programs else HERE / "results"
-    print(f"written: {report.write(folder, results).relative_to(HERE.parent)}, and .json beside it")
+    folder = machine.results("truth", whole=not (args.quick or args.programs))
+    print(f"written: {report.write(folder, results).relative_to(machine.ROOT)}, and .json beside it")
     return 1 if args.check and missed else 0
 
 
@@ -225,7 +223,7 @@ class Report:
     def write(self, folder: Path, results: list[Result]) -> Path:
         """The tables, and beside them the times of each process; returns the tables' path."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"truth-{self.date}-{self.release}.md"
+        path = folder / f"{self.date}-{self.release}.md"
         path.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
         everything = {
             "date": self.date,
@@ -233,7 +231,7 @@ class Report:
             "facts": self.facts,
             "seconds": {result.program.name: result.times for result in results},
         }
-        path.with_suffix(".json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+        machine.write_runs(path, everything)
         return path
 
 

@@ -1,6 +1,6 @@
 """How fast `pikos top` answers with many processes, what it takes, and how old its figures are.
 
-    python top.py [--processes 20] [--functions 10000] [--rounds 10] [--different]
+    python -m benchmarks.views.top [--processes 20] [--functions 10000] [--rounds 10] [--different]
 
 Real processes are profiled live: each has so many functions, called from two places each, and all the time calls some of them.
 `pikos top` shows the sum of all in a real pseudo-terminal of 160 x 50.
@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import machine
+from benchmarks.shared import machine
 
 sys.path.insert(0, str(machine.ROOT / "tests" / "support"))
 
@@ -232,7 +232,7 @@ def write_program(place: Path, functions: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.views.top", description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=20)
     parser.add_argument("--functions", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=10)

@@ -1,7 +1,7 @@
 """How fast the terminal views answer, and what they take: a key is pressed, and the new screen is waited for.
 
-    python make_large_pstats.py large.pstats --functions 10000 --edges 60000
-    python views.py --pikos ../.venv/bin/pikos large.pstats
+    python -m benchmarks.shared.make_large_pstats large.pstats --functions 10000 --edges 60000
+    python -m benchmarks.views.view --pikos .venv/bin/pikos large.pstats
 
 Each key is pressed in turn, round after round, in a real pseudo-terminal of 160 x 50; the time is from the key to the
 last byte of the screen that it brings, read and thrown away, and the greatest of all rounds is printed beside the
@@ -73,7 +73,7 @@ class View:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.views.view", description=__doc__.splitlines()[0])
     parser.add_argument("profiles", nargs="+")
     parser.add_argument("--pikos", default="pikos")
     parser.add_argument("--rounds", type=int, default=10)

@@ -1,6 +1,6 @@
 """The newest results of each release as one table, for README.md: a line for each release.
 
-python summary.py [--write]
+python -m benchmarks.overhead.summary [--write]
 
 `--write` puts it between the marks in README.md.
 """
@@ -13,19 +13,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from overhead_report import Cell, Row, geometric_mean
-from profilers import CPROFILE, PIKOS, PIKOS_LIVE
-from workloads import Workload
+from benchmarks.overhead.profilers import CPROFILE, PIKOS, PIKOS_LIVE
+from benchmarks.overhead.report import Cell, Row, geometric_mean
+from benchmarks.shared.machine import ROOT
+from benchmarks.shared.workloads import Workload
 
-HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- overhead: written by benchmarks/summary.py -->\n", "<!-- /overhead -->\n"
+RESULTS = Path(__file__).with_name("results")
+README = ROOT / "README.md"
+BEGIN, END = "<!-- overhead: written by benchmarks/overhead/summary.py -->\n", "<!-- /overhead -->\n"
 
 
 def newest() -> dict[str, dict[str, Any]]:
     """By release, in their order."""
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(HERE.glob("results/[0-9]*.json")):
+    for path in sorted(RESULTS.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         found[result["release"]] = result  # names begin with the date: the last one is the newest
     return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
@@ -68,7 +69,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.overhead.summary", description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="into README.md")
     args = parser.parse_args()
     results = newest()

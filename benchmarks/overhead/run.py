@@ -1,6 +1,6 @@
 """One program under one profiler, in a process of its own that runs when it is told to.
 
-    python overhead_run.py PROGRAM PROFILER
+    python -m benchmarks.overhead.run PROGRAM PROFILER
 
 It prepares the program, runs it once plainly and once profiled, and says so; then each line on standard input is a
 request for one run. Every answer is a line of JSON: {"cpu": …, "thread": …, "wall": …, "peak": …} in seconds (of the
@@ -12,18 +12,16 @@ collection before each run. CPU time is the whole process's: a profiler's own th
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from profilers import PLAIN, Profiler, profiler
-from workloads import workload
+from benchmarks.overhead.profilers import PLAIN, Profiler, profiler
+from benchmarks.shared.peak import forget_peak, peak_memory
+from benchmarks.shared.workloads import workload
 
 
 def one_run(work: Callable[[], object], how: Profiler) -> dict[str, float]:
@@ -39,22 +37,6 @@ def one_run(work: Callable[[], object], how: Profiler) -> dict[str, float]:
     peak = peak_memory()
     session.discard()
     return {"cpu": cpu, "wall": wall, "thread": thread, "peak": peak}
-
-
-def forget_peak() -> None:
-    """Begins the greatest resident size anew, where the system can do that."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_memory() -> int:
-    """Greatest resident size of this process, in bytes: since forget_peak(), or so far."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def main() -> None:

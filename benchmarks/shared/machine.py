@@ -1,7 +1,8 @@
-"""Facts of the machine, the interpreter and the source that a result belongs to; nothing that names either."""
+"""Facts of the machine, the interpreter and the source that a result belongs to (nothing that names either), and its place."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def facts() -> dict[str, str]:
@@ -20,6 +21,21 @@ def facts() -> dict[str, str]:
         "Python": python_build(),
         "commit": commit(),
     }
+
+
+def results(room: str, whole: bool) -> Path:
+    """Where a run's tables go: only a whole run belongs to the results that are kept."""
+    return ROOT / "benchmarks" / room / "results" if whole else ROOT / "build" / "bench" / room
+
+
+def write_runs(table: Path, runs: object) -> None:
+    """Puts every single run beside its table, as JSON, and removes that of this release's older tables."""
+    newest = table.with_suffix(".json")
+    newest.write_text(json.dumps(runs) + "\n", encoding="utf-8")
+    release = table.stem.rpartition("-")[2]
+    for path in table.parent.glob(f"*-{release}.json"):
+        if path.name < newest.name:  # names begin with the date
+            path.unlink()
 
 
 def release() -> str:

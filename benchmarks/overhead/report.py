@@ -1,15 +1,14 @@
-"""The tables of `overhead.py`: slowdowns, overhead relative to cProfile, memory; as Markdown, and all runs as JSON."""
+"""The tables of `make bench`: slowdowns, overhead relative to cProfile, memory; as Markdown, and all runs as JSON."""
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from profilers import (
+from benchmarks.overhead.profilers import (
     CPROFILE,
     CPROFILE_PYTHON,
     PIKOS,
@@ -20,8 +19,9 @@ from profilers import (
     Profiler,
     fast_hook,
 )
-from turns import Process
-from workloads import Workload
+from benchmarks.shared import machine
+from benchmarks.shared.turns import Process
+from benchmarks.shared.workloads import Workload
 
 #: Below such a share of the plain run, cProfile's overhead is no measure of anybody else's.
 LEAST_OVERHEAD = 0.1
@@ -314,7 +314,7 @@ class Report:
                 for ours, theirs in self.pairs()
             },
         }
-        path.with_suffix(".json").write_text(json.dumps(everything) + "\n", encoding="utf-8")
+        machine.write_runs(path, everything)
         return path
 
 

@@ -1,6 +1,6 @@
 """Makes a pstats file of a given size, the same one for the same arguments.
 
-    python make_large_pstats.py large.pstats --functions 50000 --edges 300000 --seed 1
+    python -m benchmarks.shared.make_large_pstats large.pstats --functions 50000 --edges 300000 --seed 1
 
 It looks like cProfile's: methods in files, a tenth built-ins, a few functions that everything calls,
 most edges from a function to one defined near it. Own and cumulative times fit each other: a
@@ -65,7 +65,9 @@ def profile(count, edges, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.shared.make_large_pstats", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("path")
     parser.add_argument("--functions", type=int, default=50_000)
     parser.add_argument("--edges", type=int, default=300_000)

@@ -1,4 +1,4 @@
-"""Programs made of phases, whose true times are measured without a profiler: for `truth.py`.
+"""Programs made of phases, whose true times are measured without a profiler.
 
 A phase is a function without arguments that does one kind of thing, for some 10 ms. `DEVELOPED` are the kinds that the
 calibration was made with; `HELD_OUT` are programs that it has not seen: other ways to call, other built-ins, other
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from workloads import fractions as bernoulli
-from workloads import from_tests, pyflate
+from benchmarks.shared.workloads import fractions as bernoulli
+from benchmarks.shared.workloads import from_tests, pyflate
 
 Phase = Callable[[], object]
 

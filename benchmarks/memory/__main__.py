@@ -1,8 +1,8 @@
 """What a profile costs beside the time of its calls: the start of a run, memory, and growth with many functions.
 
-    python memory.py [--quick] [--check]
+    python -m benchmarks.memory [--quick] [--check]
 
-Whole processes, ours and cProfile's in turn, medians. README.md in this folder says more.
+Whole processes, ours and cProfile's in turn, medians. benchmarks/README.md says more.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import machine
-from turns import ENVIRONMENT
+from benchmarks.shared import machine
+from benchmarks.shared.turns import ENVIRONMENT
 
-HERE = Path(__file__).resolve().parent
 PROFILERS = {"cProfile": "cProfile", "pikos": "pikos.cprofile"}
 #: How many functions, for growth; at MANY memory is compared.
 COUNTS = (25_000, 50_000, 100_000, 200_000, 350_000)
@@ -100,8 +99,8 @@ def starts(report: Report, rounds: int) -> None:
 
 
 def run(profiler: str, count: int) -> dict[str, float]:
-    command = [sys.executable, str(HERE / "memory_run.py"), PROFILERS[profiler], str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    command = [sys.executable, "-m", "benchmarks.memory.run", PROFILERS[profiler], str(count)]
+    done = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, env=ENVIRONMENT)
     if done.returncode != 0:
         sys.exit(f"{profiler} with {count} functions: exit code {done.returncode}\n{done.stderr}")
     result: dict[str, float] = json.loads(done.stdout)
@@ -169,12 +168,12 @@ def growth(report: Report, rounds: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.memory", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--check", action="store_true", help="exit code 1 if a goal is missed")
     args = parser.parse_args()
     if not Path("/proc/self/statm").exists():
-        print("memory.py reads /proc, which this system doesn't have: nothing is measured", file=sys.stderr)
+        print("this benchmark reads /proc, which this system doesn't have: nothing is measured", file=sys.stderr)
         return 1
     rounds = QUICK_ROUNDS if args.quick else ROUNDS
     report = Report()
@@ -187,11 +186,11 @@ def main() -> int:
     starts(report, rounds[0])
     memory(report, rounds[1])
     growth(report, rounds[2])
-    folder = HERE.parent / "build" / "bench" if args.quick else HERE / "results"
+    folder = machine.results("memory", whole=not args.quick)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"memory-{date}-{machine.release()}.md"
+    path = folder / f"{date}-{machine.release()}.md"
     path.write_text("\n".join(report.lines) + "\n", encoding="utf-8")
-    print(f"written: {path.relative_to(HERE.parent)}")
+    print(f"written: {path.relative_to(machine.ROOT)}")
     return 1 if args.check and report.missed else 0
 
 

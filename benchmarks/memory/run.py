@@ -1,6 +1,6 @@
 """A program of many functions, each called twice, under one profiler; prints seconds and bytes as a line of JSON.
 
-    python memory_run.py PROFILER FUNCTIONS
+    python -m benchmarks.memory.run PROFILER FUNCTIONS
 
 PROFILER is a module with cProfile's interface. Memory is resident size above what the process had before the profile
 was made, all functions made and called: greatest size while calls were recorded, and until the file was written.
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from overhead_run import forget_peak, peak_memory
+from benchmarks.shared.peak import forget_peak, peak_memory
 
 #: Functions compiled at a time.
 BATCH = 1000

@@ -9,8 +9,9 @@ import select
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import IO, Any
+
+from benchmarks.shared.machine import ROOT
 
 #: Seconds until a process that gives no answer is given up.
 PATIENCE = 120.0
@@ -19,12 +20,13 @@ ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
 
 
 class Process:
-    """`script` with these arguments. It writes a line of JSON when it is ready, and one for each line that it reads."""
+    """`python -m module` with these arguments. It writes a line of JSON when it is ready, and one for each line that it reads."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
         self.errors: IO[bytes] = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name(script), *arguments],
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
