@@ -16,6 +16,8 @@ from benchmarks.overhead.profilers import CPROFILE, PIKOS, PIKOS_PYTHON, PLAIN, 
 from benchmarks.overhead.report import Cell, Report, Row, geometric_mean  # noqa: E402
 from benchmarks.shared.workloads import Workload  # noqa: E402
 
+pytestmark = pytest.mark.any_release
+
 
 def cell(*seconds: float, trouble: str | None = None) -> Cell:
     return Cell(list(seconds), list(seconds), list(seconds), 1_000_000, trouble)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from running import environment, python, subject
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "pikos"
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from running import SUBJECT, Run, environment, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 ENTRY = ["-m", SUBJECT]
 

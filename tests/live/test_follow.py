@@ -16,7 +16,7 @@ import zmq
 from running import SUBJECT, Run
 from watching import PATIENCE, Message, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 #: Of each kind but os.fork, of which there are always 200.
 CHILDREN = int(os.environ.get("PIKOS_TEST_CHILDREN", "20"))

@@ -14,7 +14,7 @@ import pytest
 from running import SUBJECT
 from watching import PATIENCE, Subscriber, endpoint, live_environment, same_as_file, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber.py"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from watching import PATIENCE, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PROGRAM = """\
 import sys, threading, time

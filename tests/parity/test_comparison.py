@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from comparison import differences, edge_faults, is_own_frame, time_faults
 
+pytestmark = pytest.mark.slow_in_debug
+
 
 def row(function: str, ncalls: int, recursive: int, tottime: float, cumtime: float, **more: Any) -> dict[str, Any]:
     return {

@@ -13,6 +13,8 @@ from measure import MODES
 from programs import PROGRAMS
 from running import CONTROL, SUBJECT, SUPPORT, TESTS, python
 
+pytestmark = pytest.mark.slow_in_debug
+
 MEASURE = SUPPORT / "measure.py"
 Profiles = dict[str, dict[str, Any]]
 

@@ -22,7 +22,7 @@ from protobuf import decode, numbers
 from record import STACKS
 from running import SUPPORT, TESTS, environment, python, sdists_folder
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 RECORD = SUPPORT / "record.py"
 IMPORT_WITH_SPEEDSCOPE = SUPPORT / "speedscope.js"

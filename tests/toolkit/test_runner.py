@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from running import Run, environment, python
 
+pytestmark = pytest.mark.slow_in_debug
+
 PROGRAM = """\
 import sys
 

@@ -16,7 +16,7 @@ import pytest
 from running import environment
 from terminal import Terminal
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ import pytest
 from running import environment, subject
 from terminal import PATIENCE, Terminal
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
