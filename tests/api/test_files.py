@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import SUBJECT, TESTS, environment, subject
+from running import SUBJECT, SUPPORT, TESTS, environment, subject
 
 profiler = subject()
 
@@ -151,7 +151,7 @@ def test_print_stats_prints_recursion_as_all_and_primitive_calls() -> None:
         "-c",
         f"""
 import sys
-sys.path.insert(0, {str(TESTS / "api")!r})
+sys.path[:0] = {[str(TESTS / "api"), str(SUPPORT)]!r}
 import {SUBJECT} as profiler
 from test_files import work
 profile = profiler.Profile()
