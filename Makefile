@@ -7,6 +7,7 @@ REQUIRED ?=# those of them without which `make matrix` fails
 DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
+WORKERS ?= auto# processes that share the Python suite; 0 for --pdb or -s
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
 SHELL := bash
@@ -63,15 +64,15 @@ test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite,
 		echo "+ cargo test -p $$crate"
 		cargo test --locked --quiet -p $$crate
 	done
-	$(VENV)/bin/python -m pytest tests $(PYTEST_ARGS)
+	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-%
 test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
-	.venv-$*/bin/python -m pytest tests $(PYTEST_ARGS)
+	@WORKERS=$(WORKERS) scripts/test.sh .venv-$*/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-debug
 test-debug: .venv-debug/.installed .venv-debug/.tests ## The Python suite with the engine's own assertions on (slower)
-	.venv-debug/bin/python -m pytest tests $(PYTEST_ARGS)
+	@WORKERS=$(WORKERS) scripts/test.sh .venv-debug/bin/python $(PYTEST_ARGS)
 
 .PHONY: matrix
 matrix: interpreters ## The Python suite on 3.11 to 3.15; says loudly which releases are not here

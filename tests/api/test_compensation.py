@@ -10,6 +10,8 @@ import pytest
 from pikos._lsprof import Profiler, _kind_of
 from pikos.cprofile import Profile
 
+pytestmark = pytest.mark.in_process
+
 
 def leaf(n: int) -> int:
     return n + 1

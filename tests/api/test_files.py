@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import SUBJECT, SUPPORT, TESTS, environment, subject
+from running import PATIENCE, SUBJECT, SUPPORT, TESTS, environment, subject
+
+pytestmark = pytest.mark.in_process
 
 profiler = subject()
 
@@ -51,7 +53,7 @@ def tool(*arguments: str | Path) -> str:
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE,
         env=environment(PYTHONWARNINGS="ignore"),
     )
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from running import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -108,7 +109,7 @@ def test_only_the_newest_table_of_a_release_keeps_its_runs(tmp_path: Path) -> No
 
 def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=50)
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_process_runs_when_it_is_told_to() -> None:

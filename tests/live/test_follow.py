@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 CHILDREN = int(os.environ.get("PIKOS_TEST_CHILDREN", "20"))
 
 #: Seconds for all of them: a thousand interpreters that start at once take their time.
-FOR_ALL = 50.0 + 3 * CHILDREN
+FOR_ALL = PATIENCE + 3 * CHILDREN
 
 ALL_KINDS = """\
 import multiprocessing, os, subprocess, sys

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("IPython", reason="IPython is optional")
 pytestmark = [
     pytest.mark.any_release,
+    pytest.mark.in_process,
     pytest.mark.beyond_cprofile,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of foreign packages
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),

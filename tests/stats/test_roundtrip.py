@@ -20,7 +20,7 @@ import pytest
 from programs import PROGRAMS
 from protobuf import decode, numbers
 from record import STACKS
-from running import SUPPORT, TESTS, environment, python, sdists_folder
+from running import PATIENCE, SUPPORT, TESTS, environment, python, sdists_folder
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
@@ -145,7 +145,7 @@ def npm_package(name: str) -> Path:
 
 def node(*arguments: str | Path) -> str:
     """What a program for Node.js prints."""
-    done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=50, env=environment())
+    done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment())
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return done.stdout
 

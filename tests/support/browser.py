@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-#: Long enough for a machine that does much else at the same time.
-PATIENCE = 40.0
+from running import PATIENCE
 
 # Chromium speaks on the descriptors 3 and 4, whatever these are here.
 _START = (

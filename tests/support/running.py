@@ -24,6 +24,9 @@ from typing import Any
 SUPPORT = Path(__file__).resolve().parent
 TESTS = SUPPORT.parent
 CONTROL = "cProfile"
+#: Seconds. Longer than anything takes on a machine that does much else; what waits so long has failed. Less than the time that
+#: pytest gives a test, so that a test says itself what it waited for.
+PATIENCE = 200.0
 SUBJECT = os.environ.get("PIKOS_TEST_PROFILER", "pikos.cprofile")
 
 # Hash randomisation reorders sets, and so changes how often a program calls what.
@@ -77,7 +80,7 @@ class Run:
 def python(
     arguments: Sequence[str | os.PathLike[str]],
     *,
-    timeout: float = 50,
+    timeout: float = PATIENCE,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: str = "",
@@ -95,7 +98,7 @@ def python(
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def evaluate(code: str, *, timeout: float = 50, profiler: str | None = None) -> Any:
+def evaluate(code: str, *, timeout: float = PATIENCE, profiler: str | None = None) -> Any:
     """Run `code` in a fresh interpreter and return what it passed to `answer()`.
 
     The code finds the profiler under test as `profiler` and its class as `Profile`. A crash, a traceback or a word on

@@ -19,8 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 from unicodedata import east_asian_width
 
-#: Long enough for a machine that does much else at the same time.
-PATIENCE = 20.0
+from running import PATIENCE
 
 SEQUENCE = re.compile(
     r"\x1b(?:\[(?P<private>\??)(?P<numbers>[\d;:]*)(?P<final>[A-Za-z])|(?P<charset>\([B0])|(?P<save>[78]))"

@@ -15,10 +15,7 @@ from typing import Any
 
 import msgpack
 import zmq
-from running import environment
-
-#: Longer than anything takes on a busy machine; a test that waits so long has failed.
-PATIENCE = 30.0
+from running import PATIENCE, environment
 
 Message = dict[str, Any]
 Label = tuple[str, int, str]
