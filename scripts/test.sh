@@ -15,7 +15,7 @@ if [[ $workers == 0 ]]; then
 fi
 
 NOTHING_SELECTED=5 # pytest's exit code; one half of the suite may well have nothing for `-k word`
-"$python" -m pytest tests --in-process never --numprocesses "$workers" "$@"
+"$python" -m pytest tests --in-process never --numprocesses "$workers" --dist loadgroup "$@"
 parallel=$?
 if ((parallel != 0 && parallel != 1 && parallel != NOTHING_SELECTED)); then
     exit "$parallel" # interrupted, or used wrongly

@@ -19,7 +19,11 @@ MEASURE = SUPPORT / "measure.py"
 Profiles = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=[program.name for program in PROGRAMS])
+# One process of pytest-xdist's has all the tests of a program, or its profiles would be made in each.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(program.name, marks=pytest.mark.xdist_group(program.name)) for program in PROGRAMS],
+)
 def profiles(request: pytest.FixtureRequest) -> Iterator[tuple[Profiles, Profiles]]:
     """(cProfile's, Pikos's) profiles of one program, by mode. Both run at the same time, in fresh processes."""
 

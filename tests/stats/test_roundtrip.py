@@ -29,7 +29,13 @@ IMPORT_WITH_SPEEDSCOPE = SUPPORT / "speedscope.js"
 FILES = ("tables", "control", "tree")
 
 
-@pytest.fixture(scope="module", params=[program.name for program in PROGRAMS])
+# One process of pytest-xdist's has all the tests of a program, or its profiles would be made in each.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(program.name, marks=pytest.mark.xdist_group(f"{program.name} roundtrip")) for program in PROGRAMS
+    ],
+)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The profiles of one program."""
     folder = tmp_path_factory.mktemp("profiles")
