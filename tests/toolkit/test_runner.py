@@ -11,7 +11,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from running import Run, environment, python
+from running import PATIENCE, Run, environment, python
+
+pytestmark = pytest.mark.slow_in_debug
 
 PROGRAM = """\
 import sys
@@ -203,7 +205,7 @@ def test_records_are_kept_when_the_program_is_stopped(folder: Path) -> None:
     )
     assert process.stdout is not None and process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == -signal.SIGTERM
+    assert process.wait(PATIENCE) == -signal.SIGTERM
     process.stdout.close()
     assert {row["function"] for row in rows(folder / "x.csv")} <= {"<module>", "f", "print", "sleep"}
     assert "print" in {row["function"] for row in rows(folder / "x.csv")}
