@@ -24,6 +24,7 @@ mod registry;
 mod stored;
 mod threads;
 mod timer;
+mod whole_file;
 
 use pyo3::prelude::*;
 
@@ -55,6 +56,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::stored::StoredProfile;
+
+    #[pymodule_export]
+    use super::whole_file::_replace_file;
 
     #[pymodule_export]
     use super::monitors::filter::{NotOnValue, OnChange, OnValue};

@@ -24,7 +24,7 @@ pub mod pstats;
 pub mod speedscope;
 pub mod text;
 
-pub use file::save;
+pub use file::{create, replace, replaceable, save};
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
