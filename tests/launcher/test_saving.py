@@ -92,8 +92,8 @@ def test_a_full_disk_keeps_the_old_file(folder: Path, name: str, options: list[s
 def test_a_full_disk_keeps_what_dump_stats_would_replace(folder: Path, way: str) -> None:
     write(
         folder,
-        FULL
-        + f"""
+        textwrap.dedent(FULL)
+        + textwrap.dedent(f"""
         import pikos
         from {SUBJECT} import Profile, run
         class Own(Profile):
@@ -108,7 +108,7 @@ def test_a_full_disk_keeps_what_dump_stats_would_replace(folder: Path, way: str)
                 run(text, "out.pstats")
             elif {way!r} == "export":
                 profile.run(text)
-                pikos.export(profile, "out.pstats")
+                pikos.export(profile, "pstats", "out.pstats")
             else:
                 profile.run(text)
                 profile.dump_stats("out.pstats")
@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_what_dump_stats_would_replace(folder: Path, way: str)
             print(error.errno, error.filename)
         if {way!r} != "run":
             assert ("<string>", 1, "g0") in profile._stats()
-        """,
+        """),
     )
     (folder / "out.pstats").write_bytes(OLD)
     run = python(["script.py", "late"], cwd=folder).succeeded()
@@ -257,7 +257,7 @@ def save(path: Path, way: str) -> None:
     if way == "dump_stats":
         profile.dump_stats(path)
     elif way == "export":
-        pikos.export(profile, path, format="pstats")
+        pikos.export(profile, "pstats", path)
     else:
         done = subprocess.run(
             [sys.executable, "-m", "pikos", "export", "-f", "pstats", saved(path), "-o", path], capture_output=True, text=True
