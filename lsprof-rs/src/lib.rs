@@ -32,6 +32,9 @@ mod _lsprof {
     use super::python::stored::StoredProfile;
 
     #[pymodule_export]
+    use super::python::whole_file::_replace_file;
+
+    #[pymodule_export]
     use super::python::listener::PyListener;
 
     #[pymodule_export]
