@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 python=$1
 shift
-workers=${WORKERS:-auto}
+workers=${WORKERS:-logical} # pytest-xdist's word for as many as there are cores
 if [[ $workers == 0 ]]; then
     exec "$python" -m pytest tests "$@"
 fi
