@@ -12,7 +12,6 @@ mod collect;
 mod ffi;
 mod hooks;
 mod monitors;
-mod publisher;
 mod python;
 mod results;
 mod session;

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::publisher::{Endpoint, EndpointError, INTERVALS, check_interval};
 
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
@@ -64,13 +64,7 @@ impl LiveOptions {
 impl LiveWish {
     fn check(self) -> PyResult<LiveOptions> {
         let Self(endpoint, interval, connect, remote, follow) = self;
-        let Some(interval) = check_interval(interval) else {
-            return Err(PyValueError::new_err(format!(
-                "interval must be from {} to {} seconds, got {interval}",
-                INTERVALS.start(),
-                INTERVALS.end()
-            )));
-        };
+        let interval = check_interval(interval).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let refuse = |error: EndpointError| PyValueError::new_err(error.to_string());
         if connect && endpoint.is_none() {
             return Err(refuse(EndpointError::Nowhere));

@@ -10,14 +10,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use pikos_os::signals;
 use pikos_wire::discovery::{self, Place};
 use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
 use super::endpoint::Endpoint;
-use super::sockets::{SocketError, bind};
-use super::{StartError, options};
-use crate::ffi::signals;
+use super::error::{SocketError, StartError};
+use super::options;
+use super::sockets::bind;
 
 /// From one message to the next, at most.
 const INTERVAL: Duration = Duration::from_millis(50);

@@ -1,65 +1,22 @@
-//! A live profile: a native thread that reads the recorders and sends what they say through ZeroMQ.
-//!
-//! ```text
-//!  collector ─(GIL)─> source ─┐
-//!  recorders ─(no lock)───────┴─> stream ─> thread ─> sockets ─> subscribers
-//!                                             ↑ ↓
-//!                            Python side <─ mailbox        desk: requests
-//! ```
-//! It never touches Python. While nobody listens it sleeps, and reads and encodes nothing.
+//! A running publisher: its thread, and what happens to it at a fork and at its end.
 
-mod desk;
-mod endpoint;
-mod file;
-mod mailbox;
-mod options;
-mod records;
-mod sockets;
-mod source;
-mod stream;
-mod thread;
-mod trees;
-
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pikos_os::signals;
 use pikos_wire::End;
 use pikos_wire::discovery::{self, DiscoveryError, Place};
 
-pub use endpoint::{Endpoint, EndpointError};
-pub use mailbox::{Mailbox, Outcome};
-pub use records::{Batch, RecordStream, Sender};
-pub use sockets::SocketError;
-pub use source::{Rate, SharedName, Source, SourceThread};
-
-use crate::ffi::signals;
-use file::Checkpoint;
-use mailbox::Order;
-use sockets::{Addresses, Sockets};
-use stream::Stream;
-use thread::Work;
-
-/// Seconds from one message to the next may be these.
-pub const INTERVALS: RangeInclusive<f64> = 0.02..=60.0;
-
-/// Reads seconds.
-pub fn check_interval(seconds: f64) -> Option<Duration> {
-    INTERVALS.contains(&seconds).then(|| Duration::from_secs_f64(seconds))
-}
-
-/// Why a profile is not live.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No sockets.
-    #[error(transparent)]
-    Sockets(#[from] SocketError),
-    /// No thread, or no way to wake it.
-    #[error("no thread for it: {0}")]
-    Thread(#[from] std::io::Error),
-}
+use super::checkpoint::{Checkpoint, Save};
+use super::endpoint::Endpoint;
+use super::error::{SocketError, StartError};
+use super::mailbox::{Mailbox, Order};
+use super::sockets::{Addresses, Sockets};
+use super::source::Source;
+use super::stream::Stream;
+use super::thread::{self, Work};
 
 /// What to publish, and where.
 pub struct Plan {
@@ -71,6 +28,10 @@ pub struct Plan {
     pub interval: Duration,
     /// A file to write, and how often.
     pub checkpoint: Option<(PathBuf, Duration)>,
+    /// How a file is written.
+    pub save: Save,
+    /// Makes Python's main thread look for tasks in the mailbox; called without the GIL. False if it can't be done.
+    pub call_main_thread: fn() -> bool,
 }
 
 /// A running publisher.
@@ -90,14 +51,9 @@ enum Running {
 }
 
 impl Publisher {
-    /// Opens the sockets and starts the thread. `call_main_thread` makes Python's main thread look for tasks in the mailbox;
-    /// it is called without the GIL.
-    pub fn start(
-        source: Arc<Source>,
-        plan: Plan,
-        call_main_thread: fn() -> bool,
-    ) -> Result<Self, StartError> {
-        let Plan { is_public, extra, interval, checkpoint } = plan;
+    /// Opens the sockets and starts the thread.
+    pub fn start(source: Arc<Source>, plan: Plan) -> Result<Self, StartError> {
+        let Plan { is_public, extra, interval, checkpoint, save, call_main_thread } = plan;
         let checkpoint = checkpoint.map(|(path, every)| Checkpoint::new(path, every));
         let addresses = match is_public.then(own_place).transpose() {
             Ok(None) => Addresses { place: None, extra: None },
@@ -114,6 +70,7 @@ impl Publisher {
             stream: Stream::new(Arc::clone(&source), interval),
             expected: 0,
             checkpoint,
+            save,
             call_main_thread,
         };
         let mailbox = Mailbox::new()?;

@@ -1,4 +1,4 @@
-//! Signal handlers: one that forked children don't have, and none while a command runs.
+//! A signal handler that forked children don't have.
 //!
 //! CPython remembers a signal in the handler and acts on it later; a child that is forked in between forgets it
 //! (its pending signals are cleared), and a child's main thread may be where no Python code runs. So a child that
@@ -12,6 +12,8 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
 
 use libc::{c_int, c_void};
+
+use super::repeat;
 
 /// The process that the handler is for.
 static OWNER: AtomicI32 = AtomicI32::new(0);
@@ -55,40 +57,6 @@ pub fn seen() {
     LEFT.store(NONE_YET, Ordering::Relaxed);
 }
 
-/// Calls `act` while Ctrl-C ends the process, as it ends a native command: CPython's handler only takes a note,
-/// which nobody would read before `act` is over. Whoever ignores the signal (`nohup`) goes on ignoring it.
-pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
-    // SAFETY: sets the default action, which needs nothing of ours.
-    let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-    let restore = || {
-        // SAFETY: puts back what was there.
-        unsafe { libc::signal(libc::SIGINT, before) }
-    };
-    if before == libc::SIG_IGN {
-        restore();
-    }
-    let outcome = act();
-    restore();
-    outcome
-}
-
-/// Calls `act` with all signals blocked, so that threads that it starts never get one.
-pub fn with_all_blocked<T>(act: impl FnOnce() -> T) -> T {
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: fills both sets; `all` is set before it is read.
-    let changed = unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
-    };
-    let outcome = act();
-    if changed {
-        // SAFETY: `before` was filled, since the call succeeded.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
-    }
-    outcome
-}
-
 /// Counts the repetitions, and starts them. For the signal handler.
 fn has_patience() -> bool {
     let left = match LEFT.load(Ordering::Relaxed) {
@@ -100,54 +68,6 @@ fn has_patience() -> bool {
     };
     LEFT.store(left, Ordering::Relaxed);
     left > 0
-}
-
-/// A timer that sends a signal to the main thread again and again. A forked child doesn't inherit it.
-#[cfg(target_os = "linux")]
-mod repeat {
-    use super::*;
-
-    static TIMER: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
-    /// The process that it is of.
-    static TIMER_OWNER: AtomicI32 = AtomicI32::new(0);
-
-    pub fn prepare(signal: c_int) {
-        // SAFETY: the event is valid when zeroed and filled in; the timer is written where the call succeeds.
-        unsafe {
-            if TIMER_OWNER.load(Ordering::Relaxed) == libc::getpid() {
-                return;
-            }
-            let mut event: libc::sigevent = std::mem::zeroed();
-            event.sigev_notify = libc::SIGEV_THREAD_ID;
-            event.sigev_signo = signal;
-            event.sigev_notify_thread_id = libc::gettid();
-            let mut timer = MaybeUninit::<libc::timer_t>::uninit();
-            if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, timer.as_mut_ptr()) == 0 {
-                TIMER.store(timer.assume_init(), Ordering::Relaxed);
-                TIMER_OWNER.store(libc::getpid(), Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// 0 stops it. A signal handler may call this.
-    pub fn every_ms(interval: u32) {
-        let interval = libc::timespec { tv_sec: 0, tv_nsec: i64::from(interval) as libc::c_long * 1_000_000 };
-        let times = libc::itimerspec { it_interval: interval, it_value: interval };
-        // SAFETY: a timer that this very process has made.
-        unsafe {
-            if TIMER_OWNER.load(Ordering::Relaxed) == libc::getpid() {
-                libc::timer_settime(TIMER.load(Ordering::Relaxed), 0, &times, std::ptr::null_mut());
-            }
-        }
-    }
-}
-
-/// Elsewhere nothing is repeated.
-#[cfg(not(target_os = "linux"))]
-mod repeat {
-    pub fn prepare(_signal: super::c_int) {}
-
-    pub fn every_ms(_interval: u32) {}
 }
 
 /// Calls only what POSIX lets a signal handler call.

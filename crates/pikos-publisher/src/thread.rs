@@ -1,19 +1,17 @@
 //! The publisher's thread: sleeps until somebody listens, asks for something, or an interval is over.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pikos_os::thread::processor_time;
 use pikos_wire::{End, Status, WireText};
 
+use super::checkpoint::{Checkpoint, Save};
 use super::desk::{Desk, Publishes};
-use super::file::Checkpoint;
+use super::interval::check_interval;
 use super::mailbox::{Mailbox, Order, Outcome};
 use super::sockets::{Sockets, left_until};
 use super::stream::Stream;
-use super::{INTERVALS, check_interval, file};
 
 /// How long the last message may take.
 const LAST: Duration = Duration::from_millis(200);
@@ -29,6 +27,8 @@ pub struct Work {
     pub expected: u32,
     /// The file that is written meanwhile.
     pub checkpoint: Option<Checkpoint>,
+    /// How a file is written.
+    pub save: Save,
     /// Makes Python's main thread look into the mailbox.
     pub call_main_thread: fn() -> bool,
 }
@@ -80,7 +80,7 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
             is_first = false;
         }
         if let Some(checkpoint) = &mut work.checkpoint {
-            checkpoint.write_if_due(&mut work.stream);
+            checkpoint.write_if_due(&mut work.stream, work.save);
         }
         if sockets.opened.elapsed() > COMING_BACK {
             work.expected = 0;
@@ -92,12 +92,6 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
 /// their messages one after the other, not all at once.
 fn own_phase() -> f64 {
     0.5 + f64::from(std::process::id() % 16) / 32.0
-}
-
-/// What this thread has had of a processor: on a busy machine it waits as well, which costs nobody anything.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Sends the last message, if somebody listens or is about to.
@@ -141,19 +135,16 @@ impl Publishes for Lent<'_> {
     }
 
     fn set_interval(&mut self, seconds: f64) -> Outcome {
-        let interval = check_interval(seconds).ok_or_else(|| {
-            format!("an interval of {seconds} s: from {} to {} it may be", INTERVALS.start(), INTERVALS.end())
-        })?;
-        self.work.stream.interval = interval;
+        self.work.stream.interval = check_interval(seconds).map_err(|error| error.to_string())?;
         Ok(())
     }
 
     fn save(&mut self, path: &WireText) -> Outcome {
-        let path = Path::new(OsStr::from_bytes(path.0.as_bytes()));
+        let path = pikos_os::paths::from_bytes(path.0.as_bytes());
         if !path.is_absolute() {
             return Err(format!("{}: name the file by an absolute path", path.display()));
         }
-        file::save(&mut self.work.stream, path)
+        (self.work.save)(self.work.stream.snapshot(), &path)
     }
 
     fn patience(&self) -> Duration {

@@ -1,11 +1,9 @@
 //! What the Python side and the publisher's thread tell each other while it runs.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pikos_os::wake::{Bell, Ear};
 use pikos_wire::{Command, End};
 
 /// What the thread has to do.
@@ -40,35 +38,30 @@ struct Letters {
 /// Both sides' letters.
 pub struct Mailbox {
     letters: Mutex<Letters>,
-    /// A byte in it wakes the thread.
-    bell: UnixStream,
-    ear: UnixStream,
+    /// Wakes the thread.
+    bell: Bell,
 }
 
 impl Mailbox {
     /// An empty one.
     pub fn new() -> std::io::Result<Arc<Self>> {
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
-        Ok(Arc::new(Self { letters: Mutex::default(), bell, ear }))
+        Ok(Arc::new(Self { letters: Mutex::default(), bell: Bell::new()? }))
     }
 
     /// For the thread: what to poll.
-    pub fn ear(&self) -> RawFd {
-        self.ear.as_raw_fd()
+    pub fn ear(&self) -> Ear {
+        self.bell.ear()
     }
 
     /// For the thread: takes note of having been woken.
     pub fn hear(&self) {
-        let mut bytes = [0; 64];
-        while matches!((&self.ear).read(&mut bytes), Ok(1..)) {}
+        self.bell.hear();
     }
 
     /// Gives the thread an order.
     pub fn order(&self, order: Order) {
         self.with(|letters| letters.order = Some(order));
-        self.ring();
+        self.bell.ring();
     }
 
     /// For the thread: the order, if there is one.
@@ -93,7 +86,7 @@ impl Mailbox {
     /// For the main thread: says how a task went.
     pub fn finish(&self, ticket: u64, outcome: Outcome) {
         self.with(|letters| letters.outcomes.push((ticket, outcome)));
-        self.ring();
+        self.bell.ring();
     }
 
     /// For the thread: what has been done.
@@ -103,13 +96,5 @@ impl Mailbox {
 
     fn with<T>(&self, act: impl FnOnce(&mut Letters) -> T) -> T {
         act(&mut self.letters.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn ring(&self) {
-        // Full means that it is ringing already.
-        match (&self.bell).write(&[1]) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => self.ring(),
-            _ => {}
-        }
     }
 }

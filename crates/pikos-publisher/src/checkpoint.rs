@@ -1,25 +1,15 @@
-//! A profile file of a program that goes on: calls that are open count as if they returned now, as they would if the
-//! profile were disabled.
+//! A profile file of a program that goes on, written now and then. What a file looks like is not our business.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pikos_wire::Model;
-use pstats_compat::formats::{self, Format};
+use pikos_wire::Message;
 
 use super::stream::Stream;
 
-/// Writes what is known now: full stacks, where they are kept and the file's name is of a format that needs them, else
-/// pstats. The file is replaced as a whole or not at all.
-pub fn save(stream: &mut Stream, path: &Path) -> Result<(), String> {
-    let mut model = Model::default();
-    let taken = model.apply(stream.snapshot());
-    taken.map_err(|error| error.to_string())?;
-    let has_stacks = |format: &Format| format.needs_stacks() && model.has_tree();
-    let format = Format::from_path(path).filter(has_stacks).unwrap_or(Format::Pstats);
-    formats::save(&model.profile(None), format, path).map_err(|error| format!("{}: {error}", path.display()))
-}
+/// Writes what a full message says to a file, as a whole or not at all; or says why that can't be done.
+pub type Save = fn(Message, &Path) -> Result<(), String>;
 
 /// A file that is written now and then.
 pub struct Checkpoint {
@@ -42,11 +32,11 @@ impl Checkpoint {
     }
 
     /// Writes it, if it is time. A failure is told on standard error, once for each reason: the next may succeed.
-    pub fn write_if_due(&mut self, stream: &mut Stream) {
+    pub fn write_if_due(&mut self, stream: &mut Stream, save: Save) {
         if Instant::now() < self.next {
             return;
         }
-        let problem = save(stream, &self.path).err();
+        let problem = save(stream.snapshot(), &self.path).err();
         if let Some(problem) = problem.as_ref().filter(|problem| self.told.as_ref() != Some(problem)) {
             // Not with eprintln: it panics where standard error is closed.
             let _ = writeln!(std::io::stderr(), "pikos: no checkpoint: {problem}");

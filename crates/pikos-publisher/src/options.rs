@@ -1,8 +1,8 @@
 //! Options of sockets that the zmq crate doesn't know.
 
+use std::ffi::c_int;
 use std::mem::size_of;
 
-use libc::c_int;
 use zmq::Socket;
 
 /// Whether a message waits where a subscriber's queue is full; else that subscriber misses it.

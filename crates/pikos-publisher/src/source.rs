@@ -13,7 +13,7 @@ pub type SharedName = Arc<Mutex<Option<String>>>;
 /// A profiled thread.
 #[derive(Clone)]
 pub struct SourceThread {
-    /// Tells it apart from all others of this process; never 0.
+    /// Tells it apart from all others of this process; never [`FOLDED`].
     pub number: u64,
     /// `threading.get_native_id()`.
     pub native_id: u64,
@@ -133,7 +133,10 @@ impl Source {
     }
 }
 
+/// The number of the row of threads that were added together.
+pub const FOLDED: u64 = 0;
+
 /// The row of ended threads that are no longer kept apart.
 pub fn folded_row() -> ThreadRow {
-    ThreadRow { thread: 0, name: WireText::from("ended threads"), native_id: 0, is_over: true }
+    ThreadRow { thread: FOLDED, name: WireText::from("ended threads"), native_id: 0, is_over: true }
 }

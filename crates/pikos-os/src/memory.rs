@@ -1,7 +1,7 @@
 //! The memory of this process, read from the system at each record.
 
 /// Resident and virtual memory, in bytes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// Resident set size.
     pub rss: u64,
@@ -9,14 +9,20 @@ pub struct Usage {
     pub vms: u64,
 }
 
+#[cfg(not(target_os = "linux"))]
+pub use asked::Meter;
 #[cfg(target_os = "linux")]
-mod system {
+pub use file::Meter;
+
+#[cfg(target_os = "linux")]
+mod file {
     use std::fs::File;
     use std::os::unix::fs::FileExt;
 
     use super::Usage;
 
     /// `/proc/self/statm`, kept open: one system call a reading, where opening it anew would take three.
+    #[derive(Debug)]
     pub struct Meter {
         file: Option<File>,
         page: u64,
@@ -24,11 +30,12 @@ mod system {
 
     impl Meter {
         /// For the running process; not for a child that it forks.
-        pub fn new() -> Self {
+        pub fn open() -> Self {
             Self { file: File::open("/proc/self/statm").ok(), page: rustix::param::page_size() as u64 }
         }
 
         /// What it uses now; zeros if the system doesn't say.
+        #[inline]
         pub fn read(&self) -> Usage {
             let mut text = [0; 64];
             let Some(length) = self.file.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()) else {
@@ -47,16 +54,18 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-mod system {
+/// For other systems; `memory_stats` knows macOS and Windows.
+#[cfg(any(test, not(target_os = "linux")))]
+mod asked {
     use super::Usage;
 
     /// Asks the system.
+    #[derive(Debug)]
     pub struct Meter;
 
     impl Meter {
         /// For the running process.
-        pub fn new() -> Self {
+        pub fn open() -> Self {
             Self
         }
 
@@ -70,4 +79,20 @@ mod system {
     }
 }
 
-pub use system::Meter;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_used_shows() {
+        let readings: [fn() -> Usage; 2] = [|| Meter::open().read(), || asked::Meter::open().read()];
+        for read in readings {
+            let before = read();
+            let more = std::hint::black_box(vec![1_u8; 64 << 20]);
+            let after = read();
+            assert!(before.rss > 0 && before.vms >= before.rss, "{before:?}");
+            assert!(after.rss > before.rss + (32 << 20), "{before:?}, {after:?}");
+            drop(more);
+        }
+    }
+}

@@ -7,20 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, Tables, Ticks, Watch, clock};
+use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
 use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, VERSION};
 
-use super::source::{Rate, Source, State, folded_row};
+use super::base::Base;
+use super::source::{FOLDED, Rate, Source, State, folded_row};
 use super::trees::Trees;
-
-/// After so long a full message comes anyway: 10 to 14 seconds. Not the same in all processes: those that are watched together
-/// began together for their watcher, who would get all of their full messages at once.
-pub fn full_every() -> Duration {
-    Duration::from_millis(10_000 + u64::from(std::process::id() % 32) * 125)
-}
-
-/// The number of the row of threads that were added together.
-pub const FOLDED: u64 = 0;
+use super::watched::WatchedThreads;
 
 /// The stream of one profile.
 pub struct Stream {
@@ -37,9 +30,9 @@ pub struct Stream {
     pub dropped: u64,
     /// Somebody needs a full message.
     pub wants_full: bool,
-    base: Option<Base>,
-    /// The threads, by their numbers, as they were for the last message.
-    watches: HashMap<u64, WatchedThread>,
+    full: Option<Full>,
+    /// The threads, as they were for the last message.
+    watches: WatchedThreads,
     trees: Trees,
     /// Calls of the threads that are no longer kept apart, after so many folds in this epoch.
     folded_calls: Option<((u64, u64), u64)>,
@@ -48,21 +41,11 @@ pub struct Stream {
 }
 
 /// The last full message.
-struct Base {
-    seq: u64,
-    epoch: u64,
-    folds: u64,
+struct Full {
+    base: Base,
     names: usize,
-    at: Instant,
     /// Which update of each thread's watch it was made of.
     updates: HashMap<u64, u32>,
-}
-
-/// A thread's tables, as they were read last.
-pub struct WatchedThread {
-    tables: Arc<Tables>,
-    /// What they said.
-    pub watch: Watch,
 }
 
 impl Stream {
@@ -85,8 +68,8 @@ impl Stream {
             interval,
             dropped: 0,
             wants_full: true,
-            base: None,
-            watches: HashMap::new(),
+            full: None,
+            watches: WatchedThreads::default(),
             trees: Trees::default(),
             folded_calls: None,
             cost: None,
@@ -116,14 +99,14 @@ impl Stream {
     /// Finished calls so far.
     pub fn ncalls(&mut self) -> u64 {
         let state = self.copy_state();
-        self.watch(&state, false);
+        self.watches.read(&state, false);
         self.calls(&state)
     }
 
     /// All that is known now, for whoever writes it to a file. What is sent later doesn't build on it.
     pub fn snapshot(&mut self) -> Message {
         let state = self.copy_state();
-        self.watch(&state, state.facts.tree);
+        self.watches.read(&state, state.facts.tree);
         let mut message = self.head(&state, self.seq + 1);
         let known = self.names.len() as u32;
         let whole = || Trees::default().part(message.seq, &state, &self.watches, known, true);
@@ -140,7 +123,7 @@ impl Stream {
             self.folded_calls = Some((which, calls));
         }
         let folded = self.folded_calls.map_or(0, |(_, calls)| calls);
-        folded + self.watches.values().map(|thread| thread.watch.calls()).sum::<u64>()
+        folded + self.watches.iter().map(|(_, watch)| watch.calls()).sum::<u64>()
     }
 
     /// What recording is estimated to have taken, in ticks. Nobody knows a custom timer's.
@@ -170,7 +153,7 @@ impl Stream {
         let state = self.copy_state();
         self.trees.wants_whole |= self.wants_full;
         let has_tree = state.facts.tree && (end.is_some() || self.trees.are_due());
-        self.watch(&state, has_tree);
+        self.watches.read(&state, has_tree);
         self.seq += 1;
         let mut message = self.head(&state, self.seq);
         let wants_full = end.is_some() || self.wants_full;
@@ -179,17 +162,18 @@ impl Stream {
                 self.trees.part(self.seq, &state, &self.watches, self.names.len() as u32, end.is_some());
             message.tree = Some(part);
         }
-        match self.base.as_ref().filter(|base| base.carries(&state, self.names.len(), wants_full)) {
-            Some(base) if self.is_worth_it(base) => {
+        let carries = |full: &&Full| !wants_full && full.carries(&state, self.names.len());
+        match self.full.as_ref().filter(carries) {
+            Some(full) if self.is_worth_it(full) => {
                 message.kind = Kind::Delta;
-                message.base = base.seq;
-                message.functions = self.names[base.names..].to_vec();
-                self.collect(&state, Some(base), &mut message);
+                message.base = full.base.seq;
+                message.functions = self.names[full.names..].to_vec();
+                self.collect(&state, Some(full), &mut message);
             }
             _ => {
                 self.fill(&mut message, &state);
                 self.wants_full = false;
-                self.base = Some(self.as_base(&state));
+                self.full = Some(self.as_full(&state));
             }
         }
         message.end = end;
@@ -240,42 +224,19 @@ impl Stream {
     }
 
     /// What was just said, for others to build on.
-    fn as_base(&self, state: &State) -> Base {
-        let updates = self.watches.iter().map(|(number, thread)| (*number, thread.watch.update()));
-        Base {
-            seq: self.seq,
-            epoch: state.epoch,
-            folds: state.folds,
-            names: self.names.len(),
-            at: Instant::now(),
-            updates: updates.collect(),
-        }
-    }
-
-    /// Brings the watches up to date.
-    fn watch(&mut self, state: &State, has_tree: bool) {
-        let here: HashMap<u64, &Arc<Tables>> =
-            state.threads.iter().map(|thread| (thread.number, &thread.tables)).collect();
-        self.watches.retain(|number, thread| {
-            here.get(number).is_some_and(|tables| Arc::ptr_eq(tables, &thread.tables))
-        });
-        for (number, tables) in here {
-            let thread = self
-                .watches
-                .entry(number)
-                .or_insert_with(|| WatchedThread { tables: Arc::clone(tables), watch: Watch::default() });
-            thread.watch.read(tables, clock_of(state), has_tree);
-        }
+    fn as_full(&self, state: &State) -> Full {
+        let updates = self.watches.iter().map(|(number, watch)| (number, watch.update()));
+        Full { base: Base::of(self.seq, state), names: self.names.len(), updates: updates.collect() }
     }
 
     /// Whether a delta on this base is better than a new base: the rows that it has to repeat are the fewer ones, or most of
     /// them would come again anyway.
-    fn is_worth_it(&self, base: &Base) -> bool {
+    fn is_worth_it(&self, full: &Full) -> bool {
         let (mut all, mut since_base, mut now) = (0_usize, 0_usize, 0_usize);
-        for (number, thread) in &self.watches {
-            let (last, first) = (thread.watch.update(), base.update_of(*number));
-            let functions = thread.watch.functions().iter().map(|row| row.changed);
-            for changed in functions.chain(thread.watch.edges().map(|row| row.changed)) {
+        for (number, watch) in self.watches.iter() {
+            let (last, first) = (watch.update(), full.update_of(number));
+            let functions = watch.functions().iter().map(|row| row.changed);
+            for changed in functions.chain(watch.edges().map(|row| row.changed)) {
                 all += 1;
                 since_base += usize::from(changed > first);
                 now += usize::from(changed == last);
@@ -285,12 +246,12 @@ impl Stream {
     }
 
     /// The rows of all threads that are kept apart; with a base those that changed since, or that it didn't have.
-    fn collect(&self, state: &State, base: Option<&Base>, message: &mut Message) {
+    fn collect(&self, state: &State, base: Option<&Full>, message: &mut Message) {
         // A function may have been met after the names were copied: it waits for the next message.
         let is_known = |function: FunctionId| (function.0 as usize) < self.names.len();
         let is_in_base = |function: FunctionId| base.is_some_and(|base| (function.0 as usize) < base.names);
         for thread in &state.threads {
-            let Some(WatchedThread { watch, .. }) = self.watches.get(&thread.number) else { continue };
+            let Some(watch) = self.watches.get(thread.number) else { continue };
             let first = base.map_or(0, |base| base.update_of(thread.number));
             for row in watch.functions() {
                 let is_old = is_in_base(row.of);
@@ -311,14 +272,10 @@ impl Stream {
     }
 }
 
-impl Base {
-    /// Whether a delta on it can say everything.
-    fn carries(&self, state: &State, names: usize, wants_full: bool) -> bool {
-        !wants_full
-            && self.epoch == state.epoch
-            && self.folds == state.folds
-            && self.names <= names
-            && self.at.elapsed() < full_every()
+impl Full {
+    /// Whether a delta on it can say everything, now that there are so many names.
+    fn carries(&self, state: &State, names: usize) -> bool {
+        self.base.carries(state) && self.names <= names
     }
 
     /// Which update of a thread's watch it was made of; 0 of a thread that came later.
@@ -341,14 +298,6 @@ impl Row for FunctionRow {
 impl Row for EdgeRow {
     fn has_calls(&self) -> bool {
         self.ncalls + self.open > 0
-    }
-}
-
-/// What open calls are timed by.
-fn clock_of(state: &State) -> Option<fn() -> Ticks> {
-    match state.rate {
-        Rate::Timer(_) => None,
-        _ => Some(clock::now),
     }
 }
 

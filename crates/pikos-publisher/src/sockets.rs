@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pikos_wire::discovery::{self, DiscoveryError, Place};
+use pikos_wire::discovery::{self, Place};
 use zmq::{Context, Socket, SocketType};
 
 use super::endpoint::Endpoint;
+use super::error::SocketError;
 use super::options;
 
 /// How long the last message may take to leave, in milliseconds.
@@ -21,35 +22,6 @@ const MAX_REQUEST: i64 = 64 << 10;
 
 /// A peer that says nothing sensible is disconnected after so long, in milliseconds.
 const HANDSHAKE_MS: i32 = 5_000;
-
-/// Why nothing can be published.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketError {
-    /// No folder for the sockets.
-    #[error(transparent)]
-    Folder(#[from] DiscoveryError),
-    /// The system refuses an endpoint.
-    #[error("{endpoint}: {error}{}", hint(*error))]
-    Endpoint {
-        /// Which.
-        endpoint: String,
-        /// Why.
-        error: zmq::Error,
-    },
-    /// The system refuses a socket or its options.
-    #[error("no socket: {0}")]
-    Socket(#[from] zmq::Error),
-}
-
-fn hint(error: zmq::Error) -> &'static str {
-    match error {
-        zmq::Error::EADDRINUSE => ": another process has it; take another port",
-        zmq::Error::EADDRNOTAVAIL | zmq::Error::ENODEV => {
-            ": no address of this host; to reach a subscriber, --connect"
-        }
-        _ => "",
-    }
-}
 
 /// Where the sockets are.
 #[derive(Clone, Debug)]

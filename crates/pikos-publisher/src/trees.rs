@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use lsprof_engine::{BOTTOM, NodeTotals, TreeWatch};
 use pikos_wire::{NodeRow, TreePart};
 
-use super::source::State;
-use super::stream::{FOLDED, WatchedThread, full_every};
+use super::base::Base;
+use super::source::{FOLDED, State};
+use super::watched::WatchedThreads;
 
 /// A fiftieth of the time at most goes into trees.
 const REST: u32 = 50;
@@ -21,7 +22,7 @@ const REST: u32 = 50;
 pub struct Trees {
     /// Somebody has none yet.
     pub wants_whole: bool,
-    base: Option<Base>,
+    whole: Option<Whole>,
     /// Not before then.
     next: Option<Instant>,
     /// Whether the last message had them.
@@ -31,11 +32,8 @@ pub struct Trees {
 }
 
 /// The last whole tree.
-struct Base {
-    seq: u64,
-    epoch: u64,
-    folds: u64,
-    at: Instant,
+struct Whole {
+    base: Base,
     /// Of each thread: which update of its watch it was made of, and how many nodes were in it.
     threads: HashMap<u64, (u32, usize)>,
 }
@@ -62,7 +60,7 @@ impl Trees {
         &mut self,
         seq: u64,
         state: &State,
-        watches: &HashMap<u64, WatchedThread>,
+        watches: &WatchedThreads,
         names: u32,
         is_last: bool,
     ) -> TreePart {
@@ -70,43 +68,37 @@ impl Trees {
         let threads = || {
             let numbers = state.threads.iter().map(|thread| thread.number);
             numbers.filter_map(|number| {
-                let tree = watches.get(&number)?.watch.tree();
+                let tree = watches.get(number)?.tree();
                 let unknown = |place: &usize| tree.nodes()[*place].function.0 >= names;
                 // Those that have a name, from the bottom on, which needs none.
                 let count = (1..tree.nodes().len()).find(unknown).unwrap_or(tree.nodes().len());
                 Some((number, tree, count))
             })
         };
-        let carries = |base: &&Base| {
-            !(is_last || self.wants_whole)
-                && base.epoch == state.epoch
-                && base.folds == state.folds
-                && base.at.elapsed() < full_every()
-        };
-        if let Some(base) = self.base.as_ref().filter(carries) {
+        let carries = |whole: &&Whole| !(is_last || self.wants_whole) && whole.base.carries(state);
+        if let Some(whole) = self.whole.as_ref().filter(carries) {
             let mut nodes = Vec::new();
             let mut all = 0;
             for (thread, tree, count) in threads() {
                 all += count;
-                let (update, known) = base.threads.get(&thread).copied().unwrap_or_default();
+                let (update, known) = whole.threads.get(&thread).copied().unwrap_or_default();
                 let is_news = |place: usize| tree.nodes()[place].changed > update || place >= known.max(1);
                 let rows = (0..count).filter(|place| is_news(*place)).map(|place| row(thread, tree, place));
                 nodes.extend(rows);
             }
             if 2 * nodes.len() <= all {
-                return TreePart { base: base.seq, nodes };
+                return TreePart { base: whole.base.seq, nodes };
             }
         }
         let mut nodes: Vec<NodeRow> = Vec::new();
         let folded = state.folded_tree.iter().enumerate();
         nodes.extend(folded.map(|(place, node)| folded_row(place, node)).filter(has_something_to_say));
-        let mut bases = HashMap::new();
+        let mut sent = HashMap::new();
         for (thread, tree, count) in threads() {
-            bases.insert(thread, (tree.update(), count));
+            sent.insert(thread, (tree.update(), count));
             nodes.extend((0..count).map(|place| row(thread, tree, place)).filter(has_something_to_say));
         }
-        let (epoch, folds) = (state.epoch, state.folds);
-        self.base = Some(Base { seq, epoch, folds, at: Instant::now(), threads: bases });
+        self.whole = Some(Whole { base: Base::of(seq, state), threads: sent });
         self.wants_whole = false;
         TreePart { base: seq, nodes }
     }
