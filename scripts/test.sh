@@ -14,6 +14,7 @@ if [[ $workers == 0 ]]; then
     exec "$python" -m pytest tests "$@"
 fi
 
+unset PYTHONDONTWRITEBYTECODE # or pytest prepares all assertions anew in each of its processes
 NOTHING_SELECTED=5 # pytest's exit code; one half of the suite may well have nothing for `-k word`
 "$python" -m pytest tests --in-process never --numprocesses "$workers" --dist loadgroup "$@"
 parallel=$?
