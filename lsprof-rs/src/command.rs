@@ -27,7 +27,7 @@ pub fn _command(py: Python<'_>, args: Vec<OsString>) -> i32 {
 /// Returns what to tell the user, or why it can't be done.
 fn attach_or_detach(pid: u32, start: Option<(f64, bool, bool)>, timeout: f64) -> Result<String, String> {
     Python::attach(|py| {
-        let module = py.import("pikos._attach")?;
+        let module = py.import("pikos._processes.attach")?;
         let told = match start {
             Some((interval, fast, tree)) => {
                 module.call_method1("attach", (pid, interval, fast, tree, timeout))

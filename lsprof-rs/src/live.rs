@@ -156,7 +156,7 @@ impl Live {
                 self.collector.go_live(py, publisher.source());
                 self.publisher.replace(Some(publisher));
                 if self.options.is_public {
-                    py.import("pikos._exec")?.call_method0("watch_streams")?;
+                    py.import("pikos._processes.execs")?.call_method0("watch_streams")?;
                 }
                 Ok(Ok(()))
             }
@@ -196,7 +196,7 @@ impl Live {
             for_each(py, |other| is_last &= other.publisher.borrow().is_none());
             if is_last {
                 // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
-                let _ = py.import("pikos._exec").and_then(|module| module.call_method0("unwatch_streams"));
+                let _ = py.import("pikos._processes.execs").and_then(|module| module.call_method0("unwatch_streams"));
             }
         }
     }
@@ -214,7 +214,7 @@ fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Live>)) {
     all.iter().for_each(&mut act);
 }
 
-/// Once: forks and the interpreter's end concern us; `pikos._exec` sees to `os.exec*`.
+/// Once: forks and the interpreter's end concern us; `pikos._processes.execs` sees to `os.exec*`.
 fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
     static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
     if WATCHES.get(py).replace(true) {

@@ -68,11 +68,11 @@ def main() -> None:
         raise
     session.guard()
     if options.follow:
-        from pikos._follow import lead
+        from pikos._processes.family import lead
 
         lead(session, options, live)
     elif live:
-        from pikos._exec import watch
+        from pikos._processes.execs import watch
 
         watch(session.before_exec)
     if options.top:
@@ -440,7 +440,7 @@ class Session(Run):
 
     def before_exec(self) -> Callable[[], None]:
         """Save; the program is about to be replaced. Returns what is to be called if that fails."""
-        from pikos._exec import end_streams
+        from pikos._processes.execs import end_streams
 
         was_live = bool(self.profile.endpoints)
         go_live = end_streams()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pikos._lsprof import _Listener
-from pikos._this_process import start, stop
+from pikos._processes.this_process import start, stop
 
 __all__ = ["Process", "Subscriber", "Thread", "start", "stop"]
 

@@ -218,7 +218,7 @@ def guess(name: str) -> str:
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
     """The recorder, and the report if there is to be one."""
     if options.report:
-        from pikos._line_report import Report
+        from pikos.monitors._line_report import Report
         from pikos.recorders.list_recorder import ListRecorder
 
         return ListRecorder(), Report(reads_memory=options.monitor == "line_memory")

@@ -179,7 +179,7 @@ class Profile:
         return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {facts['ncalls']} calls>"
 
     def _repr_html_(self) -> str:
-        from pikos._html import table
+        from pikos._notebook.html import table
 
         return table(self)
 

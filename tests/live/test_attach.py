@@ -264,20 +264,20 @@ def test_no_such_process(tmp_path: Path) -> None:
 def test_releases(
     monkeypatch: pytest.MonkeyPatch, theirs: tuple[int, int] | None, ours: tuple[int, int], words: str
 ) -> None:
-    from pikos import _attach
+    from pikos._processes import attach
 
-    monkeypatch.setattr(_attach.os, "stat", lambda path: os.stat_result([0] * 4 + [os.geteuid()] + [0] * 5))
-    monkeypatch.setattr(_attach, "is_running", lambda pid: True)
-    monkeypatch.setattr(_attach, "in_another_container", lambda pid: False)
-    monkeypatch.setattr(_attach, "release", lambda pid: theirs)
-    monkeypatch.setattr(_attach.sys, "version_info", (*ours, 0))
-    with pytest.raises(_attach.CantAttach) as caught:
-        _attach.check(7)
+    monkeypatch.setattr(attach.os, "stat", lambda path: os.stat_result([0] * 4 + [os.geteuid()] + [0] * 5))
+    monkeypatch.setattr(attach, "is_running", lambda pid: True)
+    monkeypatch.setattr(attach, "in_another_container", lambda pid: False)
+    monkeypatch.setattr(attach, "release", lambda pid: theirs)
+    monkeypatch.setattr(attach.sys, "version_info", (*ours, 0))
+    with pytest.raises(attach.CantAttach) as caught:
+        attach.check(7)
     assert words in str(caught.value)
 
 
 def test_which_release_a_process_runs(tmp_path: Path) -> None:
-    from pikos._attach import release
+    from pikos._processes.attach import release
 
     assert release(os.getpid()) == sys.version_info[:2]
     process = subprocess.Popen(["sleep", "60"])

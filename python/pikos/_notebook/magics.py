@@ -43,7 +43,7 @@ class Shown:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from pikos._html import flame_graph, table
+        from pikos._notebook.html import flame_graph, table
 
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
         return table(self.chosen) + note + (flame_graph(self.profile) if self.graph else "")

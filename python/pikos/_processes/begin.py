@@ -40,14 +40,14 @@ def begin() -> None:
 
 def follow_program(options: dict[str, str]) -> None:
     """Profile this process."""
-    from pikos._follow import start
+    from pikos._processes.family import start
 
     start(options)
 
 
 def follow_server(options: dict[str, str]) -> None:
     """Profile what this process forks. It does nothing by itself: its children are those that the program has started."""
-    from pikos._follow import start
+    from pikos._processes.family import start
 
     server = os.getpid()
 

@@ -1,6 +1,6 @@
 """``pikos attach`` and ``pikos detach``: a live profile in a process that runs already, on CPython 3.14 and later.
 
-``sys.remote_exec`` has the other process run ``_in_target.py`` when its main thread comes to a safe point. Request and answer
+``sys.remote_exec`` has the other process run ``in_target.py`` when its main thread comes to a safe point. Request and answer
 are files in a folder that only this user can enter::
 
     FOLDER/script.py          what is run
@@ -62,11 +62,11 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
     is_given_up = False
     try:
         here = os.path.dirname(os.path.abspath(__file__))
-        with open(os.path.join(here, "_in_target.py"), encoding="utf-8") as file:
+        with open(os.path.join(here, "in_target.py"), encoding="utf-8") as file:
             text = file.read()
         script = os.path.join(folder, "script.py")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{text}\n\nrun({folder!r}, {here!r}, {action!r}, {arguments!r})\n")
+            file.write(f"{text}\n\nrun({folder!r}, {os.path.dirname(here)!r}, {action!r}, {arguments!r})\n")
         with open(os.path.join(folder, "wanted"), "w"):
             pass
         send(pid, script)

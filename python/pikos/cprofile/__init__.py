@@ -225,8 +225,3 @@ def label(code: str | CodeType) -> Label:
         return ("~", 0, code)
     return (code.co_filename, code.co_firstlineno, code.co_name)
 
-
-if __name__ == "__main__":
-    from pikos._launcher import main
-
-    main()

@@ -2,7 +2,7 @@
 
 Children of ``os.fork`` have the profile already: it begins anew in them. Other Python processes (``subprocess``,
 ``multiprocessing``'s spawn and forkserver, ``os.exec*``) are reached by their environment: PYTHONPATH leads their interpreter to
-``_site/sitecustomize.py``, which calls ``_begin.begin``, and PIKOS_FOLLOW has the options::
+``_site/sitecustomize.py``, which calls ``begin.begin``, and PIKOS_FOLLOW has the options::
 
     PIKOS_FOLLOW=TAG;pid=…;parent=…;interval=…;…         % and ; of a value are written as %25 and %3B
 """
@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 
-from pikos import _exec
-from pikos._begin import VARIABLE
 from pikos._launcher import Session
 from pikos._lsprof import _live_parent
+from pikos._processes import execs
+from pikos._processes.begin import VARIABLE
 from pikos.cprofile import Profile
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def join(session: Session, family: Family) -> None:
             session.catch_sigterm()
         family.announce()
 
-    _exec.watch(session.before_exec)
+    execs.watch(session.before_exec)
     os.register_at_fork(after_in_child=adopt)
 
 
