@@ -10,7 +10,8 @@ import argparse
 import os
 import sys
 
-from pikos import _launcher
+from pikos._launcher import program
+from pikos._launcher.run import Run
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ MONITORS = {
 
 RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
 
-_launcher.OWN_FILES.add(__file__)
+program.OWN_FILES.add(__file__)
 
 
 def main() -> None:
@@ -41,11 +42,10 @@ def main() -> None:
     parser = argument_parser()
     options, args = parse(parser, sys.argv[1:])
     outfile = output_of(options, parser)
-    target: Any = argparse.Namespace(code=None, module=options.module)
     try:
-        code, namespace = prepare_module(args) if options.module else _launcher.prepare(target, args)
+        code, namespace = prepare_module(args) if options.module else program.prepare(args)
     except SyntaxError:
-        _launcher.hide_launcher_frames()
+        program.hide_launcher_frames()
         raise
     functions = [focus(path, code, parser) for path in options.focused_on]
     recorder, report = recorder_of(options, outfile)
@@ -71,7 +71,7 @@ def main() -> None:
     except SystemExit:
         raise
     except BaseException:
-        _launcher.hide_launcher_frames()
+        program.hide_launcher_frames()
         raise
     finally:
         recording.end()
@@ -139,7 +139,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     ours: list[str] = []
     monitor: str | None = None
     module = False
-    program: list[str] = []
+    script: list[str] = []
     rest = list(argv)
     while rest:
         word = rest.pop(0)
@@ -151,11 +151,11 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
                 ours.append(rest.pop(0))
         elif word in flags:
             ours.append(word)
-        elif word in ("-h", "--help") and not program:
+        elif word in ("-h", "--help") and not script:
             parser.print_help()
             sys.exit(0)
-        elif program:
-            program += rest if word == "--" else [word, *rest]
+        elif script:
+            script += rest if word == "--" else [word, *rest]
             break
         elif word == "-m" and monitor is not None:
             module = True
@@ -170,10 +170,10 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
                 parser.error(f"no monitor {word!r} (choose from {', '.join(MONITORS)}){hint}")
             monitor = word
         else:
-            program.append(word)
+            script.append(word)
     if monitor is None:
         parser.error(f"name a monitor: {', '.join(MONITORS)}")
-    if not program:
+    if not script:
         parser.error("name a script, or -m and a module")
     options = argparse.Namespace(
         monitor=monitor,
@@ -187,7 +187,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     )
     loose.parse_args(ours, options)
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
-    return options, program
+    return options, script
 
 
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
@@ -248,7 +248,7 @@ def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
     import runpy
 
     sys.argv[:] = args
-    namespace = _launcher.fresh_main()
+    namespace = program.fresh_main()
     try:
         _, spec, code = runpy._get_module_details(args[0])  # type: ignore[attr-defined]
     except ImportError as error:
@@ -314,7 +314,7 @@ def functions_in(code: CodeType) -> Iterator[CodeType]:
             yield from functions_in(constant)
 
 
-class Recording(_launcher.Run):
+class Recording(Run):
     """A monitored run."""
 
     def __init__(self, monitor: EventMonitor, report: Any, outfile: str | None) -> None:

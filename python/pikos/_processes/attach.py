@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from pikos._options import FAST, Options
+
 #: The first release that can be attached to, and from.
 FIRST = (3, 14)
 
@@ -39,12 +41,8 @@ class CantAttach(Exception):
 
 def attach(pid: int, interval: float, fast: bool, tree: bool, timeout: float) -> str:
     """Make a process live. Returns what to tell the user; raises CantAttach. interval, timeout: seconds."""
-    arguments: dict[str, object] = {"interval": interval}
-    if fast:
-        arguments |= {"builtins": False, "hook": "fast"}
-    if tree:
-        arguments["tree"] = True
-    endpoints = ask(pid, "start", arguments, timeout)
+    options = Options(live=True, interval=interval, tree=tree, **(FAST if fast else {}))
+    endpoints = ask(pid, "start", options.for_start(), timeout)
     return f"process {pid} is live: `pikos top {pid}` shows it, or any subscriber of {endpoints[0]}"
 
 

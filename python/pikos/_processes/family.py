@@ -2,9 +2,8 @@
 
 Children of ``os.fork`` have the profile already: it begins anew in them. Other Python processes (``subprocess``,
 ``multiprocessing``'s spawn and forkserver, ``os.exec*``) are reached by their environment: PYTHONPATH leads their interpreter to
-``_site/sitecustomize.py``, which calls ``begin.begin``, and PIKOS_FOLLOW has the options::
-
-    PIKOS_FOLLOW=TAG;pid=…;parent=…;interval=…;…         % and ; of a value are written as %25 and %3B
+``_site/sitecustomize.py``, which calls ``begin.begin``, and PIKOS_FOLLOW has the options (``environment``): those of
+``pikos._options``, and ``pid``, ``parent`` and ``out``, the family's own.
 """
 
 from __future__ import annotations
@@ -12,62 +11,42 @@ from __future__ import annotations
 import os
 import sys
 
-from pikos._launcher import Session
+from pikos._launcher.session import Session
 from pikos._lsprof import _live_parent
+from pikos._options import Options
 from pikos._processes import execs
-from pikos._processes.begin import VARIABLE
+from pikos._processes.environment import announce
 from pikos.cprofile import Profile
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from optparse import Values
-    from typing import Any
 
 #: Seconds that SIGTERM may wait in a child: whoever sends it waits for that.
 PATIENCE = 1
 
-#: On the PYTHONPATH of children.
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_site")
-
 
 class Family:
-    """What is handed on from one process to the next."""
+    """What is handed on from one process to the next: options, the launcher's file, and who was the parent."""
 
-    def __init__(self, options: Mapping[str, str]) -> None:
-        self.options = dict(options)
+    def __init__(self, options: Options, out: str | None, parent: int | None = None) -> None:
+        self.options = options
+        self.out = out
+        self.parent = parent
 
     def announce(self) -> None:
-        """Let children know, in this process's environment."""
-        mine = {**self.options, "pid": str(os.getpid())}
-        os.environ[VARIABLE] = ";".join([tag(), *(f"{name}={escape(value)}" for name, value in mine.items())])
-        path = os.environ.get("PYTHONPATH")
-        if path is None or path.split(os.pathsep)[0] != FOLDER:
-            os.environ["PYTHONPATH"] = FOLDER if not path else FOLDER + os.pathsep + path
+        """Let children know."""
+        own = {"pid": str(os.getpid())}
+        if self.parent is not None:
+            own["parent"] = str(self.parent)
+        if self.out is not None:
+            own["out"] = self.out
+        announce({**self.options.encoded(), **own})
 
     def outfile(self) -> str | None:
         """Where this process's profile belongs."""
-        return with_pid(self.options["out"], os.getpid()) if "out" in self.options else None
+        return None if self.out is None else with_pid(self.out, os.getpid())
 
 
-def lead(session: Session, options: Values, arguments: Mapping[str, Any]) -> None:
-    """``session`` is the first of a family. options: the launcher's; arguments: what its Profile was told about being live."""
-    wanted: dict[str, str] = {}
-    if arguments:
-        wanted["interval"] = repr(arguments["interval"])
-        if arguments["connect"]:
-            # A bound endpoint is taken; where a subscriber binds, all can connect.
-            wanted["endpoint"] = arguments["live"]
-            if arguments["remote"]:
-                wanted["remote"] = "1"
-    for name in ("fast", "compensate", "tree", "paused"):
-        if getattr(options, name):
-            wanted[name] = "1"
-    if options.threads is not None:
-        wanted["threads"] = "1" if options.threads else "0"
-    if session.outfile is not None:
-        wanted["out"] = session.outfile
-    join(session, Family(wanted))
+def lead(session: Session, options: Options) -> None:
+    """``session``, which was asked for these options, is the first of a family."""
+    join(session, Family(options.for_children(), session.outfile))
 
 
 def join(session: Session, family: Family) -> None:
@@ -79,7 +58,7 @@ def join(session: Session, family: Family) -> None:
         if sys._getframe(1).f_code.co_name == "_execute_child":
             # subprocess, with a preexec_fn: another program comes at once.
             return
-        family.options["parent"] = str(session.process)
+        family.parent = session.process
         session.process = os.getpid()
         session.saved = False
         session.prints = False
@@ -91,32 +70,20 @@ def join(session: Session, family: Family) -> None:
             session.catch_sigterm()
         family.announce()
 
-    execs.watch(session.before_exec)
+    execs.watch_session(session)
     os.register_at_fork(after_in_child=adopt)
 
 
-def start(options: dict[str, str]) -> None:
-    """Begin, as a child of the process that these options are from."""
-    pid = int(options.pop("pid"))
-    if pid != os.getpid():
-        options["parent"] = str(pid)
+def start(texts: dict[str, str]) -> None:
+    """Begin, as a child of the process that has announced these."""
+    pid = int(texts["pid"])
     # Else it was this very process that has replaced its program.
-    if "parent" in options:
-        _live_parent(int(options["parent"]))
-    family = Family(options)
-    is_live = "interval" in options
-    profile = Profile(
-        builtins="fast" not in options,
-        hook="fast" if "fast" in options else None,
-        threads=None if "threads" not in options else options["threads"] == "1",
-        compensate="compensate" in options,
-        tree="tree" in options,
-        live=is_live and options.get("endpoint", True),
-        interval=float(options.get("interval", 0.5)),
-        connect="endpoint" in options,
-        remote="remote" in options,
-        follow=is_live,
-    )
+    parent = pid if pid != os.getpid() else int(texts["parent"]) if "parent" in texts else None
+    if parent is not None:
+        _live_parent(parent)
+    options = Options.decoded(texts)
+    family = Family(options, texts.get("out"), parent)
+    profile = Profile(**options.for_profile())
     session = Session(profile, family.outfile(), 0)
     session.prints = False
     session.patience = PATIENCE
@@ -128,18 +95,9 @@ def start(options: dict[str, str]) -> None:
     atexit.register(session.save)
     # Whether that can be or not: nobody here has asked for us, and nobody reads what we would say.
     problem = profile._go_live()
-    if "paused" not in options and (session.outfile is not None or (is_live and problem is None)):
+    is_live = options.live is not False and problem is None
+    if not options.paused and (session.outfile is not None or is_live):
         profile.enable()
-
-
-def tag() -> str:
-    """What an interpreter must be to load our native module: as ``sitecustomize`` finds it."""
-    kind = sys.implementation
-    return "-".join([kind.cache_tag or "", getattr(sys, "abiflags", ""), getattr(kind, "_multiarch", "")])
-
-
-def escape(value: str) -> str:
-    return value.replace("%", "%25").replace(";", "%3B")
 
 
 def with_pid(path: str, pid: int) -> str:
