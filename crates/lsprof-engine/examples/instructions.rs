@@ -6,7 +6,7 @@
 //! instructions SCRIPT TARGET PAIRS      one run: prints how many pairs were made
 //! instructions                          lists the scripts and the targets
 //! ```
-//! The calls are those of the extension's hooks (`lsprof-rs/src/events.rs`): the quick way, then the slow one.
+//! The calls are those of the extension's hooks (`lsprof-rs/src/collect/events.rs`): the quick way, then the slow one.
 
 use std::hint::black_box;
 use std::process::ExitCode;

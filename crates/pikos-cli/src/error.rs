@@ -11,26 +11,26 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     Profile { path: PathBuf, source: pstats_compat::Error },
     #[error(
-        "{}: not a file that can be read; there are readers for pstats, callgrind, collapsed and \
-         speedscope, and `--from` names one",
+        "{}: unknown format; pikos reads pstats, callgrind, collapsed and speedscope files: name the \
+         format with `--from`",
         path.display()
     )]
     UnknownContent { path: PathBuf },
-    #[error("{0}: there is no reader for this format, only a writer")]
+    #[error("pikos writes {0} files, but can't read them")]
     NoReader(&'static str),
-    #[error("which format? `{}` doesn't tell; `--format` names one", path.display())]
+    #[error("which format? The name `{}` doesn't say: add `--format FORMAT`", path.display())]
     UnknownTarget { path: PathBuf },
-    #[error("which picture? `{}` doesn't end in .svg or .png; `--format` names one", path.display())]
+    #[error("SVG or PNG? The name `{}` doesn't say: add `--format svg` or `--format png`", path.display())]
     UnknownPicture { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Records { path: PathBuf, source: crate::plot::RecordsError },
-    #[error("{0} is not text: send it to a file (`-o FILE`) or into a pipe")]
+    #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
-    #[error("{path}: can't be written: {source}", path = path.display())]
+    #[error("can't write {path}: {source}", path = path.display())]
     Write { path: PathBuf, source: pstats_compat::Error },
     #[error("{0}")]
     Combine(pstats_compat::Error),
-    #[error("can't sort by `{column}`: these profiles don't say it")]
+    #[error("can't sort by `{column}`: these profiles don't have it")]
     NoSuchColumn { column: &'static str },
     #[error("{0}")]
     Listen(pikos_client::ClientError),
@@ -38,9 +38,9 @@ pub enum Error {
     BadTarget(pikos_client::ClientError),
     #[error("{0}")]
     Attach(String),
-    #[error("nobody was heard; `pikos ps` lists what can be")]
+    #[error("no process sent anything, so nothing was saved; `pikos ps` lists live processes")]
     NobodyHeard,
-    #[error("the terminal: {0}")]
+    #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),

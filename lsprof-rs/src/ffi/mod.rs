@@ -1,5 +1,6 @@
 //! The doors to CPython's C API that PyO3 has no safe form of. One function for each difference between releases.
 
+pub mod at_fork;
 pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]

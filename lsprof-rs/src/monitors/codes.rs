@@ -59,9 +59,9 @@ struct Codes {
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
 /// Those that were asked for last, each at a place that its address says.
-static RECENT: GilCell<RefCell<[Place; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
+static RECENT: GilCell<RefCell<[RecentCode; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
 
-type Place = Option<(usize, Rc<Code>)>;
+type RecentCode = Option<(usize, Rc<Code>)>;
 /// The folder of this package, with a slash at its end.
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
 

@@ -18,6 +18,7 @@ pub mod monitor;
 mod output;
 pub mod report;
 pub mod sinks;
+mod switch;
 mod texts;
 mod writer;
 
@@ -35,11 +36,11 @@ pub fn memory() -> (u64, u64) {
 /// For `os.register_at_fork`: nothing must be written twice.
 #[pyfunction]
 pub fn _monitors_before_fork(py: Python<'_>) {
-    hub::flush(py);
+    switch::flush(py);
 }
 
 /// For `os.register_at_fork`: the child's events are not the parent's.
 #[pyfunction]
 pub fn _monitors_after_fork_in_child(py: Python<'_>) -> PyResult<()> {
-    hub::stop(py)
+    switch::stop(py)
 }

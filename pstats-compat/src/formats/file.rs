@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::Format;
+use super::format::Format;
 use crate::error::Result;
 use crate::model::Profile;
 

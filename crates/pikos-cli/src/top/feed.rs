@@ -102,7 +102,7 @@ impl Target for Stream<Labels> {
                 "exception" | "signal" => format!("by {}", end.detail),
                 other => other.to_owned(),
             }),
-            None if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
+            None if self.is_lost => Status::Lost("it vanished: killed?".to_owned()),
             None if self.model.head().paused => Status::Paused,
             None => Status::Running,
         }
@@ -222,7 +222,7 @@ impl Target for RecordStream {
     fn status(&self) -> Status {
         match () {
             () if self.model.head().end => Status::Ended(String::new()),
-            () if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
+            () if self.is_lost => Status::Lost("it vanished: killed?".to_owned()),
             () => Status::Running,
         }
     }
@@ -324,7 +324,7 @@ impl Feed for Streams {
         };
         let stream = &self.listener.streams()[*place];
         let Some(endpoint) = &stream.model.facts().control else {
-            return Err("it takes no commands".to_owned());
+            return Err("this process takes no commands".to_owned());
         };
         let command = match command {
             Command::Pause => pikos_wire::Command::Pause,

@@ -384,7 +384,7 @@ impl<F: Feed> Source for Live<F> {
             let thread = part_of(scope, place).flatten();
             return match targets.get(place as usize) {
                 Some(target) => Ok(target.profile(thread)),
-                None => Err("there is no such process".to_owned()),
+                None => Err("there is no such process any more".to_owned()),
             };
         }
         let mut merger = pstats_compat::merge::Merger::new();
@@ -405,7 +405,7 @@ impl<F: Feed> Source for Live<F> {
             }
         };
         if chosen.is_empty() {
-            return Err("there is no process to tell".to_owned());
+            return Err("there is no process to control".to_owned());
         }
         for place in chosen {
             self.feed.command(place, command)?;

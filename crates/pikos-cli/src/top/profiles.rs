@@ -179,7 +179,7 @@ impl Source for Profiles {
     }
 
     fn command(&mut self, _: Scope, _: Command) -> Result<(), String> {
-        Err("this is a file: there is no process to tell".to_owned())
+        Err("this is a file: there is no process to control".to_owned())
     }
 }
 

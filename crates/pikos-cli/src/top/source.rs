@@ -27,9 +27,9 @@ impl Command {
     /// As the user is told that it was done.
     pub fn done(self) -> &'static str {
         match self {
-            Command::Pause => "collection is paused",
-            Command::Resume => "collection goes on",
-            Command::Clear => "cleared: counting from zero",
+            Command::Pause => "collection paused",
+            Command::Resume => "collection resumed",
+            Command::Clear => "cleared: counting from zero again",
         }
     }
 }

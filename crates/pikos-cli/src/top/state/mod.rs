@@ -166,7 +166,7 @@ impl State {
             }
             Event::Exists(path) => {
                 self.prompt = Some(Prompt {
-                    remark: Some("exists: Enter replaces it".to_owned()),
+                    remark: Some("it exists: Enter replaces it".to_owned()),
                     may_replace: true,
                     ..Prompt::new(prompt::Question::SaveAs, &path)
                 });
@@ -263,7 +263,7 @@ impl State {
         if picture.tick != self.picture.tick && !picture.meaning.is_live {
             // Who ran it again may have changed its source.
             self.source = None;
-            self.say("the file was written anew, and is read anew");
+            self.say("the file has changed: read again");
         }
         let is_first = self.picture.labels.is_empty();
         // Another query of the same tables: sorting them again would change nothing.

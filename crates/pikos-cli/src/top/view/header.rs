@@ -133,7 +133,7 @@ fn records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
     missing(dropped, " records  ");
     missing(lost, " messages  ");
     if unlisted > 0 {
-        line.put(&format!("{unlisted} of lines beyond the first million  "), theme.warning());
+        line.put(&format!("{unlisted} on lines beyond the first million  "), theme.warning());
     }
 }
 

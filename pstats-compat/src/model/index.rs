@@ -1,30 +1,20 @@
 //! Edges found by one of their ends, without a map for each function.
 
-use crate::model::{Edge, FunctionId, Profile};
+use super::function::{Edge, FunctionId};
 
-/// The edges of a profile, grouped by caller or by callee.
+/// Edges grouped by caller or by callee.
 ///
 /// One number for each edge and one for each function: a profile of 300,000 edges costs 1.4 MB.
 pub struct EdgeIndex {
     /// Where the group of function `f` begins in `order`; the next entry is its end.
     starts: Vec<u32>,
-    /// Places in [`Profile::edges`], in the order of the profile within each group.
+    /// Places in the edges, in their own order within each group.
     order: Vec<u32>,
 }
 
 impl EdgeIndex {
-    /// Who called each function.
-    pub fn by_callee(profile: &Profile) -> Self {
-        Self::of_edges(profile.functions.len(), &profile.edges, |edge| edge.callee)
-    }
-
-    /// Whom each function called.
-    pub fn by_caller(profile: &Profile) -> Self {
-        Self::of_edges(profile.functions.len(), &profile.edges, |edge| edge.caller)
-    }
-
-    /// Edges between so many functions, grouped by one end.
-    pub(crate) fn of_edges(functions: usize, edges: &[Edge], end: impl Fn(&Edge) -> FunctionId) -> Self {
+    /// Edges between so many functions, grouped by the end that `end` takes.
+    pub fn of_edges(edges: &[Edge], functions: usize, end: impl Fn(&Edge) -> FunctionId) -> Self {
         let mut starts = vec![0u32; functions + 1];
         for edge in edges {
             starts[end(edge).index() + 1] += 1;
@@ -42,13 +32,13 @@ impl EdgeIndex {
         Self { starts, order }
     }
 
-    /// The edges of one function.
-    pub fn of<'p>(
-        &'p self,
-        profile: &'p Profile,
+    /// The edges of one function, of the same edges that were grouped.
+    pub fn of<'e>(
+        &'e self,
+        edges: &'e [Edge],
         function: FunctionId,
-    ) -> impl ExactSizeIterator<Item = &'p Edge> + Clone {
-        self.places(function).iter().map(|&place| &profile.edges[place as usize])
+    ) -> impl ExactSizeIterator<Item = &'e Edge> + Clone {
+        self.places(function).iter().map(|&place| &edges[place as usize])
     }
 
     /// The places of one function's edges.

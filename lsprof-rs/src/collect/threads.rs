@@ -9,6 +9,14 @@ use crate::ffi::modules::imported;
 use crate::ffi::thread::{self, Mark};
 use crate::publisher::SharedName;
 
+/// How a thread's switches of greenlets are heard of.
+pub struct Tracer {
+    /// What greenlet calls.
+    pub ours: Py<PyAny>,
+    /// What it called before.
+    pub before: Py<PyAny>,
+}
+
 /// A thread that was seen by a hook.
 pub struct Thread {
     /// Tells it apart from all others.

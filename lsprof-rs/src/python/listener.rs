@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::stored::StoredProfile;
+use crate::python::stored::StoredProfile;
 
 /// Signals are looked for this often while we wait.
 const PACE: Duration = Duration::from_millis(100);

@@ -16,13 +16,13 @@ use regex::Regex;
 /// A profile, and some of its rows in some order.
 #[pyclass(name = "_StoredProfile", module = "pikos._lsprof", frozen)]
 pub struct StoredProfile {
-    shared: Arc<Shared>,
+    shared: Arc<Indexed>,
     rows: Vec<FunctionId>,
     /// What the rows were sorted by.
     keys: Vec<SortKey>,
 }
 
-struct Shared {
+struct Indexed {
     profile: Profile,
     callers: OnceLock<EdgeIndex>,
     callees: OnceLock<EdgeIndex>,
@@ -32,7 +32,7 @@ impl StoredProfile {
     /// All rows, in the profile's own order.
     pub fn new(profile: Profile) -> Self {
         let rows = profile.rows().map(|(id, _)| id).collect();
-        let shared = Shared { profile, callers: OnceLock::new(), callees: OnceLock::new() };
+        let shared = Indexed { profile, callers: OnceLock::new(), callees: OnceLock::new() };
         Self { shared: Arc::new(shared), rows, keys: Vec::new() }
     }
 
@@ -129,7 +129,7 @@ impl StoredProfile {
     /// The rows as tuples: (file, line, name, qualname, ncalls, primitive_calls, tottime, cumtime, number).
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        let mut texts = Texts::default();
+        let mut texts = FileNames::default();
         for &id in &self.rows {
             let function = self.profile().function(id);
             list.append(row(py, &mut texts, function, &function.calls, id)?)?;
@@ -139,10 +139,10 @@ impl StoredProfile {
 
     /// Who called a function, as rows; counts and times are the part of the called function's that came this way.
     fn callers<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
-        let index = self.shared.callers.get_or_init(|| EdgeIndex::by_callee(self.profile()));
+        let index = self.shared.callers.get_or_init(|| self.profile().edges_by_callee());
         let list = PyList::empty(py);
-        let mut texts = Texts::default();
-        for edge in index.of(self.profile(), self.id(function)?) {
+        let mut texts = FileNames::default();
+        for edge in index.of(&self.profile().edges, self.id(function)?) {
             let caller = self.profile().function(edge.caller);
             list.append(row(py, &mut texts, caller, &edge.calls, edge.caller)?)?;
         }
@@ -151,10 +151,10 @@ impl StoredProfile {
 
     /// Whom a function called, likewise.
     fn callees<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
-        let index = self.shared.callees.get_or_init(|| EdgeIndex::by_caller(self.profile()));
+        let index = self.shared.callees.get_or_init(|| self.profile().edges_by_caller());
         let list = PyList::empty(py);
-        let mut texts = Texts::default();
-        for edge in index.of(self.profile(), self.id(function)?) {
+        let mut texts = FileNames::default();
+        for edge in index.of(&self.profile().edges, self.id(function)?) {
             let callee = self.profile().function(edge.callee);
             list.append(row(py, &mut texts, callee, &edge.calls, edge.callee)?)?;
         }
@@ -166,7 +166,7 @@ impl StoredProfile {
     fn tree<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let profile = self.profile();
         let Some(tree) = &profile.tree else { return Ok(None) };
-        let mut files = Texts::default();
+        let mut files = FileNames::default();
         let label = |function: &Function| {
             let qualname = function.qualname.as_ref().map(|name| string(py, name)).transpose()?;
             let name = string(py, &function.name)?;
@@ -303,11 +303,11 @@ fn os_error(py: Python<'_>, error: &std::io::Error, path: &Path) -> PyErr {
 
 /// One file name stands in many rows: one Python string for each that comes twice in a row.
 #[derive(Default)]
-struct Texts<'py> {
+struct FileNames<'py> {
     last: Option<(Text, Bound<'py, PyString>)>,
 }
 
-impl<'py> Texts<'py> {
+impl<'py> FileNames<'py> {
     fn file(&mut self, py: Python<'py>, text: &Text) -> PyResult<Bound<'py, PyString>> {
         match &self.last {
             Some((known, string)) if known == text => Ok(string.clone()),
@@ -322,7 +322,7 @@ impl<'py> Texts<'py> {
 
 fn row<'py>(
     py: Python<'py>,
-    texts: &mut Texts<'py>,
+    texts: &mut FileNames<'py>,
     function: &Function,
     calls: &Calls,
     id: FunctionId,

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCode, PyDict, PyList, PyString, PyTuple};
 
-use crate::collector::Collector;
+use crate::collect::collector::Collector;
 use crate::ffi::struct_sequence::StructSequence;
 
 /// The three struct sequence types of the module.

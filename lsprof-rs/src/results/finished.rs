@@ -1,12 +1,11 @@
 //! What was collected, as the model that the file formats know: plain values, without Python.
 
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
-use pikos_wire::Name;
-use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile, Text};
+use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCode, PyString};
 
-use crate::collector::Collector;
+use crate::collect::collector::Collector;
+use crate::collect::names;
 
 /// The totals of all threads as a profile, times in seconds.
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
@@ -25,7 +24,7 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         let index = id as usize;
         numbers.resize(index, None);
         numbers.push(u32::try_from(functions.len()).ok().map(pstats_compat::FunctionId));
-        functions.push(function(&collector.code(py, FunctionId(id)), calls(&counts))?);
+        functions.push(names::function(&collector.code(py, FunctionId(id)), calls(&counts))?);
     }
     let number = |FunctionId(id): FunctionId| numbers.get(id as usize).copied().flatten();
     let edges = totals.edges().iter().filter_map(|((caller, callee), counts)| {
@@ -66,7 +65,7 @@ fn tree_of(
         let number = match numbers[id] {
             Some(number) => number,
             None => {
-                let mut open = function(&collector.code(py, node.function), Calls::default())?;
+                let mut open = names::function(&collector.code(py, node.function), Calls::default())?;
                 open.caller_only = true;
                 functions.push(open);
                 *numbers[id].insert(pstats_compat::FunctionId((functions.len() - 1) as u32))
@@ -81,44 +80,4 @@ fn tree_of(
         });
     }
     Ok(tree)
-}
-
-fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
-    let Ok(code) = code.cast::<PyCode>() else {
-        return Ok(Function::new("~".into(), 0, text(code)?, calls));
-    };
-    let line = code.getattr("co_firstlineno")?.extract::<i64>()?;
-    let mut function = Function::new(
-        text(&code.getattr("co_filename")?)?,
-        u32::try_from(line).unwrap_or(0),
-        text(&code.getattr("co_name")?)?,
-        calls,
-    );
-    function.qualname = Some(text(&code.getattr("co_qualname")?)?);
-    Ok(function)
-}
-
-/// A function's name for the live stream. What can't be read is empty.
-pub fn name(code: &Bound<'_, PyAny>, number: u32) -> Name {
-    let function = function(code, Calls::default());
-    let function = function.unwrap_or_else(|_| Function::new("".into(), 0, "".into(), Calls::default()));
-    Name {
-        function: number,
-        file: function.file.into(),
-        line: function.line,
-        name: function.name.into(),
-        qualname: function.qualname.map(Into::into),
-    }
-}
-
-/// A string's bytes. File names that the system couldn't decode hold lone surrogates, which marshal writes as they are.
-fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
-    let string = string.cast::<PyString>()?;
-    match string.to_str() {
-        Ok(text) => Ok(text.into()),
-        Err(_) => {
-            let bytes = string.call_method1("encode", ("utf-8", "surrogatepass"))?;
-            Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec().into())
-        }
-    }
 }

@@ -1,5 +1,4 @@
-//! Full stacks for the formats that draw them: exact ones if the profile has a tree, else an
-//! approximation from the caller edges.
+//! An approximation of full stacks from the caller edges.
 //!
 //! Edges say that `f` spent 3 s in `g`; they don't say how much of that on the way through which
 //! caller of `f`. The approximation assumes that `g` behaved alike whoever called `f`, and shares
@@ -7,16 +6,10 @@
 //! a guess for anything longer. A function that stands in the stack already is not entered again:
 //! recursion is drawn as time of the frame that led to it.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::index::EdgeIndex;
-use crate::model::{Counts, Edge, EdgeDetail, FunctionId, Profile};
-use crate::tree::{CallTree, Node, NodeId};
-
-/// What has to be said beside approximated stacks.
-pub const APPROXIMATED: &str = "stacks are approximated from caller edges";
+use crate::model::{CallTree, Counts, Edge, EdgeDetail, FunctionId, Node, NodeId, Profile};
 
 /// No more nodes than this are made; the greatest come first.
 const MAX_NODES: usize = 50_000;
@@ -24,39 +17,6 @@ const MAX_NODES: usize = 50_000;
 const MAX_DEPTH: u32 = 256;
 /// A node below this part of the whole is left in its parent.
 const MIN_PART: f64 = 1e-5;
-
-/// Stacks and how they came to be.
-pub struct Stacks<'p> {
-    /// One node for each stack.
-    pub tree: Cow<'p, CallTree>,
-    /// Whether they were recorded, not computed.
-    pub exact: bool,
-}
-
-impl<'p> Stacks<'p> {
-    /// The stacks of a profile.
-    pub fn of(profile: &'p Profile) -> Self {
-        match &profile.tree {
-            Some(tree) => Self { tree: Cow::Borrowed(tree), exact: true },
-            None => Self { tree: Cow::Owned(approximate(profile)), exact: false },
-        }
-    }
-
-    /// What a reader of the output must be told, if anything.
-    pub fn note(&self) -> Option<&'static str> {
-        (!self.exact).then_some(APPROXIMATED)
-    }
-
-    /// A title that tells what must be told.
-    pub fn title(&self, profile: &Profile) -> String {
-        let title = profile.metadata.title.as_ref();
-        let title = title.map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned());
-        match self.note() {
-            Some(note) => format!("{title} ({note})"),
-            None => title,
-        }
-    }
-}
 
 /// A node that may still be taken apart.
 struct Open {
@@ -86,8 +46,9 @@ impl PartialEq for Open {
 
 impl Eq for Open {}
 
-fn approximate(profile: &Profile) -> CallTree {
-    let by_caller = EdgeIndex::by_caller(profile);
+/// Stacks as they may have been; one node for each.
+pub fn approximate(profile: &Profile) -> CallTree {
+    let by_caller = profile.edges_by_caller();
     let times = EdgeTimes::of(profile);
     let mut tree = CallTree::default();
     let mut open = BinaryHeap::new();
@@ -100,7 +61,7 @@ fn approximate(profile: &Profile) -> CallTree {
         let function = tree.nodes[node.index()].function;
         let part = seconds / times.cumtime[function.index()];
         let mut calls: Vec<(&Edge, f64)> = by_caller
-            .of(profile, function)
+            .of(&profile.edges, function)
             .map(|edge| (edge, times.seconds(edge) * part))
             .filter(|&(edge, seconds)| {
                 seconds > 0.0 && seconds.is_finite() && !is_on_stack(&tree, node, edge.callee)
@@ -268,17 +229,15 @@ mod tests {
             ],
             vec![edge(0, 1, 3.0), edge(0, 2, 1.0), edge(1, 3, 3.0), edge(2, 3, 1.0)],
         );
-        let stacks = Stacks::of(&profile);
-        assert!(!stacks.exact);
-        let leaves: Vec<f64> = stacks
-            .tree
+        let tree = approximate(&profile);
+        let leaves: Vec<f64> = tree
             .nodes
             .iter()
             .filter(|node| node.function == FunctionId(3))
             .map(|node| node.tottime)
             .collect();
         assert_eq!(leaves, vec![3.0, 1.0]);
-        assert_eq!(stacks.tree.cumtimes()[0], 4.0);
+        assert_eq!(tree.cumtimes()[0], 4.0);
     }
 
     #[test]
@@ -287,17 +246,16 @@ mod tests {
             vec![function("a", 1.0, 2.0), function("b", 1.0, 1.5)],
             vec![edge(0, 1, 1.5), edge(1, 0, 1.0), edge(0, 0, 0.5)],
         );
-        let stacks = Stacks::of(&profile);
-        let roots: f64 = stacks
-            .tree
+        let tree = approximate(&profile);
+        let roots: f64 = tree
             .nodes
             .iter()
-            .zip(stacks.tree.cumtimes())
+            .zip(tree.cumtimes())
             .filter(|(node, _)| node.parent.is_none())
             .map(|(_, seconds)| seconds)
             .sum();
         assert!((roots - 1.0).abs() < 1e-12 || (roots - 2.0).abs() < 1e-12, "{roots}");
-        assert!(stacks.tree.is_sound(2));
+        assert!(tree.is_sound(2));
     }
 
     #[test]
@@ -306,9 +264,9 @@ mod tests {
         exec.calls.ncalls = 2;
         let profile =
             Profile::new(vec![exec, function("import", 4.0, 4.0)], vec![edge(0, 1, 4.0), edge(1, 0, 2.0)]);
-        let stacks = Stacks::of(&profile);
-        assert_eq!(stacks.tree.nodes.iter().filter(|node| node.parent.is_none()).count(), 1);
-        assert_eq!(stacks.tree.cumtimes()[0], 5.0);
+        let tree = approximate(&profile);
+        assert_eq!(tree.nodes.iter().filter(|node| node.parent.is_none()).count(), 1);
+        assert_eq!(tree.cumtimes()[0], 5.0);
     }
 
     #[test]
@@ -317,6 +275,6 @@ mod tests {
             vec![function("a", f64::NAN, f64::NAN), function("b", f64::INFINITY, f64::INFINITY)],
             vec![edge(0, 1, f64::NAN)],
         );
-        assert!(Stacks::of(&profile).tree.nodes.is_empty());
+        assert!(approximate(&profile).nodes.is_empty());
     }
 }

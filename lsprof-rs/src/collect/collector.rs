@@ -8,20 +8,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hashbrown::HashTable;
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock, mix,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
 };
 use pyo3::prelude::*;
 
+use crate::collect::functions::Functions;
+use crate::collect::kinds::Calibration;
+use crate::collect::names;
+use crate::collect::threads::{Thread, Tracer};
+use crate::collect::timer::Timer;
 use crate::ffi::thread::Mark;
-use crate::greenlets::Tracer;
-use crate::kinds::Calibration;
-use crate::publisher::{Source, SourceThread};
-use crate::threads::Thread;
-use crate::timer::Timer;
-use crate::{finished, live};
+use crate::publisher::{Rate, Source, SourceThread};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.
@@ -82,19 +81,6 @@ impl ThreadRecorder {
         totals.add(self.recorder.tables());
         totals
     }
-}
-
-/// A function that was called: its key, and what cProfile calls `code` (a code object, or a built-in's label).
-struct Function {
-    key: Key,
-    code: Py<PyAny>,
-}
-
-/// Functions by key and by number.
-#[derive(Default)]
-struct Functions {
-    list: Vec<Function>,
-    by_key: HashTable<u32>,
 }
 
 /// How large the tree of full stacks may grow.
@@ -198,15 +184,15 @@ impl Collector {
 
     /// Tells this source all that there is, and from now on all that is new.
     pub fn go_live(&self, py: Python<'_>, source: &Arc<Source>) {
-        self.functions.borrow().list.iter().zip(0..).for_each(|(function, number)| {
-            source.add_function(finished::name(function.code.bind(py), number));
+        self.functions.borrow().iter().for_each(|(code, number)| {
+            source.add_function(names::name(code.bind(py), number));
         });
         self.for_each_thread(|thread| source.add_thread(thread.source()));
         let ended = self.ended.borrow();
         if ended.functions().next().is_some() {
             source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
         }
-        source.change(|state| state.rate = live::rate(self));
+        source.change(|state| state.rate = self.rate());
         self.live.replace(Some(Arc::clone(source)));
     }
 
@@ -288,10 +274,10 @@ impl Collector {
         let mut functions = self.functions.borrow_mut();
         functions.find(key).unwrap_or_else(|| {
             let name = self.live.borrow().as_ref().map(|source| {
-                let number = functions.list.len() as u32;
-                (Arc::clone(source), finished::name(code.bind(py), number))
+                let number = functions.len();
+                (Arc::clone(source), names::name(code.bind(py), number))
             });
-            let function = functions.insert(Function { key, code });
+            let function = functions.insert(key, code);
             if let Some((source, name)) = name {
                 source.add_function(name);
             }
@@ -301,7 +287,7 @@ impl Collector {
 
     /// What a function is, as cProfile gives it: a code object or a string.
     pub fn code<'py>(&self, py: Python<'py>, function: FunctionId) -> Bound<'py, PyAny> {
-        self.functions.borrow().list[function.0 as usize].code.bind(py).clone()
+        self.functions.borrow().code(function).bind(py).clone()
     }
 
     /// Calls `visit` with each thread's recorder.
@@ -364,12 +350,16 @@ impl Collector {
     /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
     pub fn fix_rate(&self, fixed: bool) {
         self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
-        self.tell(|source| source.change(|state| state.rate = live::rate(self)));
+        self.tell(|source| source.change(|state| state.rate = self.rate()));
     }
 
-    /// The rate, where it is settled.
-    pub fn fixed_rate(&self) -> Option<f64> {
-        self.seconds_per_tick.get()
+    /// How ticks become seconds, for a publisher.
+    fn rate(&self) -> Rate {
+        match (self.timer(), self.seconds_per_tick.get()) {
+            (Some(timer), _) => Rate::Timer(timer.seconds_per_tick()),
+            (None, Some(seconds)) => Rate::Fixed(seconds),
+            (None, None) => Rate::Clock,
+        }
     }
 
     /// Seconds in a function itself; without what recording took, where that is asked for.
@@ -414,20 +404,5 @@ impl Collector {
             let used = kept + trees.nodes().len();
             tree.limits.nodes_left.store(tree.nodes.saturating_sub(used), Ordering::Relaxed);
         }
-    }
-}
-
-impl Functions {
-    fn find(&self, key: Key) -> Option<FunctionId> {
-        self.by_key.find(mix(key as u64), |&id| self.list[id as usize].key == key).map(|&id| FunctionId(id))
-    }
-
-    fn insert(&mut self, function: Function) -> FunctionId {
-        let id = u32::try_from(self.list.len()).expect("fewer functions than addresses");
-        let Self { list, by_key } = self;
-        let key = function.key;
-        list.push(function);
-        by_key.insert_unique(mix(key as u64), id, |&id| mix(list[id as usize].key as u64));
-        FunctionId(id)
     }
 }

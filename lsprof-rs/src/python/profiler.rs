@@ -1,25 +1,22 @@
 //! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use lsprof_engine::Totals;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::collector::Collector;
+use super::stored::StoredProfile;
+use crate::collect::collector::Collector;
+use crate::collect::kinds::{Calibration, CostLine};
+use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
-use crate::ffi::thread;
-use crate::hooks::{self, Choice, Wish};
-use crate::kinds::{Calibration, Line};
-use crate::live::{self, Live};
-use crate::publisher::StartError;
-use crate::registry::{self, Scope};
-use crate::stored::StoredProfile;
-use crate::timer::Timer;
-use crate::{finished, getstats, greenlets};
+use crate::hooks::Wish;
+use crate::results::{finished, getstats};
+use crate::session::life::{Session, Settings};
+use crate::session::options::{CheckpointWish, LiveOptions, LiveWish};
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
 ///          tree=None, live=None, checkpoint=None)
@@ -37,23 +34,7 @@ use crate::{finished, getstats, greenlets};
 /// live: (endpoint or None, interval in seconds, connect, remote, follow), to publish the numbers while they grow.
 /// checkpoint: (file, seconds), to write the profile so far to that file so often.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, weakref, frozen)]
-pub struct Profiler(GilCell<State>);
-
-struct State {
-    collector: Rc<Collector>,
-    threads: Cell<Option<bool>>,
-    wish: Cell<Wish>,
-    /// What came of the wish when the profile was enabled last.
-    choice: RefCell<Option<Choice>>,
-    /// Whether what recording costs is to be found out, when recording begins.
-    wants_calibration: Cell<bool>,
-    /// While enabled.
-    scope: Cell<Option<Scope>>,
-    /// What was asked for, if it is to be live.
-    live_options: RefCell<Option<live::Options>>,
-    /// While it is live.
-    live: RefCell<Option<Rc<Live>>>,
-}
+pub struct Profiler(GilCell<Rc<Session>>);
 
 #[pymethods]
 impl Profiler {
@@ -61,18 +42,7 @@ impl Profiler {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        let collector = Rc::new(Collector::default());
-        collector.configure(true, true);
-        Self(GilCell::new(State {
-            collector,
-            threads: Cell::new(None),
-            wish: Cell::default(),
-            choice: RefCell::default(),
-            wants_calibration: Cell::new(false),
-            scope: Cell::new(None),
-            live_options: RefCell::default(),
-            live: RefCell::default(),
-        }))
+        Self(GilCell::new(Session::new(|object| object.cast::<Self>().is_ok())))
     }
 
     #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
@@ -89,29 +59,28 @@ impl Profiler {
         hook: Option<&str>,
         compensate: Compensate<'_>,
         tree: Option<(u32, usize)>,
-        live: Option<live::Wish>,
-        checkpoint: Option<live::CheckpointWish>,
+        live: Option<LiveWish>,
+        checkpoint: Option<CheckpointWish>,
     ) -> PyResult<()> {
-        let state = self.0.get(py);
-        state.refuse_in_timer("initialise")?;
+        let session = self.0.get(py);
+        session.refuse_in_timer("initialise")?;
         let wish = Wish::parse(hook)?;
         wish.check_builtins(builtins.0)?;
         if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
-        state.live_options.replace(live::Options::new(live, checkpoint)?);
-        let (wanted, lines) = match compensate {
+        let live = LiveOptions::new(live, checkpoint)?;
+        let (wants_calibration, lines) = match compensate {
             Compensate::Wanted(wanted) => (wanted, None),
             Compensate::Lines(lines) => (false, Some(lines)),
         };
-        state.wants_calibration.set(wanted);
-        state.collector.compensate(lines.map(Calibration::from_lines).transpose()?);
-        state.wish.set(wish);
-        state.choice.replace(None);
-        state.collector.set_tree(tree);
-        state.collector.set_timer(timer.map(|timer| Timer::new(timer, timeunit)));
-        state.configure(py, subcalls.0, builtins.0);
-        state.threads.set(threads);
+        let calibration = lines.map(Calibration::from_lines).transpose()?;
+        let timer = timer.map(|timer| Timer::new(timer, timeunit));
+        let (subcalls, builtins) = (subcalls.0, builtins.0);
+        session.set_up(
+            py,
+            Settings { wish, timer, subcalls, builtins, threads, wants_calibration, calibration, tree, live },
+        );
         Ok(())
     }
 
@@ -123,98 +92,44 @@ impl Profiler {
     /// Raises ValueError if another profile, or another tool that holds the interpreter's profiler slot, covers
     /// a thread that this one would; the message names it. Also if builtins are asked for of a hook that can't see them.
     #[pyo3(signature = (subcalls=None, builtins=None))]
-    pub fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
-        let py = slf.py();
-        let profiler = slf.clone().into_any().unbind();
-        let state = slf.get().0.get(py);
-        let collector = &state.collector;
-        state.refuse_in_timer("enable")?;
-        let subcalls = subcalls.map_or(collector.subcalls(), |value| value.0);
-        let builtins = builtins.map_or(collector.builtins(), |value| value.0);
-        let wish = state.wish.get();
-        wish.check_builtins(builtins)?;
-        if let Some(scope) = state.scope.get() {
-            if hooks::refuses_second_enable() {
-                return Err(PyValueError::new_err(
-                    "Another profiling tool is already active: this Profile itself",
-                ));
-            }
-            state.configure(py, subcalls, builtins);
-            state.choice.replace(Some(hooks::install(
-                py,
-                scope,
-                &profiler,
-                wish,
-                collector.lets_leaves_be_evaluated(),
-            )?));
-            state.tell_live(py);
-            return Ok(());
-        }
-        hooks::release_abandoned(py)?;
-        if let Some(problem) = state.go_live(&slf)? {
-            live::say_not_live(py, &problem);
-        }
-        if state.wants_calibration.get() {
-            let hook = hooks::choice_for(py, wish)?.name;
-            let lines =
-                py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?.extract()?;
-            collector.compensate(Some(Calibration::from_lines(lines)?));
-            state.wants_calibration.set(false);
-        }
-        let all_threads = state.threads.get().unwrap_or_else(hooks::all_threads_by_default);
-        let scope = registry::add(py, collector, all_threads)?;
-        state.configure(py, subcalls, builtins);
-        collector.fix_rate(false);
-        state.scope.set(Some(scope));
-        match hooks::install(py, scope, &profiler, wish, collector.lets_leaves_be_evaluated()) {
-            Ok(choice) => {
-                state.choice.replace(Some(choice));
-                state.tell_live(py);
-                Ok(())
-            }
-            Err(error) => {
-                state.scope.set(None);
-                registry::remove(py, scope);
-                Err(error)
-            }
-        }
+    fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
+        let session = slf.get().0.get(slf.py());
+        session.enable(slf.as_any(), subcalls.map(|value| value.0), builtins.map(|value| value.0))
     }
 
     /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
     ///
     /// Raises RuntimeError if called by the profile's own timer.
-    pub fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let profiler = slf.clone().into_any().unbind();
-        slf.get().0.get(py).disable(py, Some(&profiler))
+    fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
+        slf.get().0.get(slf.py()).disable(slf.as_any())
     }
 
     /// Forgets all that was recorded so far.
     ///
     /// Raises RuntimeError if called by the profile's own timer.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        self.forget(py)
+        self.0.get(py).clear(py)
     }
 
     /// Begins to publish without recording anything, if the profile is to be live and isn't yet. Returns why that can't be, or
     /// None.
     fn _go_live(slf: Bound<'_, Self>) -> PyResult<Option<String>> {
-        let state = slf.get().0.get(slf.py());
-        let problem = state.go_live(&slf)?;
-        state.tell_live(slf.py());
+        let session = slf.get().0.get(slf.py());
+        let problem = session.go_live(slf.as_any())?;
+        session.tell_live(slf.py());
         Ok(problem.map(|error| error.to_string()))
     }
 
     /// Sends the last message, which says how it ended, and publishes no more. Waits at most 0.2 s for it to leave.
     /// Does nothing if the profile isn't live.
     fn _end_live(&self, py: Python<'_>, how: &str, detail: &str) {
-        self.end_live(py, how, detail);
+        self.0.get(py).end_live(py, how, detail);
     }
 
     /// Where the profile is published; empty if it isn't live.
     #[getter]
     fn endpoints(&self, py: Python<'_>) -> Vec<String> {
-        self.0.get(py).live.borrow().as_ref().map(|live| live.endpoints()).unwrap_or_default()
+        self.0.get(py).endpoints()
     }
 
     /// getstats(thread=None, *, raw=False)
@@ -233,7 +148,7 @@ impl Profiler {
         thread: Option<&Bound<'py, PyAny>>,
         raw: bool,
     ) -> PyResult<Bound<'py, PyList>> {
-        let collector = &self.0.get(py).collector;
+        let collector = self.0.get(py).collector();
         let totals = match thread {
             None => collector.totals(),
             Some(thread) => totals_of(py, collector, thread)?,
@@ -244,7 +159,7 @@ impl Profiler {
     /// What recording took, in seconds, and as a share of all the time that was measured. (0.0, 0.0) without
     /// compensate=True: then nobody kept account.
     fn overhead(&self, py: Python<'_>) -> (f64, f64) {
-        let collector = &self.0.get(py).collector;
+        let collector = self.0.get(py).collector();
         let sum = collector.totals().sum();
         let rate = collector.seconds_per_tick();
         let taken = collector.seconds(sum.own_excess, rate);
@@ -255,18 +170,18 @@ impl Profiler {
     /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
     /// native_id, totaltime in seconds, and entries as getstats() gives them.
     fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        getstats::threads(py, &self.0.get(py).collector)
+        getstats::threads(py, self.0.get(py).collector())
     }
 
     /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
     fn _stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let collector = &self.0.get(py).collector;
+        let collector = self.0.get(py).collector();
         getstats::stats(py, collector, &collector.totals())
     }
 
     /// The profile as the bytes of a file that pstats.Stats loads: marshal of the dict that `_stats` returns.
     fn _pstats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let profile = finished::profile(py, &self.0.get(py).collector)?;
+        let profile = finished::profile(py, self.0.get(py).collector())?;
         let mut bytes = Vec::new();
         py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -275,14 +190,14 @@ impl Profiler {
 
     /// The profile so far, as something to sort, search and export.
     fn _finished(&self, py: Python<'_>) -> PyResult<StoredProfile> {
-        let mut profile = finished::profile(py, &self.0.get(py).collector)?;
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
         py.detach(|| profile.merge_labels());
         Ok(StoredProfile::new(profile))
     }
 
     /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
     fn _ticks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let collector = &self.0.get(py).collector;
+        let collector = self.0.get(py).collector();
         let ticks = PyDict::new(py);
         for (function, counts) in collector.totals().functions() {
             let row = (
@@ -300,20 +215,19 @@ impl Profiler {
     /// Whether what recording costs is taken out of the times.
     #[getter]
     fn compensate(&self, py: Python<'_>) -> bool {
-        let state = self.0.get(py);
-        state.wants_calibration.get() || state.collector.is_compensated()
+        self.0.get(py).compensates()
     }
 
     /// Whether full stacks are kept.
     #[getter]
     fn tree(&self, py: Python<'_>) -> bool {
-        self.0.get(py).collector.has_tree()
+        self.0.get(py).collector().has_tree()
     }
 
     /// The threads argument that the profile was made with.
     #[getter]
     fn threads(&self, py: Python<'_>) -> Option<bool> {
-        self.0.get(py).threads.get()
+        self.0.get(py).threads()
     }
 
     /// (name, reason): the hook that the profile's events come through while it is enabled, then the one that they
@@ -328,155 +242,36 @@ impl Profiler {
     #[cfg(Py_3_12)]
     #[getter(_pystart_callback)]
     fn pystart_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        hooks::callback(py, "_pystart_callback")
+        crate::hooks::callback(py, "_pystart_callback")
     }
 
     #[cfg(Py_3_12)]
     #[getter(_pyreturn_callback)]
     fn pyreturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        hooks::callback(py, "_pyreturn_callback")
+        crate::hooks::callback(py, "_pyreturn_callback")
     }
 
     #[cfg(Py_3_12)]
     #[getter(_ccall_callback)]
     fn ccall_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        hooks::callback(py, "_ccall_callback")
+        crate::hooks::callback(py, "_ccall_callback")
     }
 
     #[cfg(Py_3_12)]
     #[getter(_creturn_callback)]
     fn creturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        hooks::callback(py, "_creturn_callback")
+        crate::hooks::callback(py, "_creturn_callback")
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.0.get_in_traverse(&visit).collector.timer() {
+        match self.0.get_in_traverse(&visit).collector().timer() {
             Some(timer) => visit.call(timer.callable()),
             None => Ok(()),
         }
     }
 
     fn __clear__(&self) {
-        Python::attach(|py| self.0.get(py).collector.set_timer(None));
-    }
-}
-
-impl Profiler {
-    /// Forgets all that was recorded so far.
-    pub fn forget(&self, py: Python<'_>) -> PyResult<()> {
-        let state = self.0.get(py);
-        state.refuse_in_timer("clear")?;
-        registry::forget_cached(py);
-        state.collector.clear();
-        Ok(())
-    }
-
-    /// Whether it records.
-    pub fn is_enabled(&self, py: Python<'_>) -> bool {
-        self.0.get(py).scope.get().is_some()
-    }
-
-    /// Raises RuntimeError if the running thread can't disable it.
-    pub fn check_reach(&self, py: Python<'_>) -> PyResult<()> {
-        match self.0.get(py).scope.get() {
-            Some(Scope::Thread(number)) if thread::mark().is_none_or(|mark| mark.number != number) => {
-                Err(PyRuntimeError::new_err(
-                    "the profile covers one thread alone, and not the main one, which is asked",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Sends the last message, if it is live.
-    pub fn end_live(&self, py: Python<'_>, how: &str, detail: &str) {
-        let live = self.0.get(py).live.take();
-        if let Some(live) = live {
-            live.end(py, how, detail);
-        }
-    }
-
-    /// Tells subscribers whether it records, and how.
-    pub fn tell_live(&self, py: Python<'_>) {
-        self.0.get(py).tell_live(py);
-    }
-}
-
-impl State {
-    /// Begins to publish, if that was asked for and is not done already. Returns, once, why that can't be.
-    fn go_live(&self, profiler: &Bound<'_, Profiler>) -> PyResult<Option<StartError>> {
-        let Some(options) = self.live_options.borrow().clone() else { return Ok(None) };
-        if self.live.borrow().is_some() {
-            return Ok(None);
-        }
-        match Live::start(profiler.py(), profiler.as_any(), &self.collector, &options)? {
-            Ok(live) => {
-                self.live.replace(Some(live));
-                Ok(None)
-            }
-            Err(problem) => {
-                self.live_options.replace(None);
-                Ok(Some(problem))
-            }
-        }
-    }
-
-    fn tell_live(&self, py: Python<'_>) {
-        if let Some(live) = self.live.borrow().as_ref() {
-            let hook = self.hook(py).map_or("", |choice| choice.name);
-            live.tell(self.scope.get().is_none(), hook);
-        }
-    }
-
-    fn hook(&self, py: Python<'_>) -> PyResult<Choice> {
-        let chosen = self.choice.borrow().clone();
-        match (chosen, self.scope.get()) {
-            (Some(chosen), Some(scope)) => Ok(hooks::running(py, scope, &chosen)),
-            (Some(chosen), None) => Ok(chosen),
-            (None, _) => hooks::choice_for(py, self.wish.get()),
-        }
-    }
-
-    fn disable(&self, py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
-        self.refuse_in_timer("disable")?;
-        let Some(scope) = self.scope.get() else { return Ok(()) };
-        self.choice.replace(Some(self.hook(py)?));
-        self.scope.set(None);
-        greenlets::unfollow(py, &self.collector);
-        registry::remove(py, scope);
-        let removed = hooks::remove(py, scope, profiler);
-        self.collector.end_open_calls(py);
-        self.collector.fix_rate(true);
-        self.tell_live(py);
-        removed
-    }
-
-    /// Sets what counts. Also the last step of any other change to how calls are timed.
-    fn configure(&self, py: Python<'_>, subcalls: bool, builtins: bool) {
-        self.collector.configure(subcalls, builtins);
-        registry::forget_cached(py);
-    }
-
-    fn refuse_in_timer(&self, what: &str) -> PyResult<()> {
-        match self.collector.timer() {
-            Some(timer) if timer.is_reading() => {
-                Err(PyRuntimeError::new_err(format!("cannot {what} profiler in external timer")))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for State {
-    /// A profile that is dropped while enabled stops recording.
-    fn drop(&mut self) {
-        let Some(scope) = self.scope.take() else { return };
-        Python::attach(|py| {
-            registry::remove(py, scope);
-            if let Err(error) = hooks::remove(py, scope, None) {
-                error.write_unraisable(py, None);
-            }
-        });
+        Python::attach(|py| self.0.get(py).collector().set_timer(None));
     }
 }
 
@@ -503,12 +298,12 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
 /// The argument of that name: whether to, or with which costs.
 #[derive(FromPyObject)]
 enum Compensate<'py> {
-    Lines(Vec<Line<'py>>),
+    Lines(Vec<CostLine<'py>>),
     Wanted(bool),
 }
 
 /// Any object's truth, as CPython takes flags from 3.12 on.
-pub struct Truth(bool);
+struct Truth(bool);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
     type Error = PyErr;

@@ -11,15 +11,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
-use crate::collector::{Collector, ThreadRecorder};
+use crate::collect::collector::{Collector, ThreadRecorder};
+use crate::collect::registry;
+use crate::collect::threads::Tracer;
 use crate::ffi::modules::imported;
-use crate::registry;
-
-/// How a thread's switches are heard of.
-pub struct Tracer {
-    ours: Py<PyAny>,
-    before: Py<PyAny>,
-}
 
 /// Asks greenlet, if it is imported, to tell us of its switches in this thread.
 pub fn follow(py: Python<'_>, thread: &mut ThreadRecorder) {

@@ -67,14 +67,14 @@ pub struct Calibration {
 /// call the ticks inside and outside of its time and in our hooks; and how much of a time measured inside is the code's
 /// own.
 #[derive(FromPyObject)]
-pub struct Line<'py>(Bound<'py, PyAny>, f64, f64, f64, f64);
+pub struct CostLine<'py>(Bound<'py, PyAny>, f64, f64, f64, f64);
 
 impl Calibration {
     /// Reads what `pikos._calibration` found.
-    pub fn from_lines(lines: Vec<Line<'_>>) -> PyResult<Self> {
+    pub fn from_lines(lines: Vec<CostLine<'_>>) -> PyResult<Self> {
         let mut this = Self::default();
         let mut next = NAMES.len();
-        for Line(subject, inside, outside, hooks, genuine) in lines {
+        for CostLine(subject, inside, outside, hooks, genuine) in lines {
             let kind = match subject.extract::<String>() {
                 Ok(name) if name == MIXTURE => {
                     let ratio = |ratio: f64| (ratio.clamp(1.0, 2.0) * 1024.0) as u64;

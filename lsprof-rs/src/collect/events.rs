@@ -8,13 +8,15 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::collector::{ThreadRecorder, Timing};
+use crate::collect::collector::{ThreadRecorder, Timing};
+#[cfg(Py_3_12)]
+use crate::collect::kinds;
+use crate::collect::kinds::Calibration;
+use crate::collect::{greenlets, registry};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
-use crate::kinds::Calibration;
 #[cfg(Py_3_12)]
-use crate::{ffi::callable, kinds};
-use crate::{greenlets, registry};
+use crate::ffi::callable;
 
 /// What is called.
 #[derive(Clone, Copy)]

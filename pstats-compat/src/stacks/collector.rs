@@ -1,9 +1,9 @@
 //! Flat tables from full stacks: what a reader of stacks still has to work out.
 
-use crate::id_map::IdMap;
-use crate::labels::LabelIndex;
-use crate::model::{Calls, Counts, Edge, Function, FunctionId, Metadata, Profile, Text};
-use crate::tree::{CallTree, Node, NodeId};
+use crate::model::{
+    CallTree, Calls, Counts, Edge, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile,
+    Text,
+};
 
 /// Grows a tree from stacks as they come in, and turns it into a profile.
 #[derive(Default)]

@@ -9,13 +9,12 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::collector::{Collector, ThreadRecorder, Timing};
+use crate::collect::collector::{Collector, ThreadRecorder, Timing};
+use crate::collect::threads;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread::{self, CACHED, Mark};
-use crate::{hooks, threads};
 
 /// Which threads a profile watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,12 +36,13 @@ struct Enabled {
     ordinary: Cell<bool>,
 }
 
-#[derive(Default)]
 struct Registry {
     /// The recorder of the thread that [`CACHED`] is about; null if that thread isn't profiled.
     current: Cell<*mut ThreadRecorder>,
     /// How far down that thread's stack frames may be evaluated.
     stack_limit: Cell<usize>,
+    /// Who says so.
+    limit_of_thread: Cell<fn() -> usize>,
     all_threads: RefCell<Option<Enabled>>,
     threads: RefCell<Option<HashMap<u64, Enabled>>>,
 }
@@ -50,6 +50,7 @@ struct Registry {
 static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     current: Cell::new(std::ptr::null_mut()),
     stack_limit: Cell::new(usize::MAX),
+    limit_of_thread: Cell::new(|| usize::MAX),
     all_threads: RefCell::new(None),
     threads: RefCell::new(None),
 });
@@ -84,7 +85,7 @@ pub unsafe fn current_plain() -> Option<NonNull<ThreadRecorder>> {
         .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
-/// What [`hooks::stack_limit`] says for the thread that [`current`] was called in last.
+/// What the function of [`limit_stack_by`] says for the thread that [`current`] was called in last.
 ///
 /// # Safety
 /// The calling thread must hold the GIL.
@@ -102,13 +103,27 @@ pub fn with_current(_py: Python<'_>, act: impl FnOnce(&mut ThreadRecorder)) {
     }
 }
 
+/// Has `limit_of_thread` say how far down the running thread's stack frames may be evaluated, from its next look-up on. For
+/// the hooks, before they evaluate any.
+pub fn limit_stack_by(py: Python<'_>, limit_of_thread: fn() -> usize) {
+    REGISTRY.get(py).limit_of_thread.set(limit_of_thread);
+}
+
+/// Why a profile can't be enabled.
+pub enum Refusal {
+    /// Another one covers a thread that this one would: what to tell the user of it.
+    Conflict(String),
+    /// The running thread is being taken down.
+    ThreadEnds,
+}
+
 /// Enables a profile for some threads.
-pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> PyResult<Scope> {
+pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> Result<Scope, Refusal> {
     let registry = REGISTRY.get(py);
-    let mark = thread::mark().ok_or_else(|| PyRuntimeError::new_err("this thread is ending"))?;
+    let mark = thread::mark().ok_or(Refusal::ThreadEnds)?;
     let scope = if all_threads { Scope::AllThreads } else { Scope::Thread(mark.number) };
     if let Some(owner) = conflict(registry, scope) {
-        return Err(hooks::already_active(&owner));
+        return Err(Refusal::Conflict(owner));
     }
     let name = threads::name_of(py, thread::ident()).unwrap_or_else(|| "a thread without a name".into());
     let whom = if all_threads { "for all threads" } else { "for that thread" };
@@ -216,7 +231,7 @@ fn conflict(registry: &Registry, scope: Scope) -> Option<String> {
 #[cold]
 #[inline(never)]
 fn look_up(registry: &Registry) -> *mut ThreadRecorder {
-    registry.stack_limit.set(hooks::stack_limit());
+    registry.stack_limit.set(registry.limit_of_thread.get()());
     let Some(mark) = thread::mark() else {
         // Nothing is kept for a thread that is being taken down; nor is what was kept for another one valid now.
         CACHED.store(0, Ordering::Release);

@@ -9,8 +9,9 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::id_map::IdState;
-use crate::model::{Function, FunctionId, Text};
+use super::function::{Function, FunctionId};
+use super::id_map::IdState;
+use super::text::Text;
 
 /// The ids of functions with different labels.
 #[derive(Default)]
@@ -67,8 +68,8 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
+    use super::super::function::Calls;
     use super::*;
-    use crate::model::Calls;
 
     #[test]
     fn each_label_has_one_id_also_after_growth() {

@@ -4,7 +4,7 @@
 //! tree holds full stacks. A profiler fills it when asked to; [`crate::stacks`] makes an
 //! approximate one from edges for the formats that need stacks.
 
-use crate::model::FunctionId;
+use super::function::FunctionId;
 
 /// Index into [`CallTree::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,7 @@
+//! What Python sees.
+
+pub mod command;
+pub mod functions;
+pub mod listener;
+pub mod profiler;
+pub mod stored;
