@@ -242,9 +242,9 @@ class Options:
             if each.least is not None and (each.needs is None or getattr(self, each.needs) is not False):
                 value = getattr(self, name)
                 if name == "checkpoint":
-                    if value is None:
+                    if not isinstance(value, tuple):
                         continue
-                    _, value = value
+                    value = value[-1]
                 each.check(value)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -167,7 +167,9 @@ impl Live {
             for_each(py, |other| is_last &= other.publisher.borrow().is_none());
             if is_last {
                 // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
-                let _ = py.import("pikos._processes.execs").and_then(|module| module.call_method0("unwatch_streams"));
+                let _ = py
+                    .import("pikos._processes.execs")
+                    .and_then(|module| module.call_method0("unwatch_streams"));
             }
         }
     }

@@ -131,19 +131,7 @@ class Profile(Profiler):
             follow=follow,
             checkpoint=checkpoint,
         )
-        wish = None if live is False else (None if live is True else live, interval, connect, remote, follow)
-        super().__init__(
-            timer,
-            timeunit,
-            subcalls,
-            builtins,
-            threads=threads,
-            hook=hook,
-            compensate=compensate,
-            tree=(tree_depth, tree_nodes) if options.tree else None,
-            live=wish,
-            checkpoint=checkpoint,
-        )
+        super().__init__(timer, timeunit, subcalls, builtins, options=options)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
