@@ -158,7 +158,7 @@ class Subscriber:
 
         profiles = [process.profile() for process in self.processes]
         if not profiles:
-            raise ValueError("no process has told anything yet")
+            raise ValueError("no process has sent anything yet")
         return pstats.Stats(*profiles)  # type: ignore[arg-type]
 
     def close(self) -> None:

@@ -31,6 +31,19 @@ MONITORS = {
     "line_memory": "line_memory",
 }
 
+DESCRIPTION = """\
+Run a Python script under a monitor. Options may come before or after the script. The first argument that is
+none of these options begins the script's own; so does what follows --.
+"""
+
+EXAMPLES = """\
+examples:
+  pikos-run line_memory --focused-on load script.py   memory at each line of load()
+  pikos-run lines --report --focused-on load -m tool  hits and time of each line of load()
+  pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
+  pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
+"""
+
 RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
 
 program.OWN_FILES.add(__file__)
@@ -83,11 +96,12 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="pikos-run",
         usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
         "[OPTION]... [ARG]...",
-        description="Execute a python script under a pikos monitor. Options may stand before or after the script, up to "
-        "the first argument that is not one of these: from there on, or from -- on, arguments are the script's.",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("monitor", choices=MONITORS, help="the monitor to use")
+    parser.add_argument("monitor", choices=MONITORS, help="what to record")
     add_options(parser)
     return parser
 
@@ -99,34 +113,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"the file to write; default: {CSV_FILE} for csv, {PARQUET_FILE} for parquet and {TEXT_FILE} "
-        "for text; of zmq, an endpoint to bind, too",
+        help=f"write to this file (default: {CSV_FILE}, {PARQUET_FILE} or {TEXT_FILE}); with zmq, bind this endpoint, too",
     )
     parser.add_argument(
         "--buffered",
         action="store_true",
         default=missing,
-        help="write records to the screen or to text in large pieces, not one by one",
+        help="write to the screen or to a text file in large blocks, not record by record",
     )
     parser.add_argument(
-        "--recording", choices=RECORDINGS, default=missing, help="the type of recording; default: screen"
+        "--recording",
+        choices=RECORDINGS,
+        default=missing,
+        help="how to record (default: what the name of -o says, or screen)",
     )
     parser.add_argument(
         "--focused-on",
         action="append",
         default=missing,
         metavar="FUNCTION[,FUNCTION]...",
-        help="record only inside of these: names in the script (main, Class.method) or paths of importable functions "
+        help="record only inside these functions: of the script (main, Class.method), or importable ones "
         "(package.module.function)",
     )
     parser.add_argument(
         "--report",
         action="store_true",
         default=missing,
-        help="for lines and line_memory: print a table of all lines with hits and time, or memory, instead of records",
+        help="with lines and line_memory: print each line with its hits and its time, or memory, instead of records",
     )
     parser.add_argument(
-        "--threads", action="store_true", default=missing, help="watch all threads, not only the main one"
+        "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
     )
 
 
@@ -167,7 +183,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
 
                 near = difflib.get_close_matches(word, MONITORS, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                parser.error(f"no monitor {word!r} (choose from {', '.join(MONITORS)}){hint}")
+                parser.error(f"there is no monitor {word!r}: choose {', '.join(MONITORS)}{hint}")
             monitor = word
         else:
             script.append(word)
@@ -194,9 +210,9 @@ def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> s
     """The file to write, absolute: the program may change the working directory. None for the screen."""
     if options.report:
         if MONITORS[options.monitor] not in ("line", "line_memory"):
-            parser.error("--report is for lines and line_memory")
+            parser.error("--report works with lines and line_memory only")
         if options.recording not in (None, "text"):
-            parser.error(f"--report is a table: it can't be recorded as {options.recording}")
+            parser.error(f"--report prints a table: leave out --recording {options.recording}")
     elif options.recording is None:
         options.recording = "screen" if options.output is None else guess(options.output)
     if options.recording == "screen" and options.output is not None:
@@ -301,8 +317,12 @@ def missing(path: str, part: str, where: str, names: list[str], parser: argparse
     import difflib
 
     near = difflib.get_close_matches(part, names, 3)
-    hint = f"; near it: {', '.join(near)}" if near else ""
-    place = f"{where} has no {part!r}" if where else f"no function {part!r} in the script, and no module of that name"
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    place = (
+        f"{where} has no {part!r}"
+        if where
+        else f"the script has no function {part!r}, and there is no module of that name"
+    )
     parser.error(f"--focused-on {path}: {place}{hint}")
 
 
@@ -347,7 +367,7 @@ class Recording(Run):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here it is:\n")
+            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n")
             self.report.write(sys.stderr)
 
 

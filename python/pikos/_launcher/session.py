@@ -27,7 +27,7 @@ class Session(Run):
         """Publish, and record nothing before a subscriber asks for it."""
         problem = self.profile._go_live()
         if problem is not None:
-            sys.stderr.write(f"pikos: the profile is not live: {problem}\n")
+            sys.stderr.write(f"pikos: the profile can't go live: {problem}\n")
 
     def covers_all_threads(self) -> bool:
         """Whether other threads' calls count."""
@@ -49,7 +49,9 @@ class Session(Run):
             sys.stdout.write(self.table())
             if self.profile.compensate:
                 seconds, share = self.profile.overhead()
-                print(f"Recording took {seconds:.3f} seconds, {share:.0%} of what was measured. They are taken out.\n")
+                print(
+                    f"Recording took {seconds:.3f} seconds, {share:.0%} of the time measured; the table leaves it out.\n"
+                )
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader has left (`| head`). Keep the interpreter from complaining about it at the end.
@@ -77,7 +79,7 @@ class Session(Run):
         if second is None:
             sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")
             return
-        sys.stderr.write(f"pikos: can't write {path}: {problem}; nor {fallback}: {second}; here it is:\n")
+        sys.stderr.write(f"pikos: can't write {path}: {problem}; nor {fallback}: {second}; here is its table:\n")
         sys.stderr.write(self.table())
 
     def try_write(self, path: str) -> str | None:

@@ -37,7 +37,7 @@ def start(
     """
     global _profile
     if is_running():
-        raise RuntimeError("this process is live already: pikos.live.stop() ends it")
+        raise RuntimeError("this process is live already: call pikos.live.stop() first")
     profile = Profile(
         builtins=builtins,
         threads=threads,
@@ -56,7 +56,7 @@ def start(
         _profile = None
     problem = profile._go_live()
     if problem is not None:
-        raise OSError(f"the profile is not live: {problem}")
+        raise OSError(f"the profile can't go live: {problem}")
     _profile = profile
     if not paused:
         try:
@@ -76,7 +76,7 @@ def stop() -> Profile:
     """
     global _profile
     if _profile is None:
-        raise RuntimeError("this process is not live: pikos.live.start() was not called")
+        raise RuntimeError("this process is not live: call pikos.live.start() first")
     # At once, so that little of ours is in the profile.
     _profile.disable()
     profile, _profile = _profile, None
