@@ -12,7 +12,6 @@ mod collect;
 mod ffi;
 mod hooks;
 mod monitors;
-mod publisher;
 mod python;
 mod results;
 mod session;
@@ -31,6 +30,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::stored::StoredProfile;
+
+    #[pymodule_export]
+    use super::python::whole_file::_replace_file;
 
     #[pymodule_export]
     use super::python::listener::PyListener;

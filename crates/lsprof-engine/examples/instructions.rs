@@ -1,5 +1,5 @@
 //! Scripts of calls on a recorder, to be run under `valgrind --tool=callgrind`: how many instructions does an
-//! enter/leave pair take? `benchmarks/instructions.py` runs it twice, with different numbers of pairs, with and
+//! enter/leave pair take? `benchmarks/overhead/instructions.py` runs it twice, with different numbers of pairs, with and
 //! without a recorder, so that the start of the process and the scripts' own loops cancel out.
 //!
 //! ```text

@@ -12,6 +12,7 @@ use lsprof_engine::cells::Link;
 use lsprof_engine::{
     Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
 };
+use pikos_publisher::{Rate, Source, SourceThread};
 use pyo3::prelude::*;
 
 use crate::collect::functions::Functions;
@@ -20,7 +21,6 @@ use crate::collect::names;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::ffi::thread::Mark;
-use crate::publisher::{Rate, Source, SourceThread};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pikos_publisher::SharedName;
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::ffi::modules::imported;
 use crate::ffi::thread::{self, Mark};
-use crate::publisher::SharedName;
 
 /// How a thread's switches of greenlets are heard of.
 pub struct Tracer {

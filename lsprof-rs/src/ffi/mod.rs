@@ -5,7 +5,6 @@ pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
-pub mod descriptor;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;
@@ -13,7 +12,6 @@ pub mod interpreter_frame;
 pub mod modules;
 pub mod pending;
 pub mod recursion;
-pub mod signals;
 pub mod stack;
 pub mod struct_sequence;
 pub mod thread;

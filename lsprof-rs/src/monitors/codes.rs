@@ -45,7 +45,14 @@ impl Code {
     /// The text of a line of its file, without the white space at its end; nothing where there is no source. The first
     /// time, this calls Python.
     pub fn line_text(&self, py: Python<'_>, line: u32) -> TextId {
-        let source = self.source.get_or_init(|| source_of(py, self.filename));
+        let source = match self.source.get() {
+            Some(source) => source,
+            None => {
+                // Not within `get_or_init`: other threads come here while Python looks for it. The first answer stays.
+                let found = source_of(py, self.filename);
+                self.source.get_or_init(|| found)
+            }
+        };
         let place = (line as usize).wrapping_sub(1);
         source.get(place).copied().unwrap_or_else(|| texts::intern(py, ""))
     }

@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use pikos_os::memory::Meter;
 use pyo3::prelude::*;
 
 use super::codes::Code;
 use super::event::{Event, EventKind};
 use super::focus::Focus;
-use super::memory::Meter;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;

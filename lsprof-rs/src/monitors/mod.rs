@@ -13,7 +13,6 @@ pub mod filter;
 mod focus;
 mod hooks;
 mod hub;
-mod memory;
 pub mod monitor;
 mod output;
 pub mod report;
@@ -29,7 +28,7 @@ use pyo3::prelude::*;
 
 /// The memory of this process: resident and virtual, in bytes.
 pub fn memory() -> (u64, u64) {
-    let usage = memory::Meter::new().read();
+    let usage = pikos_os::memory::Meter::open().read();
     (usage.rss, usage.vms)
 }
 

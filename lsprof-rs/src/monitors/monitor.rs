@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashSet;
+use pikos_os::memory::Meter;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
 use super::focus::Focus;
 use super::hub::{Active, Destination, Kind};
-use super::memory::Meter;
 use super::report::LineReport;
 use super::sinks::Sink;
 use super::{hooks, switch};
@@ -104,7 +104,7 @@ impl EventMonitor {
             focus,
             focused,
             threads: (!self.all_threads).then(|| RefCell::new(threads)),
-            meter: self.reads_memory.then(Meter::new),
+            meter: self.reads_memory.then(Meter::open),
             index: Cell::new(state.index.get()),
             errors: Cell::new(0),
         });

@@ -7,11 +7,11 @@ use std::cell::RefCell;
 
 use hashbrown::HashMap;
 use lsprof_engine::{Ticks, clock};
+use pikos_os::memory::{Meter, Usage};
 use pyo3::prelude::*;
 
 use super::codes::Code;
 use super::event::EventKind;
-use super::memory::{Meter, Usage};
 use super::texts::{self, TextId};
 use crate::ffi::gil::GilCell;
 

@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use pikos_os::signals;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-use crate::ffi::signals;
 
 /// Runs the `pikos` command; args[0] is its name. Returns the exit code: 0 if all went well, 1 if it failed, 2 if the
 /// command line is wrong. Meanwhile, Ctrl-C ends the process.

@@ -1,10 +1,11 @@
 //! The module's functions.
 
 use lsprof_engine::clock;
+use pikos_os::signals;
 use pyo3::prelude::*;
 
 use crate::collect::kinds;
-use crate::ffi::{recursion, signals};
+use crate::ffi::recursion;
 use crate::{hooks, monitors};
 
 /// Returns (name, reason): the hook that events come through unless a profile asks for another, and why.

@@ -5,3 +5,4 @@ pub mod functions;
 pub mod listener;
 pub mod profiler;
 pub mod stored;
+pub mod whole_file;

@@ -1,14 +1,16 @@
 //! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use lsprof_engine::Totals;
+use pstats_compat::formats::{self, Format};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::stored::StoredProfile;
+use super::stored::{StoredProfile, file_error};
 use crate::collect::collector::Collector;
 use crate::collect::kinds::{Calibration, CostLine};
 use crate::collect::timer::Timer;
@@ -177,6 +179,33 @@ impl Profiler {
         py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Writes the profile so far to a file as a whole, or leaves what is there: full stacks, where they are kept and the name
+    /// is of a format that holds them, else what `_pstats` returns. With `fresh`, nothing may be there, not even a link.
+    /// False where it can only be written to: a device or a pipe.
+    ///
+    /// It is one step, which a signal's handler in Python comes before or after. Raises OSError.
+    #[pyo3(signature = (path, fresh=false))]
+    fn _save(&self, py: Python<'_>, path: PathBuf, fresh: bool) -> PyResult<bool> {
+        if !fresh && formats::replaceable(&path).is_none() {
+            return Ok(false);
+        }
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
+        let format =
+            Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
+        let saved = py.detach(|| {
+            if format.is_some() {
+                profile.merge_labels();
+            }
+            let format = format.unwrap_or(Format::Pstats);
+            if fresh {
+                formats::create(&path, |out| format.write(&profile, out))
+            } else {
+                formats::save(&profile, format, &path)
+            }
+        });
+        saved.map(|()| true).map_err(|error| file_error(py, error, &path))
     }
 
     /// The profile so far, as something to sort, search and export.

@@ -216,10 +216,8 @@ impl StoredProfile {
     #[pyo3(signature = (path, format=None))]
     fn export(&self, py: Python<'_>, path: PathBuf, format: Option<&str>) -> PyResult<Vec<String>> {
         let format = target_format(&path, format)?;
-        py.detach(|| formats::save(self.profile(), format, &path)).map_err(|error| match error {
-            Error::Io(error) => os_error(py, &error, &path),
-            other => PyValueError::new_err(format!("{}: {other}", path.display())),
-        })?;
+        py.detach(|| formats::save(self.profile(), format, &path))
+            .map_err(|error| file_error(py, error, &path))?;
         Ok(format.notes(self.profile()))
     }
 
@@ -287,6 +285,14 @@ fn parse_keys(keys: &[String]) -> PyResult<Vec<SortKey>> {
             .map_err(|error: pstats_compat::report::UnknownSortKey| PyValueError::new_err(error.to_string()))
     };
     keys.iter().map(key).collect()
+}
+
+/// Why a file could not be written.
+pub fn file_error(py: Python<'_>, error: Error, path: &Path) -> PyErr {
+    match error {
+        Error::Io(error) => os_error(py, &error, path),
+        other => PyValueError::new_err(format!("{}: {other}", path.display())),
+    }
 }
 
 /// With errno and file name, so that Python makes FileNotFoundError or the like of it.

@@ -37,7 +37,7 @@ pub fn _live_after_fork_in_parent(py: Python<'_>) {
 pub fn _live_after_fork_in_child(py: Python<'_>) {
     for_each(py, |live| {
         if live.leave_to_parent() && !is_about_to_exec(py) {
-            live::set_parent(py, std::os::unix::process::parent_id());
+            live::set_parent(py, pikos_os::process::parent());
             live.begin_anew(py);
         }
     });
@@ -55,7 +55,7 @@ fn is_about_to_exec(py: Python<'_>) -> bool {
 /// Notes the profiled process that has started this one.
 #[pyfunction]
 pub fn _live_parent(py: Python<'_>, pid: u32) {
-    live::set_parent(py, pid);
+    live::set_parent(py, Some(pid));
 }
 
 /// The program of this process is about to be replaced: its streams end. Returns the profiles, and whether they were enabled.

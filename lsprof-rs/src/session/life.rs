@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use pikos_publisher::StartError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
@@ -18,7 +19,6 @@ use crate::collect::registry::{self, Refusal, Scope};
 use crate::collect::timer::Timer;
 use crate::ffi::thread;
 use crate::hooks::{self, Choice, Wish};
-use crate::publisher::StartError;
 
 /// What a profile is asked to do, found to be in order.
 pub struct Settings {

@@ -3,15 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use pikos_publisher::{Outcome, Plan, Publisher, Source, StartError};
 use pikos_wire::{Command, End};
 use pyo3::prelude::*;
 
 use super::controlled::Controlled;
 use super::options::LiveOptions;
+use super::save;
 use crate::collect::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
-use crate::publisher::{Outcome, Plan, Publisher, Source, StartError};
 use crate::results::process;
 
 /// The live side of one profile.
@@ -72,8 +73,9 @@ impl Live {
                 extra: self.options.endpoint.clone().filter(|endpoint| is_own || endpoint.connect),
                 interval: self.options.interval,
                 checkpoint: self.options.checkpoint.clone().filter(|_| is_own),
+                save: save::save,
+                call_main_thread: || pending::call_main_thread(carry_out_tasks),
             },
-            || pending::call_main_thread(carry_out_tasks),
         );
         match started {
             Ok(publisher) => {
@@ -199,8 +201,8 @@ pub fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Live>)) {
 }
 
 /// Notes the profiled process that has made this one.
-pub fn set_parent(py: Python<'_>, pid: u32) {
-    PARENT.get(py).set(Some(pid));
+pub fn set_parent(py: Python<'_>, pid: Option<u32>) {
+    PARENT.get(py).set(pid);
 }
 
 /// On standard error, if there is one: the program goes on without.

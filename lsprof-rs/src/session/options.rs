@@ -6,11 +6,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-
-use crate::publisher::{Endpoint, EndpointError, check_interval};
 
 /// What a profile was asked for, besides what cProfile's can be.
 #[derive(Default)]
@@ -83,10 +82,8 @@ impl LiveOptions {
                 checkpoint: Some(checkpoint),
             }));
         }
-        let seconds = read(options, "interval")?;
-        let Some(interval) = check_interval(seconds) else {
-            return Err(refuse(&format!("interval: {seconds} seconds are too short, or too long")));
-        };
+        let interval =
+            check_interval(read(options, "interval")?).map_err(|error| refuse(&error.to_string()))?;
         let (connect, remote) = (read(options, "connect")?, read(options, "remote")?);
         if connect && endpoint.is_none() {
             return Err(refuse(&EndpointError::Nowhere.to_string()));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # The native half of `signal`, whose enums take longer to make than all else here.
 import _signal as signal  # type: ignore[import-not-found]
+import _thread
 import os
 import sys
 
@@ -22,6 +23,8 @@ class Run:
         self.outfile = outfile
         self.process = os.getpid()
         self.saved = False
+        #: Held by the thread that saves.
+        self.saving = _thread.RLock()
         #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the result is lost, not the signal.
         self.patience = 10
         #: While it is being saved: the signal that came in the middle of that, or 0.
@@ -38,17 +41,26 @@ class Run:
         raise NotImplementedError
 
     def save(self) -> None:
-        """Complete the run, once. A forked child leaves that to its parent."""
-        if self.saved or os.getpid() != self.process:
+        """Complete the run, once. A forked child leaves that to its parent.
+
+        Another thread that leaves meanwhile waits. This thread may come here again, from a handler of the program's that leaves:
+        then the run is completed there.
+        """
+        if self.saved or os.getpid() != self.process or not self.saving.acquire(timeout=self.patience):
             return
-        self.saved = True
-        self.deferred = 0
         try:
-            self.complete()
+            if self.saved:
+                return
+            self.deferred = 0
+            try:
+                self.complete()
+            finally:
+                self.saved = True
+                came, self.deferred = self.deferred, None
+                if came:
+                    self.on_signal(came, None)
         finally:
-            came, self.deferred = self.deferred, None
-            if came:
-                self.on_signal(came, None)
+            self.saving.release()
 
     def guard(self, catches: bool = True) -> None:
         """See to it that the run is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
@@ -86,11 +98,12 @@ class Run:
         if self.deferred is not None:
             self.deferred = number
             return
-        signal.signal(number, signal.SIG_DFL)
         self.ending = ("signal", "SIGTERM")
         try:
             self.save()
         finally:
+            # Not before: the next one would come in the middle.
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
     def end(self) -> None:

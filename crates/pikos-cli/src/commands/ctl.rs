@@ -65,7 +65,5 @@ fn report(reply: &Reply) -> Result<(), Error> {
 /// The process has a working directory of its own.
 fn dump(file: &Path) -> Result<Command, Error> {
     let path = std::path::absolute(file).map_err(|source| Error::Open { path: file.to_owned(), source })?;
-    Ok(Command::Dump {
-        path: WireText(Text::from_os_bytes(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))),
-    })
+    Ok(Command::Dump { path: WireText(Text::from_os_bytes(&pikos_os::paths::to_bytes(&path))) })
 }

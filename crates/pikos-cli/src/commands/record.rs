@@ -102,7 +102,8 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
-    if formats::save(profile, format, &fallback).is_ok() {
+    // That folder is everybody's: what is there isn't ours.
+    if formats::create(&fallback, |out| format.write(profile, out)).is_ok() {
         eprintln!("pikos: saved the profile as {} instead", fallback.display());
     }
     Err(Error::Write { path: path.to_owned(), source })

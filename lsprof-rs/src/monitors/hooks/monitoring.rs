@@ -230,12 +230,8 @@ struct Called(*mut PyObject, *mut PyObject);
 
 impl Argument for Called {
     fn object(&self, py: Python<'_>) -> Py<PyAny> {
-        let callable = Passed(self.0).object(py);
-        let is_method = callable.bind(py).get_type().as_type_ptr() == &raw mut pyo3::ffi::PyMethodDescr_Type;
-        if is_method && let Ok(bound) = callable.call_method1(py, "__get__", (Passed(self.1).object(py),)) {
-            return bound;
-        }
-        callable
+        // SAFETY: CPython keeps its callbacks' arguments alive as long as they run.
+        unsafe { builtin::bound(py, self.0, self.1) }.unwrap_or_else(|| Passed(self.0).object(py))
     }
 }
 

@@ -8,6 +8,9 @@ mod text;
 
 use std::cell::{Cell, RefCell};
 
+use pikos_os::descriptor;
+use pikos_os::memory::Meter;
+use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -20,12 +23,9 @@ use self::text::Template;
 use super::codes::Code;
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
-use super::memory::Meter;
 use super::output::{Output, Target};
 use super::writer::Writer;
-use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
-use crate::publisher::{Endpoint, RecordStream, Sender};
 use crate::results::process;
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.

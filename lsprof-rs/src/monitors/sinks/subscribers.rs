@@ -1,14 +1,14 @@
 //! Records for subscribers, through ZeroMQ: columns of numbers, and the texts that they refer to.
 
 use hashbrown::HashMap;
+use pikos_os::memory::Meter;
+use pikos_publisher::{Batch, RecordStream};
 use pyo3::prelude::*;
 
 use crate::ffi::thread;
 use crate::monitors::codes::Code;
 use crate::monitors::event::{Event, EventKind, Field, Value};
-use crate::monitors::memory::Meter;
 use crate::monitors::texts::{self, TextId};
-use crate::publisher::{Batch, RecordStream};
 
 /// Where records go, and which of the batch's texts are which.
 pub struct Subscribers {
