@@ -40,7 +40,7 @@ DEPENDS = {
     "lsprof-engine": set[str](),
     "pstats-compat": set[str](),
     "pikos-wire": {"pstats-compat"},
-    "pikos-client": {"pikos-wire"},
+    "pikos-client": {"pikos-wire", "pstats-compat"},
     "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
     "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
 }

@@ -276,6 +276,13 @@ array_struct! {
     }
 }
 
+impl Name {
+    /// How many bytes of text it has.
+    pub fn bytes(&self) -> usize {
+        self.file.len() + self.name.len() + self.qualname.as_ref().map_or(0, WireText::len)
+    }
+}
+
 impl Message {
     /// The bytes of one ZeroMQ frame.
     pub fn encode(&self) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pikos_wire::Model;
+use pikos_client::Model;
 use pstats_compat::formats::{self, Format};
 
 use super::stream::Stream;

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pikos_client::{Listener, RecordStream, Stream};
-use pikos_wire::labelled;
+use pikos_client::{Listener, RecordStream, Stream, labelled};
 use pstats_compat::{Calls, Function, Profile};
 
 use super::labels::Labels;
@@ -188,7 +187,7 @@ impl Target for Stream<Labels> {
             told.cut.0 = told.cut.0.saturating_add(figures.cut_ncalls);
             told.cut.1 += seconds(figures.cut_tottime);
         }
-        let stack = |stack: &pikos_wire::Stack| ToldStack {
+        let stack = |stack: &pikos_client::Stack| ToldStack {
             parent: stack.parent,
             function: self.extra.place(stack.function),
             ncalls: stack.figures.ncalls.saturating_add(stack.figures.open),
@@ -275,7 +274,7 @@ fn seconds_since_1970() -> f64 {
 }
 
 /// Figures with what is open in them, as if it returned now.
-fn told(stream: &Stream<Labels>, figures: &pikos_wire::Figures) -> Told {
+fn told(stream: &Stream<Labels>, figures: &pikos_client::Figures) -> Told {
     Told {
         calls: stream.model.as_ended(figures),
         in_flight: stream.model.seconds(figures.open_cumtime),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pikos_wire::{RecordModel, Usage};
+use pikos_client::{RecordModel, Usage};
 use pstats_compat::Text;
 
 use crate::printable::printable;
@@ -152,7 +152,7 @@ pub struct Labels {
     lines: Arc<Vec<Arc<LineLabel>>>,
     functions: Arc<Vec<Arc<LineLabel>>>,
     function_of: Arc<Vec<LineId>>,
-    by_function: std::collections::HashMap<pikos_wire::Activated, LineId>,
+    by_function: std::collections::HashMap<pikos_client::Activated, LineId>,
 }
 
 impl Labels {
@@ -174,7 +174,7 @@ impl Labels {
             last: cell.last,
         });
         let summit =
-            |peak: pikos_wire::Peak| Summit { time: peak.time, rss: peak.rss, line: LineId(peak.row.0) };
+            |peak: pikos_client::Peak| Summit { time: peak.time, rss: peak.rss, line: LineId(peak.row.0) };
         Memory {
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pikos_wire::{RECORDS, RecordModel, Records, VERSION};
+use pikos_client::RecordModel;
+use pikos_wire::{RECORDS, Records, VERSION};
 use pstats_compat::formats::Format;
 use pstats_compat::{Calls, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

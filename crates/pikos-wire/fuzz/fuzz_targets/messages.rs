@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pikos_wire::{Applied, Message, Model};
+use pikos_client::{Applied, Model};
+use pikos_wire::Message;
 use pstats_compat::formats::pstats;
 
 /// MessagePack never begins a value with it, so that few messages hold it.

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
-use crate::figures::Figures;
+use super::figures::Figures;
 
 /// The owner of a row to which several threads have added.
 const SEVERAL: u32 = u32::MAX;

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::message::Name;
-use crate::text::WireText;
+use pikos_wire::{Name, WireText};
 
 /// Names by the numbers that the process gave them.
 #[derive(Clone, Debug, Default)]
@@ -77,13 +76,6 @@ impl Names {
         if name.qualname.as_ref() == Some(&name.name) {
             name.qualname = Some(name.name.clone());
         }
-    }
-}
-
-impl Name {
-    /// How many bytes of text it has.
-    pub(crate) fn bytes(&self) -> usize {
-        self.file.len() + self.name.len() + self.qualname.as_ref().map_or(0, WireText::len)
     }
 }
 

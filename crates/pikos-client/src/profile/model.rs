@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
+use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
 use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile};
 
-use crate::figures::Figures;
-use crate::message::{End, Facts, Kind, Message, Name, ThreadRow, WireError};
-use crate::names::Names;
-use crate::neighbours::Neighbours;
-use crate::table::Table;
-use crate::text::WireText;
-use crate::tree::{Stacks, Tree};
+use super::figures::Figures;
+use super::names::Names;
+use super::neighbours::Neighbours;
+use super::table::Table;
+use super::tree::{Stacks, Tree};
 
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use std::mem::size_of;
 
 use hashbrown::HashMap;
-
-use crate::message::{NodeRow, TreePart, WireError};
+use pikos_wire::{NodeRow, TreePart, WireError};
 
 /// The trees of a stream, as far as its messages have come.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What is known of a function or an edge, in ticks.
 
-use crate::message::{EdgeRow, FunctionRow};
+use pikos_wire::{EdgeRow, FunctionRow};
 
 /// Figures, in ticks: finished calls, and open ones beside them. Sums are exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

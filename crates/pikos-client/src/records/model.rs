@@ -2,13 +2,11 @@
 //! number.
 
 use hashbrown::HashMap;
+use pikos_wire::{Records, WireError, WireText};
 
-use crate::curve::Curve;
-use crate::message::WireError;
-use crate::model::{Applied, MOST_ID, MOST_TEXT};
-use crate::record_rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
-use crate::records::Records;
-use crate::text::WireText;
+use super::curve::Curve;
+use super::rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
+use crate::profile::{Applied, MOST_ID, MOST_TEXT};
 
 /// A message holds the records of this time before it was sent, in seconds, or of less.
 const INTERVAL: f64 = 0.05;
@@ -305,5 +303,5 @@ fn is_library(file: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "record_model_tests.rs"]
+#[path = "model_tests.rs"]
 mod tests;

@@ -1,5 +1,6 @@
+use pikos_wire::{Activations, RECORDS};
+
 use super::*;
-use crate::records::{Activations, RECORDS};
 
 /// Records of lines of one function: (line, RSS).
 fn lines(seq: u64, records: &[(u64, u64)]) -> Records {

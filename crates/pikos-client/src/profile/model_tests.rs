@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
+use pikos_wire::{EdgeRow, FunctionRow, VERSION};
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{EdgeRow, FunctionRow, VERSION};
 
 fn message(seq: u64, base: u64, rows: &[(u64, u32, u64)]) -> Message {
     let mut functions: Vec<u32> = rows.iter().map(|(_, function, _)| *function).collect();
