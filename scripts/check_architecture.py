@@ -41,7 +41,8 @@ DEPENDS = {
     "pstats-compat": set[str](),
     "pikos-wire": {"pstats-compat"},
     "pikos-client": {"pikos-wire", "pstats-compat"},
-    "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client"},
+    "pikos-views": {"pstats-compat", "pikos-wire", "pikos-client"},
+    "pikos-cli": {"pstats-compat", "pikos-wire", "pikos-client", "pikos-views"},
     "lsprof-rs": {"lsprof-engine", "pstats-compat", "pikos-wire", "pikos-client", "pikos-cli"},
 }
 

@@ -6,7 +6,6 @@ mod commands;
 mod error;
 mod files;
 mod plot;
-mod printable;
 mod progress;
 mod top;
 
@@ -69,7 +68,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
             // What is wrong may be quoted from a stranger's file, and goes to a terminal.
-            eprintln!("pikos: {}", printable::printable(&error.to_string()));
+            eprintln!("pikos: {}", pikos_views::printable(&error.to_string()));
             if error.is_usage() { exit::USAGE } else { exit::FAILURE }
         }
     }

@@ -7,12 +7,19 @@
 //! ```
 //! Nothing here trusts what it receives: messages are bounded, and one that makes no sense is counted and dropped.
 
+mod applied;
+mod control;
 mod listener;
+mod places;
 mod profile;
 mod records;
+mod stream;
 mod target;
 
-pub use listener::{Listener, RecordStream, Stream, controls, request};
-pub use profile::{Applied, Figures, Model, NodeFigures, Stack, Stacks, labelled};
+pub use applied::Applied;
+pub use control::{controls, request};
+pub use listener::Listener;
+pub use profile::{Figures, Model, NodeFigures, Stack, Stacks, labelled};
 pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
+pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -1,14 +1,15 @@
 //! Sockets that are listened to, and the streams that come from them.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pikos_wire::discovery::{self, Place};
-use pikos_wire::{Command, Message, Records, Reply, Request, WireError};
+use pikos_wire::discovery::Place;
+use pikos_wire::{Message, Records, WireError};
 
+use crate::places::{endpoint_of, not_live, profiles, recorders};
 use crate::profile::Model;
 use crate::records::RecordModel;
+use crate::stream::{RecordStream, Stream};
 use crate::target::{ClientError, Target};
 
 /// A message may not be larger, in bytes.
@@ -23,36 +24,6 @@ const GRACE: Duration = Duration::from_millis(300);
 const TURN: Duration = Duration::from_millis(5);
 /// At most so many streams: an endpoint could invent them.
 const MOST_STREAMS: usize = 4096;
-
-/// A stream that has been heard of. `T` is what a user of it keeps beside.
-pub struct Stream<T> {
-    /// What it told.
-    pub model: Model,
-    /// The endpoint that it came through.
-    pub endpoint: String,
-    /// Messages that made no sense.
-    pub refused: u64,
-    /// When the last message came.
-    pub heard: Instant,
-    /// Whether its process went without a word.
-    pub is_lost: bool,
-    /// The user's.
-    pub extra: T,
-}
-
-/// A recorder that has been heard of.
-pub struct RecordStream {
-    /// What it told.
-    pub model: RecordModel,
-    /// The endpoint that it came through.
-    pub endpoint: String,
-    /// Messages that made no sense.
-    pub refused: u64,
-    /// When the last message came.
-    pub heard: Instant,
-    /// Whether its process went without a word.
-    pub is_lost: bool,
-}
 
 /// A socket, and what is known of the other end.
 struct Source {
@@ -356,7 +327,7 @@ impl<T: Default> Listener<T> {
 
     /// The sockets of the user's processes on this host: endpoints, whose, and whether records come from them.
     fn sockets(&self) -> Result<Vec<(String, Place, bool)>, ClientError> {
-        let profiles = places()?.into_iter().map(|place| (endpoint_of(&place.messages()), place, false));
+        let profiles = profiles()?.into_iter().map(|place| (endpoint_of(&place.messages()), place, false));
         let mut sockets: Vec<_> = profiles.collect();
         if self.takes_records {
             let recorders = recorders()?.into_iter();
@@ -392,66 +363,6 @@ impl<T: Default> Listener<T> {
             Ok(socket)
         };
         opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
-    }
-}
-
-/// The user's live profiles on this host.
-fn places() -> Result<Vec<Place>, ClientError> {
-    Ok(discovery::folder()?.map(|folder| discovery::list(&folder)).transpose()?.unwrap_or_default())
-}
-
-/// The user's recorders on this host.
-fn recorders() -> Result<Vec<Place>, ClientError> {
-    let found = discovery::folder()?.map(|folder| discovery::list_recorders(&folder)).transpose()?;
-    Ok(found.unwrap_or_default())
-}
-
-/// Why nobody listens to this process.
-fn not_live(pid: u32) -> ClientError {
-    match recorders() {
-        Ok(recorders) if recorders.iter().any(|place| place.pid == pid) => ClientError::RecordsOnly(pid),
-        _ => ClientError::NotLive(pid),
-    }
-}
-
-fn endpoint_of(socket: &Path) -> String {
-    // Folders are named by people who write UTF-8; of others, nobody is heard.
-    String::from_utf8_lossy(&discovery::endpoint(socket)).into_owned()
-}
-
-/// Where a target takes commands: each of a process's profiles.
-pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
-    match target {
-        // The sockets of a stream stand side by side.
-        Target::Endpoint(endpoint) => Ok(vec![
-            endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
-        ]),
-        Target::Process(pid) => {
-            let own = places()?.into_iter().filter(|place| place.pid == *pid);
-            let own: Vec<String> = own.map(|place| endpoint_of(&place.control())).collect();
-            if own.is_empty() { Err(not_live(*pid)) } else { Ok(own) }
-        }
-    }
-}
-
-/// Tells a process what to do, at its control endpoint; waits for the answer, at most so long.
-pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Reply, ClientError> {
-    let context = zmq::Context::new();
-    let asked = || {
-        let socket = context.socket(zmq::REQ)?;
-        socket.set_linger(0)?;
-        socket.set_rcvtimeo(timeout.as_millis() as i32)?;
-        socket.set_sndtimeo(timeout.as_millis() as i32)?;
-        socket.set_maxmsgsize(64 << 10)?;
-        socket.connect(endpoint)?;
-        socket.send(Request::new(command).encode(), 0)?;
-        socket.recv_bytes(0)
-    };
-    match asked() {
-        Ok(frame) => Reply::decode(&frame)
-            .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
-        Err(zmq::Error::EAGAIN) => Err(ClientError::Silent(endpoint.to_owned())),
-        Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
     }
 }
 

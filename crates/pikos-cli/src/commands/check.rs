@@ -2,11 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pikos_views::printable;
 use pstats_compat::check::{Severity, check};
 
 use crate::args::CheckArgs;
 use crate::error::Error;
-use crate::printable::printable;
 use crate::progress::Progress;
 use crate::{Outcome, files};
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use pikos_client::Target;
+use pikos_views::printable;
 use pikos_wire::{Command, Reply, WireText};
 use pstats_compat::Text;
 
 use crate::Outcome;
 use crate::args::{Action, CtlArgs};
 use crate::error::Error;
-use crate::printable::printable;
 
 /// A process answers within its interval, which may be a minute.
 const PATIENCE: Duration = Duration::from_secs(65);

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pikos_views::printable;
 use pstats_compat::Unit;
 use pstats_compat::diff::{Change, Diff, Noise};
 use pstats_compat::report::stdname;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use crate::args::{Amount, DiffArgs};
 use crate::error::Error;
-use crate::printable::printable;
 use crate::progress::Progress;
 use crate::{Outcome, files};
 

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use pikos_client::{Listener, RecordStream, Stream};
+use pikos_views::{Facts, printable};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::PsArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::printable::printable;
-use crate::top::memory::Facts;
 
 /// How long two messages of each process may take; of those that send less often, the calls per second are unknown.
 const PATIENCE: Duration = Duration::from_millis(1_300);

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use pikos_views::{Live, Source, Streams};
+
 use crate::args::TopArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::top::feed::Streams;
-use crate::top::live::Live;
-use crate::top::source::Source;
 use crate::{Outcome, top};
 
 /// How long the first messages may take before the screen is shown without them.

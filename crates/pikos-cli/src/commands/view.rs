@@ -1,9 +1,10 @@
 //! `pikos view`: profiles on the whole screen, to sort, filter and drill down.
 
+use pikos_views::{Input, Profiles};
+
 use crate::args::{InputArgs, ViewArgs};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::top::profiles::{Input, Profiles};
 use crate::{Outcome, files, top};
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {

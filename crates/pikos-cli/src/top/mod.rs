@@ -14,21 +14,11 @@ use state::filter::Filter;
 use state::layout::Size;
 use state::{Event, State};
 
-pub mod feed;
-mod forest;
-mod labels;
-pub mod live;
-pub mod memory;
-pub mod model;
-mod names;
 mod print;
 mod print_records;
-pub mod profiles;
 mod run;
 #[cfg(test)]
 mod samples;
-pub mod source;
-mod source_lines;
 pub mod state;
 pub mod terminal;
 mod view;

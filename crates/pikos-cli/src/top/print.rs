@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use pikos_views::{Label, Picture, Process, Row, Status};
 use serde::Serialize;
 
-use super::model::{Label, Picture, Process, Row, Status};
 use super::print_records as records;
 use super::state::State;
 use super::view;

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use pikos_views::{Facts, LineRow, Memory};
 use serde::Serialize;
 
-use super::memory::{Facts, LineRow, Memory};
 use super::state::State;
 use super::state::memory::MemoryTable;
 use super::{print, view};

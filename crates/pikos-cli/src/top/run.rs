@@ -4,12 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pikos_views::{Source, SourceLines};
 use pstats_compat::formats::{self, Format};
 use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
 use super::print_records;
-use super::source::Source;
-use super::source_lines::SourceLines;
 use super::state::{Effect, Event, State};
 use super::terminal::{Screen, Signals};
 use super::view::Theme;

@@ -4,19 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pikos_client::RecordModel;
+use pikos_views::{
+    Edge, Edges, Facts, Figures, Forest, FunctionId, Health, Input, Label, LineLabels, Meaning, Part, Paths,
+    Picture, Process, ProcessId, Profiles, Row, Scope, Source, Stacks, Status, Thread,
+};
 use pikos_wire::{RECORDS, Records, VERSION};
 use pstats_compat::formats::Format;
 use pstats_compat::{Calls, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::forest::{Forest, Part, Paths};
-use super::memory::{Facts, Labels};
-use super::model::{
-    Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
-    Stacks, Status, Thread,
-};
-use super::profiles::{Input, Profiles};
-use super::source::Source;
 use super::state::layout::Size;
 use super::state::{Effect, Event, State};
 
@@ -260,7 +256,7 @@ pub fn memory(turns: u64, has_memory: bool, status: Status) -> Picture {
         tick: turns,
         meaning: Meaning { is_live: true, ..Meaning::default() },
         processes: Arc::new(vec![others[0].clone(), recorder]),
-        memory: Some(Arc::new(Labels::default().picture(&model))),
+        memory: Some(Arc::new(LineLabels::default().picture(&model))),
         ..Picture::default()
     }
 }

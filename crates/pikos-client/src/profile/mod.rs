@@ -8,5 +8,5 @@ mod table;
 mod tree;
 
 pub use figures::Figures;
-pub use model::{Applied, MOST_ID, MOST_TEXT, Model, labelled};
+pub use model::{Model, labelled};
 pub use tree::{NodeFigures, Stack, Stacks};

@@ -10,24 +10,10 @@ use super::names::Names;
 use super::neighbours::Neighbours;
 use super::table::Table;
 use super::tree::{Stacks, Tree};
+use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;
-
-/// Bytes of names that are kept at most.
-pub const MOST_TEXT: usize = 256 << 20;
-
-/// The longest id of a stream, in bytes.
-pub const MOST_ID: usize = 1 << 10;
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// It was taken in.
-    Taken,
-    /// It is older than what is known.
-    Old,
-}
 
 /// A stream, as far as its messages have come. Functions keep the numbers that the process gave them.
 #[derive(Clone, Debug, Default)]

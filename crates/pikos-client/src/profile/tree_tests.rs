@@ -2,7 +2,8 @@ use pikos_wire::{Facts, Kind, Message, Name, VERSION};
 use proptest::prelude::*;
 
 use super::*;
-use crate::profile::{Applied, Model};
+use crate::applied::Applied;
+use crate::profile::Model;
 
 fn node(thread: u64, node: u32, parent: u32, function: u32, ncalls: u64) -> NodeRow {
     let tottime = 10 * ncalls as i64;

@@ -6,7 +6,7 @@ use pikos_wire::{Records, WireError, WireText};
 
 use super::curve::Curve;
 use super::rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
-use crate::profile::{Applied, MOST_ID, MOST_TEXT};
+use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// A message holds the records of this time before it was sent, in seconds, or of less.
 const INTERVAL: f64 = 0.05;

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
+use pikos_views::{Figures, Meaning, Picture, Row};
+
 use super::memory::MemoryColumn;
-use crate::top::model::{Figures, Meaning, Picture, Row};
 
 /// What a row can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! One function: who calls it, whom it calls, its source.
 
+use pikos_views::{Edge, FunctionId, Picture};
+
 use super::cursor::Cursor;
-use crate::top::model::{Edge, FunctionId, Picture};
 
 /// A part of the screen of one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

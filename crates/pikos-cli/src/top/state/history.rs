@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::top::model::{FunctionId, Row};
+use pikos_views::{FunctionId, Row};
 
 /// As many intervals as the widest sparkline shows.
 pub const LENGTH: usize = 32;
@@ -46,7 +46,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::model::Figures;
+    use pikos_views::Figures;
 
     #[test]
     fn the_oldest_interval_goes_first() {

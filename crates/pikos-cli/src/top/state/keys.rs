@@ -1,5 +1,6 @@
 //! What each key does.
 
+use pikos_views::{Command, FunctionId, Memory, Stacks, Status};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex::RegexBuilder;
 
@@ -12,9 +13,6 @@ use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{self, Scopes};
 use super::tree::{Fold, TreeScreen};
 use super::{Effect, Notice, Screen, State, layout};
-use crate::top::memory::Memory;
-use crate::top::model::{FunctionId, Stacks, Status};
-use crate::top::source::Command;
 
 /// A regular expression may not take more memory than this, whatever is typed.
 const REGEX_LIMIT: usize = 1 << 20;

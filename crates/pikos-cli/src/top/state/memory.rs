@@ -3,9 +3,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::str::FromStr;
 
+use pikos_views::{LineId, LineRow, Memory};
+
 use super::cursor::Cursor;
 use super::filter::Filter;
-use crate::top::memory::{LineId, LineRow, Memory};
 
 /// What a row can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

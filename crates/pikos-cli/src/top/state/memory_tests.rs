@@ -1,7 +1,6 @@
+use pikos_views::{LineId, ProcessId, Scope, Status};
 use ratatui::crossterm::event::KeyCode;
 
-use crate::top::memory::LineId;
-use crate::top::model::{ProcessId, Scope, Status};
 use crate::top::samples::{memory, memory_view, press, type_keys};
 use crate::top::state::layout::Size;
 use crate::top::state::memory::MemoryColumn;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use pikos_views::{ProcessId, Status};
 use ratatui::crossterm::event::KeyCode;
 
 use super::*;
-use crate::top::model::{ProcessId, Status};
 use crate::top::samples::{live, press, top, type_keys, view};
 
 fn names(state: &State) -> Vec<&str> {

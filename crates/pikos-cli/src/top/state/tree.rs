@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pikos_views::{FunctionId, StackId, Stacks, Tree};
+
 use super::cursor::{Cursor, Motion};
-use crate::top::model::{FunctionId, StackId, Stacks, Tree};
 
 /// A stack with this part of the whole is shown with what is above it, where nobody has folded it ...
 const OPENED_FROM: f64 = 0.05;

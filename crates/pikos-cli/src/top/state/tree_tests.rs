@@ -1,7 +1,7 @@
+use pikos_views::{Picture, Status};
 use ratatui::crossterm::event::KeyCode;
 
 use super::*;
-use crate::top::model::{Picture, Status};
 use crate::top::samples::{live, press, top, type_keys};
 use crate::top::state::prompt::Question;
 use crate::top::state::{Effect, Event, Screen, State};
@@ -179,7 +179,7 @@ fn stacks_come_later_than_the_screen() {
 
 #[test]
 fn what_costs_little_folds_again_unless_it_is_looked_at() {
-    use crate::top::forest::{Forest, Part, Paths};
+    use pikos_views::{Forest, Part, Paths};
     let of = |seconds: f64| {
         let mut paths = Paths::default();
         let mut forest = Forest::new(&mut paths);

@@ -1,12 +1,12 @@
 //! Memory over time as a curve of dots, eight to a character, with its axes; the highest place is named.
 
+use pikos_views::{Memory, Summit};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
 use super::line::{Line, cut_end};
 use super::theme::Theme;
-use crate::top::memory::{Memory, Summit};
 
 /// Cells for the figures of the vertical axis, and its line.
 const GUTTER: u16 = 9;

@@ -1,5 +1,6 @@
 //! One function: its figures, its callers, its callees, its source.
 
+use pikos_views::{Figures, FunctionId};
 use pstats_compat::EdgeDetail;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,7 +9,6 @@ use super::figures;
 use super::line::Line;
 use super::table::location;
 use super::theme::Theme;
-use crate::top::model::{Figures, FunctionId};
 use crate::top::state::columns::per_call;
 use crate::top::state::detail::{Detail, Neighbours, Pane};
 use crate::top::state::{State, layout};

@@ -1,13 +1,12 @@
 //! What is looked at, how well it is known, and how much of it is listed.
 
+use pikos_views::{Facts, Health, Memory, Process, Scope, Stacks, Status, Totals};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
 use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
-use crate::top::memory::{Facts, Memory};
-use crate::top::model::{Health, Process, Scope, Stacks, Status, Totals};
 use crate::top::state::State;
 
 /// A message that is older than this many intervals is late.

@@ -1,5 +1,6 @@
 //! A recorder: the chart of its memory, and the table of lines, or functions, that made it grow.
 
+use pikos_views::{LineRow, Memory};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,7 +8,6 @@ use ratatui::style::Style;
 use super::line::{Line, cut_path};
 use super::theme::Theme;
 use super::{chart, figures};
-use crate::top::memory::{LineRow, Memory};
 use crate::top::state::memory::MemoryColumn;
 use crate::top::state::{State, layout};
 

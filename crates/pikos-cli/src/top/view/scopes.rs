@@ -1,5 +1,6 @@
 //! The list of processes and threads, or of files.
 
+use pikos_views::{Facts, Process, ProcessId, Scope};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,8 +9,6 @@ use super::figures;
 use super::header::{name, status_of};
 use super::line::Line;
 use super::theme::Theme;
-use crate::top::memory::Facts;
-use crate::top::model::{Process, ProcessId, Scope};
 use crate::top::state::State;
 use crate::top::state::scopes::{Scopes, list};
 

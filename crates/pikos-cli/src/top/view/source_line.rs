@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use pikos_views::{LineRow, Memory};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
 use super::line::Line;
 use super::theme::Theme;
-use crate::top::memory::{LineRow, Memory};
 use crate::top::state::line::LineDetail;
 use crate::top::state::{State, layout};
 

@@ -1,5 +1,6 @@
 //! The table of functions.
 
+use pikos_views::{Label, Row};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,7 +8,6 @@ use ratatui::style::Style;
 use super::figures::{self, Scale, signed};
 use super::line::{Line, cut_path};
 use super::theme::Theme;
-use crate::top::model::{Label, Row};
 use crate::top::state::State;
 use crate::top::state::columns::{Column, per_call};
 use crate::top::state::history;

@@ -3,15 +3,14 @@
 
 use std::path::Path;
 
+use pikos_views::{Picture, SourceLines, Stacks, Status};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
 
 use super::{Theme, render};
-use crate::top::model::{Picture, Stacks, Status};
 use crate::top::samples::{live, memory, memory_view, press, show, top, type_keys, view};
-use crate::top::source_lines::SourceLines;
 use crate::top::state::layout::Size;
 use crate::top::state::{Event, State};
 
@@ -309,7 +308,7 @@ fn whatever_is_pressed_there_is_a_screen() {
                     picture.rows = std::sync::Arc::default();
                 }
                 if random(4) == 0 {
-                    picture.edges_of = crate::top::model::Edges::None;
+                    picture.edges_of = pikos_views::Edges::None;
                 }
                 match random(6) {
                     0 => picture.stacks = Stacks::NotAsked,

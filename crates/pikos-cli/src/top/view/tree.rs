@@ -1,5 +1,6 @@
 //! The tree of full stacks: each function under its caller.
 
+use pikos_views::{Node, Stacks, Tree};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,7 +9,6 @@ use super::figures::{self, Scale};
 use super::line::Line;
 use super::table::location;
 use super::theme::Theme;
-use crate::top::model::{Node, Stacks, Tree};
 use crate::top::state::State;
 use crate::top::state::tree::{TreeRow, TreeScreen};
 

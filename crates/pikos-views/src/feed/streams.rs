@@ -6,10 +6,10 @@ use pikos_client::{Listener, RecordStream, Stream, labelled};
 use pstats_compat::{Calls, Function, Profile};
 
 use super::labels::Labels;
-use super::live::{Feed, Target, Told, ToldStack, ToldStacks, ToldThread};
-use super::memory::{self, Facts, Memory};
-use super::model::{Health, Status};
-use super::source::Command;
+use crate::memory::{Facts, LineLabels, Memory};
+use crate::picture::{Health, Status};
+use crate::sources::Command;
+use crate::sources::{Feed, Target, Told, ToldStack, ToldStacks, ToldThread};
 
 /// The age of what is shown is told this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ pub struct Streams {
     /// Profiles and recorders as they came: a place here never means another one.
     order: Vec<Place>,
     /// Of each recorder.
-    records: Vec<memory::Labels>,
+    records: Vec<LineLabels>,
     /// Processes that went without a word.
     lost: usize,
     /// When there was news last.
@@ -67,7 +67,7 @@ impl Streams {
         let profiles = self.order.len() - recorders;
         self.order.extend((profiles..self.listener.streams().len()).map(Place::Profile));
         self.order.extend((recorders..self.listener.recorders().len()).map(Place::Recorder));
-        self.records.resize_with(self.listener.recorders().len(), memory::Labels::default);
+        self.records.resize_with(self.listener.recorders().len(), LineLabels::default);
         is_news
     }
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 use pstats_compat::merge::Merger;
 use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
 
-use super::forest::{Forest, Part, Paths};
-use super::model::{
+use super::source::{Command, Query, Source};
+use crate::forest::{Forest, Part, Paths};
+use crate::names::Names;
+use crate::picture::{
     Edge, Edges, Figures, FunctionId, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks, Status, Tree,
 };
-use super::names::Names;
-use super::source::{Command, Query, Source};
 use crate::printable::printable;
 
 /// Signals and new files are noticed this late at most.
@@ -264,9 +264,16 @@ fn stamp(path: &Path) -> Stamp {
 
 #[cfg(test)]
 mod tests {
+    use pstats_compat::formats::Format;
+
     use super::*;
-    use crate::top::model::Edges;
-    use crate::top::samples::profile;
+
+    fn profile(name: &str) -> Profile {
+        let fixtures =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pstats-compat/tests/fixtures/pstats");
+        let bytes = fs::read(fixtures.join(name)).expect("a fixture");
+        (Format::Pstats.reader().expect("it has one"))(&bytes).expect("a profile")
+    }
 
     #[test]
     fn a_file_that_is_written_anew_is_read_anew() {

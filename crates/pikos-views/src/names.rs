@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use pstats_compat::Function;
 
-use super::model::{FunctionId, Label};
+use crate::picture::{FunctionId, Label};
 
 /// Labels, and the ids that they have for as long as the source lives.
 #[derive(Default)]

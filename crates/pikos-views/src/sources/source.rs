@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pstats_compat::Profile;
 
-use super::model::{Edges, Picture, Scope};
+use crate::picture::{Edges, Picture, Scope};
 
 /// What is to be on screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

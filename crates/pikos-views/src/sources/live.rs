@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use pstats_compat::{Calls, Function, Profile};
 
-use super::forest::{Forest, Part, Paths};
-use super::memory::{Facts, Memory};
-use super::model::{
+use super::source::{Command, Query, Source};
+use crate::forest::{Forest, Part, Paths};
+use crate::memory::{Facts, Memory};
+use crate::names::Names;
+use crate::picture::{
     Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks,
     Status, Thread, Tree,
 };
-use super::names::Names;
-use super::source::{Command, Query, Source};
 use crate::printable::printable;
 
 /// Messages are looked for this often; with the pace of pictures, it is what a figure on screen may be older than its
@@ -485,4 +485,5 @@ fn unique(mut rows: Vec<Row>) -> Vec<Row> {
 }
 
 #[cfg(test)]
+#[path = "live_tests.rs"]
 mod tests;

@@ -148,14 +148,14 @@ impl Facts {
 
 /// The labels of a recorder, each made once, and a picture of it.
 #[derive(Default)]
-pub struct Labels {
+pub struct LineLabels {
     lines: Arc<Vec<Arc<LineLabel>>>,
     functions: Arc<Vec<Arc<LineLabel>>>,
     function_of: Arc<Vec<LineId>>,
     by_function: std::collections::HashMap<pikos_client::Activated, LineId>,
 }
 
-impl Labels {
+impl LineLabels {
     /// All that it has told by now.
     pub fn picture(&mut self, model: &RecordModel) -> Memory {
         self.follow(model);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{FunctionId, Node, StackId, Tree};
+use crate::picture::{FunctionId, Node, StackId, Tree};
 
 /// Ids that are kept at most: a hostile process may invent stacks, and clear, and invent others.
 const MOST: usize = 16_000_000;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pstats_compat::{Calls, EdgeDetail, Function, Text};
 
-use super::memory::{Facts, Memory};
+use crate::memory::{Facts, Memory};
 use crate::printable::printable;
 
 /// A function of a source: an index into [`Picture::labels`].
