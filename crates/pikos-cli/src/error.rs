@@ -8,16 +8,10 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("{}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Profile { path: PathBuf, source: pstats_compat::Error },
-    #[error(
-        "{}: not a file that can be read; there are readers for pstats, callgrind, collapsed and \
-         speedscope, and `--from` names one",
-        path.display()
-    )]
-    UnknownContent { path: PathBuf },
-    #[error("{0}: there is no reader for this format, only a writer")]
-    NoReader(&'static str),
+    #[error("{0}, and `--from` names one")]
+    UnknownContent(pikos_views::Error),
+    #[error("{0}")]
+    Views(pikos_views::Error),
     #[error("which format? `{}` doesn't tell; `--format` names one", path.display())]
     UnknownTarget { path: PathBuf },
     #[error("which picture? `{}` doesn't end in .svg or .png; `--format` names one", path.display())]
@@ -51,7 +45,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Error::NoReader(_)
+            Error::Views(pikos_views::Error::NoReader(_))
                 | Error::UnknownTarget { .. }
                 | Error::UnknownPicture { .. }
                 | Error::BinaryToTerminal(_)
@@ -70,5 +64,14 @@ impl Error {
             _ => return false,
         };
         kind == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<pikos_views::Error> for Error {
+    fn from(error: pikos_views::Error) -> Self {
+        match error {
+            pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
+            _ => Error::Views(error),
+        }
     }
 }

@@ -19,7 +19,11 @@ mod target;
 pub use applied::Applied;
 pub use control::{controls, request};
 pub use listener::Listener;
-pub use profile::{Figures, Model, NodeFigures, Stack, Stacks, labelled};
+// What the models above are made of, so that whoever uses them needs no other crate.
+pub use pikos_wire::{
+    Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireText,
+};
+pub use profile::{Known, KnownNode, Model, labelled};
 pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

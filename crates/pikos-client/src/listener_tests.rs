@@ -1,4 +1,4 @@
-use pikos_wire::{End, Facts, FunctionRow, Kind, RECORDS, VERSION};
+use pikos_wire::{End, Facts, Finished, FunctionRow, Kind, RECORDS, VERSION};
 
 use super::*;
 
@@ -14,7 +14,11 @@ fn message(id: &str, seq: u64, ncalls: u64) -> Message {
         tick: 1e-9,
         interval: 0.5,
         facts: Some(Facts { pid: 7, ..Facts::default() }),
-        rows: vec![FunctionRow { thread: 1, ncalls, ..FunctionRow::default() }],
+        rows: vec![FunctionRow {
+            thread: 1,
+            finished: Finished { ncalls, ..Finished::default() },
+            ..FunctionRow::default()
+        }],
         ..Message::default()
     }
 }
@@ -51,7 +55,7 @@ fn streams_are_kept_apart_and_followed() {
         socket.send(message(id, seq, ncalls).encode(), 0).unwrap();
     }
     poll_until(&mut listener, |l| l.streams().len() == 2 && l.streams()[0].model.seq() == 2);
-    let calls = |place: usize| listener.streams()[place].model.function(None, 0).unwrap().ncalls;
+    let calls = |place: usize| listener.streams()[place].model.function(None, 0).unwrap().finished.ncalls;
     assert_eq!((calls(0), calls(1)), (11, 5));
     assert!(!listener.is_over());
     for id in ["a", "b"] {
@@ -77,7 +81,7 @@ fn garbage_is_counted_and_harms_nothing() {
     }
     poll_until(&mut listener, |l| !l.streams().is_empty());
     assert_eq!(listener.refused(), 5);
-    assert_eq!(listener.streams()[0].model.function(None, 0).unwrap().ncalls, 10);
+    assert_eq!(listener.streams()[0].model.function(None, 0).unwrap().finished.ncalls, 10);
     // A contradiction belongs to its stream.
     let mut odd = message("a", 3, 1);
     odd.tick = -1.0;

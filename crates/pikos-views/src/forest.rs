@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::picture::{FunctionId, Node, StackId, Tree};
+use pstats_compat::Cut;
+
+use crate::picture::{FunctionId, ShownNode, ShownStack, StackId, Tree};
 
 /// Ids that are kept at most: a hostile process may invent stacks, and clear, and invent others.
 const MOST: usize = 16_000_000;
@@ -21,15 +23,6 @@ pub struct Forest<'p> {
     places: Vec<Option<u32>>,
 }
 
-/// What a tree adds to a stack.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Part {
-    pub ncalls: u64,
-    pub tottime: f64,
-    pub in_flight: f64,
-    pub open: u32,
-}
-
 impl Paths {
     /// Before a new sum: there are never so many in good faith that they must be forgotten.
     fn bound(&mut self) {
@@ -45,13 +38,14 @@ impl Paths {
 }
 
 impl<'p> Forest<'p> {
+    /// An empty sum.
     pub fn new(paths: &'p mut Paths) -> Self {
         paths.bound();
         Self { paths, tree: Tree::default(), places: Vec::new() }
     }
 
     /// Adds a stack; `parent` is the place that the stack without its top was given. Returns the place of this one.
-    pub fn add(&mut self, parent: Option<u32>, function: FunctionId, part: Part) -> u32 {
+    pub fn add(&mut self, parent: Option<u32>, function: FunctionId, own: ShownStack) -> u32 {
         let Self { paths, tree, places } = self;
         let id = paths.id(parent.map(|place| tree.nodes[place as usize].id), function);
         let index = id.0 as usize;
@@ -59,23 +53,18 @@ impl<'p> Forest<'p> {
             places.resize(index + 1, None);
         }
         let place = *places[index].get_or_insert_with(|| {
-            let node =
-                Node { id, parent, function, ncalls: 0, tottime: 0.0, cumtime: 0.0, in_flight: 0.0, open: 0 };
-            tree.nodes.push(node);
+            let own = ShownStack::default();
+            tree.nodes.push(ShownNode { id, parent, function, own, cumtime: 0.0 });
             tree.nodes.len() as u32 - 1
         });
-        let node = &mut tree.nodes[place as usize];
-        node.ncalls = node.ncalls.saturating_add(i64::try_from(part.ncalls).unwrap_or(i64::MAX));
-        node.tottime += part.tottime;
-        node.in_flight += part.in_flight;
-        node.open = node.open.saturating_add(part.open);
+        tree.nodes[place as usize].own.add(&own);
         place
     }
 
     /// Adds what the limits of a tree cut.
-    pub fn add_cut(&mut self, calls: u64, seconds: f64) {
-        self.tree.cut_calls = self.tree.cut_calls.saturating_add(calls);
-        self.tree.cut_seconds += seconds;
+    pub fn add_cut(&mut self, cut: Cut) {
+        self.tree.cut.calls = self.tree.cut.calls.saturating_add(cut.calls);
+        self.tree.cut.seconds += cut.seconds;
     }
 
     /// The sum.
@@ -83,7 +72,7 @@ impl<'p> Forest<'p> {
         let nodes = &mut self.tree.nodes;
         // Children stand after their parent, so a walk from the end has each of them complete.
         for place in (0..nodes.len()).rev() {
-            nodes[place].cumtime += nodes[place].tottime;
+            nodes[place].cumtime += nodes[place].own.tottime;
             if let Some(parent) = nodes[place].parent {
                 nodes[parent as usize].cumtime += nodes[place].cumtime;
             }
@@ -96,8 +85,8 @@ impl<'p> Forest<'p> {
 mod tests {
     use super::*;
 
-    fn part(ncalls: u64, tottime: f64) -> Part {
-        Part { ncalls, tottime, ..Part::default() }
+    fn own(ncalls: i64, tottime: f64) -> ShownStack {
+        ShownStack { ncalls, tottime, ..ShownStack::default() }
     }
 
     #[test]
@@ -105,19 +94,20 @@ mod tests {
         let mut paths = Paths::default();
         let [f, g] = [FunctionId(5), FunctionId(9)];
         let mut forest = Forest::new(&mut paths);
-        let bottom = forest.add(None, f, part(1, 1.0));
-        let above = forest.add(Some(bottom), g, part(2, 2.0));
-        assert_eq!(forest.add(None, f, part(3, 4.0)), bottom);
-        assert_eq!(forest.add(Some(bottom), g, part(4, 8.0)), above);
-        let other = forest.add(None, g, part(1, 16.0));
-        forest.add_cut(7, 0.5);
+        let bottom = forest.add(None, f, own(1, 1.0));
+        let above = forest.add(Some(bottom), g, own(2, 2.0));
+        assert_eq!(forest.add(None, f, own(3, 4.0)), bottom);
+        assert_eq!(forest.add(Some(bottom), g, own(4, 8.0)), above);
+        let other = forest.add(None, g, own(1, 16.0));
+        forest.add_cut(Cut { calls: 7, seconds: 0.5 });
         let tree = forest.finish();
-        let shown: Vec<_> = tree.nodes.iter().map(|node| (node.ncalls, node.tottime, node.cumtime)).collect();
+        let shown: Vec<_> =
+            tree.nodes.iter().map(|node| (node.own.ncalls, node.own.tottime, node.cumtime)).collect();
         assert_eq!(shown, [(4, 5.0, 15.0), (6, 10.0, 10.0), (1, 16.0, 16.0)]);
-        assert_eq!((tree.whole(), tree.cut_calls, tree.cut_seconds), (31.0, 7, 0.5));
+        assert_eq!((tree.whole(), tree.cut.calls, tree.cut.seconds), (31.0, 7, 0.5));
         let id = tree.nodes[other as usize].id;
         let mut next = Forest::new(&mut paths);
-        let again = next.add(None, g, part(1, 1.0));
+        let again = next.add(None, g, own(1, 1.0));
         assert_eq!(next.finish().nodes[again as usize].id, id);
     }
 }

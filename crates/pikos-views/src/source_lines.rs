@@ -14,8 +14,11 @@ const LARGEST: u64 = 8 << 20;
 /// The lines of a file, safe to print, or why there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceLines {
+    /// The file, as the profile names it.
     pub path: Text,
+    /// Its lines.
     pub lines: Vec<String>,
+    /// Why there are none.
     pub problem: Option<String>,
 }
 

@@ -13,8 +13,8 @@ mod text;
 
 pub use control::{Command, Reply, Request, Status};
 pub use message::{
-    EdgeRow, End, Facts, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeRow, ThreadRow, TreePart, VERSION,
-    WireError,
+    EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
+    ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records};
 pub use text::WireText;

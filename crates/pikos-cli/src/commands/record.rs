@@ -12,8 +12,9 @@ use pstats_compat::merge::Merger;
 use crate::args::RecordArgs;
 use crate::commands::listen;
 use crate::error::Error;
+use crate::files;
+use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
-use crate::{Outcome, files};
 
 const PACE: Duration = Duration::from_millis(100);
 

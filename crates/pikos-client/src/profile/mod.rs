@@ -1,12 +1,12 @@
 //! What is known of a profile that is sent.
 
-mod figures;
+mod known;
 mod model;
 mod names;
 mod neighbours;
 mod table;
 mod tree;
 
-pub use figures::Figures;
+pub use known::Known;
 pub use model::{Model, labelled};
-pub use tree::{NodeFigures, Stack, Stacks};
+pub use tree::KnownNode;

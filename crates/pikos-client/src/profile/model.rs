@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
 use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile};
 
-use super::figures::Figures;
+use super::known::Known;
 use super::names::Names;
 use super::neighbours::Neighbours;
 use super::table::Table;
-use super::tree::{Stacks, Tree};
+use super::tree::{KnownNode, Tree};
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
@@ -165,19 +165,19 @@ impl Model {
         self.names.get(function)
     }
 
-    /// A function's figures, in all threads or in one.
-    pub fn function(&self, thread: Option<u64>, function: u32) -> Option<Figures> {
+    /// What is known of a function, in all threads or in one.
+    pub fn function(&self, thread: Option<u64>, function: u32) -> Option<Known> {
         self.functions.get(thread, function)
     }
 
     /// Edges (caller, callee), of all functions or those that begin or end at one, in all threads or in one.
-    pub fn edges(&self, of: Option<u32>, thread: Option<u64>) -> Vec<((u32, u32), Figures)> {
-        let figures = |pair: (u32, u32)| Some((pair, self.edges.get(thread, pair)?));
+    pub fn edges(&self, of: Option<u32>, thread: Option<u64>) -> Vec<((u32, u32), Known)> {
+        let known = |pair: (u32, u32)| Some((pair, self.edges.get(thread, pair)?));
         match of {
-            None => self.edges.keys().filter_map(figures).collect(),
+            None => self.edges.keys().filter_map(known).collect(),
             Some(function) => {
                 let places = self.neighbours.of(function);
-                places.filter_map(|place| figures(self.edges.key(place))).collect()
+                places.filter_map(|place| known(self.edges.key(place))).collect()
             }
         }
     }
@@ -187,8 +187,9 @@ impl Model {
         self.facts.tree
     }
 
-    /// The full stacks, in all threads or in one; `None` before any have come. They may be a few intervals older than the rest.
-    pub fn stacks(&self, thread: Option<u64>) -> Option<Stacks> {
+    /// The full stacks, in all threads or in one; `None` before any have come. Those below stand before those above, and in front
+    /// of all the bottom, which is no stack. They may be a few intervals older than the rest.
+    pub fn stacks(&self, thread: Option<u64>) -> Option<Vec<KnownNode>> {
         self.tree.has_come().then(|| self.tree.stacks(thread))
     }
 
@@ -214,12 +215,12 @@ impl Model {
     }
 
     /// Figures as a profile has them that is ended now: open calls return at this moment.
-    pub fn as_ended(&self, figures: &Figures) -> Calls {
+    pub fn as_ended(&self, known: &Known) -> Calls {
         Calls {
-            ncalls: figures.ncalls.saturating_add(figures.open),
-            primitive_calls: figures.primitive_calls.saturating_add(figures.open_threads),
-            tottime: self.seconds(figures.tottime.wrapping_add(figures.open_tottime)),
-            cumtime: self.seconds(figures.cumtime.wrapping_add(figures.open_cumtime)),
+            ncalls: known.ncalls(),
+            primitive_calls: known.finished.primitive_calls.saturating_add(known.open_threads),
+            tottime: self.seconds(known.tottime()),
+            cumtime: self.seconds(known.finished.cumtime.wrapping_add(known.open.cumtime)),
         }
     }
 
@@ -229,8 +230,7 @@ impl Model {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
         for name in self.names.iter() {
-            let Some(calls) = self.function(thread, name.function).map(|figures| self.as_ended(&figures))
-            else {
+            let Some(calls) = self.function(thread, name.function).map(|known| self.as_ended(&known)) else {
                 continue;
             };
             if calls.ncalls > 0 {
@@ -238,14 +238,14 @@ impl Model {
                 functions.push(labelled(name, calls));
             }
         }
-        let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), figures)| {
-            let calls = self.as_ended(&figures);
+        let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
+            let calls = self.as_ended(&known);
             let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
             (calls.ncalls > 0).then_some(Edge { caller, callee, calls })
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
-        let tree = self.stacks(thread).map(|stacks| self.call_tree(&stacks, &mut functions, &mut places));
+        let tree = self.stacks(thread).map(|nodes| self.call_tree(&nodes, &mut functions, &mut places));
         let mut profile = Profile::new(functions, edges);
         profile.tree = tree;
         profile.metadata.compensated = self.facts.compensated;
@@ -257,28 +257,28 @@ impl Model {
     /// Full stacks as a profile has them. A function that has no row yet becomes one that is only a caller.
     fn call_tree(
         &self,
-        stacks: &Stacks,
+        nodes: &[KnownNode],
         functions: &mut Vec<Function>,
         places: &mut HashMap<u32, FunctionId>,
     ) -> CallTree {
-        let mut tree = CallTree { nodes: Vec::with_capacity(stacks.list.len()), ..CallTree::default() };
-        for figures in stacks.list.iter().map(|stack| &stack.figures).chain([&stacks.bottom]) {
+        let mut tree = CallTree { nodes: Vec::with_capacity(nodes.len()), ..CallTree::default() };
+        for KnownNode { figures, .. } in nodes {
             tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
             tree.cut.seconds += self.seconds(figures.cut_tottime);
         }
-        for stack in &stacks.list {
-            let function = *places.entry(stack.function).or_insert_with(|| {
+        for node in nodes.iter().skip(1) {
+            let function = *places.entry(node.function).or_insert_with(|| {
                 let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
-                let name = self.name(stack.function).map(|name| labelled(name, Calls::default()));
+                let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
                 functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
                 FunctionId(functions.len() as u32 - 1)
             });
-            let figures = &stack.figures;
+            let figures = &node.figures;
             tree.nodes.push(Node {
-                parent: stack.parent.map(NodeId),
+                parent: node.parent.checked_sub(1).map(NodeId),
                 function,
-                ncalls: figures.ncalls.saturating_add(figures.open),
-                tottime: self.seconds(figures.tottime.wrapping_add(figures.open_tottime)),
+                ncalls: figures.ncalls.saturating_add(figures.open.calls),
+                tottime: self.seconds(figures.tottime.wrapping_add(figures.open.tottime)),
             });
         }
         tree

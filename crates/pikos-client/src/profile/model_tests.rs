@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use pikos_wire::{EdgeRow, FunctionRow, VERSION};
+use pikos_wire::{EdgeRow, Finished, FunctionRow, Open, VERSION};
 use proptest::prelude::*;
 
 use super::*;
@@ -33,10 +33,12 @@ fn message(seq: u64, base: u64, rows: &[(u64, u32, u64)]) -> Message {
             .map(|&(thread, function, ncalls)| FunctionRow {
                 thread,
                 function,
-                ncalls,
-                primitive_calls: ncalls,
-                tottime: (ncalls as i64).wrapping_mul(10),
-                cumtime: (ncalls as i64).wrapping_mul(30),
+                finished: Finished {
+                    ncalls,
+                    primitive_calls: ncalls,
+                    tottime: (ncalls as i64).wrapping_mul(10),
+                    cumtime: (ncalls as i64).wrapping_mul(30),
+                },
                 ..FunctionRow::default()
             })
             .collect(),
@@ -46,7 +48,7 @@ fn message(seq: u64, base: u64, rows: &[(u64, u32, u64)]) -> Message {
                 thread,
                 caller: 0,
                 callee,
-                ncalls,
+                finished: Finished { ncalls, ..Finished::default() },
                 ..EdgeRow::default()
             })
             .collect(),
@@ -62,15 +64,15 @@ fn known(messages: &[Message]) -> Model {
     model
 }
 
-fn all(model: &Model) -> Vec<(u32, Figures)> {
+fn all(model: &Model) -> Vec<(u32, Known)> {
     model.names().filter_map(|name| Some((name.function, model.function(None, name.function)?))).collect()
 }
 
 #[test]
 fn threads_add_up() {
     let model = known(&[message(1, 1, &[(1, 5, 3), (2, 5, 4), (1, 6, 1)])]);
-    assert_eq!(model.function(None, 5).unwrap().ncalls, 7);
-    assert_eq!(model.function(Some(2), 5).unwrap().ncalls, 4);
+    assert_eq!(model.function(None, 5).unwrap().finished.ncalls, 7);
+    assert_eq!(model.function(Some(2), 5).unwrap().finished.ncalls, 4);
     assert_eq!(model.function(Some(2), 6), None);
     assert_eq!(model.edges(Some(6), None).len(), 1);
     assert_eq!(model.edges(Some(0), Some(1)).len(), 2);
@@ -82,18 +84,18 @@ fn threads_add_up() {
 fn numbers_are_absolute_and_loss_is_counted() {
     let model =
         known(&[message(1, 1, &[(1, 5, 3)]), message(2, 1, &[(1, 5, 9)]), message(5, 1, &[(1, 5, 20)])]);
-    assert_eq!(model.function(None, 5).unwrap().ncalls, 20);
+    assert_eq!(model.function(None, 5).unwrap().finished.ncalls, 20);
     assert_eq!((model.lost(), model.is_complete()), (2, true));
     let model = known(&[message(1, 1, &[(1, 5, 3)]), message(4, 3, &[(1, 6, 1)])]);
     assert_eq!((model.lost(), model.is_complete()), (2, false));
-    assert_eq!(model.function(None, 5).unwrap().ncalls, 3);
+    assert_eq!(model.function(None, 5).unwrap().finished.ncalls, 3);
 }
 
 #[test]
 fn what_is_old_is_left_alone() {
     let mut model = known(&[message(3, 3, &[(1, 5, 3)])]);
     assert_eq!(model.apply(message(2, 2, &[(1, 5, 1)])).unwrap(), Applied::Old);
-    assert_eq!(model.function(None, 5).unwrap().ncalls, 3);
+    assert_eq!(model.function(None, 5).unwrap().finished.ncalls, 3);
 }
 
 #[test]
@@ -110,7 +112,7 @@ fn after_a_clear_nothing_is_left() {
 fn a_profile_ends_what_is_open() {
     let mut running = message(1, 1, &[(1, 5, 2), (2, 5, 0)]);
     for row in &mut running.rows {
-        (row.open, row.open_tottime, row.open_cumtime) = (3, 1_000, 2_000);
+        row.open = Open { calls: 3, tottime: 1_000, cumtime: 2_000 };
     }
     let profile = known(&[running]).profile(None);
     let calls = profile.functions[0].calls;
@@ -134,7 +136,7 @@ fn contradictions_are_errors_and_change_nothing() {
         let mut next = message(2, 2, &[(1, 5, 4)]);
         spoil(&mut next);
         assert!(matches!(model.apply(next), Err(WireError::Contradiction(_))));
-        assert_eq!(model.function(None, 5).unwrap().ncalls, 3);
+        assert_eq!(model.function(None, 5).unwrap().finished.ncalls, 3);
     }
 }
 
@@ -195,7 +197,7 @@ proptest! {
         }
         for function in 0..4 {
             let of_threads: Vec<_> = (0..3).filter_map(|thread| model.function(Some(thread), function)).collect();
-            let expected = of_threads.iter().fold(Figures::default(), |sum, figures| sum.plus(*figures));
+            let expected = of_threads.iter().fold(Known::default(), |sum, known| sum.plus(*known));
             prop_assert_eq!(model.function(None, function).unwrap_or_default(), expected);
         }
         let threads = (0..3).map(|thread| model.sum(Some(thread)));

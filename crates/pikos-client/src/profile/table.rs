@@ -1,7 +1,7 @@
-//! Figures by function or by edge, in each thread and in all of them.
+//! Known by function or by edge, in each thread and in all of them.
 //!
 //! ```text
-//!  key ─(hash)─> place ─> rows: key, owner, finished figures    open: figures of open calls, by place
+//!  key ─(hash)─> place ─> rows: key, owner, finished calls      open: open calls, by place
 //!                                     └─ SEVERAL: shared, by (thread, key)
 //! ```
 //! Most functions run in one thread, and few are open: a row that only one thread has is the sum as well, and what
@@ -10,8 +10,9 @@
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use pikos_wire::{Finished, Open};
 
-use super::figures::Figures;
+use super::known::Known;
 
 /// The owner of a row to which several threads have added.
 const SEVERAL: u32 = u32::MAX;
@@ -21,9 +22,10 @@ const SEVERAL: u32 = u32::MAX;
 pub struct Table<K> {
     places: HashTable<u32>,
     state: DefaultHashBuilder,
-    rows: Vec<Row<K>>,
-    open: HashMap<u32, Open>,
-    shared: HashMap<(u32, K), Figures>,
+    rows: Vec<Entry<K>>,
+    /// Open calls by the places of their rows, and in how many threads they are.
+    open: HashMap<u32, (Open, u64)>,
+    shared: HashMap<(u32, K), Known>,
     /// By thread: finished calls, and ticks in the functions themselves, open calls included.
     sums: Vec<(u64, i64)>,
     /// The place of each thread in `sums`, by its number.
@@ -31,23 +33,11 @@ pub struct Table<K> {
 }
 
 #[derive(Clone, Debug)]
-struct Row<K> {
+struct Entry<K> {
     key: K,
     /// A place in `sums`, or `SEVERAL`.
     owner: u32,
-    ncalls: u64,
-    primitive_calls: u64,
-    tottime: i64,
-    cumtime: i64,
-}
-
-/// The rest of [`Figures`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Open {
-    calls: u64,
-    threads: u64,
-    tottime: i64,
-    cumtime: i64,
+    finished: Finished,
 }
 
 impl<K> Default for Table<K> {
@@ -98,13 +88,13 @@ impl<K: Copy + Eq + Hash> Table<K> {
     }
 
     /// Takes what a thread has counted of a key. The key's place, if it is new.
-    pub fn set(&mut self, thread: u64, key: K, figures: Figures) -> Option<u32> {
+    pub fn set(&mut self, thread: u64, key: K, known: Known) -> Option<u32> {
         let owner = self.thread(thread);
         let Some(place) = self.place(key) else {
             let place = self.rows.len() as u32;
-            self.add_to_thread(owner, figures, Figures::default());
-            self.rows.push(Row { key, owner, ncalls: 0, primitive_calls: 0, tottime: 0, cumtime: 0 });
-            self.put(place, figures);
+            self.add_to_thread(owner, known, Known::default());
+            self.rows.push(Entry { key, owner, finished: Finished::default() });
+            self.put(place, known);
             let Self { places, state, rows, .. } = self;
             let hash = |place: u32| state.hash_one(rows[place as usize].key);
             places.insert_unique(hash(place), place, |&place| hash(place));
@@ -114,21 +104,21 @@ impl<K: Copy + Eq + Hash> Table<K> {
         let row = &mut self.rows[place as usize];
         let old = match row.owner {
             only if only == owner => sum,
-            SEVERAL => self.shared.insert((owner, key), figures).unwrap_or_default(),
+            SEVERAL => self.shared.insert((owner, key), known).unwrap_or_default(),
             only => {
                 row.owner = SEVERAL;
                 self.shared.insert((only, key), sum);
-                self.shared.insert((owner, key), figures);
-                Figures::default()
+                self.shared.insert((owner, key), known);
+                Known::default()
             }
         };
-        self.add_to_thread(owner, figures, old);
-        self.put(place, sum.plus(figures).minus(old));
+        self.add_to_thread(owner, known, old);
+        self.put(place, sum.plus(known).minus(old));
         None
     }
 
     /// What is known of a key, in all threads or in one.
-    pub fn get(&self, thread: Option<u64>, key: K) -> Option<Figures> {
+    pub fn get(&self, thread: Option<u64>, key: K) -> Option<Known> {
         let place = self.place(key)?;
         let Some(thread) = thread else { return Some(self.at(place)) };
         let owner = *self.thread_places.get(&thread)?;
@@ -162,45 +152,25 @@ impl<K: Copy + Eq + Hash> Table<K> {
         })
     }
 
-    fn add_to_thread(&mut self, owner: u32, now: Figures, old: Figures) {
-        let own = |figures: Figures| figures.tottime.wrapping_add(figures.open_tottime);
+    fn add_to_thread(&mut self, owner: u32, now: Known, old: Known) {
         let (calls, ticks) = &mut self.sums[owner as usize];
-        *calls = calls.wrapping_add(now.ncalls).wrapping_sub(old.ncalls);
-        *ticks = ticks.wrapping_add(own(now)).wrapping_sub(own(old));
+        *calls = calls.wrapping_add(now.finished.ncalls).wrapping_sub(old.finished.ncalls);
+        *ticks = ticks.wrapping_add(now.tottime()).wrapping_sub(old.tottime());
     }
 
     /// The sum over all threads.
-    fn at(&self, place: u32) -> Figures {
-        let row = &self.rows[place as usize];
-        let open = match self.open.is_empty() {
-            true => Open::default(),
+    fn at(&self, place: u32) -> Known {
+        let (open, open_threads) = match self.open.is_empty() {
+            true => Default::default(),
             false => self.open.get(&place).copied().unwrap_or_default(),
         };
-        Figures {
-            ncalls: row.ncalls,
-            primitive_calls: row.primitive_calls,
-            tottime: row.tottime,
-            cumtime: row.cumtime,
-            open: open.calls,
-            open_threads: open.threads,
-            open_tottime: open.tottime,
-            open_cumtime: open.cumtime,
-        }
+        Known { finished: self.rows[place as usize].finished, open, open_threads }
     }
 
-    fn put(&mut self, place: u32, figures: Figures) {
-        let row = &mut self.rows[place as usize];
-        row.ncalls = figures.ncalls;
-        row.primitive_calls = figures.primitive_calls;
-        row.tottime = figures.tottime;
-        row.cumtime = figures.cumtime;
-        let open = Open {
-            calls: figures.open,
-            threads: figures.open_threads,
-            tottime: figures.open_tottime,
-            cumtime: figures.open_cumtime,
-        };
-        match open == Open::default() {
+    fn put(&mut self, place: u32, known: Known) {
+        self.rows[place as usize].finished = known.finished;
+        let open = (known.open, known.open_threads);
+        match open == Default::default() {
             true => drop(self.open.remove(&place)),
             false => drop(self.open.insert(place, open)),
         }
@@ -211,13 +181,11 @@ impl<K: Copy + Eq + Hash> Table<K> {
 mod tests {
     use super::*;
 
-    fn calls(ncalls: u64, open: u64) -> Figures {
-        Figures {
-            ncalls,
-            tottime: 10 * ncalls as i64,
-            open,
+    fn calls(ncalls: u64, open: u64) -> Known {
+        Known {
+            finished: Finished { ncalls, tottime: 10 * ncalls as i64, ..Finished::default() },
+            open: Open { calls: open, ..Open::default() },
             open_threads: u64::from(open > 0),
-            ..Figures::default()
         }
     }
 
@@ -240,7 +208,7 @@ mod tests {
         table.set(7, 1, calls(5, 1));
         assert_eq!((table.get(Some(7), 1), table.get(Some(8), 1)), (Some(calls(5, 1)), Some(calls(4, 2))));
         let sum = table.get(None, 1).unwrap();
-        assert_eq!((sum.ncalls, sum.open, sum.open_threads), (9, 3, 2));
+        assert_eq!((sum.finished.ncalls, sum.open.calls, sum.open_threads), (9, 3, 2));
         assert_eq!((table.sum(None), table.sum(Some(8)), table.rows()), ((9, 90), (4, 40), 3));
         table.clear();
         assert_eq!((table.rows(), table.get(None, 1), table.sum(None)), (0, None, (0, 0)));

@@ -1,4 +1,4 @@
-use pikos_wire::{Facts, Kind, Message, Name, VERSION};
+use pikos_wire::{Facts, Kind, Message, Name, NodeRow, VERSION};
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +7,8 @@ use crate::profile::Model;
 
 fn node(thread: u64, node: u32, parent: u32, function: u32, ncalls: u64) -> NodeRow {
     let tottime = 10 * ncalls as i64;
-    NodeRow { thread, node, parent, function: Some(function), ncalls, tottime, ..NodeRow::default() }
+    let figures = NodeFigures { ncalls, tottime, ..NodeFigures::default() };
+    NodeRow { thread, node, parent, function: Some(function), figures }
 }
 
 fn message(seq: u64, base: u64, nodes: Vec<NodeRow>) -> Message {
@@ -43,14 +44,13 @@ fn known(messages: &[Message]) -> Model {
 
 /// Stacks as texts, with their calls.
 fn stacks(model: &Model, thread: Option<u64>) -> Vec<(String, u64)> {
-    let stacks = model.stacks(thread).expect("they have come").list;
-    let mut texts: Vec<String> = Vec::new();
-    for stack in &stacks {
-        let below = stack.parent.map_or(String::new(), |place| format!("{} ", texts[place as usize]));
-        texts.push(format!("{below}{}", stack.function));
+    let nodes = model.stacks(thread).expect("they have come");
+    let mut texts: Vec<String> = vec![String::new()];
+    for node in &nodes[1..] {
+        texts.push(format!("{} {}", texts[node.parent as usize], node.function).trim().to_owned());
     }
     let mut counted: Vec<_> =
-        texts.into_iter().zip(stacks).map(|(text, stack)| (text, stack.figures.ncalls)).collect();
+        texts.into_iter().zip(nodes).skip(1).map(|(text, node)| (text, node.figures.ncalls)).collect();
     counted.sort();
     counted
 }
@@ -104,9 +104,10 @@ fn after_a_clear_there_is_no_stack() {
 #[test]
 fn a_profile_ends_what_is_open_and_tells_what_was_cut() {
     let mut nodes = vec![node(1, 0, 0, 0, 0), node(1, 1, 0, 0, 1), node(1, 2, 1, 9, 0)];
-    nodes[0] = NodeRow { function: None, tottime: 7, cut_ncalls: 3, cut_tottime: 7, ..nodes[0] };
-    (nodes[1].cut_ncalls, nodes[1].cut_tottime) = (2, 5);
-    (nodes[2].open, nodes[2].open_tottime, nodes[2].open_cumtime) = (1, 100, 400);
+    nodes[0].function = None;
+    nodes[0].figures = NodeFigures { tottime: 7, cut_ncalls: 3, cut_tottime: 7, ..NodeFigures::default() };
+    (nodes[1].figures.cut_ncalls, nodes[1].figures.cut_tottime) = (2, 5);
+    nodes[2].figures.open = Open { calls: 1, tottime: 100, cumtime: 400 };
     let profile = known(&[message(1, 1, nodes)]).profile(None);
     let tree = profile.tree.as_ref().expect("it has come");
     let shown: Vec<_> = (tree.nodes.iter())
@@ -160,7 +161,7 @@ proptest! {
                 nodes.push(node(thread, nodes.len() as u32 + 1, parent, function, 0));
                 nodes.len() - 1
             });
-            nodes[place].ncalls += more;
+            nodes[place].figures.ncalls += more;
             changed.insert((thread, place));
             let seq = step as u64 + 1;
             let is_whole = step % 5 == 0;
@@ -180,7 +181,7 @@ proptest! {
                 }
             }
         }
-        let sums = |model: &Model, thread| model.stacks(thread).map_or(0, |s| s.list.iter().map(|stack| stack.figures.ncalls).sum::<u64>());
+        let sums = |model: &Model, thread| model.stacks(thread).map_or(0, |s| s.iter().map(|node| node.figures.ncalls).sum::<u64>());
         prop_assert_eq!(sums(&truth, None), sums(&truth, Some(0)) + sums(&truth, Some(1)));
     }
 
@@ -188,8 +189,8 @@ proptest! {
     #[test]
     fn any_nodes_may_come(rows in prop::collection::vec((0_u64..2, 0_u32..5, 0_u32..5, prop::option::of(any::<u32>()), any::<u64>(), any::<i64>()), 0..12)) {
         let rows = rows.into_iter().map(|(thread, node, parent, function, ncalls, tottime)| NodeRow {
-            thread, node, parent, function, ncalls, tottime, open: ncalls, open_tottime: tottime, cut_ncalls: ncalls,
-            ..NodeRow::default()
+            thread, node, parent, function,
+            figures: NodeFigures { ncalls, tottime, open: Open { calls: ncalls, tottime, cumtime: 0 }, cut_ncalls: ncalls, cut_tottime: 0 },
         });
         let mut model = Model::default();
         if model.apply(message(1, 1, rows.collect())).is_ok() {

@@ -68,7 +68,7 @@ pub enum Moment {
 }
 
 /// An activation that is under way: its function, its row (if it has one yet), and the memory when that began.
-struct Open {
+struct UnderWay {
     of: Activated,
     row: Option<RowId>,
     /// The row that growth belongs to, if another one's than its own.
@@ -76,7 +76,7 @@ struct Open {
     rss: u64,
 }
 
-impl Open {
+impl UnderWay {
     /// Begins above `below`.
     fn new(of: Activated, row: Option<RowId>, rss: u64, below: Option<&Self>) -> Self {
         let caller = below.filter(|_| of.is_library).and_then(|below| match below.of.is_library {
@@ -94,7 +94,7 @@ impl Open {
 
 #[derive(Default)]
 struct Thread {
-    stack: Vec<Open>,
+    stack: Vec<UnderWay>,
     /// The memory at its last event.
     rss: Option<u64>,
 }
@@ -150,15 +150,15 @@ impl Rows {
         let Self { list, threads, open, tells_ends, .. } = self;
         let thread = threads.entry(thread).or_default();
         let length = thread.stack.len();
-        let before = thread.stack.last().and_then(Open::owner);
+        let before = thread.stack.last().and_then(UnderWay::owner);
         if let (Some(row), Some(was)) = (before, thread.rss.replace(rss)) {
             let own = &mut list[row.0 as usize].own;
             *own = own.wrapping_add(growth(was, rss));
         }
         let stack = &mut thread.stack;
         match moment {
-            Moment::Begin => stack.push(Open::new(of, None, rss, stack.last())),
-            Moment::Call { .. } => stack.push(Open::new(of, reached, rss, stack.last())),
+            Moment::Begin => stack.push(UnderWay::new(of, None, rss, stack.last())),
+            Moment::Call { .. } => stack.push(UnderWay::new(of, reached, rss, stack.last())),
             Moment::Line { .. } => {
                 if stack.last().is_none_or(|open| open.of != of) {
                     // It began before anybody listened, or what is above it ended unseen.
@@ -168,7 +168,7 @@ impl Rows {
                                 close(list, &open, rss);
                             }
                         }
-                        None => stack.push(Open::new(of, None, rss, stack.last())),
+                        None => stack.push(UnderWay::new(of, None, rss, stack.last())),
                     }
                 }
                 if let Some(open) = stack.last_mut() {
@@ -221,7 +221,7 @@ impl Rows {
 }
 
 /// The row that an activation is at ends.
-fn close(list: &mut [RecordRow], open: &Open, rss: u64) {
+fn close(list: &mut [RecordRow], open: &UnderWay, rss: u64) {
     if let Some(row) = open.row {
         let row = &mut list[row.0 as usize];
         row.growth = row.growth.wrapping_add(growth(open.rss, rss));

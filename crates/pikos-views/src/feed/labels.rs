@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use pikos_wire::Name;
+use pikos_client::Name;
 
 /// Labels that are kept at most: those of all clears add up, and a hostile process may invent them.
 const MOST: usize = 4_000_000;

@@ -1,7 +1,9 @@
-//! Live streams as what a source follows.
+//! Processes that tell of themselves, as a source follows them.
 
 mod labels;
+mod sender;
 mod streams;
 
 pub use labels::Labels;
+pub use sender::{Feed, Heard, ProfileSender, RecordSender, Sender};
 pub use streams::Streams;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pikos_client::{Listener, RecordStream, Stream, labelled};
-use pstats_compat::{Calls, Function, Profile};
+use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, labelled};
+use pstats_compat::{Calls, Cut, Function, Profile};
 
 use super::labels::Labels;
-use crate::memory::{Facts, LineLabels, Memory};
-use crate::picture::{Health, Status};
-use crate::sources::Command;
-use crate::sources::{Feed, Target, Told, ToldStack, ToldStacks, ToldThread};
+use super::sender::{Feed, Heard, ProfileSender, RecordSender, Sender};
+use crate::error::Error;
+use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::recording::{Lines, RecorderFacts, Recording};
 
 /// The age of what is shown is told this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Streams {
     listener: Listener<Labels>,
     /// Profiles and recorders as they came: a place here never means another one.
-    order: Vec<Place>,
-    /// Of each recorder.
-    records: Vec<LineLabels>,
+    order: Vec<Told>,
+    /// Of each recorder, what its lines are.
+    records: Vec<Lines>,
     /// Processes that went without a word.
     lost: usize,
     /// When there was news last.
@@ -65,21 +65,21 @@ impl Streams {
         }
         let recorders = self.records.len();
         let profiles = self.order.len() - recorders;
-        self.order.extend((profiles..self.listener.streams().len()).map(Place::Profile));
-        self.order.extend((recorders..self.listener.recorders().len()).map(Place::Recorder));
-        self.records.resize_with(self.listener.recorders().len(), LineLabels::default);
+        self.order.extend((profiles..self.listener.streams().len()).map(Told::Profile));
+        self.order.extend((recorders..self.listener.recorders().len()).map(Told::Records));
+        self.records.resize_with(self.listener.recorders().len(), Lines::default);
         is_news
     }
 }
 
 /// Which of the listener's streams, of each kind.
 #[derive(Clone, Copy)]
-enum Place {
+enum Told {
     Profile(usize),
-    Recorder(usize),
+    Records(usize),
 }
 
-impl Target for Stream<Labels> {
+impl Sender for Stream<Labels> {
     fn title(&self) -> String {
         let argv = &self.model.facts().argv;
         argv.iter().map(|argument| argument.0.to_str_lossy()).collect::<Vec<_>>().join(" ")
@@ -93,17 +93,17 @@ impl Target for Stream<Labels> {
         self.endpoint.starts_with("tcp://").then(|| self.model.facts().host.clone())
     }
 
-    fn status(&self) -> Status {
+    fn phase(&self) -> Phase {
         match self.model.end() {
-            Some(end) => Status::Ended(match end.how.as_str() {
+            Some(end) => Phase::Ended(match end.how.as_str() {
                 "normal" => "normally".to_owned(),
                 "exit" => format!("by os._exit({})", end.detail),
                 "exception" | "signal" => format!("by {}", end.detail),
                 other => other.to_owned(),
             }),
-            None if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
-            None if self.model.head().paused => Status::Paused,
-            None => Status::Running,
+            None if self.is_lost => Phase::Lost("it is gone without a word: killed?".to_owned()),
+            None if self.model.head().paused => Phase::Paused,
+            None => Phase::Running,
         }
     }
 
@@ -126,7 +126,9 @@ impl Target for Stream<Labels> {
     fn age(&self) -> f64 {
         self.model.head().age
     }
+}
 
+impl ProfileSender for Stream<Labels> {
     fn functions(&self) -> usize {
         self.extra.len()
     }
@@ -135,19 +137,22 @@ impl Target for Stream<Labels> {
         labelled(self.extra.name(function), Calls::default())
     }
 
-    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told> {
+    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Shown> {
         let numbers = self.extra.numbers(function).iter();
-        let mut figures = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
-        figures.peek()?;
-        Some(figures.fold(Told::default(), |sum, figures| sum.plus(told(self, &figures))))
+        let mut known = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
+        known.peek()?;
+        Some(known.fold(Shown::default(), |mut sum, known| {
+            sum.add(&shown(self, &known));
+            sum
+        }))
     }
 
-    fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told)) {
+    fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Shown)) {
         let mut tell = |of: Option<u32>| {
-            for ((caller, callee), figures) in self.model.edges(of, thread) {
+            for ((caller, callee), known) in self.model.edges(of, thread) {
                 let places = (self.extra.place(caller), self.extra.place(callee));
                 if let (Some(caller), Some(callee)) = places {
-                    each(caller, callee, told(self, &figures));
+                    each(caller, callee, shown(self, &known));
                 }
             }
         };
@@ -157,15 +162,16 @@ impl Target for Stream<Labels> {
         }
     }
 
-    fn threads(&self) -> Vec<ToldThread> {
-        let of = |row: &pikos_wire::ThreadRow| {
+    fn threads(&self) -> Vec<Thread> {
+        let of = |row: &ThreadRow| {
             let (ncalls, ticks) = self.model.sum(Some(row.thread));
-            ToldThread {
+            Thread {
                 id: row.thread,
                 name: row.name.0.to_str_lossy().into_owned(),
                 is_over: row.is_over,
-                ncalls,
+                ncalls: signed(ncalls),
                 tottime: self.model.seconds(ticks),
+                share: 0.0,
             }
         };
         self.model.threads().iter().map(of).collect()
@@ -179,24 +185,30 @@ impl Target for Stream<Labels> {
         self.model.stacks_seq()
     }
 
-    fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
-        let stacks = self.model.stacks(thread)?;
+    fn stacks(
+        &self,
+        thread: Option<u64>,
+        each: &mut dyn FnMut(Option<u32>, Option<usize>, ShownStack),
+    ) -> Option<Cut> {
+        let nodes = self.model.stacks(thread)?;
         let seconds = |ticks| self.model.seconds(ticks);
-        let mut told = ToldStacks::default();
-        for figures in stacks.list.iter().map(|stack| &stack.figures).chain([&stacks.bottom]) {
-            told.cut.0 = told.cut.0.saturating_add(figures.cut_ncalls);
-            told.cut.1 += seconds(figures.cut_tottime);
+        let mut cut = Cut::default();
+        for node in &nodes {
+            cut.calls = cut.calls.saturating_add(node.figures.cut_ncalls);
+            cut.seconds += seconds(node.figures.cut_tottime);
         }
-        let stack = |stack: &pikos_client::Stack| ToldStack {
-            parent: stack.parent,
-            function: self.extra.place(stack.function),
-            ncalls: stack.figures.ncalls.saturating_add(stack.figures.open),
-            tottime: seconds(stack.figures.tottime.wrapping_add(stack.figures.open_tottime)),
-            in_flight: seconds(stack.figures.open_cumtime),
-            open: u32::try_from(stack.figures.open).unwrap_or(u32::MAX),
-        };
-        told.list.extend(stacks.list.iter().map(stack));
-        Some(told)
+        // The first is the bottom, which is no stack.
+        for node in nodes.iter().skip(1) {
+            let figures = &node.figures;
+            let own = ShownStack {
+                ncalls: signed(figures.ncalls.saturating_add(figures.open.calls)),
+                tottime: seconds(figures.tottime.wrapping_add(figures.open.tottime)),
+                in_flight: seconds(figures.open.cumtime),
+                open: u32::try_from(figures.open.calls).unwrap_or(u32::MAX),
+            };
+            each(node.parent.checked_sub(1), self.extra.place(node.function), own);
+        }
+        Some(cut)
     }
 
     fn profile(&self, thread: Option<u64>) -> Profile {
@@ -204,7 +216,7 @@ impl Target for Stream<Labels> {
     }
 }
 
-impl Target for RecordStream {
+impl Sender for RecordStream {
     fn title(&self) -> String {
         let argv = &self.model.head().argv;
         argv.iter().map(|argument| argument.0.to_str_lossy()).collect::<Vec<_>>().join(" ")
@@ -218,11 +230,11 @@ impl Target for RecordStream {
         self.endpoint.starts_with("tcp://").then(|| self.model.head().host.clone())
     }
 
-    fn status(&self) -> Status {
+    fn phase(&self) -> Phase {
         match () {
-            () if self.model.head().end => Status::Ended(String::new()),
-            () if self.is_lost => Status::Lost("it is gone without a word: killed?".to_owned()),
-            () => Status::Running,
+            () if self.model.head().end => Phase::Ended(String::new()),
+            () if self.is_lost => Phase::Lost("it is gone without a word: killed?".to_owned()),
+            () => Phase::Running,
         }
     }
 
@@ -241,31 +253,11 @@ impl Target for RecordStream {
     fn age(&self) -> f64 {
         self.model.age()
     }
+}
 
-    fn functions(&self) -> usize {
-        0
-    }
-
-    fn label(&self, _: usize) -> Function {
-        Function::new("".into(), 0, "".into(), Calls::default())
-    }
-
-    fn figures(&self, _: usize, _: Option<u64>) -> Option<Told> {
-        None
-    }
-
-    fn edges(&self, _: Option<usize>, _: Option<u64>, _: &mut dyn FnMut(usize, usize, Told)) {}
-
-    fn threads(&self) -> Vec<ToldThread> {
-        Vec::new()
-    }
-
-    fn profile(&self, _thread: Option<u64>) -> Profile {
-        Profile::new(Vec::new(), Vec::new())
-    }
-
-    fn recorder(&self) -> Option<Facts> {
-        Some(Facts::of(&self.model))
+impl RecordSender for RecordStream {
+    fn facts(&self) -> RecorderFacts {
+        RecorderFacts::of(&self.model)
     }
 }
 
@@ -273,21 +265,16 @@ fn seconds_since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// Figures with what is open in them, as if it returned now.
-fn told(stream: &Stream<Labels>, figures: &pikos_client::Figures) -> Told {
-    Told {
-        calls: stream.model.as_ended(figures),
-        in_flight: stream.model.seconds(figures.open_cumtime),
-        open: u32::try_from(figures.open).unwrap_or(u32::MAX),
-    }
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-impl Told {
-    fn plus(mut self, other: Told) -> Told {
-        self.calls.add(&other.calls);
-        self.in_flight += other.in_flight;
-        self.open = self.open.saturating_add(other.open);
-        self
+/// Figures with what is open in them, as if it returned now.
+fn shown(stream: &Stream<Labels>, known: &Known) -> Shown {
+    Shown {
+        in_flight: stream.model.seconds(known.open.cumtime),
+        open: u32::try_from(known.open.calls).unwrap_or(u32::MAX),
+        ..stream.model.as_ended(known).into()
     }
 }
 
@@ -300,38 +287,31 @@ impl Feed for Streams {
         self.listener.is_behind()
     }
 
-    fn targets(&self) -> Vec<&dyn Target> {
-        let target = |place: &Place| match *place {
-            Place::Profile(place) => &self.listener.streams()[place] as &dyn Target,
-            Place::Recorder(place) => &self.listener.recorders()[place] as &dyn Target,
+    fn heard(&self) -> Vec<Heard<'_>> {
+        let heard = |told: &Told| match *told {
+            Told::Profile(place) => Heard::Profile(&self.listener.streams()[place]),
+            Told::Records(place) => Heard::Records(&self.listener.recorders()[place]),
         };
-        self.order.iter().map(target).collect()
+        self.order.iter().map(heard).collect()
     }
 
-    fn memory(&mut self, target: usize) -> Option<Memory> {
-        match self.order.get(target) {
-            Some(Place::Recorder(place)) => {
+    fn recording(&mut self, place: usize) -> Option<Recording> {
+        match self.order.get(place) {
+            Some(Told::Records(place)) => {
                 Some(self.records[*place].picture(&self.listener.recorders()[*place].model))
             }
             _ => None,
         }
     }
 
-    fn command(&mut self, target: usize, command: Command) -> Result<(), String> {
-        let Some(Place::Profile(place)) = self.order.get(target) else {
-            return Err("a recorder takes no commands".to_owned());
+    fn command(&mut self, place: usize, command: &Command) -> Result<(), Error> {
+        let stream = match self.order.get(place) {
+            Some(Told::Profile(place)) => &self.listener.streams()[*place],
+            Some(Told::Records(_)) => return Err(Error::ARecorder),
+            None => return Err(Error::NoProcess),
         };
-        let stream = &self.listener.streams()[*place];
-        let Some(endpoint) = &stream.model.facts().control else {
-            return Err("it takes no commands".to_owned());
-        };
-        let command = match command {
-            Command::Pause => pikos_wire::Command::Pause,
-            Command::Resume => pikos_wire::Command::Resume,
-            Command::Clear => pikos_wire::Command::Clear,
-        };
-        let reply = pikos_client::request(&endpoint.0.to_str_lossy(), command, PATIENCE)
-            .map_err(|problem| problem.to_string())?;
-        reply.error.map_or(Ok(()), Err)
+        let endpoint = stream.model.facts().control.as_ref().ok_or(Error::NoCommands)?;
+        let reply = pikos_client::request(&endpoint.0.to_str_lossy(), command.clone(), PATIENCE)?;
+        reply.error.map_or(Ok(()), |problem| Err(Error::Refused(problem)))
     }
 }

@@ -1,21 +1,25 @@
 //! Processes at work as a source: rates from absolute numbers, and the sum of all processes.
 //!
-//! What a process told is somebody else's (`Feed`, `Told`); this keeps what only a view needs: one id
+//! What a process told is somebody else's ([`Feed`]); this keeps what only a view needs: one id
 //! for a function in all processes, and what the figures were one message ago.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pstats_compat::{Calls, Function, Profile};
+use pikos_client::Command;
+use pstats_compat::Profile;
+use pstats_compat::merge::Merger;
 
-use super::source::{Command, Query, Source};
-use crate::forest::{Forest, Part, Paths};
-use crate::memory::{Facts, Memory};
+use super::source::{Query, Source};
+use super::track::Track;
+use crate::error::Error;
+use crate::feed::{Feed, Heard, ProfileSender};
+use crate::forest::{Forest, Paths};
 use crate::names::Names;
 use crate::picture::{
-    Edge, Edges, Figures, FunctionId, Health, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks,
-    Status, Thread, Tree,
+    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
+    ShownEdge, ShownFunction, ShownStack, Stacks, Thread, Tree,
 };
 use crate::printable::printable;
 
@@ -23,113 +27,11 @@ use crate::printable::printable;
 /// interval.
 const PACE: Duration = Duration::from_millis(15);
 
-/// The figures of one function or edge, as a process tells them: all since its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Told {
-    pub calls: Calls,
-    /// The part of `calls.cumtime` in activations that are still open, in seconds.
-    pub in_flight: f64,
-    pub open: u32,
-}
-
-/// A thread, and what all of its functions add up to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ToldThread {
-    pub id: u64,
-    pub name: String,
-    pub is_over: bool,
-    pub ncalls: u64,
-    pub tottime: f64,
-}
-
-/// A full stack, as a process tells it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ToldStack {
-    /// The stack without its top, by its place: an earlier one.
-    pub parent: Option<u32>,
-    /// The function on top; `None` where its name did not come.
-    pub function: Option<usize>,
-    /// Calls, those that are open included.
-    pub ncalls: u64,
-    /// Seconds with exactly this stack.
-    pub tottime: f64,
-    /// Seconds since the open call with this stack began.
-    pub in_flight: f64,
-    pub open: u32,
-}
-
-/// Full stacks, and what was cut off them: calls and seconds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ToldStacks {
-    pub list: Vec<ToldStack>,
-    pub cut: (u64, f64),
-}
-
-/// One process, as far as its messages have come. Functions are numbered from 0 in each process, and
-/// a number never means another function.
-pub trait Target {
-    fn title(&self) -> String;
-    fn pid(&self) -> u32;
-    /// Its host, if that is not this one.
-    fn host(&self) -> Option<String>;
-    fn status(&self) -> Status;
-    fn health(&self) -> Health;
-    /// Changes with every message that was taken in.
-    fn sequence(&self) -> u64;
-    /// Seconds from its start to its last message, by its own clock.
-    fn age(&self) -> f64;
-    /// How many functions it has named.
-    fn functions(&self) -> usize;
-    /// The label of a function, without figures.
-    fn label(&self, function: usize) -> Function;
-    /// The figures of a function, in all threads or in one; `None` if it has no row there.
-    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told>;
-    /// Edges (caller, callee), of all functions or of those that begin or end at one.
-    fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Told));
-    fn threads(&self) -> Vec<ToldThread>;
-    /// Whether it keeps full stacks.
-    fn has_tree(&self) -> bool {
-        false
-    }
-    /// Changes with every message that tells of them; 0 before the first.
-    fn stacks_sequence(&self) -> u64 {
-        0
-    }
-    /// Those of all threads or of one; `None` before any have come.
-    fn stacks(&self, _thread: Option<u64>) -> Option<ToldStacks> {
-        None
-    }
-    /// All that it told, as a profile; of one thread, if wanted.
-    fn profile(&self, thread: Option<u64>) -> Profile;
-    /// What it is, if it is a recorder: then it has no functions.
-    fn recorder(&self) -> Option<Facts> {
-        None
-    }
-}
-
-/// Where messages come from.
-pub trait Feed {
-    /// Takes in what has come. True if anything has.
-    fn poll(&mut self) -> bool;
-    /// Whether there was too much for one time.
-    fn is_behind(&self) -> bool {
-        false
-    }
-    /// All processes that were ever heard of, in that order.
-    fn targets(&self) -> Vec<&dyn Target>;
-    /// What a recorder among them has told.
-    fn memory(&mut self, _target: usize) -> Option<Memory> {
-        None
-    }
-    /// Tells one of them; waits for its answer.
-    fn command(&mut self, target: usize, command: Command) -> Result<(), String>;
-}
-
 /// Processes at work.
 pub struct Live<F> {
     feed: F,
     names: Names,
-    /// One for each target.
+    /// One for each process.
     tracks: Vec<Track>,
     /// The thread that is looked at has a track of its own.
     thread: Option<(ProcessId, u64, Track)>,
@@ -140,19 +42,8 @@ pub struct Live<F> {
     next_tick: Instant,
 }
 
-/// The figures of a process at its last message, and how fast they grew before it.
-#[derive(Default)]
-struct Track {
-    sequence: Option<u64>,
-    age: f64,
-    /// Each function of the process; without figures it has no row.
-    functions: Vec<(FunctionId, Option<Figures>)>,
-    sum: Figures,
-    /// Time in each thread's functions, and the part of the last interval that this was.
-    threads: HashMap<u64, (f64, f64)>,
-}
-
 impl<F: Feed> Live<F> {
+    /// Of all that a feed brings.
     pub fn new(feed: F) -> Self {
         let mut live = Self {
             feed,
@@ -170,28 +61,29 @@ impl<F: Feed> Live<F> {
 
     /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
     pub fn first_scope(&self) -> Scope {
-        let targets = self.feed.targets();
+        let heard = self.feed.heard();
         let process = |place: usize| Scope::Process(ProcessId(place as u32));
-        let mut profiles = (0..targets.len()).filter(|&place| targets[place].recorder().is_none());
+        let mut profiles = (0..heard.len()).filter(|&place| heard[place].profile().is_some());
         match (profiles.next(), profiles.next()) {
             (Some(_), Some(_)) => Scope::All,
             (Some(only), None) => process(only),
-            (None, _) => targets.len().checked_sub(1).map_or(Scope::All, process),
+            (None, _) => heard.len().checked_sub(1).map_or(Scope::All, process),
         }
     }
 
-    /// Reads the targets that have told something new.
+    /// Reads the processes that have told something new.
     fn track(&mut self) {
-        let targets = self.feed.targets();
-        self.tracks.resize_with(targets.len(), Track::default);
-        for (track, target) in self.tracks.iter_mut().zip(&targets) {
-            track.follow(*target, None, &mut self.names);
+        let heard = self.feed.heard();
+        self.tracks.resize_with(heard.len(), Track::default);
+        for (track, heard) in self.tracks.iter_mut().zip(&heard) {
+            track.follow(*heard, None, &mut self.names);
         }
         if let Some((ProcessId(place), thread, track)) = &mut self.thread {
-            track.follow(targets[*place as usize], Some(*thread), &mut self.names);
+            track.follow(heard[*place as usize], Some(*thread), &mut self.names);
         }
         if Instant::now() >= self.next_tick {
-            let interval = targets.iter().filter_map(|target| target.health().interval).fold(1.0, f64::min);
+            let interval =
+                heard.iter().filter_map(|heard| heard.sender().health().interval).fold(1.0, f64::min);
             self.next_tick = Instant::now() + Duration::from_secs_f64(interval.max(0.02));
             self.tick += 1;
         }
@@ -213,47 +105,56 @@ impl<F: Feed> Live<F> {
     }
 
     /// All functions of all processes; a row for each that any of them has.
-    fn sum(&self) -> Vec<Row> {
-        let mut sums: Vec<Option<Figures>> = vec![None; self.names.labels().len()];
+    fn sum(&self) -> Vec<ShownFunction> {
+        let mut sums: Vec<Option<Shown>> = vec![None; self.names.labels().len()];
         for track in &self.tracks {
-            for row in track.rows() {
-                sums[row.id.index()].get_or_insert_with(Figures::default).add(&row.figures);
+            for function in track.profile.shown() {
+                sums[function.id.index()].get_or_insert_with(Shown::default).add(&function.figures);
             }
         }
-        let rows = (0u32..).map(FunctionId).zip(sums);
-        rows.filter_map(|(id, figures)| figures.map(|figures| Row { id, figures })).collect()
+        let sums = (0u32..).map(FunctionId).zip(sums);
+        sums.filter_map(|(id, figures)| figures.map(|figures| ShownFunction { id, figures })).collect()
     }
 
-    fn edges(&self, scope: Scope, edges: Edges) -> Vec<Edge> {
+    /// The profiles that have a part in a scope: what was kept of each, and which of its threads.
+    fn profiles(&self, scope: Scope) -> impl Iterator<Item = (&dyn ProfileSender, &Track, Option<u64>)> {
+        self.feed.heard().into_iter().zip(&self.tracks).zip(0u32..).filter_map(
+            move |((heard, track), place)| Some((heard.profile()?, track, part_of(scope, place)?)),
+        )
+    }
+
+    fn edges(&self, scope: Scope, edges: Edges) -> Vec<ShownEdge> {
         if edges == Edges::None {
             return Vec::new();
         }
-        let mut sums: HashMap<(FunctionId, FunctionId), Figures> = HashMap::new();
-        for ((target, track), place) in self.feed.targets().into_iter().zip(&self.tracks).zip(0u32..) {
-            let Some(thread) = part_of(scope, place) else { continue };
-            let mut add = |caller: usize, callee: usize, told: Told| {
-                let ends = (track.functions[caller].0, track.functions[callee].0);
-                sums.entry(ends).or_default().add(&told.into());
+        let mut sums: HashMap<(FunctionId, FunctionId), Shown> = HashMap::new();
+        for (sender, track, thread) in self.profiles(scope) {
+            let functions = &track.profile.functions;
+            let mut add = |caller: usize, callee: usize, figures: Shown| {
+                let ends = (functions[caller].0, functions[callee].0);
+                sums.entry(ends).or_default().add(&figures);
             };
             match edges {
                 Edges::Of(id) => {
                     // A label may stand for several functions of one process.
-                    let own = track.functions.iter().enumerate().filter(|(_, (other, _))| *other == id);
+                    let own = functions.iter().enumerate().filter(|(_, (other, _))| *other == id);
                     for (function, _) in own {
-                        target.edges(Some(function), thread, &mut add);
+                        sender.edges(Some(function), thread, &mut add);
                     }
                 }
-                _ => target.edges(None, thread, &mut add),
+                _ => sender.edges(None, thread, &mut add),
             }
         }
-        let edge = |((caller, callee), figures)| Edge { caller, callee, figures };
+        let edge = |((caller, callee), figures)| ShownEdge { caller, callee, figures };
         sums.into_iter().map(edge).collect()
     }
 
     /// The stacks of a scope. A large tree comes less often than a picture is taken: then it is the same.
     fn stacks(&mut self, scope: Scope) -> Stacks {
-        let of = |target: &dyn Target| 2 * target.stacks_sequence() + u64::from(target.has_tree());
-        let state: Vec<u64> = self.feed.targets().into_iter().map(of).collect();
+        let of = |heard: Heard<'_>| {
+            heard.profile().map_or(0, |sender| 2 * sender.stacks_sequence() + u64::from(sender.has_tree()))
+        };
+        let state: Vec<u64> = self.feed.heard().into_iter().map(of).collect();
         match &self.stacks {
             Some((of, at, stacks)) if *of == scope && *at == state => stacks.clone(),
             _ => {
@@ -265,69 +166,102 @@ impl<F: Feed> Live<F> {
     }
 
     fn add_stacks(&mut self, scope: Scope) -> Stacks {
-        let mut forest = Forest::new(&mut self.paths);
+        let mut paths = std::mem::take(&mut self.paths);
+        let mut forest = Forest::new(&mut paths);
         let (mut has_tree, mut has_come, mut without) = (false, false, 0);
-        for ((target, track), place) in self.feed.targets().into_iter().zip(&self.tracks).zip(0u32..) {
-            let Some(thread) = part_of(scope, place) else { continue };
-            has_tree |= target.has_tree();
-            without += usize::from(!target.has_tree());
-            let Some(told) = target.stacks(thread) else { continue };
-            has_come = true;
-            forest.add_cut(told.cut.0, told.cut.1);
-            let mut places: Vec<Option<u32>> = Vec::with_capacity(told.list.len());
-            for stack in &told.list {
-                let function = stack.function.and_then(|function| track.functions.get(function));
+        for (sender, track, thread) in self.profiles(scope) {
+            has_tree |= sender.has_tree();
+            without += usize::from(!sender.has_tree());
+            let mut places: Vec<Option<u32>> = Vec::new();
+            let cut = sender.stacks(thread, &mut |parent, function, own: ShownStack| {
+                let function = function.and_then(|function| track.profile.functions.get(function));
                 // What stands on a function without a name waits for it.
-                let below = stack.parent.map(|parent| places[parent as usize]);
+                let below = parent.map(|parent| places[parent as usize]);
                 let place = match (function, below) {
                     (None, _) | (_, Some(None)) => None,
-                    (Some((function, _)), below) => {
-                        let ToldStack { ncalls, tottime, in_flight, open, .. } = *stack;
-                        let part = Part { ncalls, tottime, in_flight, open };
-                        Some(forest.add(below.flatten(), *function, part))
-                    }
+                    (Some((function, _)), below) => Some(forest.add(below.flatten(), *function, own)),
                 };
                 places.push(place);
+            });
+            if let Some(cut) = cut {
+                has_come = true;
+                forest.add_cut(cut);
             }
         }
-        match (has_come, has_tree) {
+        let stacks = match (has_come, has_tree) {
             (true, _) => Stacks::Known(Arc::new(Tree { without, ..forest.finish() })),
             (false, true) => Stacks::Awaited,
             (false, false) => Stacks::NotKept,
-        }
+        };
+        self.paths = paths;
+        stacks
     }
 
     fn processes(&self) -> Vec<Process> {
         let printable = |text: String| printable(&text).into_owned();
-        let described = |(target, track): (&dyn Target, &Track)| {
-            let thread = |told: ToldThread| Thread {
-                id: told.id,
-                name: printable(told.name),
-                is_over: told.is_over,
-                tottime: told.tottime,
-                ncalls: i64::try_from(told.ncalls).unwrap_or(i64::MAX),
-                share: track.threads.get(&told.id).map_or(0.0, |(_, share)| *share),
+        let described = |(heard, track): (Heard<'_>, &Track)| {
+            let sender = heard.sender();
+            let profile = &track.profile;
+            let thread = |thread: Thread| Thread {
+                share: profile.share(thread.id),
+                name: printable(thread.name),
+                ..thread
             };
             Process {
-                title: printable(target.title()),
-                pid: Some(target.pid()),
-                host: target.host().map(printable),
-                status: match target.status() {
-                    Status::Ended(how) => Status::Ended(printable(how)),
-                    Status::Lost(why) => Status::Lost(printable(why)),
-                    status => status,
+                title: printable(sender.title()),
+                pid: Some(sender.pid()),
+                host: sender.host().map(printable),
+                phase: match sender.phase() {
+                    Phase::Ended(how) => Phase::Ended(printable(how)),
+                    Phase::Lost(why) => Phase::Lost(printable(why)),
+                    phase => phase,
                 },
-                functions: track.rows().count(),
-                tottime: track.sum.tottime,
-                ncalls: track.sum.ncalls,
-                calls_per_s: track.sum.calls_per_s,
+                functions: profile.shown().count(),
+                tottime: profile.sum.tottime,
+                ncalls: profile.sum.ncalls,
+                calls_per_s: profile.sum.calls_per_s,
                 age: Some(track.age),
-                threads: target.threads().into_iter().map(thread).collect(),
-                health: Some(target.health()),
-                recorder: target.recorder(),
+                threads: heard
+                    .profile()
+                    .map_or(Vec::new(), |sender| sender.threads().into_iter().map(thread).collect()),
+                health: Some(sender.health()),
+                recorder: match heard {
+                    Heard::Profile(_) => None,
+                    Heard::Records(sender) => Some(sender.facts()),
+                },
             }
         };
-        self.feed.targets().into_iter().zip(&self.tracks).map(described).collect()
+        self.feed.heard().into_iter().zip(&self.tracks).map(described).collect()
+    }
+
+    /// The functions of a scope.
+    fn functions(&self, scope: Scope) -> Vec<ShownFunction> {
+        match scope {
+            Scope::All => self.sum(),
+            Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) => {
+                let of_thread = self.thread.as_ref().map(|(_, _, track)| track);
+                let track = of_thread.or_else(|| self.tracks.get(place as usize));
+                track.map_or(Vec::new(), |track| track.profile.shown().collect())
+            }
+        }
+    }
+
+    fn content(&mut self, query: Query) -> Content {
+        let recording = match query.scope {
+            Scope::Process(ProcessId(place)) => self.feed.recording(place as usize),
+            _ => None,
+        };
+        if let Some(recording) = recording {
+            return Content::Recording(Arc::new(recording));
+        }
+        Content::Profile(ProfileContent {
+            meaning: Meaning { is_live: true, ..Meaning::default() },
+            labels: Arc::clone(self.names.labels()),
+            functions: Arc::new(unique(self.functions(query.scope))),
+            edges: Arc::new(self.edges(query.scope, query.edges)),
+            edges_of: query.edges,
+            stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
+        })
     }
 }
 
@@ -350,114 +284,51 @@ impl<F: Feed> Source for Live<F> {
 
     fn picture(&mut self, query: Query) -> Picture {
         self.look_at(query.scope);
-        let rows = match query.scope {
-            Scope::All => self.sum(),
-            Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) => {
-                let of_thread = self.thread.as_ref().map(|(_, _, track)| track);
-                let track = of_thread.or_else(|| self.tracks.get(place as usize));
-                track.map_or(Vec::new(), |track| track.rows().collect())
-            }
-        };
         // One process has ticks of its own: a history of it has no gaps and nothing twice.
         let own_tick = query.scope.process().and_then(|ProcessId(place)| self.tracks.get(place as usize));
         Picture {
             scope: query.scope,
             tick: own_tick.and_then(|track| track.sequence).unwrap_or(self.tick),
-            meaning: Meaning { is_live: true, ..Meaning::default() },
-            labels: Arc::clone(self.names.labels()),
-            rows: Arc::new(unique(rows)),
-            edges: Arc::new(self.edges(query.scope, query.edges)),
-            edges_of: query.edges,
-            stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
             processes: Arc::new(self.processes()),
             has_sum: true,
-            memory: match query.scope {
-                Scope::Process(ProcessId(place)) => self.feed.memory(place as usize).map(Arc::new),
-                _ => None,
-            },
+            content: self.content(query),
         }
     }
 
-    fn profile(&self, scope: Scope) -> Result<Profile, String> {
-        let targets = self.feed.targets();
+    fn profile(&self, scope: Scope) -> Result<Profile, Error> {
+        let heard = self.feed.heard();
         if let Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) = scope {
             let thread = part_of(scope, place).flatten();
-            return match targets.get(place as usize) {
-                Some(target) => Ok(target.profile(thread)),
-                None => Err("there is no such process".to_owned()),
-            };
+            let sender = heard.get(place as usize).ok_or(Error::NoProcess)?.profile();
+            return sender.map(|sender| sender.profile(thread)).ok_or(Error::NoProfile);
         }
-        let mut merger = pstats_compat::merge::Merger::new();
-        for target in targets {
-            merger.add(target.profile(None)).map_err(|error| error.to_string())?;
+        let mut merger = Merger::new();
+        for sender in heard.into_iter().filter_map(Heard::profile) {
+            merger.add(sender.profile(None)).map_err(Error::Sum)?;
         }
         Ok(merger.finish())
     }
 
-    fn command(&mut self, scope: Scope, command: Command) -> Result<(), String> {
-        let targets = self.feed.targets();
-        let is_alive = |target: &dyn Target| matches!(target.status(), Status::Running | Status::Paused);
+    fn command(&mut self, scope: Scope, command: &Command) -> Result<(), Error> {
         let chosen: Vec<usize> = match scope.process() {
             Some(ProcessId(place)) => vec![place as usize],
             None => {
-                let takes_commands = |target: &dyn Target| target.recorder().is_none() && is_alive(target);
-                (0..targets.len()).filter(|&place| takes_commands(targets[place])).collect()
+                let takes_commands = |heard: Heard<'_>| {
+                    heard
+                        .profile()
+                        .is_some_and(|sender| matches!(sender.phase(), Phase::Running | Phase::Paused))
+                };
+                let heard = self.feed.heard();
+                (0..heard.len()).filter(|&place| takes_commands(heard[place])).collect()
             }
         };
         if chosen.is_empty() {
-            return Err("there is no process to tell".to_owned());
+            return Err(Error::NobodyToTell);
         }
         for place in chosen {
             self.feed.command(place, command)?;
         }
         Ok(())
-    }
-}
-
-impl Track {
-    /// Takes the figures of a new message, and how much they grew since the last.
-    fn follow(&mut self, target: &dyn Target, thread: Option<u64>, names: &mut Names) {
-        let (sequence, age) = (target.sequence(), target.age());
-        if self.sequence == Some(sequence) {
-            return;
-        }
-        self.functions.reserve_exact(target.functions() - self.functions.len());
-        for function in self.functions.len()..target.functions() {
-            self.functions.push((names.id(&target.label(function)), None));
-        }
-        let elapsed = age - self.age;
-        // Nobody knows when what the first message tells came about.
-        let has_rates = self.sequence.is_some() && elapsed > 0.0;
-        let rate = |amount: f64| if has_rates { amount.max(0.0) / elapsed } else { 0.0 };
-        self.sum = Figures::default();
-        for (place, (_, figures)) in self.functions.iter_mut().enumerate() {
-            let was = figures.unwrap_or_default();
-            *figures = target.figures(place, thread).map(|told| {
-                let now = Figures::from(told);
-                // What was cleared meanwhile counts from zero.
-                let new = if now.ncalls < was.ncalls { now.ncalls } else { now.ncalls - was.ncalls };
-                Figures { calls_per_s: rate(new as f64), share: rate(now.tottime - was.tottime), ..now }
-            });
-            if let Some(figures) = figures {
-                self.sum.add(figures);
-            }
-        }
-        for told in target.threads() {
-            let (was, share) = self.threads.entry(told.id).or_default();
-            *share = rate(told.tottime - *was);
-            *was = told.tottime;
-        }
-        (self.sequence, self.age) = (Some(sequence), age);
-    }
-
-    fn rows(&self) -> impl Iterator<Item = Row> {
-        self.functions.iter().filter_map(|(id, figures)| Some(Row { id: *id, figures: (*figures)? }))
-    }
-}
-
-impl From<Told> for Figures {
-    fn from(told: Told) -> Self {
-        Self { in_flight: told.in_flight, open: told.open, ..told.calls.into() }
     }
 }
 
@@ -472,16 +343,16 @@ fn part_of(scope: Scope, process: u32) -> Option<Option<u64>> {
 }
 
 /// Adds up what has one label in one process: two lambdas of one line.
-fn unique(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.sort_by_key(|row| row.id);
-    rows.dedup_by(|next, kept| {
+fn unique(mut functions: Vec<ShownFunction>) -> Vec<ShownFunction> {
+    functions.sort_by_key(|function| function.id);
+    functions.dedup_by(|next, kept| {
         let is_same = next.id == kept.id;
         if is_same {
             kept.figures.add(&next.figures);
         }
         is_same
     });
-    rows
+    functions
 }
 
 #[cfg(test)]

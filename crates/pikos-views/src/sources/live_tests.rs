@@ -1,35 +1,45 @@
 //! A feed that does what it is told, and the pictures that come of it.
 
+use pstats_compat::{Calls, Cut, Function};
+
 use super::*;
+use crate::feed::Sender;
+use crate::picture::Health;
 
 #[derive(Clone, Default)]
 struct Fake {
     sequence: u64,
     age: f64,
-    functions: Vec<(Function, Told)>,
-    edges: Vec<(usize, usize, Told)>,
-    threads: Vec<ToldThread>,
+    functions: Vec<(Function, Shown)>,
+    edges: Vec<(usize, usize, Shown)>,
+    threads: Vec<Thread>,
     is_over: bool,
     has_tree: bool,
-    stacks: Option<ToldStacks>,
+    stacks: Option<FakeStacks>,
+}
+
+/// Stacks: the one below each, the function on top, and what happened; and what was cut off them.
+#[derive(Clone, Default)]
+struct FakeStacks {
+    list: Vec<(Option<u32>, Option<usize>, ShownStack)>,
+    cut: Cut,
 }
 
 #[derive(Default)]
 struct FakeFeed {
-    targets: Vec<Fake>,
+    senders: Vec<Fake>,
     told: Vec<(usize, Command)>,
 }
 
-fn told(ncalls: u64, tottime: f64) -> Told {
-    let calls = Calls { ncalls, primitive_calls: ncalls, tottime, cumtime: 2.0 * tottime };
-    Told { calls, in_flight: 0.0, open: 0 }
+fn figures(ncalls: i64, tottime: f64) -> Shown {
+    Shown { ncalls, primitive_calls: ncalls, tottime, cumtime: 2.0 * tottime, ..Shown::default() }
 }
 
 fn function(name: &str) -> Function {
     Function::new("a.py".into(), 1, name.into(), Calls::default())
 }
 
-impl Target for Fake {
+impl Sender for Fake {
     fn title(&self) -> String {
         "a\u{1b}.py".to_owned()
     }
@@ -39,8 +49,8 @@ impl Target for Fake {
     fn host(&self) -> Option<String> {
         None
     }
-    fn status(&self) -> Status {
-        if self.is_over { Status::Ended("normally".to_owned()) } else { Status::Running }
+    fn phase(&self) -> Phase {
+        if self.is_over { Phase::Ended("normally".to_owned()) } else { Phase::Running }
     }
     fn health(&self) -> Health {
         Health { interval: Some(0.5), ..Health::default() }
@@ -51,24 +61,27 @@ impl Target for Fake {
     fn age(&self) -> f64 {
         self.age
     }
+}
+
+impl ProfileSender for Fake {
     fn functions(&self) -> usize {
         self.functions.len()
     }
     fn label(&self, function: usize) -> Function {
         self.functions[function].0.clone()
     }
-    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Told> {
+    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Shown> {
         // The second thread ran the second function, and nothing else.
         (thread.is_none() || function == 1).then_some(self.functions[function].1)
     }
-    fn edges(&self, of: Option<usize>, _: Option<u64>, each: &mut dyn FnMut(usize, usize, Told)) {
-        for &(caller, callee, told) in &self.edges {
+    fn edges(&self, of: Option<usize>, _: Option<u64>, each: &mut dyn FnMut(usize, usize, Shown)) {
+        for &(caller, callee, figures) in &self.edges {
             if of.is_none_or(|one| one == caller || one == callee) {
-                each(caller, callee, told);
+                each(caller, callee, figures);
             }
         }
     }
-    fn threads(&self) -> Vec<ToldThread> {
+    fn threads(&self) -> Vec<Thread> {
         self.threads.clone()
     }
     fn has_tree(&self) -> bool {
@@ -77,14 +90,21 @@ impl Target for Fake {
     fn stacks_sequence(&self) -> u64 {
         self.stacks.as_ref().map_or(0, |_| self.sequence)
     }
-    fn stacks(&self, thread: Option<u64>) -> Option<ToldStacks> {
+    fn stacks(
+        &self,
+        thread: Option<u64>,
+        each: &mut dyn FnMut(Option<u32>, Option<usize>, ShownStack),
+    ) -> Option<Cut> {
+        let FakeStacks { list, cut } = self.stacks.as_ref()?;
         // The second thread has the first stack alone.
-        let mut stacks = self.stacks.clone()?;
-        stacks.list.truncate(if thread.is_some() { 1 } else { usize::MAX });
-        Some(stacks)
+        for (parent, function, own) in list.iter().take(if thread.is_some() { 1 } else { usize::MAX }) {
+            each(*parent, *function, *own);
+        }
+        Some(*cut)
     }
     fn profile(&self, _: Option<u64>) -> Profile {
-        let functions = self.functions.iter().map(|(f, told)| Function { calls: told.calls, ..f.clone() });
+        let calls = |shown: &Shown| Calls { ncalls: shown.ncalls as u64, ..Calls::default() };
+        let functions = self.functions.iter().map(|(f, shown)| Function { calls: calls(shown), ..f.clone() });
         Profile::new(functions.collect(), Vec::new())
     }
 }
@@ -93,41 +113,46 @@ impl Feed for FakeFeed {
     fn poll(&mut self) -> bool {
         true
     }
-    fn targets(&self) -> Vec<&dyn Target> {
-        self.targets.iter().map(|target| target as &dyn Target).collect()
+    fn heard(&self) -> Vec<Heard<'_>> {
+        self.senders.iter().map(|sender| Heard::Profile(sender)).collect()
     }
-    fn command(&mut self, target: usize, command: Command) -> Result<(), String> {
-        self.told.push((target, command));
+    fn command(&mut self, place: usize, command: &Command) -> Result<(), Error> {
+        self.told.push((place, command.clone()));
         Ok(())
     }
 }
 
-fn target(names: &[&str]) -> Fake {
-    let functions = names.iter().map(|name| (function(name), told(10, 1.0))).collect();
-    let thread = ToldThread { id: 7, name: "worker".to_owned(), is_over: false, ncalls: 10, tottime: 1.0 };
+fn sender(names: &[&str]) -> Fake {
+    let functions = names.iter().map(|name| (function(name), figures(10, 1.0))).collect();
+    let thread =
+        Thread { id: 7, name: "worker".to_owned(), is_over: false, ncalls: 10, tottime: 1.0, share: 0.0 };
     Fake { sequence: 1, age: 2.0, functions, threads: vec![thread], ..Fake::default() }
 }
 
-fn live(targets: Vec<Fake>) -> Live<FakeFeed> {
-    let mut live = Live::new(FakeFeed { targets, told: Vec::new() });
+fn live(senders: Vec<Fake>) -> Live<FakeFeed> {
+    let mut live = Live::new(FakeFeed { senders, told: Vec::new() });
     assert!(live.poll());
     live
 }
 
-fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Figures)> {
-    let picture = live.picture(Query { scope, edges: Edges::None, tree: false });
-    picture.rows.iter().map(|row| (picture.label(row.id).name.clone(), row.figures)).collect()
+fn profile(live: &mut Live<FakeFeed>, query: Query) -> ProfileContent {
+    live.picture(query).profile().expect("a profile").clone()
+}
+
+fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Shown)> {
+    let profile = profile(live, Query { scope, edges: Edges::None, tree: false });
+    profile.functions.iter().map(|row| (profile.label(row.id).name.clone(), row.figures)).collect()
 }
 
 const FIRST: Scope = Scope::Process(ProcessId(0));
 
 #[test]
 fn rates_are_growth_over_the_targets_own_time() {
-    let mut live = live(vec![target(&["main", "f"])]);
+    let mut live = live(vec![sender(&["main", "f"])]);
     assert!(rows(&mut live, FIRST).iter().all(|(_, figures)| figures.calls_per_s == 0.0), "not known yet");
-    let fake = &mut live.feed.targets[0];
+    let fake = &mut live.feed.senders[0];
     (fake.sequence, fake.age) = (2, 2.5);
-    fake.functions[1].1 = told(110, 1.25);
+    fake.functions[1].1 = figures(110, 1.25);
     fake.threads[0].tottime = 1.125;
     live.poll();
     let shown = rows(&mut live, FIRST);
@@ -143,10 +168,10 @@ fn rates_are_growth_over_the_targets_own_time() {
 
 #[test]
 fn what_was_cleared_counts_from_zero() {
-    let mut live = live(vec![target(&["main"])]);
-    let fake = &mut live.feed.targets[0];
+    let mut live = live(vec![sender(&["main"])]);
+    let fake = &mut live.feed.senders[0];
     (fake.sequence, fake.age) = (2, 2.5);
-    fake.functions[0].1 = told(4, 0.1);
+    fake.functions[0].1 = figures(4, 0.1);
     live.poll();
     let (_, figures) = &rows(&mut live, FIRST)[0];
     assert_eq!((figures.ncalls, figures.calls_per_s, figures.share), (4, 8.0, 0.0));
@@ -154,7 +179,7 @@ fn what_was_cleared_counts_from_zero() {
 
 #[test]
 fn processes_add_up_by_label() {
-    let mut live = live(vec![target(&["main", "f"]), target(&["g", "main"])]);
+    let mut live = live(vec![sender(&["main", "f"]), sender(&["g", "main"])]);
     assert_eq!(live.first_scope(), Scope::All);
     let shown = rows(&mut live, Scope::All);
     let counts: Vec<(&str, i64)> = shown.iter().map(|(name, f)| (name.as_str(), f.ncalls)).collect();
@@ -166,7 +191,7 @@ fn processes_add_up_by_label() {
 
 #[test]
 fn equal_labels_of_one_process_are_one_row() {
-    let mut live = live(vec![target(&["<lambda>", "main", "<lambda>"])]);
+    let mut live = live(vec![sender(&["<lambda>", "main", "<lambda>"])]);
     let shown = rows(&mut live, FIRST);
     assert_eq!(shown.len(), 2);
     assert_eq!(shown[0].1.ncalls, 20);
@@ -174,12 +199,12 @@ fn equal_labels_of_one_process_are_one_row() {
 
 #[test]
 fn a_thread_has_rows_and_rates_of_its_own() {
-    let mut live = live(vec![target(&["main", "f"])]);
+    let mut live = live(vec![sender(&["main", "f"])]);
     let scope = Scope::Thread(ProcessId(0), 7);
     assert_eq!(rows(&mut live, scope).len(), 1);
-    let fake = &mut live.feed.targets[0];
+    let fake = &mut live.feed.senders[0];
     (fake.sequence, fake.age) = (2, 3.0);
-    fake.functions[1].1 = told(15, 1.0);
+    fake.functions[1].1 = figures(15, 1.0);
     live.poll();
     assert_eq!(rows(&mut live, scope)[0].1.calls_per_s, 5.0);
     assert_eq!(rows(&mut live, FIRST).len(), 2, "and the process is whole again");
@@ -187,12 +212,11 @@ fn a_thread_has_rows_and_rates_of_its_own() {
 
 #[test]
 fn edges_of_one_function_in_all_processes() {
-    let mut one = target(&["main", "f", "g"]);
-    one.edges = vec![(0, 1, told(1, 0.1)), (1, 2, told(2, 0.2)), (0, 2, told(3, 0.3))];
+    let mut one = sender(&["main", "f", "g"]);
+    one.edges = vec![(0, 1, figures(1, 0.1)), (1, 2, figures(2, 0.2)), (0, 2, figures(3, 0.3))];
     let mut live = live(vec![one.clone(), one]);
     let of = |live: &mut Live<FakeFeed>, scope, edges| {
-        let mut counts: Vec<i64> = live
-            .picture(Query { scope, edges, tree: false })
+        let mut counts: Vec<i64> = profile(live, Query { scope, edges, tree: false })
             .edges
             .iter()
             .map(|edge| edge.figures.ncalls)
@@ -208,46 +232,45 @@ fn edges_of_one_function_in_all_processes() {
 
 #[test]
 fn commands_go_to_all_that_are_alive() {
-    let mut over = target(&["main"]);
+    let mut over = sender(&["main"]);
     over.is_over = true;
-    let mut live = live(vec![target(&["main"]), over, target(&["main"])]);
-    assert_eq!(live.command(Scope::All, Command::Pause), Ok(()));
-    assert_eq!(live.command(Scope::Process(ProcessId(1)), Command::Clear), Ok(()));
+    let mut live = live(vec![sender(&["main"]), over, sender(&["main"])]);
+    assert_eq!(live.command(Scope::All, &Command::Pause).ok(), Some(()));
+    assert_eq!(live.command(Scope::Process(ProcessId(1)), &Command::Clear).ok(), Some(()));
     assert_eq!(live.feed.told, [(0, Command::Pause), (2, Command::Pause), (1, Command::Clear)]);
-    assert!(Live::new(FakeFeed::default()).command(Scope::All, Command::Pause).is_err());
+    assert!(Live::new(FakeFeed::default()).command(Scope::All, &Command::Pause).is_err());
 }
 
 #[test]
 fn stacks_of_processes_add_up() {
-    let stack = |parent, function, ncalls: u64| ToldStack {
-        parent,
-        function: Some(function),
-        ncalls,
-        tottime: ncalls as f64,
-        in_flight: 0.0,
-        open: 1,
+    let stack = |parent: Option<u32>, function: usize, ncalls: i64| {
+        let own = ShownStack { ncalls, tottime: ncalls as f64, in_flight: 0.0, open: 1 };
+        (parent, Some(function), own)
     };
-    let functions = |names: [&str; 2]| names.map(|name| (function(name), told(1, 1.0))).to_vec();
+    let functions = |names: [&str; 2]| names.map(|name| (function(name), figures(1, 1.0))).to_vec();
     let first = Fake {
         sequence: 1,
         functions: functions(["f", "g"]),
         has_tree: true,
-        stacks: Some(ToldStacks { list: vec![stack(None, 0, 1), stack(Some(0), 1, 2)], cut: (1, 0.5) }),
+        stacks: Some(FakeStacks {
+            list: vec![stack(None, 0, 1), stack(Some(0), 1, 2)],
+            cut: Cut { calls: 1, seconds: 0.5 },
+        }),
         ..Fake::default()
     };
     // The same functions by other numbers, and one whose name has not come.
-    let unnamed = ToldStack { function: None, ..stack(Some(0), 0, 9) };
+    let unnamed = (Some(0), None, stack(Some(0), 0, 9).2);
     let list =
         vec![stack(None, 1, 4), unnamed, stack(Some(1), 0, 9), stack(Some(0), 0, 8), stack(None, 0, 16)];
     let second = Fake {
         functions: functions(["g", "f"]),
-        stacks: Some(ToldStacks { list, cut: (2, 0.25) }),
+        stacks: Some(FakeStacks { list, cut: Cut { calls: 2, seconds: 0.25 } }),
         ..first.clone()
     };
-    let mut live = Live::new(FakeFeed { targets: vec![first, second, Fake::default()], told: Vec::new() });
-    let mut shown = |scope| match live.picture(Query { scope, edges: Edges::None, tree: true }).stacks {
+    let mut live = Live::new(FakeFeed { senders: vec![first, second, Fake::default()], told: Vec::new() });
+    let mut shown = |scope| match profile(&mut live, Query { scope, edges: Edges::None, tree: true }).stacks {
         Stacks::Known(tree) => {
-            tree.nodes.iter().map(|node| (node.parent, node.ncalls, node.cumtime)).collect()
+            tree.nodes.iter().map(|node| (node.parent, node.own.ncalls, node.cumtime)).collect()
         }
         other => panic!("{other:?}"),
     };
@@ -256,22 +279,22 @@ fn stacks_of_processes_add_up() {
     assert_eq!(shown(Scope::Process(ProcessId(0))), [(None, 1, 3.0), (Some(0), 2, 2.0)]);
     assert_eq!(shown(Scope::Thread(ProcessId(1), 2)), [(None, 4, 4.0)]);
     let twice: Vec<Stacks> = (0..2)
-        .map(|_| live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks)
+        .map(|_| profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks)
         .collect();
     let [Stacks::Known(one), Stacks::Known(other)] = &twice[..] else { panic!("{twice:?}") };
     assert!(Arc::ptr_eq(one, other), "nothing has come, nothing is made");
     assert_eq!(one.without, 1);
-    live.feed.targets[0].sequence = 2;
-    live.feed.targets[0].stacks.as_mut().unwrap().list[0].ncalls = 100;
+    live.feed.senders[0].sequence = 2;
+    live.feed.senders[0].stacks.as_mut().unwrap().list[0].2.ncalls = 100;
     let Stacks::Known(later) =
-        live.picture(Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks
+        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks
     else {
         panic!("they are known")
     };
-    assert_eq!(later.nodes[0].ncalls, 104);
+    assert_eq!(later.nodes[0].own.ncalls, 104);
     let of_third =
-        live.picture(Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true });
+        profile(&mut live, Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true });
     assert_eq!(of_third.stacks, Stacks::NotKept);
-    let unasked = live.picture(Query { scope: Scope::All, edges: Edges::None, tree: false });
+    let unasked = profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: false });
     assert_eq!(unasked.stacks, Stacks::NotAsked);
 }

@@ -3,7 +3,8 @@
 mod live;
 mod profiles;
 mod source;
+mod track;
 
-pub use live::{Feed, Live, Target, Told, ToldStack, ToldStacks, ToldThread};
+pub use live::Live;
 pub use profiles::{Input, Profiles, Reader};
-pub use source::{Command, Query, Source};
+pub use source::{Query, Source};

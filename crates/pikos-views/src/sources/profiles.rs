@@ -7,14 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use pikos_client::Command;
+use pstats_compat::formats::Format;
 use pstats_compat::merge::Merger;
 use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
 
-use super::source::{Command, Query, Source};
-use crate::forest::{Forest, Part, Paths};
+use super::source::{Query, Source};
+use crate::error::Error;
+use crate::files;
+use crate::forest::{Forest, Paths};
 use crate::names::Names;
 use crate::picture::{
-    Edge, Edges, Figures, FunctionId, Meaning, Picture, Process, ProcessId, Row, Scope, Stacks, Status, Tree,
+    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
+    ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
 };
 use crate::printable::printable;
 
@@ -28,6 +33,7 @@ pub type Reader = Box<dyn Fn(&Path) -> Option<Profile>>;
 pub struct Input {
     /// `None` for what can't be read twice.
     pub path: Option<PathBuf>,
+    /// What is in it.
     pub profile: Profile,
 }
 
@@ -40,8 +46,8 @@ struct Table {
     meaning: Meaning,
     /// The ids of the profile's functions.
     ids: Vec<FunctionId>,
-    rows: Arc<Vec<Row>>,
-    edges: Arc<Vec<Edge>>,
+    functions: Arc<Vec<ShownFunction>>,
+    edges: Arc<Vec<ShownEdge>>,
     /// Made when somebody asks.
     tree: Option<Arc<Tree>>,
 }
@@ -66,6 +72,19 @@ struct File {
 }
 
 impl Profiles {
+    /// Reads files, `-` from standard input; `from` is their format, where names and contents don't tell. After each calls
+    /// `step`.
+    pub fn open(paths: &[PathBuf], from: Option<Format>, mut step: impl FnMut()) -> Result<Self, Error> {
+        let mut inputs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let profile = files::load(path, from)?;
+            inputs.push(Input { path: (!files::is_pipe(path)).then(|| path.clone()), profile });
+            step();
+        }
+        Ok(Self::new(inputs, Box::new(move |path| files::load(path, from).ok())))
+    }
+
+    /// Profiles that were read, and how to read them again.
     pub fn new(inputs: Vec<Input>, read: Reader) -> Self {
         let mut names = Names::default();
         let file = |input: Input| File {
@@ -151,35 +170,37 @@ impl Source for Profiles {
 
     fn picture(&mut self, query: Query) -> Picture {
         let stacks = if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked };
-        let mut picture = Picture {
-            scope: query.scope,
-            stacks,
+        let labels = Arc::clone(self.names.labels());
+        let mut scope = query.scope;
+        let profile = match self.table(query.scope) {
+            Some(table) => ProfileContent {
+                meaning: table.meaning.clone(),
+                labels,
+                functions: Arc::clone(&table.functions),
+                edges: Arc::clone(&table.edges),
+                edges_of: Edges::All,
+                stacks,
+            },
+            None => {
+                scope = Scope::Process(ProcessId(0));
+                ProfileContent { labels, stacks, ..ProfileContent::default() }
+            }
+        };
+        Picture {
+            scope,
             tick: self.tick,
-            labels: Arc::clone(self.names.labels()),
             processes: Arc::clone(&self.processes),
             has_sum: self.sum.is_some(),
-            ..Picture::default()
-        };
-        if let Some(table) = self.table(query.scope) {
-            picture.meaning = table.meaning.clone();
-            picture.rows = Arc::clone(&table.rows);
-            picture.edges = Arc::clone(&table.edges);
-            picture.edges_of = Edges::All;
-        } else {
-            picture.scope = Scope::Process(ProcessId(0));
-        }
-        picture
-    }
-
-    fn profile(&self, scope: Scope) -> Result<Profile, String> {
-        match self.table(scope) {
-            Some(table) => Ok(table.profile.clone()),
-            None => Err("these profiles can't be added up: choose one with Tab".to_owned()),
+            content: Content::Profile(profile),
         }
     }
 
-    fn command(&mut self, _: Scope, _: Command) -> Result<(), String> {
-        Err("this is a file: there is no process to tell".to_owned())
+    fn profile(&self, scope: Scope) -> Result<Profile, Error> {
+        self.table(scope).map(|table| table.profile.clone()).ok_or(Error::NoSum)
+    }
+
+    fn command(&mut self, _: Scope, _: &Command) -> Result<(), Error> {
+        Err(Error::AFile)
     }
 }
 
@@ -188,28 +209,28 @@ impl Table {
         profile.merge_labels();
         let ids: Vec<FunctionId> = profile.functions.iter().map(|function| names.id(function)).collect();
         let total: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
-        let rows = profile.rows().map(|(id, function)| {
+        let functions = profile.rows().map(|(id, function)| {
             let share = if total > 0.0 { function.calls.tottime / total } else { 0.0 };
-            Row { id: ids[id.index()], figures: Figures { share, ..Figures::from(function.calls) } }
+            ShownFunction { id: ids[id.index()], figures: Shown { share, ..Shown::from(function.calls) } }
         });
-        let rows = rows.collect();
+        let functions = functions.collect();
         let edges = profile
             .edges
             .iter()
-            .map(|edge| Edge {
+            .map(|edge| ShownEdge {
                 caller: ids[edge.caller.index()],
                 callee: ids[edge.callee.index()],
-                figures: Figures::from(edge.calls),
+                figures: Shown::from(edge.calls),
             })
             .collect();
         let meaning = meaning(&profile.metadata);
-        Self { profile, meaning, ids, rows: Arc::new(rows), edges: Arc::new(edges), tree: None }
+        Self { profile, meaning, ids, functions: Arc::new(functions), edges: Arc::new(edges), tree: None }
     }
 }
 
 impl File {
     fn process(&self) -> Process {
-        let rows = &self.table.rows;
+        let functions = &self.table.functions;
         let title = match &self.path {
             Some(path) => path.display().to_string(),
             None => "standard input".to_owned(),
@@ -218,10 +239,12 @@ impl File {
             title: printable(&title).into_owned(),
             pid: None,
             host: None,
-            status: Status::Finished,
-            functions: rows.len(),
-            tottime: rows.iter().map(|row| row.figures.tottime).sum(),
-            ncalls: rows.iter().fold(0, |sum: i64, row| sum.saturating_add(row.figures.ncalls)),
+            phase: Phase::Finished,
+            functions: functions.len(),
+            tottime: functions.iter().map(|function| function.figures.tottime).sum(),
+            ncalls: functions
+                .iter()
+                .fold(0, |sum: i64, function| sum.saturating_add(function.figures.ncalls)),
             calls_per_s: 0.0,
             age: None,
             threads: Vec::new(),
@@ -233,12 +256,13 @@ impl File {
 
 fn tree_of(tree: &CallTree, ids: &[FunctionId], paths: &mut Paths) -> Tree {
     let mut forest = Forest::new(paths);
-    forest.add_cut(tree.cut.calls, tree.cut.seconds);
+    forest.add_cut(tree.cut);
     let mut places: Vec<u32> = Vec::with_capacity(tree.nodes.len());
     for node in &tree.nodes {
         let parent = node.parent.map(|parent| places[parent.index()]);
-        let part = Part { ncalls: node.ncalls, tottime: node.tottime, ..Part::default() };
-        places.push(forest.add(parent, ids[node.function.index()], part));
+        let ncalls = i64::try_from(node.ncalls).unwrap_or(i64::MAX);
+        let own = ShownStack { ncalls, tottime: node.tottime, ..ShownStack::default() };
+        places.push(forest.add(parent, ids[node.function.index()], own));
     }
     forest.finish()
 }
@@ -264,8 +288,6 @@ fn stamp(path: &Path) -> Stamp {
 
 #[cfg(test)]
 mod tests {
-    use pstats_compat::formats::Format;
-
     use super::*;
 
     fn profile(name: &str) -> Profile {
@@ -287,20 +309,21 @@ mod tests {
         let mut profiles = Profiles::new(vec![input], read);
         assert!(!profiles.poll(), "nothing happened");
         let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true };
-        let before = profiles.picture(query);
+        let shown = |profiles: &mut Profiles| profiles.picture(query).profile().expect("a profile").clone();
+        let before = shown(&mut profiles);
         std::fs::write(&path, "").expect("written");
         assert!(!profiles.poll(), "it is still being written");
-        assert_eq!(profiles.picture(query).rows, before.rows);
+        assert_eq!(shown(&mut profiles).functions, before.functions);
         std::fs::write(&path, "cprofile-3.8.pstats").expect("written");
         assert!(profiles.poll());
-        let after = profiles.picture(query);
-        assert_ne!(after.rows, before.rows);
-        let name = |picture: &Picture| picture.label(picture.rows[0].id).name.clone();
+        let after = shown(&mut profiles);
+        assert_ne!(after.functions, before.functions);
+        let name = |profile: &ProfileContent| profile.label(profile.functions[0].id).name.clone();
         assert_eq!(before.labels[..], after.labels[..before.labels.len()], "ids stay");
         assert!(!name(&after).is_empty());
         std::fs::remove_file(&path).expect("removed");
         assert!(!profiles.poll(), "what is gone stays on screen");
-        assert_eq!(profiles.picture(query).rows, after.rows);
+        assert_eq!(shown(&mut profiles).functions, after.functions);
     }
 
     #[test]
@@ -310,8 +333,8 @@ mod tests {
         let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
         let mut profiles = Profiles::new(inputs, Box::new(|_| None));
         let mut shown = |scope| {
-            let Stacks::Known(tree) = profiles.picture(Query { scope, edges: Edges::All, tree: true }).stacks
-            else {
+            let picture = profiles.picture(Query { scope, edges: Edges::All, tree: true });
+            let Stacks::Known(tree) = &picture.profile().expect("a profile").stacks else {
                 panic!("it has them")
             };
             let mut times: Vec<f64> = tree.nodes.iter().map(|node| node.cumtime).collect();
@@ -324,6 +347,6 @@ mod tests {
         let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
         let mut without = Profiles::new(vec![input], Box::new(|_| None));
         let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::None, tree: true };
-        assert_eq!(without.picture(query).stacks, Stacks::NotKept);
+        assert_eq!(without.picture(query).profile().expect("a profile").stacks, Stacks::NotKept);
     }
 }

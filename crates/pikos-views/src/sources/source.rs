@@ -2,36 +2,21 @@
 
 use std::time::Duration;
 
+use pikos_client::Command;
 use pstats_compat::Profile;
 
+use crate::error::Error;
 use crate::picture::{Edges, Picture, Scope};
 
 /// What is to be on screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query {
+    /// What to look at.
     pub scope: Scope,
+    /// Which edges are wanted.
     pub edges: Edges,
     /// Whether full stacks are wanted.
     pub tree: bool,
-}
-
-/// What a target can be told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    Pause,
-    Resume,
-    Clear,
-}
-
-impl Command {
-    /// As the user is told that it was done.
-    pub fn done(self) -> &'static str {
-        match self {
-            Command::Pause => "collection is paused",
-            Command::Resume => "collection goes on",
-            Command::Clear => "cleared: counting from zero",
-        }
-    }
 }
 
 /// A file, some files, or processes at work.
@@ -47,12 +32,12 @@ pub trait Source {
     /// How often `poll` wants to be called.
     fn pace(&self) -> Duration;
 
-    /// The state of things. A scope that is no more yields an empty table.
+    /// The state of things. A scope that is no more is an empty profile.
     fn picture(&mut self, query: Query) -> Picture;
 
     /// A scope as a profile, to be saved.
-    fn profile(&self, scope: Scope) -> Result<Profile, String>;
+    fn profile(&self, scope: Scope) -> Result<Profile, Error>;
 
     /// Tells the processes of a scope. The error says why one did not obey.
-    fn command(&mut self, scope: Scope, command: Command) -> Result<(), String>;
+    fn command(&mut self, scope: Scope, command: &Command) -> Result<(), Error>;
 }

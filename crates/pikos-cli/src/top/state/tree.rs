@@ -109,7 +109,7 @@ impl TreeScreen {
             // What is next is taken from the end.
             list.sort_unstable_by(|&a, &b| {
                 let (x, y) = (key(a), key(b));
-                x.cumtime.total_cmp(&y.cumtime).then(x.ncalls.cmp(&y.ncalls)).then(y.id.cmp(&x.id))
+                x.cumtime.total_cmp(&y.cumtime).then(x.own.ncalls.cmp(&y.own.ncalls)).then(y.id.cmp(&x.id))
             });
             list
         };

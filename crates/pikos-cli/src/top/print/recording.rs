@@ -4,25 +4,26 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use pikos_views::{Facts, LineRow, Memory};
+use pikos_views::{Recording, ShownLine};
 use serde::Serialize;
 
-use super::state::State;
-use super::state::memory::MemoryTable;
-use super::{print, view};
+use super::process::described;
+use crate::top::state::State;
+use crate::top::state::memory::MemoryTable;
+use crate::top::view;
 
 /// The rows as a table of fixed columns; `top` limits them.
 pub fn write_table(
     state: &State,
-    memory: &Memory,
+    memory: &Recording,
     top: Option<usize>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if let Some(process) = state.picture.process() {
-        writeln!(out, "{}", print::described(process))?;
+        writeln!(out, "{}", described(process))?;
     }
     if memory.has_memory {
-        let Memory { now, most, .. } = memory;
+        let Recording { now, most, .. } = memory;
         let bytes = |value: u64| view::bytes(value as i64);
         write!(out, "RSS {}, peak {}", bytes(now.rss), bytes(most.rss))?;
         if let Some(summit) = &memory.summit {
@@ -46,25 +47,25 @@ pub fn write_table(
 
 /// What JSON has of a recorder beside its process.
 #[derive(Serialize)]
-pub struct Document<'p> {
+pub struct RecordingJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<MemoryFacts<'p>>,
-    lines: Vec<Line<'p>>,
+    memory: Option<MemoryJson<'p>>,
+    lines: Vec<LineJson<'p>>,
 }
 
 #[derive(Serialize)]
-struct MemoryFacts<'p> {
+struct MemoryJson<'p> {
     rss: u64,
     vms: u64,
     peak_rss: u64,
     peak_vms: u64,
     /// Who was at work when memory rose to its greatest height.
     #[serde(skip_serializing_if = "Option::is_none")]
-    peak_at: Option<Place<'p>>,
+    peak_at: Option<PlaceJson<'p>>,
 }
 
 #[derive(Serialize)]
-struct Place<'p> {
+struct PlaceJson<'p> {
     file: &'p str,
     line: u32,
     function: &'p str,
@@ -73,50 +74,35 @@ struct Place<'p> {
 }
 
 #[derive(Serialize)]
-struct Line<'p> {
+struct LineJson<'p> {
     #[serde(flatten)]
-    place: Place<'p>,
+    place: PlaceJson<'p>,
     hits: u64,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    grown: Option<Grown>,
+    grown: Option<GrownJson>,
 }
 
 /// Bytes.
 #[derive(Serialize)]
-struct Grown {
+struct GrownJson {
     own: i64,
     growth: i64,
     peak: u64,
 }
 
-/// What JSON says of a process that is a recorder.
-#[derive(Serialize)]
-pub struct ProcessFacts {
-    monitor: &'static str,
-    records: u64,
-    dropped: u64,
-}
-
-impl From<Facts> for ProcessFacts {
-    fn from(facts: Facts) -> Self {
-        let Facts { monitor, records, dropped, .. } = facts;
-        Self { monitor, records, dropped }
-    }
-}
-
 /// The part of the JSON document that only recorders have.
-pub fn document<'p>(state: &'p State, memory: &'p Memory, top: Option<usize>) -> Document<'p> {
+pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>) -> RecordingJson<'p> {
     let place = |id, by_function| {
         let label = memory.label(id, by_function);
-        Place { file: &label.file, line: label.line, function: &label.function, source: &label.source }
+        PlaceJson { file: &label.file, line: label.line, function: &label.function, source: &label.source }
     };
-    let line = |row: &LineRow| Line {
+    let line = |row: &ShownLine| LineJson {
         place: place(row.id, state.memory.by_function),
         hits: row.hits,
-        grown: memory.has_memory.then_some(Grown { own: row.own, growth: row.growth, peak: row.peak }),
+        grown: memory.has_memory.then_some(GrownJson { own: row.own, growth: row.growth, peak: row.peak }),
     };
-    Document {
-        memory: memory.has_memory.then(|| MemoryFacts {
+    RecordingJson {
+        memory: memory.has_memory.then(|| MemoryJson {
             rss: memory.now.rss,
             vms: memory.now.vms,
             peak_rss: memory.most.rss,
@@ -128,14 +114,18 @@ pub fn document<'p>(state: &'p State, memory: &'p Memory, top: Option<usize>) ->
 }
 
 /// Writes the listed rows as comma-separated values, in bytes. What a name would do to a spreadsheet is the reader's care.
-pub fn save(table: &MemoryTable, memory: &Memory, path: &Path) -> Result<(), csv::Error> {
+pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> Result<(), csv::Error> {
     let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
     write(table, memory, &mut writer)?;
     writer.flush()?;
     Ok(())
 }
 
-fn write(table: &MemoryTable, memory: &Memory, out: &mut csv::Writer<impl Write>) -> Result<(), csv::Error> {
+fn write(
+    table: &MemoryTable,
+    memory: &Recording,
+    out: &mut csv::Writer<impl Write>,
+) -> Result<(), csv::Error> {
     let figures: &[&str] = if memory.has_memory { &["own", "growth", "peak"] } else { &[] };
     out.write_record(figures.iter().chain(&["hits", "filename", "lineNo", "function", "line"]))?;
     for row in &table.rows {

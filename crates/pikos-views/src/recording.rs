@@ -7,11 +7,12 @@ use pstats_compat::Text;
 
 use crate::printable::printable;
 
-/// A line or a function of a recorder: an index into [`Memory::lines`] or [`Memory::functions`].
+/// A line or a function of a recorder: an index into [`Recording::lines`] or [`Recording::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineId(pub u32);
 
 impl LineId {
+    /// The place of its label.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -22,8 +23,11 @@ impl LineId {
 pub struct LineLabel {
     /// The file as the recorder has it, to open.
     pub path: Text,
+    /// The file.
     pub file: Arc<str>,
+    /// The line; of a function its first.
     pub line: u32,
+    /// The function's name.
     pub function: String,
     /// The line's text without its indentation; empty if it isn't known.
     pub source: String,
@@ -36,10 +40,12 @@ impl LineLabel {
     }
 }
 
-/// What is known of a line or a function. Bytes.
+/// What is shown of a line or a function. Bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineRow {
+pub struct ShownLine {
+    /// Which.
     pub id: LineId,
+    /// How often it was reached, or called.
     pub hits: u64,
     /// What memory grew by while it was executed, with all that it called.
     pub growth: i64,
@@ -52,10 +58,15 @@ pub struct LineRow {
 /// A piece of the curve: memory from this second on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Piece {
+    /// Seconds from the first record.
     pub time: f64,
+    /// The first figure, in bytes.
     pub first: u64,
+    /// The least.
     pub least: u64,
+    /// The greatest.
     pub greatest: u64,
+    /// The last.
     pub last: u64,
 }
 
@@ -64,43 +75,51 @@ pub struct Piece {
 pub struct Summit {
     /// Seconds from the first record.
     pub time: f64,
+    /// Resident memory then, in bytes.
     pub rss: u64,
+    /// Who was at work.
     pub line: LineId,
 }
 
 /// All that a recorder has told.
 #[derive(Clone, Debug, Default)]
-pub struct Memory {
+pub struct Recording {
     /// Whether its records are of calls and returns; else of lines.
     pub is_of_functions: bool,
     /// Whether they tell the memory; else there are only hits.
     pub has_memory: bool,
-    pub facts: Facts,
+    /// What a list of processes says of it.
+    pub facts: RecorderFacts,
     /// Seconds from the first record to the last message.
     pub age: f64,
+    /// Recording at the last record.
     pub now: Usage,
+    /// The most of each.
     pub most: Usage,
+    /// Where it was.
     pub summit: Option<Summit>,
-    /// In the order of time.
+    /// Memory over time, in its order.
     pub curve: Arc<[Piece]>,
+    /// The labels of lines.
     pub lines: Arc<Vec<Arc<LineLabel>>>,
+    /// Those of functions.
     pub functions: Arc<Vec<Arc<LineLabel>>>,
     /// The function of each line.
     pub function_of: Arc<Vec<LineId>>,
-    /// By line.
-    pub rows: Arc<Vec<LineRow>>,
+    /// What is shown of each line.
+    pub rows: Arc<Vec<ShownLine>>,
 }
 
-impl Memory {
+impl Recording {
     /// A line's label, or a function's.
     pub fn label(&self, id: LineId, by_function: bool) -> &LineLabel {
         if by_function { &self.functions[id.index()] } else { &self.lines[id.index()] }
     }
 
     /// The rows of functions: what their lines add up to. A function's growth is that of its activations.
-    pub fn function_rows(&self) -> Vec<LineRow> {
-        let mut rows: Vec<LineRow> = (0..self.functions.len() as u32)
-            .map(|id| LineRow { id: LineId(id), hits: 0, growth: 0, own: 0, peak: 0 })
+    pub fn function_rows(&self) -> Vec<ShownLine> {
+        let mut rows: Vec<ShownLine> = (0..self.functions.len() as u32)
+            .map(|id| ShownLine { id: LineId(id), hits: 0, growth: 0, own: 0, peak: 0 })
             .collect();
         for line in self.rows.iter() {
             let row = &mut rows[self.function_of[line.id.index()].index()];
@@ -115,7 +134,7 @@ impl Memory {
 
 /// What a list of processes says of a recorder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct RecorderFacts {
     /// Its monitor, as `pikos-run` names it.
     pub monitor: &'static str,
     /// Records that came.
@@ -128,7 +147,8 @@ pub struct Facts {
     pub rss: Option<u64>,
 }
 
-impl Facts {
+impl RecorderFacts {
+    /// Of a stream of records.
     pub fn of(model: &RecordModel) -> Self {
         let has_memory = model.has_memory();
         Self {
@@ -148,18 +168,18 @@ impl Facts {
 
 /// The labels of a recorder, each made once, and a picture of it.
 #[derive(Default)]
-pub struct LineLabels {
+pub struct Lines {
     lines: Arc<Vec<Arc<LineLabel>>>,
     functions: Arc<Vec<Arc<LineLabel>>>,
     function_of: Arc<Vec<LineId>>,
     by_function: std::collections::HashMap<pikos_client::Activated, LineId>,
 }
 
-impl LineLabels {
+impl Lines {
     /// All that it has told by now.
-    pub fn picture(&mut self, model: &RecordModel) -> Memory {
+    pub fn picture(&mut self, model: &RecordModel) -> Recording {
         self.follow(model);
-        let rows = (0u32..).zip(model.rows()).map(|(id, row)| LineRow {
+        let rows = (0u32..).zip(model.rows()).map(|(id, row)| ShownLine {
             id: LineId(id),
             hits: row.hits,
             growth: row.growth,
@@ -175,10 +195,10 @@ impl LineLabels {
         });
         let summit =
             |peak: pikos_client::Peak| Summit { time: peak.time, rss: peak.rss, line: LineId(peak.row.0) };
-        Memory {
+        Recording {
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),
-            facts: Facts::of(model),
+            facts: RecorderFacts::of(model),
             age: model.age(),
             now: model.now(),
             most: model.most(),
