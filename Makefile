@@ -7,6 +7,7 @@ REQUIRED ?=# those of them without which `make matrix` fails
 DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
+WORKERS ?= auto# processes that share the Python suite; 0 for --pdb or -s
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
 SHELL := bash
@@ -32,7 +33,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(sh
 	find lsprof-rs pstats-compat crates \( -name target -o -name fuzz \) -prune -o -print; \
 	find python -name __pycache__ -prune -o ! -name '*.so' -print)
 TEST_REQUIREMENTS := $(wildcard tests/requirements.txt)
-FETCH_SDISTS := $(wildcard tests/fetch_sdists.py)
+FETCH_SDISTS := $(wildcard tests/support/fetch_sdists.py)
 
 .PHONY: help
 help: ## List the targets
@@ -63,15 +64,15 @@ test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite,
 		echo "+ cargo test -p $$crate"
 		cargo test --locked --quiet -p $$crate
 	done
-	$(VENV)/bin/python -m pytest tests $(PYTEST_ARGS)
+	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-%
 test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
-	.venv-$*/bin/python -m pytest tests $(PYTEST_ARGS)
+	@WORKERS=$(WORKERS) scripts/test.sh .venv-$*/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-debug
 test-debug: .venv-debug/.installed .venv-debug/.tests ## The Python suite with the engine's own assertions on (slower)
-	.venv-debug/bin/python -m pytest tests $(PYTEST_ARGS)
+	@WORKERS=$(WORKERS) scripts/test.sh .venv-debug/bin/python $(PYTEST_ARGS)
 
 .PHONY: matrix
 matrix: interpreters ## The Python suite on 3.11 to 3.15; says loudly which releases are not here
@@ -101,11 +102,11 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 
 .PHONY: bench
 bench: build $(VENV)/.tests $(VENV)/.peers ## What profilers cost, on PYTHON's release (5 minutes; BENCH_ARGS=--quick: 2)
-	@$(VENV)/bin/python benchmarks/overhead.py $(BENCH_ARGS)
+	@$(VENV)/bin/python -m benchmarks.overhead $(BENCH_ARGS)
 
 .PHONY: bench-%
 bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
-	@.venv-$*/bin/python benchmarks/overhead.py $(BENCH_ARGS)
+	@.venv-$*/bin/python -m benchmarks.overhead $(BENCH_ARGS)
 
 .PHONY: bench-matrix
 bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
@@ -113,56 +114,55 @@ bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 
 .PHONY: bench-readme
 bench-readme: build ## Put the newest results of each release into README.md
-	@$(VENV)/bin/python benchmarks/summary.py --write
+	@$(VENV)/bin/python -m benchmarks.overhead.summary --write
 
 .PHONY: bench-truth
 bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known times (BENCH_ARGS="--quick --check")
-	@$(VENV)/bin/python benchmarks/truth.py $(BENCH_ARGS)
+	@$(VENV)/bin/python -m benchmarks.truth $(BENCH_ARGS)
 
 .PHONY: bench-memory
 bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
-	@$(VENV)/bin/python benchmarks/memory.py $(BENCH_ARGS)
+	@$(VENV)/bin/python -m benchmarks.memory $(BENCH_ARGS)
 
 .PHONY: bench-instructions
 bench-instructions: build ## Instructions for each call (valgrind), against the expected ones; BENCH_ARGS=--accept
 	@cargo build --locked --quiet --release -p lsprof-engine --example instructions
-	$(VENV)/bin/python benchmarks/instructions.py $(BENCH_ARGS) --binary $${CARGO_TARGET_DIR:-target}/release/examples/instructions \
+	$(VENV)/bin/python -m benchmarks.overhead.instructions $(BENCH_ARGS) --binary $${CARGO_TARGET_DIR:-target}/release/examples/instructions \
 		$(foreach release,$(sort $(HERE) 3.11 3.13),$(if $(wildcard .venv-$(release)/.installed),--python .venv-$(release)/bin/python))
 
 .PHONY: bench-views
 bench-views: build ## How fast the terminal views answer, over profiles of 10,000 and 50,000 functions
 	@mkdir -p build/bench
-	cd build/bench
 	for size in "10000 60000" "50000 300000"; do
 		read -r functions edges <<<"$$size"
-		file=large-$$functions.pstats
-		test -f $$file || ../../.venv/bin/python ../../benchmarks/make_large_pstats.py $$file \
+		file=build/bench/large-$$functions.pstats
+		test -f $$file || .venv/bin/python -m benchmarks.shared.make_large_pstats $$file \
 			--functions $$functions --edges $$edges --seed 1
 		echo "$$functions functions, $$edges edges"
-		../../.venv/bin/python ../../benchmarks/views.py --pikos ../../.venv/bin/pikos $$file
+		.venv/bin/python -m benchmarks.views.view --pikos .venv/bin/pikos $$file
 	done
 
 .PHONY: bench-formats
 bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 functions and 300,000 edges, against today's tools
 	@mkdir -p build/bench
-	cd build/bench
 	for seed in 1 2; do
-		test -f large-seed-$$seed.pstats || ../../.venv/bin/python ../../benchmarks/make_large_pstats.py \
-			large-seed-$$seed.pstats --functions 50000 --edges 300000 --seed $$seed
+		file=build/bench/large-seed-$$seed.pstats
+		test -f $$file || .venv/bin/python -m benchmarks.shared.make_large_pstats $$file \
+			--functions 50000 --edges 300000 --seed $$seed
 	done
-	../../.venv/bin/python ../../benchmarks/formats.py --pikos ../../.venv/bin/pikos $(BENCH_ARGS) large-seed-{1,2}.pstats
+	.venv/bin/python -m benchmarks.formats --pikos .venv/bin/pikos $(BENCH_ARGS) build/bench/large-seed-{1,2}.pstats
 
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
-	@.venv/bin/python benchmarks/live.py $(BENCH_ARGS)
+	@.venv/bin/python -m benchmarks.live $(BENCH_ARGS)
 
 .PHONY: bench-top
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
-	@.venv/bin/python benchmarks/top.py --pikos .venv/bin/pikos $(BENCH_ARGS)
+	@.venv/bin/python -m benchmarks.views.top --pikos .venv/bin/pikos $(BENCH_ARGS)
 
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
-	@$(VENV)/bin/python benchmarks/toolkit.py $(BENCH_ARGS)
+	@$(VENV)/bin/python -m benchmarks.toolkit $(BENCH_ARGS)
 
 .PHONY: fmt
 fmt: build ## Format the Rust and the Python sources

@@ -75,7 +75,10 @@ impl Checker<'_> {
             self.odd("the profile has no functions".to_owned());
         }
         if profile.metadata.unfinished {
-            self.odd("the program still ran: open calls count as if they had returned then".to_owned());
+            self.odd(
+                "the program was still running: calls in progress count as if they had just returned"
+                    .to_owned(),
+            );
         }
         let mut labels = HashSet::new();
         for function in &profile.functions {
@@ -88,10 +91,11 @@ impl Checker<'_> {
         }
         let mere_callers = profile.functions.iter().filter(|f| f.caller_only).count();
         if mere_callers > 0 {
-            self.odd(format!(
-                "{mere_callers} callers have no row of their own: profiling began inside them, or \
-                 rows were left out"
-            ));
+            let (callers, them) = match mere_callers {
+                1 => ("1 caller has no row of its own".to_owned(), "it"),
+                _ => (format!("{mere_callers} callers have no row of their own"), "them"),
+            };
+            self.odd(format!("{callers}: profiling began inside {them}, or rows were left out"));
         }
         match profile.metadata.counts {
             Counts::Calls => {}
@@ -99,7 +103,7 @@ impl Checker<'_> {
             Counts::Unknown => self.odd("calls were not counted".to_owned()),
         }
         if let Unit::Other(unit) = &profile.metadata.unit {
-            self.odd(format!("the times are no seconds but {unit}"));
+            self.odd(format!("the times are in {unit}, not in seconds"));
         }
     }
 
@@ -107,11 +111,11 @@ impl Checker<'_> {
         let name = stdname(function);
         let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
         if !tottime.is_finite() || !cumtime.is_finite() {
-            self.unsound(format!("{name}: a time is no number ({tottime}, {cumtime})"));
+            self.unsound(format!("{name}: a time is not a number ({tottime} own, {cumtime} cumulative)"));
             return;
         }
         if tottime < -SMALLEST || cumtime < -SMALLEST {
-            let message = format!("{name}: a negative time ({tottime} own, {cumtime} cumulative)");
+            let message = format!("{name}: negative time ({tottime} own, {cumtime} cumulative)");
             match self.profile.metadata.compensated {
                 true => self.odd(format!("{message}; compensation took out too much")),
                 false => self.unsound(message),
@@ -120,15 +124,16 @@ impl Checker<'_> {
         let counts = self.profile.metadata.counts;
         if counts == Counts::Calls && primitive_calls > ncalls {
             self.unsound(format!(
-                "{name}: {primitive_calls} primitive calls of {ncalls} calls (yappi writes the two \
-                 the wrong way round)"
+                "{name}: more primitive calls ({primitive_calls}) than calls ({ncalls}); yappi swaps the two"
             ));
         }
         if counts == Counts::Calls && ncalls == 0 && cumtime > 0.0 {
-            self.odd(format!("{name}: it was never called, and took {cumtime} s"));
+            self.odd(format!("{name}: it was never called, yet took {cumtime} s"));
         }
         if exceeds(tottime, cumtime) && ncalls == primitive_calls {
-            self.unsound(format!("{name}: its own {tottime} s exceed the {cumtime} s with callees"));
+            self.unsound(format!(
+                "{name}: its own time ({tottime} s) exceeds its cumulative time ({cumtime} s)"
+            ));
         }
     }
 
@@ -140,13 +145,13 @@ impl Checker<'_> {
         let calls = &function.calls;
         if metadata.counts == Counts::Calls && sum.ncalls > calls.ncalls.max(calls.primitive_calls) {
             self.unsound(format!(
-                "{name}: its callers called it {} times, but it was called {} times",
+                "{name}: its callers called it {} times, but it was called only {} times",
                 sum.ncalls, calls.ncalls
             ));
         }
         if metadata.edges == EdgeDetail::Full && exceeds(sum.tottime, calls.tottime) {
             self.unsound(format!(
-                "{name}: its callers account for {} s of its own {} s",
+                "{name}: its callers account for {} s of its own time, which is only {} s",
                 sum.tottime, calls.tottime
             ));
         }
@@ -161,7 +166,7 @@ impl Checker<'_> {
             if !callee.caller_only && exceeds(edge.calls.cumtime, callee.calls.cumtime) {
                 let caller = stdname(self.profile.function(edge.caller));
                 self.unsound(format!(
-                    "{}: {} s went by in calls from {caller}, of {} s in all",
+                    "{}: calls from {caller} took {} s of its cumulative time, which is only {} s",
                     stdname(callee),
                     edge.calls.cumtime,
                     callee.calls.cumtime
@@ -175,12 +180,12 @@ impl Checker<'_> {
             return;
         };
         if !tree.is_sound(self.profile.functions.len()) {
-            self.unsound("a stack stands before the stack below it, or has no function".to_owned());
+            self.unsound("a stack comes before the one below it, or has no function".to_owned());
             return;
         }
         if tree.cut.calls > 0 {
             self.odd(format!(
-                "the stacks of {} calls were not recorded: too deep, or too many",
+                "the stacks of {} calls were not recorded: too deep or too many",
                 tree.cut.calls
             ));
         }
@@ -208,8 +213,7 @@ fn exceeds(part: f64, whole: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Edge, FunctionId};
-    use crate::tree::{CallTree, Node};
+    use crate::model::{CallTree, Edge, FunctionId, Node};
 
     fn sound() -> Profile {
         let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0 };
@@ -243,22 +247,22 @@ mod tests {
         };
         odd(found(|p| *p = Profile::default()), "no functions");
         odd(found(|p| p.functions[1].name = "f".into()), "stands for several functions");
-        odd(found(|p| p.functions[0].caller_only = true), "1 callers have no row");
+        odd(found(|p| p.functions[0].caller_only = true), "1 caller has no row");
         odd(found(|p| p.metadata.counts = Counts::Samples), "samples, not calls");
         odd(found(|p| p.metadata.counts = Counts::Unknown), "not counted");
-        odd(found(|p| p.metadata.unit = Unit::Other("Ir".to_owned())), "but Ir");
-        unsound(found(|p| calls(p, |c| c.tottime = f64::NAN)), "no number");
-        unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "a negative time");
-        unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "5 primitive calls of 4");
-        unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own 3 s exceed");
+        odd(found(|p| p.metadata.unit = Unit::Other("Ir".to_owned())), "in Ir, not");
+        unsound(found(|p| calls(p, |c| c.tottime = f64::NAN)), "not a number");
+        unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "negative time");
+        unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "more primitive calls (5) than calls (4)");
+        unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own time (3 s) exceeds");
         let uncalled = |p: &mut Profile| {
             p.functions[0].calls.ncalls = 0;
             p.functions[0].calls.primitive_calls = 0;
         };
-        odd(found(uncalled), "never called, and took 2 s");
+        odd(found(uncalled), "never called, yet took 2 s");
         unsound(found(|p| p.edges[0].calls.ncalls = 5), "called it 5 times");
-        unsound(found(|p| p.edges[0].calls.tottime = 1.5), "account for 1.5 s");
-        unsound(found(|p| p.edges[0].calls.cumtime = 2.5), "2.5 s went by in calls from a.py:1(f)");
+        unsound(found(|p| p.edges[0].calls.tottime = 1.5), "account for 1.5 s of its own time");
+        unsound(found(|p| p.edges[0].calls.cumtime = 2.5), "calls from a.py:1(f) took 2.5 s");
         let node = |function| Node { parent: None, function, ncalls: 1, tottime: 2.0 };
         let tree =
             |function| Some(CallTree { nodes: vec![node(FunctionId(function))], ..CallTree::default() });

@@ -6,7 +6,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file ended inside a value.
-    #[error("the file ends at byte {offset}, in the middle of {inside}: it is truncated")]
+    #[error("the file is truncated: it ends inside {inside}, at byte {offset}")]
     Truncated {
         /// Where the value began.
         offset: usize,
@@ -15,7 +15,7 @@ pub enum Error {
     },
     /// A marshal type that has no place in a profile.
     #[error(
-        "byte {offset}: {found} where {expected} was expected; \
+        "byte {offset}: expected {expected}, found {found}; \
          a pstats file holds only dicts, tuples, strings and numbers"
     )]
     Refused {
@@ -69,7 +69,7 @@ pub enum Error {
         problem: String,
     },
     /// Profiles whose figures don't mean the same.
-    #[error("these profiles can't be combined: {problem}")]
+    #[error("these profiles don't go together: {problem}")]
     Different {
         /// What differs.
         problem: String,

@@ -6,17 +6,14 @@
 pub mod check;
 pub mod diff;
 pub mod error;
-mod flatten;
 pub mod formats;
-mod id_map;
-pub mod index;
-mod labels;
 pub mod merge;
 pub mod model;
 pub mod report;
 pub mod stacks;
-pub mod tree;
 
 pub use error::{Error, Result};
-pub use model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Text, Unit};
-pub use tree::{CallTree, Cut, Node, NodeId};
+pub use model::{
+    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
+    Text, Unit, index, tree,
+};

@@ -1,11 +1,10 @@
 //! Adds profiles up, one after another: a thousand files need the memory of their sum, not of all.
 
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::index::EdgeIndex;
-use crate::labels::{LabelIndex, label};
-use crate::model::{Edge, Function, FunctionId, Metadata, Profile};
-use crate::tree::{CallTree, Node, NodeId};
+use crate::model::{
+    CallTree, Edge, EdgeIndex, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile,
+    label,
+};
 
 /// A sum of profiles.
 #[derive(Default)]
@@ -111,7 +110,7 @@ impl Merger {
     fn add_edges(&mut self, edges: &[Edge], moved: &[FunctionId]) {
         let first = self.edges.first_of_same_label(moved);
         // By callee, so that the list of each is walked once, whatever order the edges came in.
-        let by_callee = EdgeIndex::of_edges(moved.len(), edges, |edge| first[edge.callee.index()]);
+        let by_callee = EdgeIndex::of_edges(edges, moved.len(), |edge| first[edge.callee.index()]);
         for (own, &callee) in (0u32..).map(FunctionId).zip(moved) {
             let places = by_callee.places(own);
             if !places.is_empty() {
@@ -223,10 +222,10 @@ fn combined(a: &Metadata, b: &Metadata) -> Result<Metadata> {
         return different(format!("one is in {}, another in {}", a.unit, b.unit));
     }
     if a.edges != b.edges {
-        return different(format!("callers have {} in one, {} in another", a.edges, b.edges));
+        return different(format!("one has {} for its callers, another {}", a.edges, b.edges));
     }
     if a.compensated != b.compensated {
-        return different("only one had the profiler's cost taken out".to_owned());
+        return different("only one had the profiler's own cost taken out".to_owned());
     }
     let title = if a.title == b.title { a.title.clone() } else { None };
     Ok(Metadata { title, ..a.clone() })

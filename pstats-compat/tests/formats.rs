@@ -172,10 +172,10 @@ fn deep_stacks_do_not_overflow_ours() {
 #[test]
 fn malformed_stacks_are_refused() {
     for (text, expected) in [
-        ("a;b", "line 1: a stack without a number"),
-        ("a 1\na;b x", "line 2: what stands after the last blank"),
-        ("a -1", "line 1: what stands after the last blank"),
-        ("a inf", "line 1: what stands after the last blank"),
+        ("a;b", "line 1: the stack has no number"),
+        ("a 1\na;b x", "line 2: what follows the last space"),
+        ("a -1", "line 1: what follows the last space"),
+        ("a inf", "line 1: what follows the last space"),
     ] {
         let error = collapsed::read(text.as_bytes()).expect_err(text).to_string();
         assert!(error.starts_with(expected), "{text:?}: {error}");
@@ -191,13 +191,13 @@ fn malformed_speedscope_is_refused() {
         |events: &str| document(&format!(r#"{{"type": "evented", "unit": "none", "events": [{events}]}}"#));
     let sampled = |rest: &str| document(&format!(r#"{{"type": "sampled", {rest}}}"#));
     let cases = [
-        ("{".to_owned(), "line 1, column 1: EOF"),
+        ("{".to_owned(), "line 1, column 1: EOF while parsing an object"),
         ("{\n\"shared\": 3}".to_owned(), "line 2, column 11: invalid type"),
         (document(r#"{"type": "other"}"#), "line 1, column 84: unknown variant `other`"),
         (evented(r#"{"type": "O", "frame": 2, "at": 0}"#), "profiles[0].events[0]: its frame"),
         (
             evented(r#"{"type": "C", "frame": 0, "at": 0}"#),
-            "profiles[0].events[0]: it closes a frame, and none",
+            "profiles[0].events[0]: it closes a frame, but none",
         ),
         (
             evented(r#"{"type": "O", "frame": 0, "at": 0}, {"type": "C", "frame": 1, "at": 0}"#),
@@ -205,13 +205,16 @@ fn malformed_speedscope_is_refused() {
         ),
         (
             evented(r#"{"type": "O", "frame": 0, "at": 1}, {"type": "C", "frame": 0, "at": 0}"#),
-            "profiles[0].events[1]: it lies before",
+            "profiles[0].events[1]: it is earlier",
         ),
         (
             sampled(r#""unit": "none", "samples": [[0]], "weights": []"#),
             "profiles[0].weights: 0 weights for 1",
         ),
-        (sampled(r#""unit": "none", "samples": [[7]], "weights": [1]"#), "profiles[0].samples[0]: a frame"),
+        (
+            sampled(r#""unit": "none", "samples": [[7]], "weights": [1]"#),
+            "profiles[0].samples[0]: one of its frames",
+        ),
         (
             document(
                 r#"{"type": "sampled", "unit": "none", "samples": [], "weights": []},

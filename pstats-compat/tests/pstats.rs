@@ -134,36 +134,80 @@ fn what_is_no_profile_is_refused_with_its_place() {
     };
     let caller = b"\x29\x03z\x01fi\x05\0\0\0z\x01n";
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("a pickle", b"\x80\x04\x95".to_vec(), "byte 0: a pickle, which can run code"),
-        ("a code object", b"\xe3\0\0\0\0".to_vec(), "byte 0: a code object where the dict"),
-        ("a code object inside", file_of(b"\xe3\0\0\0\0"), "byte 14: a code object where the totals"),
-        ("a code object in a label", b"{\x29\x03c".to_vec(), "byte 3: a code object where a file name"),
-        ("a list", b"[\0\0\0\0".to_vec(), "byte 0: a list"),
-        ("Python 2", b"{(\x03\0\0\0s\x01\0\0\0f".to_vec(), "byte 6: bytes (a profile of Python 2?)"),
-        ("no marshal", b"\x7fELF".to_vec(), "byte 0: the byte 0x7f, which is no marshal type"),
+        (
+            "a pickle",
+            b"\x80\x04\x95".to_vec(),
+            "byte 0: expected the dict of a profile, found a pickle, which can run code",
+        ),
+        (
+            "a code object",
+            b"\xe3\0\0\0\0".to_vec(),
+            "byte 0: expected the dict of a profile, found a code object;",
+        ),
+        (
+            "a code object inside",
+            file_of(b"\xe3\0\0\0\0"),
+            "byte 14: expected the totals of a function, found a code object;",
+        ),
+        (
+            "a code object in a label",
+            b"{\x29\x03c".to_vec(),
+            "byte 3: expected a file name, found a code object;",
+        ),
+        ("a list", b"[\0\0\0\0".to_vec(), "byte 0: expected the dict of a profile, found a list;"),
+        (
+            "Python 2",
+            b"{(\x03\0\0\0s\x01\0\0\0f".to_vec(),
+            "byte 6: expected a file name, found bytes (a profile of Python 2?)",
+        ),
+        ("no marshal", b"\x7fELF".to_vec(), "found the byte 0x7f, which is not a marshal type"),
         ("a label of two", b"{\x29\x02z\x01f".to_vec(), "byte 1: a label of 2 items"),
         ("a huge tuple", b"{(\xff\xff\xff\x7f".to_vec(), "byte 1: a label of 2147483647 items"),
-        ("a negative length", b"{(\xff\xff\xff\xff".to_vec(), "byte 2: a label (file, line, name) with"),
-        ("a huge string", b"{\x29\x03u\xff\xff\xff\x7fabc".to_vec(), "ends at byte 8"),
+        (
+            "a negative length",
+            b"{(\xff\xff\xff\xff".to_vec(),
+            "byte 2: a label (file, line, name) of negative length",
+        ),
+        ("a huge string", b"{\x29\x03u\xff\xff\xff\x7fabc".to_vec(), "it ends inside a string, at byte 8"),
         ("a huge long", b"{\x29\x03z\x01fl\xff\xff\xff\x7f".to_vec(), "byte 7: an int of more than 64"),
         ("a negative line", b"{\x29\x03z\x01fi\xff\xff\xff\xff".to_vec(), "byte 6: the line number -1"),
-        ("no text", b"{\x29\x03u\x01\0\0\0\xff".to_vec(), "byte 3: a string that is not in its own"),
-        ("no ASCII", b"{\x29\x03z\x01\xe9".to_vec(), "byte 3: a string that is not in its own"),
-        ("a float for a count", file_of(&row(b"g\0\0\0\0\0\0\0\0")), "byte 16: a float where a count"),
+        (
+            "no text",
+            b"{\x29\x03u\x01\0\0\0\xff".to_vec(),
+            "byte 3: a string that is not valid in its encoding",
+        ),
+        ("no ASCII", b"{\x29\x03z\x01\xe9".to_vec(), "byte 3: a string that is not valid in its encoding"),
+        (
+            "a float for a count",
+            file_of(&row(b"g\0\0\0\0\0\0\0\0")),
+            "byte 16: expected a count of primitive calls, found a float;",
+        ),
         ("a bad float", file_of(b"\x29\x05i\x01\0\0\0i\x01\0\0\0f\x01x"), "byte 26: a float whose"),
-        ("some counts", file_of(&row(b"i\xff\xff\xff\xffi\x01\0\0\0")), "byte 21: a negative count beside"),
-        ("a tuple of 4", file_of(b"\x29\x04"), "byte 14: a tuple of 4 items for the totals"),
-        ("a dangling reference", b"{r\x05\0\0\0".to_vec(), "byte 1: a reference to value 5 of 0"),
-        ("a cycle", b"{\xa9\x03r\0\0\0\0".to_vec(), "byte 3: a reference to value 0, which has no end"),
+        (
+            "some counts",
+            file_of(&row(b"i\xff\xff\xff\xffi\x01\0\0\0")),
+            "byte 21: some counts are known, others negative",
+        ),
+        (
+            "a tuple of 4",
+            file_of(b"\x29\x04"),
+            "byte 14: expected the totals of a function in a tuple of 5 items, found one of 4",
+        ),
+        (
+            "a dangling reference",
+            b"{r\x05\0\0\0".to_vec(),
+            "byte 1: a reference to value 5, but only 0 came before",
+        ),
+        ("a cycle", b"{\xa9\x03r\0\0\0\0".to_vec(), "byte 3: a reference to value 0 from inside"),
         (
             "a function twice",
             [b"{", &file_of(ROW)[1..46], &file_of(ROW)[1..]].concat(),
-            "byte 46: a function that",
+            "byte 46: the profile already has",
         ),
         (
             "a caller twice",
             with_callers(&[caller, b"i\x01\0\0\0".as_slice(), caller].concat()),
-            "byte 63: a caller that",
+            "byte 63: the function already has",
         ),
         (
             "callers of two kinds",
@@ -181,9 +225,9 @@ fn what_is_no_profile_is_refused_with_its_place() {
         (
             "callers that are None",
             file_of(&[&ROW[..ROW.len() - 2], b"N"].concat()),
-            "byte 44: None where the callers",
+            "byte 44: expected the callers of a function, found None;",
         ),
-        ("more after the end", b"{0x".to_vec(), "byte 2: bytes after the end"),
+        ("more after the end", b"{0x".to_vec(), "byte 2: more data after the end"),
     ];
     for (what, bytes, expected) in cases {
         let error = read(&bytes).expect_err(what).to_string();

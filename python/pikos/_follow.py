@@ -9,6 +9,7 @@ Children of ``os.fork`` have the profile already: it begins anew in them. Other 
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 
@@ -82,6 +83,7 @@ def join(session: Session, family: Family) -> None:
         family.options["parent"] = str(session.process)
         session.process = os.getpid()
         session.saved = False
+        session.saving = _thread.RLock()
         session.prints = False
         session.patience = PATIENCE
         session.outfile = family.outfile()

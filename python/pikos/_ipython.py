@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
-from pikos.cprofile import Profile
+from pikos.cprofile import Profile, write_whole
 from pikos.stats import Profile as Finished
 from pikos.stats import of
 
@@ -90,8 +90,7 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
             display(Shown(profile, shown_rows, f"{ending}{note}", graph="g" not in options))
         if "T" in options:
             path = os.path.expanduser(unquoted(options["T"][0]))
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write(str(chosen))
+            write_whole(path, str(chosen).encode("utf-8"))
             print(f"The table is in {path!r}.")
         if "D" in options:
             self.dump(profile, os.path.expanduser(unquoted(options["D"][0])))

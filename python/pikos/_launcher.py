@@ -7,12 +7,13 @@ the default action of SIGTERM save the profile first.
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import sys
 
 from pikos._lsprof import _count_frames_as, _holds_stacks, _keep_signal_to_this_process, _signal_seen
-from pikos.cprofile import Profile
+from pikos.cprofile import Profile, write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ OWN_FILES = {__file__}
 SORT_KEYS = frozenset(
     "calls cumtime cumulative filename line module name ncalls nfl pcalls stdname time tottime".split()
 )
+
+#: How often what is in the way of saving may come in between: each Ctrl-C does.
+MOST_INTERRUPTIONS = 20
+#: How many names are tried in the folder for temporary files.
+MOST_NAMES = 20
 
 STACKS = "x.speedscope.json, .folded, .html, .svg, .pb.gz or .firefox.json"
 
@@ -336,6 +342,8 @@ class Run:
         self.outfile = outfile
         self.process = os.getpid()
         self.saved = False
+        #: Held by the thread that saves.
+        self.saving = _thread.RLock()
         #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the result is lost, not the signal.
         self.patience = 10
         #: While it is being saved: the signal that came in the middle of that, or 0.
@@ -352,17 +360,26 @@ class Run:
         raise NotImplementedError
 
     def save(self) -> None:
-        """Complete the run, once. A forked child leaves that to its parent."""
-        if self.saved or os.getpid() != self.process:
+        """Complete the run, once. A forked child leaves that to its parent.
+
+        Another thread that leaves meanwhile waits. This thread may come here again, from a handler of the program's that leaves:
+        then the run is completed there.
+        """
+        if self.saved or os.getpid() != self.process or not self.saving.acquire(timeout=self.patience):
             return
-        self.saved = True
-        self.deferred = 0
         try:
-            self.complete()
+            if self.saved:
+                return
+            self.deferred = 0
+            try:
+                self.complete()
+            finally:
+                self.saved = True
+                came, self.deferred = self.deferred, None
+                if came:
+                    self.on_signal(came, None)
         finally:
-            came, self.deferred = self.deferred, None
-            if came:
-                self.on_signal(came, None)
+            self.saving.release()
 
     def guard(self, catches: bool = True) -> None:
         """See to it that the run is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
@@ -404,11 +421,12 @@ class Run:
             return
         import signal
 
-        signal.signal(number, signal.SIG_DFL)
         self.ending = ("signal", signal.Signals(number).name)
         try:
             self.save()
         finally:
+            # Not before: the next one would come in the middle.
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
     def end(self) -> None:
@@ -431,6 +449,8 @@ class Session(Run):
         self.sort = sort
         #: Whether the table is printed where there is no file.
         self.prints = True
+        #: Whether there is nothing to gain from writing again.
+        self.is_written = False
 
     def go_live(self) -> None:
         """Publish, and record nothing before a subscriber asks for it."""
@@ -461,7 +481,23 @@ class Session(Run):
         return sys.version_info >= (3, 12) if chosen is None else chosen
 
     def complete(self) -> None:
-        """Stop recording and write or print the result."""
+        """Stop recording and write or print the result. Writes again what Ctrl-C, or a handler of the program's, kept from
+        being written: the exception is raised after that."""
+        self.is_written = False
+        interruption: BaseException | None = None
+        for _ in range(MOST_INTERRUPTIONS):
+            try:
+                self.finish()
+                break
+            except BaseException as error:
+                interruption = error
+                if self.outfile is None or self.is_written:
+                    break
+        if interruption is not None:
+            raise interruption
+
+    def finish(self) -> None:
+        """The same, unless something comes in between."""
         self.profile.disable()
         self.profile._end_live(*self.ending)
         if self.outfile is not None:
@@ -494,26 +530,36 @@ class Session(Run):
         problem = self.try_write(path)
         if problem is None:
             return
+        self.is_written = False
         # Not before it is needed: a signal may have come in the middle of the program's own import of it.
         import tempfile
 
         stem = os.path.basename(path) or "profile"
-        fallback = os.path.join(tempfile.gettempdir(), f"pikos-{self.process}-{stem}")
-        second = self.try_write(fallback)
+        second: str | None = "File exists"
+        # That folder is everybody's: what is there isn't ours, not even a link.
+        for number in range(MOST_NAMES):
+            name = f"pikos-{self.process}-{number}-{stem}" if number else f"pikos-{self.process}-{stem}"
+            fallback = os.path.join(tempfile.gettempdir(), name)
+            if not os.path.lexists(fallback):
+                second = self.try_write(fallback, fresh=True)
+                break
         if second is None:
             sys.stderr.write(f"pikos: can't write {path}: {problem}; the profile is in {fallback}\n")
             return
         sys.stderr.write(f"pikos: can't write {path}: {problem}; nor {fallback}: {second}; here it is:\n")
         sys.stderr.write(self.table())
 
-    def try_write(self, path: str) -> str | None:
-        """Why the profile couldn't be written there, or None."""
+    def try_write(self, path: str, fresh: bool = False) -> str | None:
+        """Why the profile couldn't be written there, or None. With ``fresh``, nothing may be there."""
         try:
-            if self.profile.tree and _holds_stacks(path):
-                self.profile._finished().export(path)
-            else:
-                with open(path, "wb") as stream:
-                    stream.write(self.profile._pstats())
+            self.is_written = self.profile._save(path, fresh)
+            if not self.is_written:
+                # A device or a pipe can't be written to twice.
+                self.is_written = True
+                if self.profile.tree and _holds_stacks(path):
+                    self.profile._finished().export(path)
+                else:
+                    write_whole(path, self.profile._pstats())
         except OSError as error:
             return error.strerror or str(error)
         return None

@@ -6,13 +6,14 @@ Everything that cProfile has is here under the same names: Profile, run, runctx,
 
 from __future__ import annotations
 
-from pikos._lsprof import Profiler
+import os
+
+from pikos._lsprof import Profiler, _replace_file
 
 __all__ = ["Profile", "run", "runctx"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
@@ -144,23 +145,22 @@ class Profile(Profiler):
     def dump_stats(self, file: str | bytes | os.PathLike[Any]) -> None:
         """Stop recording and write the profile to a file that ``pstats.Stats`` loads.
 
-        Raises OSError if the file can't be written; the profile stays in memory.
+        Raises OSError if the file can't be written; what was there stays, and the profile in memory.
         """
         kind = type(self)
-        with open(file, "wb") as stream:
-            if kind.create_stats is Profile.create_stats and kind.snapshot_stats is Profile.snapshot_stats:
-                self.disable()
-                try:
-                    # Before the dict is made: both at once would take more memory than cProfile's dict and list do.
-                    stream.write(self._pstats())
-                finally:
-                    self.create_stats()
-            else:
-                # A subclass has a view of its own of what the statistics are.
-                import marshal
-
+        if kind.create_stats is Profile.create_stats and kind.snapshot_stats is Profile.snapshot_stats:
+            self.disable()
+            try:
+                # Before the dict is made: both at once would take more memory than cProfile's dict and list do.
+                write_whole(file, self._pstats())
+            finally:
                 self.create_stats()
-                marshal.dump(self.stats, stream)
+        else:
+            # A subclass has a view of its own of what the statistics are.
+            import marshal
+
+            self.create_stats()
+            write_whole(file, marshal.dumps(self.stats))
 
     def create_stats(self) -> None:
         """Stop recording and set ``stats``, the dict that ``pstats.Stats`` reads."""
@@ -217,6 +217,13 @@ class Profile(Profiler):
         """Stop recording and, if the profile is live, send the last message. Waits at most 0.2 s for it to leave."""
         self.disable()
         self._end_live("disabled", "")
+
+
+def write_whole(file: str | bytes | os.PathLike[Any] | int, data: bytes) -> None:
+    """Write a file as a whole; where that fails (OSError), what was there stays. A device or a pipe is written to."""
+    if isinstance(file, int) or not _replace_file(os.fsdecode(file), data):
+        with open(file, "wb") as stream:
+            stream.write(data)
 
 
 def label(code: str | CodeType) -> Label:

@@ -7,11 +7,13 @@ kept. Options are read up to the first argument that is none of ours; from there
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 
 from pikos import _launcher
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
+from pikos.cprofile import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +249,9 @@ def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
     """What ``python -m`` executes, and where."""
     import runpy
 
-    sys.argv[:] = args
+    # As a package finds it that is imported on the way to the module.
+    sys.argv[:] = ["-m", *args[1:]]
+    put_working_folder_first()
     namespace = _launcher.fresh_main()
     try:
         _, spec, code = runpy._get_module_details(args[0])  # type: ignore[attr-defined]
@@ -259,6 +263,17 @@ def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
     if sys.version_info < (3, 15):
         namespace["__cached__"] = spec.cached
     return code, namespace
+
+
+def put_working_folder_first() -> None:
+    """``python -m`` has it there, as has ``python -m pikos.runner``; the command has its own folder."""
+    if sys.flags.safe_path or __name__ == "__main__":
+        return
+    try:
+        sys.path[0] = os.getcwd()
+    except OSError:
+        # It is gone. Then ``python -m`` leaves it out.
+        del sys.path[0]
 
 
 def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:
@@ -342,8 +357,9 @@ class Recording(_launcher.Run):
                 self.report.write(sys.stdout)
                 sys.stdout.flush()
             else:
-                with open(self.outfile, "w", encoding="utf-8") as stream:
-                    self.report.write(stream)
+                table = io.StringIO()
+                self.report.write(table)
+                write_whole(self.outfile, table.getvalue().encode("utf-8"))
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:

@@ -1,4 +1,4 @@
-"""compensate=True: what it must keep, and what it must take out. How well it does is for benchmarks/truth.py."""
+"""compensate=True: what it must keep, and what it must take out. How well it does is for benchmarks/truth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 from pikos._lsprof import Profiler, _kind_of
 from pikos.cprofile import Profile
+
+pytestmark = pytest.mark.in_process
 
 
 def leaf(n: int) -> int:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import SUBJECT, TESTS, environment, subject
+from running import PATIENCE, SUBJECT, SUPPORT, TESTS, environment, subject
+
+pytestmark = pytest.mark.in_process
 
 profiler = subject()
 
@@ -51,7 +53,7 @@ def tool(*arguments: str | Path) -> str:
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE,
         env=environment(PYTHONWARNINGS="ignore"),
     )
     assert done.returncode == 0, done.stderr
@@ -151,7 +153,7 @@ def test_print_stats_prints_recursion_as_all_and_primitive_calls() -> None:
         "-c",
         f"""
 import sys
-sys.path.insert(0, {str(TESTS / "api")!r})
+sys.path[:0] = {[str(TESTS / "api"), str(SUPPORT)]!r}
 import {SUBJECT} as profiler
 from test_files import work
 profile = profiler.Profile()

@@ -10,6 +10,8 @@ import time
 import pikos.cprofile
 import pytest
 
+pytestmark = pytest.mark.in_process
+
 HOT = 100
 
 

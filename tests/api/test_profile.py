@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 import pytest
-from running import evaluate, python, subject
+from running import PATIENCE, evaluate, python, subject
+
+pytestmark = pytest.mark.in_process
 
 profiler = subject()
 
@@ -517,7 +519,7 @@ def test_one_liner_prints_the_table() -> None:
         [sys.executable, "-c", f"import re, {profiler.__name__} as c; c.run('re.compile(\"foo|bar\")')"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "ncalls  tottime  percall  cumtime  percall filename:lineno(function)" in done.stdout

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from running import SUBJECT, evaluate, python, subject
 
+pytestmark = pytest.mark.in_process
+
 profiler = subject()
 
 

@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from running import PATIENCE
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
-from overhead_report import Cell, Report, Row, geometric_mean  # noqa: E402
-from profilers import CPROFILE, PIKOS, PIKOS_PYTHON, PLAIN, profiler  # noqa: E402
-from workloads import Workload  # noqa: E402
+from benchmarks.overhead.profilers import CPROFILE, PIKOS, PIKOS_PYTHON, PLAIN, profiler  # noqa: E402
+from benchmarks.overhead.report import Cell, Report, Row, geometric_mean  # noqa: E402
+from benchmarks.shared.workloads import Workload  # noqa: E402
+
+pytestmark = pytest.mark.any_release
 
 
 def cell(*seconds: float, trouble: str | None = None) -> Cell:
@@ -94,18 +97,23 @@ def test_what_is_written_holds_every_run(tmp_path: Path) -> None:
     assert written["programs"]["takes 1.0 s"]["runs"][CPROFILE]["cpu"] == [3.0]
 
 
-def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, BENCHMARKS / script, *arguments], capture_output=True, text=True, timeout=50)
+def test_only_the_newest_table_of_a_release_keeps_its_runs(tmp_path: Path) -> None:
+    for name in ("2025-12-31-3.13", "2026-01-03-3.13", "2025-12-31-3.14"):
+        (tmp_path / f"{name}.md").touch()
+        (tmp_path / f"{name}.json").touch()
+    report("3.13", row(1.0, 3.0, 2.0)).write(tmp_path)
+    kept = {path.stem for path in tmp_path.glob("*.json")}
+    assert kept == {"2026-01-02-3.13", "2026-01-03-3.13", "2025-12-31-3.14"}
+    assert {path.stem for path in tmp_path.glob("*.md")} == kept | {"2025-12-31-3.13"}
+
+
+def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_process_runs_when_it_is_told_to() -> None:
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / "overhead_run.py", "resumes", PIKOS],
-        input="\n\n",
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
+    done = run("overhead.run", "resumes", PIKOS, stdin="\n\n")
     assert (done.returncode, done.stderr) == (0, "")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == 3, "one when it is ready, and one for each line"
@@ -113,16 +121,16 @@ def test_a_process_runs_when_it_is_told_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments"),
+    ("module", "arguments"),
     [
-        ("overhead.py", ["--programs", "nonsense"]),
-        ("overhead.py", ["--profilers", "nonsense"]),
-        ("overhead.py", ["--rounds", "0"]),
-        ("truth.py", ["--programs", "nonsense"]),
+        ("overhead", ["--programs", "nonsense"]),
+        ("overhead", ["--profilers", "nonsense"]),
+        ("overhead", ["--rounds", "0"]),
+        ("truth", ["--programs", "nonsense"]),
     ],
 )
-def test_usage_errors_say_what_there_is(script: str, arguments: list[str]) -> None:
-    done = run(script, *arguments)
+def test_usage_errors_say_what_there_is(module: str, arguments: list[str]) -> None:
+    done = run(module, *arguments)
     assert done.returncode == 2
     assert arguments[1] in done.stderr
     assert "Traceback" not in done.stderr

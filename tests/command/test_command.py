@@ -11,9 +11,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from running import environment, python, subject
+from running import PATIENCE, environment, evaluate, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "pikos"
 
@@ -21,10 +21,12 @@ SCRIPT = Path(sysconfig.get_path("scripts")) / "pikos"
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("command") / "a.pstats"
-    profile = subject().Profile()
-    with profile:
-        sorted(str(n) for n in range(100))
-    profile.dump_stats(path)
+    evaluate(f"""
+        with Profile() as profile:
+            sorted(str(n) for n in range(100))
+        profile.dump_stats({str(path)!r})
+        answer(None)
+    """)
     return path
 
 
@@ -61,7 +63,7 @@ def test_a_reader_that_leaves_is_no_error(profile: Path) -> None:
     )
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
-    assert (process.stderr.read(), process.wait(timeout=30)) == (b"", 0)
+    assert (process.stderr.read(), process.wait(timeout=PATIENCE)) == (b"", 0)
     process.stderr.close()
 
 
@@ -82,7 +84,7 @@ def on_a_terminal(profile: Path, first: bytes) -> bytes:
         shown += os.read(master, 1024)
     process.stdin.write(profile.read_bytes())
     process.stdin.close()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     with contextlib.suppress(OSError):  # the end, as Linux says it
         while chunk := os.read(master, 1024):
             shown += chunk
@@ -115,7 +117,7 @@ def interrupt_reading(**options: bool) -> tuple[int, bytes]:
     os.write(write, b"{" * 65536)
     process.send_signal(signal.SIGINT)
     os.close(write)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     return process.returncode, err
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from running import Run, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 Table = dict[tuple[str, int, str], tuple[Any, ...]]
 

@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from running import CONTROL, SUBJECT, python, sdists_folder
+from running import CONTROL, PATIENCE, SUBJECT, SUPPORT, python, sdists_folder
 
-RUN_FOREIGN = Path(__file__).with_name("run_foreign.py")
+RUN_FOREIGN = SUPPORT / "run_foreign.py"
 
 # test id -> why Pikos need not pass it
 SKIPS: dict[str, str] = {}
@@ -65,7 +65,7 @@ def here(suite: Suite) -> Path | None:
     if suite.sdist:
         folders = sorted(sdists_folder().glob(f"{suite.sdist}-*"))
         if not folders:
-            pytest.skip(f"NOT TESTED: no {suite.sdist} sdist in {sdists_folder()}: run tests/fetch_sdists.py")
+            pytest.skip(f"NOT TESTED: no {suite.sdist} sdist in {sdists_folder()}: run tests/support/fetch_sdists.py")
         return folders[-1] / suite.folder
     # find_spec imports the packages on the way, and `test` itself may be the missing one
     try:
@@ -83,7 +83,6 @@ def outcomes(suite: Suite, profiler: str, results: Path) -> Outcomes:
     options: Sequence[str] = (*suite.options, *(("--path", str(path)) if path else ()))
     run = python(
         [RUN_FOREIGN, results, profiler, suite.module, *suite.classes, *options],
-        timeout=110,
         cwd=results.parent,
         env={"PYTHONWARNINGS": "ignore"},
     )
@@ -91,7 +90,7 @@ def outcomes(suite: Suite, profiler: str, results: Path) -> Outcomes:
     return {test: (outcome, detail) for test, (outcome, detail) in json.loads(results.read_text()).items()}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(2 * PATIENCE + 40)
 @pytest.mark.parametrize("suite", SUITES, ids=str)
 def test_what_cprofile_passes_pikos_passes(suite: Suite, tmp_path: Path) -> None:
     here(suite)

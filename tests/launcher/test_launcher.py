@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import SUBJECT, Run, environment, python
+from running import PATIENCE, SUBJECT, Run, environment, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 ENTRY = ["-m", SUBJECT]
 
@@ -307,7 +307,7 @@ def signalled(folder: Path, number: signal.Signals, *arguments: str, delay: floa
         first = process.stdout.readline()
         time.sleep(delay)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
         return Run(process.returncode, first + out, err)
 
 
@@ -334,11 +334,9 @@ def test_a_signal_ends_it_as_ever_and_the_profile_is_saved(folder: Path, number:
 
 
 def test_a_signal_during_one_long_c_call(folder: Path) -> None:
-    write(folder, "import time\nprint('ready', flush=True)\ntime.sleep(15)\n")
-    started = time.monotonic()
+    write(folder, "import time\nprint('ready', flush=True)\ntime.sleep(600)\n")
     run = signalled(folder, signal.SIGTERM, *ENTRY, "-o", str(folder.parent / "out.pstats"), "script.py", delay=0.3)
     assert run.code == -signal.SIGTERM
-    assert time.monotonic() - started < 10
     assert "<built-in method time.sleep>" in calls(folder.parent / "out.pstats")
 
 
@@ -525,7 +523,7 @@ def test_a_reader_that_leaves_early_is_no_error(folder: Path, rows: int) -> None
     os.close(writing)
     with os.fdopen(read) as pipe:
         assert pipe.readline() == "first\n"
-    _, err = process.communicate(timeout=50)
+    _, err = process.communicate(timeout=PATIENCE)
     assert err == ""
 
 
@@ -544,7 +542,7 @@ def test_the_programs_own_broken_pipe_is_as_ever(folder: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        ends.append((re.sub(r"print\(\d+\)", "print", process.stderr.read()), process.wait(timeout=20)))
+        ends.append((re.sub(r"print\(\d+\)", "print", process.stderr.read()), process.wait(timeout=PATIENCE)))
         process.stderr.close()
     assert ends[0] == ends[1]
     assert calls(folder.parent / "out.pstats")["<built-in method builtins.print>"] > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from running import python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 PROGRAM = """
 import collections, json, pathlib

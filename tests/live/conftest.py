@@ -1,4 +1,4 @@
-"""What the tests of live profiles share as fixtures; helpers are in ../watching.py."""
+"""What the tests of live profiles share as fixtures; the rest is in ../support/watching.py."""
 
 from pathlib import Path
 

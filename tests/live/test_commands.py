@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from terminal import Terminal
-from watching import live_environment, started, until
+from watching import PATIENCE, live_environment, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
@@ -165,9 +165,9 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
             assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
             before = until(lambda: row_of(tmp_path, process.pid), "its calls")
             process.kill()
-        _, said = recorder.communicate(timeout=30)
+        _, said = recorder.communicate(timeout=PATIENCE)
         assert recorder.returncode == 0, said
-        process.wait(30)
+        process.wait(PATIENCE)
     recorded = pstats.Stats(str(out)).stats  # type: ignore[attr-defined]
     is_marked = out.read_bytes().endswith(b"pikos: unfinished")
     calls = {name: row[1] for (_, _, name), row in recorded.items()}
@@ -198,7 +198,7 @@ def test_record_of_a_recorder_that_is_stopped(tmp_path: Path, running: subproces
     assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
     until(lambda: row_of(tmp_path, running.pid), "its calls")
     recorder.send_signal(signal.SIGINT)
-    _, said = recorder.communicate(timeout=30)
+    _, said = recorder.communicate(timeout=PATIENCE)
     assert recorder.returncode == 0, said
     assert "still running" in said
     # Of all processes, each has a file of its own.
@@ -214,7 +214,7 @@ def test_record_where_nothing_can_be_written(tmp_path: Path, running: subprocess
     assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
     until(lambda: row_of(tmp_path, running.pid), "its calls")
     recorder.send_signal(signal.SIGTERM)
-    _, said = recorder.communicate(timeout=30)
+    _, said = recorder.communicate(timeout=PATIENCE)
     assert recorder.returncode == 1
     assert "can't be written" in said
     (fallback,) = re.findall(r"the profile is in (.*)", said)

@@ -16,13 +16,13 @@ import zmq
 from running import SUBJECT, Run
 from watching import PATIENCE, Message, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 #: Of each kind but os.fork, of which there are always 200.
 CHILDREN = int(os.environ.get("PIKOS_TEST_CHILDREN", "20"))
 
 #: Seconds for all of them: a thousand interpreters that start at once take their time.
-FOR_ALL = 50.0 + 3 * CHILDREN
+FOR_ALL = PATIENCE + 3 * CHILDREN
 
 ALL_KINDS = """\
 import multiprocessing, os, subprocess, sys

@@ -14,7 +14,7 @@ import pytest
 from running import SUBJECT
 from watching import PATIENCE, Subscriber, endpoint, live_environment, same_as_file, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber.py"
 WIRE = Path(__file__).parents[2] / "docs" / "wire.md"
@@ -347,10 +347,13 @@ def test_what_changes_in_every_interval_needs_no_new_base(tmp_path: Path) -> Non
         tell(process, "all")
         while not [row for row in subscriber.receive()["rows"] if row[2] > 20]:
             pass
-        busy = [subscriber.receive() for _ in range(5)]
-        # Another one may be due after ten seconds.
-        assert [message["kind"] for message in busy].count("delta") >= 4
-        assert min(len(message["rows"]) for message in busy) > 1990
+        # On a busy machine the program may have called few of them since the last message, or none.
+        busy = [subscriber.receive()]
+        while sum(len(message["rows"]) > 1990 for message in busy) < 5:
+            busy.append(subscriber.receive())
+        # Another one is due every ten seconds.
+        seconds = busy[-1]["time"] - busy[0]["time"]
+        assert [message["kind"] for message in busy].count("full") <= 1 + seconds // 10
         finish(process)
         subscriber.to_the_end()
         ended_well(process)

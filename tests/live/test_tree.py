@@ -14,7 +14,7 @@ from running import python
 from terminal import Terminal
 from watching import PATIENCE, Subscriber, endpoint, live_environment, sockets, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 

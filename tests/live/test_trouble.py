@@ -12,7 +12,7 @@ import pytest
 from running import SUBJECT
 from watching import PATIENCE, live_environment, sockets
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 
 @pytest.fixture

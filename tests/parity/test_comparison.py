@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from parity.comparison import differences, edge_faults, is_own_frame, time_faults
+from comparison import differences, edge_faults, is_own_frame, time_faults
+
+pytestmark = pytest.mark.slow_in_debug
 
 
 def row(function: str, ncalls: int, recursive: int, tottime: float, cumtime: float, **more: Any) -> dict[str, Any]:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
-from parity.comparison import differences, edge_faults, functions, time_faults
-from parity.measure import MODES
+from comparison import differences, edge_faults, functions, time_faults
+from measure import MODES
 from programs import PROGRAMS
-from running import CONTROL, SUBJECT, TESTS, python
+from running import CONTROL, SUBJECT, SUPPORT, TESTS, python
 
-MEASURE = Path(__file__).with_name("measure.py")
+pytestmark = pytest.mark.slow_in_debug
+
+MEASURE = SUPPORT / "measure.py"
 Profiles = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=[program.name for program in PROGRAMS])
+# One process of pytest-xdist's has all the tests of a program, or its profiles would be made in each.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(program.name, marks=pytest.mark.xdist_group(program.name)) for program in PROGRAMS],
+)
 def profiles(request: pytest.FixtureRequest) -> Iterator[tuple[Profiles, Profiles]]:
     """(cProfile's, Pikos's) profiles of one program, by mode. Both run at the same time, in fresh processes."""
 

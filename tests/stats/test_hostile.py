@@ -13,7 +13,7 @@ import pikos.stats
 import pytest
 from running import evaluate, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 READERS = ("pstats", "callgrind", "collapsed", "speedscope")
 

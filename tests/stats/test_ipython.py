@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("IPython", reason="IPython is optional")
 pytestmark = [
+    pytest.mark.any_release,
+    pytest.mark.in_process,
     pytest.mark.beyond_cprofile,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of foreign packages
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),

@@ -18,18 +18,24 @@ from typing import Any
 import pikos.stats
 import pytest
 from programs import PROGRAMS
-from running import TESTS, environment, python, sdists_folder
-from stats.protobuf import decode, numbers
-from stats.record import STACKS
+from protobuf import decode, numbers
+from record import STACKS
+from running import PATIENCE, SUPPORT, TESTS, environment, python, sdists_folder
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-RECORD = Path(__file__).with_name("record.py")
-IMPORT_WITH_SPEEDSCOPE = Path(__file__).with_name("speedscope.js")
+RECORD = SUPPORT / "record.py"
+IMPORT_WITH_SPEEDSCOPE = SUPPORT / "speedscope.js"
 FILES = ("tables", "control", "tree")
 
 
-@pytest.fixture(scope="module", params=[program.name for program in PROGRAMS])
+# One process of pytest-xdist's has all the tests of a program, or its profiles would be made in each.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(program.name, marks=pytest.mark.xdist_group(f"{program.name} roundtrip")) for program in PROGRAMS
+    ],
+)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The profiles of one program."""
     folder = tmp_path_factory.mktemp("profiles")
@@ -137,13 +143,15 @@ def npm_package(name: str) -> Path:
     """The unpacked npm package that fetch_sdists.py has brought; skips the test if it could not."""
     found = sorted(sdists_folder().glob(f"{name}-*/package"))
     if not found or shutil.which("node") is None:
-        pytest.skip(f"{name} is not here: `python tests/fetch_sdists.py` brings it if there is npm, and node runs it")
+        pytest.skip(
+            f"{name} is not here: `python tests/support/fetch_sdists.py` brings it if there is npm, and node runs it"
+        )
     return found[-1]
 
 
 def node(*arguments: str | Path) -> str:
     """What a program for Node.js prints."""
-    done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=50, env=environment())
+    done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment())
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return done.stdout
 

@@ -12,7 +12,7 @@ import pikos.stats
 import pytest
 from running import python, subject
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.in_process, pytest.mark.beyond_cprofile]
 
 
 def leaf(n: int) -> int:

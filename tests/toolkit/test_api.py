@@ -14,6 +14,8 @@ import pikos.api
 import pytest
 from pikos.recorders.abstract_recorder import AbstractRecorder, RecorderError
 
+pytestmark = pytest.mark.in_process
+
 MONITORS = ["FunctionMonitor", "LineMonitor", "FunctionMemoryMonitor", "LineMemoryMonitor"]
 FOCUSED = [f"Focused{name}" for name in MONITORS]
 

@@ -15,6 +15,8 @@ from pikos.monitors.monitor_attach import MonitorAttach
 from pikos.recorders.api import ListRecorder
 from running import python
 
+pytestmark = pytest.mark.in_process
+
 
 def functions(recorder: ListRecorder) -> list[str]:
     return [record.function for record in recorder.records if record.filename == __file__]

@@ -17,6 +17,8 @@ from pikos.recorders.abstract_recorder import AbstractRecorder
 from pikos.recorders.api import CSVFileRecorder, CSVRecorder, ListRecorder, TextFileRecorder, TextStreamRecorder
 from reference_monitor import Reference, load, make_program, monitored, rows_of
 
+pytestmark = pytest.mark.in_process
+
 SEEDS = range(30)
 RECORD_TYPES = {
     "function": FunctionRecord,

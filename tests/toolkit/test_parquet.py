@@ -16,6 +16,8 @@ from pikos.recorders.api import ListRecorder, ParquetFileRecorder, RecorderError
 from reference_monitor import load, make_program, monitored, rows_of
 from running import environment, python
 
+pytestmark = pytest.mark.in_process
+
 parquet = pytest.importorskip(
     "pyarrow.parquet", reason="pyarrow is large: tests/requirements.txt says where it is used"
 )

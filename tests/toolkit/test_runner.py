@@ -11,7 +11,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from running import Run, environment, python
+from running import PATIENCE, Run, environment, python
+
+pytestmark = pytest.mark.slow_in_debug
 
 PROGRAM = """\
 import sys
@@ -203,7 +205,7 @@ def test_records_are_kept_when_the_program_is_stopped(folder: Path) -> None:
     )
     assert process.stdout is not None and process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == -signal.SIGTERM
+    assert process.wait(PATIENCE) == -signal.SIGTERM
     process.stdout.close()
     assert {row["function"] for row in rows(folder / "x.csv")} <= {"<module>", "f", "print", "sleep"}
     assert "print" in {row["function"] for row in rows(folder / "x.csv")}
@@ -229,6 +231,63 @@ def test_a_module(folder: Path) -> None:
     run = pikos_run(folder, "lines", "-o", "x.csv", "--focused-on", "main", "-m", "package.tool", "a", "-o")
     assert (run.code, run.out, run.err) == (plain.code, plain.out, plain.err)
     assert [row["function"] for row in rows(folder / "x.csv")] == ["main"]
+
+
+def command(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """`pikos-run` as it is installed: its own folder is first on sys.path, not the working folder."""
+    import sysconfig
+
+    path = Path(sysconfig.get_path("scripts")) / "pikos-run"
+    return subprocess.run([path, *arguments], cwd=folder, capture_output=True, text=True, env=environment(**env))
+
+
+SHOW = "import os, sys\nprint(__name__, sys.path[0], sys.path.count(os.getcwd()), sys.argv)\n"
+
+
+def test_a_module_is_looked_for_as_python_does(folder: Path) -> None:
+    (folder / "single.py").write_text(SHOW)
+    for name in ("__init__.py", "__main__.py", "part.py", "inner/__init__.py", "inner/__main__.py"):
+        path = folder / "package" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SHOW)
+    for name in ("single", "package", "package.part", "package.inner"):
+        plain = python(["-m", name, "a", "-o"], cwd=folder)
+        run = command(folder, "functions", "-o", "x.csv", "-m", name, "a", "-o")
+        assert (run.returncode, run.stdout, run.stderr) == (plain.code, plain.out, plain.err)
+        assert plain.code == 0 and str(folder) in plain.out
+        assert any(row["filename"].startswith(str(folder)) for row in rows(folder / "x.csv"))
+
+
+def test_a_module_of_the_working_folder_is_focused_on(folder: Path) -> None:
+    (folder / "mine.py").write_text("def f():\n    return len('abc')\n")
+    (folder / "uses.py").write_text("import mine\nmine.f()\n")
+    run = command(folder, "functions", "-o", "x.csv", "--focused-on", "mine.f", "-m", "uses")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [row["function"] for row in rows(folder / "x.csv")] == ["f", "len", "len", "f"]
+
+
+def test_a_safe_path_leaves_the_working_folder_out(folder: Path) -> None:
+    (folder / "single.py").write_text(SHOW)
+    plain = python(["-m", "single"], cwd=folder, env={"PYTHONSAFEPATH": "1"})
+    run = command(folder, "lines", "-m", "single", PYTHONSAFEPATH="1")
+    assert (run.returncode, run.stdout) == (plain.code, plain.out) == (1, "")
+    assert run.stderr == "pikos-run: No module named single\n"
+
+
+def test_a_working_folder_that_is_gone(folder: Path) -> None:
+    away = folder / "away"
+    code = f"import os, subprocess, sys; os.mkdir({str(away)!r}); os.chdir({str(away)!r}); os.rmdir({str(away)!r}); "
+    shows = "import sys; print([p for p in sys.path if 'bin' in p or p in ('', '.')])"
+    (folder / "shows.py").write_text(shows)
+    import sysconfig
+
+    path = Path(sysconfig.get_path("scripts")) / "pikos-run"
+    ends = []
+    for start in ([sys.executable], [str(path), "functions", "-o", str(folder / "x.csv")]):
+        arguments = [*start, "-m", "shows"]
+        env = {"PYTHONPATH": f"{folder}{os.pathsep}{environment()['PYTHONPATH']}"}
+        ends.append(python(["-c", f"{code}sys.exit(subprocess.call({arguments!r}))"], env=env))
+    assert ends[0] == ends[1] == type(ends[0])(0, "[]\n", "")
 
 
 def test_a_program_that_traces_itself(folder: Path) -> None:

@@ -19,7 +19,9 @@ from pikos.monitors.records import FunctionRecord
 from pikos.recorders.abstract_recorder import RecorderError
 from pikos.recorders.api import ListRecorder, ZeroMQRecorder
 from reference_monitor import load, make_program, monitored
-from running import environment
+from running import PATIENCE, environment
+
+pytestmark = pytest.mark.in_process
 
 TEXTS = ("type", "function", "line", "filename")
 
@@ -65,7 +67,7 @@ def records(messages: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def socket_in(folder: Path) -> str:
-    for _ in range(200):
+    for _ in range(10_000):
         found = list(folder.glob("*.rec"))
         if found:
             return f"ipc://{found[0]}"
@@ -189,7 +191,7 @@ def test_pikos_run_sends_while_the_program_runs(folder: Path, tmp_path: Path) ->
             seen.append(message)
             if len(seen) == 5:
                 process.send_signal(signal.SIGTERM)
-        assert seen[-1]["end"] and process.wait(10) == -signal.SIGTERM
+        assert seen[-1]["end"] and process.wait(PATIENCE) == -signal.SIGTERM
         listener.close()
     finally:
         process.kill()

@@ -13,7 +13,7 @@ import pytest
 from browser import Browser
 from running import subject
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.in_process, pytest.mark.beyond_cprofile]
 
 
 def spin(turns: int) -> int:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from running import environment
+from running import PATIENCE, environment
 from terminal import Terminal
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,7 +156,7 @@ def test_the_line_that_makes_the_spike_is_on_top(tmp_path: Path, size: tuple[int
         terminal.keys("p")
         go_on(process)
         terminal.until("target ended")
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         assert "lost 0 records  lost 0 messages" in terminal.text
         terminal.keys("q")
         assert terminal.wait() == 0
@@ -190,7 +190,7 @@ def test_growth_is_that_of_the_report(tmp_path: Path) -> None:
         terminal.until(f"pid {process.pid}")
         go_on(process)
         terminal.until("target ended")
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         terminal.keys("/program.py\r")
         terminal.until("only program")
         terminal.keys(f"s\x15{saved}\r")
@@ -233,7 +233,7 @@ def test_scripts_and_lists_know_recorders(tmp_path: Path) -> None:
     env = environment(XDG_RUNTIME_DIR=str(tmp_path))
 
     def pikos(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([PIKOS, *arguments], env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run([PIKOS, *arguments], env=env, capture_output=True, text=True, timeout=PATIENCE)
 
     with recorded(tmp_path, ["line_memory", "--recording", "zmq", str(script)]) as process:
         sockets = tmp_path / "pikos"

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from running import environment, subject
+from running import environment, evaluate
 from terminal import PATIENCE, Terminal
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
@@ -37,12 +37,19 @@ def profile(tmp_path: Path) -> Path:
     """A small profile, whose source is there to be shown."""
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
-    namespace: dict[str, object] = {}
-    exec(compile(PROGRAM, str(script), "exec"), namespace)
-    recorded = subject().Profile()
-    recorded.runctx("outer(1000)", namespace, namespace)
-    path = tmp_path / "a.pstats"
-    recorded.dump_stats(path)
+    return record(PROGRAM, script, "outer(1000)", tmp_path / "a.pstats")
+
+
+def record(program: str, script: Path | str, call: str, path: Path) -> Path:
+    """Profile a call into `program`, which says that it stands in `script`."""
+    evaluate(f"""
+        namespace = {{}}
+        exec(compile({program!r}, {str(script)!r}, "exec"), namespace)
+        profile = Profile()
+        profile.runctx({call!r}, namespace, namespace)
+        profile.dump_stats({str(path)!r})
+        answer(None)
+    """)
     return path
 
 
@@ -138,12 +145,7 @@ def test_a_file_that_is_written_anew_is_compared_with_what_it_was(profile: Path)
         terminal.until("q quit")
         terminal.keys("m")
         terminal.until("marked")
-        recorded = subject().Profile()
-        namespace: dict[str, object] = {}
-        code = compile(PROGRAM, str(profile.with_name("program.py")), "exec")
-        exec(code, namespace)
-        recorded.runctx("outer(1500)", namespace, namespace)
-        recorded.dump_stats(profile)
+        record(PROGRAM, profile.with_name("program.py"), "outer(1500)", profile)
         terminal.until("read anew")  # at the bottom: the rest is there
         assert "1500" in terminal.line("inner")
         terminal.keys("d")
@@ -154,11 +156,8 @@ def test_a_file_that_is_written_anew_is_compared_with_what_it_was(profile: Path)
 
 
 def test_hostile_names_command_nothing(tmp_path: Path) -> None:
-    recorded = subject().Profile()
-    code = compile("def f(): pass\nf()", "/tmp/\x1b[2J\x1b]0;owned\x07\u202e.py", "exec")
-    recorded.runctx(code, {}, {})
     path = tmp_path / "hostile\x1b[31m.pstats"
-    recorded.dump_stats(path)
+    record("def f(): pass\n", "/tmp/\x1b[2J\x1b]0;owned\x07\u202e.py", "f()", path)
     # The terminal fails on every sequence that it doesn't know and on every control character.
     with view(path, width=160) as terminal:
         terminal.until("\ufffd[2J")

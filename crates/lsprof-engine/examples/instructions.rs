@@ -1,12 +1,12 @@
 //! Scripts of calls on a recorder, to be run under `valgrind --tool=callgrind`: how many instructions does an
-//! enter/leave pair take? `benchmarks/instructions.py` runs it twice, with different numbers of pairs, with and
+//! enter/leave pair take? `benchmarks/overhead/instructions.py` runs it twice, with different numbers of pairs, with and
 //! without a recorder, so that the start of the process and the scripts' own loops cancel out.
 //!
 //! ```text
 //! instructions SCRIPT TARGET PAIRS      one run: prints how many pairs were made
 //! instructions                          lists the scripts and the targets
 //! ```
-//! The calls are those of the extension's hooks (`lsprof-rs/src/events.rs`): the quick way, then the slow one.
+//! The calls are those of the extension's hooks (`lsprof-rs/src/collect/events.rs`): the quick way, then the slow one.
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -16,14 +16,7 @@ use hashbrown::HashTable;
 use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::tables::{Edge, Entry, Frame};
-
-/// How many kinds there may be.
-pub const KINDS: usize = 32;
-
-/// A kind of callee: what the interpreter does around its calls takes the same time for all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kind(pub u8);
+use crate::tables::{Edge, Excess, Frame, KINDS, Kind, Subject};
 
 /// What one call of each kind takes the interpreter because it is recorded, in ticks.
 #[derive(Clone, Debug)]
@@ -70,36 +63,6 @@ impl Default for Costs {
             mixture: Mixture::default(),
         }
     }
-}
-
-/// Whose excess this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A caller of a function.
-    Edge(Link<Edge>),
-    /// A function: its outermost activations only.
-    Entry(Link<Entry>),
-}
-
-impl Subject {
-    fn hash(self) -> u64 {
-        let address = match self {
-            Subject::Edge(edge) => edge.address(),
-            Subject::Entry(entry) => entry.address(),
-        };
-        mix(address as u64)
-    }
-}
-
-/// What has to be taken out of an edge's, or an entry's, times.
-#[derive(Debug)]
-pub struct Excess {
-    /// Whose.
-    pub of: Subject,
-    /// Of the time in the function itself; 0 for entries.
-    pub own: Cell64,
-    /// Of the time of outermost activations.
-    pub total: Cell64,
 }
 
 /// How the program runs: over the last calls, because its phases differ.

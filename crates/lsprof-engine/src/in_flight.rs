@@ -12,8 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::cells::Link;
 use crate::clock::Ticks;
-use crate::excess::Subject;
-use crate::tables::{Counts, Edge, Frame, FunctionId, Tables};
+use crate::tables::{Counts, Edge, Frame, FunctionId, Subject, Tables};
 
 /// How often a stack that changes is read anew.
 const ATTEMPTS: usize = 8;

@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 use crate::clock;
-use crate::excess::Kind;
-use crate::recorder::{Recorder, StackId};
+use crate::recorder::Recorder;
+use crate::tables::{Kind, StackId};
 
 const A: usize = 0x1000;
 const B: usize = 0x2000;

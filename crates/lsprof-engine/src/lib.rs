@@ -17,12 +17,15 @@ mod tree_watch;
 mod watch;
 
 pub use clock::Ticks;
-pub use excess::{Costs, Excess, KINDS, Kind, Mixture, Subject};
+pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};
-pub use recorder::{Recorder, StackId};
-pub use tables::{Counts, Edge, Entry, Frame, FunctionId, Key, Tables};
+pub use recorder::Recorder;
+pub use tables::{
+    BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, StackId, Subject,
+    Tables,
+};
 pub use totals::{FunctionTotals, Totals};
-pub use tree::{BOTTOM, Limits, NodeCounts, NodeTotals, TreeTotals};
+pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};
 pub use watch::{Watch, Watched};

@@ -14,14 +14,10 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, FullCell, Link};
 use crate::clock::Ticks;
-use crate::excess::{Account, Costs, Kind};
+use crate::excess::{Account, Costs};
 use crate::hash::mix;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Tables};
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
-
-/// Which of a thread's stacks: a thread has one, unless something like greenlet switches among several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct StackId(pub usize);
 
 /// Size of the cache in front of the edge table, in sets. 8 KB in all: a quarter of the smallest L1.
 const SETS: usize = 512;

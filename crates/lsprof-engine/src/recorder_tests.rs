@@ -1,8 +1,7 @@
 //! The recorder under scripts of events and a clock that ticks when told.
 
 use super::*;
-use crate::excess::KINDS;
-use crate::tables::Counts;
+use crate::tables::{Counts, KINDS};
 use crate::totals::Totals;
 
 const A: Key = 0x1000;

@@ -7,8 +7,7 @@
 
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell};
 use crate::clock::Ticks;
-use crate::excess::{Excess, Kind};
-use crate::tree::Node;
+use crate::hash::mix;
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
 pub type Key = usize;
@@ -21,6 +20,20 @@ impl FunctionId {
     /// The pseudo function that calls whatever has no caller, and is never counted itself.
     pub const ROOT: FunctionId = FunctionId(u32::MAX);
 }
+
+/// Which of a thread's stacks: a thread has one, unless something like greenlet switches among several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct StackId(pub usize);
+
+/// How many kinds there may be.
+pub const KINDS: usize = 32;
+
+/// A kind of callee: what the interpreter does around its calls takes the same time for all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kind(pub u8);
+
+/// The number of the node that stands for no call, below all stacks.
+pub const BOTTOM: u32 = 0;
 
 /// A function, as one thread called it.
 #[derive(Debug)]
@@ -122,6 +135,79 @@ impl Frame {
     }
 }
 
+/// Whose excess this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A caller of a function.
+    Edge(Link<Edge>),
+    /// A function: its outermost activations only.
+    Entry(Link<Entry>),
+}
+
+impl Subject {
+    pub(crate) fn hash(self) -> u64 {
+        let address = match self {
+            Subject::Edge(edge) => edge.address(),
+            Subject::Entry(entry) => entry.address(),
+        };
+        mix(address as u64)
+    }
+}
+
+/// What has to be taken out of an edge's, or an entry's, times.
+#[derive(Debug)]
+pub struct Excess {
+    /// Whose.
+    pub of: Subject,
+    /// Of the time in the function itself; 0 for entries.
+    pub own: Cell64,
+    /// Of the time of outermost activations.
+    pub total: Cell64,
+}
+
+/// A stack, and what happened with exactly these calls open.
+#[derive(Debug)]
+pub struct Node {
+    /// The place in the arena.
+    pub(crate) index: u32,
+    pub(crate) parent: u32,
+    pub(crate) function: FunctionId,
+    pub(crate) depth: u32,
+    pub(crate) calls: Cell64,
+    pub(crate) own: Cell64,
+    /// With compensation: how much of `own` recording took.
+    pub(crate) own_excess: Cell64,
+    /// Calls right above this stack that got no node, and their own time, which is also in `own`.
+    pub(crate) cut_calls: Cell64,
+    pub(crate) cut_own: Cell64,
+}
+
+impl Node {
+    pub(crate) fn new(index: u32, parent: u32, function: FunctionId, depth: u32) -> Self {
+        Self {
+            index,
+            parent,
+            function,
+            depth,
+            calls: Cell64::default(),
+            own: Cell64::default(),
+            own_excess: Cell64::default(),
+            cut_calls: Cell64::default(),
+            cut_own: Cell64::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> NodeCounts {
+        NodeCounts {
+            calls: self.calls.get(),
+            own: self.own.ticks(),
+            own_excess: self.own_excess.ticks(),
+            cut_calls: self.cut_calls.get(),
+            cut_own: self.cut_own.ticks(),
+        }
+    }
+}
+
 /// All that one recorder shares with its readers.
 #[derive(Debug)]
 pub struct Tables {
@@ -171,6 +257,31 @@ impl Counts {
         self.own = self.own.plus(other.own);
         self.total_excess = self.total_excess.plus(other.total_excess);
         self.own_excess = self.own_excess.plus(other.own_excess);
+    }
+}
+
+/// The numbers of a node at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Finished calls with this very stack.
+    pub calls: u64,
+    /// Time with exactly this stack, and that of the calls right above it that were cut.
+    pub own: Ticks,
+    /// With compensation: how much of `own` recording took.
+    pub own_excess: Ticks,
+    /// Calls above this stack that got no node.
+    pub cut_calls: u64,
+    /// Their own time, without what recording took.
+    pub cut_own: Ticks,
+}
+
+impl NodeCounts {
+    pub(crate) fn add(&mut self, other: &NodeCounts) {
+        self.calls += other.calls;
+        self.own = self.own.plus(other.own);
+        self.own_excess = self.own_excess.plus(other.own_excess);
+        self.cut_calls += other.cut_calls;
+        self.cut_own = self.cut_own.plus(other.cut_own);
     }
 }
 

@@ -1,8 +1,7 @@
 //! Reading: the numbers of any count of recorders, added up by function and by (caller, callee).
 
 use crate::clock::Ticks;
-use crate::excess::Subject;
-use crate::tables::{Counts, FunctionId, Tables};
+use crate::tables::{Counts, FunctionId, Subject, Tables};
 
 /// A function and its numbers.
 pub type FunctionTotals = (FunctionId, Counts);

@@ -14,11 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, Link};
+use crate::cells::{Arena, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::recorder::StackId;
-use crate::tables::{Frame, FunctionId, Tables};
+use crate::tables::{BOTTOM, Frame, FunctionId, Node, NodeCounts, StackId, Tables};
 
 /// How large a tree may grow.
 #[derive(Clone, Debug)]
@@ -37,52 +36,6 @@ impl Limits {
 
     fn take_node(&self) -> bool {
         self.nodes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-    }
-}
-
-/// The number of the node that stands for no call, below all stacks.
-pub const BOTTOM: u32 = 0;
-
-/// A stack, and what happened with exactly these calls open.
-#[derive(Debug)]
-pub struct Node {
-    /// The place in the arena.
-    index: u32,
-    pub(crate) parent: u32,
-    pub(crate) function: FunctionId,
-    depth: u32,
-    calls: Cell64,
-    own: Cell64,
-    /// With compensation: how much of `own` recording took.
-    own_excess: Cell64,
-    /// Calls right above this stack that got no node, and their own time, which is also in `own`.
-    cut_calls: Cell64,
-    cut_own: Cell64,
-}
-
-impl Node {
-    fn new(index: u32, parent: u32, function: FunctionId, depth: u32) -> Self {
-        Self {
-            index,
-            parent,
-            function,
-            depth,
-            calls: Cell64::default(),
-            own: Cell64::default(),
-            own_excess: Cell64::default(),
-            cut_calls: Cell64::default(),
-            cut_own: Cell64::default(),
-        }
-    }
-
-    pub(crate) fn counts(&self) -> NodeCounts {
-        NodeCounts {
-            calls: self.calls.get(),
-            own: self.own.ticks(),
-            own_excess: self.own_excess.ticks(),
-            cut_calls: self.cut_calls.get(),
-            cut_own: self.cut_own.ticks(),
-        }
     }
 }
 
@@ -156,31 +109,6 @@ impl TreeWriter {
         let node = nodes.push(Node::new(index, parent.index, function, parent.depth + 1));
         self.known.insert_unique(hash, node, |node| self::hash(node.parent, node.function));
         Some(node)
-    }
-}
-
-/// The numbers of a node at some moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NodeCounts {
-    /// Finished calls with this very stack.
-    pub calls: u64,
-    /// Time with exactly this stack, and that of the calls right above it that were cut.
-    pub own: Ticks,
-    /// With compensation: how much of `own` recording took.
-    pub own_excess: Ticks,
-    /// Calls above this stack that got no node.
-    pub cut_calls: u64,
-    /// Their own time, without what recording took.
-    pub cut_own: Ticks,
-}
-
-impl NodeCounts {
-    fn add(&mut self, other: &NodeCounts) {
-        self.calls += other.calls;
-        self.own = self.own.plus(other.own);
-        self.own_excess = self.own_excess.plus(other.own_excess);
-        self.cut_calls += other.cut_calls;
-        self.cut_own = self.cut_own.plus(other.cut_own);
     }
 }
 

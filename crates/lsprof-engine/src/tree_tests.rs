@@ -1,8 +1,9 @@
 //! Trees under scripts of events.
 
 use super::*;
-use crate::excess::{Costs, KINDS, Kind};
+use crate::excess::Costs;
 use crate::recorder::Recorder;
+use crate::tables::{KINDS, Kind};
 use crate::totals::Totals;
 
 const F: usize = 0x1000;

@@ -10,8 +10,8 @@
 use hashbrown::HashTable;
 
 use crate::in_flight::Open;
-use crate::tables::{FunctionId, Tables};
-use crate::tree::{BOTTOM, hash};
+use crate::tables::{BOTTOM, FunctionId, Tables};
+use crate::tree::hash;
 
 /// A node, and when it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

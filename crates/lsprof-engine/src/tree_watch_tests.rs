@@ -2,8 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Ticks;
-use crate::excess::{Costs, KINDS, Kind};
+use crate::excess::Costs;
 use crate::recorder::Recorder;
+use crate::tables::{KINDS, Kind};
 use crate::tree::Limits;
 use crate::watch::Watch;
 

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::excess::{Costs, Kind};
+use crate::excess::Costs;
 use crate::recorder::Recorder;
+use crate::tables::Kind;
 
 const KEYS: [usize; 5] = [0x1000, 0x2000, 0x3000, 0x4000, 0x5000];
 

@@ -24,48 +24,62 @@ pub struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     /// Convert a profile to another format
+    #[command(after_help = "Example: pikos export app.pstats -o app.html")]
     Export(ExportArgs),
-    /// Add profiles up into one
+    /// Add up profiles into one
+    #[command(after_help = "Example: pikos merge worker-1.pstats worker-2.pstats -o all.pstats")]
     Merge(MergeArgs),
     /// Show what changed between two profiles
+    #[command(after_help = "Example: pikos diff before.pstats after.pstats --fail-above 10%")]
     Diff(DiffArgs),
     /// Print the table of functions, as pstats does
+    #[command(after_help = "Example: pikos stats app.pstats --sort time -n 20")]
     Stats(StatsArgs),
-    /// Look at profiles on the whole screen: sort, filter, drill down to callers and source
+    /// Browse profiles full screen: sort, filter, drill down to callers and source
+    #[command(after_help = "Example: pikos view app.pstats")]
     View(ViewArgs),
-    /// Watch processes while they run: sort, filter, drill down, pause, save
+    /// Watch running processes full screen: sort, filter, drill down, pause, save
+    #[command(after_help = "Example: pikos top 4711 --exclude site-packages")]
     Top(TopArgs),
     /// List the processes that can be watched
+    #[command(after_help = "Example: pikos ps")]
     Ps(PsArgs),
-    /// Save what processes send when they end, also when they are killed
+    /// Save the profiles of live processes when they end, even if they are killed
+    #[command(after_help = "Example: pikos record 4711 -o app.pstats")]
     Record(RecordArgs),
-    /// Tell processes what to do: pause, resume, clear, interval, status, stop, dump
+    /// Control live processes: pause, resume, clear, interval, status, stop, dump
+    #[command(after_help = "Example: pikos ctl pause 4711")]
     Ctl(CtlArgs),
-    /// Profile a process that runs already, live: CPython 3.14 and later
+    /// Profile a process that is already running (CPython 3.14 and later)
+    #[command(after_help = "Example: pikos attach 4711 --fast")]
     Attach(AttachArgs),
-    /// End what `attach` began, and leave the process as it was
+    /// Undo `attach`: stop profiling, and leave the process as it was
+    #[command(after_help = "Example: pikos detach 4711")]
     Detach(DetachArgs),
-    /// Draw the memory in records of pikos-run, with the peaks named
+    /// Plot the memory in records of pikos-run, with its peaks labelled
+    #[command(after_help = "Example: pikos plot records.csv -o memory.png")]
     Plot(PlotArgs),
-    /// Tell whether a profile is sound, and what is odd about it
+    /// Check whether a profile is sound, and say what is odd about it
+    #[command(after_help = "Example: pikos check app.pstats")]
     Check(CheckArgs),
     /// Print a completion script for a shell
+    #[command(after_help = "Example: pikos completions bash")]
     Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// Records of memory, as CSV: what `pikos-run line_memory --recording csv` or `function_memory` writes; `-` is
-    /// standard input
+    /// Memory records as CSV, from `pikos-run line_memory --recording csv` or `pikos-run function_memory
+    /// --recording csv`; `-` is standard input
     #[arg(value_name = "RECORDS")]
     pub input: PathBuf,
-    /// Where to write; the name tells the format; `-` is standard output
+    /// Where to write; the ending of the name sets the format; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "memory.svg")]
     pub output: PathBuf,
-    /// The kind of picture
+    /// The format of the picture
     #[arg(short, long)]
     pub format: Option<PlotFormat>,
-    /// Which memory to draw
+    /// Which memory to plot
     #[arg(long, value_enum, default_value_t = Memory::Rss)]
     pub memory: Memory,
 }
@@ -88,7 +102,7 @@ impl PlotFormat {
 /// What every command that reads profiles takes.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// The format of the input, where its content and name don't tell
+    /// The format of the input, if its content and name don't say
     #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
     pub from: Option<Format>,
 }
@@ -106,7 +120,7 @@ pub struct ExportArgs {
     /// Profiles to read; several are added up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// The format to write, where OUT's name doesn't tell; html and svg are flame graphs
+    /// The format to write, if OUT's name doesn't say; html and svg are flame graphs
     #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
     /// Where to write; `-` is standard output
@@ -121,7 +135,7 @@ pub struct MergeArgs {
     /// Profiles to add up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// Where to write; the name tells the format, and pstats is the default
+    /// Where to write; the ending of the name sets the format, pstats by default
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
@@ -137,15 +151,15 @@ pub struct DiffArgs {
     pub before: PathBuf,
     /// The newer profile
     pub after: PathBuf,
-    /// A time that changed by less than this did not change: a part of itself (`5%`) or an amount
+    /// Ignore times that changed by less than this: a share of the time (`5%`) or an amount
     /// (`0.001s`); may be given once for each
     #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
     pub noise: Vec<Amount>,
-    /// End with code 1 if the total, or one function with what it calls, takes longer by more than
-    /// this: a part of the older total (`10%`) or an amount (`0.5s`)
+    /// Exit with code 1 if the total, or the cumulative time of any function, grew by more than this:
+    /// a share of the older total (`10%`) or an amount (`0.5s`)
     #[arg(long, value_name = "AMOUNT")]
     pub fail_above: Option<Amount>,
-    /// Show only so many changes
+    /// Show at most N changes
     #[arg(short = 'n', long, value_name = "N", default_value_t = 40)]
     pub top: usize,
     /// Print JSON
@@ -160,32 +174,32 @@ pub struct StatsArgs {
     /// Profiles to read; several are added up; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// calls, cumulative, filename, line, name, nfl, pcalls, stdname or time; several decide one
-    /// after another
+    /// Sort by calls, cumulative, filename, line, name, nfl, pcalls, stdname or time; further keys
+    /// break ties
     #[arg(short, long, value_name = "KEY", default_value = "cumulative", value_delimiter = ',')]
     pub sort: Vec<SortKey>,
-    /// Turn the order round
+    /// Reverse the order
     #[arg(short, long)]
     pub reverse: bool,
-    /// Only functions whose printed name this regular expression finds; may be given again
+    /// Show only functions whose printed name matches this regular expression; may be repeated
     #[arg(short, long, value_name = "REGEX")]
     pub grep: Vec<Regex>,
-    /// Only the first rows
+    /// Show only the first N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub top: Option<usize>,
-    /// Cut folders off file names
+    /// Strip folders from file names
     #[arg(long)]
     pub strip_dirs: bool,
     /// Print who called each function
     #[arg(long, conflicts_with_all = ["callees", "json"])]
     pub callers: bool,
-    /// Print whom each function called
+    /// Print what each function called
     #[arg(long, conflicts_with = "json")]
     pub callees: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Colour the rows that matter
+    /// Colour the costliest rows
     #[arg(long, alias = "color", value_name = "WHEN", default_value = "auto")]
     pub colour: When,
     #[command(flatten)]
@@ -194,7 +208,7 @@ pub struct StatsArgs {
 
 #[derive(Debug, Args)]
 pub struct ViewArgs {
-    /// Profiles to read; Tab chooses one of several, or their sum; `-` is standard input
+    /// Profiles to read; Tab switches between them and their sum; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -207,25 +221,25 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, function or file; of a recorder own, growth, peak, hits, file, function or source
+    /// in-flight, function or file; for records own, growth, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
-    /// Turn the order round
+    /// Reverse the order
     #[arg(short, long)]
     pub reverse: bool,
-    /// Only functions that this regular expression finds in `file:line(name)`
+    /// Show only functions whose `file:line(name)` matches this regular expression
     #[arg(short, long, value_name = "REGEX")]
     pub grep: Option<Regex>,
-    /// Without functions that this regular expression finds
+    /// Leave out functions whose `file:line(name)` matches this regular expression
     #[arg(short = 'x', long, value_name = "REGEX")]
     pub exclude: Option<Regex>,
-    /// Print the table once and end, as also happens where standard output is no terminal
+    /// Print the table once and exit, as is done anyway if standard output is not a terminal
     #[arg(long)]
     pub once: bool,
-    /// Print JSON once and end
+    /// Print JSON once and exit
     #[arg(long)]
     pub json: bool,
-    /// Print only the first rows
+    /// Print only the first N rows
     #[arg(short = 'n', long, value_name = "N")]
     pub top: Option<usize>,
 }
@@ -251,10 +265,10 @@ impl TableArgs {
 /// Whom to listen to.
 #[derive(Debug, Args)]
 pub struct FromArgs {
-    /// Process numbers, or endpoints (ipc://PATH, tcp://HOST:PORT); default: all processes of yours on this host
+    /// Process IDs, or endpoints (ipc://PATH, tcp://HOST:PORT); by default, all your processes on this host
     #[arg(value_name = "PID|ENDPOINT")]
     pub targets: Vec<String>,
-    /// Bind this endpoint instead, for processes that were started with `--live ENDPOINT --connect`
+    /// Bind this endpoint instead, for processes started with `--live ENDPOINT --connect`
     #[arg(long, value_name = "ENDPOINT", conflicts_with = "targets")]
     pub bind: Option<String>,
 }
@@ -287,14 +301,14 @@ pub struct PsArgs {
 pub struct RecordArgs {
     #[command(flatten)]
     pub from: FromArgs,
-    /// Where to write; the name tells the format, and pstats is the default. Of several processes, each gets a file with its
-    /// number in the name
+    /// Where to write; the ending of the name sets the format, pstats by default. If there are several processes, each
+    /// gets a file with its process ID in the name
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
     #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
-    /// Add several processes up into one file
+    /// Add up several processes into one file
     #[arg(long)]
     pub merge: bool,
 }
@@ -307,13 +321,13 @@ pub struct CtlArgs {
 
 #[derive(Debug, Args)]
 pub struct AttachArgs {
-    /// Seconds from one message to the next, 0.02 to 60
+    /// Seconds between messages, from 0.02 to 60
     #[arg(long, value_name = "S", default_value = "0.5", value_parser = interval)]
     pub interval: f64,
-    /// Count Python functions only, not built-ins: costs less
+    /// Count only Python functions, not built-ins: costs less
     #[arg(long)]
     pub fast: bool,
-    /// Keep full stacks, for the tree of calls and flame graphs
+    /// Keep full stacks, for the call tree and flame graphs
     #[arg(long)]
     pub tree: bool,
     #[command(flatten)]
@@ -322,10 +336,10 @@ pub struct AttachArgs {
 
 #[derive(Debug, Args)]
 pub struct DetachArgs {
-    /// The process's number
+    /// The process ID
     #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: u32,
-    /// Give up after so many seconds: a process that is in a long call of C can't listen
+    /// Give up after this many seconds: a process inside a long C call can't respond
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub timeout: f64,
 }
@@ -333,35 +347,42 @@ pub struct DetachArgs {
 /// Process numbers, or endpoints (ipc://….pub or .ctl).
 #[derive(Debug, Args)]
 pub struct ToArgs {
-    /// Process numbers, or endpoints of their sockets
+    /// Process IDs, or the endpoints of their sockets
     #[arg(required = true, value_name = "PID|ENDPOINT")]
     pub targets: Vec<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Record no more until told to; calls that are open end now
+    /// Stop recording until resumed; calls in progress end now
+    #[command(after_help = "Example: pikos ctl pause 4711")]
     Pause(ToArgs),
-    /// Record again
+    /// Resume recording
+    #[command(after_help = "Example: pikos ctl resume 4711")]
     Resume(ToArgs),
-    /// Forget what was recorded
+    /// Discard what was recorded so far
+    #[command(after_help = "Example: pikos ctl clear 4711")]
     Clear(ToArgs),
-    /// Say how things are
+    /// Show the state of the profile
+    #[command(after_help = "Example: pikos ctl status 4711")]
     Status(ToArgs),
-    /// End the profile; the program goes on
+    /// End the profile; the program keeps running
+    #[command(after_help = "Example: pikos ctl stop 4711")]
     Stop(ToArgs),
-    /// Send this often from now on
+    /// Change how often messages are sent
+    #[command(after_help = "Example: pikos ctl interval 2 4711")]
     Interval {
-        /// From one message to the next, 0.02 to 60
+        /// Seconds between messages, from 0.02 to 60
         seconds: f64,
         #[command(flatten)]
         to: ToArgs,
     },
-    /// Write the profile so far, as pstats; of one process
+    /// Write one process's profile so far, as pstats
+    #[command(after_help = "Example: pikos ctl dump now.pstats 4711")]
     Dump {
-        /// The file
+        /// Where to write
         file: PathBuf,
-        /// The process's number, or the endpoint of its socket
+        /// The process ID, or the endpoint of its socket
         #[arg(value_name = "PID|ENDPOINT")]
         target: String,
     },
@@ -398,7 +419,7 @@ pub enum Amount {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("an amount is a part (`5%`), seconds (`0.5s`) or milliseconds (`20ms`), and not negative")]
+#[error("give a percentage (`5%`), seconds (`0.5s`) or milliseconds (`20ms`), not negative")]
 pub struct BadAmount;
 
 impl FromStr for Amount {
@@ -422,14 +443,14 @@ impl FromStr for Amount {
 fn interval(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.02..=60.0).contains(&seconds) => Ok(seconds),
-        _ => Err("it must be from 0.02 to 60 seconds".to_owned()),
+        _ => Err("give a number of seconds from 0.02 to 60".to_owned()),
     }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
-        _ => Err("it must be a number of seconds above 0".to_owned()),
+        _ => Err("give a number of seconds above 0".to_owned()),
     }
 }
 
@@ -441,6 +462,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_each_command_ends_with_an_example_that_parses() {
+        fn check(command: &clap::Command, name: &str) {
+            for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+                let name = format!("{name} {}", command.get_name());
+                let help =
+                    command.get_after_help().unwrap_or_else(|| panic!("no example: {name}")).to_string();
+                let example = help.strip_prefix("Example: ").expect("one line");
+                assert!(example.starts_with(&name), "{example}");
+                let parsed = Arguments::try_parse_from(example.split(' '));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("checked"));
+                check(command, &name);
+            }
+        }
+        check(&Arguments::command(), "pikos");
     }
 
     #[test]

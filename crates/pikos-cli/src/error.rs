@@ -8,23 +8,23 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("{}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{0}, and `--from` names one")]
+    #[error("{0}: name the format with `--from`")]
     UnknownContent(pikos_views::Error),
     #[error("{0}")]
     Views(pikos_views::Error),
-    #[error("which format? `{}` doesn't tell; `--format` names one", path.display())]
+    #[error("which format? The name `{}` doesn't say: add `--format FORMAT`", path.display())]
     UnknownTarget { path: PathBuf },
-    #[error("which picture? `{}` doesn't end in .svg or .png; `--format` names one", path.display())]
+    #[error("SVG or PNG? The name `{}` doesn't say: add `--format svg` or `--format png`", path.display())]
     UnknownPicture { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Records { path: PathBuf, source: crate::plot::RecordsError },
-    #[error("{0} is not text: send it to a file (`-o FILE`) or into a pipe")]
+    #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
-    #[error("{path}: can't be written: {source}", path = path.display())]
+    #[error("can't write {path}: {source}", path = path.display())]
     Write { path: PathBuf, source: pstats_compat::Error },
     #[error("{0}")]
     Combine(pstats_compat::Error),
-    #[error("can't sort by `{column}`: these profiles don't say it")]
+    #[error("can't sort by `{column}`: these profiles don't have it")]
     NoSuchColumn { column: &'static str },
     #[error("{0}")]
     Listen(pikos_client::ClientError),
@@ -32,9 +32,9 @@ pub enum Error {
     BadTarget(pikos_client::ClientError),
     #[error("{0}")]
     Attach(String),
-    #[error("nobody was heard; `pikos ps` lists what can be")]
+    #[error("no process sent anything, so nothing was saved; `pikos ps` lists live processes")]
     NobodyHeard,
-    #[error("the terminal: {0}")]
+    #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),

@@ -1,6 +1,5 @@
 //! Profiles in and out of files and pipes.
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,10 +32,11 @@ pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>
 
 /// Writes a picture.
 pub fn save_picture(bytes: &[u8], is_text: bool, path: &Path) -> Result<(), Error> {
-    let failed = |source: io::Error| Error::Write { path: path.to_owned(), source: source.into() };
     if !is_pipe(path) {
-        return fs::write(path, bytes).map_err(failed);
+        return formats::replace(path, |out| Ok(out.write_all(bytes)?))
+            .map_err(|source| Error::Write { path: path.to_owned(), source });
     }
+    let failed = |source: io::Error| Error::Write { path: path.to_owned(), source: source.into() };
     let stdout = io::stdout();
     if !is_text && stdout.is_terminal() {
         return Err(Error::BinaryToTerminal("png"));

@@ -8,14 +8,14 @@ use pikos_wire::discovery::DiscoveryError;
 pub enum ClientError {
     /// No process of that number is live.
     #[error(
-        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`, or look with `pikos ps`"
+        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`; `pikos ps` lists the processes that are"
     )]
     NotLive(u32),
     /// A process of that number only sends records.
-    #[error("process {0} sends records of the toolkit and no profile: `pikos top {0}` shows them")]
+    #[error("process {0} sends toolkit records, not a profile: `pikos top {0}` shows them")]
     RecordsOnly(u32),
     /// Neither a number nor an endpoint.
-    #[error("{0:?} is neither a process number nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
+    #[error("{0:?} is neither a process ID nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
     NotATarget(String),
     /// The folder can't be used.
     #[error("{0}")]

@@ -25,13 +25,13 @@ pub enum Error {
         source: pstats_compat::Error,
     },
     /// Neither its name nor its content tells the format of a file.
-    #[error("{}: not a file that can be read; there are readers for pstats, callgrind, collapsed and speedscope", path.display())]
+    #[error("{}: unknown format; pikos reads pstats, callgrind, collapsed and speedscope files", path.display())]
     UnknownContent {
         /// Which.
         path: PathBuf,
     },
     /// A format that is only written.
-    #[error("{0}: there is no reader for this format, only a writer")]
+    #[error("pikos writes {0} files, but can't read them")]
     NoReader(&'static str),
     /// Profiles of different kinds have no sum.
     #[error("these profiles can't be added up: choose one")]
@@ -40,22 +40,22 @@ pub enum Error {
     #[error("{0}")]
     Sum(pstats_compat::Error),
     /// A scope that is no more.
-    #[error("there is no such process")]
+    #[error("there is no such process any more")]
     NoProcess,
     /// A recorder was asked for a profile.
     #[error("a recorder has no profile")]
     NoProfile,
     /// Nobody is alive who could be told.
-    #[error("there is no process to tell")]
+    #[error("there is no process to control")]
     NobodyToTell,
     /// A file was to be told.
-    #[error("this is a file: there is no process to tell")]
+    #[error("this is a file: there is no process to control")]
     AFile,
     /// A recorder was to be told.
     #[error("a recorder takes no commands")]
     ARecorder,
     /// A process that has no control socket.
-    #[error("it takes no commands")]
+    #[error("this process takes no commands")]
     NoCommands,
     /// A process does not answer, or nobody can be listened to.
     #[error("{0}")]

@@ -35,10 +35,10 @@ impl SourceLines {
 fn lines_of(path: &Text) -> Result<Vec<String>, String> {
     let name = path.to_str_lossy();
     if path.as_bytes() == b"~" {
-        return Err("a built-in: it has no Python source".to_owned());
+        return Err("a built-in has no Python source".to_owned());
     }
     if name.starts_with('<') {
-        return Err(printable(&format!("{name}: the code did not come from a file")).into_owned());
+        return Err(printable(&format!("{name}: the code didn't come from a file")).into_owned());
     }
     let failed = |problem: &dyn std::fmt::Display| printable(&format!("{name}: {problem}")).into_owned();
     let path = Path::new(name.as_ref());
@@ -46,7 +46,7 @@ fn lines_of(path: &Text) -> Result<Vec<String>, String> {
     match path.metadata() {
         Err(error) => return Err(failed(&error)),
         Ok(metadata) if !metadata.is_file() => return Err(failed(&"not a file")),
-        Ok(metadata) if metadata.len() > LARGEST => return Err(failed(&"too large to be shown")),
+        Ok(metadata) if metadata.len() > LARGEST => return Err(failed(&"too large to show")),
         Ok(_) => {}
     }
     let mut bytes = Vec::new();

@@ -9,12 +9,13 @@
 //! `START` is the process's start time, in hexadecimal clock ticks since boot: a pid alone is used again. Plain files
 //! and names; opening sockets is not done here.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, Metadata};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use pikos_os::process::{exists, start_of};
+use pikos_os::runtime_folder::{self, FolderError};
 
 /// The longest path that an ipc socket can have, in bytes.
 pub const MAX_SOCKET_PATH: usize = 107;
@@ -23,35 +24,22 @@ const MESSAGES: &str = "pub";
 const CONTROL: &str = "ctl";
 const RECORDS: &str = "rec";
 
+/// The folder's name, among those of other programs.
+const NAME: &str = "pikos";
+
 /// Why there is no folder for the sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    /// The system refuses.
+    /// There is none that is fit to be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// It can't be read.
     #[error("{}: {error}", path.display())]
     Io {
-        /// What could not be read or made.
+        /// The folder.
         path: PathBuf,
         /// Why.
         error: io::Error,
-    },
-    /// Something else stands in its place.
-    #[error("{} is not a folder: remove it, or set XDG_RUNTIME_DIR or TMPDIR to another place", .0.display())]
-    NotAFolder(PathBuf),
-    /// Others may enter it, or it is theirs.
-    #[error(
-        "{} must belong to user {expected} and be closed to all others (mode 0700); it belongs to user {owner}, mode \
-         {mode:04o}: remove it, or set XDG_RUNTIME_DIR or TMPDIR to another place",
-        path.display()
-    )]
-    NotOurs {
-        /// The folder.
-        path: PathBuf,
-        /// Our user.
-        expected: u32,
-        /// Whose it is.
-        owner: u32,
-        /// Its permissions.
-        mode: u32,
     },
     /// No socket can have such a path.
     #[error(
@@ -115,7 +103,7 @@ impl Place {
     pub fn is_alive(&self) -> bool {
         match start_of(self.pid) {
             Some(start) => start == self.start,
-            None => self.start == 0 && process_exists(self.pid),
+            None => self.start == 0 && exists(self.pid),
         }
     }
 
@@ -153,37 +141,14 @@ impl Place {
     }
 }
 
-/// The folder of the running user's sockets, whether or not it is there.
-///
-/// `$XDG_RUNTIME_DIR/pikos` if that is a folder of this user; else `pikos-UID` in `$TMPDIR` or `/tmp`.
-pub fn folder_path() -> PathBuf {
-    folder_in(std::env::var_os("XDG_RUNTIME_DIR"), std::env::var_os("TMPDIR"), user())
-}
-
 /// The folder of the running user's sockets, if it is there and fit to be used.
 pub fn folder() -> Result<Option<PathBuf>, DiscoveryError> {
-    let path = folder_path();
-    match fs::symlink_metadata(&path) {
-        Ok(metadata) => check(&path, &metadata, user()).map(|()| Some(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DiscoveryError::Io { path, error }),
-    }
+    Ok(runtime_folder::find(NAME)?)
 }
 
 /// The folder of the running user's sockets, made if it is not there yet.
 pub fn make_folder() -> Result<PathBuf, DiscoveryError> {
-    let path = folder_path();
-    match DirBuilder::new().mode(0o700).create(&path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(DiscoveryError::Io { path, error });
-        }
-        _ => {}
-    }
-    // Of what is there, whoever made it: somebody may have been quicker.
-    match fs::symlink_metadata(&path) {
-        Ok(metadata) => check(&path, &metadata, user()).map(|()| path),
-        Err(error) => Err(DiscoveryError::Io { path, error }),
-    }
+    Ok(runtime_folder::make(NAME)?)
 }
 
 /// The live profiles in a folder, by pid. Sweeps what processes that are gone have left there.
@@ -202,7 +167,7 @@ fn list_of(folder: &Path, socket: fn(&Place) -> PathBuf) -> Result<Vec<Place>, D
     for file in fs::read_dir(folder).map_err(fail)? {
         let file = file.map_err(fail)?;
         let Some(place) = Place::parse(folder, &file.file_name()) else { continue };
-        if !file.file_type().is_ok_and(|kind| kind.is_socket()) {
+        if !file.file_type().is_ok_and(runtime_folder::is_socket) {
             continue;
         }
         if !place.is_alive() {
@@ -216,58 +181,9 @@ fn list_of(folder: &Path, socket: fn(&Place) -> PathBuf) -> Result<Vec<Place>, D
     Ok(places)
 }
 
-fn folder_in(runtime: Option<OsString>, temporary: Option<OsString>, user: u32) -> PathBuf {
-    let runtime = runtime.map(PathBuf::from).filter(|path| {
-        path.is_absolute()
-            && fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == user)
-    });
-    match runtime {
-        Some(runtime) => runtime.join("pikos"),
-        None => {
-            let temporary = temporary.map(PathBuf::from).filter(|path| path.is_absolute());
-            temporary.unwrap_or_else(|| "/tmp".into()).join(format!("pikos-{user}"))
-        }
-    }
-}
-
-/// A folder of this user's own, no link, and closed to all others.
-fn check(path: &Path, metadata: &Metadata, user: u32) -> Result<(), DiscoveryError> {
-    if !metadata.is_dir() {
-        return Err(DiscoveryError::NotAFolder(path.to_owned()));
-    }
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    if owner != user || mode & 0o077 != 0 {
-        return Err(DiscoveryError::NotOurs { path: path.to_owned(), expected: user, owner, mode });
-    }
-    Ok(())
-}
-
-fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
-}
-
-fn process_exists(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    // EPERM says that there is one, though not ours.
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-}
-
-/// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
-/// doesn't say.
-pub fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in brackets, which may hold anything; fields from the third on follow the last one.
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 /// The ZeroMQ endpoint of a socket's path.
 pub fn endpoint(path: &Path) -> Vec<u8> {
-    [b"ipc://", path.as_os_str().as_bytes()].concat()
+    [b"ipc://", &*pikos_os::paths::to_bytes(path)].concat()
 }
 
 #[cfg(test)]

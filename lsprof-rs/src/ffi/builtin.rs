@@ -91,6 +91,27 @@ pub unsafe fn key_of_call(
     }
 }
 
+/// A method of a type bound to the first argument of a call, as CPython binds it for `sys.setprofile`; `None` for any other
+/// callable.
+///
+/// With the receiver's class: a method that is told its defining class (`METH_METHOD`) is bound by asking that, and CPython
+/// doesn't check whether there is one. Not by `__get__`: it takes a receiver that is None for none.
+///
+/// # Safety
+/// [`key_of_call`] has found a key in these two; the GIL is held and no exception is set.
+#[cfg(Py_3_12)]
+pub unsafe fn bound(py: Python<'_>, callable: *mut PyObject, first: *mut PyObject) -> Option<Py<PyAny>> {
+    // SAFETY: a method descriptor's type has the slot; the receiver is alive and of its class.
+    unsafe {
+        if Py_TYPE(callable) != &raw mut PyMethodDescr_Type {
+            return None;
+        }
+        let bind = (*Py_TYPE(callable)).tp_descr_get?;
+        let made = Bound::from_owned_ptr_or_err(py, bind(callable, first, Py_TYPE(first).cast()));
+        made.ok().map(Bound::unbind)
+    }
+}
+
 #[cfg(Py_3_12)]
 /// What a glance at a callable shows, without calling anything.
 pub enum Seen {

@@ -13,26 +13,26 @@ use pyo3::ffi::{
 use pyo3::prelude::*;
 
 /// What CPython calls for each event.
-pub type Function = ffi::vectorcallfunc;
+pub type Vectorcall = ffi::vectorcallfunc;
 
 #[repr(C)]
-struct Callback {
+struct CallbackObject {
     ob_base: PyObject,
-    function: Function,
+    function: Vectorcall,
 }
 
 /// Makes the callables for these functions, all of one type.
-pub fn callables<const N: usize>(py: Python<'_>, functions: [Function; N]) -> PyResult<[Py<PyAny>; N]> {
+pub fn callables<const N: usize>(py: Python<'_>, functions: [Vectorcall; N]) -> PyResult<[Py<PyAny>; N]> {
     let class = class(py)?;
     let mut made = Vec::with_capacity(N);
     for function in functions {
-        // SAFETY: the type's basic size is Callback's, so the cast is to the object's real layout.
+        // SAFETY: the type's basic size is CallbackObject's, so the cast is to the object's real layout.
         let object = unsafe {
             let object = Bound::from_owned_ptr_or_err(
                 py,
                 ffi::PyType_GenericAlloc(class.as_ptr().cast::<ffi::PyTypeObject>(), 0),
             )?;
-            (*object.as_ptr().cast::<Callback>()).function = function;
+            (*object.as_ptr().cast::<CallbackObject>()).function = function;
             object
         };
         made.push(object.unbind());
@@ -80,7 +80,7 @@ fn class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         PyMemberDef {
             name: c"__vectorcalloffset__".as_ptr(),
             type_code: Py_T_PYSSIZET,
-            offset: offset_of!(Callback, function).cast_signed(),
+            offset: offset_of!(CallbackObject, function).cast_signed(),
             flags: ffi::Py_READONLY as c_int,
             doc: ptr::null(),
         },
@@ -94,7 +94,7 @@ fn class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     ];
     let mut spec = PyType_Spec {
         name: c"pikos._lsprof.MonitoringCallback".as_ptr(),
-        basicsize: size_of::<Callback>() as c_int,
+        basicsize: size_of::<CallbackObject>() as c_int,
         itemsize: 0,
         flags: (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION)
             as u32,

@@ -5,19 +5,24 @@ use std::ffi::c_int;
 use pyo3::Python;
 use pyo3::ffi::{PyInterpreterState, PyInterpreterState_Get, PyObject, PyThreadState};
 
-use super::interpreter_frame::Frame;
+use super::interpreter_frame::InterpreterFrame;
 use super::thread_state::ThreadState;
 
 /// Evaluates a frame. `throw` is not 0 where an exception is thrown into a generator.
 ///
 /// "C-unwind" everywhere: up to 3.13 CPython ends daemon threads by `pthread_exit`, in the middle of their calls when the
 /// interpreter ends, and that unwinds their stacks. Through plain "C" it would abort the process.
-pub type Evaluator = unsafe extern "C-unwind" fn(*mut PyThreadState, *mut Frame, c_int) -> *mut PyObject;
+pub type Evaluator =
+    unsafe extern "C-unwind" fn(*mut PyThreadState, *mut InterpreterFrame, c_int) -> *mut PyObject;
 
 unsafe extern "C-unwind" {
     fn _PyInterpreterState_GetEvalFrameFunc(interpreter: *mut PyInterpreterState) -> Evaluator;
     fn _PyInterpreterState_SetEvalFrameFunc(interpreter: *mut PyInterpreterState, function: Evaluator);
-    fn _PyEval_EvalFrameDefault(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject;
+    fn _PyEval_EvalFrameDefault(
+        state: *mut PyThreadState,
+        frame: *mut InterpreterFrame,
+        throw: c_int,
+    ) -> *mut PyObject;
 }
 
 /// Whether frames go through this function now.
@@ -49,7 +54,11 @@ pub fn set_default(py: Python<'_>) {
 /// # Safety
 /// The arguments are what CPython passed to an evaluator, and are passed on once.
 #[inline(always)]
-pub unsafe fn evaluate(state: *mut PyThreadState, frame: *mut Frame, throw: c_int) -> *mut PyObject {
+pub unsafe fn evaluate(
+    state: *mut PyThreadState,
+    frame: *mut InterpreterFrame,
+    throw: c_int,
+) -> *mut PyObject {
     // SAFETY: by this function's contract.
     unsafe {
         ThreadState::of(state).give_back_c_recursion();

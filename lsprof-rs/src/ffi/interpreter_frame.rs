@@ -20,14 +20,14 @@ const OWNED_BY_INTERPRETER: c_char = 3;
 /// Its first fields, as far as they are of use. "Specials" section and linkage.
 #[cfg(not(Py_3_12))]
 #[repr(C)]
-pub struct Frame {
+pub struct InterpreterFrame {
     function: *mut PyObject,
     globals: *mut PyObject,
     builtins: *mut PyObject,
     locals: *mut PyObject,
     code: *mut PyObject,
     object: *mut PyObject,
-    previous: *mut Frame,
+    previous: *mut InterpreterFrame,
     prev_instr: *mut u16,
     stacktop: c_int,
     is_entry: bool,
@@ -37,9 +37,9 @@ pub struct Frame {
 /// As above.
 #[cfg(all(Py_3_12, not(Py_3_14)))]
 #[repr(C)]
-pub struct Frame {
+pub struct InterpreterFrame {
     code: *mut PyObject,
-    previous: *mut Frame,
+    previous: *mut InterpreterFrame,
     function: *mut PyObject,
     globals: *mut PyObject,
     builtins: *mut PyObject,
@@ -54,9 +54,9 @@ pub struct Frame {
 /// As above. `code` is a tagged reference.
 #[cfg(Py_3_14)]
 #[repr(C)]
-pub struct Frame {
+pub struct InterpreterFrame {
     code: usize,
-    previous: *mut Frame,
+    previous: *mut InterpreterFrame,
     function: usize,
     globals: *mut PyObject,
     builtins: *mut PyObject,
@@ -72,7 +72,7 @@ pub struct Frame {
 
 /// `PyCodeObject`'s first fields, the same in all releases; PyO3 keeps them to itself.
 #[repr(C)]
-struct Code {
+struct CodeObject {
     ob_base: PyVarObject,
     consts: *mut PyObject,
     names: *mut PyObject,
@@ -86,7 +86,7 @@ struct Code {
 /// The frame is the live one that CPython passed.
 #[cfg(not(Py_3_14))]
 #[inline(always)]
-pub unsafe fn code(frame: *const Frame) -> *mut PyObject {
+pub unsafe fn code(frame: *const InterpreterFrame) -> *mut PyObject {
     // SAFETY: by this function's contract.
     unsafe { (*frame).code }
 }
@@ -97,7 +97,7 @@ pub unsafe fn code(frame: *const Frame) -> *mut PyObject {
 /// The frame is the live one that CPython passed.
 #[cfg(Py_3_14)]
 #[inline(always)]
-pub unsafe fn code(frame: *const Frame) -> *mut PyObject {
+pub unsafe fn code(frame: *const InterpreterFrame) -> *mut PyObject {
     /// `Py_TAG_BITS`: whether the reference is counted.
     const TAGS: usize = 3;
     // SAFETY: by this function's contract.
@@ -110,11 +110,11 @@ pub unsafe fn code(frame: *const Frame) -> *mut PyObject {
 /// # Safety
 /// As for [`code`], which gave `code`.
 #[inline(always)]
-pub unsafe fn makes_generator(frame: *const Frame, code: *mut PyObject) -> bool {
+pub unsafe fn makes_generator(frame: *const InterpreterFrame, code: *mut PyObject) -> bool {
     use pyo3::ffi::{CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR};
     const GENERATORS: std::ffi::c_int = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
     // SAFETY: by this function's contract.
-    unsafe { (*code.cast::<Code>()).flags & GENERATORS != 0 && (*frame).owner != OWNED_BY_GENERATOR }
+    unsafe { (*code.cast::<CodeObject>()).flags & GENERATORS != 0 && (*frame).owner != OWNED_BY_GENERATOR }
 }
 
 /// Whether this is the frame that CPython puts below each evaluation.
@@ -123,7 +123,7 @@ pub unsafe fn makes_generator(frame: *const Frame, code: *mut PyObject) -> bool 
 /// The frame is alive.
 #[cfg(Py_3_12)]
 #[inline(always)]
-pub unsafe fn is_entry(frame: *const Frame) -> bool {
+pub unsafe fn is_entry(frame: *const InterpreterFrame) -> bool {
     // SAFETY: by this function's contract.
     unsafe { (*frame).owner >= OWNED_BY_INTERPRETER }
 }

@@ -1,10 +1,10 @@
 //! The doors to CPython's C API that PyO3 has no safe form of. One function for each difference between releases.
 
+pub mod at_fork;
 pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
-pub mod descriptor;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;
@@ -12,7 +12,6 @@ pub mod interpreter_frame;
 pub mod modules;
 pub mod pending;
 pub mod recursion;
-pub mod signals;
 pub mod stack;
 pub mod struct_sequence;
 pub mod thread;

@@ -6,15 +6,17 @@ use pyo3::{Python, ffi};
 
 use super::trampoline::guard;
 
-/// Makes the main thread call [`crate::live::carry_out_tasks`] as soon as it runs Python code again. May be called without
-/// the GIL. False where too much is waiting for it already.
-pub fn call_main_thread() -> bool {
-    // SAFETY: needs neither the GIL nor a thread state; the function takes any argument.
-    unsafe { ffi::Py_AddPendingCall(Some(on_main_thread), std::ptr::null_mut()) == 0 }
+/// Makes the main thread call `act` as soon as it runs Python code again. May be called without the GIL. False where too
+/// much is waiting for it already.
+pub fn call_main_thread(act: fn(Python<'_>)) -> bool {
+    // SAFETY: needs neither the GIL nor a thread state; the argument is what `on_main_thread` takes.
+    unsafe { ffi::Py_AddPendingCall(Some(on_main_thread), act as *mut c_void) == 0 }
 }
 
-extern "C" fn on_main_thread(_: *mut c_void) -> c_int {
+extern "C" fn on_main_thread(act: *mut c_void) -> c_int {
+    // SAFETY: it is what `call_main_thread` was given, and a function's address is as wide as data's wherever we build.
+    let act = unsafe { std::mem::transmute::<*mut c_void, fn(Python<'_>)>(act) };
     // SAFETY: CPython calls this with the GIL held; on 3.15 perhaps before it calls itself initialised (while `site` runs).
-    guard(|| unsafe { Python::attach_unchecked(crate::live::carry_out_tasks) });
+    guard(|| unsafe { Python::attach_unchecked(act) });
     0
 }

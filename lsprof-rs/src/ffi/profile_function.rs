@@ -36,9 +36,9 @@ pub enum Which {
 
 /// A thread state of this interpreter. Valid as long as the GIL is not let go.
 #[derive(Clone, Copy)]
-pub struct ThreadState(*mut PyThreadState);
+pub struct ThreadHandle(*mut PyThreadState);
 
-impl ThreadState {
+impl ThreadHandle {
     /// This thread's.
     pub fn current(_py: Python<'_>) -> Self {
         // SAFETY: an attached thread has one.
@@ -124,7 +124,7 @@ impl ThreadState {
 
 /// The beginning of 3.11's `PyFrameObject`.
 #[repr(C)]
-struct Frame {
+struct FrameObject {
     ob_base: PyObject,
     f_back: *mut PyFrameObject,
     f_frame: *const InterpreterFrame,
@@ -147,5 +147,5 @@ struct InterpreterFrame {
 #[inline(always)]
 pub unsafe fn code(frame: *mut PyFrameObject) -> *mut PyObject {
     // SAFETY: by this function's contract; a frame that runs has its interpreter frame.
-    unsafe { (*(*frame.cast::<Frame>()).f_frame).f_code }
+    unsafe { (*(*frame.cast::<FrameObject>()).f_frame).f_code }
 }

@@ -1,19 +1,15 @@
-//! The C stack of the running thread: where we are on it, and how far down we may go.
+//! How far down the C stack calls of Python functions may go.
 
 use std::cell::Cell;
+
+use pikos_os::stack::bounds;
+pub use pikos_os::stack::here;
 
 /// The share of the stack that calls of Python functions may take before they have to cost none: a quarter. The rest is
 /// left to the program's C code, which has the whole in a run without us.
 const SHARE: usize = 4;
 /// Where the stack's bounds can't be found out: what is surely left of it.
 const ASSUMED: usize = 128 * 1024;
-
-/// An address in the caller's frame. Stacks grow downwards on all supported machines.
-#[inline(always)]
-pub fn here() -> usize {
-    let mark = 0_u8;
-    (&raw const mark).addr()
-}
 
 /// The address that calls must not go below. Found out once for each thread.
 pub fn limit() -> usize {
@@ -30,42 +26,6 @@ pub fn limit() -> usize {
             limit.get()
         })
         .unwrap_or_else(|_| found())
-}
-
-/// The lowest address of the running thread's stack, and its size.
-#[cfg(target_os = "linux")]
-fn bounds() -> Option<(usize, usize)> {
-    let mut lowest = std::ptr::null_mut();
-    let mut size = 0;
-    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: asks about the running thread; the attributes are initialised where the first call succeeds, and
-    // destroyed once.
-    let found = unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let status = libc::pthread_attr_getstack(attributes.as_ptr(), &mut lowest, &mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        status == 0
-    };
-    (found && size > 0).then(|| (lowest.addr(), size))
-}
-
-/// The lowest address of the running thread's stack, and its size.
-#[cfg(target_os = "macos")]
-fn bounds() -> Option<(usize, usize)> {
-    // SAFETY: asks about the running thread.
-    let (highest, size) = unsafe {
-        let this = libc::pthread_self();
-        (libc::pthread_get_stackaddr_np(this).addr(), libc::pthread_get_stacksize_np(this))
-    };
-    (size > 0 && size < highest).then(|| (highest - size, size))
-}
-
-/// The lowest address of the running thread's stack, and its size.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn bounds() -> Option<(usize, usize)> {
-    None
 }
 
 #[cfg(test)]

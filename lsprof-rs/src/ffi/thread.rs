@@ -3,34 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// The address of the running thread's control block, an even number: different for each living thread, and used again
-/// after one has ended.
-#[inline(always)]
-pub fn address() -> usize {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    {
-        let address: usize;
-        // SAFETY: on Linux the word at fs:0 is the thread control block's own address (System V ABI, TLS).
-        unsafe {
-            std::arch::asm!("mov {}, qword ptr fs:[0]", out(reg) address, options(nostack, pure, readonly));
-        }
-        address
-    }
-    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
-    {
-        let address: usize;
-        // SAFETY: TPIDR_EL0 is the thread pointer, readable from user space.
-        unsafe {
-            std::arch::asm!("mrs {}, tpidr_el0", out(reg) address, options(nostack, pure, nomem));
-        }
-        address
-    }
-    #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), target_os = "linux")))]
-    {
-        thread_local!(static HERE: usize = const { 0 });
-        HERE.with(|here| std::ptr::from_ref(here).addr())
-    }
-}
+pub use pikos_os::thread::address;
 
 /// `threading.get_ident()` of the running thread.
 pub fn ident() -> u64 {

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]
 use super::interpreter_frame;
-use super::interpreter_frame::Frame;
+use super::interpreter_frame::InterpreterFrame;
 
 /// Its first fields.
 #[repr(C)]
@@ -44,7 +44,7 @@ pub struct ThreadState {
 #[repr(C)]
 struct Current {
     use_tracing: u8,
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
     previous: *mut Current,
 }
 
@@ -52,10 +52,10 @@ struct Current {
 #[cfg(all(Py_3_12, not(Py_3_13)))]
 #[repr(C)]
 struct Current {
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
 }
 #[cfg(Py_3_13)]
-type Current = Frame;
+type Current = InterpreterFrame;
 
 /// 3.11: _initialized, _static. From 3.12 on: _status; then _whence and state; holds_gil; gil_requested.
 const FLAGS: usize = match () {

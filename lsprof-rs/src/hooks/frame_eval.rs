@@ -9,27 +9,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
 
+use super::evaluation::{RUNNING, is_running};
 use super::ordinary::{self, Place};
 use super::self_check;
-use crate::events::{self, OpenCall};
+use crate::collect::events::{self, OpenCall};
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
-use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use crate::registry::{self, Scope};
 
 pub const NAME: &str = "frame-eval";
-
-/// Whether our function counts. It may be called when it doesn't: another tool may have put it behind its own.
-static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// What is profiled this way, and where the ordinary hook would have to be set for it.
 static SCOPES: GilCell<RefCell<Vec<(Scope, Place)>>> = GilCell::new(RefCell::new(Vec::new()));
@@ -55,11 +53,6 @@ pub fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
         return Ok(Some(self_check::OTHER_TOOL.into()));
     }
     Ok(fault)
-}
-
-/// Whether frames come to us.
-pub fn is_running() -> bool {
-    RUNNING.load(Ordering::Relaxed)
 }
 
 /// Whether this is profiled through frames.
@@ -127,7 +120,7 @@ fn stop(py: Python<'_>) {
 /// What CPython calls for each Python frame.
 unsafe extern "C-unwind" fn evaluate(
     state: *mut PyThreadState,
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
     throw: c_int,
 ) -> *mut PyObject {
     let mut call = None;
@@ -145,7 +138,7 @@ unsafe extern "C-unwind" fn evaluate(
 /// # Safety
 /// The GIL is held; the arguments are CPython's.
 #[inline(always)]
-unsafe fn enter(state: *mut PyThreadState, frame: *mut Frame) -> Option<OpenCall> {
+unsafe fn enter(state: *mut PyThreadState, frame: *mut InterpreterFrame) -> Option<OpenCall> {
     // SAFETY: by this function's contract.
     unsafe {
         let thread = registry::current();

@@ -15,24 +15,24 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Edge, Frame as Call, Key, Kind, Recorder, Ticks, clock};
+use lsprof_engine::{Edge, Frame, Key, Kind, Recorder, Ticks, clock};
 use pyo3::ffi::{PyObject, PyThreadState, PyThreadState_Get};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode};
 
 use super::set_profile;
-use crate::collector::{ThreadRecorder, Timing};
-use crate::events;
+use crate::collect::collector::{ThreadRecorder, Timing};
+use crate::collect::events;
+use crate::collect::kinds;
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
-use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::profile_function;
 use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use crate::kinds;
-use crate::registry::{self, Scope};
 
 /// What an entry's note says of its code: nobody has looked yet.
 const UNKNOWN: u8 = 0;
@@ -109,18 +109,18 @@ fn stop(py: Python<'_>) {
     if is_set(py) {
         frame_eval::set_default(py);
     }
-    for state in profile_function::ThreadState::all(py) {
+    for state in profile_function::ThreadHandle::all(py) {
         state.restore_tracing();
     }
     registry::forget_cached(py);
 }
 
-type Arguments = (*mut PyThreadState, *mut Frame, c_int);
+type Arguments = (*mut PyThreadState, *mut InterpreterFrame, c_int);
 
 /// What CPython calls for each Python frame.
 unsafe extern "C-unwind" fn evaluate(
     state: *mut PyThreadState,
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
     throw: c_int,
 ) -> *mut PyObject {
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
@@ -232,7 +232,7 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
 #[inline(always)]
 fn leave<const COMPENSATED: bool>(
     recorder: &mut Recorder,
-    (call, key): (Link<Call>, Key),
+    (call, key): (Link<Frame>, Key),
     kind: Kind,
     now: Ticks,
 ) -> bool {
@@ -247,7 +247,7 @@ fn leave<const COMPENSATED: bool>(
 /// Something has changed during the call: the profile, its function, or who evaluates frames.
 #[cold]
 #[inline(never)]
-unsafe fn after_change(state: *mut PyThreadState, call: Link<Call>, key: Key) {
+unsafe fn after_change(state: *mut PyThreadState, call: Link<Frame>, key: Key) {
     // SAFETY: the GIL is held.
     unsafe {
         let state = ThreadState::of(state);

@@ -9,11 +9,14 @@
 //! The first two are ordinary hooks: they see everything, and a build has one of them. One hook runs at a time. If one
 //! of several profiles needs the ordinary hook, all of them use it.
 
+mod conflict;
+mod evaluation;
 mod frame_eval;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
 #[cfg(Py_3_12)]
 mod monitoring;
+mod ordinary;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
@@ -21,16 +24,11 @@ mod set_profile;
 use std::borrow::Cow;
 
 #[cfg(Py_3_12)]
-use monitoring as ordinary;
-#[cfg(not(Py_3_12))]
-use set_profile as ordinary;
-
-#[cfg(Py_3_12)]
 pub use monitoring::callback;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::registry::{self, Scope};
+use crate::collect::registry::{self, Scope};
 
 /// A hook, and why it is this one.
 #[derive(Clone)]
@@ -117,16 +115,15 @@ pub fn refuses_second_enable() -> bool {
     ordinary::REFUSES_SECOND_ENABLE
 }
 
-/// The error where another tool, or another profile, stands in the way. The words in front are CPython's, those of
-/// all its releases together: its own tests and people's `except` clauses look for them.
+/// The error where another profile stands in the way.
 pub fn already_active(owner: &str) -> PyErr {
-    PyValueError::new_err(format!("Another profiling tool is already active ({}): {owner}", ordinary::SLOT))
+    conflict::already_active(ordinary::SLOT, owner)
 }
 
 /// Lets go of a profile that nobody but the interpreter refers to any more: it can't be disabled, so it must not
-/// stand in the way.
-pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
-    ordinary::release_abandoned(py)
+/// stand in the way. `is_profiler` tells objects that stand for a profile.
+pub fn release_abandoned(py: Python<'_>, is_profiler: fn(&Bound<'_, PyAny>) -> bool) -> PyResult<()> {
+    ordinary::release_abandoned(py, is_profiler)
 }
 
 /// Lets the events of `scope` come in. The registry has the profile already. `profiler` is the Profiler object.
@@ -137,6 +134,7 @@ pub fn install(
     wish: Wish,
     evaluates_leaves: bool,
 ) -> PyResult<Choice> {
+    registry::limit_stack_by(py, stack_limit);
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
         if frame_eval::covers(py, scope) {
@@ -181,7 +179,7 @@ pub fn running(py: Python<'_>, scope: Scope, chosen: &Choice) -> Choice {
 }
 
 /// How far down the running thread's stack Python frames may be evaluated by us; all of it if they aren't.
-pub fn stack_limit() -> usize {
+fn stack_limit() -> usize {
     #[cfg(not(Py_3_12))]
     if leaf_frames::is_running() {
         return crate::ffi::stack::limit();

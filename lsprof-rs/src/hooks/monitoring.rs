@@ -12,14 +12,14 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::frame_eval;
-use crate::events::{self, Callee};
+use super::{conflict, evaluation};
+use crate::collect::events::{self, Callee};
+use crate::collect::registry::{self, Scope, Wanted, wanted};
 use crate::ffi::builtin::{self, Builtin, Seen};
-use crate::ffi::callback::{self, Function, arguments, none};
+use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
-use crate::registry::{self, Scope, Wanted, wanted};
 
 pub const NAME: &str = "monitoring";
 pub const REASON: &str = "sys.monitoring exists from 3.12 on and is cheaper than a profile function";
@@ -65,7 +65,7 @@ enum Callback {
 }
 
 /// In the order of [`Callback`].
-const FUNCTIONS: [Function; 4] = [on_enter, on_leave, on_call, on_call_over];
+const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
@@ -128,7 +128,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
     let monitoring = monitoring(py)?;
     loop {
         let mut wanted = wanted(py);
-        if frame_eval::is_running() {
+        if evaluation::is_running() {
             wanted = wanted.min(Wanted::ToolOnly);
         }
         let installed = INSTALLED.get(py);
@@ -160,7 +160,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Nothing to do: the interpreter refers to the callbacks and not to the profile, which stops when it is dropped.
-pub fn release_abandoned(_py: Python<'_>) -> PyResult<()> {
+pub fn release_abandoned(_py: Python<'_>, _is_profiler: fn(&Bound<'_, PyAny>) -> bool) -> PyResult<()> {
     Ok(())
 }
 
@@ -191,7 +191,7 @@ fn owns_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
     let owner: Option<Bound<'_, PyAny>> = monitoring.call_method1("get_tool", (TOOL,))?.extract()?;
     if let Some(owner) = owner {
-        return Err(super::already_active(&format!("{owner} holds sys.monitoring.PROFILER_ID")));
+        return Err(conflict::already_active(SLOT, &format!("{owner} holds sys.monitoring.PROFILER_ID")));
     }
     monitoring.call_method1("use_tool_id", (TOOL, TOOL_NAME))?;
     Ok(())

@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
-use crate::ffi::interpreter_frame::{self, Frame};
+use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::stack;
 use crate::ffi::thread;
 use crate::ffi::thread_state::{EventsOff, ThreadState};
@@ -208,12 +208,12 @@ fn prepare(_py: Python<'_>) -> PyResult<bool> {
 
 /// The kinds of calls that don't come through an evaluator.
 fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
-    type Kind<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>);
+    type Case<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>);
     let scope = PyDict::new(py);
     py.run(SOURCE, Some(&scope), None)?;
     let kinds = scope.get_item("kinds")?.ok_or_else(|| pyo3::exceptions::PyKeyError::new_err("kinds"))?;
-    let hot: Vec<Kind<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
-    let cold: Vec<Kind<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
+    let hot: Vec<Case<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
+    let cold: Vec<Case<'_>> = kinds.call0()?.cast_into::<PyList>()?.extract()?;
     for (_, _, call) in &hot {
         call.call1((WARM_UP,))?;
     }
@@ -241,7 +241,7 @@ fn missed(py: Python<'_>) -> PyResult<Vec<String>> {
 /// An evaluator that counts the calls of one code object.
 unsafe extern "C-unwind" fn count(
     state: *mut PyThreadState,
-    frame: *mut Frame,
+    frame: *mut InterpreterFrame,
     throw: c_int,
 ) -> *mut PyObject {
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.

@@ -15,15 +15,14 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use crate::events::{self, Callee};
+use crate::collect::events::{self, Callee};
+use crate::collect::kinds;
+use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
-use crate::ffi::profile_function::{self, ThreadState};
+use crate::ffi::profile_function::{self, ThreadHandle};
 use crate::ffi::trampoline::guard;
-use crate::kinds;
-use crate::profiler::Profiler;
-use crate::registry::{self, Scope};
 
 pub const NAME: &str = "set_profile";
 pub const REASON: &str = "sys.monitoring does not exist before 3.12";
@@ -67,7 +66,7 @@ static STARTS_THREAD: AtomicUsize = AtomicUsize::new(0);
 pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<()> {
     match scope {
         Scope::Thread(number) => {
-            let state = ThreadState::current(py);
+            let state = ThreadHandle::current(py);
             let thread = OneThread { state: state.id(), stand_in: None };
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
@@ -87,12 +86,12 @@ fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyRe
 
 /// Takes the profile function away from where `install` and the threads' starts put it.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
-    let current = ThreadState::current(py);
+    let current = ThreadHandle::current(py);
     match scope {
         Scope::Thread(number) => {
             let removed = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
             let Some(thread) = removed else { return Ok(()) };
-            let state = ThreadState::all(py).into_iter().find(|state| state.id() == thread.state);
+            let state = ThreadHandle::all(py).into_iter().find(|state| state.id() == thread.state);
             let profiler = thread.stand_in.as_ref().or(profiler);
             match state {
                 Some(state) if state.id() != current.id() || is_ours(py, profiler)? => {
@@ -105,7 +104,7 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
         Scope::AllThreads => {
             STARTS_THREAD.store(0, Ordering::Relaxed);
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
-            for state in ThreadState::all(py) {
+            for state in ThreadHandle::all(py) {
                 let here = state.id() == current.id();
                 if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
                     state.set_profile(py, None, None)?;
@@ -121,7 +120,7 @@ pub type Place = i64;
 
 /// The running thread's.
 pub fn place(py: Python<'_>) -> Place {
-    ThreadState::current(py).id()
+    ThreadHandle::current(py).id()
 }
 
 /// Nothing to do: a profile function needs nothing beforehand.
@@ -141,7 +140,7 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
     let stand_in = py.get_type::<PyAny>().call0()?.unbind();
     match scope {
         Scope::Thread(number) => {
-            let mut states = ThreadState::all(py).into_iter();
+            let mut states = ThreadHandle::all(py).into_iter();
             let Some(state) = states.find(|state| state.id() == place && !state.has_profile()) else {
                 return Ok(()); // or it has ended
             };
@@ -154,12 +153,12 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
 }
 
 /// Ends this thread's profile, if its object is referred to by the thread's state alone.
-pub fn release_abandoned(py: Python<'_>) -> PyResult<()> {
+pub fn release_abandoned(py: Python<'_>, is_profiler: fn(&Bound<'_, PyAny>) -> bool) -> PyResult<()> {
     // One reference is the thread state's, the other is `now`.
     let now = py.import("sys")?.call_method0("getprofile")?;
     // SAFETY: the object is alive and the GIL held.
     let references = unsafe { pyo3::ffi::Py_REFCNT(now.as_ptr()) };
-    if references == 2 && now.cast::<Profiler>().is_ok() {
+    if references == 2 && is_profiler(&now) {
         now.call_method0("disable")?;
     }
     Ok(())
@@ -177,11 +176,11 @@ fn is_ours(py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<bool> {
 /// Sets the profile function in each thread that hasn't got it yet.
 #[cold]
 fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
-    let fresh: Vec<ThreadState> = {
+    let fresh: Vec<ThreadHandle> = {
         let mut all = ALL_THREADS.get(py).borrow_mut();
         let Some(all) = all.as_mut() else { return Ok(()) };
-        let is_free = |state: &ThreadState| !(all.gives_way && state.has_profile());
-        ThreadState::all(py)
+        let is_free = |state: &ThreadHandle| !(all.gives_way && state.has_profile());
+        ThreadHandle::all(py)
             .into_iter()
             .filter(|state| is_free(state) && all.states.insert(state.id()))
             .collect()

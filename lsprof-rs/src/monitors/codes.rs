@@ -45,7 +45,14 @@ impl Code {
     /// The text of a line of its file, without the white space at its end; nothing where there is no source. The first
     /// time, this calls Python.
     pub fn line_text(&self, py: Python<'_>, line: u32) -> TextId {
-        let source = self.source.get_or_init(|| source_of(py, self.filename));
+        let source = match self.source.get() {
+            Some(source) => source,
+            None => {
+                // Not within `get_or_init`: other threads come here while Python looks for it. The first answer stays.
+                let found = source_of(py, self.filename);
+                self.source.get_or_init(|| found)
+            }
+        };
         let place = (line as usize).wrapping_sub(1);
         source.get(place).copied().unwrap_or_else(|| texts::intern(py, ""))
     }
@@ -59,9 +66,9 @@ struct Codes {
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
 /// Those that were asked for last, each at a place that its address says.
-static RECENT: GilCell<RefCell<[Place; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
+static RECENT: GilCell<RefCell<[RecentCode; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
 
-type Place = Option<(usize, Rc<Code>)>;
+type RecentCode = Option<(usize, Rc<Code>)>;
 /// The folder of this package, with a slash at its end.
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
 

@@ -1,17 +1,14 @@
-//! Which monitors are enabled, and what each makes of an event. Both hooks end here.
+//! Which monitors are enabled, and what each makes of an event. Both hooks end here; [`super::switch`] sets them.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use pikos_os::memory::Meter;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
 
-use super::codes::{self, Code};
+use super::codes::Code;
 use super::event::{Event, EventKind};
 use super::focus::Focus;
-use super::hooks;
-use super::memory::Meter;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;
@@ -85,7 +82,8 @@ impl Active {
     }
 }
 
-type Monitors = Rc<[Rc<Active>]>;
+/// Several of them.
+pub type Monitors = Rc<[Rc<Active>]>;
 
 /// All that are enabled. Replaced as a whole, so that those who run through it need not mind changes.
 static ACTIVE: GilCell<RefCell<Option<Monitors>>> = GilCell::new(RefCell::new(None));
@@ -95,57 +93,9 @@ pub fn active(py: Python<'_>) -> Monitors {
     ACTIVE.get(py).borrow().clone().unwrap_or_default()
 }
 
-/// Enables one more, and sets the hook for it.
-pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
-    watch_forks(py)?;
-    let all = active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
-    ACTIVE.get(py).replace(Some(all));
-    hooks::follow(py).inspect_err(|_| forget(py, monitor))
-}
-
-/// Disables one. Gives the hook back if it was the last.
-pub fn remove(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
-    forget(py, monitor);
-    hooks::follow(py)?;
-    if active(py).is_empty() {
-        codes::release(py);
-    }
-    Ok(())
-}
-
-fn forget(py: Python<'_>, monitor: &Rc<Active>) {
-    let rest = active(py).iter().filter(|other| !Rc::ptr_eq(other, monitor)).cloned().collect();
-    let before = ACTIVE.get(py).replace(Some(rest));
-    drop(before);
-}
-
-fn watch_forks(py: Python<'_>) -> PyResult<()> {
-    static WATCHED: PyOnceLock<()> = PyOnceLock::new();
-    WATCHED
-        .get_or_try_init(py, || {
-            let module = py.import("pikos._lsprof")?;
-            let handlers = PyDict::new(py);
-            handlers.set_item("before", module.getattr("_monitors_before_fork")?)?;
-            handlers.set_item("after_in_child", module.getattr("_monitors_after_fork_in_child")?)?;
-            py.import("os")?.call_method("register_at_fork", (), Some(&handlers)).map(drop)
-        })
-        .copied()
-}
-
-/// Hands on what is buffered, or a forked child would write it, too.
-pub fn flush(py: Python<'_>) {
-    for monitor in active(py).iter() {
-        if let Destination::Sink(sink) = &monitor.destination {
-            sink.get().flush(py);
-        }
-    }
-}
-
-/// In a forked child: the monitors are the parent's.
-pub fn stop(py: Python<'_>) -> PyResult<()> {
-    let before = ACTIVE.get(py).replace(None);
-    drop(before);
-    hooks::follow(py)
+/// From now on these are. Returns those of before, which may be the last reference: to be dropped with nothing borrowed.
+pub fn set_active(py: Python<'_>, monitors: Option<Monitors>) -> Option<Monitors> {
+    ACTIVE.get(py).replace(monitors)
 }
 
 /// What a monitor's method gets as its third argument, where one is called.

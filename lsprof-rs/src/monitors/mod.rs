@@ -13,11 +13,11 @@ pub mod filter;
 mod focus;
 mod hooks;
 mod hub;
-mod memory;
 pub mod monitor;
 mod output;
 pub mod report;
 pub mod sinks;
+mod switch;
 mod texts;
 mod writer;
 
@@ -28,18 +28,18 @@ use pyo3::prelude::*;
 
 /// The memory of this process: resident and virtual, in bytes.
 pub fn memory() -> (u64, u64) {
-    let usage = memory::Meter::new().read();
+    let usage = pikos_os::memory::Meter::open().read();
     (usage.rss, usage.vms)
 }
 
 /// For `os.register_at_fork`: nothing must be written twice.
 #[pyfunction]
 pub fn _monitors_before_fork(py: Python<'_>) {
-    hub::flush(py);
+    switch::flush(py);
 }
 
 /// For `os.register_at_fork`: the child's events are not the parent's.
 #[pyfunction]
 pub fn _monitors_after_fork_in_child(py: Python<'_>) -> PyResult<()> {
-    hub::stop(py)
+    switch::stop(py)
 }

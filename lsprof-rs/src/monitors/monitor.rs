@@ -4,15 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashSet;
+use pikos_os::memory::Meter;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
 use super::focus::Focus;
-use super::hub::{self, Active, Destination, Kind};
-use super::memory::Meter;
+use super::hub::{Active, Destination, Kind};
 use super::report::LineReport;
 use super::sinks::Sink;
+use super::{hooks, switch};
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
 
@@ -22,11 +23,11 @@ pub struct EventMonitor {
     kind: Kind,
     reads_memory: bool,
     all_threads: bool,
-    state: GilCell<State>,
+    state: GilCell<Progress>,
 }
 
 #[derive(Default)]
-struct State {
+struct Progress {
     active: RefCell<Option<Rc<Active>>>,
     index: Cell<u64>,
 }
@@ -79,7 +80,7 @@ impl EventMonitor {
             if let Some(threads) = &active.threads {
                 enter(&mut threads.borrow_mut());
             }
-            return super::hooks::follow(py);
+            return hooks::follow(py);
         }
         let focus = codes
             .as_ref()
@@ -103,12 +104,12 @@ impl EventMonitor {
             focus,
             focused,
             threads: (!self.all_threads).then(|| RefCell::new(threads)),
-            meter: self.reads_memory.then(Meter::new),
+            meter: self.reads_memory.then(Meter::open),
             index: Cell::new(state.index.get()),
             errors: Cell::new(0),
         });
         state.active.replace(Some(Rc::clone(&active)));
-        hub::add(py, &active).inspect_err(|_| drop(state.active.take()))
+        switch::add(py, &active).inspect_err(|_| drop(state.active.take()))
     }
 
     /// The running thread is no longer covered; with `all`, none is. Returns how often the method raised.
@@ -125,12 +126,12 @@ impl EventMonitor {
             leave(&mut threads.borrow_mut());
         }
         if !all {
-            super::hooks::follow(py)?;
+            hooks::follow(py)?;
             return Ok(active.errors.get());
         }
         state.active.replace(None);
         state.index.set(active.index.get());
-        hub::remove(py, &active)?;
+        switch::remove(py, &active)?;
         if let Destination::Sink(sink) = &active.destination {
             sink.get().flush(py);
         }

@@ -7,17 +7,17 @@ use std::cell::RefCell;
 
 use hashbrown::HashMap;
 use lsprof_engine::{Ticks, clock};
+use pikos_os::memory::{Meter, Usage};
 use pyo3::prelude::*;
 
 use super::codes::Code;
 use super::event::EventKind;
-use super::memory::{Meter, Usage};
 use super::texts::{self, TextId};
 use crate::ffi::gil::GilCell;
 
 /// What is known of a line.
 #[derive(Clone, Copy, Default)]
-struct Line {
+struct LineSums {
     hits: u64,
     time: u64,
     /// Bytes, of all hits together; may be negative.
@@ -27,17 +27,17 @@ struct Line {
 }
 
 /// A function: what identifies it, and its lines.
-struct Function {
+struct FunctionLines {
     name: TextId,
     filename: TextId,
     first_line: u32,
     /// By line, from `base` on.
     base: u32,
-    lines: Vec<Line>,
+    lines: Vec<LineSums>,
 }
 
 /// An activation that is under way: its function, its line (0 before the first), and the state when that began.
-struct Open {
+struct Activation {
     code: usize,
     function: usize,
     line: u32,
@@ -46,13 +46,13 @@ struct Open {
 }
 
 #[derive(Default)]
-struct State {
-    functions: Vec<Function>,
+struct Sums {
+    functions: Vec<FunctionLines>,
     by_code: HashMap<usize, usize>,
     /// The functions that were called the last time, so that most look-ups compare one number.
     last: (usize, usize),
     /// Of each thread, by its address.
-    stacks: Vec<(usize, Vec<Open>)>,
+    stacks: Vec<(usize, Vec<Activation>)>,
 }
 
 /// What happens to an activation.
@@ -70,7 +70,7 @@ pub struct Moment {
 /// Sums up line events. Made for a monitor that reports.
 #[pyclass(name = "_LineReport", module = "pikos._lsprof", frozen)]
 #[derive(Default)]
-pub struct LineReport(GilCell<RefCell<State>>);
+pub struct LineReport(GilCell<RefCell<Sums>>);
 
 #[pymethods]
 impl LineReport {
@@ -86,7 +86,7 @@ impl LineReport {
         let state = self.0.get(py).borrow();
         let unit = clock::seconds_per_tick();
         let line = |base: u32| {
-            move |(place, line): (usize, &Line)| {
+            move |(place, line): (usize, &LineSums)| {
                 (base + place as u32, line.hits, line.time as f64 * unit, line.growth, line.peak)
             }
         };
@@ -125,7 +125,7 @@ impl LineReport {
         match kind {
             EventKind::Call => {
                 let function = state.function(code, address);
-                state.stacks[place].1.push(Open {
+                state.stacks[place].1.push(Activation {
                     code: address,
                     function,
                     line: 0,
@@ -141,7 +141,8 @@ impl LineReport {
                         Some(below) => stack.truncate(below + 1),
                         None => {
                             let function = state.function(code, address);
-                            let open = Open { code: address, function, line: 0, since: now, rss: usage.rss };
+                            let open =
+                                Activation { code: address, function, line: 0, since: now, rss: usage.rss };
                             state.stacks[place].1.push(open);
                         }
                     }
@@ -172,7 +173,7 @@ impl LineReport {
 
 /// The line that an activation is at ends.
 #[inline(always)]
-fn close(function: &mut Function, open: &Open, now: Ticks, usage: Usage) {
+fn close(function: &mut FunctionLines, open: &Activation, now: Ticks, usage: Usage) {
     if open.line > 0 {
         let line = function.line(open.line);
         line.time += now.since(open.since).0;
@@ -181,7 +182,7 @@ fn close(function: &mut Function, open: &Open, now: Ticks, usage: Usage) {
     }
 }
 
-impl State {
+impl Sums {
     #[inline(always)]
     fn function(&mut self, code: &Code, address: usize) -> usize {
         if self.last.0 == address {
@@ -189,7 +190,7 @@ impl State {
         }
         let functions = &mut self.functions;
         let function = *self.by_code.entry(address).or_insert_with(|| {
-            functions.push(Function {
+            functions.push(FunctionLines {
                 name: code.name,
                 filename: code.filename,
                 first_line: code.first_line,
@@ -203,17 +204,17 @@ impl State {
     }
 }
 
-impl Function {
+impl FunctionLines {
     #[inline(always)]
-    fn line(&mut self, line: u32) -> &mut Line {
+    fn line(&mut self, line: u32) -> &mut LineSums {
         if line < self.base {
             let missing = (self.base - line) as usize;
-            self.lines.splice(0..0, std::iter::repeat_n(Line::default(), missing));
+            self.lines.splice(0..0, std::iter::repeat_n(LineSums::default(), missing));
             self.base = line;
         }
         let place = (line - self.base) as usize;
         if place >= self.lines.len() {
-            self.lines.resize(place + 1, Line::default());
+            self.lines.resize(place + 1, LineSums::default());
         }
         &mut self.lines[place]
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::ffi::signals;
+use pikos_os::signals;
 
 /// So many pieces may wait; then the program waits for the disk.
 const WAITING: usize = 4;

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use crate::error::{Error, Result};
-use crate::flatten::StackCollector;
 use crate::model::{Function, FunctionId, Metadata, Profile, Text, Unit};
+use crate::stacks::StackCollector;
 use crate::stacks::Stacks;
 
 /// Reads collapsed stacks.
@@ -28,11 +28,11 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             continue;
         }
         let Some(space) = line.iter().rposition(|&byte| byte == b' ') else {
-            return Err(bad("a stack without a number after it"));
+            return Err(bad("the stack has no number after it"));
         };
         let value = std::str::from_utf8(&line[space + 1..]).ok().and_then(|n| n.parse().ok());
         let Some(value) = value.filter(|value: &f64| value.is_finite() && *value >= 0.0) else {
-            return Err(bad("what stands after the last blank is no number"));
+            return Err(bad("what follows the last space is not a number"));
         };
         let mut node = None;
         for frame in line[..space].trim_ascii().split(|&byte| byte == b';') {
@@ -46,9 +46,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
                     })
                 }
             };
-            let function = function.ok_or_else(|| bad("more functions than can be numbered"))?;
+            let function = function.ok_or_else(|| bad("more functions than a profile can hold"))?;
             let entered = collector.enter(node, function);
-            node = Some(entered.ok_or_else(|| bad("more stacks than can be numbered"))?);
+            node = Some(entered.ok_or_else(|| bad("more stacks than a profile can hold"))?);
         }
         if let Some(node) = node {
             collector.spend(node, value);

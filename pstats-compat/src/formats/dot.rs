@@ -73,8 +73,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     }
     writeln!(
         out,
-        "  label=\"left out, below {} % of the time: functions {functions_left_out}; below {} %: \
-         edges {edges_left_out}\";",
+        "  label=\"left out: functions below {} % of the time ({functions_left_out}), edges below {} % \
+         ({edges_left_out})\";",
         100.0 * MIN_FUNCTION,
         100.0 * MIN_EDGE
     )?;

@@ -1,34 +1,272 @@
-//! A profile into a file: the whole of it, or nothing.
+//! A result into a file: the whole of it, or nothing.
+//!
+//! It is written beside the target and moves there, so that a failure, a signal or a full disk leaves what was there. What
+//! opening the target would have kept stays: links lead where they led, mode and owner are those of the old file, and one that
+//! may not be written is not replaced. What can't be replaced is written to: devices, pipes, what a process has open, and files
+//! in folders that take no new one.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
-use super::Format;
+use super::format::Format;
 use crate::error::Result;
 use crate::model::Profile;
 
-/// Writes beside the target and moves it there: a failure leaves no half file and keeps an old one.
+/// As many links as the system follows before it calls them a circle.
+const MOST_LINKS: usize = 40;
+/// Names that a killed process of our number may have left behind.
+const MOST_NAMES: usize = 100;
+
+/// Writes a profile as [`replace`] does.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<()> {
-    // A device or a pipe (`/dev/stdout`, a FIFO) can't be replaced, only written to.
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let mut out = BufWriter::new(File::create(path)?);
-        format.write(profile, &mut out)?;
-        return Ok(out.flush()?);
+    replace(path, |out| format.write(profile, out))
+}
+
+/// Puts what `write` writes at `path`, as a whole.
+pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let Some(target) = replaceable(path) else {
+        return write_to(File::create(path)?, write);
+    };
+    let old = match OpenOptions::new().write(true).open(&target) {
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    match beside(&target, old.as_ref()) {
+        Ok((file, temporary)) => {
+            let moved = write_to(file, write).and_then(|()| move_to(&target, &temporary));
+            if moved.is_err() {
+                // Whatever went wrong is told; that the rest could not be removed either would hide it.
+                let _ = fs::remove_file(&temporary);
+            }
+            moved
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Err(error.into())
+        }
+        Err(_) => {
+            let mut bytes = Vec::new();
+            write(&mut bytes)?;
+            Ok(write_in_place(&target, &bytes)?)
+        }
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = File::create_new(&beside).map_err(Into::into).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        format.write(profile, &mut out)?;
-        out.flush()?;
-        fs::rename(&beside, path)?;
-        Ok(())
-    });
+}
+
+/// Makes a file of what `write` writes, which only its owner may read. An error if there is anything at `path`, a link, too.
+pub fn create(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = write_to(options.open(path)?, write);
     if written.is_err() {
-        // Whatever went wrong is told; that the rest could not be removed either would hide it.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(path);
     }
     written
+}
+
+/// The regular file, or the place for one, that `path` leads to. `None` where it leads to what can only be written to.
+pub fn replaceable(path: &Path) -> Option<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::symlink_metadata(&target) {
+            Ok(found) if found.is_symlink() => {
+                if is_open_file(&target) {
+                    return None;
+                }
+                let next = fs::read_link(&target).ok()?;
+                target = folder(&target).join(next);
+            }
+            Ok(found) => return found.is_file().then_some(target),
+            // The system's error says more when it is opened.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return None,
+            Err(_) => return Some(target),
+        }
+    }
+    None
+}
+
+/// Whether this link stands for a file that a process has open (`/dev/stdout`, `/dev/fd/3`): whoever opened it would go on
+/// writing to the old one.
+fn is_open_file(link: &Path) -> bool {
+    let folder = folder(link);
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with("/proc"))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// A new file beside the target, with owner and mode of the old one.
+fn beside(target: &Path, old: Option<&File>) -> io::Result<(File, PathBuf)> {
+    let (file, path) = new_file(target)?;
+    match old.map_or(Ok(()), |old| resemble(&file, old)) {
+        Ok(()) => Ok((file, path)),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
+    let process = std::process::id();
+    for number in 0..MOST_NAMES {
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(if number == 0 { format!(".{process}.tmp") } else { format!(".{process}-{number}.tmp") });
+        let path = target.with_file_name(name);
+        match File::create_new(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, path)),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(unix)]
+fn resemble(new: &File, old: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (before, now) = (old.metadata()?, new.metadata()?);
+    if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
+        fchown(new, Some(before.uid()), Some(before.gid()))?;
+    }
+    new.set_permissions(before.permissions())
+}
+
+#[cfg(not(unix))]
+fn resemble(_new: &File, _old: &File) -> io::Result<()> {
+    Ok(())
+}
+
+fn write_to(file: File, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(file);
+    write(&mut out)?;
+    Ok(out.flush()?)
+}
+
+fn move_to(target: &Path, temporary: &Path) -> Result<()> {
+    if fs::rename(temporary, target).is_ok() {
+        return Ok(());
+    }
+    // A file that is mounted there, or another user's in a folder like /tmp.
+    let bytes = fs::read(temporary)?;
+    fs::remove_file(temporary)?;
+    Ok(write_in_place(target, &bytes)?)
+}
+
+/// Writes into the file itself. Puts back what was there if that fails.
+fn write_in_place(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let old = fs::read(target);
+    let written = fs::write(target, bytes);
+    if written.is_err() {
+        // The first error is told: it is why.
+        let _ = match old {
+            Ok(old) => fs::write(target, old),
+            Err(error) if error.kind() == ErrorKind::NotFound => fs::remove_file(target),
+            Err(_) => Ok(()),
+        };
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn folder() -> PathBuf {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("pikos-file-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    fn put(path: &Path, text: &str) -> Result<()> {
+        replace(path, |out| Ok(out.write_all(text.as_bytes())?))
+    }
+
+    fn fails(out: &mut dyn Write) -> Result<()> {
+        out.write_all(b"half of it")?;
+        out.flush()?;
+        Err(Error::Io(io::Error::other("the disk is gone")))
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failure_keeps_the_old_file_and_leaves_no_other() {
+        let folder = folder();
+        // Beside it, in place since no longer name is possible, and where nothing was.
+        for name in ["out".to_owned(), "n".repeat(255)] {
+            let path = folder.join(&name);
+            assert!(replace(&path, fails).is_err());
+            assert!(names(&folder).is_empty());
+            put(&path, "first").unwrap();
+            assert!(replace(&path, fails).is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+            put(&path, "second").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "second");
+            assert_eq!(names(&folder), [name]);
+            fs::remove_file(&path).unwrap();
+        }
+        fs::remove_dir(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_no_obstacle() {
+        let folder = folder();
+        let left = folder.join(format!("out.{}.tmp", std::process::id()));
+        fs::write(&left, "left").unwrap();
+        put(&folder.join("out"), "new").unwrap();
+        assert_eq!(fs::read_to_string(folder.join("out")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(&left).unwrap(), "left");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_new_file_takes_no_other_ones_place() {
+        let folder = folder();
+        let path = folder.join("out");
+        assert!(create(&path, fails).is_err());
+        assert!(names(&folder).is_empty());
+        create(&path, |out| Ok(out.write_all(b"new")?)).unwrap();
+        assert!(create(&path, |out| Ok(out.write_all(b"newer")?)).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_on_and_modes_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = folder();
+        fs::create_dir(folder.join("sub")).unwrap();
+        let target = folder.join("sub/target");
+        symlink("sub/second", folder.join("first")).unwrap();
+        symlink("../sub/target", folder.join("sub/second")).unwrap();
+        put(&folder.join("first"), "made").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "made");
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+        put(&folder.join("first"), "again").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "again");
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(folder.join("first")).unwrap().is_symlink());
+        assert!(create(&folder.join("first"), |_| Ok(())).is_err());
+        assert_eq!(names(&folder.join("sub")), ["second", "target"]);
+        symlink("circle", folder.join("circle")).unwrap();
+        assert!(put(&folder.join("circle"), "no").is_err());
+        assert!(put(&folder.join("sub"), "no").is_err());
+        put(Path::new("/dev/null"), "gone").unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -12,11 +12,11 @@
 //! The samples' order in time is made up, since a profile has none; use the call tree and the flame
 //! graph. Call counts have no place in the format.
 
-use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 
 use serde_json::{Value, json};
 
+use super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Profile, Unit};
 use crate::stacks::Stacks;
@@ -66,7 +66,7 @@ fn meta(title: &str) -> Value {
 fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
     let nodes = &stacks.tree.nodes;
     let functions = &profile.functions;
-    let mut strings = Strings::default();
+    let mut strings = StringTable::default();
     let names: Vec<usize> = functions.iter().map(|f| strings.place(&f.display_name())).collect();
     let files: Vec<Option<usize>> =
         functions.iter().map(|f| (!f.is_builtin()).then(|| strings.place(&f.file.to_str_lossy()))).collect();
@@ -129,7 +129,7 @@ fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
             "relevantForJS": everywhere(json!(false), count),
             "resource": everywhere(json!(-1), count),
         },
-        "stringArray": strings.texts,
+        "stringArray": strings.texts(),
         "resourceTable": { "length": 0, "lib": [], "name": [], "host": [], "type": [] },
         "nativeSymbols": {
             "length": 0, "address": [], "functionSize": [], "libIndex": [], "name": [],
@@ -139,21 +139,4 @@ fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
             "startTime": [],
         },
     })
-}
-
-#[derive(Default)]
-struct Strings {
-    places: HashMap<String, usize>,
-    texts: Vec<String>,
-}
-
-impl Strings {
-    fn place(&mut self, text: &str) -> usize {
-        if let Some(&place) = self.places.get(text) {
-            return place;
-        }
-        self.texts.push(text.to_owned());
-        self.places.insert(text.to_owned(), self.texts.len() - 1);
-        self.texts.len() - 1
-    }
 }

@@ -18,11 +18,10 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use crate::error::Result;
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, EdgeDetail, Profile, Unit};
+use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
 
 #[derive(Serialize)]
-struct Document<'p> {
+struct ProfileJson<'p> {
     format: &'static str,
     version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +41,7 @@ struct FunctionRow<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     qualname: Option<&'p str>,
     #[serde(flatten)]
-    calls: Option<Figures>,
+    calls: Option<FigureFields>,
     callers: Vec<CallerRow>,
 }
 
@@ -50,11 +49,11 @@ struct FunctionRow<'p> {
 struct CallerRow {
     function: u32,
     #[serde(flatten)]
-    calls: Figures,
+    calls: FigureFields,
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct FigureFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     ncalls: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +64,7 @@ struct Figures {
     cumtime: Option<f64>,
 }
 
-impl Figures {
+impl FigureFields {
     fn new(calls: &Calls, counts: Counts, detail: EdgeDetail) -> Self {
         let counted = counts != Counts::Unknown;
         Self {
@@ -90,9 +89,9 @@ impl Serialize for Functions<'_> {
         let mut rows = serializer.serialize_seq(Some(profile.functions.len()))?;
         for id in profile.ids() {
             let function = profile.function(id);
-            let callers = self.by_callee.of(profile, id).map(|edge| CallerRow {
+            let callers = self.by_callee.of(&profile.edges, id).map(|edge| CallerRow {
                 function: edge.caller.0,
-                calls: Figures::new(&edge.calls, metadata.counts, metadata.edges),
+                calls: FigureFields::new(&edge.calls, metadata.counts, metadata.edges),
             });
             rows.serialize_element(&FunctionRow {
                 file: &function.file.to_str_lossy(),
@@ -100,7 +99,7 @@ impl Serialize for Functions<'_> {
                 name: &function.name.to_str_lossy(),
                 qualname: function.qualname.as_ref().map(|name| name.to_str_lossy()).as_deref(),
                 calls: (!function.caller_only)
-                    .then(|| Figures::new(&function.calls, metadata.counts, EdgeDetail::Full)),
+                    .then(|| FigureFields::new(&function.calls, metadata.counts, EdgeDetail::Full)),
                 callers: callers.collect(),
             })?;
         }
@@ -112,7 +111,7 @@ impl Serialize for Functions<'_> {
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile = profile.with_unique_labels();
     let metadata = &profile.metadata;
-    let document = Document {
+    let document = ProfileJson {
         format: "pikos-profile",
         version: 1,
         title: metadata.title.as_ref().map(|title| title.to_str_lossy().into_owned()),
@@ -131,7 +130,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             EdgeDetail::CallsAndCumtime => "calls-and-cumtime",
         },
         compensated: metadata.compensated,
-        functions: Functions { profile: &profile, by_callee: EdgeIndex::by_callee(&profile) },
+        functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
     };
     let mut out = std::io::BufWriter::new(out);
     serde_json::to_writer(&mut out, &document).map_err(std::io::Error::from)?;

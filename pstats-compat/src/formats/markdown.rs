@@ -35,7 +35,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "| {calls} | {tottime:.3} | {cumtime:.3} | {name} | {place} |")?;
     }
     if rows.len() > ROWS {
-        writeln!(out, "\n{} more functions are not shown.", rows.len() - ROWS)?;
+        writeln!(out, "\n{} more functions not shown.", rows.len() - ROWS)?;
     }
     Ok(())
 }

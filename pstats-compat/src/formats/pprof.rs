@@ -13,12 +13,12 @@
 //!
 //! That stacks are approximated is told in a comment (`pprof -comments` shows it).
 
-use std::collections::HashMap;
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
 use crate::stacks::Stacks;
@@ -26,15 +26,18 @@ use crate::stacks::Stacks;
 /// Writes the stacks with their counts and times.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let stacks = Stacks::of(profile);
-    let mut strings = Strings::default();
+    let mut strings = StringTable::default();
+    // By pprof's rule the first string is the empty one, which stands for none.
+    strings.place("");
+    let mut place = |text: &str| strings.place(text) as u64;
     let mut message = Vec::new();
     let counted = profile.metadata.counts != Counts::Unknown;
     let (factor, kind, unit) = match &profile.metadata.unit {
         Unit::Seconds => (1e9, "time", "nanoseconds"),
         Unit::Other(unit) => (1.0, unit.as_str(), "count"),
     };
-    let (calls_type, calls_unit) = (strings.place("calls"), strings.place("count"));
-    let (time_type, time_unit) = (strings.place(kind), strings.place(unit));
+    let (calls_type, calls_unit) = (place("calls"), place("count"));
+    let (time_type, time_unit) = (place(kind), place(unit));
     if counted {
         push_message(&mut message, 1, |m| value_type(m, calls_type, calls_unit));
     }
@@ -74,14 +77,14 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
                 push_number(m, 2, line);
             });
         });
-        let name = strings.place(&function.display_name());
+        let name = place(&function.display_name());
         // Only where it is another one: pprof takes two equal names for C++ that is not demangled, and cuts off what stands
         // in angle brackets, which is all of `<module>` and of every built-in.
         let system_name = match &function.qualname {
-            Some(qualname) if *qualname != function.name => strings.place(&function.name.to_str_lossy()),
+            Some(qualname) if *qualname != function.name => place(&function.name.to_str_lossy()),
             _ => 0,
         };
-        let file = strings.place(&function.file.to_str_lossy());
+        let file = place(&function.file.to_str_lossy());
         push_message(&mut message, 5, |m| {
             push_number(m, 1, number);
             push_number(m, 2, name);
@@ -91,39 +94,16 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         });
     }
     if let Some(note) = stacks.note() {
-        let note = strings.place(note);
+        let note = place(note);
         push_number(&mut message, 13, note);
     }
     push_number(&mut message, 14, time_type);
-    push_text(&mut message, 6, "");
-    for text in &strings.texts {
+    for text in strings.texts() {
         push_text(&mut message, 6, text);
     }
     encoder.write_all(&message)?;
     encoder.finish()?;
     Ok(())
-}
-
-/// The string table. Place 0 is the empty string by pprof's rule.
-#[derive(Default)]
-struct Strings {
-    places: HashMap<String, u64>,
-    texts: Vec<String>,
-}
-
-impl Strings {
-    fn place(&mut self, text: &str) -> u64 {
-        if text.is_empty() {
-            return 0;
-        }
-        if let Some(&place) = self.places.get(text) {
-            return place;
-        }
-        self.texts.push(text.to_owned());
-        let place = self.texts.len() as u64;
-        self.places.insert(text.to_owned(), place);
-        place
-    }
 }
 
 fn value_type(message: &mut Vec<u8>, kind: u64, unit: u64) {

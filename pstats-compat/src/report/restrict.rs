@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::text::stdname;
+use super::name::stdname;
 use crate::model::{FunctionId, Profile};
 
 /// One condition on the rows of a table.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use super::text::stdname;
+use super::name::stdname;
 use crate::model::{Function, FunctionId, Profile};
 
 /// What a table is sorted by. Figures go from the greatest down, names and lines from the least up.
@@ -49,7 +49,7 @@ const WORDS: [(&str, SortKey); 13] = [
 /// A word that is no sort key.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no sort key; there are calls, cumulative, filename, line, name, nfl, pcalls, \
+    "`{0}` is not a sort key: choose one of calls, cumulative, filename, line, name, nfl, pcalls, \
      stdname and time"
 )]
 pub struct UnknownSortKey(String);

@@ -5,22 +5,10 @@
 
 use std::io::{self, Write};
 
+use super::name::stdname;
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Unit};
-
-/// A function as pstats prints it: `file:line(name)`, and `{name}` for a built-in.
-pub fn stdname(function: &Function) -> String {
-    let name = function.name.to_str_lossy();
-    if function.is_builtin() {
-        return match name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
-            Some(inner) => format!("{{{inner}}}"),
-            None => name.into_owned(),
-        };
-    }
-    format!("{}:{}({name})", function.file.to_str_lossy(), function.line)
-}
+use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit};
 
 /// A sorted and restricted profile, ready to be printed.
 pub struct Report<'p> {
@@ -116,18 +104,18 @@ impl<'p> Report<'p> {
 
     /// Who called each function.
     pub fn write_callers(&self, out: &mut dyn Write) -> io::Result<()> {
-        let callers = EdgeIndex::by_callee(self.profile);
+        let callers = self.profile.edges_by_callee();
         self.write_calls(out, "was called by...", "<-", |id| {
-            let edges = callers.of(self.profile, id);
+            let edges = callers.of(&self.profile.edges, id);
             edges.map(|edge| (edge.caller, edge)).collect()
         })
     }
 
     /// Whom each function called.
     pub fn write_callees(&self, out: &mut dyn Write) -> io::Result<()> {
-        let callees = EdgeIndex::by_caller(self.profile);
+        let callees = self.profile.edges_by_caller();
         self.write_calls(out, "called...", "->", |id| {
-            let edges = callees.of(self.profile, id);
+            let edges = callees.of(&self.profile.edges, id);
             // A mere caller is nobody's callee, so every callee has a row.
             edges.map(|edge| (edge.callee, edge)).collect()
         })

@@ -55,7 +55,7 @@ fn report(reply: &Reply) -> Result<(), Error> {
             status.ncalls,
             status.interval,
             status.subscribers,
-            if reply.pending { "; pending: its main thread is busy outside of Python" } else { "" }
+            if reply.pending { "; pending: its main thread is busy outside Python" } else { "" }
         )?;
     }
     Ok(())
@@ -63,8 +63,6 @@ fn report(reply: &Reply) -> Result<(), Error> {
 
 /// The process has a working directory of its own.
 fn dump(file: &Path) -> Result<Command, Error> {
-    let path = std::path::absolute(file).map_err(Error::Output)?;
-    Ok(Command::Dump {
-        path: WireText(Text::from_os_bytes(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))),
-    })
+    let path = std::path::absolute(file).map_err(|source| Error::Open { path: file.to_owned(), source })?;
+    Ok(Command::Dump { path: WireText(Text::from_os_bytes(&pikos_os::paths::to_bytes(&path))) })
 }

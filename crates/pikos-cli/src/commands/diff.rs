@@ -42,7 +42,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     if growth <= allowed {
         return Ok(Outcome::Fine);
     }
-    eprintln!("pikos: slower by {}, and {} are allowed", amount(growth, unit), amount(allowed, unit));
+    eprintln!("pikos: slower by {}; the limit is {}", amount(growth, unit), amount(allowed, unit));
     Ok(Outcome::Failed)
 }
 
@@ -100,7 +100,7 @@ fn write_table(diff: &Diff<'_>, unit: &Unit, top: usize, out: &mut dyn Write) ->
     if diff.changes.len() > top {
         writeln!(out, "{} more changed", diff.changes.len() - top)?;
     }
-    writeln!(out, "{} did not change by more than noise", diff.unchanged)
+    writeln!(out, "{} did not change beyond noise", diff.unchanged)
 }
 
 /// A time in the unit in which it has digits.

@@ -68,7 +68,7 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
     }
     if rows.is_empty() {
         eprintln!(
-            "pikos: nothing is profiled live; start it with `python -m pikos.cprofile --live script.py`"
+            "pikos: no process is profiled live; start one with `python -m pikos.cprofile --live script.py`"
         );
         return Ok(Outcome::Failed);
     }

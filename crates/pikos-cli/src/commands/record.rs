@@ -54,7 +54,7 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
         let merged = merger.finish();
         save(&merged, format, &args.output)?;
         let count = listener.streams().len();
-        eprintln!("pikos: {count} processes: {}", printable(&args.output.display().to_string()));
+        eprintln!("pikos: added up {count} processes: {}", printable(&args.output.display().to_string()));
         return Ok(Outcome::Fine);
     }
     let several = !is_alone(args, &listener);
@@ -84,9 +84,9 @@ fn write(
         Some(end) if end.detail.is_empty() => format!("ended: {}", end.how),
         Some(end) => format!("ended: {} {}", end.how, end.detail),
         None if stream.is_lost => {
-            format!("gone without a word; known until {:.1} s", stream.model.head().age)
+            format!("vanished (killed?), last heard at {:.1} s", stream.model.head().age)
         }
-        None => format!("still running; known until {:.1} s", stream.model.head().age),
+        None => format!("still running, last heard at {:.1} s", stream.model.head().age),
     };
     let (how, path) = (printable(&how).into_owned(), path.display().to_string());
     eprintln!("pikos: process {} {how}: {}", stream.model.facts().pid, printable(&path));
@@ -103,8 +103,9 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
-    if formats::save(profile, format, &fallback).is_ok() {
-        eprintln!("pikos: the profile is in {}", fallback.display());
+    // That folder is everybody's: what is there isn't ours.
+    if formats::create(&fallback, |out| format.write(profile, out)).is_ok() {
+        eprintln!("pikos: saved the profile as {} instead", fallback.display());
     }
     Err(Error::Write { path: path.to_owned(), source })
 }

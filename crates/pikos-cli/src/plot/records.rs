@@ -30,14 +30,14 @@ pub enum RecordsError {
     #[error("{0}")]
     Csv(#[from] csv::Error),
     #[error(
-        "it has no column {column:?}: memory records are written by pikos-run line_memory or function_memory; columns: {found}"
+        "no column {column:?} among {found}: memory records come from `pikos-run line_memory` or `pikos-run function_memory`"
     )]
     Column { column: &'static str, found: String },
-    #[error("it is a Parquet file: this reads CSV, which `pikos-run --recording csv` writes")]
+    #[error("a Parquet file: `pikos plot` reads CSV, which `pikos-run --recording csv` writes")]
     Parquet,
-    #[error("line {line}: {column} is {value:?}, which is no number of bytes")]
+    #[error("line {line}: {column} is {value:?}, which is not a number of bytes")]
     Number { line: u64, column: &'static str, value: String },
-    #[error("there are no records in it")]
+    #[error("it has no records")]
     Empty,
 }
 

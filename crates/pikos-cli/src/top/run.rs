@@ -162,9 +162,9 @@ fn perform(
 /// As the user is told that it was done.
 fn done(command: &Command) -> &'static str {
     match command {
-        Command::Pause => "collection is paused",
-        Command::Resume => "collection goes on",
-        Command::Clear => "cleared: counting from zero",
+        Command::Pause => "collection paused",
+        Command::Resume => "collection resumed",
+        Command::Clear => "cleared: counting from zero again",
         _ => "done",
     }
 }

@@ -1,13 +1,14 @@
 //! The terminal as the view needs it, and as the shell had it before: whatever ends the view puts
 //! it back.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pikos_os::terminal;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -42,7 +43,7 @@ pub struct TerminalGuard {
 impl TerminalGuard {
     /// Takes the terminal that standard output is, else the one that the process belongs to.
     pub fn open(theme: Theme) -> io::Result<Self> {
-        let out = terminal_file()?;
+        let out = terminal::open()?;
         restore_before_panic_messages();
         let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, out.try_clone()?));
         let mut screen = Self { terminal: Terminal::new(backend)?, theme, out };
@@ -91,25 +92,11 @@ fn leave(out: &mut File) {
     }
 }
 
-fn terminal_file() -> io::Result<File> {
-    let stdout = io::stdout();
-    #[cfg(unix)]
-    if stdout.is_terminal() {
-        use std::os::fd::AsFd;
-        return Ok(stdout.as_fd().try_clone_to_owned()?.into());
-    }
-    OpenOptions::new().write(true).open("/dev/tty")
-}
-
 /// crossterm takes the end of a terminal for a key that is yet to come, and reads on for ever: a view whose window was
 /// closed would never hear of its SIGHUP. So a thread sleeps until the terminal is gone, and sees to it.
-fn die_with_terminal(terminal: File) {
-    use rustix::event::{PollFd, PollFlags, poll};
+fn die_with_terminal(screen: File) {
     let wait = move || {
-        // Asked for nothing, it tells of a hang-up alone.
-        let mut files = [PollFd::new(&terminal, PollFlags::empty())];
-        while let Err(rustix::io::Errno::INTR) = poll(&mut files, None) {}
-        if files[0].revents().contains(PollFlags::HUP) {
+        if terminal::wait_until_gone(&screen) {
             std::thread::sleep(GRACE);
             Signals::die_of(SIGHUP);
         }
@@ -124,7 +111,7 @@ fn restore_before_panic_messages() {
     ONCE.call_once(|| {
         let report = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if let Ok(mut out) = terminal_file() {
+            if let Ok(mut out) = terminal::open() {
                 leave(&mut out);
             }
             report(info);

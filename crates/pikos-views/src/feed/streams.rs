@@ -101,7 +101,7 @@ impl Sender for Stream<Labels> {
                 "exception" | "signal" => format!("by {}", end.detail),
                 other => other.to_owned(),
             }),
-            None if self.is_lost => Phase::Lost("it is gone without a word: killed?".to_owned()),
+            None if self.is_lost => Phase::Lost("it vanished: killed?".to_owned()),
             None if self.model.head().paused => Phase::Paused,
             None => Phase::Running,
         }
@@ -233,7 +233,7 @@ impl Sender for RecordStream {
     fn phase(&self) -> Phase {
         match () {
             () if self.model.head().end => Phase::Ended(String::new()),
-            () if self.is_lost => Phase::Lost("it is gone without a word: killed?".to_owned()),
+            () if self.is_lost => Phase::Lost("it vanished: killed?".to_owned()),
             () => Phase::Running,
         }
     }

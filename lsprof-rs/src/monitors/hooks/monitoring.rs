@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::ffi::builtin::{self, Builtin};
-use crate::ffi::callback::{self, Function, arguments, none};
+use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
 use crate::monitors::event::EventKind;
@@ -42,7 +42,7 @@ const LINES: [(&str, usize); 3] = [("LINE", 6), ("PY_START", 0), ("JUMP", 7)];
 const ACTIVATION: [(&str, usize); 4] = [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
 
 /// The second numbers above are places here.
-const FUNCTIONS: [Function; 8] =
+const FUNCTIONS: [Vectorcall; 8] =
     [on_enter, on_leave, on_unwind, on_call, on_c_return, on_c_raise, on_line, on_jump];
 
 /// What is set now.
@@ -230,12 +230,8 @@ struct Called(*mut PyObject, *mut PyObject);
 
 impl Argument for Called {
     fn object(&self, py: Python<'_>) -> Py<PyAny> {
-        let callable = Passed(self.0).object(py);
-        let is_method = callable.bind(py).get_type().as_type_ptr() == &raw mut pyo3::ffi::PyMethodDescr_Type;
-        if is_method && let Ok(bound) = callable.call_method1(py, "__get__", (Passed(self.1).object(py),)) {
-            return bound;
-        }
-        callable
+        // SAFETY: CPython keeps its callbacks' arguments alive as long as they run.
+        unsafe { builtin::bound(py, self.0, self.1) }.unwrap_or_else(|| Passed(self.0).object(py))
     }
 }
 

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::frame::{line_of_frame, offset_of_frame};
 use crate::ffi::gil::GilCell;
-use crate::ffi::profile_function::{self, ThreadState, Which};
+use crate::ffi::profile_function::{self, ThreadHandle, Which};
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
 use crate::monitors::event::EventKind;
@@ -46,8 +46,8 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
     for (kind, which, places) in
         [(Kind::Function, Which::Profile, &PROFILED), (Kind::Line, Which::Trace, &TRACED)]
     {
-        let current = ThreadState::current(py).id();
-        for state in ThreadState::all(py) {
+        let current = ThreadHandle::current(py).id();
+        for state in ThreadHandle::all(py) {
             let place =
                 places.get(py).borrow().as_ref().and_then(|places| Some(places.get(&state.id())?.thread));
             let thread = if state.id() == current { thread::address() } else { place.unwrap_or(0) };
@@ -76,7 +76,7 @@ fn function_of(which: Which) -> Py_tracefunc {
 fn install(
     py: Python<'_>,
     which: Which,
-    state: ThreadState,
+    state: ThreadHandle,
     thread: usize,
     places: &'static GilCell<RefCell<Option<Places>>>,
 ) -> PyResult<()> {
@@ -98,7 +98,7 @@ fn install(
 fn uninstall(
     py: Python<'_>,
     which: Which,
-    state: ThreadState,
+    state: ThreadHandle,
     places: &'static GilCell<RefCell<Option<Places>>>,
 ) -> PyResult<()> {
     let before = places.get(py).borrow_mut().as_mut().and_then(|places| places.remove(&state.id()));
@@ -134,7 +134,7 @@ fn watch_new_threads(py: Python<'_>, watch: bool) -> PyResult<()> {
 
 /// A thread has begun, and has had no event yet.
 pub fn thread_started(py: Python<'_>) -> PyResult<()> {
-    let state = ThreadState::current(py);
+    let state = ThreadHandle::current(py);
     for (which, setter) in [(Which::Profile, "setprofile"), (Which::Trace, "settrace")] {
         // `threading` has set its hook here, which has done its duty.
         if state.function(py, which).0.is_some() {
@@ -173,7 +173,7 @@ unsafe fn next(
     let before = {
         let places = places.get(py).borrow();
         let Some(places) = places.as_ref() else { return 0 };
-        let Some(before) = places.get(&ThreadState::current(py).id()) else { return 0 };
+        let Some(before) = places.get(&ThreadHandle::current(py).id()) else { return 0 };
         let Some(function) = before.function else { return 0 };
         (function, before.object.as_ref().map_or(std::ptr::null_mut(), Py::as_ptr))
     };

@@ -8,6 +8,9 @@ mod text;
 
 use std::cell::{Cell, RefCell};
 
+use pikos_os::descriptor;
+use pikos_os::memory::Meter;
+use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -20,13 +23,10 @@ use self::text::Template;
 use super::codes::Code;
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
-use super::memory::Meter;
 use super::output::{Output, Target};
 use super::writer::Writer;
-use crate::ffi::descriptor;
 use crate::ffi::gil::GilCell;
-use crate::live;
-use crate::publisher::{Endpoint, RecordStream, Sender};
+use crate::results::process;
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.
 #[pyclass(name = "_Sink", module = "pikos._lsprof", frozen)]
@@ -118,7 +118,7 @@ impl Sink {
         let extra = extra.map_err(|error| PyValueError::new_err(error.to_string()))?;
         let names = fields.clone();
         let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
-        let facts = live::facts(py, None)?;
+        let facts = process::facts(py, None)?;
         let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let inner = sink.0.get(py);

@@ -1,32 +1,32 @@
 //! Records for subscribers, through ZeroMQ: columns of numbers, and the texts that they refer to.
 
 use hashbrown::HashMap;
+use pikos_os::memory::Meter;
+use pikos_publisher::{Batch, RecordStream};
 use pyo3::prelude::*;
 
 use crate::ffi::thread;
 use crate::monitors::codes::Code;
 use crate::monitors::event::{Event, EventKind, Field, Value};
-use crate::monitors::memory::Meter;
 use crate::monitors::texts::{self, TextId};
-use crate::publisher::{Batch, RecordStream};
 
 /// Where records go, and which of the batch's texts are which.
 pub struct Subscribers {
     stream: RecordStream,
-    places: Places,
+    places: TextPlaces,
     threads: Threads,
 }
 
 /// The places of texts in a batch.
 #[derive(Default)]
-struct Places {
-    places: HashMap<Key, u64>,
+struct TextPlaces {
+    places: HashMap<TextKey, u64>,
     /// The batch that they are of.
     number: u64,
 }
 
 #[derive(PartialEq, Eq, Hash)]
-enum Key {
+enum TextKey {
     Text(TextId),
     Kind(&'static str),
 }
@@ -41,7 +41,7 @@ struct Threads {
 impl Subscribers {
     /// To this stream.
     pub fn new(stream: RecordStream) -> Self {
-        Self { stream, places: Places::default(), threads: Threads::default() }
+        Self { stream, places: TextPlaces::default(), threads: Threads::default() }
     }
 
     /// Whether anybody listens.
@@ -99,7 +99,7 @@ impl Subscribers {
     }
 }
 
-impl Places {
+impl TextPlaces {
     /// A number, or a text's place in the batch.
     #[inline]
     fn place(&mut self, py: Python<'_>, batch: &mut Batch, value: Value) -> u64 {
@@ -108,7 +108,7 @@ impl Places {
             self.number = batch.number;
         }
         let texts = &mut batch.texts;
-        let mut place_of = |key: Key, text: &dyn Fn() -> String| {
+        let mut place_of = |key: TextKey, text: &dyn Fn() -> String| {
             *self.places.entry(key).or_insert_with(|| {
                 texts.push(text());
                 texts.len() as u64 - 1
@@ -116,8 +116,8 @@ impl Places {
         };
         match value {
             Value::Number(number) => number,
-            Value::Text(text) => place_of(Key::Text(text), &|| texts::get(py, text).to_string()),
-            Value::Kind(kind) => place_of(Key::Kind(EventKind::name(kind)), &|| kind.name().to_owned()),
+            Value::Text(text) => place_of(TextKey::Text(text), &|| texts::get(py, text).to_string()),
+            Value::Kind(kind) => place_of(TextKey::Kind(EventKind::name(kind)), &|| kind.name().to_owned()),
         }
     }
 }

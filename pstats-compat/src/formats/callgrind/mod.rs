@@ -23,6 +23,3 @@ mod write;
 
 pub use read::read;
 pub use write::write;
-
-/// Who we say wrote the file; a reader that sees it knows that one function has one line.
-const CREATOR: &str = "pikos";

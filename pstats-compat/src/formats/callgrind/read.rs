@@ -4,14 +4,13 @@
 
 use std::collections::HashMap;
 
-use super::CREATOR;
+use super::write::CREATOR;
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, Profile, Text, Unit};
+use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text, Unit};
 
 /// Reads a callgrind file. The first event is taken as the time.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let mut reader = Reader::default();
+    let mut reader = CallgrindReader::default();
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         reader.line_number = index + 1;
         reader.line(line.trim_ascii())?;
@@ -37,7 +36,7 @@ struct Call {
 }
 
 #[derive(Default)]
-struct Reader {
+struct CallgrindReader {
     line_number: usize,
     profile: Profile,
     saw_header: bool,
@@ -68,7 +67,7 @@ struct Reader {
     edges: IdMap<(FunctionId, FunctionId), usize>,
 }
 
-impl Reader {
+impl CallgrindReader {
     fn line(&mut self, line: &[u8]) -> Result<()> {
         if line.is_empty() || line[0] == b'#' {
             return Ok(());
@@ -77,7 +76,7 @@ impl Reader {
             return self.costs(line);
         }
         let Some(split) = line.iter().position(|&byte| byte == b'=' || byte == b':') else {
-            return Err(self.bad("neither a cost, a name nor a header"));
+            return Err(self.bad("expected a cost, a name or a header"));
         };
         let (key, value) = (&line[..split], line[split + 1..].trim_ascii());
         if line[split] == b':' {
@@ -106,7 +105,7 @@ impl Reader {
             }
             b"calls" => self.calls(value)?,
             b"jump" | b"jcnd" => self.skip_next = true,
-            _ => return Err(self.bad("a key that the format does not have")),
+            _ => return Err(self.bad(&format!("unknown key `{}`", String::from_utf8_lossy(key)))),
         }
         Ok(())
     }
@@ -114,7 +113,7 @@ impl Reader {
     fn header(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         match key {
             b"version" if value != b"1" => {
-                return Err(self.bad("a version of the format that is not known (not 1)"));
+                return Err(self.bad("unknown version of the format; only version 1 can be read"));
             }
             b"creator" if value == CREATOR.as_bytes() => self.lines = Lines::OfDefinitions,
             // pyprof2calltree does not name itself; this line is its signature (and ours).
@@ -125,12 +124,12 @@ impl Reader {
                 let line = columns.iter().position(|&column| column == b"line");
                 match (columns.len(), line) {
                     (1 | 2, Some(line)) => (self.positions, self.line_column) = (columns.len(), line),
-                    _ => return Err(self.bad("positions without lines")),
+                    _ => return Err(self.bad("`positions:` must name `line`, and at most one more")),
                 }
             }
             b"events" => {
                 let Some(event) = words(value).next() else {
-                    return Err(self.bad("no event is named"));
+                    return Err(self.bad("`events:` names no event"));
                 };
                 let event = String::from_utf8_lossy(event).into_owned();
                 let seconds = match event.to_ascii_lowercase().as_str() {
@@ -155,10 +154,10 @@ impl Reader {
         let mut words = words(value);
         let count = words.next().and_then(number);
         let Some(count) = count else {
-            return Err(self.bad("`calls=` without a count"));
+            return Err(self.bad("`calls=` has no count"));
         };
         let Some(name) = self.callee_name.take() else {
-            return Err(self.bad("`calls=` without a `cfn=` before it"));
+            return Err(self.bad("`calls=` has no `cfn=` before it"));
         };
         // The line stands last in the target's position, whatever stands before it.
         let line = match words.nth(self.line_column).and_then(number).map(u32::try_from) {
@@ -176,7 +175,7 @@ impl Reader {
         let mut words = words(line);
         for column in 0..self.positions.max(1) {
             let Some(word) = words.next() else {
-                return Err(self.bad("a cost line without its position"));
+                return Err(self.bad("a cost line without a position"));
             };
             let last = self.last_positions[column];
             let position = match word {
@@ -187,18 +186,18 @@ impl Reader {
             };
             match position {
                 Some(position) => self.last_positions[column] = position,
-                None => return Err(self.bad("a position that is no number")),
+                None => return Err(self.bad("the position is not a number")),
             }
         }
         if std::mem::take(&mut self.skip_next) {
             return Ok(());
         }
         let Some(factor) = self.factor else {
-            return Err(self.bad("a cost before `events:`"));
+            return Err(self.bad("a cost comes before `events:`"));
         };
         // Costs may be left out at the end of a line: they are 0.
         let cost = match words.next() {
-            Some(word) => number(word).ok_or_else(|| self.bad("a cost that is no whole number"))? as f64,
+            Some(word) => number(word).ok_or_else(|| self.bad("the cost is not a whole number"))? as f64,
             None => 0.0,
         };
         let function = self.open_function()?;
@@ -225,10 +224,10 @@ impl Reader {
             return Ok(id);
         }
         let Some(name) = self.name.clone() else {
-            return Err(self.bad("a cost before any `fn=`"));
+            return Err(self.bad("a cost comes before any `fn=`"));
         };
         let line = u32::try_from(self.last_positions[self.line_column])
-            .map_err(|_| self.bad("a line number that no file has"))?;
+            .map_err(|_| self.bad("the line number is too large"))?;
         let id = self.function_id(self.file.clone(), name, line)?;
         self.function = Some(id);
         Ok(id)
@@ -250,10 +249,10 @@ impl Reader {
     /// What the format leaves to be computed: calls and cumulative time.
     fn finish(mut self) -> Result<Profile> {
         if self.call.is_some() {
-            return Err(self.bad("the file ends after `calls=`, before the cost of the calls"));
+            return Err(self.bad("the file ends after `calls=`, without the cost of those calls"));
         }
         if !self.saw_header {
-            return Err(self.bad("no header: this is no callgrind file"));
+            return Err(self.bad("no header: this is not a callgrind file"));
         }
         self.profile.metadata.edges = EdgeDetail::CallsAndCumtime;
         for function in &mut self.profile.functions {
@@ -295,10 +294,10 @@ fn named(names: &mut HashMap<u64, Text>, value: &[u8], line: usize) -> Result<Te
         .and_then(|(digits, rest)| Some((number(digits)?, rest[1..].trim_ascii())));
     match compressed {
         None => Ok(Text::from_os_bytes(value)),
-        Some((key, b"")) => names.get(&key).cloned().ok_or_else(|| Error::BadLine {
-            line,
-            problem: format!("the number {key} stands for no name yet"),
-        }),
+        Some((key, b"")) => names
+            .get(&key)
+            .cloned()
+            .ok_or_else(|| Error::BadLine { line, problem: format!("number {key} has no name yet") }),
         Some((key, name)) => {
             let name = Text::from_os_bytes(name);
             names.insert(key, name.clone());

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::Write;
 
-use super::CREATOR;
 use crate::error::Result;
-use crate::index::EdgeIndex;
 use crate::model::{Function, FunctionId, Profile, Unit};
+
+/// Who we say wrote the file; a reader that sees it knows that one function has one line.
+pub const CREATOR: &str = "pikos";
 
 /// When so much is waiting, it goes out.
 const FLUSH_AT: usize = 1 << 16;
@@ -16,9 +17,9 @@ const FLUSH_AT: usize = 1 << 16;
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile = profile.with_unique_labels();
     let profile = &*profile;
-    let by_caller = EdgeIndex::by_caller(profile);
+    let by_caller = profile.edges_by_caller();
     let scale = Scale::of(profile);
-    let mut writer = Writer {
+    let mut writer = CallgrindWriter {
         out: Vec::with_capacity(FLUSH_AT * 2),
         files: Files::of(profile),
         functions: vec![None; profile.functions.len()],
@@ -33,7 +34,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         total = total.saturating_add(own);
         writer.name_of(b"fl", b"fn", profile, id);
         writer.pair(function.line.into(), own);
-        for edge in by_caller.of(profile, id) {
+        for edge in by_caller.of(&profile.edges, id) {
             writer.name_of(b"cfi", b"cfn", profile, edge.callee);
             writer.push(b"calls=");
             writer.pair(edge.calls.ncalls, profile.function(edge.callee).line.into());
@@ -76,7 +77,7 @@ impl Scale {
     }
 }
 
-struct Writer {
+struct CallgrindWriter {
     out: Vec<u8>,
     files: Files,
     /// The number of each function, once its name stands in the file.
@@ -106,7 +107,7 @@ impl Files {
     }
 }
 
-impl Writer {
+impl CallgrindWriter {
     fn header(&mut self, profile: &Profile, scale: &Scale) {
         self.push(b"# callgrind format\nversion: 1\ncreator: ");
         self.push(CREATOR.as_bytes());

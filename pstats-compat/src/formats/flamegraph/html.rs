@@ -23,12 +23,12 @@ struct Data {
     notes: Vec<String>,
     /// Name, place, hue.
     functions: Vec<(String, String, u32)>,
-    frames: Vec<Box>,
+    frames: Vec<BoxRow>,
 }
 
 /// Function, parent or -1, depth, start, width, cumulative, own, calls or null. A tuple, for a name
 /// in front of each number would double the page.
-type Box = (usize, i64, usize, f64, f64, f64, f64, Option<u64>);
+type BoxRow = (usize, i64, usize, f64, f64, f64, f64, Option<u64>);
 
 /// Writes the page.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
@@ -36,8 +36,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     // Only functions that are drawn are named: a page of a large profile stays small.
     let mut numbers = vec![None; profile.functions.len()];
     let mut functions = Vec::new();
-    let mut frames = Vec::with_capacity(layout.frames.len());
-    for frame in &layout.frames {
+    let mut frames = Vec::with_capacity(layout.boxes.len());
+    for frame in &layout.boxes {
         let number = *numbers[frame.function.index()].get_or_insert_with(|| {
             let function = profile.function(frame.function);
             functions.push((function.display_name().into_owned(), place(function), hue(function)));

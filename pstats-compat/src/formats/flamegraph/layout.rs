@@ -1,11 +1,10 @@
 //! Where each box goes, whatever draws it.
 
-use crate::model::{Counts, Function, FunctionId, Profile, Unit};
+use crate::model::{Counts, Function, FunctionId, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
-use crate::tree::NodeId;
 
-/// One box.
-pub struct Frame {
+/// One box: a function on one stack.
+pub struct FlameBox {
     pub function: FunctionId,
     /// Place of the box above it; `None` at the top.
     pub parent: Option<usize>,
@@ -23,7 +22,7 @@ pub struct Frame {
 /// All boxes, each after the one above it.
 pub struct Layout {
     pub title: String,
-    pub frames: Vec<Frame>,
+    pub boxes: Vec<FlameBox>,
     /// The time that the full width stands for.
     pub total: f64,
     pub depth: usize,
@@ -45,7 +44,7 @@ impl Layout {
         let total: f64 = roots.iter().map(|id| cumtimes[id.index()].max(0.0)).sum();
         let mut layout = Self {
             title: stacks.title(profile),
-            frames: Vec::new(),
+            boxes: Vec::new(),
             total,
             depth: 0,
             notes: stacks.note().map(str::to_owned).into_iter().collect(),
@@ -72,10 +71,10 @@ impl Layout {
         }
         while let Some((id, parent, start)) = steps.pop() {
             let node = &tree.nodes[id.index()];
-            let depth = parent.map_or(0, |parent| layout.frames[parent].depth + 1);
+            let depth = parent.map_or(0, |parent| layout.boxes[parent].depth + 1);
             layout.depth = layout.depth.max(depth + 1);
-            let place = layout.frames.len();
-            layout.frames.push(Frame {
+            let place = layout.boxes.len();
+            layout.boxes.push(FlameBox {
                 function: node.function,
                 parent,
                 depth,
@@ -90,12 +89,12 @@ impl Layout {
             push(&mut steps, &below, Some(place), start);
         }
         if narrow > 0 {
-            layout.notes.push(format!("{narrow} boxes are too narrow to be drawn"));
+            layout.notes.push(format!("{narrow} boxes are too narrow to draw"));
         }
         if tree.cut.calls > 0 {
             layout.notes.push(match stacks.exact {
-                true => format!("{} calls were too deep or too many to be recorded", tree.cut.calls),
-                false => format!("{} small branches are drawn as time of their caller", tree.cut.calls),
+                true => format!("{} calls were too deep or too many to record", tree.cut.calls),
+                false => format!("{} small branches are drawn as their callers' own time", tree.cut.calls),
             });
         }
         layout

@@ -31,15 +31,16 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let total = amount(profile, layout.total);
     let title = escaped(&layout.title);
     writeln!(out, "<text x=\"{MARGIN}\" y=\"24\" font-size=\"16\">{title}</text>")?;
-    let notes: Vec<String> = std::iter::once(format!("{total} in all")).chain(layout.notes).collect();
+    let notes: Vec<String> = std::iter::once(format!("{total} in total")).chain(layout.notes).collect();
     let notes = escaped(&notes.join("; "));
     writeln!(out, "<text x=\"{MARGIN}\" y=\"44\" fill=\"#555\">{notes}</text>")?;
-    for frame in &layout.frames {
+    for frame in &layout.boxes {
         let function = profile.function(frame.function);
         let (x, y) = (MARGIN + frame.start * inner, TOP + ROW * frame.depth as f64);
         let width = frame.width * inner;
         let name = function.display_name();
         let calls = match frame.ncalls {
+            Some(1) => ", 1 call".to_owned(),
             Some(ncalls) => format!(", {ncalls} calls"),
             None => String::new(),
         };

@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
         let length = self.int32(inside)?;
         usize::try_from(length).map_err(|_| Error::BadValue {
             offset,
-            problem: format!("{inside} with the negative length {length}"),
+            problem: format!("{inside} of negative length ({length})"),
         })
     }
 
@@ -106,7 +106,7 @@ impl<'a> Cursor<'a> {
         let digits = self.int32(INSIDE)?;
         let too_large = || Error::BadValue {
             offset,
-            problem: "an int of more than 64 bits; no count or line is that large".to_owned(),
+            problem: "an int of more than 64 bits: too large for a count or a line number".to_owned(),
         };
         // Five digits of 15 bits hold every i64; more are refused before they are read.
         let count = usize::try_from(digits.unsigned_abs()).ok().filter(|&count| count <= 5);
@@ -196,7 +196,7 @@ pub fn describe(type_byte: u8) -> String {
         b'.' => "an Ellipsis",
         b':' => "a slice",
         b'0' => "the end of a dict",
-        _ => return format!("the byte 0x{type_byte:02x}, which is no marshal type"),
+        _ => return format!("the byte 0x{type_byte:02x}, which is not a marshal type"),
     };
     name.to_owned()
 }

@@ -24,8 +24,5 @@ mod marshal;
 mod read;
 mod write;
 
-/// The mark of a profile of a program that still ran: a short ASCII string in marshal's encoding.
-const UNFINISHED: &[u8] = b"z\x11pikos: unfinished";
-
 pub use read::read;
 pub use write::write;

@@ -8,10 +8,9 @@
 use super::marshal::{
     Cursor, FIGURES_LENGTH, FLAG_REF, Figures, Number, REFERENCE_LENGTH, describe, reference,
 };
+use super::write::UNFINISHED;
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::labels::LabelIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, IdMap, LabelIndex, Profile, Text};
 
 /// The fewest bytes that one caller takes: a reference as its key, a reference as its value.
 const SHORTEST_EDGE: usize = 10;
@@ -22,13 +21,13 @@ const TYPICAL_EDGE: usize = REFERENCE_LENGTH + FIGURES_LENGTH;
 /// Reads a pstats file of CPython 3.8 to 3.15, or of a profiler that writes the same shape.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     if let [0x80, 2..=5, ..] = bytes {
-        let found = "a pickle, which can run code when it is loaded".to_owned();
+        let found = "a pickle, which can run code when loaded".to_owned();
         return Err(Error::Refused { offset: 0, found, expected: "the dict of a profile" });
     }
     // Most of a large file are callers, six or so for each function. What is too much is never touched, and so costs
     // nothing; what is too little grows.
     let (edges, functions) = (bytes.len() / TYPICAL_EDGE, bytes.len() / TYPICAL_EDGE / 4);
-    let mut reader = Reader {
+    let mut reader = PstatsReader {
         cursor: Cursor::new(bytes),
         edge_limit: bytes.len() / SHORTEST_EDGE,
         refs: Vec::with_capacity(4 * functions),
@@ -45,7 +44,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     Ok(reader.profile)
 }
 
-/// A string that was seen: its place in [`Reader::texts`].
+/// A string that was seen: its place in [`PstatsReader::texts`].
 type TextId = u32;
 
 /// A value that `r` may name.
@@ -77,7 +76,7 @@ struct Tag {
     number: Option<usize>,
 }
 
-struct Reader<'a> {
+struct PstatsReader<'a> {
     cursor: Cursor<'a>,
     edge_limit: usize,
     refs: Vec<Ref>,
@@ -95,7 +94,7 @@ struct Reader<'a> {
     edge_detail: Option<EdgeDetail>,
 }
 
-impl Reader<'_> {
+impl PstatsReader<'_> {
     fn document(&mut self) -> Result<()> {
         let tag = self.tag("the dict of a profile")?;
         if tag.code != b'{' {
@@ -116,11 +115,11 @@ impl Reader<'_> {
                 }
             }
         }
-        self.profile.metadata.unfinished = self.cursor.ends_with(super::UNFINISHED);
+        self.profile.metadata.unfinished = self.cursor.ends_with(UNFINISHED);
         if !self.cursor.is_at_end() {
             return Err(Error::BadValue {
                 offset: self.cursor.offset(),
-                problem: "bytes after the end of the profile".to_owned(),
+                problem: "more data after the end of the profile".to_owned(),
             });
         }
         self.rows_first();
@@ -159,7 +158,7 @@ impl Reader<'_> {
     /// The totals of one function and its callers.
     fn row(&mut self, id: FunctionId, offset: usize) -> Result<()> {
         if !self.profile.functions[id.index()].caller_only {
-            let problem = "a function that the profile already has".to_owned();
+            let problem = "the profile already has this function".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
         let calls = match self.usual_figures(5) {
@@ -225,13 +224,13 @@ impl Reader<'_> {
                 }
                 self.label(key)?.ok_or_else(|| Error::BadValue {
                     offset,
-                    problem: "the mark of a sampled profile among callers".to_owned(),
+                    problem: "the mark of a sampled profile can't be a caller".to_owned(),
                 })?
             }
         };
         let stamp = callee.0 + 1;
         if std::mem::replace(&mut self.caller_of[caller.index()], stamp) == stamp {
-            let problem = "a caller that this function already has".to_owned();
+            let problem = "the function already has this caller".to_owned();
             return Err(Error::BadValue { offset, problem });
         }
         let calls = match self.usual_caller_calls() {
@@ -316,7 +315,7 @@ impl Reader<'_> {
         if *self.edge_detail.get_or_insert(detail) != detail {
             return Err(Error::BadValue {
                 offset,
-                problem: "some callers have times and others only a count".to_owned(),
+                problem: "some callers have times, others only a count".to_owned(),
             });
         }
         Ok(calls)
@@ -343,7 +342,7 @@ impl Reader<'_> {
             }
         }
         if size != 3 {
-            let problem = format!("a label of {size} items instead of (file, line, name)");
+            let problem = format!("a label of {size} items instead of 3 (file, line, name)");
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         let file = self.text("a file name")?;
@@ -372,8 +371,10 @@ impl Reader<'_> {
     fn line(&mut self) -> Result<u32> {
         let offset = self.cursor.offset();
         match self.scalar("a line number")? {
-            Scalar::Int(line) => u32::try_from(line)
-                .map_err(|_| Error::BadValue { offset, problem: format!("the line number {line}") }),
+            Scalar::Int(line) => u32::try_from(line).map_err(|_| Error::BadValue {
+                offset,
+                problem: format!("the line number {line} is out of range"),
+            }),
             other => Err(other.refused(offset, "a line number")),
         }
     }
@@ -404,7 +405,7 @@ impl Reader<'_> {
         if *self.counts.get_or_insert(counts) != counts {
             return Err(Error::BadValue {
                 offset,
-                problem: "a negative count beside counts that are known".to_owned(),
+                problem: "some counts are known, others negative (not counted)".to_owned(),
             });
         }
         Ok(value)
@@ -436,7 +437,7 @@ impl Reader<'_> {
                 let value = std::str::from_utf8(decimal).ok().and_then(|text| text.parse().ok());
                 Scalar::Float(value.ok_or_else(|| Error::BadValue {
                     offset: tag.offset,
-                    problem: "a float whose digits are no number".to_owned(),
+                    problem: "a float whose digits are not a number".to_owned(),
                 })?)
             }
             b'z' | b'Z' => {
@@ -465,7 +466,7 @@ impl Reader<'_> {
             _ => bytes.is_ascii(),
         };
         if !sound {
-            let problem = "a string that is not in its own encoding".to_owned();
+            let problem = "a string that is not valid in its encoding".to_owned();
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         if let Some(&id) = self.text_ids.get(bytes) {
@@ -490,7 +491,7 @@ impl Reader<'_> {
             _ => return Err(tag.refused(expected)),
         };
         if found != size {
-            let problem = format!("a tuple of {found} items for {expected}, which has {size}");
+            let problem = format!("expected {expected} in a tuple of {size} items, found one of {found}");
             return Err(Error::BadValue { offset: tag.offset, problem });
         }
         Ok(())
@@ -515,12 +516,12 @@ impl Reader<'_> {
         match self.refs.get(number) {
             Some(Ref::Pending) => Err(Error::BadValue {
                 offset: tag.offset,
-                problem: format!("a reference to value {number}, which has no end yet"),
+                problem: format!("a reference to value {number} from inside that value"),
             }),
             Some(&value) => Ok(value),
             None => Err(Error::BadValue {
                 offset: tag.offset,
-                problem: format!("a reference to value {number} of {}", self.refs.len()),
+                problem: format!("a reference to value {number}, but only {} came before", self.refs.len()),
             }),
         }
     }

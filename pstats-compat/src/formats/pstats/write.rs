@@ -8,9 +8,10 @@ use std::io::Write;
 
 use super::marshal::{FLAG_REF, push_figures, push_int, push_reference, push_text};
 use crate::error::{Error, Result};
-use crate::id_map::IdMap;
-use crate::index::EdgeIndex;
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Profile, Text};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text};
+
+/// The mark of a profile of a program that still ran: a short ASCII string in marshal's encoding.
+pub const UNFINISHED: &[u8] = b"z\x11pikos: unfinished";
 
 /// When so much is waiting, it goes out: memory stays small however large the profile.
 const FLUSH_AT: usize = 1 << 16;
@@ -19,8 +20,8 @@ const FLUSH_AT: usize = 1 << 16;
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile: Cow<'_, Profile> = profile.with_unique_labels();
     let profile = &*profile;
-    let by_callee = EdgeIndex::by_callee(profile);
-    let mut writer = Writer {
+    let by_callee = profile.edges_by_callee();
+    let mut writer = PstatsWriter {
         out: Vec::with_capacity(FLUSH_AT * 2),
         counts: profile.metadata.counts,
         next_number: 0,
@@ -32,7 +33,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         writer.label(profile, id)?;
         writer.row(function)?;
         writer.out.push(b'{');
-        for edge in by_callee.of(profile, id) {
+        for edge in by_callee.of(&profile.edges, id) {
             writer.label(profile, edge.caller)?;
             writer.caller(edge, profile.metadata.edges)?;
         }
@@ -47,13 +48,13 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     }
     writer.out.push(b'0');
     if profile.metadata.unfinished {
-        writer.out.extend_from_slice(super::UNFINISHED);
+        writer.out.extend_from_slice(UNFINISHED);
     }
     out.write_all(&writer.out)?;
     Ok(())
 }
 
-struct Writer<'p> {
+struct PstatsWriter<'p> {
     out: Vec<u8>,
     counts: Counts,
     /// The number that the next flagged value gets.
@@ -63,7 +64,7 @@ struct Writer<'p> {
     texts: IdMap<&'p Text, u32>,
 }
 
-impl<'p> Writer<'p> {
+impl<'p> PstatsWriter<'p> {
     fn label(&mut self, profile: &'p Profile, id: FunctionId) -> Result<()> {
         if let Some(number) = self.labels[id.index()] {
             push_reference(&mut self.out, number);
@@ -84,7 +85,7 @@ impl<'p> Writer<'p> {
             return Ok(());
         }
         if i32::try_from(text.as_bytes().len()).is_err() || !Text::is_well_formed(text.as_bytes()) {
-            return Err(not_representable(format!("the name {text} is no Python string")));
+            return Err(not_representable(format!("the name {text} is not a valid Python string")));
         }
         let number = self.number()?;
         self.texts.insert(text, number);
@@ -116,13 +117,13 @@ impl<'p> Writer<'p> {
         if self.counts == Counts::Unknown {
             return Ok(-1);
         }
-        i64::try_from(count).map_err(|_| not_representable(format!("the count {count} is not believable")))
+        i64::try_from(count).map_err(|_| not_representable(format!("the count {count} is too large")))
     }
 
     fn number(&mut self) -> Result<u32> {
         let number = self.next_number;
         if i32::try_from(number).is_err() {
-            return Err(not_representable("more than 2,147,483,647 names".to_owned()));
+            return Err(not_representable("it has more than 2,147,483,647 names".to_owned()));
         }
         self.next_number += 1;
         Ok(number)

@@ -15,9 +15,8 @@
 //! Call counts have no place in the format.
 
 mod read;
+mod schema;
 mod write;
 
 pub use read::read;
 pub use write::write;
-
-const SCHEMA: &str = "https://www.speedscope.app/file-format-schema.json";

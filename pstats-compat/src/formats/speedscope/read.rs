@@ -2,28 +2,16 @@
 
 use serde::Deserialize;
 
+use super::schema::{Event, EventType, Shared};
 use crate::error::{Error, Result};
-use crate::flatten::StackCollector;
-use crate::model::{FunctionId, Metadata, Profile, Text, Unit};
-use crate::tree::NodeId;
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
+use crate::stacks::StackCollector;
 
 #[derive(Deserialize)]
-struct Document {
+struct FileRead {
     name: Option<String>,
     shared: Shared,
     profiles: Vec<OneProfile>,
-}
-
-#[derive(Deserialize)]
-struct Shared {
-    frames: Vec<Frame>,
-}
-
-#[derive(Deserialize)]
-struct Frame {
-    name: String,
-    file: Option<String>,
-    line: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -33,28 +21,9 @@ enum OneProfile {
     Sampled { unit: String, samples: Vec<Vec<u32>>, weights: Vec<f64> },
 }
 
-#[derive(Deserialize)]
-struct Event {
-    r#type: EventType,
-    frame: u32,
-    at: f64,
-}
-
-#[derive(Deserialize)]
-enum EventType {
-    #[serde(rename = "O")]
-    Open,
-    #[serde(rename = "C")]
-    Close,
-}
-
 /// Reads a speedscope file.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| Error::BadJson {
-        line: error.line(),
-        column: error.column(),
-        problem: error.to_string(),
-    })?;
+    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     let mut collector = StackCollector::default();
     let mut functions = Vec::with_capacity(document.shared.frames.len());
     for (index, frame) in document.shared.frames.into_iter().enumerate() {
@@ -73,11 +42,13 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         if known != its_unit {
             return Err(Error::BadField {
                 field: format!("profiles[{index}].unit"),
-                problem: format!("`{its_unit}` can't be added to `{known}`"),
+                problem: format!(
+                    "`{its_unit}` can't be added to `{known}`, the unit of the profiles before it"
+                ),
             });
         }
         let (unit_factor, _) = meaning(its_unit);
-        let mut stacks = Stacks { collector: &mut collector, functions: &functions, unit_factor };
+        let mut stacks = StackReader { collector: &mut collector, functions: &functions, unit_factor };
         match profile {
             OneProfile::Evented { events, .. } => stacks.evented(index, &events)?,
             OneProfile::Sampled { samples, weights, .. } => {
@@ -102,13 +73,13 @@ fn meaning(unit: &str) -> (f64, Unit) {
     }
 }
 
-struct Stacks<'r> {
+struct StackReader<'r> {
     collector: &'r mut StackCollector,
     functions: &'r [FunctionId],
     unit_factor: f64,
 }
 
-impl Stacks<'_> {
+impl StackReader<'_> {
     fn evented(&mut self, profile: usize, events: &[Event]) -> Result<()> {
         let mut open: Vec<(NodeId, u32)> = Vec::new();
         let mut last = events.first().map_or(0.0, |event| event.at);
@@ -118,7 +89,7 @@ impl Stacks<'_> {
                 problem: problem.to_owned(),
             };
             if event.at < last {
-                return Err(bad("it lies before the event in front of it"));
+                return Err(bad("it is earlier than the event before it"));
             }
             if let Some(&(top, _)) = open.last() {
                 self.collector.spend(top, (event.at - last) * self.unit_factor);
@@ -130,13 +101,13 @@ impl Stacks<'_> {
                         .function(event.frame)
                         .ok_or_else(|| bad("its frame is not in `shared.frames`"))?;
                     let node = self.collector.enter(open.last().map(|&(node, _)| node), function);
-                    let node = node.ok_or_else(|| bad("more stacks than can be numbered"))?;
+                    let node = node.ok_or_else(|| bad("more stacks than a profile can hold"))?;
                     open.push((node, event.frame));
                 }
                 EventType::Close => match open.pop() {
                     Some((_, frame)) if frame == event.frame => {}
-                    Some(_) => return Err(bad("it closes a frame that is not on top")),
-                    None => return Err(bad("it closes a frame, and none is open")),
+                    Some(_) => return Err(bad("it closes a frame that is not on top of the stack")),
+                    None => return Err(bad("it closes a frame, but none is open")),
                 },
             }
         }
@@ -158,9 +129,9 @@ impl Stacks<'_> {
             let mut node = None;
             for &frame in stack {
                 let function =
-                    self.function(frame).ok_or_else(|| bad("a frame of it is not in `shared.frames`"))?;
+                    self.function(frame).ok_or_else(|| bad("one of its frames is not in `shared.frames`"))?;
                 let entered = self.collector.enter(node, function);
-                node = Some(entered.ok_or_else(|| bad("more stacks than can be numbered"))?);
+                node = Some(entered.ok_or_else(|| bad("more stacks than a profile can hold"))?);
             }
             if let Some(node) = node {
                 self.collector.spend(node, weight * self.unit_factor);
@@ -174,6 +145,15 @@ impl Stacks<'_> {
     }
 }
 
+/// The place stands in front, so it is taken off the end, where serde puts it.
+fn bad_json(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let told = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    let problem = told.strip_suffix(&place).unwrap_or(&told).to_owned();
+    Error::BadJson { line, column, problem }
+}
+
 fn too_many(field: String) -> Error {
-    Error::BadField { field, problem: "more functions than can be numbered".to_owned() }
+    Error::BadField { field, problem: "more functions than a profile can hold".to_owned() }
 }

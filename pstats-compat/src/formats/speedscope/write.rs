@@ -5,14 +5,13 @@ use std::io::{BufWriter, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::SCHEMA;
+use super::schema::{Event, EventType, Frame, SCHEMA, Shared};
 use crate::error::Result;
-use crate::model::{Profile, Unit};
+use crate::model::{CallTree, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
-use crate::tree::{CallTree, NodeId};
 
 #[derive(Serialize)]
-struct Document<'p> {
+struct FileWritten<'p> {
     #[serde(rename = "$schema")]
     schema: &'static str,
     exporter: &'static str,
@@ -21,20 +20,6 @@ struct Document<'p> {
     active_profile_index: u32,
     shared: Shared,
     profiles: [Evented<'p>; 1],
-}
-
-#[derive(Serialize)]
-struct Shared {
-    frames: Vec<Frame>,
-}
-
-#[derive(Serialize)]
-struct Frame {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -48,13 +33,6 @@ struct Evented<'p> {
     events: Events<'p>,
 }
 
-#[derive(Serialize)]
-struct Event {
-    r#type: &'static str,
-    frame: u32,
-    at: f64,
-}
-
 /// Writes the stacks; approximated ones say so in the profile's name.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let stacks = Stacks::of(profile);
@@ -65,7 +43,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         file: (!function.is_builtin()).then(|| function.file.to_str_lossy().into_owned()),
         line: (function.line > 0).then_some(function.line),
     });
-    let document = Document {
+    let document = FileWritten {
         schema: SCHEMA,
         exporter: "pikos",
         name: &name,
@@ -132,7 +110,7 @@ impl Serialize for Events<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut events = serializer.serialize_seq(Some(2 * self.tree.nodes.len()))?;
         self.walk(|opening, frame, at| {
-            let r#type = if opening { "O" } else { "C" };
+            let r#type = if opening { EventType::Open } else { EventType::Close };
             events.serialize_element(&Event { r#type, frame, at })
         })?;
         events.end()

@@ -42,7 +42,7 @@ const WORDS: [(Column, &str); 10] = [
 /// A word that names no column.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no column; there are {list}, and of records {records}",
+    "`{0}` is not a column: choose one of {list}, or for records {records}",
     list = Column::words().join(", "),
     records = MemoryColumn::words().collect::<Vec<_>>().join(", ")
 )]

@@ -21,24 +21,24 @@ const REGEX_LIMIT: usize = 1 << 20;
 pub const HELP: [(&str, &str, bool); 20] = [
     ("Up Down  k j", "choose a function; the cursor stays on it", false),
     ("PgUp PgDn Home End", "scroll", false),
-    ("Left Right  < >  r", "sort by the next column; turn the order round", false),
+    ("Left Right  < >  r", "sort by the next column; reverse the order", false),
     ("Enter", "callers, callees and source of the function", false),
-    ("Tab", "processes and threads; there: the next pane", false),
-    ("f", "of a recorder: lines, or functions", true),
-    ("Esc", "back; in the table: let the cursor go", false),
-    ("t", "the tree of calls, where full stacks are kept", false),
-    ("  there: Left Right", "fold and open; e opens, E folds the whole branch", false),
-    ("/  x", "only functions whose file:line(name) a regex finds; without them", false),
-    ("m", "mark: remember the figures of now", false),
+    ("Tab", "processes and threads; in a function, the next pane", false),
+    ("f", "for records: lines or functions", true),
+    ("Esc", "back; in the table, let go of the cursor", false),
+    ("t", "the call tree, if full stacks are kept", false),
+    ("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch", false),
+    ("/  x", "show only, or hide, what matches a regex: file:line(name)", false),
+    ("m", "mark: remember the current figures", false),
     ("d", "differences from the mark, and back", false),
-    ("p", "freeze the view, and go on", false),
-    ("P", "pause the collection in the program, and go on", true),
+    ("p", "freeze the view, or go on", false),
+    ("P", "pause collection in the program, or resume it", true),
     ("c", "clear: the program counts from zero again", true),
     ("s", "save as pstats, flame graph, … (by the name's ending)", false),
     ("?", "this help", false),
     ("Ctrl-Z", "back to the shell until `fg`", false),
     ("q  Ctrl-C", "leave", false),
-    ("in a text line", "Enter takes it, Esc leaves it, Ctrl-U empties it", false),
+    ("in a text line", "Enter accepts, Esc cancels, Ctrl-U clears", false),
 ];
 
 impl State {
@@ -61,14 +61,14 @@ impl State {
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
             KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
-                self.say("records have no marks: their table holds all since they were first heard");
+                self.say("records have no marks: the table shows all since the first one heard");
             }
             KeyCode::Char('m') => self.mark(),
             KeyCode::Char('d') => self.toggle_diff(),
             KeyCode::Char('p') => self.toggle_freeze(),
             KeyCode::Char('P') => return self.toggle_pause(),
             KeyCode::Char('c') => return self.clear(),
-            KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no tree of calls"),
+            KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no call tree"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
                 None if self.recorder().is_some() => self.memory_key(key),
@@ -135,7 +135,7 @@ impl State {
                 table.cursor = Cursor::default();
                 self.arrange();
             }
-            KeyCode::Char('f') => self.say("these are records of functions: there are no lines"),
+            KeyCode::Char('f') => self.say("these records are of functions: there are no lines"),
             KeyCode::Enter => {
                 let first = table.rows.get(table.cursor.offset).map(|row| row.id);
                 if let Some(line) = table.selected.filter(|_| table.cursor.row.is_some()).or(first) {
@@ -407,17 +407,17 @@ impl State {
 
     fn mark(&mut self) {
         self.set_mark();
-        self.say("marked: d shows what changes from here");
+        self.say("marked: d shows what has changed since");
         self.arrange();
     }
 
     fn toggle_diff(&mut self) {
         if self.tree().is_some() {
-            self.say("differences are shown in the table of functions: t goes back there");
+            self.say("the function table shows the differences: t goes back to it");
             return;
         }
         if self.mark.is_none() {
-            self.say("nothing to compare with: m marks the figures of now");
+            self.say("nothing to compare with: m marks the current figures");
             return;
         }
         self.shows_diff ^= true;

@@ -165,7 +165,7 @@ impl State {
             }
             Event::Exists(path) => {
                 self.prompt = Some(Prompt {
-                    remark: Some("exists: Enter replaces it".to_owned()),
+                    remark: Some("it exists: Enter replaces it".to_owned()),
                     may_replace: true,
                     ..Prompt::new(prompt::Question::SaveAs, &path)
                 });
@@ -275,7 +275,7 @@ impl State {
         if is_news && !picture.is_live() {
             // Who ran it again may have changed its source.
             self.source = None;
-            self.say("the file was written anew, and is read anew");
+            self.say("the file has changed: read again");
         }
         let old = std::mem::replace(&mut self.picture, picture);
         match (old.content, &self.picture.content) {

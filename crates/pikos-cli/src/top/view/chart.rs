@@ -79,7 +79,7 @@ pub fn render(memory: &Recording, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
     let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 1, ..area };
     let Some(axes) = Axes::new(memory, plot.height) else {
-        Line::new(buffer, area.x, area.y, area.width).put("no record has come yet", theme.quiet());
+        Line::new(buffer, area.x, area.y, area.width).put("no records yet", theme.quiet());
         return;
     };
     draw_axes(&axes, theme, area, plot, buffer);

@@ -61,7 +61,7 @@ fn draw_head(
     let line = &mut Line::new(buffer, area.x, area.y + 1, area.width);
     let rows = if state.shows_diff { state.rows.as_slice() } else { profile.functions.as_slice() };
     let Some(row) = rows.iter().find(|row| row.id == detail.function) else {
-        line.put("known as a caller only: it was at work before profiling began", theme.quiet());
+        line.put("known only as a caller: it was running before profiling began", theme.quiet());
         return;
     };
     let figures = row.figures;
@@ -163,7 +163,7 @@ fn neighbours(
     if list.rows.is_empty() && area.height > 1 {
         let words = match (pane, profile.edges_of.cover(detail.function)) {
             (_, false) => "not known yet",
-            (Pane::Callers, _) => "nobody that was profiled called it",
+            (Pane::Callers, _) => "nothing that was profiled called it",
             _ => "it called nothing that was profiled",
         };
         Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
@@ -230,7 +230,7 @@ fn source(
     let scale = Scale::of(state);
     let has_gutter = area.width >= 60;
     if label.line as usize > source.lines.len() && !source.lines.is_empty() && area.height > 0 {
-        let text = format!("line {} is not in this file: it has changed since", label.line);
+        let text = format!("the file has no line {}: it has changed since", label.line);
         Line::new(buffer, area.x, area.y, area.width).put(&text, theme.warning());
         return;
     }

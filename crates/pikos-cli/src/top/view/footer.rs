@@ -66,7 +66,7 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             hints.extend([("x", "exclude"), ("r", "reverse")]);
         }
         Some(Screen::Detail(_)) => {
-            hints.extend([("Esc", "back"), ("Tab", "next pane"), ("Enter", "go there"), ("s", "save")]);
+            hints.extend([("Esc", "back"), ("Tab", "next pane"), ("Enter", "open"), ("s", "save")]);
         }
         Some(Screen::Tree(_)) => {
             hints.extend([
@@ -77,7 +77,7 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ]);
             hints.extend([("s", "save"), ("e", "open all"), ("p", "freeze"), ("x", "exclude")]);
         }
-        Some(Screen::Scopes(_)) => hints.extend([("Esc", "back"), ("Enter", "look at it")]),
+        Some(Screen::Scopes(_)) => hints.extend([("Esc", "back"), ("Enter", "open")]),
         Some(Screen::Help(_)) => hints.extend([("Esc", "back")]),
     }
     hints

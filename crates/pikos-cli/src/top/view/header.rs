@@ -132,7 +132,7 @@ fn records(state: &State, memory: &Recording, theme: Theme, line: &mut Line<'_>)
     missing(dropped, " records  ");
     missing(lost, " messages  ");
     if unlisted > 0 {
-        line.put(&format!("{unlisted} of lines beyond the first million  "), theme.warning());
+        line.put(&format!("{unlisted} on lines beyond the first million  "), theme.warning());
     }
 }
 

@@ -42,8 +42,8 @@ pub fn render(state: &State, memory: &Recording, theme: Theme, area: Rect, buffe
     }
     if table.rows.is_empty() && below.height > 1 {
         let words = match table.count {
-            0 => "no record has come yet",
-            _ => "the filters let nothing through: / and x change them",
+            0 => "no records yet",
+            _ => "nothing matches the filters: / and x change them",
         };
         Line::new(buffer, below.x, below.y + 1, below.width).put(words, theme.quiet());
     }

@@ -86,7 +86,7 @@ fn source(
     }
     let Some(source) = here else { return };
     if label.line as usize > source.lines.len() && !source.lines.is_empty() {
-        let text = format!("line {} is not in this file: it has changed since", label.line);
+        let text = format!("the file has no line {}: it has changed since", label.line);
         Line::new(buffer, area.x, area.y, area.width).put(&text, theme.warning());
         return;
     }

@@ -92,9 +92,9 @@ pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect,
 fn why_empty(state: &State, profile: &ProfileContent) -> &'static str {
     match () {
         () if state.picture.processes.is_empty() => "waiting for a process",
-        () if state.shows_diff => "nothing changed since the mark",
-        () if profile.functions.is_empty() => "no function was called yet",
-        () => "the filters let no function through: / and x change them",
+        () if state.shows_diff => "nothing has changed since the mark",
+        () if profile.functions.is_empty() => "no function has been called yet",
+        () => "no function matches the filters: / and x change them",
     }
 }
 

@@ -128,7 +128,7 @@ fn a_recorder_by_function_frozen_filtered_ended_and_without_memory() {
     assert_screen("memory-lines-only", &state);
     // Before anything was recorded there is a screen, too.
     state.update(Event::Data(memory(0, true, Phase::Running)));
-    assert!(text(&state).contains("no record has come yet"));
+    assert!(text(&state).contains("no records yet"));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_difference_between_two_files() {
 fn a_difference_from_a_mark_while_it_runs() {
     let mut state = top(3, 100, 24);
     type_keys(&mut state, "md");
-    assert!(text(&state).contains("nothing changed since the mark"));
+    assert!(text(&state).contains("nothing has changed since the mark"));
     state.update(Event::Data(live(5, Phase::Running)));
     assert_screen("top-diff", &state);
 }

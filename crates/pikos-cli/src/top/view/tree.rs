@@ -93,8 +93,8 @@ pub fn render(
     };
     if screen.rows.is_empty() && area.height > 1 {
         let words = match tree.nodes.is_empty() {
-            true => "no function was called yet",
-            false => "the filters let no stack through: / and x change them",
+            true => "no function has been called yet",
+            false => "no stack matches the filters: / and x change them",
         };
         Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
     }
@@ -240,7 +240,8 @@ pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
     text += &format!("  {}{unit}", scale.time(screen.whole, 10));
     if tree.cut.calls > 0 {
         let calls = figures::count(tree.cut.calls as f64, 9);
-        text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
+        text +=
+            &format!("  {calls} calls cut off by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
     }
     if tree.without > 0 {
         text += &format!("  {} processes without --tree", tree.without);

@@ -1,0 +1,1 @@
+"""What Pikos costs and how true it is: a room for each question. README.md says how each is measured."""

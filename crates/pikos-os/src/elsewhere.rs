@@ -1,0 +1,147 @@
+//! All that is refused, or done in a plainer way, on a system that isn't Unix. Each function stands for one of the same name
+//! in the module of its concern. Compiled for tests everywhere, so that it can't rot where nobody builds it.
+
+use std::fs::{File, FileType, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use crate::Unsupported;
+use crate::runtime_folder::FolderError;
+
+/// Of [`crate::descriptor`].
+pub fn duplicate(_number: i32) -> io::Result<File> {
+    Err(Unsupported::OpenFiles.into())
+}
+
+/// Of [`crate::paths`]: as UTF-8.
+pub fn path_from_bytes(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+/// Of [`crate::paths`]: as UTF-8.
+pub fn path_to_bytes(path: &Path) -> Vec<u8> {
+    path.to_string_lossy().into_owned().into_bytes()
+}
+
+/// Of [`crate::process`]: there is nobody to ask.
+pub fn exists(_pid: u32) -> bool {
+    false
+}
+
+/// Of [`crate::process`].
+pub fn parent() -> Option<u32> {
+    None
+}
+
+/// Of [`crate::runtime_folder`].
+pub fn find(_name: &str) -> Result<Option<PathBuf>, FolderError> {
+    Err(Unsupported::LiveProfiles.into())
+}
+
+/// Of [`crate::runtime_folder`].
+pub fn make(_name: &str) -> Result<PathBuf, FolderError> {
+    Err(Unsupported::LiveProfiles.into())
+}
+
+/// Of [`crate::runtime_folder`].
+pub fn is_socket(_kind: FileType) -> bool {
+    false
+}
+
+/// Of [`crate::signals`]: a handler stays what it is.
+pub fn keep_to_this_process(_signal: i32, _patience_ms: u32) -> bool {
+    false
+}
+
+/// Of [`crate::signals`].
+pub fn seen() {}
+
+/// Of [`crate::signals`]: Ctrl-C is whatever it was.
+pub fn with_deadly_interrupt<T>(act: impl FnOnce() -> T) -> T {
+    act()
+}
+
+/// Of [`crate::signals`]: there are none that a thread could get.
+pub fn with_all_blocked<T>(act: impl FnOnce() -> T) -> T {
+    act()
+}
+
+/// Of [`crate::terminal`].
+pub fn open_terminal() -> io::Result<File> {
+    OpenOptions::new().write(true).open("CONOUT$")
+}
+
+/// Of [`crate::terminal`]: nobody tells.
+pub fn wait_until_gone(_terminal: &File) -> bool {
+    false
+}
+
+/// Of [`crate::thread`]: all the time that passes, which is never less.
+pub fn processor_time() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
+}
+
+/// Of [`crate::wake`].
+pub type Ear = u64;
+
+/// Of [`crate::wake`]: there is none.
+pub struct Bell(std::convert::Infallible);
+
+impl Bell {
+    /// Refused.
+    pub fn new() -> io::Result<Self> {
+        Err(Unsupported::LiveProfiles.into())
+    }
+
+    /// What to poll.
+    pub fn ear(&self) -> Ear {
+        match self.0 {}
+    }
+
+    /// Wakes the thread.
+    pub fn ring(&self) {
+        match self.0 {}
+    }
+
+    /// Takes note of having been woken.
+    pub fn hear(&self) {
+        match self.0 {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_says_what_to_do_instead() {
+        let told = [
+            (duplicate(1).unwrap_err().to_string(), "io.StringIO"),
+            (find("x").unwrap_err().to_string(), "-o"),
+            (make("x").unwrap_err().to_string(), "-o"),
+            (Bell::new().err().expect("refused").to_string(), "-o"),
+        ];
+        for (sentence, instead) in told {
+            assert!(sentence.contains(instead), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_rest_works() {
+        let path = path_from_bytes("/a/\u{fc}".as_bytes());
+        assert_eq!(path_to_bytes(&path), "/a/\u{fc}".as_bytes());
+        assert_eq!((exists(std::process::id()), parent()), (false, None));
+        assert_eq!((with_all_blocked(|| 1), with_deadly_interrupt(|| 2)), (1, 2));
+        assert!(!keep_to_this_process(15, 10));
+        seen();
+        let before = processor_time();
+        assert!(processor_time() >= before);
+        let file = File::open(std::env::current_exe().expect("a test has one")).expect("and may read it");
+        assert!(!wait_until_gone(&file));
+        assert!(!is_socket(file.metadata().expect("it is open").file_type()));
+        assert!(open_terminal().is_err());
+    }
+}

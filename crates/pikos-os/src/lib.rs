@@ -1,0 +1,22 @@
+//! The one door to the operating system: no other crate asks which system it runs on, or calls it by way of libc.
+//!
+//! A module is one concern, with one function for each system where they differ. Where a system hasn't got something, it is
+//! refused at run time, with a sentence that says what to do instead ([`Unsupported`]), and the rest works. What isn't Unix
+//! has all its refusals in one file, `elsewhere.rs`. PLATFORM.md tells users which system has what.
+
+pub mod descriptor;
+#[cfg(any(test, not(unix)))]
+#[cfg_attr(unix, allow(dead_code, reason = "on Unix nothing but the tests has a use for it"))]
+mod elsewhere;
+pub mod memory;
+pub mod paths;
+pub mod process;
+pub mod runtime_folder;
+pub mod signals;
+pub mod stack;
+pub mod terminal;
+pub mod thread;
+mod unsupported;
+pub mod wake;
+
+pub use unsupported::Unsupported;

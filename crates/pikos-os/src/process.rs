@@ -1,0 +1,58 @@
+//! Processes: whether one is there, and since when.
+
+#[cfg(not(unix))]
+pub use crate::elsewhere::{exists, parent};
+
+/// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
+/// doesn't say.
+pub fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in brackets, which may hold anything; fields from the third on follow the last one.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// Whether there is a process of this number, anybody's.
+#[cfg(unix)]
+pub fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // EPERM says that there is one, though not ours.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// The process that has started this one.
+#[cfg(unix)]
+pub fn parent() -> Option<u32> {
+    Some(std::os::unix::process::parent_id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ended_has_no_start_before_it_is_waited_for() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let start = start_of(child.id());
+        // Leaves it a zombie: std waits only when asked to.
+        while start_of(child.id()).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(start.is_none_or(|start| start > 0));
+        assert!(exists(child.id()));
+        child.wait().unwrap();
+        assert!(!exists(child.id()));
+    }
+
+    #[test]
+    fn numbers_that_no_process_has() {
+        assert!(exists(std::process::id()));
+        assert!(exists(parent().unwrap()));
+        assert!(!exists(u32::MAX));
+        assert_eq!(start_of(u32::MAX), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The C stack of the running thread: where we are on it, and where it ends.
+
+/// An address in the caller's frame. Stacks grow downwards on all supported machines.
+#[inline(always)]
+pub fn here() -> usize {
+    let mark = 0_u8;
+    (&raw const mark).addr()
+}
+
+/// The lowest address of the running thread's stack, and its size; `None` where the system doesn't say.
+#[cfg(target_os = "linux")]
+pub fn bounds() -> Option<(usize, usize)> {
+    let mut lowest = std::ptr::null_mut();
+    let mut size = 0;
+    let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: asks about the running thread; the attributes are initialised where the first call succeeds, and
+    // destroyed once.
+    let found = unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let status = libc::pthread_attr_getstack(attributes.as_ptr(), &mut lowest, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        status == 0
+    };
+    (found && size > 0).then(|| (lowest.addr(), size))
+}
+
+/// The lowest address of the running thread's stack, and its size; `None` where the system doesn't say.
+#[cfg(target_os = "macos")]
+pub fn bounds() -> Option<(usize, usize)> {
+    // SAFETY: asks about the running thread.
+    let (highest, size) = unsafe {
+        let this = libc::pthread_self();
+        (libc::pthread_get_stackaddr_np(this).addr(), libc::pthread_get_stacksize_np(this))
+    };
+    (size > 0 && size < highest).then(|| (highest - size, size))
+}
+
+/// The lowest address of the running thread's stack, and its size; `None` where the system doesn't say.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub fn bounds() -> Option<(usize, usize)> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    fn we_are_between_a_threads_bounds() {
+        let (lowest, size, here) = std::thread::Builder::new()
+            .stack_size(1 << 20)
+            .spawn(|| bounds().map(|(lowest, size)| (lowest, size, here())))
+            .expect("a thread can be made")
+            .join()
+            .expect("it did not panic")
+            .expect("this system says");
+        assert!((lowest..lowest + size).contains(&here));
+        assert!((1 << 20..1 << 21).contains(&size), "{size}");
+    }
+}

@@ -1,0 +1,43 @@
+//! Why nothing can be published.
+
+use pikos_wire::discovery::DiscoveryError;
+
+/// No sockets.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// No folder for the sockets.
+    #[error(transparent)]
+    Folder(#[from] DiscoveryError),
+    /// The system refuses an endpoint.
+    #[error("{endpoint}: {error}{}", hint(*error))]
+    Endpoint {
+        /// Which.
+        endpoint: String,
+        /// Why.
+        error: zmq::Error,
+    },
+    /// The system refuses a socket or its options.
+    #[error("no socket: {0}")]
+    Socket(#[from] zmq::Error),
+}
+
+/// Why a profile is not live.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No sockets.
+    #[error(transparent)]
+    Sockets(#[from] SocketError),
+    /// No thread, or no way to wake it.
+    #[error("no thread for it: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+fn hint(error: zmq::Error) -> &'static str {
+    match error {
+        zmq::Error::EADDRINUSE => ": another process has it; take another port",
+        zmq::Error::EADDRNOTAVAIL | zmq::Error::ENODEV => {
+            ": no address of this host; to reach a subscriber, --connect"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,35 @@
+//! A live profile: a native thread that reads the recorders and sends what they say through ZeroMQ.
+//!
+//! ```text
+//!  collector ─(GIL)─> source ─┐
+//!  recorders ─(no lock)───────┴─> stream ─> thread ─> sockets ─> subscribers
+//!                                             ↑ ↓
+//!                            Python side <─ mailbox        desk: requests
+//! ```
+//! It never touches Python. While nobody listens it sleeps, and reads and encodes nothing.
+
+mod base;
+mod checkpoint;
+mod desk;
+mod endpoint;
+mod error;
+mod interval;
+mod mailbox;
+mod options;
+mod publisher;
+mod records;
+mod sockets;
+mod source;
+mod stream;
+mod thread;
+mod trees;
+mod watched;
+
+pub use checkpoint::Save;
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{SocketError, StartError};
+pub use interval::{INTERVALS, IntervalError, check_interval};
+pub use mailbox::{Mailbox, Outcome, Task};
+pub use publisher::{Plan, Publisher};
+pub use records::{Batch, RecordStream, Sender};
+pub use source::{Rate, SharedName, Source, SourceThread, State};

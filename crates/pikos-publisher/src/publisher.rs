@@ -1,0 +1,182 @@
+//! A running publisher: its thread, and what happens to it at a fork and at its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pikos_os::signals;
+use pikos_wire::End;
+use pikos_wire::discovery::{self, DiscoveryError, Place};
+
+use super::checkpoint::{Checkpoint, Save};
+use super::endpoint::Endpoint;
+use super::error::{SocketError, StartError};
+use super::mailbox::{Mailbox, Order};
+use super::sockets::{Addresses, Sockets};
+use super::source::Source;
+use super::stream::Stream;
+use super::thread::{self, Work};
+
+/// What to publish, and where.
+pub struct Plan {
+    /// Whether there are sockets at all.
+    pub is_public: bool,
+    /// Where messages go beside the user's own folder.
+    pub extra: Option<Endpoint>,
+    /// From one message to the next.
+    pub interval: Duration,
+    /// A file to write, and how often.
+    pub checkpoint: Option<(PathBuf, Duration)>,
+    /// How a file is written.
+    pub save: Save,
+    /// Makes Python's main thread look for tasks in the mailbox; called without the GIL. False if it can't be done.
+    pub call_main_thread: fn() -> bool,
+}
+
+/// A running publisher.
+pub struct Publisher {
+    process: u32,
+    source: Arc<Source>,
+    mailbox: Arc<Mailbox>,
+    addresses: Addresses,
+    state: Running,
+}
+
+enum Running {
+    Yes(JoinHandle<Box<Work>>),
+    /// Interrupted: for the time of a fork.
+    Resting(Box<Work>),
+    Over,
+}
+
+impl Publisher {
+    /// Opens the sockets and starts the thread.
+    pub fn start(source: Arc<Source>, plan: Plan) -> Result<Self, StartError> {
+        let Plan { is_public, extra, interval, checkpoint, save, call_main_thread } = plan;
+        let checkpoint = checkpoint.map(|(path, every)| Checkpoint::new(path, every));
+        let addresses = match is_public.then(own_place).transpose() {
+            Ok(None) => Addresses { place: None, extra: None },
+            Ok(place) => Addresses { place, extra },
+            // Somebody else's folder in our way: what the user named may do without.
+            Err(_) if extra.is_some() => Addresses { place: None, extra },
+            Err(error) => return Err(SocketError::from(error).into()),
+        };
+        let control = addresses.place.as_ref().map(|place| discovery::endpoint(&place.control()));
+        source.change(|state| {
+            state.facts.control = control.map(|endpoint| pikos_wire::WireText(endpoint.into()));
+        });
+        let work = Work {
+            stream: Stream::new(Arc::clone(&source), interval),
+            expected: 0,
+            checkpoint,
+            save,
+            call_main_thread,
+        };
+        let mailbox = Mailbox::new()?;
+        let state = launch(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
+        Ok(Self { process: std::process::id(), source, mailbox, addresses, state: Running::Yes(state) })
+    }
+
+    /// What the collector tells.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Where tasks come from.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Where its messages are to be had.
+    pub fn endpoints(&self) -> Vec<String> {
+        let place = self.addresses.place.as_ref().map(|place| discovery::endpoint(&place.messages()));
+        let own = place.map(|endpoint| String::from_utf8_lossy(&endpoint).into_owned());
+        own.into_iter().chain(self.addresses.extra.as_ref().map(ToString::to_string)).collect()
+    }
+
+    /// Stops the thread and closes the sockets, for the time of a fork: so there is nothing that the child could inherit.
+    pub fn rest(&mut self) {
+        if !self.is_of_this_process() {
+            return;
+        }
+        self.state = match std::mem::replace(&mut self.state, Running::Over) {
+            Running::Yes(handle) => {
+                self.mailbox.order(Order::Rest);
+                handle.join().map_or(Running::Over, Running::Resting)
+            }
+            other => other,
+        };
+    }
+
+    /// Goes on after [`Publisher::rest`].
+    pub fn resume(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, Running::Over) {
+            Running::Resting(work) => match launch(work, &self.addresses, &self.mailbox) {
+                Ok(handle) => Running::Yes(handle),
+                // The next fork may have more luck.
+                Err((work, _)) => Running::Resting(work),
+            },
+            other => other,
+        };
+    }
+
+    /// Sends the last message and waits, not long, for it to leave.
+    pub fn end(&mut self, end: End) {
+        if !self.is_of_this_process() {
+            return;
+        }
+        self.resume();
+        if let Running::Yes(handle) = std::mem::replace(&mut self.state, Running::Over) {
+            self.mailbox.order(Order::End(end));
+            let _ = handle.join();
+        }
+    }
+
+    /// False in a child that was forked without a word to us: it has neither the thread nor the right to touch its sockets.
+    fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.end(End { how: "disabled".to_owned(), detail: String::new() });
+    }
+}
+
+/// Opens the sockets and starts the thread; all signals are the program's other threads'.
+fn launch(
+    work: Box<Work>,
+    addresses: &Addresses,
+    mailbox: &Arc<Mailbox>,
+) -> Result<JoinHandle<Box<Work>>, (Box<Work>, StartError)> {
+    signals::with_all_blocked(|| {
+        let sockets = match Sockets::open(addresses) {
+            Ok(sockets) => sockets,
+            Err(error) => return Err((work, error.into())),
+        };
+        let mailbox = Arc::clone(mailbox);
+        // Handed over by a cell, so that it is not lost where no thread can be had.
+        let cell = Arc::new(std::sync::Mutex::new(Some((work, sockets))));
+        let theirs = Arc::clone(&cell);
+        let take = |cell: &std::sync::Mutex<Option<_>>| {
+            cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        };
+        let body = move || {
+            let (work, sockets) = take(&theirs).expect("put there before the thread was made");
+            thread::run(work, sockets, &mailbox)
+        };
+        std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
+            let (work, _) = take(&cell).expect("no thread has taken it");
+            (work, error.into())
+        })
+    })
+}
+
+fn own_place() -> Result<Place, DiscoveryError> {
+    let folder: PathBuf = discovery::make_folder()?;
+    // Sweeps what earlier processes left.
+    discovery::list(&folder)?;
+    Place::free(&folder)
+}

@@ -1,0 +1,158 @@
+//! The publisher's two sockets: messages go out of one (XPUB), requests come in by the other (ROUTER).
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pikos_wire::discovery::{self, Place};
+use zmq::{Context, Socket, SocketType};
+
+use super::endpoint::Endpoint;
+use super::error::SocketError;
+use super::options;
+
+/// How long the last message may take to leave, in milliseconds.
+const LINGER_MS: i32 = 200;
+
+/// How many messages wait for a slow subscriber; what comes after them it misses.
+const QUEUE: i32 = 4;
+
+/// No subscription or request may be larger, in bytes; whoever sends one is disconnected.
+const MAX_SUBSCRIPTION: i64 = 1 << 10;
+const MAX_REQUEST: i64 = 64 << 10;
+
+/// A peer that says nothing sensible is disconnected after so long, in milliseconds.
+const HANDSHAKE_MS: i32 = 5_000;
+
+/// Where the sockets are.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// In the user's folder; nothing where it can't be used, but `extra` can.
+    pub place: Option<Place>,
+    /// What the user named.
+    pub extra: Option<Endpoint>,
+}
+
+/// The open sockets. They are closed when dropped; what is queued then has [`LINGER_MS`] to leave.
+pub struct Sockets {
+    /// Messages and subscriptions.
+    pub messages: Socket,
+    /// Requests and replies.
+    pub control: Option<Socket>,
+    /// How many subscriptions there are.
+    pub subscribers: u32,
+    /// When they were opened.
+    pub opened: Instant,
+    addresses: Addresses,
+    // Last: dropped when its sockets are closed.
+    _context: Context,
+}
+
+impl Sockets {
+    /// Opens them. Their threads block all signals if the caller does.
+    pub fn open(addresses: &Addresses) -> Result<Self, SocketError> {
+        let context = Context::new();
+        let mut messages = context.socket(SocketType::XPUB)?;
+        messages.set_linger(LINGER_MS)?;
+        messages.set_sndhwm(QUEUE)?;
+        messages.set_maxmsgsize(MAX_SUBSCRIPTION)?;
+        messages.set_handshake_ivl(HANDSHAKE_MS)?;
+        messages.set_ipv6(true)?;
+        options::set_tells_all(&mut messages);
+        if let Some(Endpoint { address, connect }) = &addresses.extra {
+            let opened = if *connect { messages.connect(address) } else { messages.bind(address) };
+            opened.map_err(|error| SocketError::Endpoint { endpoint: address.clone(), error })?;
+        }
+        let mut control = None;
+        if let Some(place) = &addresses.place {
+            bind(&messages, &place.messages())?;
+            let socket = context.socket(SocketType::ROUTER)?;
+            socket.set_linger(LINGER_MS)?;
+            socket.set_maxmsgsize(MAX_REQUEST)?;
+            socket.set_handshake_ivl(HANDSHAKE_MS)?;
+            socket.set_rcvhwm(16)?;
+            bind(&socket, &place.control())?;
+            control = Some(socket);
+        }
+        let addresses = addresses.clone();
+        Ok(Self { messages, control, subscribers: 0, opened: Instant::now(), addresses, _context: context })
+    }
+
+    /// Takes in who came and went. Returns whether somebody came.
+    pub fn read_subscriptions(&mut self) -> bool {
+        let before = self.subscribers;
+        let mut came = false;
+        while let Ok(frame) = self.messages.recv_bytes(zmq::DONTWAIT) {
+            // Only subscriptions to everything: no other topic fits a message. And frames may hold anything.
+            match frame.as_slice() {
+                [1] => {
+                    self.subscribers = self.subscribers.saturating_add(1);
+                    came = true;
+                }
+                [0] => self.subscribers = self.subscribers.saturating_sub(1),
+                _ => {}
+            }
+        }
+        came || self.subscribers > before
+    }
+
+    /// Sends to all; whoever is too slow misses it. False if nobody could get it.
+    pub fn send(&self, message: Vec<u8>) -> bool {
+        // Given away, not copied.
+        let message = zmq::Message::from(message);
+        self.messages.send(message, zmq::DONTWAIT).is_ok()
+    }
+
+    /// Sends to all, and waits, until `deadline`, for those who are slow and for those who are on their way back
+    /// from an interruption.
+    pub fn send_last(&mut self, message: &[u8], expected: u32, deadline: Instant) {
+        while self.subscribers < expected {
+            let Some(left) = left_until(deadline) else { break };
+            let _ = self.messages.poll(zmq::POLLIN, left);
+            self.read_subscriptions();
+        }
+        if options::set_waits_for_slow(&mut self.messages, true) {
+            loop {
+                match self.messages.send(message, zmq::DONTWAIT) {
+                    Err(zmq::Error::EAGAIN) if left_until(deadline).is_some() => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    Err(zmq::Error::EAGAIN) => break,
+                    _ => return,
+                }
+            }
+            options::set_waits_for_slow(&mut self.messages, false);
+        }
+        self.send(message.to_vec());
+    }
+
+    /// Closes them at once: what is queued is lost. For interruptions.
+    pub fn close_at_once(self) {
+        let _ = self.messages.set_linger(0);
+        if let Some(control) = &self.control {
+            let _ = control.set_linger(0);
+        }
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(place) = &self.addresses.place {
+            place.remove();
+        }
+    }
+}
+
+/// Milliseconds until then; `None` if it is over.
+pub fn left_until(deadline: Instant) -> Option<i64> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    (!left.is_zero()).then(|| left.as_millis() as i64 + 1)
+}
+
+/// Binds an ipc socket at this path.
+pub fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
+    let endpoint = discovery::endpoint(path);
+    let fail =
+        |error| SocketError::Endpoint { endpoint: String::from_utf8_lossy(&endpoint).into_owned(), error };
+    let text = std::str::from_utf8(&endpoint).map_err(|_| fail(zmq::Error::EINVAL))?;
+    socket.bind(text).map_err(fail)
+}

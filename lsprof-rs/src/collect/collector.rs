@@ -1,0 +1,408 @@
+//! What one profile collects: a recorder for each thread, and the functions that they met.
+//!
+//! A [`Collector`] lives as long as its Profiler object, and longer where hooks still refer to it. Everything
+//! in it is touched with the GIL held; the engine's tables alone may be read without.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lsprof_engine::cells::Link;
+use lsprof_engine::{
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
+};
+use pikos_publisher::{Rate, Source, SourceThread};
+use pyo3::prelude::*;
+
+use crate::collect::functions::Functions;
+use crate::collect::kinds::Calibration;
+use crate::collect::names;
+use crate::collect::threads::{Thread, Tracer};
+use crate::collect::timer::Timer;
+use crate::ffi::thread::Mark;
+
+/// How many ended threads keep statistics of their own. The rest are added up, so that a server which
+/// starts a thread for each request doesn't grow for ever.
+const ENDED_THREADS_KEPT: usize = 256;
+
+/// How a thread's calls are timed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// By the cycle counter, told apart by their callers, and nothing else: the hot path.
+    Plain,
+    /// By the clock, with full stacks where they are asked for.
+    Clock,
+    /// By the clock, with account kept of what recording takes; likewise with full stacks.
+    Compensated,
+    /// By a custom timer, likewise with full stacks.
+    Timer,
+}
+
+/// A thread's recorder, and what its hooks have to know beside it.
+pub struct ThreadRecorder {
+    /// The engine's part.
+    pub recorder: Recorder,
+    /// How its calls are timed.
+    pub timing: Timing,
+    /// Whether those of built-ins count.
+    pub counts_builtins: bool,
+    /// The custom timer, if there is one.
+    pub timer: Option<Rc<Timer>>,
+    /// Which thread this is.
+    pub thread: Thread,
+    /// How we hear of this thread's greenlets, once there are any.
+    pub greenlets: Option<Tracer>,
+    /// The call that frame evaluation is in; nothing where that call has been left already.
+    pub evaluating: Option<Link<Frame>>,
+    collector: *const Collector,
+}
+
+impl ThreadRecorder {
+    /// Whose recorder this is.
+    pub fn belongs_to(&self, collector: &Rc<Collector>) -> bool {
+        std::ptr::eq(self.collector, Rc::as_ptr(collector))
+    }
+
+    /// What a publisher has to know of it.
+    fn source(&self) -> SourceThread {
+        SourceThread {
+            number: self.thread.mark.number,
+            native_id: self.thread.native_id,
+            name: self.thread.shared_name(),
+            ended: Arc::clone(&self.thread.mark.ended),
+            tables: Arc::clone(self.recorder.tables()),
+        }
+    }
+
+    /// Its numbers so far.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        totals.add(self.recorder.tables());
+        totals
+    }
+}
+
+/// How large the tree of full stacks may grow.
+struct TreeSize {
+    depth: u32,
+    nodes: usize,
+    /// Shared by the recorders of this profile.
+    limits: Limits,
+}
+
+/// What a profile has collected.
+#[derive(Default)]
+pub struct Collector {
+    timer: RefCell<Option<Rc<Timer>>>,
+    /// With compensation.
+    calibration: RefCell<Option<Calibration>>,
+    /// With full stacks.
+    tree: RefCell<Option<TreeSize>>,
+    subcalls: Cell<bool>,
+    builtins: Cell<bool>,
+    functions: RefCell<Functions>,
+    // Boxed: hooks keep the addresses.
+    #[allow(clippy::vec_box)]
+    recorders: RefCell<Vec<Box<ThreadRecorder>>>,
+    /// The sum of ended threads that are no longer kept apart.
+    ended: RefCell<Totals>,
+    ended_trees: RefCell<TreeTotals>,
+    seconds_per_tick: Cell<Option<f64>>,
+    /// While the profile is live: whoever publishes it hears of all that is new.
+    live: RefCell<Option<Arc<Source>>>,
+}
+
+impl Collector {
+    /// Sets whether calls are told apart by callers and whether built-ins count, from now on.
+    pub fn configure(&self, subcalls: bool, builtins: bool) {
+        self.subcalls.set(subcalls);
+        self.builtins.set(builtins);
+        for recorder in self.recorders.borrow_mut().iter_mut() {
+            recorder.recorder.set_subcalls(subcalls);
+            (recorder.timing, recorder.counts_builtins) = (self.timing(), builtins);
+        }
+    }
+
+    /// Whether calls are told apart by their callers.
+    pub fn subcalls(&self) -> bool {
+        self.subcalls.get()
+    }
+
+    /// Whether built-ins count.
+    pub fn builtins(&self) -> bool {
+        self.builtins.get()
+    }
+
+    /// Uses this timer from now on.
+    pub fn set_timer(&self, timer: Option<Timer>) {
+        let timer = timer.map(Rc::new);
+        let old = self.timer.replace(timer.clone());
+        for recorder in self.recorders.borrow_mut().iter_mut() {
+            recorder.timer.clone_from(&timer);
+            recorder.timing = self.timing();
+        }
+        // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
+        drop(old);
+    }
+
+    /// Takes what recording costs out of the times, from the next recorder on.
+    pub fn compensate(&self, calibration: Option<Calibration>) {
+        self.calibration.replace(calibration);
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    pub fn is_compensated(&self) -> bool {
+        self.calibration.borrow().is_some()
+    }
+
+    /// Keeps full stacks, at most so deep and so many nodes, from the next recorder on; or not.
+    pub fn set_tree(&self, size: Option<(u32, usize)>) {
+        let size = size.map(|(depth, nodes)| TreeSize { depth, nodes, limits: Limits::new(depth, nodes) });
+        if size.is_none() {
+            self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.recorder.stop_tree());
+        }
+        self.tree.replace(size);
+    }
+
+    /// Whether full stacks are kept.
+    pub fn has_tree(&self) -> bool {
+        self.tree.borrow().is_some()
+    }
+
+    /// The stacks of all threads together.
+    pub fn trees(&self) -> TreeTotals {
+        let mut totals = self.ended_trees.borrow().clone();
+        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        totals
+    }
+
+    /// What kind of callee this is, where that matters.
+    pub fn kind(&self, of: impl FnOnce(&Calibration) -> Kind) -> Kind {
+        self.calibration.borrow().as_ref().map(of).unwrap_or_default()
+    }
+
+    /// Tells this source all that there is, and from now on all that is new.
+    pub fn go_live(&self, py: Python<'_>, source: &Arc<Source>) {
+        self.functions.borrow().iter().for_each(|(code, number)| {
+            source.add_function(names::name(code.bind(py), number));
+        });
+        self.for_each_thread(|thread| source.add_thread(thread.source()));
+        let ended = self.ended.borrow();
+        if ended.functions().next().is_some() {
+            source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
+        }
+        source.change(|state| state.rate = self.rate());
+        self.live.replace(Some(Arc::clone(source)));
+    }
+
+    /// Tells nobody any more.
+    pub fn leave_live(&self) {
+        self.live.take();
+    }
+
+    fn tell(&self, tell: impl FnOnce(&Source)) {
+        if let Some(source) = self.live.borrow().as_ref() {
+            tell(source);
+        }
+    }
+
+    /// How calls are timed.
+    fn timing(&self) -> Timing {
+        if self.timer.borrow().is_some() {
+            Timing::Timer
+        } else if self.is_compensated() {
+            Timing::Compensated
+        } else if self.subcalls.get() && clock::is_counter() && !self.has_tree() {
+            Timing::Plain
+        } else {
+            Timing::Clock
+        }
+    }
+
+    /// Whether calls of Python functions are told apart by their callers and timed by the cycle counter, plainly or compensated.
+    pub fn lets_leaves_be_evaluated(&self) -> bool {
+        match self.timing() {
+            Timing::Plain => true,
+            Timing::Compensated => self.subcalls.get() && clock::is_counter(),
+            Timing::Clock | Timing::Timer => false,
+        }
+    }
+
+    /// The custom timer.
+    pub fn timer(&self) -> Option<Rc<Timer>> {
+        self.timer.borrow().clone()
+    }
+
+    /// This thread's recorder, made if it has none yet. The address holds until [`Collector::clear`].
+    pub fn recorder(&self, mark: &Mark) -> *mut ThreadRecorder {
+        let mut recorders = self.recorders.borrow_mut();
+        if let Some(known) = recorders.iter_mut().find(|known| known.thread.mark.number == mark.number) {
+            return &raw mut **known;
+        }
+        self.fold_ended(&mut recorders);
+        let mut recorder = Recorder::new(self.subcalls.get());
+        if let Some(calibration) = self.calibration.borrow().as_ref() {
+            recorder.compensate(calibration.costs.clone());
+        }
+        if let Some(tree) = self.tree.borrow().as_ref() {
+            recorder.grow_tree(tree.limits.clone());
+        }
+        let mut fresh = Box::new(ThreadRecorder {
+            recorder,
+            timing: self.timing(),
+            counts_builtins: self.builtins(),
+            timer: self.timer(),
+            thread: Thread::new(mark.clone()),
+            greenlets: None,
+            evaluating: None,
+            collector: self,
+        });
+        self.tell(|source| source.add_thread(fresh.source()));
+        let address = &raw mut *fresh;
+        recorders.push(fresh);
+        address
+    }
+
+    /// A number for this function; `code` says what it is, where it is new.
+    pub fn intern(&self, py: Python<'_>, key: Key, code: impl FnOnce() -> Py<PyAny>) -> FunctionId {
+        if let Some(known) = self.functions.borrow().find(key) {
+            return known;
+        }
+        // Not borrowed: making a built-in's label calls the program's `__repr__`s.
+        let code = code();
+        let mut functions = self.functions.borrow_mut();
+        functions.find(key).unwrap_or_else(|| {
+            let name = self.live.borrow().as_ref().map(|source| {
+                let number = functions.len();
+                (Arc::clone(source), names::name(code.bind(py), number))
+            });
+            let function = functions.insert(key, code);
+            if let Some((source, name)) = name {
+                source.add_function(name);
+            }
+            function
+        })
+    }
+
+    /// What a function is, as cProfile gives it: a code object or a string.
+    pub fn code<'py>(&self, py: Python<'py>, function: FunctionId) -> Bound<'py, PyAny> {
+        self.functions.borrow().code(function).bind(py).clone()
+    }
+
+    /// Calls `visit` with each thread's recorder.
+    pub fn for_each_thread(&self, mut visit: impl FnMut(&ThreadRecorder)) {
+        self.recorders.borrow().iter().for_each(|recorder| visit(recorder));
+    }
+
+    /// The numbers of all threads together.
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.ended.borrow().clone();
+        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        totals
+    }
+
+    /// Ends all open calls as if they returned now, with one reading of the timer for each.
+    pub fn end_open_calls(&self, py: Python<'_>) {
+        let count = self.recorders.borrow().len();
+        for index in 0..count {
+            while let Some(timer) = self.next_open(index) {
+                // Nothing is borrowed while the timer runs: it may look at what was recorded.
+                let now = timer.map_or_else(clock::now, |timer| timer.read(py));
+                if let Some(thread) = self.recorders.borrow_mut().get_mut(index) {
+                    thread.recorder.leave_top(now);
+                }
+            }
+        }
+    }
+
+    /// The timer to read for the next open call of a thread; `None` if there is none left.
+    fn next_open(&self, index: usize) -> Option<Option<Rc<Timer>>> {
+        let mut recorders = self.recorders.borrow_mut();
+        let thread = recorders.get_mut(index).filter(|thread| thread.thread.is_of_this_process())?;
+        thread.recorder.leave_suspended();
+        thread.recorder.is_open().then(|| thread.timer.clone())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        // Taken out first, dropped with nothing borrowed: a code object's end may run finalisers.
+        let functions = self.functions.take();
+        let recorders = self.recorders.take();
+        self.ended.take();
+        self.ended_trees.take();
+        self.tell(Source::clear);
+        if let Some(tree) = self.tree.borrow_mut().as_mut() {
+            tree.limits = Limits::new(tree.depth, tree.nodes);
+        }
+        drop(recorders);
+        drop(functions);
+    }
+
+    /// Converts ticks to seconds: at what rate. Fixed by [`Collector::fix_rate`] while nothing is recorded.
+    pub fn seconds_per_tick(&self) -> f64 {
+        match self.timer() {
+            Some(timer) => timer.seconds_per_tick(),
+            None => self.seconds_per_tick.get().unwrap_or_else(clock::seconds_per_tick),
+        }
+    }
+
+    /// Settles the clock's rate when recording ends, so that two looks at the result are equal; or unsettles it.
+    pub fn fix_rate(&self, fixed: bool) {
+        self.seconds_per_tick.set(fixed.then(clock::seconds_per_tick));
+        self.tell(|source| source.change(|state| state.rate = self.rate()));
+    }
+
+    /// How ticks become seconds, for a publisher.
+    fn rate(&self) -> Rate {
+        match (self.timer(), self.seconds_per_tick.get()) {
+            (Some(timer), _) => Rate::Timer(timer.seconds_per_tick()),
+            (None, Some(seconds)) => Rate::Fixed(seconds),
+            (None, None) => Rate::Clock,
+        }
+    }
+
+    /// Seconds in a function itself; without what recording took, where that is asked for.
+    pub fn own(&self, counts: &Counts, rate: f64) -> f64 {
+        self.seconds(counts.own.since(counts.own_excess), rate)
+    }
+
+    /// Seconds in a function with all that it called, likewise.
+    pub fn total(&self, counts: &Counts, rate: f64) -> f64 {
+        self.seconds(counts.total.since(counts.total_excess), rate)
+    }
+
+    /// A time in seconds, at the rate [`Collector::seconds_per_tick`].
+    pub fn seconds(&self, ticks: Ticks, rate: f64) -> f64 {
+        // The cycle counters of two cores may differ by a little; a custom timer may run backwards and says so.
+        let ticks = if self.timer.borrow().is_some() { ticks.signed() } else { ticks.signed().max(0) };
+        ticks as f64 * rate
+    }
+
+    #[allow(clippy::vec_box)]
+    fn fold_ended(&self, recorders: &mut Vec<Box<ThreadRecorder>>) {
+        let has_ended = |thread: &ThreadRecorder| thread.thread.mark.ended.load(Ordering::Acquire);
+        if recorders.iter().filter(|thread| has_ended(thread)).count() < ENDED_THREADS_KEPT {
+            return;
+        }
+        let mut ended = self.ended.borrow_mut();
+        let mut trees = self.ended_trees.borrow_mut();
+        recorders.retain(|thread| {
+            if has_ended(thread) {
+                ended.add(thread.recorder.tables());
+                trees.add(thread.recorder.tables());
+            }
+            !has_ended(thread)
+        });
+        self.tell(|source| {
+            let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
+            source.fold(|number| !kept(number), &ended, trees.nodes());
+        });
+        if let Some(tree) = self.tree.borrow().as_ref() {
+            // Equal stacks of ended threads have one node now: others may be made instead.
+            let kept: usize = recorders.iter().map(|thread| thread.recorder.tables().node_count()).sum();
+            let used = kept + trees.nodes().len();
+            tree.limits.nodes_left.store(tree.nodes.saturating_sub(used), Ordering::Relaxed);
+        }
+    }
+}

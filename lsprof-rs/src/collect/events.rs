@@ -1,0 +1,335 @@
+//! What an event does, whichever hook it came through: enter or leave, on this thread's recorder.
+
+use std::ptr::NonNull;
+
+use lsprof_engine::cells::Link;
+use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
+use pyo3::ffi::PyObject;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::collect::collector::{ThreadRecorder, Timing};
+#[cfg(Py_3_12)]
+use crate::collect::kinds;
+use crate::collect::kinds::Calibration;
+use crate::collect::{greenlets, registry};
+use crate::ffi::attach::in_python;
+use crate::ffi::builtin::Builtin;
+#[cfg(Py_3_12)]
+use crate::ffi::callable;
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub enum Callee {
+    /// A Python function, generator or coroutine: its code object.
+    Python(*mut PyObject),
+    /// A built-in.
+    Builtin(Builtin),
+}
+
+impl Callee {
+    #[inline(always)]
+    fn key(self) -> Key {
+        match self {
+            Callee::Python(code) => code as Key,
+            Callee::Builtin(builtin) => builtin.definition as Key,
+        }
+    }
+
+    /// The callee's kind, for compensation.
+    fn kind(self, py: Python<'_>, calibration: &Calibration) -> Kind {
+        match self {
+            Callee::Python(code) => {
+                // SAFETY: the code object is the running frame's, so it is alive.
+                let code = unsafe { Bound::from_borrowed_ptr(py, code) };
+                calibration.of_python(&code)
+            }
+            // SAFETY: the call is going on.
+            Callee::Builtin(builtin) => calibration.of_builtin(builtin, unsafe { builtin.convention() }),
+        }
+    }
+
+    /// What cProfile calls `code`: the code object (kept alive from now on), or the built-in's label.
+    fn code(self, py: Python<'_>) -> Py<PyAny> {
+        match self {
+            // SAFETY: the code object is the running frame's, so it is alive.
+            Callee::Python(code) => unsafe { Bound::from_borrowed_ptr(py, code) }.unbind(),
+            // SAFETY: the call is going on, the GIL is held, and `in_python` put exceptions aside.
+            Callee::Builtin(builtin) => PyString::new(py, &unsafe { builtin.label(py) }).into_any().unbind(),
+        }
+    }
+}
+
+/// [`enter`] in the common case: a known function, timed plainly. Otherwise false, and nothing is done.
+///
+/// # Safety
+/// From a hook: the GIL is held. `thread` is [`registry::current_plain`], and such calls count.
+#[inline(always)]
+pub unsafe fn enter_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+    // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python code.
+    unsafe { thread.as_mut() }.recorder.enter_quickly(key, clock::counter)
+}
+
+/// [`leave`] in the common case. Otherwise false, and nothing is done. `now` was read as early as could be.
+///
+/// # Safety
+/// As for [`enter_quickly`].
+#[inline(always)]
+pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
+}
+
+/// A call begins.
+///
+/// # Safety
+/// From a hook: the GIL is held, and the callee is alive. `thread` is [`registry::current`], not null.
+pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
+    let began = clock::now();
+    // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
+    // code; after any that may have run (below), it is looked up anew.
+    let this = unsafe { &mut *thread };
+    if this.recorder.enter(callee.key()) {
+        // SAFETY: as this function's.
+        unsafe { start(thread, began) };
+    } else {
+        // SAFETY: as this function's.
+        unsafe { enter_new(callee, began) };
+    }
+}
+
+#[inline(always)]
+unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    this.recorder.place_in_tree();
+    match this.timing {
+        Timing::Plain | Timing::Clock => this.recorder.start(clock::now()),
+        Timing::Compensated => this.recorder.start_extended(began, clock::now()),
+        // SAFETY: as this function's.
+        Timing::Timer => unsafe { start_timed(thread) },
+    }
+}
+
+/// A call is over.
+///
+/// # Safety
+/// As for [`enter`].
+pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
+    let now = clock::now();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    match this.timing {
+        Timing::Plain | Timing::Clock => _ = this.recorder.leave_extended(key, now),
+        Timing::Compensated => {
+            this.recorder.leave_extended(key, now);
+            this.recorder.spend(clock::now().since(now));
+        }
+        // SAFETY: as this function's.
+        Timing::Timer => unsafe { leave_timed(thread, key) },
+    }
+}
+
+/// A call was reported that is none of a built-in: it costs, although it isn't counted.
+///
+/// # Safety
+/// As for [`enter`]; `callable` is alive.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.timing == Timing::Compensated {
+        // SAFETY: by this function's contract.
+        let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
+        this.recorder.spend_on(kind);
+    }
+}
+
+/// The interpreter has made an object for an event's place in the code, as it does in long functions.
+///
+/// # Safety
+/// As for [`enter`], or [`leave`], which follows.
+#[cfg(Py_3_12)]
+#[inline(always)]
+pub unsafe fn placed_at(thread: *mut ThreadRecorder, offset: *mut PyObject) {
+    // SAFETY: as in `enter`; the offset is alive.
+    unsafe {
+        // Those that it keeps are immortal, and have many references.
+        if (*thread).timing == Timing::Compensated && pyo3::ffi::Py_REFCNT(offset) == 1 {
+            (*thread).recorder.spend_on(kinds::LARGE_OFFSET);
+        }
+    }
+}
+
+/// A call that began in [`enter_frame`]: to be ended once, by [`leave_frame`].
+#[derive(Clone, Copy)]
+pub struct OpenCall {
+    frame: Link<Frame>,
+    key: Key,
+    /// The call around it.
+    outer: Option<Link<Frame>>,
+}
+
+/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(always)]
+pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    let key = code as Key;
+    // SAFETY: as this function's.
+    unsafe {
+        if (*thread).timing != Timing::Plain || !enter_quickly(NonNull::new_unchecked(thread), key) {
+            return enter_frame_slowly(thread, code);
+        }
+        let frame = (*thread).recorder.top();
+        Some(OpenCall { frame, key, outer: (*thread).evaluating.replace(frame) })
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn enter_frame_slowly(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+    // SAFETY: as for `enter_frame`.
+    let before = unsafe { (*thread).recorder.top() };
+    // SAFETY: as for `enter_frame`.
+    unsafe { enter(thread, Callee::Python(code)) };
+    // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
+    let thread = unsafe { registry::current().as_mut() }?;
+    let frame = thread.recorder.top();
+    if frame == before {
+        return None;
+    }
+    let outer = thread.evaluating.replace(frame);
+    Some(OpenCall { frame, key: code as Key, outer })
+}
+
+/// The call that is being evaluated has returned, and its frame is being cleared: from here on its caller calls.
+///
+/// # Safety
+/// As for [`enter`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_cleared_frame(thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    if this.evaluating.take().is_some_and(|frame| frame == this.recorder.top()) {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, this.recorder.top_key()) };
+    }
+}
+
+/// The call is over. Does nothing if the profile has ended it since, or another hook has.
+///
+/// # Safety
+/// As for [`enter`]; `thread` is looked up after the call.
+#[inline(always)]
+pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    let now = clock::counter();
+    // SAFETY: as in `enter`.
+    let this = unsafe { &mut *thread };
+    this.evaluating = call.outer;
+    if this.timing != Timing::Plain || !this.recorder.leave_frame(call.frame, call.key, now) {
+        // SAFETY: as this function's.
+        unsafe { leave_frame_slowly(call, thread) };
+    }
+}
+
+/// As [`leave_frame`], where another hook may have seen the end of the call, too: only if it is the newest one.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_top_frame(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    let recorder = unsafe { &(*thread).recorder };
+    if recorder.top() == call.frame && recorder.top_key() == call.key {
+        // SAFETY: as this function's.
+        unsafe { leave(thread, call.key) };
+    }
+}
+
+/// Timed otherwise, or where the call isn't the newest one: what is above it missed its leave and ends, too.
+#[cold]
+#[inline(never)]
+unsafe fn leave_frame_slowly(call: OpenCall, thread: *mut ThreadRecorder) {
+    // SAFETY: as this function's.
+    unsafe { leave_if_open(call.frame, call.key, thread) }
+}
+
+/// The call is over that was the newest when [`lsprof_engine::Recorder::top`] gave `frame`, unless somebody has ended it.
+///
+/// # Safety
+/// As for [`leave_frame`].
+#[cold]
+#[inline(never)]
+pub unsafe fn leave_if_open(frame: Link<Frame>, key: Key, thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`.
+    while unsafe { (*thread).recorder.has_open(frame, key) } {
+        // SAFETY: as in `enter`.
+        let top = unsafe { (*thread).recorder.top_key() };
+        // SAFETY: as this function's. It always finds the top frame.
+        unsafe { leave(thread, top) };
+    }
+}
+
+/// The first call of a function in this thread: finds out what it is. Calls Python, so anything may have
+/// changed when that is done.
+#[cold]
+#[inline(never)]
+unsafe fn enter_new(callee: Callee, began: Ticks) {
+    let look_up = |py: Python<'_>| {
+        let Some(collector) = registry::current_collector(py) else { return };
+        let function = collector.intern(py, callee.key(), || callee.code(py));
+        // SAFETY: the GIL is held.
+        let thread = unsafe { registry::current() };
+        // SAFETY: not null, and just looked up.
+        let Some(this) = (unsafe { thread.as_mut() }) else { return };
+        if !this.belongs_to(&collector) {
+            return;
+        }
+        if !this.thread.has_name() {
+            this.thread.learn_name(py);
+        }
+        if this.greenlets.is_none() {
+            greenlets::follow(py, this);
+        }
+        let kind = collector.kind(|calibration| callee.kind(py, calibration));
+        this.recorder.define(callee.key(), function, kind);
+        this.recorder.enter(callee.key());
+        // SAFETY: as this function's.
+        unsafe { start(thread, began) };
+    };
+    // SAFETY: a hook holds the GIL.
+    unsafe { in_python(look_up) };
+}
+
+/// Starts the frame's clock with a custom timer.
+#[cold]
+#[inline(never)]
+unsafe fn start_timed(thread: *mut ThreadRecorder) {
+    // SAFETY: as in `enter`; the timer is ours to keep while it runs.
+    let Some(timer) = (unsafe { (*thread).timer.clone() }) else { return };
+    // SAFETY: a hook holds the GIL.
+    let now = unsafe { in_python(|py| timer.read(py)) };
+    // SAFETY: a profile refuses to change while its timer runs, so the recorder is still there.
+    unsafe { (*thread).recorder.start(now) };
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn leave_timed(thread: *mut ThreadRecorder, key: Key) {
+    // SAFETY: as in `enter`.
+    let this = unsafe { &*thread };
+    let Some(timer) = this.timer.clone() else { return };
+    // Without a frame to close, cProfile doesn't read the timer either.
+    if !this.recorder.expects(key) {
+        return;
+    }
+    // SAFETY: a hook holds the GIL.
+    let now = unsafe { in_python(|py| timer.read(py)) };
+    // SAFETY: as in `start_timed`.
+    unsafe { (*thread).recorder.leave_extended(key, now) };
+}

@@ -1,0 +1,15 @@
+//! What the hooks' events become: a recorder for each thread, the functions that they met, and who is watched.
+//!
+//! ```text
+//!  hooks ─> events ─> registry: which recorder? ─> collector: a recorder for each thread ─> lsprof_engine
+//! ```
+
+pub mod collector;
+pub mod events;
+pub mod functions;
+pub mod greenlets;
+pub mod kinds;
+pub mod names;
+pub mod registry;
+pub mod threads;
+pub mod timer;

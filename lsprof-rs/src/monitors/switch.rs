@@ -1,0 +1,52 @@
+//! Monitors on and off, and the hook with them.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use super::hub::{self, Active, Destination};
+use super::{codes, hooks};
+use crate::ffi::at_fork;
+
+/// Enables one more, and sets the hook for it.
+pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
+    at_fork::watch(py)?;
+    let all = hub::active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
+    drop(hub::set_active(py, Some(all)));
+    hooks::follow(py).inspect_err(|_| forget(py, monitor))
+}
+
+/// Disables one. Gives the hook back if it was the last.
+pub fn remove(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
+    forget(py, monitor);
+    hooks::follow(py)?;
+    if hub::active(py).is_empty() {
+        codes::release(py);
+    }
+    Ok(())
+}
+
+fn forget(py: Python<'_>, monitor: &Rc<Active>) {
+    let rest = hub::active(py).iter().filter(|other| !Rc::ptr_eq(other, monitor)).cloned().collect();
+    drop(hub::set_active(py, Some(rest)));
+}
+
+/// Hands on what is buffered, or a forked child would write it, too.
+pub fn flush(py: Python<'_>) {
+    for monitor in hub::active(py).iter() {
+        if let Destination::Sink(sink) = &monitor.destination {
+            sink.get().flush(py);
+        }
+    }
+}
+
+/// In a forked child: the monitors are the parent's. Does nothing where there never were any.
+pub fn stop(py: Python<'_>) -> PyResult<()> {
+    match hub::set_active(py, None) {
+        Some(before) => {
+            drop(before);
+            hooks::follow(py)
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,85 @@
+//! The module's functions.
+
+use lsprof_engine::clock;
+use pikos_os::signals;
+use pyo3::prelude::*;
+
+use crate::collect::kinds;
+use crate::ffi::recursion;
+use crate::{hooks, monitors};
+
+/// Returns (name, reason): the hook that events come through unless a profile asks for another, and why.
+#[pyfunction]
+pub fn hook() -> (&'static str, String) {
+    let choice = hooks::choice();
+    (choice.name, choice.reason.into_owned())
+}
+
+/// For the launcher: makes this thread's frames so far count as `frames` towards the recursion limit.
+#[pyfunction]
+pub fn _count_frames_as(py: Python<'_>, frames: i32) -> PyResult<()> {
+    recursion::count_as(py, frames)
+}
+
+/// For the launcher: narrows the handler that was just installed for a signal to this process. Children that
+/// it forks take the default action, and so does this one after `patience` seconds in which the handler could not run.
+/// False if the system refuses.
+#[pyfunction]
+pub fn _keep_signal_to_this_process(signal: i32, patience: u32) -> bool {
+    signals::keep_to_this_process(signal, patience.saturating_mul(1000))
+}
+
+/// For the launcher: that handler runs.
+#[pyfunction]
+pub fn _signal_seen() {
+    signals::seen();
+}
+
+/// For the calibration: the kind of call that a built-in's are, by its calling convention.
+#[pyfunction]
+pub fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
+    kinds::name_for_builtin(builtin)
+}
+
+/// The clock's reading, in its own unit.
+#[pyfunction]
+pub fn _now() -> u64 {
+    clock::now().0
+}
+
+/// For the launcher: whether the format that a file's name says holds full stacks; None if it says none.
+#[pyfunction]
+pub fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
+    pstats_compat::formats::Format::from_path(&path).map(|format| format.needs_stacks())
+}
+
+/// The memory of this process: (resident, virtual), in bytes; zeros if the system doesn't say.
+#[pyfunction]
+pub fn _memory() -> (u64, u64) {
+    monitors::memory()
+}
+
+/// For the monitors: code in this folder is Pikos' own, whose events nobody wants to see.
+#[pyfunction]
+pub fn _set_own_folder(py: Python<'_>, folder: &str) {
+    monitors::set_own_folder(py, folder);
+}
+
+/// For `threading.setprofile` and `settrace`: covers a thread that has begun.
+#[cfg(not(Py_3_12))]
+#[pyfunction]
+#[pyo3(signature = (_frame, _event, _argument))]
+pub fn _monitor_new_thread(
+    py: Python<'_>,
+    _frame: &Bound<'_, PyAny>,
+    _event: &Bound<'_, PyAny>,
+    _argument: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    monitors::thread_started(py)
+}
+
+/// The name of the clock that times calls without a timer.
+#[pyfunction]
+pub fn clock_name() -> &'static str {
+    clock::name()
+}

@@ -1,0 +1,8 @@
+//! What Python sees.
+
+pub mod command;
+pub mod functions;
+pub mod listener;
+pub mod profiler;
+pub mod stored;
+pub mod whole_file;

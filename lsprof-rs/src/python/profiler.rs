@@ -1,0 +1,342 @@
+//! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use lsprof_engine::Totals;
+use pstats_compat::formats::{self, Format};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::stored::{StoredProfile, file_error};
+use crate::collect::collector::Collector;
+use crate::collect::kinds::{Calibration, CostLine};
+use crate::collect::timer::Timer;
+use crate::ffi::gil::GilCell;
+use crate::hooks::Wish;
+use crate::results::{finished, getstats};
+use crate::session::life::{Session, Settings};
+use crate::session::options::{CheckpointWish, LiveOptions, LiveWish};
+
+/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
+///          tree=None, live=None, checkpoint=None)
+/// --
+///
+/// Records the calls of Python functions and built-ins.
+///
+/// timer: a callable that returns seconds; with timeunit > 0, integers worth timeunit seconds each. By default
+/// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
+/// threads: True for all threads, existing and future; False for the thread that enables it, beside others
+/// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
+/// hook: how the interpreter reports calls. "frame-eval" (PEP 523) and "fast" (the cheaper hook on this release) need
+/// builtins=False. If frame evaluation isn't to be had, the ordinary hook is used, and the attribute hook says why.
+/// tree: (depth, nodes), the limits within which full stacks are kept as well; None for none.
+/// live: (endpoint or None, interval in seconds, connect, remote, follow), to publish the numbers while they grow.
+/// checkpoint: (file, seconds), to write the profile so far to that file so often.
+#[pyclass(name = "Profiler", module = "_lsprof", subclass, weakref, frozen)]
+pub struct Profiler(GilCell<Rc<Session>>);
+
+#[pymethods]
+impl Profiler {
+    /// Takes anything: a subclass may have an `__init__` of its own.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self(GilCell::new(Session::new(|object| object.cast::<Self>().is_ok())))
+    }
+
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
+                        hook=None, compensate=Compensate::Wanted(false), tree=None, live=None, checkpoint=None))]
+    #[allow(clippy::too_many_arguments)] // Python's
+    fn __init__(
+        &self,
+        py: Python<'_>,
+        timer: Option<&Bound<'_, PyAny>>,
+        timeunit: f64,
+        subcalls: Truth,
+        builtins: Truth,
+        threads: Option<bool>,
+        hook: Option<&str>,
+        compensate: Compensate<'_>,
+        tree: Option<(u32, usize)>,
+        live: Option<LiveWish>,
+        checkpoint: Option<CheckpointWish>,
+    ) -> PyResult<()> {
+        let session = self.0.get(py);
+        session.refuse_in_timer("initialise")?;
+        let wish = Wish::parse(hook)?;
+        wish.check_builtins(builtins.0)?;
+        if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
+            return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
+        }
+        let live = LiveOptions::new(live, checkpoint)?;
+        let (wants_calibration, lines) = match compensate {
+            Compensate::Wanted(wanted) => (wanted, None),
+            Compensate::Lines(lines) => (false, Some(lines)),
+        };
+        let calibration = lines.map(Calibration::from_lines).transpose()?;
+        let timer = timer.map(|timer| Timer::new(timer, timeunit));
+        let (subcalls, builtins) = (subcalls.0, builtins.0);
+        session.set_up(
+            py,
+            Settings { wish, timer, subcalls, builtins, threads, wants_calibration, calibration, tree, live },
+        );
+        Ok(())
+    }
+
+    /// enable(subcalls=None, builtins=None)
+    /// --
+    ///
+    /// Starts recording. subcalls and builtins, where given, replace those of the constructor.
+    ///
+    /// Raises ValueError if another profile, or another tool that holds the interpreter's profiler slot, covers
+    /// a thread that this one would; the message names it. Also if builtins are asked for of a hook that can't see them.
+    #[pyo3(signature = (subcalls=None, builtins=None))]
+    fn enable(slf: Bound<'_, Self>, subcalls: Option<Truth>, builtins: Option<Truth>) -> PyResult<()> {
+        let session = slf.get().0.get(slf.py());
+        session.enable(slf.as_any(), subcalls.map(|value| value.0), builtins.map(|value| value.0))
+    }
+
+    /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
+    ///
+    /// Raises RuntimeError if called by the profile's own timer.
+    fn disable(slf: Bound<'_, Self>) -> PyResult<()> {
+        slf.get().0.get(slf.py()).disable(slf.as_any())
+    }
+
+    /// Forgets all that was recorded so far.
+    ///
+    /// Raises RuntimeError if called by the profile's own timer.
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.get(py).clear(py)
+    }
+
+    /// Begins to publish without recording anything, if the profile is to be live and isn't yet. Returns why that can't be, or
+    /// None.
+    fn _go_live(slf: Bound<'_, Self>) -> PyResult<Option<String>> {
+        let session = slf.get().0.get(slf.py());
+        let problem = session.go_live(slf.as_any())?;
+        session.tell_live(slf.py());
+        Ok(problem.map(|error| error.to_string()))
+    }
+
+    /// Sends the last message, which says how it ended, and publishes no more. Waits at most 0.2 s for it to leave.
+    /// Does nothing if the profile isn't live.
+    fn _end_live(&self, py: Python<'_>, how: &str, detail: &str) {
+        self.0.get(py).end_live(py, how, detail);
+    }
+
+    /// Where the profile is published; empty if it isn't live.
+    #[getter]
+    fn endpoints(&self, py: Python<'_>) -> Vec<String> {
+        self.0.get(py).endpoints()
+    }
+
+    /// getstats(thread=None, *, raw=False)
+    /// --
+    ///
+    /// Returns a list of profiler_entry, one for each function that returned at least once: code (a code object,
+    /// or a built-in's name), callcount, reccallcount, totaltime and inlinetime in seconds, and calls (None, or a
+    /// list of profiler_subentry for the functions that it called).
+    ///
+    /// thread: count one thread only; its ident, its name, or its threading.Thread. Raises ValueError if no such
+    /// thread was seen. raw: with compensate=True, the times as they were measured.
+    #[pyo3(signature = (thread=None, *, raw=false))]
+    fn getstats<'py>(
+        &self,
+        py: Python<'py>,
+        thread: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let collector = self.0.get(py).collector();
+        let totals = match thread {
+            None => collector.totals(),
+            Some(thread) => totals_of(py, collector, thread)?,
+        };
+        getstats::entries(py, collector, &if raw { totals.raw() } else { totals })
+    }
+
+    /// What recording took, in seconds, and as a share of all the time that was measured. (0.0, 0.0) without
+    /// compensate=True: then nobody kept account.
+    fn overhead(&self, py: Python<'_>) -> (f64, f64) {
+        let collector = self.0.get(py).collector();
+        let sum = collector.totals().sum();
+        let rate = collector.seconds_per_tick();
+        let taken = collector.seconds(sum.own_excess, rate);
+        let all = collector.seconds(sum.own, rate);
+        (taken, if all > 0.0 { taken / all } else { 0.0 })
+    }
+
+    /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
+    /// native_id, totaltime in seconds, and entries as getstats() gives them.
+    fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        getstats::threads(py, self.0.get(py).collector())
+    }
+
+    /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
+    fn _stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let collector = self.0.get(py).collector();
+        getstats::stats(py, collector, &collector.totals())
+    }
+
+    /// The profile as the bytes of a file that pstats.Stats loads: marshal of the dict that `_stats` returns.
+    fn _pstats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let profile = finished::profile(py, self.0.get(py).collector())?;
+        let mut bytes = Vec::new();
+        py.detach(|| pstats_compat::formats::pstats::write(&profile, &mut bytes))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Writes the profile so far to a file as a whole, or leaves what is there: full stacks, where they are kept and the name
+    /// is of a format that holds them, else what `_pstats` returns. With `fresh`, nothing may be there, not even a link.
+    /// False where it can only be written to: a device or a pipe.
+    ///
+    /// It is one step, which a signal's handler in Python comes before or after. Raises OSError.
+    #[pyo3(signature = (path, fresh=false))]
+    fn _save(&self, py: Python<'_>, path: PathBuf, fresh: bool) -> PyResult<bool> {
+        if !fresh && formats::replaceable(&path).is_none() {
+            return Ok(false);
+        }
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
+        let format = Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
+        let saved = py.detach(|| {
+            if format.is_some() {
+                profile.merge_labels();
+            }
+            let format = format.unwrap_or(Format::Pstats);
+            if fresh {
+                formats::create(&path, |out| format.write(&profile, out))
+            } else {
+                formats::save(&profile, format, &path)
+            }
+        });
+        saved.map(|()| true).map_err(|error| file_error(py, error, &path))
+    }
+
+    /// The profile so far, as something to sort, search and export.
+    fn _finished(&self, py: Python<'_>) -> PyResult<StoredProfile> {
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
+        py.detach(|| profile.merge_labels());
+        Ok(StoredProfile::new(profile))
+    }
+
+    /// The raw ticks of each function: {code: (calls, own, total, own excess, total excess)}.
+    fn _ticks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let collector = self.0.get(py).collector();
+        let ticks = PyDict::new(py);
+        for (function, counts) in collector.totals().functions() {
+            let row = (
+                counts.calls,
+                counts.own.signed(),
+                counts.total.signed(),
+                counts.own_excess.signed(),
+                counts.total_excess.signed(),
+            );
+            ticks.set_item(collector.code(py, function), row)?;
+        }
+        Ok(ticks)
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    #[getter]
+    fn compensate(&self, py: Python<'_>) -> bool {
+        self.0.get(py).compensates()
+    }
+
+    /// Whether full stacks are kept.
+    #[getter]
+    fn tree(&self, py: Python<'_>) -> bool {
+        self.0.get(py).collector().has_tree()
+    }
+
+    /// The threads argument that the profile was made with.
+    #[getter]
+    fn threads(&self, py: Python<'_>) -> Option<bool> {
+        self.0.get(py).threads()
+    }
+
+    /// (name, reason): the hook that the profile's events come through while it is enabled, then the one that they
+    /// came through last; before that, the one that it would get now.
+    #[getter]
+    fn hook(&self, py: Python<'_>) -> PyResult<(&'static str, String)> {
+        let choice = self.0.get(py).hook(py)?;
+        Ok((choice.name, choice.reason.into_owned()))
+    }
+
+    /// What CPython's Profiler registers with sys.monitoring; here for its own tests.
+    #[cfg(Py_3_12)]
+    #[getter(_pystart_callback)]
+    fn pystart_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        crate::hooks::callback(py, "_pystart_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_pyreturn_callback)]
+    fn pyreturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        crate::hooks::callback(py, "_pyreturn_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_ccall_callback)]
+    fn ccall_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        crate::hooks::callback(py, "_ccall_callback")
+    }
+
+    #[cfg(Py_3_12)]
+    #[getter(_creturn_callback)]
+    fn creturn_callback(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        crate::hooks::callback(py, "_creturn_callback")
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.get_in_traverse(&visit).collector().timer() {
+            Some(timer) => visit.call(timer.callable()),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        Python::attach(|py| self.0.get(py).collector().set_timer(None));
+    }
+}
+
+fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -> PyResult<Totals> {
+    let thread = thread.getattr("ident").unwrap_or_else(|_| thread.clone());
+    let mut found = None;
+    collector.for_each_thread(|seen| {
+        seen.thread.learn_name(py);
+        let same = match thread.extract::<String>() {
+            Ok(name) => seen.thread.name() == name,
+            Err(_) => thread.extract::<u64>().is_ok_and(|ident| ident == seen.thread.ident),
+        };
+        if same {
+            found.get_or_insert_with(Totals::default).add(seen.recorder.tables());
+        }
+    });
+    found.ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "no thread {thread} was profiled; thread_stats() lists those that were"
+        ))
+    })
+}
+
+/// The argument of that name: whether to, or with which costs.
+#[derive(FromPyObject)]
+enum Compensate<'py> {
+    Lines(Vec<CostLine<'py>>),
+    Wanted(bool),
+}
+
+/// Any object's truth, as CPython takes flags from 3.12 on.
+struct Truth(bool);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Truth {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        object.is_truthy().map(Truth)
+    }
+}

@@ -1,0 +1,90 @@
+//! What happens to live profiles when the process forks, when another program takes its place, and when the interpreter ends.
+
+use std::cell::Cell;
+
+use pyo3::prelude::*;
+
+use super::live::{self, for_each};
+use crate::ffi::at_fork;
+use crate::ffi::gil::GilCell;
+
+/// Once: forks and the interpreter's end concern us; `pikos._exec` sees to `os.exec*`.
+pub fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
+    static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+    if WATCHES.get(py).replace(true) {
+        return Ok(());
+    }
+    at_fork::watch(py)?;
+    let at_exit = py.import("pikos._lsprof")?.getattr("_live_at_exit")?;
+    py.import("atexit")?.call_method1("register", (at_exit,))?;
+    Ok(())
+}
+
+/// Stops all threads: a child must not inherit a socket, and `os.fork` warns of threads.
+#[pyfunction]
+pub fn _live_before_fork(py: Python<'_>) {
+    for_each(py, |live| live.rest());
+}
+
+/// Starts them again.
+#[pyfunction]
+pub fn _live_after_fork_in_parent(py: Python<'_>) {
+    for_each(py, |live| live.resume());
+}
+
+/// The child is silent; or, if it was asked to follow, a live process of its own whose numbers begin at zero.
+#[pyfunction]
+pub fn _live_after_fork_in_child(py: Python<'_>) {
+    for_each(py, |live| {
+        if live.leave_to_parent() && !is_about_to_exec(py) {
+            live::set_parent(py, pikos_os::process::parent());
+            live.begin_anew(py);
+        }
+    });
+}
+
+/// Whether `subprocess` has forked, to run a `preexec_fn` and then another program: no Python would come by to end a stream.
+fn is_about_to_exec(py: Python<'_>) -> bool {
+    let name = || -> PyResult<String> {
+        let frame = py.import("sys")?.call_method0("_getframe")?;
+        frame.getattr("f_code")?.getattr("co_name")?.extract()
+    };
+    name().is_ok_and(|name| name == "_execute_child")
+}
+
+/// Notes the profiled process that has started this one.
+#[pyfunction]
+pub fn _live_parent(py: Python<'_>, pid: u32) {
+    live::set_parent(py, Some(pid));
+}
+
+/// The program of this process is about to be replaced: its streams end. Returns the profiles, and whether they were enabled.
+#[pyfunction]
+pub fn _live_before_exec(py: Python<'_>) -> Vec<(Py<PyAny>, bool)> {
+    let mut ended = Vec::new();
+    for_each(py, |live| {
+        let profile = live.profile();
+        let Some(object) = profile.object(py).filter(|_| live.is_publishing()) else { return };
+        let was_enabled = profile.is_enabled(py);
+        let _ = profile.pause(py);
+        profile.end(py, "exec", "");
+        ended.push((object.unbind(), was_enabled));
+    });
+    ended
+}
+
+/// The interpreter is about to end: what is still live ends with it.
+#[pyfunction]
+pub fn _live_at_exit(py: Python<'_>) -> PyResult<()> {
+    let failed = py.import("sys")?.getattr_opt("last_type")?;
+    let (how, detail) = match failed.map(|kind| kind.getattr("__name__")?.extract::<String>()).transpose()? {
+        Some(name) => ("exception", name),
+        None => ("normal", String::new()),
+    };
+    for_each(py, |live| {
+        // Where the profile is gone, or won't: what it has recorded is still to be sent.
+        let _ = live.profile().pause(py);
+        live.end(py, how, &detail);
+    });
+    Ok(())
+}

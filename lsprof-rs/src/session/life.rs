@@ -1,0 +1,343 @@
+//! The life of one profile: from what was asked for, through enable and disable, to its end.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use pikos_publisher::StartError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+
+use super::controlled::Controlled;
+use super::forks;
+use super::live::{self, Live};
+use super::options::LiveOptions;
+use crate::collect::collector::Collector;
+use crate::collect::greenlets;
+use crate::collect::kinds::Calibration;
+use crate::collect::registry::{self, Refusal, Scope};
+use crate::collect::timer::Timer;
+use crate::ffi::thread;
+use crate::hooks::{self, Choice, Wish};
+
+/// What a profile is asked to do, found to be in order.
+pub struct Settings {
+    /// Which hook.
+    pub wish: Wish,
+    /// The program's own clock.
+    pub timer: Option<Timer>,
+    /// Whether calls are told apart by their callers.
+    pub subcalls: bool,
+    /// Whether built-ins count.
+    pub builtins: bool,
+    /// Whether all threads are covered; `None` for what the interpreter's cProfile covers.
+    pub threads: Option<bool>,
+    /// Whether what recording costs is to be found out, when recording begins.
+    pub wants_calibration: bool,
+    /// What recording costs, if that is known.
+    pub calibration: Option<Calibration>,
+    /// Depth and nodes, the limits within which full stacks are kept.
+    pub tree: Option<(u32, usize)>,
+    /// What is published.
+    pub live: Option<LiveOptions>,
+}
+
+/// One profile, enabled or not.
+pub struct Session {
+    collector: Rc<Collector>,
+    threads: Cell<Option<bool>>,
+    wish: Cell<Wish>,
+    /// What came of the wish when the profile was enabled last.
+    choice: RefCell<Option<Choice>>,
+    /// Whether what recording costs is to be found out, when recording begins.
+    wants_calibration: Cell<bool>,
+    /// While enabled.
+    scope: Cell<Option<Scope>>,
+    /// What was asked for, if it is to be live.
+    live_options: RefCell<Option<LiveOptions>>,
+    /// While it is live.
+    live: RefCell<Option<Rc<Live>>>,
+    /// Whether an object is a Profiler.
+    is_profiler: fn(&Bound<'_, PyAny>) -> bool,
+}
+
+impl Session {
+    /// Of a profile that was asked for nothing in particular. `is_profiler` tells objects that stand for one.
+    pub fn new(is_profiler: fn(&Bound<'_, PyAny>) -> bool) -> Rc<Self> {
+        let collector = Rc::new(Collector::default());
+        collector.configure(true, true);
+        Rc::new(Self {
+            collector,
+            threads: Cell::new(None),
+            wish: Cell::default(),
+            choice: RefCell::default(),
+            wants_calibration: Cell::new(false),
+            scope: Cell::new(None),
+            live_options: RefCell::default(),
+            live: RefCell::default(),
+            is_profiler,
+        })
+    }
+
+    /// What was collected so far.
+    pub fn collector(&self) -> &Rc<Collector> {
+        &self.collector
+    }
+
+    /// Asks for something else than before. Not from within the timer: see [`Session::refuse_in_timer`].
+    pub fn set_up(&self, py: Python<'_>, settings: Settings) {
+        self.live_options.replace(settings.live);
+        self.wants_calibration.set(settings.wants_calibration);
+        self.collector.compensate(settings.calibration);
+        self.wish.set(settings.wish);
+        self.choice.replace(None);
+        self.collector.set_tree(settings.tree);
+        self.collector.set_timer(settings.timer);
+        self.configure(py, settings.subcalls, settings.builtins);
+        self.threads.set(settings.threads);
+    }
+
+    /// Starts recording. `profiler` is the object that stands for this session.
+    pub fn enable(
+        self: &Rc<Self>,
+        profiler: &Bound<'_, PyAny>,
+        subcalls: Option<bool>,
+        builtins: Option<bool>,
+    ) -> PyResult<()> {
+        let py = profiler.py();
+        let collector = &self.collector;
+        self.refuse_in_timer("enable")?;
+        let subcalls = subcalls.unwrap_or(collector.subcalls());
+        let builtins = builtins.unwrap_or(collector.builtins());
+        let wish = self.wish.get();
+        wish.check_builtins(builtins)?;
+        if let Some(scope) = self.scope.get() {
+            if hooks::refuses_second_enable() {
+                return Err(PyValueError::new_err(
+                    "Another profiling tool is already active: this Profile itself",
+                ));
+            }
+            self.configure(py, subcalls, builtins);
+            let choice = self.install(scope, profiler)?;
+            self.choice.replace(Some(choice));
+            self.tell_live(py);
+            return Ok(());
+        }
+        hooks::release_abandoned(py, self.is_profiler)?;
+        if let Some(problem) = self.go_live(profiler)? {
+            live::say_not_live(py, &problem);
+        }
+        if self.wants_calibration.get() {
+            let hook = hooks::choice_for(py, wish)?.name;
+            let lines =
+                py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?.extract()?;
+            collector.compensate(Some(Calibration::from_lines(lines)?));
+            self.wants_calibration.set(false);
+        }
+        let all_threads = self.threads.get().unwrap_or_else(hooks::all_threads_by_default);
+        let scope = registry::add(py, collector, all_threads).map_err(|refusal| match refusal {
+            Refusal::Conflict(owner) => hooks::already_active(&owner),
+            Refusal::ThreadEnds => PyRuntimeError::new_err("this thread is ending"),
+        })?;
+        self.configure(py, subcalls, builtins);
+        collector.fix_rate(false);
+        self.scope.set(Some(scope));
+        match self.install(scope, profiler) {
+            Ok(choice) => {
+                self.choice.replace(Some(choice));
+                self.tell_live(py);
+                Ok(())
+            }
+            Err(error) => {
+                self.scope.set(None);
+                registry::remove(py, scope);
+                Err(error)
+            }
+        }
+    }
+
+    fn install(&self, scope: Scope, profiler: &Bound<'_, PyAny>) -> PyResult<Choice> {
+        let evaluates_leaves = self.collector.lets_leaves_be_evaluated();
+        hooks::install(profiler.py(), scope, profiler.as_unbound(), self.wish.get(), evaluates_leaves)
+    }
+
+    /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
+    pub fn disable(&self, profiler: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = profiler.py();
+        self.refuse_in_timer("disable")?;
+        let Some(scope) = self.scope.get() else { return Ok(()) };
+        self.choice.replace(Some(self.hook(py)?));
+        self.scope.set(None);
+        greenlets::unfollow(py, &self.collector);
+        registry::remove(py, scope);
+        let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
+        self.collector.end_open_calls(py);
+        self.collector.fix_rate(true);
+        self.tell_live(py);
+        removed
+    }
+
+    /// Forgets all that was recorded so far.
+    pub fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.refuse_in_timer("clear")?;
+        registry::forget_cached(py);
+        self.collector.clear();
+        Ok(())
+    }
+
+    /// Raises RuntimeError while the profile's own timer is being read.
+    pub fn refuse_in_timer(&self, what: &str) -> PyResult<()> {
+        match self.collector.timer() {
+            Some(timer) if timer.is_reading() => {
+                Err(PyRuntimeError::new_err(format!("cannot {what} profiler in external timer")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The hook that events come through while it is enabled, then the one that they came through last; before that, the one
+    /// that it would get now.
+    pub fn hook(&self, py: Python<'_>) -> PyResult<Choice> {
+        let chosen = self.choice.borrow().clone();
+        match (chosen, self.scope.get()) {
+            (Some(chosen), Some(scope)) => Ok(hooks::running(py, scope, &chosen)),
+            (Some(chosen), None) => Ok(chosen),
+            (None, _) => hooks::choice_for(py, self.wish.get()),
+        }
+    }
+
+    /// Whether what recording costs is taken out of the times.
+    pub fn compensates(&self) -> bool {
+        self.wants_calibration.get() || self.collector.is_compensated()
+    }
+
+    /// Which threads were asked for.
+    pub fn threads(&self) -> Option<bool> {
+        self.threads.get()
+    }
+
+    /// Begins to publish, if that was asked for and is not done already. Returns, once, why that can't be.
+    pub fn go_live(self: &Rc<Self>, profiler: &Bound<'_, PyAny>) -> PyResult<Option<StartError>> {
+        let py = profiler.py();
+        let Some(options) = self.live_options.borrow().clone() else { return Ok(None) };
+        if self.live.borrow().is_some() {
+            return Ok(None);
+        }
+        forks::watch_interpreter(py)?;
+        let handle =
+            Handle { session: Rc::downgrade(self), profiler: PyWeakrefReference::new(profiler)?.unbind() };
+        match Live::start(py, Box::new(handle), &self.collector, &options)? {
+            Ok(live) => {
+                self.live.replace(Some(live));
+                Ok(None)
+            }
+            Err(problem) => {
+                self.live_options.replace(None);
+                Ok(Some(problem))
+            }
+        }
+    }
+
+    /// Tells subscribers whether it records, and how.
+    pub fn tell_live(&self, py: Python<'_>) {
+        if let Some(live) = self.live.borrow().as_ref() {
+            let hook = self.hook(py).map_or("", |choice| choice.name);
+            live.tell(self.scope.get().is_none(), hook);
+        }
+    }
+
+    /// Sends the last message, if it is live.
+    pub fn end_live(&self, py: Python<'_>, how: &str, detail: &str) {
+        let live = self.live.take();
+        if let Some(live) = live {
+            live.end(py, how, detail);
+        }
+    }
+
+    /// Where it is published; empty if it isn't live.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.live.borrow().as_ref().map(|live| live.endpoints()).unwrap_or_default()
+    }
+
+    /// Sets what counts. Also the last step of any other change to how calls are timed.
+    fn configure(&self, py: Python<'_>, subcalls: bool, builtins: bool) {
+        self.collector.configure(subcalls, builtins);
+        registry::forget_cached(py);
+    }
+}
+
+impl Drop for Session {
+    /// A profile that is dropped while enabled stops recording.
+    fn drop(&mut self) {
+        let Some(scope) = self.scope.take() else { return };
+        Python::attach(|py| {
+            registry::remove(py, scope);
+            if let Err(error) = hooks::remove(py, scope, None) {
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+}
+
+/// A session and the object that stands for it, without keeping either alive.
+struct Handle {
+    session: Weak<Session>,
+    profiler: Py<PyWeakrefReference>,
+}
+
+impl Handle {
+    fn held<'py>(&self, py: Python<'py>) -> PyResult<(Rc<Session>, Bound<'py, PyAny>)> {
+        let held = self.session.upgrade().zip(self.profiler.bind(py).upgrade());
+        held.ok_or_else(|| PyRuntimeError::new_err("the profile is gone"))
+    }
+}
+
+impl Controlled for Handle {
+    fn object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.profiler.bind(py).upgrade()
+    }
+
+    fn is_enabled(&self, _py: Python<'_>) -> bool {
+        self.session.upgrade().is_some_and(|session| session.scope.get().is_some())
+    }
+
+    fn reach(&self, py: Python<'_>) -> PyResult<()> {
+        match self.held(py)?.0.scope.get() {
+            Some(Scope::Thread(number)) if thread::mark().is_none_or(|mark| mark.number != number) => {
+                Err(PyRuntimeError::new_err(
+                    "the profile covers one thread alone, and not the main one, which is asked",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        let (session, profiler) = self.held(py)?;
+        session.disable(&profiler)
+    }
+
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        let (session, profiler) = self.held(py)?;
+        match session.scope.get() {
+            Some(_) => Ok(()),
+            None => session.enable(&profiler, None, None),
+        }
+    }
+
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.held(py)?.0.clear(py)
+    }
+
+    fn tell(&self, py: Python<'_>) {
+        if let Ok((session, _profiler)) = self.held(py) {
+            session.tell_live(py);
+        }
+    }
+
+    fn end(&self, py: Python<'_>, how: &str, detail: &str) {
+        if let Ok((session, _profiler)) = self.held(py) {
+            session.end_live(py, how, detail);
+        }
+    }
+}

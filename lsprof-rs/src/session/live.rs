@@ -1,0 +1,231 @@
+//! The live side of one profile: when its publisher starts and ends, and what subscribers ask of the program's main thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use pikos_publisher::{Outcome, Plan, Publisher, Source, StartError};
+use pikos_wire::{Command, End};
+use pyo3::prelude::*;
+
+use super::controlled::Controlled;
+use super::options::LiveOptions;
+use super::save;
+use crate::collect::collector::Collector;
+use crate::ffi::gil::GilCell;
+use crate::ffi::pending;
+use crate::results::process;
+
+/// The live side of one profile.
+pub struct Live {
+    options: LiveOptions,
+    publisher: RefCell<Option<Publisher>>,
+    collector: Rc<Collector>,
+    profile: Box<dyn Controlled>,
+    /// Whether it began in a process that this one was forked from.
+    is_inherited: Cell<bool>,
+}
+
+/// The profiled process that has made this one.
+static PARENT: GilCell<Cell<Option<u32>>> = GilCell::new(Cell::new(None));
+
+/// All live profiles of this process.
+static ALL: GilCell<RefCell<Vec<Weak<Live>>>> = GilCell::new(RefCell::new(Vec::new()));
+
+impl Live {
+    /// Starts publishing; or says why that can't be.
+    pub fn start(
+        py: Python<'_>,
+        profile: Box<dyn Controlled>,
+        collector: &Rc<Collector>,
+        options: &LiveOptions,
+    ) -> PyResult<Result<Rc<Self>, StartError>> {
+        let live = Rc::new(Self {
+            options: options.clone(),
+            publisher: RefCell::default(),
+            collector: Rc::clone(collector),
+            profile,
+            is_inherited: Cell::new(false),
+        });
+        if let Err(error) = live.launch(py)? {
+            return Ok(Err(error));
+        }
+        let mut all = ALL.get(py).borrow_mut();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Rc::downgrade(&live));
+        drop(all);
+        Ok(Ok(live))
+    }
+
+    fn launch(&self, py: Python<'_>) -> PyResult<Result<(), StartError>> {
+        let source = Source::new();
+        let facts = process::facts(py, PARENT.get(py).get())?;
+        source.change(|state| {
+            state.facts = facts;
+            state.facts.tree = self.collector.has_tree();
+            state.paused = true;
+        });
+        let is_own = !self.is_inherited.get();
+        let started = Publisher::start(
+            source,
+            Plan {
+                is_public: self.options.is_public,
+                // An endpoint that the parent has bound, and the file, are the parent's.
+                extra: self.options.endpoint.clone().filter(|endpoint| is_own || endpoint.connect),
+                interval: self.options.interval,
+                checkpoint: self.options.checkpoint.clone().filter(|_| is_own),
+                save: save::save,
+                call_main_thread: || pending::call_main_thread(carry_out_tasks),
+            },
+        );
+        match started {
+            Ok(publisher) => {
+                self.collector.go_live(py, publisher.source());
+                self.publisher.replace(Some(publisher));
+                if self.options.is_public {
+                    py.import("pikos._exec")?.call_method0("watch_streams")?;
+                }
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Where it is published.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.publisher.borrow().as_ref().map(Publisher::endpoints).unwrap_or_default()
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &dyn Controlled {
+        &*self.profile
+    }
+
+    /// Whether it hasn't ended.
+    pub fn is_publishing(&self) -> bool {
+        self.publisher.borrow().is_some()
+    }
+
+    /// Says whether it collects, and through which hook.
+    pub fn tell(&self, paused: bool, hook: &str) {
+        if let Some(publisher) = self.publisher.borrow().as_ref() {
+            publisher.source().change(|state| {
+                state.paused = paused;
+                hook.clone_into(&mut state.facts.hook);
+                state.facts.builtins = self.collector.builtins();
+                state.facts.compensated = self.collector.is_compensated();
+                if self.collector.timer().is_some() {
+                    "timer".clone_into(&mut state.facts.clock);
+                }
+            });
+        }
+    }
+
+    /// Stops its thread, for the time of a fork.
+    pub fn rest(&self) {
+        if let Some(publisher) = self.publisher.borrow_mut().as_mut() {
+            publisher.rest();
+        }
+    }
+
+    /// Starts it again.
+    pub fn resume(&self) {
+        if let Some(publisher) = self.publisher.borrow_mut().as_mut() {
+            publisher.resume();
+        }
+    }
+
+    /// In a forked child: forgets the publisher, which is the parent's. False if there was none, or if the child was not asked
+    /// to be live as well.
+    pub fn leave_to_parent(&self) -> bool {
+        self.collector.leave_live();
+        // Never dropped here: it would clean up what is the parent's.
+        let before = self.publisher.take();
+        let was_live = before.is_some();
+        std::mem::forget(before);
+        was_live && self.options.follow
+    }
+
+    /// In a forked child: publishes as a process of its own, whose numbers begin at zero.
+    pub fn begin_anew(&self, py: Python<'_>) {
+        self.is_inherited.set(true);
+        let Some(_profiler) = self.profile.object(py) else { return };
+        let restarted = self.profile.clear(py).and_then(|()| self.launch(py));
+        match restarted {
+            Ok(Ok(())) => self.profile.tell(py),
+            Ok(Err(problem)) => say_not_live(py, &problem),
+            Err(_) => {}
+        }
+    }
+
+    /// Sends the last message, whatever is recorded by now.
+    pub fn end(&self, py: Python<'_>, how: &str, detail: &str) {
+        self.collector.leave_live();
+        if let Some(mut publisher) = self.publisher.take() {
+            let end = End { how: how.to_owned(), detail: detail.to_owned() };
+            // Others may run meanwhile: it can take 200 ms.
+            let publisher = &mut publisher;
+            py.detach(move || publisher.end(end));
+            let mut is_last = true;
+            for_each(py, |other| is_last &= other.publisher.borrow().is_none());
+            if is_last {
+                // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
+                let _ = py.import("pikos._exec").and_then(|module| module.call_method0("unwatch_streams"));
+            }
+        }
+    }
+
+    fn carry_out(&self, py: Python<'_>, command: &Command) -> Outcome {
+        let profile = self.profile();
+        let done = match command {
+            Command::Pause | Command::Stop => profile.reach(py).and_then(|()| profile.pause(py)),
+            Command::Resume => profile.resume(py),
+            Command::Clear => profile.clear(py),
+            other => return Err(format!("{other:?} is not for the main thread")),
+        };
+        done.map_err(|error| error.value(py).to_string())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.collector.leave_live();
+    }
+}
+
+/// Calls `act` with each live profile, and nothing borrowed.
+pub fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Live>)) {
+    let all: Vec<_> = ALL.get(py).borrow().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(&mut act);
+}
+
+/// Notes the profiled process that has made this one.
+pub fn set_parent(py: Python<'_>, pid: Option<u32>) {
+    PARENT.get(py).set(pid);
+}
+
+/// On standard error, if there is one: the program goes on without.
+pub fn say_not_live(py: Python<'_>, problem: &StartError) {
+    let text = format!("pikos: the profile is not live: {problem}\n");
+    let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
+    // Without one there is nobody to tell.
+    let _ = stderr.and_then(|stderr| stderr.call_method1("write", (text,)));
+}
+
+/// Does what subscribers have asked for; on the main thread.
+fn carry_out_tasks(py: Python<'_>) {
+    for_each(py, |live| {
+        while let Some((mailbox, task)) = {
+            let publisher = live.publisher.borrow();
+            publisher.as_ref().and_then(|publisher| {
+                let mailbox = publisher.mailbox().clone();
+                mailbox.take_task().map(|task| (mailbox, task))
+            })
+        } {
+            let stops = task.command == Command::Stop;
+            mailbox.finish(task.ticket, live.carry_out(py, &task.command));
+            if stops {
+                live.end(py, "disabled", "");
+            }
+        }
+    });
+}

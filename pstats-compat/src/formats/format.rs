@@ -1,0 +1,247 @@
+//! The list of formats: their names, file endings, readers and writers, and what each can't say.
+
+use std::io::Write;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::{
+    callgrind, collapsed, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats, speedscope, text,
+};
+use crate::error::Result;
+use crate::model::{EdgeDetail, Profile, Unit};
+use crate::stacks::APPROXIMATED;
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// cProfile's own.
+    Pstats,
+    /// KCachegrind's.
+    Callgrind,
+    /// flamegraph.pl's.
+    Collapsed,
+    /// speedscope's.
+    Speedscope,
+    /// A flame graph as a page.
+    Html,
+    /// A flame graph as a picture.
+    Svg,
+    /// Go's.
+    Pprof,
+    /// The Firefox Profiler's.
+    Firefox,
+    /// Graphviz'.
+    Dot,
+    /// Everything, for programs.
+    Json,
+    /// The table of functions.
+    Csv,
+    /// The table of functions, for people on the web.
+    Markdown,
+    /// The table of functions, as pstats prints it.
+    Text,
+}
+
+/// What reads a format.
+pub type ReadFn = fn(&[u8]) -> Result<Profile>;
+
+/// Name, and the endings by which a file name is known (the longest that fits counts).
+const FORMATS: [(Format, &str, &[&str]); 13] = [
+    (Format::Pstats, "pstats", &[".pstats", ".prof", ".profile"]),
+    (Format::Callgrind, "callgrind", &[".callgrind", ".cachegrind"]),
+    (Format::Collapsed, "collapsed", &[".collapsed", ".folded"]),
+    (Format::Speedscope, "speedscope", &[".speedscope", ".speedscope.json"]),
+    (Format::Html, "html", &[".html", ".htm"]),
+    (Format::Svg, "svg", &[".svg"]),
+    (Format::Pprof, "pprof", &[".pb.gz", ".pprof"]),
+    (Format::Firefox, "firefox", &[".firefox.json", ".gecko.json"]),
+    (Format::Dot, "dot", &[".dot", ".gv"]),
+    (Format::Json, "json", &[".json"]),
+    (Format::Csv, "csv", &[".csv"]),
+    (Format::Markdown, "markdown", &[".md", ".markdown"]),
+    (Format::Text, "text", &[".txt"]),
+];
+
+/// What else they are called.
+const ALIASES: [(Format, &str); 2] = [(Format::Html, "flamegraph"), (Format::Firefox, "gecko")];
+
+/// A name that is no format's.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a format: choose one of {names}", names = Format::names().join(", "))]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        let mut names = FORMATS.iter().map(|(format, known, _)| (*format, *known)).chain(ALIASES);
+        let found = names.find(|(_, known)| *known == name);
+        found.map(|(format, _)| format).ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+}
+
+impl Format {
+    /// Every format's name.
+    pub fn names() -> Vec<&'static str> {
+        FORMATS.iter().map(|(_, name, _)| *name).collect()
+    }
+
+    /// Its name, as [`FromStr`] takes it.
+    pub fn name(self) -> &'static str {
+        let (_, name, _) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
+        name
+    }
+
+    /// Its other names, which [`FromStr`] takes, too.
+    pub fn aliases(self) -> impl Iterator<Item = &'static str> {
+        ALIASES.into_iter().filter(move |(format, _)| *format == self).map(|(_, name)| name)
+    }
+
+    /// What a file name says. valgrind puts its word in front: `callgrind.out.1234`.
+    pub fn from_path(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        if name.starts_with("callgrind.out") || name.starts_with("cachegrind.out") {
+            return Some(Format::Callgrind);
+        }
+        FORMATS
+            .iter()
+            .flat_map(|(format, _, endings)| endings.iter().map(move |ending| (*format, *ending)))
+            .filter(|(_, ending)| name.ends_with(ending))
+            .max_by_key(|(_, ending)| ending.len())
+            .map(|(format, _)| format)
+    }
+
+    /// What the first bytes of a file say; only of formats that can be read.
+    pub fn from_content(bytes: &[u8]) -> Option<Self> {
+        let start = &bytes[..bytes.len().min(4096)];
+        let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
+        match start.trim_ascii_start() {
+            // A dict in marshal, or a bare `{`; JSON continues with a quote.
+            [b'{' | 0xFB, 0xA9 | b')' | b'(' | 0xA8 | b'0', ..] => Some(Format::Pstats),
+            [b'{', ..] if has(b"speedscope") || has(b"\"shared\"") => Some(Format::Speedscope),
+            text if text.starts_with(b"# callgrind") => Some(Format::Callgrind),
+            _ if has(b"\nevents:") || start.starts_with(b"events:") => Some(Format::Callgrind),
+            _ => None,
+        }
+    }
+
+    /// Reads a profile, if this format has a reader.
+    pub fn reader(self) -> Option<ReadFn> {
+        match self {
+            Format::Pstats => Some(pstats::read),
+            Format::Callgrind => Some(callgrind::read),
+            Format::Collapsed => Some(collapsed::read),
+            Format::Speedscope => Some(speedscope::read),
+            _ => None,
+        }
+    }
+
+    /// Writes a profile.
+    pub fn write(self, profile: &Profile, out: &mut dyn Write) -> Result<()> {
+        match self {
+            Format::Pstats => pstats::write(profile, out),
+            Format::Callgrind => callgrind::write(profile, out),
+            Format::Collapsed => collapsed::write(profile, out),
+            Format::Speedscope => speedscope::write(profile, out),
+            Format::Html => flamegraph::write_html(profile, out),
+            Format::Svg => flamegraph::write_svg(profile, out),
+            Format::Pprof => pprof::write(profile, out),
+            Format::Firefox => firefox::write(profile, out),
+            Format::Dot => dot::write(profile, out),
+            Format::Json => json::write(profile, out),
+            Format::Csv => csv::write(profile, out),
+            Format::Markdown => markdown::write(profile, out),
+            Format::Text => text::write(profile, out),
+        }
+    }
+
+    /// Whether the format is made of full stacks.
+    pub fn needs_stacks(self) -> bool {
+        matches!(
+            self,
+            Format::Collapsed
+                | Format::Speedscope
+                | Format::Html
+                | Format::Svg
+                | Format::Pprof
+                | Format::Firefox
+        )
+    }
+
+    /// Whether what is written is not text for a terminal.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Format::Pstats | Format::Pprof)
+    }
+
+    /// What is lost or estimated when this profile is written in this format.
+    pub fn notes(self, profile: &Profile) -> Vec<String> {
+        let mut notes = Vec::new();
+        match &profile.tree {
+            None if self.needs_stacks() => notes.push(APPROXIMATED.to_owned()),
+            Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
+                "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
+                tree.cut.calls, tree.cut.seconds
+            )),
+            _ => {}
+        }
+        if self == Format::Collapsed && profile.metadata.unit == Unit::Seconds {
+            notes.push("the numbers are nanoseconds; the format has no place to say so".to_owned());
+        }
+        if self == Format::Pstats {
+            if let Unit::Other(unit) = &profile.metadata.unit {
+                notes.push(format!("this profile is in {unit}, which pstats will show as seconds"));
+            }
+            if profile.metadata.edges == EdgeDetail::CallsAndCumtime {
+                notes.push("own times per caller are not known: they are written as 0".to_owned());
+            }
+        }
+        if self == Format::Callgrind && profile.metadata.edges == EdgeDetail::CountsOnly {
+            notes.push("times per caller are not known: they are written as 0".to_owned());
+        }
+        notes
+    }
+}
+
+/// What to read this file as: [`guess`], or pstats where nothing tells. Those files go by any name, and their reader says
+/// best why a file is none. `None` for what looks like text of some kind.
+pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
+    let binary = bytes.first().is_some_and(|byte| !byte.is_ascii_graphic());
+    guess(path, bytes).or(binary.then_some(Format::Pstats))
+}
+
+/// What this file seems to be: by its content, else by its name.
+pub fn guess(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
+    let readable = |format: &Format| format.reader().is_some();
+    Format::from_content(bytes).or_else(|| path.and_then(Format::from_path).filter(readable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_endings_lead_to_formats() {
+        let by_path = |name: &str| Format::from_path(Path::new(name));
+        assert_eq!(by_path("a/b.prof"), Some(Format::Pstats));
+        assert_eq!(by_path("callgrind.out.123"), Some(Format::Callgrind));
+        assert_eq!(by_path("x.speedscope.json"), Some(Format::Speedscope));
+        assert_eq!(by_path("x.json"), Some(Format::Json));
+        assert_eq!(by_path("x"), None);
+        for name in Format::names() {
+            assert_eq!(name.parse::<Format>().expect(name).name(), name);
+        }
+        for (format, alias) in ALIASES {
+            assert_eq!(alias.parse::<Format>().ok(), Some(format));
+        }
+        assert!("xml".parse::<Format>().is_err());
+    }
+
+    #[test]
+    fn content_tells_what_a_file_is() {
+        assert_eq!(Format::from_content(b"{0"), Some(Format::Pstats));
+        assert_eq!(Format::from_content(b"\xfb\xa9\x03"), Some(Format::Pstats));
+        assert_eq!(Format::from_content(b"version: 1\nevents: ns\n"), Some(Format::Callgrind));
+        assert_eq!(Format::from_content(b"{\"shared\": {}}"), Some(Format::Speedscope));
+        assert_eq!(Format::from_content(b"a;b 3\n"), None);
+    }
+}

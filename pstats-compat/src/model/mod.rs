@@ -1,0 +1,28 @@
+//! The model of a finished profile: functions, caller edges, full stacks, and what the figures mean.
+//!
+//! Nothing in here knows how a profile was measured, nor what a file of one looks like. From the
+//! bottom up:
+//!
+//! ```text
+//! text ─> function ─> index, labels (with id_map), tree ─┬─> profile
+//!      └> metadata ─────────────────────────────────────┘
+//! ```
+
+mod function;
+mod id_map;
+pub mod index;
+mod labels;
+mod metadata;
+mod profile;
+mod text;
+pub mod tree;
+
+pub use function::{Calls, Edge, Function, FunctionId};
+pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
+pub use profile::Profile;
+pub use text::Text;
+pub use tree::{CallTree, Cut, Node, NodeId};
+
+pub(crate) use id_map::IdMap;
+pub(crate) use index::EdgeIndex;
+pub(crate) use labels::{LabelIndex, label};

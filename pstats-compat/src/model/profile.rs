@@ -1,0 +1,186 @@
+//! A finished profile: functions, caller edges, and nothing about how they were measured.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::function::{Edge, Function, FunctionId};
+use super::id_map::IdMap;
+use super::index::EdgeIndex;
+use super::labels::{LabelIndex, label};
+use super::metadata::Metadata;
+use super::text::Text;
+use super::tree::CallTree;
+
+/// A finished profile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// All functions; an index into it is a [`FunctionId`].
+    pub functions: Vec<Function>,
+    /// All caller edges, in no order.
+    pub edges: Vec<Edge>,
+    /// Exact full stacks, if the profiler recorded them.
+    pub tree: Option<CallTree>,
+    /// What the figures mean and where they came from.
+    pub metadata: Metadata,
+}
+
+impl Profile {
+    /// A profile of plain tables.
+    pub fn new(functions: Vec<Function>, edges: Vec<Edge>) -> Self {
+        Self { functions, edges, ..Self::default() }
+    }
+
+    /// The function of an id. Ids come from this same profile, so they always point to one.
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[id.index()]
+    }
+
+    /// Every function that has a row of its own, with its id.
+    pub fn rows(&self) -> impl Iterator<Item = (FunctionId, &Function)> {
+        (0u32..).map(FunctionId).zip(&self.functions).filter(|(_, function)| !function.caller_only)
+    }
+
+    /// Who called each function.
+    pub fn edges_by_callee(&self) -> EdgeIndex {
+        EdgeIndex::of_edges(&self.edges, self.functions.len(), |edge| edge.callee)
+    }
+
+    /// Whom each function called.
+    pub fn edges_by_caller(&self) -> EdgeIndex {
+        EdgeIndex::of_edges(&self.edges, self.functions.len(), |edge| edge.caller)
+    }
+
+    /// Makes labels `(file, line, name)` and edges `(caller, callee)` unique.
+    ///
+    /// Two code objects may share a label (two lambdas on one line, every dataclass `__init__`);
+    /// a format that is keyed by label would keep only the last. Their figures are added up.
+    /// Functions stay in the order of their first appearance.
+    pub fn merge_labels(&mut self) {
+        let mut kept: Vec<Function> = Vec::with_capacity(self.functions.len());
+        let mut by_label = LabelIndex::default();
+        by_label.reserve(self.functions.len());
+        let mut moved: Vec<FunctionId> = Vec::with_capacity(self.functions.len());
+        for function in self.functions.drain(..) {
+            let next = FunctionId(kept.len() as u32);
+            let id = by_label.find_or_insert(&kept, label(&function), next);
+            if id == next {
+                kept.push(function);
+            } else {
+                kept[id.index()].absorb(function);
+            }
+            moved.push(id);
+        }
+        self.functions = kept;
+        self.renumber(&moved);
+    }
+
+    /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
+    /// added up.
+    pub fn strip_dirs(&mut self) {
+        let mut shortened: HashMap<Text, Text> = HashMap::new();
+        for function in &mut self.functions {
+            let file = &function.file;
+            let short = shortened.entry(file.clone()).or_insert_with(|| {
+                let name = file.as_bytes().rsplit(|&byte| byte == b'/').next();
+                name.unwrap_or_default().to_vec().into()
+            });
+            function.file = short.clone();
+        }
+        self.merge_labels();
+    }
+
+    /// This profile if its labels and edges are unique already, else a merged copy.
+    pub fn with_unique_labels(&self) -> Cow<'_, Profile> {
+        if self.unique_labels().is_some() {
+            return Cow::Borrowed(self);
+        }
+        let mut merged = self.clone();
+        merged.merge_labels();
+        Cow::Owned(merged)
+    }
+
+    /// The functions by their labels, if these and the edges are unique.
+    pub(crate) fn unique_labels(&self) -> Option<LabelIndex> {
+        let mut by_label = LabelIndex::default();
+        by_label.reserve(self.functions.len());
+        let labels_differ = self
+            .ids()
+            .zip(&self.functions)
+            .all(|(id, function)| by_label.find_or_insert(&self.functions, label(function), id) == id);
+        (labels_differ && self.has_unique_edges()).then_some(by_label)
+    }
+
+    fn has_unique_edges(&self) -> bool {
+        let by_callee = self.edges_by_callee();
+        let mut callee_of_caller = vec![None; self.functions.len()];
+        self.ids().all(|callee| {
+            by_callee
+                .of(&self.edges, callee)
+                .all(|edge| callee_of_caller[edge.caller.index()].replace(callee) != Some(callee))
+        })
+    }
+
+    /// The ids of all functions, in order.
+    pub fn ids(&self) -> impl Iterator<Item = FunctionId> + use<> {
+        (0..self.functions.len() as u32).map(FunctionId)
+    }
+
+    /// Gives every edge and tree node the new id of its functions and adds equal edges up.
+    fn renumber(&mut self, moved: &[FunctionId]) {
+        let mut by_ends: IdMap<(FunctionId, FunctionId), usize> = IdMap::default();
+        by_ends.reserve(self.edges.len());
+        let mut kept: Vec<Edge> = Vec::with_capacity(self.edges.len());
+        for mut edge in self.edges.drain(..) {
+            edge.caller = moved[edge.caller.index()];
+            edge.callee = moved[edge.callee.index()];
+            let next = kept.len();
+            let at = *by_ends.entry((edge.caller, edge.callee)).or_insert(next);
+            if at == next {
+                kept.push(edge);
+            } else {
+                kept[at].calls.add(&edge.calls);
+            }
+        }
+        self.edges = kept;
+        if let Some(tree) = &mut self.tree {
+            tree.renumber(moved);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::function::Calls;
+    use super::*;
+
+    fn calls(ncalls: u64, seconds: f64) -> Calls {
+        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds }
+    }
+
+    fn function(name: &str, ncalls: u64) -> Function {
+        Function::new("a.py".into(), 1, name.into(), calls(ncalls, ncalls as f64))
+    }
+
+    #[test]
+    fn equal_labels_and_their_edges_are_added_up() {
+        let mut profile = Profile::new(
+            vec![function("main", 1), function("<lambda>", 2), function("<lambda>", 3)],
+            vec![
+                Edge { caller: FunctionId(0), callee: FunctionId(1), calls: calls(2, 2.0) },
+                Edge { caller: FunctionId(0), callee: FunctionId(2), calls: calls(3, 3.0) },
+            ],
+        );
+        profile.merge_labels();
+        assert_eq!(profile.functions, vec![function("main", 1), function("<lambda>", 5)]);
+        let sum = Edge { caller: FunctionId(0), callee: FunctionId(1), calls: calls(5, 5.0) };
+        assert_eq!(profile.edges, vec![sum]);
+    }
+
+    #[test]
+    fn a_row_wins_over_a_mere_caller() {
+        let caller = Function { caller_only: true, ..function("main", 0) };
+        let mut profile = Profile::new(vec![caller, function("main", 7)], vec![]);
+        profile.merge_labels();
+        assert_eq!(profile.functions, vec![function("main", 7)]);
+    }
+}

@@ -1,0 +1,113 @@
+//! The calling-context tree: one node for each distinct stack, with what happened in it.
+//!
+//! A caller table says who called whom, not by which way the caller itself was reached; only a
+//! tree holds full stacks. A profiler fills it when asked to; [`crate::stacks`] makes an
+//! approximate one from edges for the formats that need stacks.
+
+use super::function::FunctionId;
+
+/// Index into [`CallTree::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The place in [`CallTree::nodes`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One function, reached by one chain of callers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Who called; `None` for the bottom of a stack. Always a smaller id than the node's own.
+    pub parent: Option<NodeId>,
+    /// The function on top of this stack.
+    pub function: FunctionId,
+    /// How often this very stack was entered.
+    pub ncalls: u64,
+    /// Seconds with exactly this stack. Time with deeper stacks is in the nodes below.
+    pub tottime: f64,
+}
+
+/// What a recorder left out because of its limits on depth and nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cut {
+    /// Calls that got no node; their time is in the deepest node above them.
+    pub calls: u64,
+    /// Seconds spent in those calls.
+    pub seconds: f64,
+}
+
+/// Full stacks. Parents stand before their children.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallTree {
+    /// All nodes; an index into it is a [`NodeId`].
+    pub nodes: Vec<Node>,
+    /// What the limits cut off.
+    pub cut: Cut,
+}
+
+impl CallTree {
+    /// Seconds in each node and everything below it.
+    pub fn cumtimes(&self) -> Vec<f64> {
+        let mut cumtimes: Vec<f64> = self.nodes.iter().map(|node| node.tottime).collect();
+        // Children stand after their parent, so a walk from the end has each child complete.
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if let Some(parent) = node.parent {
+                cumtimes[parent.index()] += cumtimes[index];
+            }
+        }
+        cumtimes
+    }
+
+    /// The children of each node, and the bottoms of all stacks.
+    pub fn children(&self) -> (Vec<Vec<NodeId>>, Vec<NodeId>) {
+        let mut children = vec![Vec::new(); self.nodes.len()];
+        let mut roots = Vec::new();
+        for (node, index) in self.nodes.iter().zip(0u32..) {
+            match node.parent {
+                Some(parent) => children[parent.index()].push(NodeId(index)),
+                None => roots.push(NodeId(index)),
+            }
+        }
+        (children, roots)
+    }
+
+    /// Whether every parent stands before its child and every function exists.
+    pub fn is_sound(&self, functions: usize) -> bool {
+        self.nodes.iter().enumerate().all(|(index, node)| {
+            node.function.index() < functions && node.parent.is_none_or(|parent| parent.index() < index)
+        })
+    }
+
+    /// Gives every node the new id of its function. Siblings may then name the same function;
+    /// they stay apart, which costs a little width and no truth.
+    pub(crate) fn renumber(&mut self, moved: &[FunctionId]) {
+        for node in &mut self.nodes {
+            node.function = moved[node.function.index()];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cumtimes_reach_the_root() {
+        let node = |parent: Option<u32>, tottime| Node {
+            parent: parent.map(NodeId),
+            function: FunctionId(0),
+            ncalls: 1,
+            tottime,
+        };
+        let tree = CallTree {
+            nodes: vec![node(None, 1.0), node(Some(0), 2.0), node(Some(1), 4.0), node(Some(0), 8.0)],
+            ..CallTree::default()
+        };
+        assert_eq!(tree.cumtimes(), vec![15.0, 6.0, 4.0, 8.0]);
+        assert!(tree.is_sound(1));
+        assert!(!tree.is_sound(0));
+    }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the Python suite with one interpreter: first, on all cores, the tests whose subject has a process of its own; then,
+# alone, those that profile the test process itself, which must have no threads of pytest-xdist's in it.
+#
+# Usage: [WORKERS=2] scripts/test.sh .venv/bin/python [ARGUMENTS FOR PYTEST]
+# WORKERS=0 runs all in one process: what --pdb and -s need.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+python=$1
+shift
+workers=${WORKERS:-auto}
+if [[ $workers == 0 ]]; then
+    exec "$python" -m pytest tests "$@"
+fi
+
+NOTHING_SELECTED=5 # pytest's exit code; one half of the suite may well have nothing for `-k word`
+"$python" -m pytest tests --in-process never --numprocesses "$workers" --dist loadgroup "$@"
+parallel=$?
+if ((parallel != 0 && parallel != 1 && parallel != NOTHING_SELECTED)); then
+    exit "$parallel" # interrupted, or used wrongly
+fi
+# Only the files that have some: finding the others' tests takes seconds.
+mapfile -t files < <(grep --recursive --files-with-matches --include='test_*.py' 'mark\.in_process' tests | sort)
+"$python" -m pytest "${files[@]}" --in-process only "$@"
+alone=$?
+if ((parallel == NOTHING_SELECTED)); then
+    exit "$alone"
+fi
+((parallel == 0 && alone == NOTHING_SELECTED)) && exit 0
+exit $((parallel != 0 ? parallel : alone))

@@ -1,0 +1,99 @@
+"""Several threads under one monitor: each line is recorded, however long its text takes to be found."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from running import evaluate
+
+THREADS = 4
+#: The loader gives the interpreter to the other threads, as a slow disk or the switch interval would.
+PROGRAM = textwrap.dedent(f"""
+    import io, sys, threading, time
+    from pikos.monitors import api
+    from pikos.recorders.api import CSVRecorder, ListRecorder, TextStreamRecorder
+
+    SOURCE = "def work(x):\\n    y = x\\n    return y\\n"
+    asked = []
+
+    class Loader:
+        def get_source(self, name):
+            asked.append(name)
+            time.sleep(0.1)
+            return SOURCE
+
+    def program(name):
+        # The way by which linecache finds sources that are no files.
+        world = {{"__name__": name, "__loader__": Loader()}}
+        exec(compile(SOURCE, name + ".py", "exec"), world)
+        return world["work"]
+
+    def in_threads(work):
+        barrier = threading.Barrier({THREADS})
+        def run():
+            barrier.wait()
+            work(1)
+        threads = [threading.Thread(target=run) for _ in range({THREADS})]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+""")
+
+
+@pytest.mark.parametrize("name", ["LineMonitor", "LineMemoryMonitor", "FocusedLineMonitor", "FocusedLineMemoryMonitor"])
+def test_lines_of_a_file_that_all_threads_see_first(name: str) -> None:
+    records, asked = evaluate(
+        PROGRAM
+        + textwrap.dedent(f"""
+            work = program("shared")
+            more = {{"functions": [work]}} if {name!r}.startswith("Focused") else {{}}
+            recorder = ListRecorder()
+            with getattr(api, {name!r})(recorder, threads=True, **more):
+                in_threads(work)
+            answer([[[r.function, r.lineNo, r.line] for r in recorder.records if r.filename == "shared.py"], len(asked)])
+        """)
+    )
+    assert sorted(records) == sorted([["work", 2, "    y = x"], ["work", 3, "    return y"]] * THREADS)
+    assert asked > 1, "nobody looked for the source while another did"
+
+
+@pytest.mark.parametrize("recorder", ["CSVRecorder(out)", "TextStreamRecorder(out, formatted=True)"])
+def test_the_same_as_text(recorder: str) -> None:
+    text = evaluate(
+        PROGRAM
+        + textwrap.dedent(f"""
+            work = program("shared")
+            out = io.StringIO()
+            with api.LineMonitor({recorder}, threads=True):
+                in_threads(work)
+            answer(out.getvalue())
+        """)
+    )
+    lines = [line for line in text.splitlines() if "shared.py" in line]
+    assert sum("y = x" in line for line in lines) == sum("return y" in line for line in lines) == THREADS
+    assert len(lines) == 2 * THREADS
+
+
+def test_a_source_that_is_looked_for_again_while_it_is_looked_for() -> None:
+    """The loader itself runs what is monitored, in another thread, and waits for it."""
+    records = evaluate(
+        PROGRAM
+        + textwrap.dedent("""
+            work = program("nested")
+            entered = threading.Event()
+            class Nested(Loader):
+                def get_source(self, name):
+                    if not entered.is_set():
+                        entered.set()
+                        thread = threading.Thread(target=work, args=(2,))
+                        thread.start()
+                        thread.join()
+                    return SOURCE
+            work.__globals__["__loader__"] = Nested()
+            recorder = ListRecorder()
+            with api.LineMonitor(recorder, threads=True):
+                work(1)
+            answer([[r.lineNo, r.line] for r in recorder.records if r.filename == "nested.py"])
+        """)
+    )
+    assert sorted(records) == sorted([[2, "    y = x"], [3, "    return y"]] * 2)
