@@ -3,6 +3,8 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use pikos_views::printable;
+
 use crate::args::{PlotArgs, PlotFormat};
 use crate::error::Error;
 use crate::files;
@@ -43,7 +45,7 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
             "peak at record {}: {:.1} MiB, {}",
             peak.index,
             peak.bytes as f64 / f64::from(1 << 20),
-            peak.label
+            printable(&peak.label)
         );
     }
     Ok(Outcome::Fine)

@@ -240,8 +240,7 @@ pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
     text += &format!("  {}{unit}", scale.time(screen.whole, 10));
     if tree.cut.calls > 0 {
         let calls = figures::count(tree.cut.calls as f64, 9);
-        text +=
-            &format!("  {calls} calls cut off by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
+        text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
     }
     if tree.without > 0 {
         text += &format!("  {} processes without --tree", tree.without);
