@@ -17,6 +17,7 @@ from watching import PATIENCE, Subscriber, endpoint, live_environment, same_as_f
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber.py"
+WIRE = Path(__file__).parents[2] / "docs" / "wire.md"
 
 # Works until a line comes on standard input.
 BUSY = """
@@ -229,6 +230,28 @@ def test_nothing_is_made_while_nobody_listens(script: Path, tmp_path: Path) -> N
             second.receive()
             # Ten intervals have passed; what was on its way when the first one left is all that was made.
             assert second.messages[0]["seq"] - first.messages[0]["seq"] <= 4
+
+
+@pytest.mark.parametrize("timer", ["", "time.process_time, "])
+def test_overhead_is_an_estimate_as_the_page_says(tmp_path: Path, timer: str) -> None:
+    rows = [line for line in WIRE.read_text().splitlines() if line.startswith("| `overhead` |")]
+    assert ["estimated" in row and "0 only with a custom timer" in row for row in rows] == [True]
+    script = tmp_path / "counts.py"
+    script.write_text(
+        "import time\n"
+        "from pikos.cprofile import Profile\n"
+        "def f(): pass\n"
+        f"with Profile({timer}live=True, interval=0.02):\n"
+        "    for _ in range(1000): f()\n"
+        "    input()\n"
+    )
+    with started(tmp_path, [script]) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+        until(lambda: subscriber.receive() and "f" in {name[2] for name in subscriber.names.values()}, "f()")
+        finish(process)
+        end = subscriber.to_the_end()
+        assert not subscriber.facts["compensated"]
+        assert (end["overhead"] > 0) == (not timer)
+        ended_well(process)
 
 
 def test_clear_and_recorded_again(tmp_path: Path) -> None:
