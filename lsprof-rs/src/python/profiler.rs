@@ -201,7 +201,8 @@ impl Profiler {
             return Ok(false);
         }
         let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
+        let format =
+            Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
         let saved = py.detach(|| {
             if format.is_some() {
                 profile.merge_labels();

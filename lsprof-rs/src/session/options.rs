@@ -8,7 +8,6 @@ use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-
 /// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
 /// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
 #[derive(FromPyObject)]
