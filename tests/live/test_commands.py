@@ -112,7 +112,7 @@ def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subpr
         terminal.until("PAUSED")
         until(lambda: "paused" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "a pause")
         terminal.keys("P")
-        terminal.until("collection goes on")
+        terminal.until("collection resumed")
         until(lambda: "running" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "that it goes on")
         terminal.keys("s\x15" + str(saved) + "\r")
         terminal.until("saved as pstats")
