@@ -36,7 +36,9 @@ class Tree:
 
     def find(self, module: str, importer: Path) -> Path | None:
         """The file of a module, if it is one of this tree."""
-        for root in [importer.parent, *self.roots]:
+        # Beside a file that is in no package, as when it is run; `import __main__` in one means the program.
+        beside = [] if importer.with_name("__init__.py") in self.files else [importer.parent]
+        for root in [*beside, *self.roots]:
             base = root.joinpath(*module.split("."))
             for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
                 if file in self.imports:

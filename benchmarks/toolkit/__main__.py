@@ -152,8 +152,8 @@ def monitor(kind: str, path: str, functions: list[Any] | None = None) -> Callabl
 
 def report(functions: list[Any]) -> Callable[[], None]:
     """Our report on lines."""
-    from pikos._line_report import Report
     from pikos.api import monitor_class
+    from pikos.monitors._line_report import Report
     from pikos.recorders.list_recorder import ListRecorder
 
     made: Any = monitor_class("line", focused=True)(ListRecorder(), functions=functions)

@@ -14,7 +14,7 @@ def __getattr__(name: str) -> object:
 
         return export
     if name == "load_ipython_extension":
-        from pikos._ipython import load_ipython_extension
+        from pikos._notebook.magics import load_ipython_extension
 
         return load_ipython_extension
     raise AttributeError(f"module 'pikos' has no attribute {name!r}")

@@ -14,6 +14,7 @@ import sys
 from itertools import count, repeat
 
 from pikos._lsprof import Profiler, _kind_of, _now
+from pikos._options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ class Calibration:
         # The first runs let the interpreter specialise the code.
         for loop in loops * (RUNS + 1):
             loop.run()
-        profiler = Profiler(builtins=self.builtins, threads=False, hook=self.hook, compensate=[])
+        profiler = Profiler(builtins=self.builtins, options=Options(threads=False, hook=self.hook), costs=[])
         profiler.enable()
         try:
             for _ in range(RUNS + 1):

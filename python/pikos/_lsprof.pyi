@@ -7,6 +7,8 @@ from typing import Any, Final, Self, TypedDict, final, type_check_only
 from _typeshed import structseq
 from typing_extensions import disjoint_base
 
+from pikos._options import Options
+
 __all__ = [
     "NotOnValue",
     "OnChange",
@@ -74,12 +76,8 @@ class Profiler:
         subcalls: object = True,
         builtins: object = True,
         *,
-        threads: bool | None = None,
-        hook: str | None = None,
-        compensate: bool | list[tuple[object, float, float, float, float]] = False,
-        tree: tuple[int, int] | None = None,
-        live: tuple[str | None, float, bool, bool, bool] | None = None,
-        checkpoint: tuple[str, float] | None = None,
+        options: Options | None = None,
+        costs: list[tuple[object, float, float, float, float]] | None = None,
     ) -> None: ...
     def enable(self, subcalls: object = None, builtins: object = None) -> None: ...
     def disable(self) -> None: ...

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pikos._lsprof import _Listener
-from pikos._this_process import start, stop
+from pikos._processes.this_process import start, stop
 
 __all__ = ["Process", "Subscriber", "Thread", "start", "stop"]
 
@@ -158,7 +158,7 @@ class Subscriber:
 
         profiles = [process.profile() for process in self.processes]
         if not profiles:
-            raise ValueError("no process has told anything yet")
+            raise ValueError("no process has sent anything yet")
         return pstats.Stats(*profiles)  # type: ignore[arg-type]
 
     def close(self) -> None:

@@ -11,7 +11,8 @@ import io
 import os
 import sys
 
-from pikos import _launcher
+from pikos._launcher import program
+from pikos._launcher.run import Run
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 from pikos.cprofile import write_whole
 
@@ -32,9 +33,22 @@ MONITORS = {
     "line_memory": "line_memory",
 }
 
+DESCRIPTION = """\
+Run a Python script under a monitor. Options may come before or after the script. The first argument that is
+none of these options begins the script's own; so does what follows --.
+"""
+
+EXAMPLES = """\
+examples:
+  pikos-run line_memory --focused-on load script.py   memory at each line of load()
+  pikos-run lines --report --focused-on load -m tool  hits and time of each line of load()
+  pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
+  pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
+"""
+
 RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
 
-_launcher.OWN_FILES.add(__file__)
+program.OWN_FILES.add(__file__)
 
 
 def main() -> None:
@@ -43,11 +57,10 @@ def main() -> None:
     parser = argument_parser()
     options, args = parse(parser, sys.argv[1:])
     outfile = output_of(options, parser)
-    target: Any = argparse.Namespace(code=None, module=options.module)
     try:
-        code, namespace = prepare_module(args) if options.module else _launcher.prepare(target, args)
+        code, namespace = prepare_module(args) if options.module else program.prepare(args)
     except SyntaxError:
-        _launcher.hide_launcher_frames()
+        program.hide_launcher_frames()
         raise
     functions = [focus(path, code, parser) for path in options.focused_on]
     recorder, report = recorder_of(options, outfile)
@@ -73,7 +86,7 @@ def main() -> None:
     except SystemExit:
         raise
     except BaseException:
-        _launcher.hide_launcher_frames()
+        program.hide_launcher_frames()
         raise
     finally:
         recording.end()
@@ -85,11 +98,12 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="pikos-run",
         usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
         "[OPTION]... [ARG]...",
-        description="Execute a python script under a pikos monitor. Options may stand before or after the script, up to "
-        "the first argument that is not one of these: from there on, or from -- on, arguments are the script's.",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("monitor", choices=MONITORS, help="the monitor to use")
+    parser.add_argument("monitor", choices=MONITORS, help="what to record")
     add_options(parser)
     return parser
 
@@ -101,34 +115,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"the file to write; default: {CSV_FILE} for csv, {PARQUET_FILE} for parquet and {TEXT_FILE} "
-        "for text; of zmq, an endpoint to bind, too",
+        help=f"write to this file (default: {CSV_FILE}, {PARQUET_FILE} or {TEXT_FILE}); with zmq, bind this endpoint, too",
     )
     parser.add_argument(
         "--buffered",
         action="store_true",
         default=missing,
-        help="write records to the screen or to text in large pieces, not one by one",
+        help="write to the screen or to a text file in large blocks, not record by record",
     )
     parser.add_argument(
-        "--recording", choices=RECORDINGS, default=missing, help="the type of recording; default: screen"
+        "--recording",
+        choices=RECORDINGS,
+        default=missing,
+        help="how to record (default: what the name of -o says, or screen)",
     )
     parser.add_argument(
         "--focused-on",
         action="append",
         default=missing,
         metavar="FUNCTION[,FUNCTION]...",
-        help="record only inside of these: names in the script (main, Class.method) or paths of importable functions "
+        help="record only inside these functions: of the script (main, Class.method), or importable ones "
         "(package.module.function)",
     )
     parser.add_argument(
         "--report",
         action="store_true",
         default=missing,
-        help="for lines and line_memory: print a table of all lines with hits and time, or memory, instead of records",
+        help="with lines and line_memory: print each line with its hits and its time, or memory, instead of records",
     )
     parser.add_argument(
-        "--threads", action="store_true", default=missing, help="watch all threads, not only the main one"
+        "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
     )
 
 
@@ -141,7 +157,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     ours: list[str] = []
     monitor: str | None = None
     module = False
-    program: list[str] = []
+    script: list[str] = []
     rest = list(argv)
     while rest:
         word = rest.pop(0)
@@ -153,11 +169,11 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
                 ours.append(rest.pop(0))
         elif word in flags:
             ours.append(word)
-        elif word in ("-h", "--help") and not program:
+        elif word in ("-h", "--help") and not script:
             parser.print_help()
             sys.exit(0)
-        elif program:
-            program += rest if word == "--" else [word, *rest]
+        elif script:
+            script += rest if word == "--" else [word, *rest]
             break
         elif word == "-m" and monitor is not None:
             module = True
@@ -169,13 +185,13 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
 
                 near = difflib.get_close_matches(word, MONITORS, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                parser.error(f"no monitor {word!r} (choose from {', '.join(MONITORS)}){hint}")
+                parser.error(f"there is no monitor {word!r}: choose {', '.join(MONITORS)}{hint}")
             monitor = word
         else:
-            program.append(word)
+            script.append(word)
     if monitor is None:
         parser.error(f"name a monitor: {', '.join(MONITORS)}")
-    if not program:
+    if not script:
         parser.error("name a script, or -m and a module")
     options = argparse.Namespace(
         monitor=monitor,
@@ -189,16 +205,16 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     )
     loose.parse_args(ours, options)
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
-    return options, program
+    return options, script
 
 
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
     """The file to write, absolute: the program may change the working directory. None for the screen."""
     if options.report:
         if MONITORS[options.monitor] not in ("line", "line_memory"):
-            parser.error("--report is for lines and line_memory")
+            parser.error("--report works with lines and line_memory only")
         if options.recording not in (None, "text"):
-            parser.error(f"--report is a table: it can't be recorded as {options.recording}")
+            parser.error(f"--report prints a table: leave out --recording {options.recording}")
     elif options.recording is None:
         options.recording = "screen" if options.output is None else guess(options.output)
     if options.recording == "screen" and options.output is not None:
@@ -220,7 +236,7 @@ def guess(name: str) -> str:
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
     """The recorder, and the report if there is to be one."""
     if options.report:
-        from pikos._line_report import Report
+        from pikos.monitors._line_report import Report
         from pikos.recorders.list_recorder import ListRecorder
 
         return ListRecorder(), Report(reads_memory=options.monitor == "line_memory")
@@ -252,7 +268,7 @@ def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
     # As a package finds it that is imported on the way to the module.
     sys.argv[:] = ["-m", *args[1:]]
     put_working_folder_first()
-    namespace = _launcher.fresh_main()
+    namespace = program.fresh_main()
     try:
         _, spec, code = runpy._get_module_details(args[0])  # type: ignore[attr-defined]
     except ImportError as error:
@@ -316,8 +332,12 @@ def missing(path: str, part: str, where: str, names: list[str], parser: argparse
     import difflib
 
     near = difflib.get_close_matches(part, names, 3)
-    hint = f"; near it: {', '.join(near)}" if near else ""
-    place = f"{where} has no {part!r}" if where else f"no function {part!r} in the script, and no module of that name"
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    place = (
+        f"{where} has no {part!r}"
+        if where
+        else f"the script has no function {part!r}, and there is no module of that name"
+    )
     parser.error(f"--focused-on {path}: {place}{hint}")
 
 
@@ -329,7 +349,7 @@ def functions_in(code: CodeType) -> Iterator[CodeType]:
             yield from functions_in(constant)
 
 
-class Recording(_launcher.Run):
+class Recording(Run):
     """A monitored run."""
 
     def __init__(self, monitor: EventMonitor, report: Any, outfile: str | None) -> None:
@@ -363,7 +383,7 @@ class Recording(_launcher.Run):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here it is:\n")
+            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n")
             self.report.write(sys.stderr)
 
 

@@ -13,9 +13,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from pikos._lsprof import _StoredProfile
+from pikos._rows import Node, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,34 +28,6 @@ if TYPE_CHECKING:
     from pikos.cprofile import Stats
 
 __all__ = ["Node", "Profile", "Row", "export", "load", "of"]
-
-
-class Row(NamedTuple):
-    """A function and its numbers; or one of its callers or callees, and the part that is theirs. Times in seconds."""
-
-    file: str  #: ``~`` for a built-in
-    line: int  #: of the ``def``; 0 for a built-in
-    name: str  #: as cProfile has it
-    qualname: str | None  #: ``Class.method``, where the file says it
-    ncalls: int
-    primitive_calls: int  #: those that were not recursive
-    tottime: float  #: in the function itself
-    cumtime: float  #: with all that it called, outermost calls only
-    number: int  #: the function's, in this profile
-
-
-class Node(NamedTuple):
-    """A full stack, and what happened with exactly these calls open. Times in seconds."""
-
-    parent: int | None  #: the stack without its top: its place in the list; None at the bottom
-    file: str  #: of the function on top, as in ``Row``
-    line: int
-    name: str
-    qualname: str | None
-    ncalls: int  #: how often this very stack was entered
-    tottime: float  #: with exactly this stack
-    cumtime: float  #: with this stack and all above it
-    number: int  #: the function's, in this profile
 
 
 class Profile:
@@ -179,9 +152,9 @@ class Profile:
         return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {facts['ncalls']} calls>"
 
     def _repr_html_(self) -> str:
-        from pikos._html import table
+        from pikos._notebook.html import MOST_ROWS, table
 
-        return table(self)
+        return table(self.metadata, list(self.top(MOST_ROWS)), len(self))
 
 
 def load(path: str | os.PathLike[str], format: str | None = None) -> Profile:

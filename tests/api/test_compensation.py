@@ -63,7 +63,7 @@ def test_methods_and_functions_of_c_are_different_kinds() -> None:
     assert kind is not None and kind.startswith("method")
 
     def taken_out(caller: Callable[[dict[str, int]], None], kind: str) -> float:
-        profiler = Profiler(compensate=[(kind, 0.0, ticks, 0.0, 1.0)])
+        profiler = Profiler(costs=[(kind, 0.0, ticks, 0.0, 1.0)])
         profiler.enable()
         caller({})
         profiler.disable()

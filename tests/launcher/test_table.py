@@ -22,7 +22,7 @@ fib(12), repr(Näme()), json.loads('[1, {"a": 2}]'), sorted([3, 1], key=abs), [f
 BOTH = """
 import contextlib, io, pathlib, sys
 from pikos.cprofile import Profile
-from pikos._launcher import Session
+from pikos._launcher.session import Session
 profile = Profile()
 with contextlib.suppress(SystemExit):
     profile.run(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def test_it_is_pstats_own(tmp_path: Path, sort: str) -> None:
 
 
 def test_all_of_pstats_sort_keys_are_known_here() -> None:
-    code = "import pstats; from pikos._launcher import SORT_KEYS; print(*set(pstats.Stats.sort_arg_dict_default) ^ SORT_KEYS)"
+    code = "import pstats; from pikos._launcher.options import SORT_KEYS; print(*set(pstats.Stats.sort_arg_dict_default) ^ SORT_KEYS)"
     assert python(["-c", code]).succeeded().out == "\n"
 
 

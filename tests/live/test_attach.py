@@ -109,7 +109,7 @@ def test_attach_and_detach(tmp_path: Path, flags: list[str]) -> None:
             address = endpoint(tmp_path, process.pid)
             assert (
                 attached.out
-                == f"process {process.pid} is live: `pikos top {process.pid}` shows it, or any subscriber of {address}\n"
+                == f"process {process.pid} is live: watch it with `pikos top {process.pid}`, or subscribe to {address}\n"
             )
             with Subscriber(address) as subscriber:
                 until(lambda s=subscriber: s.receive() and "leaf" in {name[2] for name in s.names.values()}, "leaf")
@@ -239,7 +239,7 @@ def test_older_releases_say_what_to_do_instead(tmp_path: Path, command: str) -> 
     with started(tmp_path, ["-c", BUSY]) as process:
         begun(process)
         run = pikos(tmp_path, command, process.pid)
-        refuses(run, f"runs CPython {here}, and attaching needs 3.14", "--live --paused script.py", "pikos ctl resume")
+        refuses(run, f"runs CPython {here}, but attaching needs 3.14", "--live --paused script.py", "pikos ctl resume")
         _, err = process.communicate("\n", timeout=PATIENCE)
         assert (process.returncode, err) == (0, "")
 
@@ -254,30 +254,30 @@ def test_no_such_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours", "words"),
     [
-        ((3, 12), (3, 15), "process 7 runs CPython 3.12, and attaching needs 3.14"),
-        ((3, 12), (3, 12), "process 7 runs CPython 3.12, and attaching needs 3.14"),
-        ((3, 14), (3, 13), "this pikos runs in CPython 3.13, and attaching needs 3.14"),
-        (None, (3, 11), "this pikos runs in CPython 3.11, and attaching needs 3.14"),
+        ((3, 12), (3, 15), "process 7 runs CPython 3.12, but attaching needs 3.14"),
+        ((3, 12), (3, 12), "process 7 runs CPython 3.12, but attaching needs 3.14"),
+        ((3, 14), (3, 13), "this pikos runs in CPython 3.13, but attaching needs 3.14"),
+        (None, (3, 11), "this pikos runs in CPython 3.11, but attaching needs 3.14"),
         ((3, 15), (3, 14), "install pikos for 3.15"),
     ],
 )
 def test_releases(
     monkeypatch: pytest.MonkeyPatch, theirs: tuple[int, int] | None, ours: tuple[int, int], words: str
 ) -> None:
-    from pikos import _attach
+    from pikos._processes import attach
 
-    monkeypatch.setattr(_attach.os, "stat", lambda path: os.stat_result([0] * 4 + [os.geteuid()] + [0] * 5))
-    monkeypatch.setattr(_attach, "is_running", lambda pid: True)
-    monkeypatch.setattr(_attach, "in_another_container", lambda pid: False)
-    monkeypatch.setattr(_attach, "release", lambda pid: theirs)
-    monkeypatch.setattr(_attach.sys, "version_info", (*ours, 0))
-    with pytest.raises(_attach.CantAttach) as caught:
-        _attach.check(7)
+    monkeypatch.setattr(attach.os, "stat", lambda path: os.stat_result([0] * 4 + [os.geteuid()] + [0] * 5))
+    monkeypatch.setattr(attach, "is_running", lambda pid: True)
+    monkeypatch.setattr(attach, "in_another_container", lambda pid: False)
+    monkeypatch.setattr(attach, "release", lambda pid: theirs)
+    monkeypatch.setattr(attach.sys, "version_info", (*ours, 0))
+    with pytest.raises(attach.CantAttach) as caught:
+        attach.check(7)
     assert words in str(caught.value)
 
 
 def test_which_release_a_process_runs(tmp_path: Path) -> None:
-    from pikos._attach import release
+    from pikos._processes.attach import release
 
     assert release(os.getpid()) == sys.version_info[:2]
     process = subprocess.Popen(["sleep", "60"])

@@ -365,8 +365,7 @@ def test_the_users_own_sitecustomize(tmp_path: Path) -> None:
     "value", ["cpython-27--;pid=1", "TAG;pid=x", "TAG", "TAG;pid=1;interval=soon", "TAG;nonsense", ""]
 )
 def test_other_pythons_and_other_words_are_left_alone(tmp_path: Path, value: str) -> None:
-    from pikos._begin import VARIABLE
-    from pikos._follow import FOLDER, tag
+    from pikos._processes.environment import FOLDER, VARIABLE, tag
 
     environment = {"PYTHONPATH": FOLDER, VARIABLE: value.replace("TAG", tag())}
     run = finished(tmp_path, ["-c", "import sys; print(*sys.argv, sys.getprofile())"], **environment)
@@ -377,7 +376,7 @@ def test_other_pythons_and_other_words_are_left_alone(tmp_path: Path, value: str
 def test_sitecustomize_is_code_for_any_python() -> None:
     import ast
 
-    path = Path(pikos.__path__[0], "_site", "sitecustomize.py")
+    path = Path(pikos.__path__[0], "_processes", "_site", "sitecustomize.py")
     tree = ast.parse(path.read_text(), feature_version=(3, 4))
     # And of 2.7: nothing that it doesn't have.
     new = (ast.JoinedStr, ast.AnnAssign, ast.Nonlocal, ast.AsyncFunctionDef, ast.NamedExpr)
@@ -529,8 +528,9 @@ def test_exec_of_a_profile_in_code(tmp_path: Path) -> None:
 
 
 def test_names_of_files() -> None:
-    from pikos._begin import parse, what_runs
-    from pikos._follow import escape, with_pid
+    from pikos._processes.begin import what_runs
+    from pikos._processes.environment import escape, parse
+    from pikos._processes.family import with_pid
 
     assert with_pid("/tmp/out.pstats", 7) == "/tmp/out-7.pstats"
     assert with_pid("/tmp/x.speedscope.json", 7) == "/tmp/x-7.speedscope.json"

@@ -74,7 +74,7 @@ def test_a_path_that_is_too_long(script: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "nearest"), [("0", "0.02"), ("1000", "60"), ("soon", "0.5"), ("nan", "0.5")])
 def test_an_interval_that_can_not_be(script: Path, tmp_path: Path, value: str, nearest: str) -> None:
     found = run(tmp_path, script, "--live", "--interval", value)
-    ran_all_the_same(found, script, repr(value), f"it is {nearest} now")
+    ran_all_the_same(found, script, repr(value), f"using {nearest}\n")
 
 
 def test_an_environment_that_can_not_be(script: Path, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_edges_that_do_not_add_up_are_seen() -> None:
 def test_only_the_profilers_own_frames_are_left_out() -> None:
     assert is_own_frame("<method 'disable' of '_lsprof.Profiler' objects>")
     assert is_own_frame("/usr/lib/python3.13/cProfile.py:118(Profile.__exit__)")
-    assert is_own_frame("/site-packages/pikos/cprofile.py:99(Profile.__exit__)")
+    assert is_own_frame("/site-packages/pikos/cprofile/__init__.py:99(Profile.__exit__)")
     for program in (
         "<method 'disable' of 'Timer' objects>",
         "/home/pikos/work.py:1(main)",

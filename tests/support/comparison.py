@@ -15,7 +15,7 @@ from typing import Any
 
 # The profiler's own calls: Profile.enable and .disable, and whatever Python code surrounds them.
 _OWN_FRAMES = re.compile(
-    r"'_lsprof\.Profiler'|sys\.(monitoring\.|_?setprofile)|[/\\](cProfile|profiling[/\\]tracing[/\\]\w+|pikos[/\\]cprofile)\.py:"
+    r"'_lsprof\.Profiler'|sys\.(monitoring\.|_?setprofile)|[/\\](cProfile|profiling[/\\]tracing[/\\]\w+|pikos[/\\]cprofile[/\\]\w+)\.py:"
 )
 
 Profile = dict[str, Any]

@@ -212,7 +212,7 @@ def test_wrong_arguments_say_so() -> None:
 
     with pytest.raises(TypeError, match="call the decorator's factory first"):
         pikos.api.function_monitor(lambda: 1)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="is no function"):
+    with pytest.raises(TypeError, match="is not a function"):
         FunctionMonitor(pikos.api.screen()).attach(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="below @staticmethod"):
         FunctionMonitor(pikos.api.screen()).attach(staticmethod(len))
@@ -280,7 +280,7 @@ def test_records_of_unknown_fields_are_refused(
     base = getattr(importlib.import_module("pikos.recorders.api"), name)
     place = f"ipc://{tmp_path}/x" if name == "ZeroMQRecorder" else tmp_path / "x"
     colours = collections.namedtuple("Colours", ["index", "colour"])
-    with pytest.raises(TypeError, match=f"records of Colours can't be {done}: a field has a name"):
+    with pytest.raises(TypeError, match=f"records of Colours can't be {done}: it has a field"):
         base(place, filter_).prepare(colours)
 
 

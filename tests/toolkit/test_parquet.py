@@ -118,7 +118,7 @@ def test_records_made_in_python(tmp_path: Path) -> None:
         recorder.record(LineRecord(7, "f", 3, "pass", "x.py")[:4])
     recorder.finalize()
     assert rows(tmp_path / "x.parquet") == [FunctionRecord(7, "call", "f", 3, "x.py")._asdict()]
-    with pytest.raises(TypeError, match="has records of FunctionRecord, not of FunctionMemoryRecord"):
+    with pytest.raises(TypeError, match="holds FunctionRecords and can't take FunctionMemoryRecords"):
         recorder.prepare(FunctionMemoryRecord)
     with pytest.raises(FileNotFoundError):
         ParquetFileRecorder(tmp_path / "no" / "x.parquet").prepare(FunctionRecord)

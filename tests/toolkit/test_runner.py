@@ -130,9 +130,12 @@ def test_focus_on_an_importable_function(folder: Path) -> None:
 @pytest.mark.parametrize(
     "focus, message",
     [
-        ("Thing.methud", "no function 'Thing.methud' in the script, and no module of that name; near it: Thing.method"),
-        ("textwrap.dedint", "textwrap has no 'dedint'; near it: dedent"),
-        ("textwrap.TextWrapper.fil", "textwrap.TextWrapper has no 'fil'; near it: fill"),
+        (
+            "Thing.methud",
+            "the script has no function 'Thing.methud', and there is no module of that name; did you mean Thing.method?",
+        ),
+        ("textwrap.dedint", "textwrap has no 'dedint'; did you mean dedent?"),
+        ("textwrap.TextWrapper.fil", "textwrap.TextWrapper has no 'fil'; did you mean fill"),
         ("sys.version", "has no Python code"),
     ],
 )
@@ -145,11 +148,11 @@ def test_a_focus_that_is_not_there(folder: Path, focus: str, message: str) -> No
     "arguments, message",
     [
         ([], "name a monitor: functions, lines, function_memory, line_memory"),
-        (["linez", "program.py"], "no monitor 'linez'"),
+        (["linez", "program.py"], "there is no monitor 'linez'"),
         (["lines"], "name a script"),
         (["lines", "program.py", "--recording", "tape"], "invalid choice: 'tape'"),
         (["lines", "--recording", "screen", "-o", "x", "program.py"], "--recording screen writes no file"),
-        (["functions", "--report", "program.py"], "--report is for lines and line_memory"),
+        (["functions", "--report", "program.py"], "--report works with lines and line_memory only"),
         (["lines", "--colour", "program.py"], "unrecognized arguments: --colour"),
         (["lines", "missing.py"], "can't open file"),
     ],

@@ -18,23 +18,17 @@ use crate::ffi::gil::GilCell;
 use crate::hooks::Wish;
 use crate::results::{finished, getstats};
 use crate::session::life::{Session, Settings};
-use crate::session::options::{CheckpointWish, LiveOptions, LiveWish};
+use crate::session::options::Asked;
 
-/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-///          tree=None, live=None, checkpoint=None)
+/// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, options=None, costs=None)
 /// --
 ///
 /// Records the calls of Python functions and built-ins.
 ///
 /// timer: a callable that returns seconds; with timeunit > 0, integers worth timeunit seconds each. By default
 /// the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count built-ins as well.
-/// threads: True for all threads, existing and future; False for the thread that enables it, beside others
-/// that do the same; None for what the interpreter's cProfile covers (3.11: this thread, from 3.12: all).
-/// hook: how the interpreter reports calls. "frame-eval" (PEP 523) and "fast" (the cheaper hook on this release) need
-/// builtins=False. If frame evaluation isn't to be had, the ordinary hook is used, and the attribute hook says why.
-/// tree: (depth, nodes), the limits within which full stacks are kept as well; None for none.
-/// live: (endpoint or None, interval in seconds, connect, remote, follow), to publish the numbers while they grow.
-/// checkpoint: (file, seconds), to write the profile so far to that file so often.
+/// options: what else it is asked to do, a pikos._options.Options, which says what that can be.
+/// costs: what recording costs, which is taken out of the times; a list of what pikos._calibration finds.
 #[pyclass(name = "Profiler", module = "_lsprof", subclass, weakref, frozen)]
 pub struct Profiler(GilCell<Rc<Session>>);
 
@@ -47,8 +41,8 @@ impl Profiler {
         Self(GilCell::new(Session::new(|object| object.cast::<Self>().is_ok())))
     }
 
-    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, threads=None,
-                        hook=None, compensate=Compensate::Wanted(false), tree=None, live=None, checkpoint=None))]
+    #[pyo3(signature = (timer=None, timeunit=0.0, subcalls=Truth(true), builtins=Truth(true), *, options=None,
+                        costs=None))]
     #[allow(clippy::too_many_arguments)] // Python's
     fn __init__(
         &self,
@@ -57,32 +51,29 @@ impl Profiler {
         timeunit: f64,
         subcalls: Truth,
         builtins: Truth,
-        threads: Option<bool>,
-        hook: Option<&str>,
-        compensate: Compensate<'_>,
-        tree: Option<(u32, usize)>,
-        live: Option<LiveWish>,
-        checkpoint: Option<CheckpointWish>,
+        options: Option<&Bound<'_, PyAny>>,
+        costs: Option<Vec<CostLine<'_>>>,
     ) -> PyResult<()> {
         let session = self.0.get(py);
         session.refuse_in_timer("initialise")?;
-        let wish = Wish::parse(hook)?;
+        let asked = options.map(Asked::read).transpose()?.unwrap_or_default();
+        let wish = Wish::parse(asked.hook.as_deref())?;
         wish.check_builtins(builtins.0)?;
-        if timer.is_some() && !matches!(compensate, Compensate::Wanted(false)) {
+        if timer.is_some() && (asked.compensate || costs.is_some()) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
-        let live = LiveOptions::new(live, checkpoint)?;
-        let (wants_calibration, lines) = match compensate {
-            Compensate::Wanted(wanted) => (wanted, None),
-            Compensate::Lines(lines) => (false, Some(lines)),
+        let settings = Settings {
+            wish,
+            timer: timer.map(|timer| Timer::new(timer, timeunit)),
+            subcalls: subcalls.0,
+            builtins: builtins.0,
+            threads: asked.threads,
+            wants_calibration: asked.compensate && costs.is_none(),
+            calibration: costs.map(Calibration::from_lines).transpose()?,
+            tree: asked.tree,
+            live: asked.live,
         };
-        let calibration = lines.map(Calibration::from_lines).transpose()?;
-        let timer = timer.map(|timer| Timer::new(timer, timeunit));
-        let (subcalls, builtins) = (subcalls.0, builtins.0);
-        session.set_up(
-            py,
-            Settings { wish, timer, subcalls, builtins, threads, wants_calibration, calibration, tree, live },
-        );
+        session.set_up(py, settings);
         Ok(())
     }
 
@@ -201,7 +192,8 @@ impl Profiler {
             return Ok(false);
         }
         let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
+        let format =
+            Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
         let saved = py.detach(|| {
             if format.is_some() {
                 profile.merge_labels();
@@ -321,13 +313,6 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
             "no thread {thread} was profiled; thread_stats() lists those that were"
         ))
     })
-}
-
-/// The argument of that name: whether to, or with which costs.
-#[derive(FromPyObject)]
-enum Compensate<'py> {
-    Lines(Vec<CostLine<'py>>),
-    Wanted(bool),
 }
 
 /// Any object's truth, as CPython takes flags from 3.12 on.

@@ -8,7 +8,7 @@ use super::live::{self, for_each};
 use crate::ffi::at_fork;
 use crate::ffi::gil::GilCell;
 
-/// Once: forks and the interpreter's end concern us; `pikos._exec` sees to `os.exec*`.
+/// Once: forks and the interpreter's end concern us; `pikos._processes.execs` sees to `os.exec*`.
 pub fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
     static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
     if WATCHES.get(py).replace(true) {

@@ -82,7 +82,7 @@ impl Live {
                 self.collector.go_live(py, publisher.source());
                 self.publisher.replace(Some(publisher));
                 if self.options.is_public {
-                    py.import("pikos._exec")?.call_method0("watch_streams")?;
+                    py.import("pikos._processes.execs")?.call_method0("watch_streams")?;
                 }
                 Ok(Ok(()))
             }
@@ -169,7 +169,9 @@ impl Live {
             for_each(py, |other| is_last &= other.publisher.borrow().is_none());
             if is_last {
                 // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
-                let _ = py.import("pikos._exec").and_then(|module| module.call_method0("unwatch_streams"));
+                let _ = py
+                    .import("pikos._processes.execs")
+                    .and_then(|module| module.call_method0("unwatch_streams"));
             }
         }
     }

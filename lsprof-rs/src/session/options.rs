@@ -1,23 +1,47 @@
-//! What was asked for of a live profile, found to be in order.
+//! What a recording is asked to do: `pikos._options.Options`, read by name.
+//!
+//! Names, defaults and ranges are written down there, and checked there. What Python can't tell, whether there can be such an
+//! endpoint, is found out here.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use pikos_publisher::{Endpoint, EndpointError, check_interval};
-use pyo3::exceptions::PyValueError;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+/// What a profile was asked for, besides what cProfile's can be.
+#[derive(Default)]
+pub struct Asked {
+    /// Whether all threads are covered; `None` for what the interpreter's cProfile covers.
+    pub threads: Option<bool>,
+    /// How calls are reported.
+    pub hook: Option<String>,
+    /// Whether what recording costs is taken out of the times.
+    pub compensate: bool,
+    /// Depth and nodes, the limits within which full stacks are kept.
+    pub tree: Option<(u32, usize)>,
+    /// What is published.
+    pub live: Option<LiveOptions>,
+}
 
-/// What the user asked for: an endpoint beside the user's own folder of sockets, the interval in seconds, whether to
-/// connect to the endpoint, whether it may be beyond loopback, whether forked children are live, too.
-#[derive(FromPyObject)]
-pub struct LiveWish(Option<String>, f64, bool, bool, bool);
+impl Asked {
+    /// Raises ValueError for what can't be, TypeError for what is nothing of the kind.
+    pub fn read(options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let tree: bool = read(options, "tree")?;
+        let limits = (read(options, "tree_depth")?, read(options, "tree_nodes")?);
+        Ok(Self {
+            threads: read(options, "threads")?,
+            hook: read(options, "hook")?,
+            compensate: read(options, "compensate")?,
+            tree: tree.then_some(limits),
+            live: LiveOptions::read(options)?,
+        })
+    }
+}
 
-/// A file to write while the program runs, and how often, in seconds.
-pub type CheckpointWish = (PathBuf, f64);
-
-/// The same, found to be in order.
+/// What is published, found to be in order.
 #[derive(Clone)]
 pub struct LiveOptions {
     /// Beside the user's own folder of sockets.
@@ -32,45 +56,62 @@ pub struct LiveOptions {
     pub checkpoint: Option<(PathBuf, Duration)>,
 }
 
-/// Seconds from one checkpoint to the next may be these.
-const CHECKPOINTS: RangeInclusive<f64> = 0.1..=86_400.0;
+/// From one look at the clock to the next, where there is only a file to write.
+const UNSEEN: Duration = Duration::from_millis(500);
 
 impl LiveOptions {
-    /// What was asked for; `None` if nothing was. Raises ValueError if it can't be.
-    pub fn new(live: Option<LiveWish>, checkpoint: Option<CheckpointWish>) -> PyResult<Option<Self>> {
-        if live.is_none() && checkpoint.is_none() {
-            return Ok(None);
-        }
-        let is_public = live.is_some();
-        let options =
-            live.map_or_else(|| LiveWish(None, 0.5, false, false, false).check(), LiveWish::check)?;
-        let checkpoint = match checkpoint {
+    /// `None` if nothing is to be published or written.
+    fn read(options: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let checkpoint = match read::<Option<(PathBuf, f64)>>(options, "checkpoint")? {
             None => None,
-            Some((path, seconds)) if CHECKPOINTS.contains(&seconds) => {
-                Some((path, Duration::from_secs_f64(seconds)))
-            }
-            Some((_, seconds)) => {
-                return Err(PyValueError::new_err(format!(
-                    "a checkpoint every {seconds} seconds: it must be from {} to {}",
-                    CHECKPOINTS.start(),
-                    CHECKPOINTS.end()
-                )));
+            Some((path, seconds)) => {
+                let every = Duration::try_from_secs_f64(seconds);
+                Some((path, every.map_err(|error| refuse(&format!("checkpoint: {error}")))?))
             }
         };
-        Ok(Some(Self { is_public, checkpoint, ..options }))
+        let (is_public, endpoint) = match read(options, "live")? {
+            Live::Wanted(wanted) => (wanted, None),
+            Live::Endpoint(endpoint) => (true, Some(endpoint)),
+        };
+        if !is_public {
+            return Ok(checkpoint.map(|checkpoint| Self {
+                endpoint: None,
+                interval: UNSEEN,
+                follow: false,
+                is_public,
+                checkpoint: Some(checkpoint),
+            }));
+        }
+        let interval =
+            check_interval(read(options, "interval")?).map_err(|error| refuse(&error.to_string()))?;
+        let (connect, remote) = (read(options, "connect")?, read(options, "remote")?);
+        if connect && endpoint.is_none() {
+            return Err(refuse(&EndpointError::Nowhere.to_string()));
+        }
+        let endpoint = endpoint.map(|text| Endpoint::parse(&text, connect, remote)).transpose();
+        let endpoint = endpoint.map_err(|error| refuse(&error.to_string()))?;
+        Ok(Some(Self { endpoint, interval, follow: read(options, "follow")?, is_public, checkpoint }))
     }
 }
 
-impl LiveWish {
-    fn check(self) -> PyResult<LiveOptions> {
-        let Self(endpoint, interval, connect, remote, follow) = self;
-        let interval = check_interval(interval).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let refuse = |error: EndpointError| PyValueError::new_err(error.to_string());
-        if connect && endpoint.is_none() {
-            return Err(refuse(EndpointError::Nowhere));
-        }
-        let endpoint =
-            endpoint.map(|text| Endpoint::parse(&text, connect, remote)).transpose().map_err(refuse)?;
-        Ok(LiveOptions { endpoint, interval, follow, is_public: true, checkpoint: None })
-    }
+/// Whether to publish; or that, and where, too.
+#[derive(FromPyObject)]
+enum Live {
+    Wanted(bool),
+    Endpoint(String),
+}
+
+/// The option of this name.
+fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str) -> PyResult<T> {
+    let value = options.getattr(name)?;
+    value.extract().map_err(Into::into).map_err(|error: PyErr| {
+        // Of a tuple the length may be wrong.
+        let is_another_kind = error.is_instance_of::<PyTypeError>(options.py())
+            || error.is_instance_of::<PyValueError>(options.py());
+        if is_another_kind { PyTypeError::new_err(format!("{name} can't be {value:?}")) } else { error }
+    })
+}
+
+fn refuse(why: &str) -> PyErr {
+    PyValueError::new_err(why.to_owned())
 }

@@ -112,7 +112,7 @@ class EventMonitor(Monitor):
             if errors > 1:
                 import sys
 
-                sys.stderr.write(f"pikos: {errors} records were lost to errors, of which the first was shown\n")
+                sys.stderr.write(f"pikos: {errors} records were lost to errors; only the first error was shown\n")
 
     def _destination(self) -> tuple[Any, list[CodeType] | None]:
         """What the native code does with an event: hands it to the recorder's native half, or calls our method; and the

@@ -8,9 +8,11 @@ import inspect
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-    from typing import Any
+    from contextlib import AbstractContextManager
+    from typing import Any, TypeAlias
 
-    from pikos.monitors.monitor import Monitor
+    #: All that is asked of one here.
+    Monitor: TypeAlias = AbstractContextManager[Any, Any]
 
 __all__ = ["MonitorAttach"]
 
@@ -22,7 +24,7 @@ class MonitorAttach:
         if isinstance(function, (staticmethod, classmethod)):
             raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
         if not callable(function):
-            raise TypeError(f"a monitor can't be attached to {function!r}: it is no function")
+            raise TypeError(f"can't attach a monitor to {function!r}: it is not a function")
         self.monitor = monitor
         self._call = wrapper_of(monitor, function)
         functools.update_wrapper(self, function)

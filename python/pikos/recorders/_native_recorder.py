@@ -43,7 +43,7 @@ class NativeRecorder(AbstractRecorder):
         self._sink = sink or make(record._fields, None)
         if self._sink is None:
             raise TypeError(
-                f"records of {record.__name__} can't be {self._done}: a field has a name that the toolkit doesn't know"
+                f"records of {record.__name__} can't be {self._done}: it has a field that the toolkit doesn't know"
             )
 
     def _native_sink(self) -> _Sink | None:

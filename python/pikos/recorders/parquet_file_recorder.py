@@ -38,7 +38,7 @@ class ParquetFileRecorder(NativeRecorder):
                 self._open(record, lambda fields, filter_: _Sink.parquet(file.fileno(), fields, filter_))
         elif record._fields != self._record_type._fields:
             raise TypeError(
-                f"{os.fspath(self._filename)} has records of {self._record_type.__name__}, not of {record.__name__}"
+                f"{os.fspath(self._filename)} holds {self._record_type.__name__}s and can't take {record.__name__}s: use another file"
             )
         self._ready = True
 

@@ -11,10 +11,21 @@ use crate::error::Error;
 pub struct Request {
     /// The process.
     pub pid: u32,
-    /// With which interval, in seconds, whether for Python functions only, and whether with full stacks; `None` to end it.
-    pub start: Option<(f64, bool, bool)>,
+    /// What to begin; `None` to end it.
+    pub start: Option<Start>,
     /// When to give up, in seconds.
     pub timeout: f64,
+}
+
+/// The profile that is to begin. Python checks it and knows the defaults of all else.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Seconds from one message to the next.
+    pub interval: f64,
+    /// For Python functions only.
+    pub fast: bool,
+    /// With full stacks.
+    pub tree: bool,
 }
 
 /// Does what is asked; returns what to tell the user, or why it can't be done.
@@ -22,7 +33,8 @@ pub type Attacher<'a> = &'a dyn Fn(Request) -> Result<String, String>;
 
 pub fn attach(args: &AttachArgs, attacher: Attacher<'_>) -> Result<Outcome, Error> {
     let DetachArgs { pid, timeout } = args.to;
-    ask(Request { pid, start: Some((args.interval, args.fast, args.tree)), timeout }, attacher)
+    let start = Start { interval: args.interval, fast: args.fast, tree: args.tree };
+    ask(Request { pid, start: Some(start), timeout }, attacher)
 }
 
 pub fn detach(args: &DetachArgs, attacher: Attacher<'_>) -> Result<Outcome, Error> {

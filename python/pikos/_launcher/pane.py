@@ -24,7 +24,7 @@ def show_top(profile: Profile) -> None:
     problem = split_pane(pid) if os.environ.get("TMUX") else ""
     if problem is not None and os.isatty(2):
         reason = f" ({problem})" if problem else ""
-        os.write(2, f"pikos: to watch it, type in another terminal{reason}: pikos top {pid}\n".encode())
+        os.write(2, f"pikos: to watch the program, type in another terminal{reason}: pikos top {pid}\n".encode())
 
 
 def split_pane(pid: int) -> str | None:
@@ -38,7 +38,7 @@ def split_pane(pid: int) -> str | None:
     status = run(["tmux", "split-window", "-d", "-v", *pane, "--", *command])
     if status == 0:
         return None
-    return status if isinstance(status, str) else "tmux opens no pane"
+    return status if isinstance(status, str) else "tmux opened no pane"
 
 
 def run(command: list[str]) -> int | str:

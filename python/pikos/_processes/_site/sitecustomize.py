@@ -24,13 +24,13 @@ def _follow(folder):
         if os.environ.get("PIKOS_FOLLOW", "").split(";")[0] == tag:
             import importlib.util
 
-            package = os.path.dirname(folder)
+            package = os.path.dirname(os.path.dirname(folder))
             spec = importlib.util.spec_from_file_location(
                 "pikos", os.path.join(package, "__init__.py"), submodule_search_locations=[package]
             )
             sys.modules["pikos"] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(sys.modules["pikos"])
-            from pikos._begin import begin
+            from pikos._processes.begin import begin
 
             begin()
     except (KeyboardInterrupt, SystemExit):

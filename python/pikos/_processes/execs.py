@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from pikos._launcher.session import Session
+
     Undo = Callable[[], object]
 
 #: Called before the program is replaced, in this order; each returns what is to be called if that fails after all.
@@ -61,6 +63,26 @@ def end_streams() -> Undo:
                 profiler.enable()
 
     return go_on
+
+
+def watch_session(session: Session) -> None:
+    """Save a profiled run before its program is replaced; let it go on if that fails."""
+
+    def save() -> Undo:
+        was_live = bool(session.profile.endpoints)
+        go_live = end_streams()
+        session.save()
+
+        def go_on() -> None:
+            session.saved = False
+            if was_live:
+                go_live()
+            else:
+                session.profile.enable()
+
+        return go_on
+
+    watch(save)
 
 
 def execv(path: Any, argv: Any, /) -> NoReturn:

@@ -114,22 +114,25 @@ class Profile(Profiler):
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
-        if not (0 < tree_depth < 2**32 and tree_nodes > 0):
-            raise ValueError(f"tree_depth and tree_nodes must be at least 1, got {tree_depth} and {tree_nodes}")
-        limits = (tree_depth, tree_nodes) if tree else None
-        wish = None if live is False else (None if live is True else live, interval, connect, remote, follow)
-        super().__init__(
-            timer,
-            timeunit,
-            subcalls,
-            builtins,
+        # Not before it is needed: most who import this module for its labels, or through others, profile nothing.
+        from pikos._options import Options
+
+        options = Options(
+            builtins=builtins,
             threads=threads,
             hook=hook,
             compensate=compensate,
-            tree=limits,
-            live=wish,
+            tree=tree,
+            tree_depth=tree_depth,
+            tree_nodes=tree_nodes,
+            live=live,
+            interval=interval,
+            connect=connect,
+            remote=remote,
+            follow=follow,
             checkpoint=checkpoint,
         )
+        super().__init__(timer, timeunit, subcalls, builtins, options=options)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
@@ -231,9 +234,3 @@ def label(code: str | CodeType) -> Label:
     if isinstance(code, str):
         return ("~", 0, code)
     return (code.co_filename, code.co_firstlineno, code.co_name)
-
-
-if __name__ == "__main__":
-    from pikos._launcher import main
-
-    main()

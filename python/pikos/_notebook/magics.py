@@ -43,10 +43,10 @@ class Shown:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from pikos._html import flame_graph, table
+        from pikos._notebook.html import flame_graph
 
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return table(self.chosen) + note + (flame_graph(self.profile) if self.graph else "")
+        return self.chosen._repr_html_() + note + (flame_graph(self.profile.dumps("html")) if self.graph else "")
 
 
 @magics_class
@@ -77,7 +77,7 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         options, statement = self.parse_options(line, "D:l:rs:T:qtgb", list_all=True, posix=False)
         code = statement if cell is None else f"{statement}\n{cell}"
         if not code.strip():
-            raise UsageError("nothing to profile: %pikos STATEMENT, or %%pikos above a cell")
+            raise UsageError("there is nothing to profile: write %pikos STATEMENT, or %%pikos above a cell")
         keys = [unquoted(key) for key in options.get("s", ["time"])]
         limits = [limit(unquoted(text)) for text in options.get("l", [])]
         profile, ending = self.run(code, tree="t" in options, builtins="b" not in options)
@@ -85,7 +85,7 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         chosen = restrict(sorted_rows(profile, keys), limits)
         shown_rows = chosen if limits else chosen.top(ROWS)
         left_out = len(chosen) - len(shown_rows)
-        note = f"{left_out} rows more: -l shows as many as it says" if left_out else ""
+        note = f"{left_out} more rows: -l shows as many as you say" if left_out else ""
         if "q" not in options:
             display(Shown(profile, shown_rows, f"{ending}{note}", graph="g" not in options))
         if "T" in options:

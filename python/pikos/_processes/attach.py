@@ -1,6 +1,6 @@
 """``pikos attach`` and ``pikos detach``: a live profile in a process that runs already, on CPython 3.14 and later.
 
-``sys.remote_exec`` has the other process run ``_in_target.py`` when its main thread comes to a safe point. Request and answer
+``sys.remote_exec`` has the other process run ``in_target.py`` when its main thread comes to a safe point. Request and answer
 are files in a folder that only this user can enter::
 
     FOLDER/script.py          what is run
@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from pikos._options import FAST, Options
+
 #: The first release that can be attached to, and from.
 FIRST = (3, 14)
 
@@ -28,8 +30,8 @@ PAUSE = 0.01
 INTERPRETER = re.compile(r"/(?:libpython|python)(\d)\.(\d+)t?d?(?:\.so[.\d]*)?$", re.MULTILINE)
 
 INSTEAD = (
-    "start the program with `python -m pikos.cprofile --live --paused script.py`; `pikos ctl resume PID` begins, and "
-    "`pikos ctl pause PID` ends"
+    "start the program with `python -m pikos.cprofile --live --paused script.py`; then `pikos ctl resume PID` begins "
+    "and `pikos ctl pause PID` ends"
 )
 
 
@@ -37,18 +39,14 @@ class CantAttach(Exception):
     """Why it can't be done, and what to do instead."""
 
 
-def attach(pid: int, interval: float, fast: bool, tree: bool, timeout: float) -> str:
+def attach(pid: int, *, interval: float, fast: bool, tree: bool, timeout: float) -> str:
     """Make a process live. Returns what to tell the user; raises CantAttach. interval, timeout: seconds."""
-    arguments: dict[str, object] = {"interval": interval}
-    if fast:
-        arguments |= {"builtins": False, "hook": "fast"}
-    if tree:
-        arguments["tree"] = True
-    endpoints = ask(pid, "start", arguments, timeout)
-    return f"process {pid} is live: `pikos top {pid}` shows it, or any subscriber of {endpoints[0]}"
+    options = Options(live=True, interval=interval, tree=tree, **(FAST if fast else {}))
+    endpoints = ask(pid, "start", options.for_start(), timeout)
+    return f"process {pid} is live: watch it with `pikos top {pid}`, or subscribe to {endpoints[0]}"
 
 
-def detach(pid: int, timeout: float) -> str:
+def detach(pid: int, *, timeout: float) -> str:
     """End what attach() began; the same returns and raises."""
     ask(pid, "stop", {}, timeout)
     return f"process {pid} is no longer profiled"
@@ -62,11 +60,11 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
     is_given_up = False
     try:
         here = os.path.dirname(os.path.abspath(__file__))
-        with open(os.path.join(here, "_in_target.py"), encoding="utf-8") as file:
+        with open(os.path.join(here, "in_target.py"), encoding="utf-8") as file:
             text = file.read()
         script = os.path.join(folder, "script.py")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{text}\n\nrun({folder!r}, {here!r}, {action!r}, {arguments!r})\n")
+            file.write(f"{text}\n\nrun({folder!r}, {os.path.dirname(here)!r}, {action!r}, {arguments!r})\n")
         with open(os.path.join(folder, "wanted"), "w"):
             pass
         send(pid, script)
@@ -100,24 +98,24 @@ def check(pid: int) -> None:
     owner = os.stat(f"/proc/{pid}").st_uid if os.path.isdir("/proc/self") else os.geteuid()
     if owner != os.geteuid():
         raise CantAttach(
-            f"process {pid} belongs to user {owner}, and this command to user {os.geteuid()}: run it as that user"
+            f"process {pid} belongs to user {owner}, but this command runs as user {os.geteuid()}: run it as user {owner}"
         )
     if in_another_container(pid):
-        raise CantAttach(f"process {pid} has a file system of its own, a container's: run pikos in there")
+        raise CantAttach(f"process {pid} runs in a container, with a file system of its own: run pikos inside it")
     theirs, ours = release(pid), sys.version_info[:2]
     if theirs is not None and theirs < FIRST:
         raise CantAttach(
-            f"process {pid} runs CPython {dotted(theirs)}, and attaching needs {dotted(FIRST)} or later: {INSTEAD}"
+            f"process {pid} runs CPython {dotted(theirs)}, but attaching needs {dotted(FIRST)} or later: {INSTEAD}"
         )
     if ours < FIRST:
         raise CantAttach(
-            f"this pikos runs in CPython {dotted(ours)}, and attaching needs {dotted(FIRST)} or later: use the pikos of the "
-            f"interpreter that process {pid} runs in; or {INSTEAD}"
+            f"this pikos runs in CPython {dotted(ours)}, but attaching needs {dotted(FIRST)} or later: use the pikos of the "
+            f"interpreter that runs process {pid}; or {INSTEAD}"
         )
     if theirs is not None and theirs != ours:
         raise CantAttach(
-            f"process {pid} runs CPython {dotted(theirs)}, and this pikos {dotted(ours)}: install pikos for "
-            f"{dotted(theirs)}, and use that one's command"
+            f"process {pid} runs CPython {dotted(theirs)}, but this pikos runs in {dotted(ours)}: install pikos "
+            f"for {dotted(theirs)} and use its command"
         )
 
 
@@ -160,16 +158,16 @@ def send(pid: int, script: str) -> None:
         sys.remote_exec(pid, script)  # type: ignore[attr-defined,unused-ignore]
     except PermissionError as error:
         raise CantAttach(
-            f"process {pid} can't be reached: {error}: the system lets only root (sudo), or a process with CAP_SYS_PTRACE, write "
-            "into others' memory, or your own processes too where /proc/sys/kernel/yama/ptrace_scope is 0"
+            f"process {pid} can't be reached: {error}. The system lets only root (sudo), or a process with CAP_SYS_PTRACE, attach; "
+            "where /proc/sys/kernel/yama/ptrace_scope is 0, you can attach to your own processes, too"
         ) from error
     except ProcessLookupError:
         raise CantAttach(f"there is no process {pid}") from None
     except (OSError, RuntimeError) as error:
         problem = "; ".join(str(part) for part in (error, error.__cause__) if part)
         raise CantAttach(
-            f"process {pid} can't be reached: {problem}: is it a CPython {dotted(sys.version_info[:2])}, started without "
-            f"PYTHON_DISABLE_REMOTE_DEBUG and -X disable-remote-debug? Otherwise {INSTEAD}"
+            f"process {pid} can't be reached: {problem}. Is it a CPython {dotted(sys.version_info[:2])}, started without "
+            f"PYTHON_DISABLE_REMOTE_DEBUG and -X disable-remote-debug? If not, {INSTEAD}"
         ) from error
 
 
@@ -179,12 +177,12 @@ def wait(pid: int, folder: str, timeout: float) -> list[str]:
     answer = os.path.join(folder, "answer")
     while not os.path.exists(answer):
         if not is_running(pid):
-            raise CantAttach(f"process {pid} ended meanwhile")
+            raise CantAttach(f"process {pid} ended before it answered")
         # What it has begun, it ends: then the answer is worth waiting for.
         if time.monotonic() > deadline and not os.path.exists(os.path.join(folder, "taken")):
             raise CantAttach(
-                f"process {pid} did not come to a safe point within {timeout:g} s: its main thread is in a long call of C, or waits "
-                "there. Nothing was changed; try again with a longer --timeout"
+                f"process {pid} reached no safe point within {timeout:g} s: its main thread is in a long call into C, or waits in "
+                "one. Nothing was changed; try again with a longer --timeout"
             )
         time.sleep(PAUSE)
     with open(answer, encoding="utf-8", errors="surrogateescape") as file:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 
+from pikos._processes.environment import announced
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
     from typing import Any
-
-VARIABLE = "PIKOS_FOLLOW"
 
 #: Modules that record profiles by themselves, and can't where another profiler does.
 PROFILERS = frozenset(
@@ -30,38 +30,38 @@ def begin() -> None:
     code, module = what_runs(sys.orig_argv)
     if module in PROFILERS or "from multiprocessing.resource_tracker import main" in code:
         return
-    options = parse(os.environ[VARIABLE])
+    texts = announced()
     follow = follow_server if "from multiprocessing.forkserver import main" in code else follow_program
     if sys.version_info >= (3, 15):
-        when_initialised(lambda: quietly(follow, options))
+        when_initialised(lambda: quietly(follow, texts))
     else:
-        follow(options)
+        follow(texts)
 
 
-def follow_program(options: dict[str, str]) -> None:
+def follow_program(texts: dict[str, str]) -> None:
     """Profile this process."""
-    from pikos._follow import start
+    from pikos._processes.family import start
 
-    start(options)
+    start(texts)
 
 
-def follow_server(options: dict[str, str]) -> None:
+def follow_server(texts: dict[str, str]) -> None:
     """Profile what this process forks. It does nothing by itself: its children are those that the program has started."""
-    from pikos._follow import start
+    from pikos._processes.family import start
 
     server = os.getpid()
 
     def begin_in_child() -> None:
         if os.getppid() == server:
-            quietly(start, options)
+            quietly(start, texts)
 
     os.register_at_fork(after_in_child=begin_in_child)
 
 
-def quietly(act: Callable[[dict[str, str]], None], options: dict[str, str]) -> None:
+def quietly(act: Callable[[dict[str, str]], None], texts: dict[str, str]) -> None:
     """Do it, or leave it: the program comes first, as in ``sitecustomize``."""
     try:
-        act(options)
+        act(texts)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:
@@ -109,9 +109,3 @@ def what_runs(argv: list[str]) -> tuple[str, str]:
         elif not word.startswith("-"):
             break
     return "", ""
-
-
-def parse(text: str) -> dict[str, str]:
-    """The options in the variable's value."""
-    fields = (field.partition("=") for field in text.split(";")[1:])
-    return {name: value.replace("%3B", ";").replace("%25", "%") for name, _, value in fields}

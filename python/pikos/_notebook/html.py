@@ -7,7 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pikos.stats import Profile, Row
+    from pikos._lsprof import _Metadata
+    from pikos._rows import Row
 
 #: A table longer than this is for a program, not for a page.
 MOST_ROWS = 50
@@ -19,16 +20,14 @@ STYLE = """<style>
 </style>"""
 
 
-def table(profile: Profile) -> str:
-    """The first rows, with a bar for each function's own part of all time."""
-    facts = profile.metadata
+def table(facts: _Metadata, shown: list[Row], count: int) -> str:
+    """Rows, at most MOST_ROWS of ``count``, with a bar for each function's own part of all time."""
     unit = "s" if facts["unit"] == "seconds" else facts["unit"]
     whole = facts["tottime"]
-    shown = list(profile.top(MOST_ROWS))
     rows = "".join(table_row(row, whole, facts["counts"] != "unknown") for row in shown)
-    left_out = len(profile) - len(shown)
+    left_out = count - len(shown)
     more = f"<p>… and {left_out} more</p>" if left_out else ""
-    compensated = ", what recording took is taken out" if facts["compensated"] else ""
+    compensated = ", without what recording took" if facts["compensated"] else ""
     return (
         f"{STYLE}<p>{facts['ncalls']} calls of {facts['functions']} functions in {whole:.3f} {escape(unit)}"
         f"{compensated}</p>"
@@ -65,10 +64,10 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def flame_graph(profile: Profile, height: int = 500) -> str:
-    """The flame graph as a frame without rights: no access to the notebook, its cookies, or the network's answers."""
-    page = profile.dumps("html").decode("utf-8")
+def flame_graph(page: bytes, height: int = 500) -> str:
+    """The flame graph as a frame without rights: no access to the notebook, its cookies, or the network's answers. page: a
+    profile in the format "html"."""
     return (
-        f'<iframe sandbox="allow-scripts" srcdoc="{escape(page)}" title="flame graph" '
+        f'<iframe sandbox="allow-scripts" srcdoc="{escape(page.decode())}" title="flame graph" '
         f'style="width: 100%; height: {height}px; border: 0"></iframe>'
     )

@@ -1,0 +1,1 @@
+"""What IPython and notebooks see of Pikos."""

@@ -1,0 +1,305 @@
+"""What a recording is asked to do. Each option is written down here, once.
+
+``Profile`` and ``pikos.live.start`` take these by name and are checked here. The launcher's flags, its ``--help`` and its errors are
+made of them (``_launcher/options.py``). ``--follow`` hands them to other processes as text, ``pikos attach`` by name, and the
+native ``Profiler`` reads them by name (``asked.rs``). A new one is a line in ``Options``, an argument of ``Profile`` that is
+handed on, and a field in ``asked.rs``.
+
+``Options`` is a frozen dataclass with slots in all but name: ``dataclasses`` imports ``inspect``, ``ast`` and ``tokenize``, and a program
+that is to be profiled would wait half as long again for its first instruction.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Self, TypeVar
+
+    T = TypeVar("T")
+
+#: What ``--fast`` stands for, on the launcher's command line and that of ``pikos attach``.
+FAST = {"hook": "fast", "builtins": False}
+
+#: Names of files that hold full stacks.
+STACKS = "x.speedscope.json, .folded, .html, .svg, .pb.gz or .firefox.json"
+
+
+class Flag:
+    """How the launcher's command line asks for an option.
+
+    sets: what it means, option by option; None if a text must follow it. metavar: what follows it; with ``sets``, it may be missing.
+    """
+
+    __slots__ = ("help", "metavar", "name", "sets")
+
+    def __init__(
+        self, name: str, help: str, sets: Mapping[str, object] | None = None, metavar: str | None = None
+    ) -> None:
+        self.name = name
+        self.help = help
+        self.sets = sets
+        self.metavar = metavar
+
+
+class Option:
+    """One option: its name, its default, and what else there is to know of it.
+
+    flags: those of the launcher. needs: the option without which it has no effect. read: makes a value of a text. least, most,
+    unit: of a number.
+    """
+
+    __slots__ = ("default", "flags", "least", "most", "name", "needs", "read", "unit")
+
+    def __init__(
+        self,
+        default: object,
+        flags: tuple[Flag, ...] = (),
+        needs: str | None = None,
+        read: Callable[[str], object] | None = None,
+        least: float | None = None,
+        most: float | None = None,
+        unit: str = "",
+    ) -> None:
+        self.name = ""
+        self.default = default
+        self.flags = flags
+        self.needs = needs
+        self.read = read
+        self.least = least
+        self.most = most
+        self.unit = unit
+
+    def range(self) -> str:
+        """In words; empty if it has none."""
+        if self.least is None:
+            return ""
+        return f"at least {number(self.least)}" if self.most is None else f"{number(self.least)} to {number(self.most)}"
+
+    def check(self, value: object, name: str = "") -> None:
+        """Raise ValueError for a number out of range, TypeError for what is no number. name: what it was called."""
+        # NaN is nowhere.
+        try:
+            fits = self.least is None or (self.least <= value and (self.most is None or value <= self.most))  # type: ignore[operator]
+        except TypeError:
+            raise TypeError(f"{name or self.name} must be a number, got {value!r}") from None
+        if not fits:
+            raise self.refusal(value, name)
+
+    def refusal(self, value: object, name: str = "") -> ValueError:
+        """What is said of a value out of range."""
+        words = self.range() if self.most is None else f"from {self.range()}"
+        unit = self.unit and f" {self.unit}"
+        return ValueError(f"{name or self.name} must be {words}{unit}, got {value!r}")
+
+
+def option(default: object, *flags: Flag, **facts: Any) -> Any:
+    """An option, as a class attribute of any type."""
+    return Option(default, flags, **facts)
+
+
+def number(value: float) -> str:
+    """As a person writes it."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
+
+
+def yes_or_no(text: str) -> bool:
+    return text == "1"
+
+
+def whether_or_where(text: str) -> bool | str:
+    """``live`` as the environment has it: 1, or an endpoint; 0 or nothing for a profile that isn't live."""
+    return text == "1" or (text not in ("", "0") and text)
+
+
+def frozen(body: type[T]) -> type[T]:
+    """The class with a slot for each of its options, and ``OPTIONS``, all of them by name."""
+    options = {name: value for name, value in vars(body).items() if isinstance(value, Option)}
+    for name, each in options.items():
+        each.name = name
+    rest = {
+        name: value
+        for name, value in vars(body).items()
+        if name not in options and name not in ("__dict__", "__weakref__")
+    }
+    return type(body.__name__, body.__bases__, {**rest, "__slots__": tuple(options), "OPTIONS": options})
+
+
+@frozen
+class Options:
+    """What a recording is asked to do. Never changes. ValueError for a number that is out of range."""
+
+    if TYPE_CHECKING:
+        OPTIONS: Mapping[str, Option]
+
+    #: Count built-ins, too.
+    builtins: bool = option(True, read=yes_or_no)
+    #: True: all threads; False: the one that enables it; None: those that the interpreter's own cProfile covers.
+    threads: bool | None = option(
+        None,
+        Flag("--threads", "profile all threads", {"threads": True}),
+        Flag("--no-threads", "profile the main thread only", {"threads": False}),
+        read=yes_or_no,
+    )
+    #: "frame-eval", "fast", or None for the interpreter's ordinary hook.
+    hook: str | None = option(
+        None,
+        Flag("--fast", "count Python functions only, not built-ins, in the cheapest way that this release has", FAST),
+        read=str,
+    )
+    #: Take what recording itself costs out of the times.
+    compensate: bool = option(
+        False,
+        Flag("--compensate", "take the cost of recording itself out of the times", {"compensate": True}),
+        read=yes_or_no,
+    )
+    #: Keep the calls and times of each full stack.
+    tree: bool = option(
+        False,
+        Flag("--tree", f"keep full stacks: for pikos top, with --live, or for a file, -o {STACKS}", {"tree": True}),
+        read=yes_or_no,
+    )
+    #: A call below so many others gets no stack of its own ...
+    tree_depth: int = option(1000, read=int, least=1, most=2**32 - 1)
+    #: ... nor does one that needs a node beyond so many (about 70 bytes each).
+    tree_nodes: int = option(500_000, read=int, least=1)
+    #: Publish the numbers while they grow; a text is an endpoint where they are published, too.
+    live: bool | str = option(
+        False,
+        Flag(
+            "--live",
+            "publish the numbers while the program runs, for pikos top and others; --live=ENDPOINT publishes them there, too "
+            "(tcp://127.0.0.1:9001 or ipc:///path)",
+            {"live": True},
+            "ENDPOINT",
+        ),
+        read=whether_or_where,
+    )
+    #: Seconds from one message to the next.
+    interval: float = option(
+        0.5,
+        Flag("--interval", "send a message every S seconds", metavar="S"),
+        needs="live",
+        read=float,
+        least=0.02,
+        most=60.0,
+        unit="seconds",
+    )
+    #: The subscriber binds the endpoint, so connect to it.
+    connect: bool = option(
+        False,
+        Flag("--connect", "connect to ENDPOINT, which the subscriber binds", {"connect": True}),
+        needs="live",
+        read=yes_or_no,
+    )
+    #: The endpoint may be beyond this host's loopback.
+    remote: bool = option(
+        False,
+        Flag(
+            "--live-remote",
+            "allow an ENDPOINT that other hosts can reach; whoever reaches it can read the profile",
+            {"remote": True},
+        ),
+        needs="live",
+        read=yes_or_no,
+    )
+    #: Profile the processes that this one makes, too: of a ``Profile``, those of ``os.fork``; of the launcher, all Pythons.
+    follow: bool = option(
+        False,
+        Flag(
+            "--follow",
+            "profile the Python processes that the program starts, too: live, or each into OUT with its process number",
+            {"follow": True},
+        ),
+        read=yes_or_no,
+    )
+    #: (file, seconds): write the profile so far to that file so often. Children have files of their own.
+    checkpoint: tuple[str, float] | None = option(
+        None,
+        Flag(
+            "--checkpoint",
+            "write the file of -o every S seconds, so that a program that is killed leaves one",
+            metavar="S",
+        ),
+        least=0.1,
+        most=86_400.0,
+        unit="seconds",
+    )
+    #: Record nothing before a subscriber asks for it. Not for ``Profile``, which waits for its enable() anyway.
+    paused: bool = option(
+        False,
+        Flag("--paused", "record nothing until `pikos ctl resume`", {"paused": True}),
+        needs="live",
+        read=yes_or_no,
+    )
+
+    def __init__(self, **asked: Any) -> None:
+        for name, each in self.OPTIONS.items():
+            object.__setattr__(self, name, asked.pop(name, each.default))
+        if asked:
+            raise TypeError(f"no option has the name {', '.join(asked)}")
+        for name, each in self.OPTIONS.items():
+            if each.least is not None and (each.needs is None or getattr(self, each.needs) is not False):
+                value = getattr(self, name)
+                if name == "checkpoint":
+                    if not isinstance(value, tuple):
+                        continue
+                    value = value[-1]
+                each.check(value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("options don't change: but() makes others of them")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("options don't change: but() makes others of them")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Options) and self.wishes() == other.wishes()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in self.wishes().items())})"
+
+    def but(self, **others: Any) -> Self:
+        """The same but for these."""
+        return type(self)(**{**self.wishes(), **others})
+
+    def wishes(self) -> dict[str, Any]:
+        """What differs from the defaults, by name."""
+        values = ((name, getattr(self, name)) for name in self.OPTIONS)
+        return {name: value for name, value in values if value != self.OPTIONS[name].default}
+
+    def for_profile(self) -> dict[str, Any]:
+        """What ``Profile`` is to be told."""
+        wishes = self.wishes()
+        wishes.pop("paused", None)
+        return wishes
+
+    def for_start(self) -> dict[str, Any]:
+        """What ``pikos.live.start`` is to be told: what differs, so that older ones understand."""
+        wishes = self.wishes()
+        if wishes.pop("live", False) not in (True, False):
+            wishes["endpoint"] = self.live
+        return wishes
+
+    def for_children(self) -> Options:
+        """What the processes that this one starts are asked to do."""
+        # A bound endpoint is taken; where a subscriber binds, all can connect.
+        own = {} if self.connect else {"live": self.live is not False, "remote": False}
+        return self.but(checkpoint=None, **own)
+
+    def encoded(self) -> dict[str, str]:
+        """The wishes as texts, for another process."""
+        texts = {}
+        for name, value in self.wishes().items():
+            assert self.OPTIONS[name].read is not None, f"{name} is not for another process"
+            texts[name] = str(int(value)) if isinstance(value, bool) else str(value)
+        return texts
+
+    @classmethod
+    def decoded(cls, texts: Mapping[str, str]) -> Options:
+        """encoded(), read again; other texts are somebody else's."""
+        return cls(
+            **{name: each.read(texts[name]) for name, each in cls.OPTIONS.items() if each.read and name in texts}
+        )

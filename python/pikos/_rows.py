@@ -1,0 +1,33 @@
+"""A function's numbers, and a stack's, as ``pikos.stats`` hands them out: here, so that who shows them needn't know profiles."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """A function and its numbers; or one of its callers or callees, and the part that is theirs. Times in seconds."""
+
+    file: str  #: ``~`` for a built-in
+    line: int  #: of the ``def``; 0 for a built-in
+    name: str  #: as cProfile has it
+    qualname: str | None  #: ``Class.method``, where the file says it
+    ncalls: int
+    primitive_calls: int  #: those that were not recursive
+    tottime: float  #: in the function itself
+    cumtime: float  #: with all that it called, outermost calls only
+    number: int  #: the function's, in this profile
+
+
+class Node(NamedTuple):
+    """A full stack, and what happened with exactly these calls open. Times in seconds."""
+
+    parent: int | None  #: the stack without its top: its place in the list; None at the bottom
+    file: str  #: of the function on top, as in ``Row``
+    line: int
+    name: str
+    qualname: str | None
+    ncalls: int  #: how often this very stack was entered
+    tottime: float  #: with exactly this stack
+    cumtime: float  #: with this stack and all above it
+    number: int  #: the function's, in this profile
