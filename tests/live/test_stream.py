@@ -138,8 +138,8 @@ def test_lost_messages_are_healed(tmp_path: Path) -> None:
             process.send_signal(signal.SIGSTOP)
             while slow.socket.poll(500):
                 slow.receive()
-            process.send_signal(signal.SIGCONT)
             finish(process)
+            process.send_signal(signal.SIGCONT)
             slow.to_the_end()
             ended_well(process)
             same_as_file(slow, script.with_suffix(".pstats"))
