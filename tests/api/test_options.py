@@ -43,7 +43,8 @@ def test_profiles_and_live_profiles_take_them_by_name_with_their_defaults(option
     # A Profile waits for its enable().
     assert taken == {name: each.default for name, each in options.OPTIONS.items() if name != "paused"}
 
-    started = {name: each.default for name, each in inspect.signature(live.start).parameters.items()}
+    parameters = inspect.signature(live.start).parameters.values()
+    started = {each.name: each.default for each in parameters if each.kind is not each.VAR_KEYWORD}
     # Who asks for a process wants all of it, live, and may say where.
     assert started.pop("threads") is True and started.pop("endpoint") is None
     assert started == {name: options.OPTIONS[name].default for name in started}

@@ -164,7 +164,7 @@ def recording(values: Values, outfile: str | None, parser: OptionParser) -> tupl
     try:
         profile = Profile(**options.for_profile())
     except ValueError as error:
-        if "live" in said or values.top:
+        if "live" in said or values.top or asked["live"] is False:
             parser.error(str(error))
         sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
         options = options.but(live=False, paused=False)
