@@ -140,7 +140,12 @@ def test_a_full_disk_keeps_the_old_report(folder: Path) -> None:
 
 def ended_in_the_write(folder: Path, first: signal.Signals, then: Any, program: str = "") -> Run:
     """Run a large program over an old file; as soon as the file or its folder changes, do what `then` does."""
-    write(folder, LARGE + textwrap.indent(textwrap.dedent(program), "    ") + "\n    print('ready', flush=True)\n    while True: time.sleep(0.01)\n")
+    write(
+        folder,
+        LARGE
+        + textwrap.indent(textwrap.dedent(program), "    ")
+        + "\n    print('ready', flush=True)\n    while True: time.sleep(0.01)\n",
+    )
     out = folder / "out.pstats"
     out.write_bytes(OLD)
     process = subprocess.Popen(
@@ -260,7 +265,9 @@ def save(path: Path, way: str) -> None:
         pikos.export(profile, "pstats", path)
     else:
         done = subprocess.run(
-            [sys.executable, "-m", "pikos", "export", "-f", "pstats", saved(path), "-o", path], capture_output=True, text=True
+            [sys.executable, "-m", "pikos", "export", "-f", "pstats", saved(path), "-o", path],
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 

@@ -73,7 +73,12 @@ SEEN = """
 
 
 def test_a_method_gets_what_sys_setprofile_gives() -> None:
-    plain = evaluate(f"PROGRAM = {PROGRAM!r}" + textwrap.dedent(SEEN + "    sys.setprofile(seen)\n    exec(code, {})\n    sys.setprofile(None)\n    answer(rows)"))
+    plain = evaluate(
+        f"PROGRAM = {PROGRAM!r}"
+        + textwrap.dedent(
+            SEEN + "    sys.setprofile(seen)\n    exec(code, {})\n    sys.setprofile(None)\n    answer(rows)"
+        )
+    )
     ours = evaluate(
         f"PROGRAM = {PROGRAM!r}"
         + textwrap.dedent(SEEN)
