@@ -7,7 +7,7 @@ REQUIRED ?=# those of them without which `make matrix` fails
 DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
-WORKERS ?= auto# processes that share the Python suite; 0 for --pdb or -s
+WORKERS ?= logical# processes that share the Python suite; 0 for --pdb or -s
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
 SHELL := bash
@@ -26,7 +26,7 @@ VENV := .venv-$(HERE)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # The leaf crates, each tested on its own, so that another's feature flags can't hide an error.
-CRATES := lsprof-engine pstats-compat pikos-wire pikos-cli
+CRATES := lsprof-engine pstats-compat pikos-os pikos-wire pikos-publisher pikos-cli
 
 # Folders are in the list because a deleted file changes nothing else. What fuzzing writes comes and goes.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \
@@ -95,10 +95,16 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
+	run $(MAKE) check-ordering
 	if (($${#failed[@]})); then
 		printf 'FAILED: %s\n' "$${failed[@]}" >&2
 		exit 1
 	fi
+
+.PHONY: check-ordering
+check-ordering: ## The engine's memory ordering: one writer, many readers, in every order that a processor may show them (loom)
+	@RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(CURDIR)/build/loom CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 \
+		cargo test --locked --quiet -p lsprof-engine --test ordering
 
 .PHONY: bench
 bench: build $(VENV)/.tests $(VENV)/.peers ## What profilers cost, on PYTHON's release (5 minutes; BENCH_ARGS=--quick: 2)

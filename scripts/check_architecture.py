@@ -1,7 +1,7 @@
 """Prints the house: rooms, who uses whom, and what is wrong. Part of `make check`.
 
 The rules are in architecture.toml: which crate, and which room of a crate or package, may use which; where `unsafe` and
-foreign crates may be named. Beside them: no file uses another in a circle, no arrow runs up.
+foreign crates may be named, and where a source may ask for its system. Beside them: no file uses another in a circle, no arrow runs up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ Arrows = Mapping[Path, Mapping[Path, set[str]]]
 
 # What the extension may use of the command line's crate: nothing of its insides.
 CLI_DOOR = re.compile(r"\bpikos_cli::(?!run\b)\w+")
+
+# What asks which system a source is compiled for.
+SYSTEM = re.compile(r"\btarget_(?:os|family|env|vendor)\b|\bcfg\w*!?\(.*\b(?:unix|windows)\b")
 
 
 def main() -> int:
@@ -150,6 +153,8 @@ class House:
         for number, line in enumerate(code.splitlines(), 1):
             if re.search(r"\bunsafe\b", line) and not within(path, self.rules["unsafe"]):
                 self.faults.append(f"{path}:{number}: unsafe outside of the places for it")
+            if SYSTEM.search(line) and not within(path, self.rules["systems"]["only"]):
+                self.faults.append(f"{path}:{number}: asks for the system, which is pikos-os' business")
             for crate, rule in self.rules["foreign"].items():
                 if not re.search(rf"\b{crate}(_ffi|_sys|::|\b)", line):
                     continue

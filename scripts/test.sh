@@ -9,11 +9,12 @@ cd "$(dirname "$0")/.."
 
 python=$1
 shift
-workers=${WORKERS:-auto}
+workers=${WORKERS:-logical} # pytest-xdist's word for as many as there are cores
 if [[ $workers == 0 ]]; then
     exec "$python" -m pytest tests "$@"
 fi
 
+unset PYTHONDONTWRITEBYTECODE # or pytest prepares all assertions anew in each of its processes
 NOTHING_SELECTED=5 # pytest's exit code; one half of the suite may well have nothing for `-k word`
 "$python" -m pytest tests --in-process never --numprocesses "$workers" --dist loadgroup "$@"
 parallel=$?

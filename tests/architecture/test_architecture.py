@@ -34,6 +34,8 @@ HOUSE = {
     "scripts/architecture.toml": """
         [unsafe]
         "below/src/cells.rs" = "arenas"
+        [systems]
+        only = ["below/src/"]
         [foreign.zmq]
         only = ["above/src/view/"]
         [rust.below]
@@ -130,6 +132,16 @@ def test_nothing_is_wrong_with_the_house(house: Path) -> None:
             {"above/src/model/names.rs": "pub struct Name(zmq::Socket);\n"},
             ["above/src/model/names.rs:1: zmq"],
             id="a foreign crate in a place that is not for it",
+        ),
+        pytest.param(
+            {"above/src/model/names.rs": '#[cfg(target_os = "macos")]\npub struct Name;\n'},
+            ["above/src/model/names.rs:1: asks for the system"],
+            id="a system in a place that is not for it",
+        ),
+        pytest.param(
+            {"above/src/model/names.rs": "#[cfg(not(unix))]\npub struct Name;\n"},
+            ["above/src/model/names.rs:1: asks for the system"],
+            id="a family of systems in a place that is not for it",
         ),
     ],
 )

@@ -12,10 +12,12 @@
 //!    run) calls [`Cell64::set`] and the like. Readers see each number whole, though not all numbers of
 //!    one moment: a call that is just being counted may show in one cell and not yet in its neighbour.
 
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
+use self::memory::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Slot, fence};
 use crate::clock::Ticks;
 
 /// A number with one writer and many readers: a plain load and store on every CPU we know.
@@ -72,8 +74,21 @@ impl Cell8 {
     }
 }
 
+/// What the writer has written so far is seen by whoever sees anything that it writes from now on, and calls
+/// [`look_after`] before looking. No instruction on x86.
+#[inline(always)]
+pub fn show_before() {
+    fence(Ordering::Release);
+}
+
+/// What a reader looks at from now on is no older than what it has seen; see [`show_before`].
+#[inline(always)]
+pub fn look_after() {
+    fence(Ordering::Acquire);
+}
+
 /// A reference to something in an arena, without a lifetime: see rule 1 of this module.
-pub struct Link<T>(NonNull<T>);
+pub struct Link<T>(NonNull<Slot<T>>);
 
 impl<T> Clone for Link<T> {
     #[inline(always)]
@@ -114,7 +129,7 @@ impl<T> Deref for Link<T> {
     fn deref(&self) -> &T {
         // SAFETY: a Link points into an arena, whose addresses don't change, and is kept only by what
         // keeps that arena alive (rule 1). Nothing in an arena is ever borrowed mutably.
-        unsafe { self.0.as_ref() }
+        memory::value(unsafe { self.0.as_ref() })
     }
 }
 
@@ -125,11 +140,11 @@ unsafe impl<T: Sync> Sync for Link<T> {}
 
 /// A place for a [`Link`] that one thread sets and any other may follow.
 #[derive(Debug)]
-pub struct LinkCell<T>(AtomicPtr<T>);
+pub struct LinkCell<T>(AtomicPtr<Slot<T>>);
 
 impl<T> LinkCell<T> {
     /// An empty place.
-    pub const fn empty() -> Self {
+    pub fn empty() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -149,11 +164,11 @@ impl<T> LinkCell<T> {
 
 /// A [`LinkCell`] that is never empty.
 #[derive(Debug)]
-pub struct FullCell<T>(AtomicPtr<T>);
+pub struct FullCell<T>(AtomicPtr<Slot<T>>);
 
 impl<T> FullCell<T> {
     /// A place with something in it.
-    pub const fn new(link: Link<T>) -> Self {
+    pub fn new(link: Link<T>) -> Self {
         Self(AtomicPtr::new(link.0.as_ptr()))
     }
 
@@ -177,13 +192,13 @@ const FIRST_CHUNK: usize = 32;
 /// A list that only grows and whose elements never move. Chunk `k` holds `FIRST_CHUNK << k` elements.
 #[derive(Debug)]
 pub struct Arena<T> {
-    chunks: [AtomicPtr<T>; CHUNKS],
+    chunks: [AtomicPtr<Slot<T>>; CHUNKS],
     len: AtomicUsize,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS], len: AtomicUsize::new(0) }
+        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), len: AtomicUsize::new(0) }
     }
 }
 
@@ -199,14 +214,14 @@ impl<T> Arena<T> {
         let (chunk, offset) = Self::place(index);
         let mut start = self.chunks[chunk].load(Ordering::Relaxed);
         if start.is_null() {
-            let fresh: Box<[std::mem::MaybeUninit<T>]> = Box::new_uninit_slice(FIRST_CHUNK << chunk);
-            start = Box::into_raw(fresh).cast::<T>();
+            let fresh: Box<[MaybeUninit<Slot<T>>]> = Box::new_uninit_slice(FIRST_CHUNK << chunk);
+            start = Box::into_raw(fresh).cast::<Slot<T>>();
             self.chunks[chunk].store(start, Ordering::Release);
         }
         // SAFETY: `offset` is inside the chunk by `place`, and nobody reads the element before `len` says so.
         let element = unsafe {
             let element = start.add(offset);
-            element.write(value);
+            element.write(memory::slot(value));
             NonNull::new_unchecked(element)
         };
         self.len.store(index + 1, Ordering::Release);
@@ -238,16 +253,70 @@ impl<T> Arena<T> {
 
 impl<T> Drop for Arena<T> {
     fn drop(&mut self) {
-        const { assert!(!std::mem::needs_drop::<T>(), "elements are freed without being dropped") };
+        const { assert!(!std::mem::needs_drop::<Slot<T>>(), "elements are freed without being dropped") };
         for (k, chunk) in self.chunks.iter_mut().enumerate() {
-            let start = *chunk.get_mut();
+            let start = memory::take(chunk);
             if !start.is_null() {
                 let slice =
-                    ptr::slice_from_raw_parts_mut(start.cast::<std::mem::MaybeUninit<T>>(), FIRST_CHUNK << k);
+                    ptr::slice_from_raw_parts_mut(start.cast::<MaybeUninit<Slot<T>>>(), FIRST_CHUNK << k);
                 // SAFETY: `push` made this box with this length, and `&mut self` says that nobody reads it now.
                 drop(unsafe { Box::from_raw(slice) });
             }
         }
+    }
+}
+
+/// The machine's own atomics. An arena's slot is its element.
+#[cfg(not(loom))]
+mod memory {
+    pub use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence};
+
+    pub type Slot<T> = T;
+
+    #[inline(always)]
+    pub fn slot<T>(value: T) -> Slot<T> {
+        value
+    }
+
+    #[inline(always)]
+    pub fn value<T>(slot: &Slot<T>) -> &T {
+        slot
+    }
+
+    pub fn take<T>(pointer: &mut AtomicPtr<T>) -> *mut T {
+        *pointer.get_mut()
+    }
+}
+
+/// The model checker's, which try every order that the language allows. A slot knows whether it was written before
+/// whoever reads it could know of it.
+#[cfg(loom)]
+mod memory {
+    use loom::cell::UnsafeCell;
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence};
+
+    #[derive(Debug)]
+    pub struct Slot<T> {
+        written: UnsafeCell<()>,
+        value: T,
+    }
+
+    // SAFETY: nobody has more of `written` than the checker's own account of who has read and written it.
+    unsafe impl<T: Sync> Sync for Slot<T> {}
+
+    pub fn slot<T>(value: T) -> Slot<T> {
+        let slot = Slot { written: UnsafeCell::new(()), value };
+        slot.written.with_mut(|_| ());
+        slot
+    }
+
+    pub fn value<T>(slot: &Slot<T>) -> &T {
+        slot.written.with(|_| ());
+        &slot.value
+    }
+
+    pub fn take<T>(pointer: &mut AtomicPtr<T>) -> *mut T {
+        pointer.with_mut(|pointer| *pointer)
     }
 }
 

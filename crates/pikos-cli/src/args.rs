@@ -326,7 +326,7 @@ pub struct DetachArgs {
     pub timeout: f64,
 }
 
-/// Process numbers, or endpoints (ipc://….pub or .ctl).
+/// Process IDs, or endpoints (ipc://….pub or .ctl).
 #[derive(Debug, Args)]
 pub struct ToArgs {
     /// Process IDs, or the endpoints of their sockets

@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::Unsupported;
-use crate::runtime_folder::FolderError;
 
 /// Of [`crate::descriptor`].
 pub fn duplicate(_number: i32) -> io::Result<File> {
@@ -36,13 +35,13 @@ pub fn parent() -> Option<u32> {
 }
 
 /// Of [`crate::runtime_folder`].
-pub fn find(_name: &str) -> Result<Option<PathBuf>, FolderError> {
-    Err(Unsupported::LiveProfiles.into())
+pub fn find(_name: &str) -> Result<Option<PathBuf>, Unsupported> {
+    Err(Unsupported::LiveProfiles)
 }
 
 /// Of [`crate::runtime_folder`].
-pub fn make(_name: &str) -> Result<PathBuf, FolderError> {
-    Err(Unsupported::LiveProfiles.into())
+pub fn make(_name: &str) -> Result<PathBuf, Unsupported> {
+    Err(Unsupported::LiveProfiles)
 }
 
 /// Of [`crate::runtime_folder`].

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::Unsupported;
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{find, is_socket, make};
+pub use crate::elsewhere::is_socket;
 #[cfg(unix)]
 pub use unix::{find, is_socket, make};
 
@@ -45,6 +45,18 @@ pub enum FolderError {
     /// Not on this system.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+}
+
+/// The folder, if it is there and fit to be used.
+#[cfg(not(unix))]
+pub fn find(name: &str) -> Result<Option<PathBuf>, FolderError> {
+    Ok(crate::elsewhere::find(name)?)
+}
+
+/// The folder, made if it is not there yet.
+#[cfg(not(unix))]
+pub fn make(name: &str) -> Result<PathBuf, FolderError> {
+    Ok(crate::elsewhere::make(name)?)
 }
 
 #[cfg(unix)]

@@ -67,6 +67,7 @@ impl Profiler {
             timer: timer.map(|timer| Timer::new(timer, timeunit)),
             subcalls: subcalls.0,
             builtins: builtins.0,
+            wants_calibration: asked.compensate && costs.is_none(),
             calibration: costs.map(Calibration::from_lines).transpose()?,
             asked,
         };

@@ -30,6 +30,8 @@ pub struct Settings {
     pub subcalls: bool,
     /// Whether built-ins count.
     pub builtins: bool,
+    /// Whether what recording costs is to be found out, when recording begins.
+    pub wants_calibration: bool,
     /// What recording costs, if that is known.
     pub calibration: Option<Calibration>,
     /// All else.
@@ -80,17 +82,16 @@ impl Session {
 
     /// Asks for something else than before. Not from within the timer: see [`Session::refuse_in_timer`].
     pub fn set_up(&self, py: Python<'_>, settings: Settings) {
-        let Settings { asked, calibration, .. } = settings;
-        self.live_options.replace(asked.live);
-        // To be found out, when recording begins.
-        self.wants_calibration.set(asked.compensate && calibration.is_none());
-        self.collector.compensate(calibration);
+        self.live_options.replace(settings.asked.live);
+        self.wants_calibration.set(settings.wants_calibration);
+        self.collector.compensate(settings.calibration);
         self.wish.set(settings.wish);
         self.choice.replace(None);
-        self.collector.set_tree(asked.tree);
+        self.collector.set_tree(settings.asked.tree);
+        self.collector.show(settings.asked.shown);
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
-        self.threads.set(asked.threads);
+        self.threads.set(settings.asked.threads);
     }
 
     /// Starts recording. `profiler` is the object that stands for this session.

@@ -179,14 +179,23 @@ def recording(values: Values, outfile: str | None, parser: OptionParser) -> tupl
     try:
         profile = Profile(**options.for_profile())
     except ValueError as error:
-        if "live" in said or values.top:
+        if "live" in said or values.top or options.live is False:
             parser.error(str(error))
-        sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
         options = options.but(live=False, paused=False)
-        profile = Profile(**options.for_profile())
+        profile = without_environment(options, error, parser)
     if options.live is False:
         check_places(options, outfile, parser)
     return options, profile
+
+
+def without_environment(options: Options, error: ValueError, parser: OptionParser) -> Profile:
+    """The profile that isn't live, where the environment asks for one that can't be; unless something else is wrong."""
+    try:
+        profile = Profile(**options.for_profile())
+    except ValueError:
+        parser.error(str(error))
+    sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
+    return profile
 
 
 def check_places(options: Options, outfile: str | None, parser: OptionParser) -> None:

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::args::{Picture, PlotArgs};
 use crate::error::Error;
 use crate::plot::{self, Png, Series, Svg};
+use crate::printable::printable;
 use crate::{Outcome, files};
 
 pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
@@ -42,7 +43,7 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
             "peak at record {}: {:.1} MiB, {}",
             peak.index,
             peak.bytes as f64 / f64::from(1 << 20),
-            peak.label
+            printable(&peak.label)
         );
     }
     Ok(Outcome::Fine)

@@ -35,7 +35,7 @@ fn lines_of(path: &Text) -> Result<Vec<String>, String> {
         return Err("a built-in has no Python source".to_owned());
     }
     if name.starts_with('<') {
-        return Err(printable(&format!("{name}: the code didn't come from a file")).into_owned());
+        return Err(printable(&format!("{name}: the code did not come from a file")).into_owned());
     }
     let failed = |problem: &dyn std::fmt::Display| printable(&format!("{name}: {problem}")).into_owned();
     let path = Path::new(name.as_ref());

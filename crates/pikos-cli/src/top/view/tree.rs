@@ -234,7 +234,7 @@ pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
     if tree.cut_calls > 0 {
         let calls = figures::count(tree.cut_calls as f64, 9);
         text +=
-            &format!("  {calls} calls cut off by the limits ({}{unit})", scale.time(tree.cut_seconds, 10));
+            &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut_seconds, 10));
     }
     if tree.without > 0 {
         text += &format!("  {} processes without --tree", tree.without);
