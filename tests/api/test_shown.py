@@ -150,8 +150,8 @@ def shown_outer():
     for n in range(3):
         try: aside_fails()
         except KeyError: pass
-        next(aside_yields())
-        list(aside_yields())
+        for _ in aside_yields(): break
+        for _ in aside_yields(): pass
         aside_recurses(4)
 """
     exec(compile(source, "program.py", "exec"), namespace)
