@@ -22,7 +22,7 @@ enum Part {
 }
 
 /// A part, and how many cells it has.
-type Cell = (Part, usize);
+type Slot = (Part, usize);
 
 const BAR: usize = 6;
 const SPARKLINE: usize = 12;
@@ -98,7 +98,7 @@ fn why_empty(state: &State, profile: &ProfileContent) -> &'static str {
     }
 }
 
-fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Cell> {
+fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
     let meaning = &profile.meaning;
     let known = Column::all(meaning);
     let is_known = |part: &Part| match part {
@@ -164,7 +164,7 @@ fn is_text(part: Part) -> bool {
     matches!(part, Part::Column(Column::Function | Column::Location) | Part::Bar | Part::Sparkline)
 }
 
-fn heading(state: &State, profile: &ProfileContent, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
+fn heading(state: &State, profile: &ProfileContent, cells: &[Slot], theme: Theme, line: &mut Line<'_>) {
     for (part, width) in cells {
         let title = match part {
             Part::Column(column) => column.title(&profile.meaning),
@@ -191,7 +191,7 @@ fn draw_row(
     state: &State,
     profile: &ProfileContent,
     row: &ShownFunction,
-    cells: &[Cell],
+    cells: &[Slot],
     scale: Scale,
     theme: Theme,
     selected: Option<Style>,
