@@ -94,9 +94,7 @@ class House:
                     taken = ", ".join(sorted(arrows[file][used]))
                     self.faults.append(f"    {self._name(file)} -> {self._name(used)}: {taken}")
 
-    def _check_rooms(
-        self, folder: Path, rooms: Mapping[str, list[str]], arrows: Arrows, free: tuple[str, ...]
-    ) -> None:
+    def _check_rooms(self, folder: Path, rooms: Mapping[str, list[str]], arrows: Arrows, free: tuple[str, ...]) -> None:
         seen: dict[str, dict[str, tuple[Path, Path]]] = {room: {} for room in rooms}
         sizes = dict.fromkeys(rooms, 0)
         for file, used in arrows.items():

@@ -17,7 +17,9 @@ NOT_CODE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 INLINE_MODULE = re.compile(r"\bmod\s+(\w+)\s*\{")
-OF_TESTS = re.compile(r"#\[cfg\((?:test|all\(test\b[^\]]*)\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(mod|use)\b")
+OF_TESTS = re.compile(
+    r"#\[cfg\((?:test|all\(test\b[^\]]*)\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(mod|use)\b"
+)
 USE = re.compile(r"(?<![\w#])(pub(?:\s*\([^)]*\))?\s+)?use\s+([^;]+);")
 PATH = re.compile(r"(?<![\w:])((?:[A-Za-z_]\w*\s*::\s*)+)([A-Za-z_]\w*)")
 

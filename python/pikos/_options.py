@@ -2,11 +2,11 @@
 
 ``Profile`` and ``pikos.live.start`` take these by name and are checked here. The launcher's flags, its ``--help`` and its errors are
 made of them (``_launcher/options.py``). ``--follow`` hands them to other processes as text, ``pikos attach`` by name, and the
-native ``Profiler`` reads them by name (``asked.rs``). A new one is a line in ``Options``, an argument of ``Profile`` that is
-handed on, and a field in ``asked.rs``.
+native ``Profiler`` reads them by name (``lsprof-rs/src/session/options.rs``). A new one is a line in ``Options``, an argument of ``Profile`` that is
+handed on, and a field of ``Asked`` there.
 
-``Options`` is a frozen dataclass with slots in all but name: ``dataclasses`` imports ``inspect``, ``ast`` and ``tokenize``, and a program
-that is to be profiled would wait half as long again for its first instruction.
+``Options`` is a frozen dataclass with slots in all but name: importing ``dataclasses``, which brings ``inspect`` and ``ast``, takes more
+than half as many instructions as all that the launcher does before the program begins.
 """
 
 from __future__ import annotations
@@ -163,6 +163,28 @@ class Options:
     tree_depth: int = option(1000, read=int, least=1, most=2**32 - 1)
     #: ... nor does one that needs a node beyond so many (about 70 bytes each).
     tree_nodes: int = option(500_000, read=int, least=1)
+    #: Show only functions that this regular expression finds in ``file:line(name)`` (``{name}`` of a built-in); the time of all
+    #: others is their callers'.
+    include: str | None = option(
+        None,
+        Flag(
+            "--include",
+            "show only functions whose file:line(name) matches this regular expression; the time of all others goes to their "
+            "callers",
+            metavar="REGEX",
+        ),
+        read=str,
+    )
+    #: Don't show those that this one finds.
+    exclude: str | None = option(
+        None,
+        Flag(
+            "--exclude",
+            "don't show functions whose file:line(name) matches this regular expression; their time goes to their callers",
+            metavar="REGEX",
+        ),
+        read=str,
+    )
     #: Publish the numbers while they grow; a text is an endpoint where they are published, too.
     live: bool | str = option(
         False,
@@ -223,6 +245,7 @@ class Options:
         ),
         least=0.1,
         most=86_400.0,
+        read=float,
         unit="seconds",
     )
     #: Record nothing before a subscriber asks for it. Not for ``Profile``, which waits for its enable() anyway.
@@ -293,7 +316,6 @@ class Options:
         """The wishes as texts, for another process."""
         texts = {}
         for name, value in self.wishes().items():
-            assert self.OPTIONS[name].read is not None, f"{name} is not for another process"
             texts[name] = str(int(value)) if isinstance(value, bool) else str(value)
         return texts
 

@@ -169,6 +169,13 @@ impl Account {
         self.spent = self.spent.wrapping_add(self.costs.outside[kind.0 as usize]);
     }
 
+    /// One of the two hooks of a call that is not recorded took this long, and the interpreter half of what it takes for both.
+    pub(crate) fn spend_on_hidden(&mut self, kind: Kind, time: Ticks) {
+        let kind = kind.0 as usize;
+        let both = self.costs.inside[kind].wrapping_add(self.costs.outside[kind]);
+        self.spent = self.spent.wrapping_add(time.0).wrapping_add(both / 2);
+    }
+
     /// The frame's call has begun.
     pub(crate) fn open(&mut self, frame: Link<Frame>) {
         self.pace.begun += 1;

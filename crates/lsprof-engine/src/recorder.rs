@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, FullCell, Link};
+use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
@@ -43,6 +43,8 @@ pub struct Recorder {
     account: Option<Box<Account>>,
     /// Full stacks, where they are asked for.
     tree: Option<Box<TreeWriter>>,
+    /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
+    hidden: HashTable<(Key, Kind)>,
 }
 
 /// A stack that another one has taken over from.
@@ -83,6 +85,7 @@ impl Recorder {
             spare: Vec::new(),
             account: None,
             tree: None,
+            hidden: HashTable::new(),
         }
     }
 
@@ -302,7 +305,7 @@ impl Recorder {
 
     /// Whether a leave of this function would find a frame to close.
     pub fn expects(&self, key: Key) -> bool {
-        self.frames().any(|frame| edge_of(frame).key == key)
+        !self.hides(key) && self.frames().any(|frame| edge_of(frame).key == key)
     }
 
     /// Whether any call is open on the running stack.
@@ -348,6 +351,30 @@ impl Recorder {
             let entry = self.tables.entries.push(Entry::new(key, function, kind));
             self.entries.insert_unique(mix(key as u64), entry, |entry| mix(entry.key as u64));
         }
+    }
+
+    /// Records no call of this function, which isn't known yet: what it takes and whom it calls is its caller's.
+    #[cold]
+    pub fn hide(&mut self, key: Key, kind: Kind) {
+        if !self.hides(key) {
+            self.hidden.insert_unique(mix(key as u64), (key, kind), |(key, _)| mix(*key as u64));
+        }
+    }
+
+    /// Whether its calls are not recorded.
+    pub fn hides(&self, key: Key) -> bool {
+        self.hidden_kind(key).is_some()
+    }
+
+    /// One hook of a hidden function's call took this long.
+    pub fn spend_on_hidden(&mut self, key: Key, time: Ticks) {
+        if let (Some(kind), Some(account)) = (self.hidden_kind(key), &mut self.account) {
+            account.spend_on_hidden(kind, time);
+        }
+    }
+
+    fn hidden_kind(&self, key: Key) -> Option<Kind> {
+        self.hidden.find(mix(key as u64), |(hidden, _)| *hidden == key).map(|(_, kind)| *kind)
     }
 
     /// Names the running stack, before anything has been switched.
@@ -418,6 +445,7 @@ impl Recorder {
         }
         // Open before calls: readers, who look at them in the other order, never count a call twice.
         edge.open.add(u64::MAX);
+        show_before();
         edge.calls.add(1);
         edge.own.add_ticks(own);
         if edge.open.get() == 0 {

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use crate::collect::functions::Functions;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
+use crate::collect::shown::Shown;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::ffi::thread::Mark;
@@ -99,6 +100,8 @@ pub struct Collector {
     calibration: RefCell<Option<Calibration>>,
     /// With full stacks.
     tree: RefCell<Option<TreeSize>>,
+    /// Which functions are shown as themselves, where not all are.
+    shown: RefCell<Option<Shown>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
     functions: RefCell<Functions>,
@@ -163,6 +166,16 @@ impl Collector {
             self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.recorder.stop_tree());
         }
         self.tree.replace(size);
+    }
+
+    /// Shows only these functions as themselves, from the next one that is met on; `None`: all.
+    pub fn show(&self, shown: Option<Shown>) {
+        self.shown.replace(shown);
+    }
+
+    /// Whether a function is shown as itself.
+    pub fn shows(&self, py: Python<'_>, function: FunctionId) -> bool {
+        self.shown.borrow().as_ref().is_none_or(|shown| shown.has(&self.code(py, function)))
     }
 
     /// Whether full stacks are kept.

@@ -92,6 +92,10 @@ pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
     if this.recorder.enter(callee.key()) {
         // SAFETY: as this function's.
         unsafe { start(thread, began) };
+    } else if this.recorder.hides(callee.key()) {
+        if this.timing == Timing::Compensated {
+            this.recorder.spend_on_hidden(callee.key(), clock::now().since(began));
+        }
     } else {
         // SAFETY: as this function's.
         unsafe { enter_new(callee, began) };
@@ -122,8 +126,9 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     match this.timing {
         Timing::Plain | Timing::Clock => _ = this.recorder.leave_extended(key, now),
         Timing::Compensated => {
-            this.recorder.leave_extended(key, now);
-            this.recorder.spend(clock::now().since(now));
+            let is_recorded = this.recorder.leave_extended(key, now) || !this.recorder.hides(key);
+            let time = clock::now().since(now);
+            if is_recorded { this.recorder.spend(time) } else { this.recorder.spend_on_hidden(key, time) }
         }
         // SAFETY: as this function's.
         Timing::Timer => unsafe { leave_timed(thread, key) },
@@ -297,6 +302,10 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
             greenlets::follow(py, this);
         }
         let kind = collector.kind(|calibration| callee.kind(py, calibration));
+        if !collector.shows(py, function) {
+            this.recorder.hide(callee.key(), kind);
+            return;
+        }
         this.recorder.define(callee.key(), function, kind);
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.

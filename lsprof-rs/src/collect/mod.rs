@@ -11,5 +11,6 @@ pub mod greenlets;
 pub mod kinds;
 pub mod names;
 pub mod registry;
+pub mod shown;
 pub mod threads;
 pub mod timer;

@@ -67,11 +67,9 @@ impl Profiler {
             timer: timer.map(|timer| Timer::new(timer, timeunit)),
             subcalls: subcalls.0,
             builtins: builtins.0,
-            threads: asked.threads,
             wants_calibration: asked.compensate && costs.is_none(),
             calibration: costs.map(Calibration::from_lines).transpose()?,
-            tree: asked.tree,
-            live: asked.live,
+            asked,
         };
         session.set_up(py, settings);
         Ok(())

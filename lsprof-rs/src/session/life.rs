@@ -11,7 +11,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use super::controlled::Controlled;
 use super::forks;
 use super::live::{self, Live};
-use super::options::LiveOptions;
+use super::options::{Asked, LiveOptions};
 use crate::collect::collector::Collector;
 use crate::collect::greenlets;
 use crate::collect::kinds::Calibration;
@@ -30,16 +30,12 @@ pub struct Settings {
     pub subcalls: bool,
     /// Whether built-ins count.
     pub builtins: bool,
-    /// Whether all threads are covered; `None` for what the interpreter's cProfile covers.
-    pub threads: Option<bool>,
     /// Whether what recording costs is to be found out, when recording begins.
     pub wants_calibration: bool,
     /// What recording costs, if that is known.
     pub calibration: Option<Calibration>,
-    /// Depth and nodes, the limits within which full stacks are kept.
-    pub tree: Option<(u32, usize)>,
-    /// What is published.
-    pub live: Option<LiveOptions>,
+    /// All else.
+    pub asked: Asked,
 }
 
 /// One profile, enabled or not.
@@ -86,15 +82,16 @@ impl Session {
 
     /// Asks for something else than before. Not from within the timer: see [`Session::refuse_in_timer`].
     pub fn set_up(&self, py: Python<'_>, settings: Settings) {
-        self.live_options.replace(settings.live);
+        self.live_options.replace(settings.asked.live);
         self.wants_calibration.set(settings.wants_calibration);
         self.collector.compensate(settings.calibration);
         self.wish.set(settings.wish);
         self.choice.replace(None);
-        self.collector.set_tree(settings.tree);
+        self.collector.set_tree(settings.asked.tree);
+        self.collector.show(settings.asked.shown);
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
-        self.threads.set(settings.threads);
+        self.threads.set(settings.asked.threads);
     }
 
     /// Starts recording. `profiler` is the object that stands for this session.

@@ -10,6 +10,9 @@ use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use regex::Regex;
+
+use crate::collect::shown::Shown;
 
 /// What a profile was asked for, besides what cProfile's can be.
 #[derive(Default)]
@@ -22,6 +25,8 @@ pub struct Asked {
     pub compensate: bool,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
+    /// Which functions are shown as themselves; `None` for all.
+    pub shown: Option<Shown>,
     /// What is published.
     pub live: Option<LiveOptions>,
 }
@@ -36,6 +41,7 @@ impl Asked {
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
             tree: tree.then_some(limits),
+            shown: Shown::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
         })
     }
@@ -110,6 +116,13 @@ fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str)
             || error.is_instance_of::<PyValueError>(options.py());
         if is_another_kind { PyTypeError::new_err(format!("{name} can't be {value:?}")) } else { error }
     })
+}
+
+/// The option of this name, a regular expression.
+fn pattern(options: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Regex>> {
+    let text: Option<String> = read(options, name)?;
+    let pattern = text.map(|text| Regex::new(&text)).transpose();
+    pattern.map_err(|error| refuse(&format!("{name} is not a regular expression: {error}")))
 }
 
 fn refuse(why: &str) -> PyErr {

@@ -28,6 +28,11 @@ Examples:
   {PROGRAM} --tree -o flame.html script.py  draw a flame graph of its exact stacks
 """
 
+OPTIONS = Options.OPTIONS
+
+#: Their texts mean something in the light of others.
+READ_LATER = frozenset(["checkpoint", "interval"])
+
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
 CUMULATIVE = 2
 
@@ -71,7 +76,7 @@ def option_parser() -> Parser:
     parser.add_option(
         "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
     )
-    for option in Options.OPTIONS.values():
+    for option in OPTIONS.values():
         for flag in option.flags:
             add_flag(parser, option, flag)
     parser.add_option(
@@ -94,7 +99,7 @@ def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
     if sets is None:
 
         def take_text(_option: object, _name: str, value: str, parser: OptionParser) -> None:
-            asked_of(parser)[name] = value
+            asked_of(parser)[name] = value if name in READ_LATER else value_of(option, value, flag.name, parser)
 
         parser.add_option(
             flag.name, action="callback", type="string", metavar=flag.metavar, callback=take_text, help=text
@@ -112,6 +117,16 @@ def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
                 asked[name] = rest.pop(0)
 
     parser.add_option(flag.name, action="callback", callback=take_flag, help=text)
+
+
+def value_of(option: Option, text: str, name: str, parser: OptionParser) -> Any:
+    """What a text stands for; wrong usage if it is nothing that the option can be. name: as it was typed."""
+    try:
+        value = option.read(text) if option.read else text
+        option.check(value, name)
+    except ValueError:
+        parser.error(str(option.refusal(text, name)))
+    return value
 
 
 def asked_of(parser: OptionParser) -> dict[str, Any]:
@@ -154,24 +169,33 @@ def recording(values: Values, outfile: str | None, parser: OptionParser) -> tupl
     if asked["live"] is not False:
         asked["interval"] = interval(said.get("interval"))
     for name in said:
-        if Options.OPTIONS[name].needs == "live" and asked["live"] is False:
-            parser.error(f"{Options.OPTIONS[name].flags[0].name} has no effect without --live: add --live")
+        if OPTIONS[name].needs == "live" and asked["live"] is False:
+            parser.error(f"{OPTIONS[name].flags[0].name} has no effect without --live: add --live")
     if "checkpoint" in said:
         if outfile is None:
             parser.error("--checkpoint writes the file of -o: add -o OUT")
-        asked["checkpoint"] = (outfile, checkpoint(said["checkpoint"], parser))
+        asked["checkpoint"] = (outfile, value_of(OPTIONS["checkpoint"], said["checkpoint"], "--checkpoint", parser))
     options = Options(**asked)
     try:
         profile = Profile(**options.for_profile())
     except ValueError as error:
-        if "live" in said or values.top:
+        if "live" in said or values.top or options.live is False:
             parser.error(str(error))
-        sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
         options = options.but(live=False, paused=False)
-        profile = Profile(**options.for_profile())
+        profile = without_environment(options, error, parser)
     if options.live is False:
         check_places(options, outfile, parser)
     return options, profile
+
+
+def without_environment(options: Options, error: ValueError, parser: OptionParser) -> Profile:
+    """The profile that isn't live, where the environment asks for one that can't be; unless something else is wrong."""
+    try:
+        profile = Profile(**options.for_profile())
+    except ValueError:
+        parser.error(str(error))
+    sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
+    return profile
 
 
 def check_places(options: Options, outfile: str | None, parser: OptionParser) -> None:
@@ -185,20 +209,9 @@ def check_places(options: Options, outfile: str | None, parser: OptionParser) ->
         )
 
 
-def checkpoint(text: str, parser: OptionParser) -> float:
-    """Seconds of ``--checkpoint``."""
-    option: Option = Options.OPTIONS["checkpoint"]
-    try:
-        seconds = float(text)
-        option.check(seconds)
-    except ValueError:
-        parser.error(str(option.refusal(text, "--checkpoint")))
-    return seconds
-
-
 def interval(text: str | None) -> float:
     """Seconds of ``--interval``, or ``PIKOS_INTERVAL``, moved to what can be done."""
-    option: Option = Options.OPTIONS["interval"]
+    option = OPTIONS["interval"]
     name = "--interval"
     if text is None:
         name, text = "PIKOS_INTERVAL", os.environ.get("PIKOS_INTERVAL")

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from pikos.cprofile import Profile
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 #: What start() has begun and stop() hasn't handed back.
 _profile: Profile | None = None
 
@@ -24,6 +28,7 @@ def start(
     remote: bool = False,
     follow: bool = False,
     paused: bool = False,
+    **others: Any,
 ) -> Profile:
     """Begin a live profile of this process, for ``pikos top`` and others, and return it.
 
@@ -49,6 +54,7 @@ def start(
         connect=connect,
         remote=remote,
         follow=follow,
+        **others,
     )
     if _profile is not None:
         # Ended by a request, or left over from before a fork.

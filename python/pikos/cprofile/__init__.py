@@ -58,8 +58,8 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000, live=False, interval=0.5, connect=False, remote=False, follow=False,
-    checkpoint=None)
+    tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    remote=False, follow=False, checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -78,6 +78,10 @@ class Profile(Profiler):
     ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
+
+    include, exclude: show only functions whose ``file:line(name)`` (``{name}`` of a built-in) the regular expression ``include``
+    finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
+    that called them. All other counts stay exact. ValueError for what is no regular expression.
 
     live: publish the numbers while they grow, for ``pikos top`` and others (docs/live.md): True, or an endpoint
     (``tcp://127.0.0.1:9001``, ``ipc:///path``) beside this user's own folder of sockets. It begins with the first enable();
@@ -105,6 +109,8 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        include: str | None = None,
+        exclude: str | None = None,
         live: bool | str = False,
         interval: float = 0.5,
         connect: bool = False,
@@ -125,6 +131,8 @@ class Profile(Profiler):
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,
+            include=include,
+            exclude=exclude,
             live=live,
             interval=interval,
             connect=connect,
