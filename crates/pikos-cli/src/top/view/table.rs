@@ -76,13 +76,12 @@ pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect,
         return;
     }
     let cells = cells(state, profile, usize::from(area.width));
-    let scale = Scale::of(state);
     heading(state, profile, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         let style = (state.cursor.row == Some(place)).then(|| theme.selected());
-        draw_row(state, profile, row, &cells, scale, theme, style, &mut line);
+        draw_row(state, profile, row, &cells, theme, style, &mut line);
     }
     if state.rows.is_empty() && area.height > 1 {
         Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state, profile), theme.quiet());
@@ -192,12 +191,12 @@ fn draw_row(
     profile: &ProfileContent,
     row: &ShownFunction,
     cells: &[Slot],
-    scale: Scale,
     theme: Theme,
     selected: Option<Style>,
     line: &mut Line<'_>,
 ) {
     let label = profile.label(row.id);
+    let scale = Scale::of(state);
     for (part, width) in cells {
         // A built-in has no place, and often a long name.
         let width = match part {
