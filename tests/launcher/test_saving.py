@@ -17,12 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pikos
-import pikos.stats
 import pytest
-from running import SUBJECT, Run, environment, python, subject
+from running import PATIENCE, SUBJECT, Run, environment, evaluate, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 ENTRY = ["-m", SUBJECT]
 OLD = b"what was there before"
@@ -164,7 +162,7 @@ def ended_in_the_write(folder: Path, first: signal.Signals, then: Any, program: 
             if (out.stat().st_size, out.stat().st_ino, sorted(os.listdir(folder))) != before:
                 then(process)
                 break
-        text, err = process.communicate(timeout=30)
+        text, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     return Run(process.returncode, text, err)
@@ -253,16 +251,18 @@ def save(path: Path, way: str) -> None:
         script.write_text("def work(): pass\nwork()")
         python([*ENTRY, "-o", str(path), str(script)], cwd=path.parent).succeeded()
         return
-    profile = subject().Profile()
-
-    def work() -> None:
-        pass
-
-    profile.runcall(work)
-    if way == "dump_stats":
-        profile.dump_stats(path)
-    elif way == "export":
-        pikos.export(profile, "pstats", path)
+    if way in ("dump_stats", "export"):
+        evaluate(f"""
+            import pikos
+            def work(): pass
+            profile = Profile()
+            profile.runcall(work)
+            if {way!r} == "export":
+                pikos.export(profile, "pstats", {str(path)!r})
+            else:
+                profile.dump_stats({str(path)!r})
+            answer(None)
+        """)
     else:
         done = subprocess.run(
             [sys.executable, "-m", "pikos", "export", "-f", "pstats", saved(path), "-o", path],
@@ -327,7 +327,7 @@ def test_a_pipe_is_written_to(folder: Path, way: str) -> None:
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
     save(pipe, way)
-    reader.join(30)
+    reader.join(PATIENCE)
     (folder / "read.pstats").write_bytes(read[0])
     assert stat.S_ISFIFO(pipe.stat().st_mode) and "work" in functions(folder / "read.pstats")
 

@@ -20,7 +20,9 @@ pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
+#: Runs until there is a file.
 PROGRAM = """\
+import os
 import sys
 import time
 
@@ -36,8 +38,7 @@ def step():
 
 
 def main():
-    end = time.monotonic() + float(sys.argv[1])
-    while time.monotonic() < end:
+    while not os.path.exists(sys.argv[1]):
         step()
 
 
@@ -47,16 +48,16 @@ main()
 
 @pytest.fixture
 def running(tmp_path: Path, script: Path) -> Iterator[subprocess.Popen[str]]:
-    """A program that is profiled live, for longer than any test takes."""
-    arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.1", "-o", tmp_path / "own.pstats", script, "60"]
+    """A program that is profiled live until it is killed."""
+    arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.1", "-o", tmp_path / "own.pstats", script, "never"]
     with started(tmp_path, arguments) as process:
         yield process
 
 
-def pikos(folder: Path, *arguments: str | Path, patience: float = 30) -> subprocess.CompletedProcess[str]:
+def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [PIKOS, *map(os.fspath, arguments)]
     return subprocess.run(
-        command, env=live_environment(folder), capture_output=True, text=True, timeout=patience, check=False
+        command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 
@@ -68,11 +69,11 @@ def test_ps_lists_what_is_live(tmp_path: Path, running: subprocess.Popen[str]) -
     (row,) = until(lambda: listed(tmp_path), "a process that is live")
     assert row["pid"] == running.pid
     assert row["state"] == "running"
-    assert str(row["script"]).endswith("program.py 60")
+    assert str(row["script"]).endswith("program.py never")
     assert isinstance(row["calls_per_s"], float) and row["calls_per_s"] > 100
     shown = pikos(tmp_path, "ps")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert re.search(rf"^ *{running.pid} .* running .*program\.py 60$", shown.stdout, re.M)
+    assert re.search(rf"^ *{running.pid} .* running .*program\.py never$", shown.stdout, re.M)
 
 
 def test_nothing_is_live(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subpr
         terminal.until("PAUSED")
         until(lambda: "paused" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "a pause")
         terminal.keys("P")
-        terminal.until("collection goes on")
+        terminal.until("collection resumed")
         until(lambda: "running" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "that it goes on")
         terminal.keys("s\x15" + str(saved) + "\r")
         terminal.until("saved as pstats")
@@ -150,21 +151,21 @@ def test_top_prints_once(tmp_path: Path, running: subprocess.Popen[str]) -> None
 
 @pytest.mark.parametrize("ends", ["normally", "by SIGKILL", "by os._exit"])
 def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> None:
-    out, own = tmp_path / "out.pstats", tmp_path / "own.pstats"
+    out, own, stop = tmp_path / "out.pstats", tmp_path / "own.pstats", tmp_path / "stop"
     if ends == "by os._exit":
         # Through C: nobody in Python hears of it.
         script.write_text(PROGRAM + "\nimport ctypes\nctypes.CDLL(None)._exit(5)\n")
-    seconds = "60" if ends == "by SIGKILL" else "2"
-    with started(
-        tmp_path, ["-m", "pikos.cprofile", "--live", "--interval", "0.05", "-o", own, script, seconds]
-    ) as process:
+    arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.05", "-o", own, script, stop]
+    with started(tmp_path, arguments) as process:
         until(lambda: listed(tmp_path), "a process that is live")
         command = [PIKOS, "record", str(process.pid), "-o", str(out)]
         recorder = subprocess.Popen(command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+        before = until(lambda: row_of(tmp_path, process.pid), "its calls")
         if ends == "by SIGKILL":
-            assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
-            before = until(lambda: row_of(tmp_path, process.pid), "its calls")
             process.kill()
+        else:
+            stop.touch()
         _, said = recorder.communicate(timeout=PATIENCE)
         assert recorder.returncode == 0, said
         process.wait(PATIENCE)

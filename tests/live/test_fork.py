@@ -147,3 +147,46 @@ def test_a_subprocess_inherits_no_socket(tmp_path: Path) -> None:
     plain = subprocess.run([sys.executable, script], **options)  # type: ignore[call-overload]
     assert (live.returncode, live.stderr) == (0, "")
     assert live.stdout == plain.stdout
+
+
+ORDER = """
+import os, sys
+from pikos.monitors.function_monitor import FunctionMonitor
+from pikos.recorders.list_recorder import ListRecorder
+from pikos.cprofile import Profile
+
+seen = []
+os.register_at_fork = lambda **handlers: seen.extend((when, act.__name__) for when, act in handlers.items())
+
+def monitor():
+    with FunctionMonitor(ListRecorder()):
+        pass
+
+def live():
+    with Profile(live=True):
+        pass
+
+for begin in sys.argv[1:]:
+    globals()[begin]()
+print(*[f"{when} {name}" for when, name in seen if name.startswith(("_live", "_monitors"))], sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("first", ["monitor", "live"])
+def test_handlers_of_forks_have_one_order_whoever_begins(tmp_path: Path, first: str) -> None:
+    begin = [first, *{"monitor", "live"} - {first}]
+    shown = subprocess.run(
+        [sys.executable, "-c", ORDER, *begin],
+        env=live_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # What comes `before` is called from the last to the first: the monitors write, then the sockets are closed.
+    assert shown.stdout.splitlines() == [
+        "before _live_before_fork",
+        "before _monitors_before_fork",
+        "after_in_parent _live_after_fork_in_parent",
+        "after_in_child _monitors_after_fork_in_child",
+        "after_in_child _live_after_fork_in_child",
+    ]

@@ -4,13 +4,16 @@
 //!  one thread writes ──> Entry, Edge, Frame in arenas whose addresses never change <── any thread reads
 //! ```
 //!
-//! All the engine's unsafe code is in this file. It rests on two rules, which the types here enforce
+//! All the engine's unsafe code is in this file. It rests on three rules, which the types here enforce
 //! together with the recorder that owns them:
 //! 1. **Addresses never change.** An [`Arena`] only grows, chunk by chunk, and is freed as a whole. A
 //!    [`Link`] into an arena is only ever kept by something that keeps the arena alive.
 //! 2. **One writer.** Only the recorder's own thread (or whoever holds the GIL while that thread can't
 //!    run) calls [`Cell64::set`] and the like. Readers see each number whole, though not all numbers of
 //!    one moment: a call that is just being counted may show in one cell and not yet in its neighbour.
+//! 3. **Order where it matters.** Whoever follows a link, or counts an arena's elements, sees all that was written before.
+//!    Whoever has seen a call's counters, and then calls [`look_after`], doesn't see the call open any more
+//!    ([`show_before`]). `tests/ordering.rs` tries every order that the language allows.
 
 use std::mem::MaybeUninit;
 use std::ops::Deref;

@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::cells::Link;
+use crate::cells::{Link, look_after};
 use crate::clock::Ticks;
 use crate::tables::{Counts, Edge, Frame, FunctionId, Subject, Tables};
 
@@ -93,6 +93,7 @@ impl Reader {
         for edge in tables.edges.iter().take(count).skip(1) {
             // Calls before open: one that ends in between is in neither.
             let counts = edge.counts();
+            look_after();
             let open = Open { calls: edge.open.get(), ..Open::default() };
             let callee = edge.callee.function;
             if let Some(place) = self.place(callee) {
@@ -193,6 +194,7 @@ impl Reader {
 /// the bottom up, so that the first activation is the outermost. Of those whose end is in the finished calls there is none
 /// if they were read before.
 pub(crate) fn each_open(tables: &Tables, clock: fn() -> Ticks, mut each: impl FnMut(Link<Edge>, i64, i64)) {
+    look_after();
     let (stack, now) = settled_stack(tables, clock);
     let spent = tables.spent.get();
     for (at, seen) in stack.iter().enumerate().rev() {
@@ -223,6 +225,7 @@ fn settled_stack(tables: &Tables, clock: fn() -> Ticks) -> (Vec<Seen>, Ticks) {
         stack.clear();
         stack.extend(open_frames(top).map(Seen::of));
         let now = clock();
+        look_after();
         // The top first: it is shown after its clock was started.
         if tables.top.get() == top && stack.iter().all(Seen::holds) {
             return (stack, now);

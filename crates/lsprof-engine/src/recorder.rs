@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, FullCell, Link};
+use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
@@ -445,6 +445,7 @@ impl Recorder {
         }
         // Open before calls: readers, who look at them in the other order, never count a call twice.
         edge.open.add(u64::MAX);
+        show_before();
         edge.calls.add(1);
         edge.own.add_ticks(own);
         if edge.open.get() == 0 {

@@ -4,7 +4,7 @@
 //! the edges that lead to it, are kept up to date by what each edge has grown. [`crate::Reader`] says the same from
 //! scratch.
 
-use crate::cells::Link;
+use crate::cells::{Link, look_after};
 use crate::clock::Ticks;
 use crate::in_flight::{Numbers, Reader, each_open};
 use crate::tables::{Edge, FunctionId, Tables};
@@ -158,6 +158,7 @@ impl Watch {
         }
         // Calls before open: one that ends in between is in neither.
         let counts = edge.counts();
+        look_after();
         let open = edge.open.get();
         if open > 0 {
             self.open.push((edge.address(), place as u32));

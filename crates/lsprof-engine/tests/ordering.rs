@@ -31,7 +31,17 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     // Mistakes of this kind need one switch, or two.
     builder.preemption_bound.get_or_insert(2);
     builder.max_branches = 100_000;
-    builder.check(model);
+    let model = Arc::new(model);
+    builder.check(move || {
+        let model = Arc::clone(&model);
+        spawn(move || model()).join().expect("the model holds");
+    });
+}
+
+/// A thread that a recorder fits on: 8 KB and more, moved about. The checker's own are smaller.
+fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+    let builder = thread::Builder::new().stack_size(1 << 16);
+    builder.spawn(body).expect("the checker has threads")
 }
 
 fn id(key: usize) -> FunctionId {
@@ -76,7 +86,7 @@ fn assert_no_more_than_there_was(watch: &Watch, most: u64) {
 fn read_while(recorder: Recorder, most: u64, act: impl FnOnce(&mut Recorder)) {
     let mut recorder = recorder;
     let tables = Arc::clone(recorder.tables());
-    let reader = thread::spawn(move || {
+    let reader = spawn(move || {
         let mut watch = Watch::default();
         watch.read(&tables, Some(now), false);
         assert_no_more_than_there_was(&watch, most);
@@ -150,7 +160,7 @@ fn a_node_is_there_before_the_call_that_needs_it() {
         recorder.grow_tree(Limits::new(10, 10));
         recorder.define(CALLER, id(CALLER), Kind::default());
         let tables = Arc::clone(recorder.tables());
-        let reader = thread::spawn(move || {
+        let reader = spawn(move || {
             let mut watch = Watch::default();
             watch.read(&tables, Some(now), true);
             let tree = watch.tree();
@@ -174,9 +184,7 @@ fn two_readers_see_elements_that_are_written_and_stay_where_they_are() {
         let first: Vec<_> = (0..31).map(|_| arena.push(Cell64::default())).collect();
         let readers = [(), ()].map(|()| {
             let arena = Arc::clone(&arena);
-            thread::spawn(move || {
-                arena.iter_from(31).map(|element| (element, element.get())).collect::<Vec<_>>()
-            })
+            spawn(move || arena.iter_from(31).map(|element| (element, element.get())).collect::<Vec<_>>())
         });
         let mut links = first;
         for value in [7, 8] {

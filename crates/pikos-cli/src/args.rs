@@ -4,25 +4,25 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use clap_complete::Shell;
 use pstats_compat::formats::Format;
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
 use crate::plot::Memory;
-use crate::top::state::columns::SortBy;
+use crate::top::{Form, Options, SortBy};
 
 /// Look at profiles of Python programs: convert, add, compare and check them.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Subcommand,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Command {
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
     /// Convert a profile to another format
     #[command(after_help = "Example: pikos export app.pstats -o app.html")]
     Export(ExportArgs),
@@ -78,7 +78,7 @@ pub struct PlotArgs {
     pub output: PathBuf,
     /// The format of the picture
     #[arg(short, long)]
-    pub format: Option<Picture>,
+    pub format: Option<PlotFormat>,
     /// Which memory to plot
     #[arg(long, value_enum, default_value_t = Memory::Rss)]
     pub memory: Memory,
@@ -86,12 +86,12 @@ pub struct PlotArgs {
 
 /// A kind of picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Picture {
+pub enum PlotFormat {
     Svg,
     Png,
 }
 
-impl Picture {
+impl PlotFormat {
     /// What a file's name says.
     pub fn of_name(path: &std::path::Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?;
@@ -244,6 +244,24 @@ pub struct TableArgs {
     pub top: Option<usize>,
 }
 
+impl TableArgs {
+    /// The same for whoever shows the table.
+    pub fn options(&self) -> Options {
+        Options {
+            sort: self.sort.unwrap_or_default(),
+            is_reversed: self.reverse,
+            include: self.grep.clone(),
+            exclude: self.exclude.clone(),
+            form: match () {
+                () if self.json => Form::Json,
+                () if self.once => Form::Table,
+                () => Form::Screen,
+            },
+            top: self.top,
+        }
+    }
+}
+
 /// Whom to listen to.
 #[derive(Debug, Args)]
 pub struct FromArgs {
@@ -334,7 +352,7 @@ pub struct ToArgs {
     pub targets: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Stop recording until resumed; calls in progress end now
     #[command(after_help = "Example: pikos ctl pause 4711")]

@@ -8,16 +8,10 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("{}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Profile { path: PathBuf, source: pstats_compat::Error },
-    #[error(
-        "{}: unknown format; pikos reads pstats, callgrind, collapsed and speedscope files: name the \
-         format with `--from`",
-        path.display()
-    )]
-    UnknownContent { path: PathBuf },
-    #[error("pikos writes {0} files, but can't read them")]
-    NoReader(&'static str),
+    #[error("{0}: name the format with `--from`")]
+    UnknownContent(pikos_views::Error),
+    #[error("{0}")]
+    Views(pikos_views::Error),
     #[error("which format? The name `{}` doesn't say: add `--format FORMAT`", path.display())]
     UnknownTarget { path: PathBuf },
     #[error("SVG or PNG? The name `{}` doesn't say: add `--format svg` or `--format png`", path.display())]
@@ -51,7 +45,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Error::NoReader(_)
+            Error::Views(pikos_views::Error::NoReader(_))
                 | Error::UnknownTarget { .. }
                 | Error::UnknownPicture { .. }
                 | Error::BinaryToTerminal(_)
@@ -70,5 +64,14 @@ impl Error {
             _ => return false,
         };
         kind == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<pikos_views::Error> for Error {
+    fn from(error: pikos_views::Error) -> Self {
+        match error {
+            pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
+            _ => Error::Views(error),
+        }
     }
 }

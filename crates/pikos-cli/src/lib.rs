@@ -5,8 +5,8 @@ mod args;
 mod commands;
 mod error;
 mod files;
+mod outcome;
 mod plot;
-mod printable;
 mod progress;
 mod top;
 
@@ -14,26 +14,10 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Subcommand};
+use crate::outcome::{Outcome, exit};
 
 pub use crate::commands::attach::{Attacher, Request};
-
-/// What the process ends with.
-mod exit {
-    pub const SUCCESS: i32 = 0;
-    /// Something could not be done, or a check failed.
-    pub const FAILURE: i32 = 1;
-    /// The command line is wrong; clap's own code, too.
-    pub const USAGE: i32 = 2;
-}
-
-/// How a command that did its work ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Fine,
-    /// It found what it was asked to watch for: a profile that is not sound, a run that is slower.
-    Failed,
-}
 
 /// Runs one command. The first argument is the program's own name. `attacher` is who can have a process run Python code. Returns
 /// the exit code: 0 if all went well, 1 if it failed, 2 if the command line is wrong.
@@ -47,20 +31,20 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         }
     };
     let outcome = match arguments.command {
-        Command::Export(args) => commands::export::run(&args),
-        Command::Merge(args) => commands::merge::run(&args),
-        Command::Diff(args) => commands::diff::run(&args),
-        Command::Stats(args) => commands::stats::run(&args),
-        Command::View(args) => commands::view::run(&args),
-        Command::Top(args) => commands::top::run(&args),
-        Command::Ps(args) => commands::ps::run(&args),
-        Command::Record(args) => commands::record::run(&args),
-        Command::Ctl(args) => commands::ctl::run(&args),
-        Command::Attach(args) => commands::attach::attach(&args, attacher),
-        Command::Detach(args) => commands::attach::detach(&args, attacher),
-        Command::Plot(args) => commands::plot::run(&args),
-        Command::Check(args) => commands::check::run(&args),
-        Command::Completions(args) => commands::completions::run(&args),
+        Subcommand::Export(args) => commands::export::run(&args),
+        Subcommand::Merge(args) => commands::merge::run(&args),
+        Subcommand::Diff(args) => commands::diff::run(&args),
+        Subcommand::Stats(args) => commands::stats::run(&args),
+        Subcommand::View(args) => commands::view::run(&args),
+        Subcommand::Top(args) => commands::top::run(&args),
+        Subcommand::Ps(args) => commands::ps::run(&args),
+        Subcommand::Record(args) => commands::record::run(&args),
+        Subcommand::Ctl(args) => commands::ctl::run(&args),
+        Subcommand::Attach(args) => commands::attach::attach(&args, attacher),
+        Subcommand::Detach(args) => commands::attach::detach(&args, attacher),
+        Subcommand::Plot(args) => commands::plot::run(&args),
+        Subcommand::Check(args) => commands::check::run(&args),
+        Subcommand::Completions(args) => commands::completions::run(&args),
     };
     match outcome {
         Ok(Outcome::Fine) => exit::SUCCESS,
@@ -69,7 +53,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
             // What is wrong may be quoted from a stranger's file, and goes to a terminal.
-            eprintln!("pikos: {}", printable::printable(&error.to_string()));
+            eprintln!("pikos: {}", pikos_views::printable(&error.to_string()));
             if error.is_usage() { exit::USAGE } else { exit::FAILURE }
         }
     }

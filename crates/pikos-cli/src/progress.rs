@@ -18,12 +18,12 @@ pub struct Progress {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    steps: Mutex<Steps>,
     over: Condvar,
 }
 
 #[derive(Clone, Copy)]
-struct State {
+struct Steps {
     done: usize,
     is_over: bool,
 }
@@ -31,8 +31,8 @@ struct State {
 impl Progress {
     /// Of so many steps; a single one shows seconds only.
     pub fn new(verb: &'static str, all: usize) -> Self {
-        let state = Mutex::new(State { done: 0, is_over: false });
-        let shared = Arc::new(Shared { state, over: Condvar::new() });
+        let steps = Mutex::new(Steps { done: 0, is_over: false });
+        let shared = Arc::new(Shared { steps, over: Condvar::new() });
         let mut progress = Self { shared: Arc::clone(&shared), writer: None };
         if io::stderr().is_terminal() {
             // Without a thread there is no line, and nothing else is missing.
@@ -43,13 +43,13 @@ impl Progress {
 
     /// One more is done.
     pub fn step(&mut self) {
-        self.shared.change(|state| state.done += 1);
+        self.shared.change(|steps| steps.done += 1);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.shared.change(|state| state.is_over = true);
+        self.shared.change(|steps| steps.is_over = true);
         self.shared.over.notify_all();
         if let Some(writer) = self.writer.take() {
             // It doesn't panic; and if it did, what it would have shown is the least of it.
@@ -59,8 +59,8 @@ impl Drop for Progress {
 }
 
 impl Shared {
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    fn change(&self, change: impl FnOnce(&mut Steps)) {
+        change(&mut self.steps.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits, and writes the line again and again until all is over.
@@ -68,7 +68,7 @@ impl Shared {
         let start = Instant::now();
         let mut wait = PATIENCE;
         loop {
-            let State { done, is_over } = self.wait(wait);
+            let Steps { done, is_over } = self.wait(wait);
             if is_over {
                 break;
             }
@@ -86,9 +86,9 @@ impl Shared {
     }
 
     /// How things are when all is over, or after this time.
-    fn wait(&self, time: Duration) -> State {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.over.wait_timeout_while(state, time, |state| !state.is_over);
+    fn wait(&self, time: Duration) -> Steps {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.over.wait_timeout_while(steps, time, |steps| !steps.is_over);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

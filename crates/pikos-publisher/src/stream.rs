@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
-use pikos_wire::{EdgeRow, End, FunctionRow, Kind, Message, Name, VERSION};
+use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, VERSION};
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
@@ -291,45 +291,34 @@ trait Row {
 
 impl Row for FunctionRow {
     fn has_calls(&self) -> bool {
-        self.ncalls + self.open > 0
+        self.finished.ncalls + self.open.calls > 0
     }
 }
 
 impl Row for EdgeRow {
     fn has_calls(&self) -> bool {
-        self.ncalls + self.open > 0
+        self.finished.ncalls + self.open.calls > 0
     }
 }
 
 fn function_row(thread: u64, function: FunctionId, numbers: &Numbers) -> FunctionRow {
-    let Numbers { counts, open } = numbers;
-    FunctionRow {
-        thread,
-        function: function.0,
+    let (finished, open) = figures(numbers);
+    FunctionRow { thread, function: function.0, finished, open }
+}
+
+fn edge_row(thread: u64, (caller, callee): (FunctionId, FunctionId), numbers: &Numbers) -> EdgeRow {
+    let (finished, open) = figures(numbers);
+    EdgeRow { thread, caller: caller.0, callee: callee.0, finished, open }
+}
+
+fn figures(Numbers { counts, open }: &Numbers) -> (Finished, Open) {
+    let finished = Finished {
         ncalls: counts.calls,
         primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
         tottime: counts.own.since(counts.own_excess).signed(),
         cumtime: counts.total.since(counts.total_excess).signed(),
-        open: open.calls,
-        open_tottime: open.own,
-        open_cumtime: open.total,
-    }
-}
-
-fn edge_row(thread: u64, (caller, callee): (FunctionId, FunctionId), numbers: &Numbers) -> EdgeRow {
-    let row = function_row(thread, callee, numbers);
-    EdgeRow {
-        thread,
-        caller: caller.0,
-        callee: callee.0,
-        ncalls: row.ncalls,
-        primitive_calls: row.primitive_calls,
-        tottime: row.tottime,
-        cumtime: row.cumtime,
-        open: row.open,
-        open_tottime: row.open_tottime,
-        open_cumtime: row.open_cumtime,
-    }
+    };
+    (finished, Open { calls: open.calls, tottime: open.own, cumtime: open.total })
 }
 
 /// Seconds of one tick.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use lsprof_engine::{BOTTOM, NodeTotals, TreeWatch};
-use pikos_wire::{NodeRow, TreePart};
+use pikos_wire::{NodeFigures, NodeRow, Open, TreePart};
 
 use super::base::Base;
 use super::source::{FOLDED, State};
@@ -106,7 +106,8 @@ impl Trees {
 
 /// The bottom nearly never has anything; others may wait for their first call to end, but are somebody's parent.
 fn has_something_to_say(row: &NodeRow) -> bool {
-    row.node != BOTTOM || row.cut_ncalls > 0 || row.tottime != 0 || row.open_tottime != 0
+    let figures = &row.figures;
+    row.node != BOTTOM || figures.cut_ncalls > 0 || figures.tottime != 0 || figures.open.tottime != 0
 }
 
 fn row(thread: u64, tree: &TreeWatch, place: usize) -> NodeRow {
@@ -116,13 +117,13 @@ fn row(thread: u64, tree: &TreeWatch, place: usize) -> NodeRow {
         node: place as u32,
         parent: node.parent,
         function: (place != BOTTOM as usize).then_some(node.function.0),
-        ncalls: node.calls,
-        tottime: node.own,
-        open: open.calls,
-        open_tottime: open.own,
-        open_cumtime: open.total,
-        cut_ncalls: node.cut_calls,
-        cut_tottime: node.cut_own,
+        figures: NodeFigures {
+            ncalls: node.calls,
+            tottime: node.own,
+            open: Open { calls: open.calls, tottime: open.own, cumtime: open.total },
+            cut_ncalls: node.cut_calls,
+            cut_tottime: node.cut_own,
+        },
     }
 }
 
@@ -133,10 +134,12 @@ fn folded_row(place: usize, node: &NodeTotals) -> NodeRow {
         node: place as u32,
         parent: node.parent,
         function: (place != BOTTOM as usize).then_some(node.function.0),
-        ncalls: counts.calls,
-        tottime: counts.own.since(counts.own_excess).signed(),
-        cut_ncalls: counts.cut_calls,
-        cut_tottime: counts.cut_own.signed(),
-        ..NodeRow::default()
+        figures: NodeFigures {
+            ncalls: counts.calls,
+            tottime: counts.own.since(counts.own_excess).signed(),
+            open: Open::default(),
+            cut_ncalls: counts.cut_calls,
+            cut_tottime: counts.cut_own.signed(),
+        },
     }
 }

@@ -1,7 +1,69 @@
 //! Rows: structs that stand on the wire as arrays, without names. A later version may append fields:
 //! a reader leaves alone what it doesn't know.
+//!
+//! ```text
+//!  struct FunctionRow { thread, function, finished: Finished { ncalls, … }, open: Open { calls, … } }
+//!                    [  thread, function, ncalls, …,                        calls, …             ]
+//! ```
+//! Figures that several kinds of rows have are a struct of their own here, and on the wire elements like all others.
 
-/// Declares such a struct.
+use serde::de::{Error, SeqAccess};
+use serde::ser::SerializeTuple;
+
+use crate::text::WireText;
+
+/// What a field of a row is on the wire: one element, or several.
+pub trait Elements: Sized {
+    /// How many.
+    const COUNT: usize;
+
+    /// Puts them at the end of a row.
+    fn write<T: SerializeTuple>(&self, row: &mut T) -> Result<(), T::Error>;
+
+    /// Takes them off a row; `name` is that of the field.
+    fn read<'de, A: SeqAccess<'de>>(row: &mut A, name: &'static str) -> Result<Self, A::Error>;
+}
+
+macro_rules! one_element {
+    ($($kind:ty)*) => {$(
+        impl Elements for $kind {
+            const COUNT: usize = 1;
+
+            fn write<T: SerializeTuple>(&self, row: &mut T) -> Result<(), T::Error> {
+                row.serialize_element(self)
+            }
+
+            fn read<'de, A: SeqAccess<'de>>(row: &mut A, name: &'static str) -> Result<Self, A::Error> {
+                row.next_element()?.ok_or_else(|| Error::missing_field(name))
+            }
+        }
+    )*};
+}
+
+one_element!(bool u32 u64 i64 Option<u32> WireText Option<WireText>);
+
+/// Declares figures that stand in several kinds of rows.
+macro_rules! figures_struct {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        pub struct $name { $($(#[$doc])* pub $field: $kind,)* }
+
+        impl $crate::array::Elements for $name {
+            const COUNT: usize = 0 $(+ <$kind as $crate::array::Elements>::COUNT)*;
+
+            fn write<T: serde::ser::SerializeTuple>(&self, row: &mut T) -> Result<(), T::Error> {
+                $($crate::array::Elements::write(&self.$field, row)?;)*
+                Ok(())
+            }
+
+            fn read<'de, A: serde::de::SeqAccess<'de>>(row: &mut A, _: &'static str) -> Result<Self, A::Error> {
+                Ok(Self { $($field: $crate::array::Elements::read(row, stringify!($field))?,)* })
+            }
+        }
+    };
+}
+
+/// Declares a row.
 macro_rules! array_struct {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
@@ -10,9 +72,10 @@ macro_rules! array_struct {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeTuple;
-                let mut fields = serializer.serialize_tuple([$(stringify!($field)),*].len())?;
-                $(fields.serialize_element(&self.$field)?;)*
-                fields.end()
+                use $crate::array::Elements;
+                let mut row = serializer.serialize_tuple(0 $(+ <$kind>::COUNT)*)?;
+                $(self.$field.write(&mut row)?;)*
+                row.end()
             }
         }
 
@@ -27,10 +90,8 @@ macro_rules! array_struct {
                     }
 
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut fields: A) -> Result<$name, A::Error> {
-                        let missing = |name| serde::de::Error::missing_field(name);
-                        let row = $name {
-                            $($field: fields.next_element()?.ok_or_else(|| missing(stringify!($field)))?,)*
-                        };
+                        use $crate::array::Elements;
+                        let row = $name { $($field: Elements::read(&mut fields, stringify!($field))?,)* };
                         while fields.next_element::<serde::de::IgnoredAny>()?.is_some() {}
                         Ok(row)
                     }
@@ -41,4 +102,4 @@ macro_rules! array_struct {
     };
 }
 
-pub(crate) use array_struct;
+pub(crate) use {array_struct, figures_struct};

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{VERSION, WireError};
+use crate::message::{VERSION, WireError, check_version};
 use crate::text::WireText;
 
 /// The greatest request, in bytes.
@@ -98,8 +98,8 @@ impl Request {
         if frame.len() > MAX_REQUEST {
             return Err(WireError::TooLarge(frame.len()));
         }
-        let request: Self = rmp_serde::from_slice(frame)?;
-        if request.v != VERSION { Err(WireError::Version(request.v)) } else { Ok(request) }
+        check_version(frame)?;
+        Ok(rmp_serde::from_slice(frame)?)
     }
 }
 
@@ -124,8 +124,8 @@ impl Reply {
         if frame.len() > MAX_REQUEST {
             return Err(WireError::TooLarge(frame.len()));
         }
-        let reply: Self = rmp_serde::from_slice(frame)?;
-        if reply.v != VERSION { Err(WireError::Version(reply.v)) } else { Ok(reply) }
+        check_version(frame)?;
+        Ok(rmp_serde::from_slice(frame)?)
     }
 }
 

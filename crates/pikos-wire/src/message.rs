@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::array_struct;
+use crate::array::{array_struct, figures_struct};
 use crate::text::WireText;
 
-/// The version of the format that is written here. A reader refuses a greater one.
+/// The version of the format that is written here. A reader refuses any other, greater or smaller.
 pub const VERSION: u32 = 1;
 
 /// No message may be larger, in bytes.
@@ -21,9 +21,10 @@ pub enum WireError {
     /// Not a message at all.
     #[error("not a message of the live stream: {0}")]
     Malformed(#[from] rmp_serde::decode::Error),
-    /// Made by a later pikos.
+    /// Made by another pikos, a later one or an earlier one.
     #[error(
-        "written in version {0} of the live stream, which this pikos (version {VERSION}) can't read: upgrade it"
+        "it is written in version {0} of the live stream, and this pikos reads version {VERSION} alone: install the \
+         same pikos on both sides"
     )]
     Version(u32),
     /// Larger than anything that a process may send.
@@ -195,6 +196,51 @@ array_struct! {
     }
 }
 
+figures_struct! {
+    /// What is counted of a function's finished calls, or of one function's calls of another.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Finished {
+        /// How many.
+        pub ncalls: u64,
+        /// Those that were not recursive.
+        pub primitive_calls: u64,
+        /// Ticks in the function itself.
+        pub tottime: i64,
+        /// Ticks in it and all that it called, in outermost calls.
+        pub cumtime: i64,
+    }
+}
+
+figures_struct! {
+    /// What goes on now.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Open {
+        /// Calls that are open.
+        pub calls: u64,
+        /// Ticks in the function itself in all of them so far.
+        pub tottime: i64,
+        /// Ticks since the outermost one began.
+        pub cumtime: i64,
+    }
+}
+
+figures_struct! {
+    /// What is counted with exactly one stack.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct NodeFigures {
+        /// Finished calls.
+        pub ncalls: u64,
+        /// Ticks in finished calls.
+        pub tottime: i64,
+        /// The call with this stack that is open, if one is.
+        pub open: Open,
+        /// Finished calls right above this stack that the limits cut.
+        pub cut_ncalls: u64,
+        /// Their ticks, which are in `tottime`, too.
+        pub cut_tottime: i64,
+    }
+}
+
 array_struct! {
     /// What a thread has counted of a function.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,20 +249,10 @@ array_struct! {
         pub thread: u64,
         /// The function.
         pub function: u32,
-        /// Finished calls.
-        pub ncalls: u64,
-        /// Those that were not recursive.
-        pub primitive_calls: u64,
-        /// Ticks in the function itself, in finished calls.
-        pub tottime: i64,
-        /// Ticks in it and all that it called, in finished outermost calls.
-        pub cumtime: i64,
-        /// Calls that are open.
-        pub open: u64,
-        /// Ticks in the function itself in open calls so far.
-        pub open_tottime: i64,
-        /// Ticks since the outermost open call began.
-        pub open_cumtime: i64,
+        /// Its finished calls.
+        pub finished: Finished,
+        /// Its open calls.
+        pub open: Open,
     }
 }
 
@@ -230,20 +266,10 @@ array_struct! {
         pub caller: u32,
         /// Who was called.
         pub callee: u32,
-        /// As for a function, through this caller.
-        pub ncalls: u64,
-        /// Likewise.
-        pub primitive_calls: u64,
-        /// Likewise.
-        pub tottime: i64,
-        /// Likewise.
-        pub cumtime: i64,
-        /// Likewise.
-        pub open: u64,
-        /// Likewise.
-        pub open_tottime: i64,
-        /// Likewise.
-        pub open_cumtime: i64,
+        /// Finished calls through this caller.
+        pub finished: Finished,
+        /// Open ones.
+        pub open: Open,
     }
 }
 
@@ -259,20 +285,15 @@ array_struct! {
         pub parent: u32,
         /// The function on top; nothing of the bottom.
         pub function: Option<u32>,
-        /// Finished calls with this very stack.
-        pub ncalls: u64,
-        /// Ticks with exactly this stack, in finished calls.
-        pub tottime: i64,
-        /// Whether a call with this stack is open: 1.
-        pub open: u64,
-        /// Ticks in the function itself in that call so far.
-        pub open_tottime: i64,
-        /// Ticks since it began.
-        pub open_cumtime: i64,
-        /// Finished calls right above this stack that the limits cut.
-        pub cut_ncalls: u64,
-        /// Their ticks, which are in `tottime`, too.
-        pub cut_tottime: i64,
+        /// What happened.
+        pub figures: NodeFigures,
+    }
+}
+
+impl Name {
+    /// How many bytes of text it has.
+    pub fn bytes(&self) -> usize {
+        self.file.len() + self.name.len() + self.qualname.as_ref().map_or(0, WireText::len)
     }
 }
 
@@ -297,11 +318,7 @@ impl Message {
         if frame.len() > MAX_BYTES {
             return Err(WireError::TooLarge(frame.len()));
         }
-        // The version first: what a later one means by the other fields is not known here.
-        let Version { v } = rmp_serde::from_slice(frame)?;
-        if v != VERSION {
-            return Err(WireError::Version(v));
-        }
+        check_version(frame)?;
         Ok(rmp_serde::from_slice(frame)?)
     }
 }
@@ -309,6 +326,12 @@ impl Message {
 #[derive(Deserialize)]
 struct Version {
     v: u32,
+}
+
+/// Comes before all else: what another version means by the other fields is not known here.
+pub(crate) fn check_version(frame: &[u8]) -> Result<(), WireError> {
+    let Version { v } = rmp_serde::from_slice(frame)?;
+    if v != VERSION { Err(WireError::Version(v)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -14,13 +14,14 @@ fn small() -> Message {
         threads: vec![ThreadRow { thread: 1, name: "MainThread".into(), native_id: 7, is_over: false }],
         rows: vec![FunctionRow {
             thread: 1,
-            ncalls: 2,
-            primitive_calls: 1,
-            tottime: -1,
-            cumtime: 300,
+            finished: Finished { ncalls: 2, primitive_calls: 1, tottime: -1, cumtime: 300 },
             ..FunctionRow::default()
         }],
-        edges: vec![EdgeRow { thread: 1, ncalls: 1, ..EdgeRow::default() }],
+        edges: vec![EdgeRow {
+            thread: 1,
+            finished: Finished { ncalls: 1, ..Finished::default() },
+            ..EdgeRow::default()
+        }],
         ..Message::default()
     }
 }
@@ -57,16 +58,21 @@ fn the_bytes_of_a_tree_are_pinned() {
     message.tree = Some(TreePart {
         base: 1,
         nodes: vec![
-            NodeRow { thread: 1, cut_ncalls: 2, cut_tottime: 5, tottime: 5, ..NodeRow::default() },
+            NodeRow {
+                thread: 1,
+                figures: NodeFigures { tottime: 5, cut_ncalls: 2, cut_tottime: 5, ..NodeFigures::default() },
+                ..NodeRow::default()
+            },
             NodeRow {
                 thread: 1,
                 node: 1,
                 function: Some(0),
-                ncalls: 2,
-                tottime: 300,
-                open: 1,
-                open_tottime: -1,
-                open_cumtime: 128,
+                figures: NodeFigures {
+                    ncalls: 2,
+                    tottime: 300,
+                    open: Open { calls: 1, tottime: -1, cumtime: 128 },
+                    ..NodeFigures::default()
+                },
                 ..NodeRow::default()
             },
         ],

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::{MAX_BYTES, WireError, check_version};
 use crate::text::WireText;
-use crate::{VERSION, WireError};
 
 /// The value of [`Records::kind`].
 pub const RECORDS: &str = "records";
@@ -11,7 +11,7 @@ pub const RECORDS: &str = "records";
 /// One message: some records, by columns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Records {
-    /// [`VERSION`].
+    /// [`VERSION`](crate::VERSION).
     pub v: u32,
     /// [`RECORDS`].
     pub kind: String,
@@ -102,13 +102,11 @@ impl Records {
 
     /// Reads a message, and checks it.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        if bytes.len() > crate::MAX_BYTES {
+        if bytes.len() > MAX_BYTES {
             return Err(WireError::TooLarge(bytes.len()));
         }
+        check_version(bytes)?;
         let message: Self = rmp_serde::from_slice(bytes)?;
-        if message.v > VERSION {
-            return Err(WireError::Version(message.v));
-        }
         if message.kind != RECORDS {
             return Err(WireError::Contradiction("it is no message of records"));
         }

@@ -13,8 +13,13 @@ pub struct WireText(pub Text);
 
 impl WireText {
     /// In bytes.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.as_bytes().len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

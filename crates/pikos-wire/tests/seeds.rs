@@ -3,8 +3,8 @@
 //! `PIKOS_BLESS=1 cargo test -p pikos-wire --test seeds` writes them to `tests/seeds/`.
 
 use pikos_wire::{
-    Command, EdgeRow, End, Facts, FunctionRow, Kind, Message, Name, NodeRow, Reply, Request, Status,
-    ThreadRow, TreePart, VERSION,
+    Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow, Open,
+    Reply, Request, Status, ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.
@@ -63,28 +63,18 @@ fn row(thread: u64, function: u32, ncalls: u64) -> FunctionRow {
     FunctionRow {
         thread,
         function,
-        ncalls,
-        primitive_calls: ncalls / 2,
-        tottime: ticks,
-        cumtime: 2 * ticks,
-        open: u64::from(ncalls == 0),
-        open_tottime: if ncalls == 0 { 5_000 } else { 0 },
-        open_cumtime: if ncalls == 0 { 5_000_000_000 } else { 0 },
+        finished: Finished { ncalls, primitive_calls: ncalls / 2, tottime: ticks, cumtime: 2 * ticks },
+        open: match ncalls {
+            0 => Open { calls: 1, tottime: 5_000, cumtime: 5_000_000_000 },
+            _ => Open::default(),
+        },
     }
 }
 
 fn edge(thread: u64, caller: u32, callee: u32, ncalls: u64) -> EdgeRow {
     let ticks = 1_000 * ncalls as i64;
-    EdgeRow {
-        thread,
-        caller,
-        callee,
-        ncalls,
-        primitive_calls: ncalls,
-        tottime: ticks,
-        cumtime: ticks,
-        ..EdgeRow::default()
-    }
+    let finished = Finished { ncalls, primitive_calls: ncalls, tottime: ticks, cumtime: ticks };
+    EdgeRow { thread, caller, callee, finished, ..EdgeRow::default() }
 }
 
 fn delta(seq: u64, base: u64) -> Message {
@@ -112,11 +102,10 @@ fn with_tree(message: Message, base: u64) -> Message {
         node,
         parent,
         function: Some(function),
-        ncalls,
-        tottime: 1_000 * ncalls as i64,
-        ..NodeRow::default()
+        figures: NodeFigures { ncalls, tottime: 1_000 * ncalls as i64, ..NodeFigures::default() },
     };
-    let bottom = NodeRow { thread: 1, tottime: 9, cut_ncalls: 1, cut_tottime: 9, ..NodeRow::default() };
+    let cut = NodeFigures { tottime: 9, cut_ncalls: 1, cut_tottime: 9, ..NodeFigures::default() };
+    let bottom = NodeRow { thread: 1, figures: cut, ..NodeRow::default() };
     let mut nodes = vec![
         node(0, 1, 0, 1, 7),
         bottom,
@@ -124,7 +113,7 @@ fn with_tree(message: Message, base: u64) -> Message {
         node(1, 2, 1, 1, 300),
         node(1, 3, 2, 2, 70_000),
     ];
-    (nodes[2].open, nodes[2].open_tottime, nodes[2].open_cumtime) = (1, 5_000, 5_000_000_000);
+    nodes[2].figures.open = Open { calls: 1, tottime: 5_000, cumtime: 5_000_000_000 };
     if base != message.seq {
         nodes.drain(..3);
         nodes.push(node(1, 4, 2, 1, 1));

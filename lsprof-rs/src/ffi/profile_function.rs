@@ -10,6 +10,7 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
+use super::interpreter_frame::{self, InterpreterFrame};
 use super::thread_state;
 
 unsafe extern "C" {
@@ -122,22 +123,12 @@ impl ThreadHandle {
     }
 }
 
-/// The beginning of 3.11's `PyFrameObject`.
+/// The beginning of 3.11's `PyFrameObject`, as it is for all of 3.11, which is closed.
 #[repr(C)]
 struct FrameObject {
     ob_base: PyObject,
     f_back: *mut PyFrameObject,
     f_frame: *const InterpreterFrame,
-}
-
-/// The beginning of 3.11's `_PyInterpreterFrame`. Both are as they are for all of 3.11, which is closed.
-#[repr(C)]
-struct InterpreterFrame {
-    f_func: *mut PyObject,
-    f_globals: *mut PyObject,
-    f_builtins: *mut PyObject,
-    f_locals: *mut PyObject,
-    f_code: *mut PyObject,
 }
 
 /// The code object of a frame, as a key. The frame keeps it alive.
@@ -147,5 +138,5 @@ struct InterpreterFrame {
 #[inline(always)]
 pub unsafe fn code(frame: *mut PyFrameObject) -> *mut PyObject {
     // SAFETY: by this function's contract; a frame that runs has its interpreter frame.
-    unsafe { (*(*frame.cast::<FrameObject>()).f_frame).f_code }
+    unsafe { interpreter_frame::code((*frame.cast::<FrameObject>()).f_frame) }
 }

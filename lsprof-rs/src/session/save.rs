@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use pikos_wire::{Message, Model};
+use pikos_client::Model;
+use pikos_wire::Message;
 use pstats_compat::formats::{self, Format};
 
 /// Writes what a full message says: full stacks, where they are kept and the file's name is of a format that needs them,

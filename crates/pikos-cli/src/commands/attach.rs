@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::Outcome;
 use crate::args::{AttachArgs, DetachArgs};
 use crate::error::Error;
+use crate::outcome::Outcome;
 
 /// What a Python is asked to do with a process.
 #[derive(Clone, Copy, Debug)]

@@ -2,13 +2,14 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pikos_views::printable;
 use pstats_compat::check::{Severity, check};
 
 use crate::args::CheckArgs;
 use crate::error::Error;
-use crate::printable::printable;
+use crate::files;
+use crate::outcome::Outcome;
 use crate::progress::Progress;
-use crate::{Outcome, files};
 
 pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
     let mut out = BufWriter::new(io::stdout().lock());

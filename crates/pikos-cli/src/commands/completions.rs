@@ -4,9 +4,9 @@ use std::io::Write;
 
 use clap::CommandFactory;
 
-use crate::Outcome;
 use crate::args::{Arguments, CompletionsArgs};
 use crate::error::Error;
+use crate::outcome::Outcome;
 
 pub fn run(args: &CompletionsArgs) -> Result<Outcome, Error> {
     // Into memory first: clap_complete panics where a pipe is closed.

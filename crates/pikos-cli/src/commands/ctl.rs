@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use pikos_client::Target;
-use pikos_wire::{Command, Reply, WireText};
+use pikos_client::{Command, Reply, Target, WireText};
+use pikos_views::printable;
 use pstats_compat::Text;
 
-use crate::Outcome;
 use crate::args::{Action, CtlArgs};
 use crate::error::Error;
-use crate::printable::printable;
+use crate::outcome::Outcome;
 
 /// A process answers within its interval, which may be a minute.
 const PATIENCE: Duration = Duration::from_secs(65);

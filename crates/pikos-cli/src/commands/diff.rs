@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pikos_views::printable;
 use pstats_compat::Unit;
 use pstats_compat::diff::{Change, Diff, Noise};
 use pstats_compat::report::stdname;
@@ -9,9 +10,9 @@ use serde::Serialize;
 
 use crate::args::{Amount, DiffArgs};
 use crate::error::Error;
-use crate::printable::printable;
+use crate::files;
+use crate::outcome::Outcome;
 use crate::progress::Progress;
-use crate::{Outcome, files};
 
 pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     let mut progress = Progress::new("reading", 2);
@@ -127,41 +128,41 @@ fn status(change: &Change<'_>) -> Option<&'static str> {
 }
 
 #[derive(Serialize)]
-struct Document<'p> {
+struct DiffJson<'p> {
     total_before: f64,
     total_after: f64,
     unchanged: usize,
     not_shown: usize,
-    changes: Vec<Row<'p>>,
+    changes: Vec<ChangeJson<'p>>,
 }
 
 #[derive(Serialize)]
-struct Row<'p> {
+struct ChangeJson<'p> {
     file: std::borrow::Cow<'p, str>,
     line: u32,
     name: std::borrow::Cow<'p, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
-    before: Option<Figures>,
-    after: Option<Figures>,
+    before: Option<FiguresJson>,
+    after: Option<FiguresJson>,
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct FiguresJson {
     ncalls: Option<u64>,
     tottime: f64,
     cumtime: f64,
 }
 
 fn write_json(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()> {
-    let figures = |function: &pstats_compat::Function| Figures {
+    let figures = |function: &pstats_compat::Function| FiguresJson {
         ncalls: diff.counted.then_some(function.calls.ncalls),
         tottime: function.calls.tottime,
         cumtime: function.calls.cumtime,
     };
     let changes = diff.changes.iter().take(top).map(|change| {
         let function = change.function();
-        Row {
+        ChangeJson {
             file: function.file.to_str_lossy(),
             line: function.line,
             name: function.name.to_str_lossy(),
@@ -170,7 +171,7 @@ fn write_json(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()
             after: change.after.map(figures),
         }
     });
-    let document = Document {
+    let document = DiffJson {
         total_before: diff.total_before.tottime,
         total_after: diff.total_after.tottime,
         unchanged: diff.unchanged,

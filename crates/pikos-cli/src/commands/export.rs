@@ -2,7 +2,8 @@
 
 use crate::args::ExportArgs;
 use crate::error::Error;
-use crate::{Outcome, files};
+use crate::files;
+use crate::outcome::Outcome;
 
 pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output, None)?;

@@ -4,7 +4,8 @@ use pstats_compat::formats::Format;
 
 use crate::args::MergeArgs;
 use crate::error::Error;
-use crate::{Outcome, files};
+use crate::files;
+use crate::outcome::Outcome;
 
 pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;

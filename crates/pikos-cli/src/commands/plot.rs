@@ -3,16 +3,18 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use crate::args::{Picture, PlotArgs};
+use pikos_views::printable;
+
+use crate::args::{PlotArgs, PlotFormat};
 use crate::error::Error;
+use crate::files;
+use crate::outcome::Outcome;
 use crate::plot::{self, Png, Series, Svg};
-use crate::printable::printable;
-use crate::{Outcome, files};
 
 pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
     let picture = args
         .format
-        .or_else(|| Picture::of_name(&args.output))
+        .or_else(|| PlotFormat::of_name(&args.output))
         .ok_or_else(|| Error::UnknownPicture { path: args.output.clone() })?;
     let input: Box<dyn Read> = if args.input == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -26,18 +28,18 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
     let name = args.input.file_name().unwrap_or_default().to_string_lossy();
     let title = format!("{} of {name}, {} records", args.memory.column(), series.count());
     let bytes = match picture {
-        Picture::Svg => {
+        PlotFormat::Svg => {
             let mut svg = Svg::new();
             plot::draw(&mut svg, &series, &title);
             svg.finish()
         }
-        Picture::Png => {
+        PlotFormat::Png => {
             let mut png = Png::new();
             plot::draw(&mut png, &series, &title);
             png.finish().map_err(io::Error::other)?
         }
     };
-    files::save_picture(&bytes, picture == Picture::Svg, &args.output)?;
+    files::save_picture(&bytes, picture == PlotFormat::Svg, &args.output)?;
     for peak in series.peaks() {
         eprintln!(
             "peak at record {}: {:.1} MiB, {}",

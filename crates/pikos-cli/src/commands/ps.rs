@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use pikos_client::{Listener, RecordStream, Stream};
+use pikos_views::{RecorderFacts, printable};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::PsArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::printable::printable;
-use crate::top::memory::Facts;
+use crate::outcome::Outcome;
 
 /// How long two messages of each process may take; of those that send less often, the calls per second are unknown.
 const PATIENCE: Duration = Duration::from_millis(1_300);
@@ -21,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(1_300);
 struct First(Option<(f64, u64)>);
 
 #[derive(Serialize)]
-struct Row {
+struct ListedJson {
     /// `profile`, or `records`.
     kind: &'static str,
     pid: u32,
@@ -57,7 +56,8 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
             break;
         }
     }
-    let mut rows: Vec<Row> = listener.streams().iter().filter(|stream| !stream.is_lost).map(row).collect();
+    let mut rows: Vec<ListedJson> =
+        listener.streams().iter().filter(|stream| !stream.is_lost).map(row).collect();
     rows.extend(listener.recorders().iter().filter(|stream| !stream.is_lost).map(row_of_recorder));
     rows.sort_by_key(|row| row.pid);
     let mut out = io::stdout().lock();
@@ -87,10 +87,10 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
     Ok(Outcome::Fine)
 }
 
-fn row_of_recorder(stream: &RecordStream) -> Row {
+fn row_of_recorder(stream: &RecordStream) -> ListedJson {
     let (model, head) = (&stream.model, stream.model.head());
     let argv: Vec<_> = head.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
-    Row {
+    ListedJson {
         kind: "records",
         pid: head.pid,
         parent: None,
@@ -100,7 +100,7 @@ fn row_of_recorder(stream: &RecordStream) -> Row {
         calls: 0,
         calls_per_s: None,
         records: Some(model.count()),
-        hook: Facts::of(model).monitor.to_owned(),
+        hook: RecorderFacts::of(model).monitor.to_owned(),
         state: if head.end { "ended" } else { "running" },
         endpoint: stream.endpoint.clone(),
     }
@@ -113,10 +113,10 @@ fn rate(stream: &Stream<First>) -> Option<f64> {
     (now > age).then(|| newest.saturating_sub(calls) as f64 / (now - age))
 }
 
-fn row(stream: &Stream<First>) -> Row {
+fn row(stream: &Stream<First>) -> ListedJson {
     let (model, facts) = (&stream.model, stream.model.facts());
     let argv: Vec<_> = facts.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
-    Row {
+    ListedJson {
         kind: "profile",
         records: None,
         pid: facts.pid,

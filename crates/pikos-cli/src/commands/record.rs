@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pikos_client::{Listener, Stream};
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pstats_compat::merge::Merger;
@@ -11,9 +12,9 @@ use pstats_compat::merge::Merger;
 use crate::args::RecordArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::printable::printable;
+use crate::files;
+use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
-use crate::{Outcome, files};
 
 const PACE: Duration = Duration::from_millis(100);
 

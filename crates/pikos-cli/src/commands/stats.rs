@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::args::{StatsArgs, When};
 use crate::error::Error;
-use crate::{Outcome, files};
+use crate::files;
+use crate::outcome::Outcome;
 
 pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     let mut profile = files::load_all(&args.inputs, &args.input)?;
@@ -69,7 +70,7 @@ fn heading(path: &Path) -> String {
 }
 
 #[derive(Serialize)]
-struct Row<'p> {
+struct StatsJson<'p> {
     file: Cow<'p, str>,
     line: u32,
     name: Cow<'p, str>,
@@ -88,7 +89,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
     out.write_all(b"[")?;
     for (place, &id) in report.rows().iter().enumerate() {
         let function = profile.function(id);
-        let row = Row {
+        let row = StatsJson {
             file: function.file.to_str_lossy(),
             line: function.line,
             name: function.name.to_str_lossy(),

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use pikos_views::{Live, Source, Streams};
+
 use crate::args::TopArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::top::feed::Streams;
-use crate::top::live::Live;
-use crate::top::source::Source;
-use crate::{Outcome, top};
+use crate::outcome::Outcome;
+use crate::top;
 
 /// How long the first messages may take before the screen is shown without them.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -23,6 +23,6 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
         std::thread::sleep(source.pace());
     }
     let scope = source.first_scope();
-    top::show("pikos top", &mut source, scope, &args.table)?;
+    top::show("pikos top", &mut source, scope, &args.table.options())?;
     Ok(Outcome::Fine)
 }

@@ -4,14 +4,13 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pikos_views::{Command, Error, Source, SourceLines};
 use pstats_compat::formats::{self, Format};
 use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
-use super::print_records;
-use super::source::Source;
-use super::source_lines::SourceLines;
+use super::print;
 use super::state::{Effect, Event, State};
-use super::terminal::{Screen, Signals};
+use super::terminal::{Signals, TerminalGuard};
 use super::view::Theme;
 use crate::files;
 
@@ -27,7 +26,7 @@ const OVERDUE: Duration = Duration::from_millis(200);
 /// Shows a source until the user leaves, or a signal comes; then the process dies of that.
 pub fn run(source: &mut dyn Source, mut state: State) -> io::Result<()> {
     let signals = Signals::new()?;
-    let mut screen = Screen::open(Theme::from_environment())?;
+    let mut screen = TerminalGuard::open(Theme::from_environment())?;
     let ended = show(source, &mut state, &mut screen, &signals);
     drop(screen);
     let signal = signals.seen();
@@ -42,7 +41,7 @@ pub fn run(source: &mut dyn Source, mut state: State) -> io::Result<()> {
 fn show(
     source: &mut dyn Source,
     state: &mut State,
-    screen: &mut Screen,
+    screen: &mut TerminalGuard,
     signals: &Signals,
 ) -> io::Result<()> {
     let mut asked = None;
@@ -106,7 +105,7 @@ fn keys(
     mut patience: Duration,
     source: &mut dyn Source,
     state: &mut State,
-    screen: &mut Screen,
+    screen: &mut TerminalGuard,
 ) -> io::Result<Keys> {
     let mut keys = Keys::None;
     for _ in 0..BURST {
@@ -135,7 +134,7 @@ fn perform(
     effect: Effect,
     source: &mut dyn Source,
     state: &mut State,
-    screen: &mut Screen,
+    screen: &mut TerminalGuard,
 ) -> io::Result<()> {
     match effect {
         Effect::Quit => {}
@@ -143,8 +142,11 @@ fn perform(
             screen.suspend()?;
         }
         Effect::Command(command) => {
-            let outcome = source.command(state.scope, command);
-            state.update(Event::Done(outcome.map(|()| command.done().to_owned())));
+            let outcome = source.command(state.scope, &command);
+            state.update(Event::Done(match outcome {
+                Ok(()) => Ok(done(&command).to_owned()),
+                Err(error) => Err(error.to_string()),
+            }));
         }
         Effect::Save { path, may_replace } => {
             let event = match may_replace || !Path::new(&path).exists() {
@@ -157,14 +159,27 @@ fn perform(
     Ok(())
 }
 
+/// As the user is told that it was done.
+fn done(command: &Command) -> &'static str {
+    match command {
+        Command::Pause => "collection paused",
+        Command::Resume => "collection resumed",
+        Command::Clear => "cleared: counting from zero again",
+        _ => "done",
+    }
+}
+
 /// Writes the profile of what is shown, or a recorder's table; says what became of it.
 fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String> {
     let target = Path::new(path);
     if let Some(memory) = state.recorder() {
-        let written = print_records::save(&state.memory, memory, target);
+        let written = print::save(&state.memory, memory, target);
         return written.map(|()| format!("saved as CSV: {path}")).map_err(|error| format!("{path}: {error}"));
     }
-    let profile = source.profile(state.scope)?;
+    let profile = source.profile(state.scope).map_err(|error| match error {
+        Error::NoSum => format!("{error} with Tab"),
+        _ => error.to_string(),
+    })?;
     let format = files::target_format(None, target, Some(Format::Pstats)).map_err(|e| e.to_string())?;
     formats::save(&profile, format, target).map_err(|error| format!("{path}: {error}"))?;
     let note = format.notes(&profile).into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();

@@ -3,19 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pikos_wire::{RECORDS, RecordModel, Records, VERSION};
+use pikos_client::{RecordModel, Records};
+use pikos_views::{
+    Content, Edges, Forest, FunctionId, Health, Input, Label, Lines, Meaning, Paths, Phase, Picture, Process,
+    ProcessId, ProfileContent, Profiles, RecorderFacts, Scope, Shown, ShownEdge, ShownFunction, ShownStack,
+    Source, Stacks, Thread,
+};
+use pikos_wire::{RECORDS, VERSION};
 use pstats_compat::formats::Format;
-use pstats_compat::{Calls, Function};
+use pstats_compat::{Calls, Cut, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::forest::{Forest, Part, Paths};
-use super::memory::{Facts, Labels};
-use super::model::{
-    Edge, Edges, Figures, FunctionId, Health, Label, Meaning, Picture, Process, ProcessId, Row, Scope,
-    Stacks, Status, Thread,
-};
-use super::profiles::{Input, Profiles};
-use super::source::Source;
 use super::state::layout::Size;
 use super::state::{Effect, Event, State};
 
@@ -76,15 +74,15 @@ pub fn stacks(ticks: u64) -> Stacks {
     let mut forest = Forest::new(&mut paths);
     for (parent, function, calls, seconds) in STACKS {
         let is_open = function < 2;
-        let part = Part {
-            ncalls: if is_open { 1 } else { calls * ticks },
+        let own = ShownStack {
+            ncalls: if is_open { 1 } else { (calls * ticks) as i64 },
             tottime: seconds * ticks as f64,
             in_flight: if is_open { ticks as f64 * 0.5 } else { 0.0 },
             open: u32::from(is_open),
         };
-        forest.add(parent, FunctionId(function), part);
+        forest.add(parent, FunctionId(function), own);
     }
-    forest.add_cut(17, 0.25);
+    forest.add_cut(Cut { calls: 17, seconds: 0.25 });
     Stacks::Known(Arc::new(forest.finish()))
 }
 
@@ -94,13 +92,14 @@ pub fn deep(depth: usize) -> Stacks {
     let mut forest = Forest::new(&mut paths);
     let mut parent = None;
     for _ in 0..depth {
-        parent = Some(forest.add(parent, FunctionId(4), Part { ncalls: 1, tottime: 0.5, ..Part::default() }));
+        let own = ShownStack { ncalls: 1, tottime: 0.5, ..ShownStack::default() };
+        parent = Some(forest.add(parent, FunctionId(4), own));
     }
     Stacks::Known(Arc::new(forest.finish()))
 }
 
 /// A live picture after so many intervals.
-pub fn live(ticks: u64, status: Status) -> Picture {
+pub fn live(ticks: u64, phase: Phase) -> Picture {
     let labels = FUNCTIONS.map(|(file, line, name, ..)| {
         let mut function = Function::new(file.into(), line, name.into(), Calls::default());
         function.qualname = Some(name.into());
@@ -112,7 +111,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
         let is_at_work = id != 6 || !ticks.is_multiple_of(3);
         let is_open = id < 2;
         let ncalls = if is_open { 1 } else { (calls * ticks) as i64 };
-        let figures = Figures {
+        let figures = Shown {
             ncalls,
             primitive_calls: if id == 4 { ncalls / 2 } else { ncalls },
             tottime: seconds * ticks as f64,
@@ -122,12 +121,12 @@ pub fn live(ticks: u64, status: Status) -> Picture {
             calls_per_s: if is_at_work { 2.0 * calls as f64 } else { 0.0 },
             share: if is_at_work { 2.0 * seconds } else { 0.0 },
         };
-        Row { id: FunctionId(id), figures }
+        ShownFunction { id: FunctionId(id), figures }
     });
-    let rows: Vec<Row> = rows.collect();
+    let rows: Vec<ShownFunction> = rows.collect();
     let edge = |caller: u32, callee: u32| {
-        let figures = Figures { open: 0, in_flight: 0.0, ..rows[callee as usize].figures };
-        Edge { caller: FunctionId(caller), callee: FunctionId(callee), figures }
+        let figures = Shown { open: 0, in_flight: 0.0, ..rows[callee as usize].figures };
+        ShownEdge { caller: FunctionId(caller), callee: FunctionId(callee), figures }
     };
     let edges = vec![edge(0, 1), edge(1, 2), edge(2, 3), edge(2, 4), edge(3, 5), edge(1, 6), edge(4, 7)];
     let thread = |id: u64, name: &str, is_over: bool| Thread {
@@ -142,7 +141,7 @@ pub fn live(ticks: u64, status: Status) -> Picture {
         title: "/srv/shop/app.py --port 8000".to_owned(),
         pid: Some(4711),
         host: None,
-        status,
+        phase,
         functions: rows.len(),
         tottime: elapsed,
         ncalls: rows.iter().map(|row| row.figures.ncalls).sum(),
@@ -162,16 +161,25 @@ pub fn live(ticks: u64, status: Status) -> Picture {
     Picture {
         scope: Scope::Process(ProcessId(0)),
         tick: ticks,
-        meaning: Meaning { is_live: true, ..Meaning::default() },
-        labels: Arc::new(labels.to_vec()),
-        rows: Arc::new(rows),
-        edges: Arc::new(edges),
-        edges_of: Edges::All,
-        stacks: stacks(ticks),
         processes: Arc::new(vec![process, second]),
         has_sum: true,
-        memory: None,
+        content: Content::Profile(ProfileContent {
+            meaning: Meaning { is_live: true, ..Meaning::default() },
+            labels: Arc::new(labels.to_vec()),
+            functions: Arc::new(rows),
+            edges: Arc::new(edges),
+            edges_of: Edges::All,
+            stacks: stacks(ticks),
+        }),
     }
+}
+
+/// A picture whose profile is another one.
+pub fn changed(mut picture: Picture, change: impl FnOnce(&mut ProfileContent)) -> Picture {
+    if let Content::Profile(profile) = &mut picture.content {
+        change(profile);
+    }
+    picture
 }
 
 /// A view over processes, some intervals old.
@@ -179,7 +187,7 @@ pub fn top(ticks: u64, width: u16, height: u16) -> State {
     let scope = Scope::Process(ProcessId(0));
     let mut state = State::new("pikos top", scope, None, Size { width, height });
     for tick in 1..=ticks {
-        state.update(Event::Data(live(tick, Status::Running)));
+        state.update(Event::Data(live(tick, Phase::Running)));
     }
     state
 }
@@ -241,33 +249,32 @@ pub fn recorded(turns: u64, has_memory: bool) -> RecordModel {
 }
 
 /// A picture of that recorder, and of a process beside it.
-pub fn memory(turns: u64, has_memory: bool, status: Status) -> Picture {
+pub fn memory(turns: u64, has_memory: bool, phase: Phase) -> Picture {
     let model = recorded(turns, has_memory);
-    let others = live(1, Status::Running).processes;
+    let others = live(1, Phase::Running).processes;
     let recorder = Process {
         title: "/srv/shop/report.py --all".to_owned(),
         pid: Some(4713),
-        status,
+        phase,
         age: Some(model.age()),
         threads: Vec::new(),
         health: Some(Health { lost: 2, ..Health::default() }),
-        recorder: Some(Facts::of(&model)),
+        recorder: Some(RecorderFacts::of(&model)),
         ..others[0].clone()
     };
     Picture {
         scope: Scope::Process(ProcessId(1)),
         tick: turns,
-        meaning: Meaning { is_live: true, ..Meaning::default() },
         processes: Arc::new(vec![others[0].clone(), recorder]),
-        memory: Some(Arc::new(Labels::default().picture(&model))),
-        ..Picture::default()
+        has_sum: true,
+        content: Content::Recording(Arc::new(Lines::default().picture(&model))),
     }
 }
 
 /// A view over that recorder.
 pub fn memory_view(turns: u64, width: u16, height: u16) -> State {
     let mut state = State::new("pikos top", Scope::Process(ProcessId(1)), None, Size { width, height });
-    state.update(Event::Data(memory(turns, true, Status::Running)));
+    state.update(Event::Data(memory(turns, true, Phase::Running)));
     state
 }
 

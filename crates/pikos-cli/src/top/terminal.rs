@@ -33,14 +33,14 @@ const FRAME: usize = 64 << 10;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The screen, from now until it is dropped.
-pub struct Screen {
+pub struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     theme: Theme,
     /// Where to say that the screen is the shell's again.
     out: File,
 }
 
-impl Screen {
+impl TerminalGuard {
     /// Takes the terminal that standard output is, else the one that the process belongs to.
     pub fn open(theme: Theme) -> io::Result<Self> {
         let out = terminal::open()?;
@@ -78,7 +78,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         leave(&mut self.out);
     }

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
+use pikos_views::{Content, Meaning, Picture, ProfileContent, Shown, ShownFunction};
+
 use super::memory::MemoryColumn;
-use crate::top::model::{Figures, Meaning, Picture, Row};
 
 /// What a row can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +70,15 @@ impl SortBy {
     pub fn missing(self, picture: &Picture) -> Option<&'static str> {
         let Self { of_functions, of_records } = self;
         let word = of_functions.map(Column::word).or(of_records.map(MemoryColumn::word))?;
-        let is_there = match &picture.memory {
+        let is_there = match &picture.content {
             // What will be there, nobody knows.
             _ if picture.processes.is_empty() => true,
-            Some(memory) => of_records.is_some_and(|column| {
+            Content::Recording(memory) => of_records.is_some_and(|column| {
                 MemoryColumn::all(memory.has_memory, !memory.is_of_functions).contains(&column)
             }),
-            None => of_functions.is_some_and(|column| Column::all(&picture.meaning).contains(&column)),
+            Content::Profile(profile) => {
+                of_functions.is_some_and(|column| Column::all(&profile.meaning).contains(&column))
+            }
         };
         (!is_there).then_some(word)
     }
@@ -130,8 +133,8 @@ impl Sort {
     }
 
     /// Sorts rows. What is equal goes by own time, then by id, so that rows don't flicker.
-    pub fn apply(self, rows: &mut Vec<Row>, picture: &Picture) {
-        let label = |row: &Row| picture.label(row.id);
+    pub fn apply(self, rows: &mut Vec<ShownFunction>, profile: &ProfileContent) {
+        let label = |row: &ShownFunction| profile.label(row.id);
         let directed = |order: Ordering| if self.is_reversed { order.reverse() } else { order };
         match self.column {
             Column::Function => rows.sort_unstable_by(|a, b| {
@@ -158,12 +161,12 @@ impl Sort {
 }
 
 /// By own time, then by id.
-fn busier(a: &Row, b: &Row) -> Ordering {
+fn busier(a: &ShownFunction, b: &ShownFunction) -> Ordering {
     descending(a.figures.tottime, b.figures.tottime).then(a.id.cmp(&b.id))
 }
 
 /// The figure to sort by. Of a difference its size counts: what changed most comes first.
-fn value(column: Column, figures: &Figures) -> f64 {
+fn value(column: Column, figures: &Shown) -> f64 {
     let value = match column {
         Column::Ncalls => figures.ncalls as f64,
         Column::CallsPerS => figures.calls_per_s,

@@ -1,7 +1,8 @@
 //! One function: who calls it, whom it calls, its source.
 
+use pikos_views::{FunctionId, ProfileContent, ShownEdge};
+
 use super::cursor::Cursor;
-use crate::top::model::{Edge, FunctionId, Picture};
 
 /// A part of the screen of one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +37,12 @@ pub struct Detail {
 /// Functions on one side of an edge; the costliest comes first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Neighbours {
-    pub rows: Vec<(FunctionId, Edge)>,
+    pub rows: Vec<(FunctionId, ShownEdge)>,
     pub cursor: Cursor,
 }
 
 impl Detail {
-    pub fn new(function: FunctionId, picture: &Picture) -> Self {
+    pub fn new(function: FunctionId, profile: &ProfileContent) -> Self {
         let mut detail = Self {
             function,
             pane: Pane::Callers,
@@ -50,16 +51,16 @@ impl Detail {
             source: Cursor::default(),
             is_placed: false,
         };
-        detail.fill(picture);
+        detail.fill(profile);
         detail
     }
 
-    /// Takes the edges of a picture, if it has those of this function.
-    pub fn fill(&mut self, picture: &Picture) {
-        if !picture.edges_of.cover(self.function) {
+    /// Takes the edges of a profile, if it has those of this function.
+    pub fn fill(&mut self, profile: &ProfileContent) {
+        if !profile.edges_of.cover(self.function) {
             return;
         }
-        let edges = &picture.edges;
+        let edges = &profile.edges;
         let callers = edges.iter().filter(|edge| edge.callee == self.function);
         self.callers.fill(callers.map(|edge| (edge.caller, *edge)));
         let callees = edges.iter().filter(|edge| edge.caller == self.function);
@@ -78,7 +79,7 @@ impl Detail {
 }
 
 impl Neighbours {
-    fn fill(&mut self, edges: impl Iterator<Item = (FunctionId, Edge)>) {
+    fn fill(&mut self, edges: impl Iterator<Item = (FunctionId, ShownEdge)>) {
         let chosen = self.cursor.row.and_then(|row| self.rows.get(row)).map(|(id, _)| *id);
         self.rows.clear();
         self.rows.extend(edges);

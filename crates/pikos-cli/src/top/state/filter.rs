@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use pikos_views::{FunctionId, Label};
 use regex::Regex;
-
-use crate::top::model::{FunctionId, Label};
 
 /// A regular expression, and what it said of each label: labels don't change, so each is asked once.
 #[derive(Clone, Debug)]

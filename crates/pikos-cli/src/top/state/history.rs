@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::top::model::{FunctionId, Row};
+use pikos_views::{FunctionId, ShownFunction};
 
 /// As many intervals as the widest sparkline shows.
 pub const LENGTH: usize = 32;
@@ -16,7 +16,7 @@ pub struct History {
 
 impl History {
     /// One more interval is over.
-    pub fn push(&mut self, rows: &[Row]) {
+    pub fn push(&mut self, rows: &[ShownFunction]) {
         let mut active = match self.intervals.len() >= LENGTH {
             true => self.intervals.pop_front().unwrap_or_default(),
             false => Vec::new(),
@@ -45,15 +45,16 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use pikos_views::Shown;
+
     use super::*;
-    use crate::top::model::Figures;
 
     #[test]
     fn the_oldest_interval_goes_first() {
         let mut history = History::default();
         for share in 0..40u8 {
-            let figures = Figures { share: share.into(), ..Figures::default() };
-            history.push(&[Row { id: FunctionId(7), figures }]);
+            let figures = Shown { share: share.into(), ..Shown::default() };
+            history.push(&[ShownFunction { id: FunctionId(7), figures }]);
         }
         let last: Vec<f32> = history.of(FunctionId(7), 3).collect();
         assert_eq!(last, [37.0, 38.0, 39.0]);

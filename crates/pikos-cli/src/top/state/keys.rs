@@ -1,5 +1,6 @@
 //! What each key does.
 
+use pikos_views::{Command, FunctionId, Phase, Recording, Stacks};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex::RegexBuilder;
 
@@ -12,9 +13,6 @@ use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{self, Scopes};
 use super::tree::{Fold, TreeScreen};
 use super::{Effect, Notice, Screen, State, layout};
-use crate::top::memory::Memory;
-use crate::top::model::{FunctionId, Stacks, Status};
-use crate::top::source::Command;
 
 /// A regular expression may not take more memory than this, whatever is typed.
 const REGEX_LIMIT: usize = 1 << 20;
@@ -117,7 +115,7 @@ impl State {
 
     fn memory_key(&mut self, key: KeyEvent) {
         let page = self.memory_page();
-        let Some(memory) = self.picture.memory.clone() else { return };
+        let Some(memory) = self.picture.recording().cloned() else { return };
         let table = &mut self.memory;
         if let Some(motion) = motion(key.code) {
             table.cursor.go(motion, table.rows.len(), page);
@@ -157,7 +155,7 @@ impl State {
         }
     }
 
-    fn sort_memory_by_neighbour(&mut self, memory: &Memory, is_forward: bool) {
+    fn sort_memory_by_neighbour(&mut self, memory: &Recording, is_forward: bool) {
         let columns = self.memory.columns(memory);
         let now = self.memory.column(memory);
         let place = columns.iter().position(|column| *column == now).unwrap_or(0);
@@ -179,7 +177,8 @@ impl State {
     }
 
     fn sort_by_neighbour(&mut self, is_forward: bool) {
-        let columns = Column::all(&self.picture.meaning);
+        let Some(profile) = self.picture.profile() else { return };
+        let columns = Column::all(&profile.meaning);
         let place = columns.iter().position(|column| *column == self.sort.column).unwrap_or(0);
         let step = if is_forward { 1 } else { columns.len() - 1 };
         self.sort = Sort::by(columns[(place + step) % columns.len()]);
@@ -189,10 +188,11 @@ impl State {
     fn open(&mut self, function: FunctionId) {
         /// Nobody goes back further, and callers may go in circles.
         const DEEPEST: usize = 100;
+        let Some(profile) = self.picture.profile() else { return };
         if self.screens.len() >= DEEPEST {
             self.screens.remove(0);
         }
-        self.screens.push(Screen::Detail(Box::new(Detail::new(function, &self.picture))));
+        self.screens.push(Screen::Detail(Box::new(Detail::new(function, profile))));
         self.place_source();
     }
 
@@ -252,6 +252,7 @@ impl State {
 
     fn tree_key(&mut self, key: KeyEvent) {
         let page = self.page();
+        let Some(profile) = self.picture.profile() else { return };
         let Some(Screen::Tree(tree)) = self.screens.last_mut() else { return };
         if let Some(motion) = motion(key.code) {
             tree.go(motion, page);
@@ -264,7 +265,7 @@ impl State {
             KeyCode::Char('E') => Fold::CloseAll,
             KeyCode::Enter => {
                 let place = tree.current().map(|row| row.place as usize);
-                if let (Some(place), Stacks::Known(stacks)) = (place, &self.picture.stacks) {
+                if let (Some(place), Stacks::Known(stacks)) = (place, &profile.stacks) {
                     let function = stacks.nodes[place].function;
                     self.open(function);
                 }
@@ -279,7 +280,7 @@ impl State {
             }
             _ => return,
         };
-        if tree.fold(fold, &self.picture.stacks, page) {
+        if tree.fold(fold, &profile.stacks, page) {
             self.fill_tree();
         }
     }
@@ -428,8 +429,8 @@ impl State {
     }
 
     fn toggle_pause(&mut self) -> Option<Effect> {
-        let command = match self.picture.process().map(|process| &process.status) {
-            Some(Status::Paused) => Command::Resume,
+        let command = match self.picture.process().map(|process| &process.phase) {
+            Some(Phase::Paused) => Command::Resume,
             // Of several, all are paused unless all are so already.
             None if self.all_paused() => Command::Resume,
             _ => Command::Pause,
@@ -442,10 +443,10 @@ impl State {
             .picture
             .processes
             .iter()
-            .map(|process| &process.status)
-            .filter(|status| matches!(status, Status::Running | Status::Paused))
+            .map(|process| &process.phase)
+            .filter(|status| matches!(status, Phase::Running | Phase::Paused))
             .peekable();
-        alive.peek().is_some() && alive.all(|status| *status == Status::Paused)
+        alive.peek().is_some() && alive.all(|status| *status == Phase::Paused)
     }
 
     fn clear(&mut self) -> Option<Effect> {

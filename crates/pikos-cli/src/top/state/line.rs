@@ -1,7 +1,8 @@
 //! One line of a recorder, in its source.
 
+use pikos_views::LineId;
+
 use super::cursor::Cursor;
-use crate::top::memory::LineId;
 
 /// What is on screen of it.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,9 +3,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::str::FromStr;
 
+use pikos_views::{LineId, Recording, ShownLine};
+
 use super::cursor::Cursor;
 use super::filter::Filter;
-use crate::top::memory::{LineId, LineRow, Memory};
 
 /// What a row can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ const ALIKE: i64 = 50;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTable {
     /// Filtered and sorted.
-    pub rows: Vec<LineRow>,
+    pub rows: Vec<ShownLine>,
     /// How many there are without filters.
     pub count: usize,
     pub by_function: bool,
@@ -87,14 +88,14 @@ pub struct MemoryTable {
 
 impl MemoryTable {
     /// The column that it is sorted by.
-    pub fn column(&self, memory: &Memory) -> MemoryColumn {
+    pub fn column(&self, memory: &Recording) -> MemoryColumn {
         let columns = self.columns(memory);
         let default = if memory.has_memory { MemoryColumn::Own } else { MemoryColumn::Hits };
         self.sort.filter(|column| columns.contains(column)).unwrap_or(default)
     }
 
     /// All that it may be sorted by.
-    pub fn columns(&self, memory: &Memory) -> Vec<MemoryColumn> {
+    pub fn columns(&self, memory: &Recording) -> Vec<MemoryColumn> {
         MemoryColumn::all(memory.has_memory, !self.by_function && !memory.is_of_functions)
     }
 
@@ -105,14 +106,14 @@ impl MemoryTable {
     }
 
     /// Filters and sorts anew; the cursor stays on its line.
-    pub fn arrange(&mut self, memory: &Memory, page: usize) {
+    pub fn arrange(&mut self, memory: &Recording, page: usize) {
         let labels = if self.by_function { &memory.functions } else { &memory.lines };
         let filters = &mut self.filters[usize::from(self.by_function)];
         for filter in filters.iter_mut().flatten() {
             filter.learn_texts(labels.len(), |place| labels[place].searched());
         }
         let [include, exclude] = &*filters;
-        let listed = |row: &LineRow| {
+        let listed = |row: &ShownLine| {
             include.as_ref().is_none_or(|filter| filter.finds_place(row.id.index()))
                 && !exclude.as_ref().is_some_and(|filter| filter.finds_place(row.id.index()))
         };
@@ -135,8 +136,8 @@ impl MemoryTable {
     }
 }
 
-fn sort(rows: &mut [LineRow], column: MemoryColumn, memory: &Memory, by_function: bool) {
-    let label = |row: &LineRow| memory.label(row.id, by_function);
+fn sort(rows: &mut [ShownLine], column: MemoryColumn, memory: &Recording, by_function: bool) {
+    let label = |row: &ShownLine| memory.label(row.id, by_function);
     match column {
         MemoryColumn::Own => by_size(rows, |row| row.own),
         MemoryColumn::Growth => by_size(rows, |row| row.growth),
@@ -158,22 +159,22 @@ fn sort(rows: &mut [LineRow], column: MemoryColumn, memory: &Memory, by_function
 }
 
 /// The greatest first; of those that are alike the one with the higher peak, and of those the one that was there first.
-fn by_size(rows: &mut [LineRow], size: impl Fn(&LineRow) -> i64) {
+fn by_size(rows: &mut [ShownLine], size: impl Fn(&ShownLine) -> i64) {
     rows.sort_unstable_by_key(|row| (Reverse(size(row)), row.id));
     let Some(tolerance) = rows.first().map(|row| size(row).max(0) / ALIKE) else { return };
     each_alike(rows, size, tolerance, |alike| {
         alike.sort_unstable_by_key(|row| (Reverse(row.peak), row.id));
-        let peak = |row: &LineRow| i64::try_from(row.peak).unwrap_or(i64::MAX);
+        let peak = |row: &ShownLine| i64::try_from(row.peak).unwrap_or(i64::MAX);
         each_alike(alike, peak, tolerance, |level| level.sort_unstable_by_key(|row| row.id));
     });
 }
 
 /// Passes on the groups of sorted rows whose figures don't differ by more than this.
 fn each_alike(
-    rows: &mut [LineRow],
-    figure: impl Fn(&LineRow) -> i64,
+    rows: &mut [ShownLine],
+    figure: impl Fn(&ShownLine) -> i64,
     tolerance: i64,
-    mut take: impl FnMut(&mut [LineRow]),
+    mut take: impl FnMut(&mut [ShownLine]),
 ) {
     let mut start = 0;
     while start < rows.len() {
@@ -197,11 +198,11 @@ mod view_tests;
 mod tests {
     use super::*;
 
-    fn row(id: u32, own: i64, peak: u64) -> LineRow {
-        LineRow { id: LineId(id), hits: 1, growth: own, own, peak }
+    fn row(id: u32, own: i64, peak: u64) -> ShownLine {
+        ShownLine { id: LineId(id), hits: 1, growth: own, own, peak }
     }
 
-    fn order(rows: &[LineRow]) -> Vec<u32> {
+    fn order(rows: &[ShownLine]) -> Vec<u32> {
         let mut rows = rows.to_vec();
         by_size(&mut rows, |row| row.own);
         rows.iter().map(|row| row.id.0).collect()

@@ -1,7 +1,6 @@
+use pikos_views::{Content, LineId, Phase, ProcessId, ProfileContent, Scope};
 use ratatui::crossterm::event::KeyCode;
 
-use crate::top::memory::LineId;
-use crate::top::model::{ProcessId, Scope, Status};
 use crate::top::samples::{memory, memory_view, press, type_keys};
 use crate::top::state::layout::Size;
 use crate::top::state::memory::MemoryColumn;
@@ -62,7 +61,7 @@ fn the_cursor_stays_on_its_line() {
     let mut state = memory_view(3, 80, 24);
     type_keys(&mut state, "jj");
     let chosen = state.memory.selected.expect("a line");
-    state.update(Event::Data(memory(5, true, Status::Running)));
+    state.update(Event::Data(memory(5, true, Phase::Running)));
     type_keys(&mut state, "lll");
     let row = state.memory.cursor.row.expect("a row");
     assert_eq!(state.memory.rows[row].id, chosen);
@@ -77,11 +76,11 @@ fn the_cursor_stays_on_its_line() {
 #[test]
 fn recorders_alone_have_no_sum() {
     let mut state = State::new("pikos top", Scope::All, None, Size { width: 80, height: 24 });
-    let mut picture = memory(1, true, Status::Running);
+    let mut picture = memory(1, true, Phase::Running);
     picture.scope = Scope::All;
     let recorder = picture.processes[1].clone();
     picture.processes = vec![recorder.clone(), recorder].into();
-    picture.memory = None;
+    picture.content = Content::Profile(ProfileContent::default());
     state.update(Event::Data(picture));
     assert_eq!(state.query().scope, Scope::Process(ProcessId(1)));
 }
@@ -103,7 +102,7 @@ fn another_process_has_other_lines() {
     let mut state = memory_view(2, 80, 24);
     type_keys(&mut state, "jj");
     press(&mut state, KeyCode::Enter);
-    let mut picture = memory(1, true, Status::Running);
+    let mut picture = memory(1, true, Phase::Running);
     picture.scope = Scope::Process(ProcessId(0));
     state.update(Event::Data(picture));
     assert_eq!((state.memory.selected, state.screens.len()), (None::<LineId>, 0));

@@ -18,14 +18,13 @@ pub mod tree;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use pikos_views::{
+    Command, Content, Edges, FunctionId, Picture, ProcessId, ProfileContent, Query, Recording, Scope, Shown,
+    ShownFunction, SourceLines, Stacks, Totals,
+};
+use pstats_compat::Text;
 use ratatui::crossterm::event::KeyEvent;
 
-use pstats_compat::Text;
-
-use super::memory::Memory;
-use super::model::{Edges, Figures, FunctionId, Picture, ProcessId, Row, Scope, Stacks, Totals};
-use super::source::{Command, Query};
-use super::source_lines::SourceLines;
 use columns::{Column, Sort};
 use cursor::Cursor;
 use detail::{Detail, Pane};
@@ -53,7 +52,7 @@ pub enum Event {
 }
 
 /// What a view wants to happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     Quit,
     /// Back to the shell until it says otherwise.
@@ -87,7 +86,7 @@ pub struct Notice {
 /// What later figures are compared with.
 #[derive(Clone, Debug)]
 struct Mark {
-    figures: HashMap<FunctionId, Figures>,
+    figures: HashMap<FunctionId, Shown>,
     /// What was marked, in words.
     title: String,
 }
@@ -107,7 +106,7 @@ pub struct State {
     pub include: Option<Filter>,
     pub exclude: Option<Filter>,
     /// The rows of the table: filtered, sorted, and differences if they are asked for.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ShownFunction>,
     /// Of a recorder, in the place of the functions.
     pub memory: MemoryTable,
     pub cursor: Cursor,
@@ -193,7 +192,7 @@ impl State {
             Screen::Detail(detail) => {
                 let is_together = layout::panes(self.size) == layout::Panes::Together;
                 let is_shown = detail.pane == Pane::Source || is_together;
-                is_shown.then(|| &self.picture.label(detail.function).path)?
+                is_shown.then(|| Some(&self.profile()?.label(detail.function).path))??
             }
             Screen::Line(line) => &self.recorder()?.label(line.line, line.by_function).path,
             _ => return None,
@@ -203,8 +202,13 @@ impl State {
     }
 
     /// What a recorder has told, if the scope is one.
-    pub fn recorder(&self) -> Option<&Memory> {
-        self.picture.memory.as_deref()
+    pub fn recorder(&self) -> Option<&Recording> {
+        self.picture.recording().map(Arc::as_ref)
+    }
+
+    /// The profile, if the scope has one.
+    pub fn profile(&self) -> Option<&ProfileContent> {
+        self.picture.profile()
     }
 
     /// The function on screen, if it is one function.
@@ -237,7 +241,7 @@ impl State {
 
     /// Whether this screen's figures still change.
     pub fn is_live(&self) -> bool {
-        self.picture.meaning.is_live
+        self.picture.is_live()
     }
 
     fn take(&mut self, picture: Picture) {
@@ -250,6 +254,12 @@ impl State {
             self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
             self.screens.retain(|screen| !matches!(screen, Screen::Line(_)));
         }
+        // What is on screen is of the other kind.
+        self.screens.retain(|screen| match (screen, &picture.content) {
+            (Screen::Line(_), Content::Profile(_)) => false,
+            (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_)) => false,
+            _ => true,
+        });
         if self.scope == Scope::All
             && !picture.processes.is_empty()
             && picture.processes.iter().all(|process| process.recorder.is_some())
@@ -257,31 +267,48 @@ impl State {
             // Recorders have no sum: the newest one is looked at.
             self.scope = Scope::Process(ProcessId(picture.processes.len() as u32 - 1));
         }
-        if (picture.tick != self.picture.tick || is_other) && picture.meaning.is_live {
-            self.history.push(&picture.rows);
+        let is_news = picture.tick != self.picture.tick;
+        let live = picture.profile().filter(|profile| profile.meaning.is_live);
+        if let Some(profile) = live.filter(|_| is_news || is_other) {
+            self.history.push(&profile.functions);
         }
-        if picture.tick != self.picture.tick && !picture.meaning.is_live {
+        if is_news && !picture.is_live() {
             // Who ran it again may have changed its source.
             self.source = None;
             self.say("the file has changed: read again");
         }
-        let is_first = self.picture.labels.is_empty();
-        // Another query of the same tables: sorting them again would change nothing.
-        let is_same = Arc::ptr_eq(&picture.rows, &self.picture.rows)
-            && Arc::ptr_eq(&picture.labels, &self.picture.labels);
-        let has_same_stacks = match (&picture.stacks, &self.picture.stacks) {
-            (Stacks::Known(new), Stacks::Known(old)) => Arc::ptr_eq(new, old),
-            _ => false,
-        };
-        self.picture = picture;
-        if !is_same {
-            self.totals = Totals::of(&self.picture.rows);
+        let old = std::mem::replace(&mut self.picture, picture);
+        match (old.content, &self.picture.content) {
+            (Content::Profile(old), Content::Profile(new)) => {
+                let is_first = old.labels.is_empty();
+                // Another query of the same tables: sorting them again would change nothing.
+                let is_same =
+                    Arc::ptr_eq(&new.functions, &old.functions) && Arc::ptr_eq(&new.labels, &old.labels);
+                let has_same_stacks = match (&new.stacks, &old.stacks) {
+                    (Stacks::Known(new), Stacks::Known(old)) => Arc::ptr_eq(new, old),
+                    _ => false,
+                };
+                self.take_profile(is_first, is_same, has_same_stacks);
+            }
+            (Content::Recording(_), Content::Profile(_)) => self.take_profile(false, false, false),
+            (_, Content::Recording(_)) => {
+                self.totals = Totals::default();
+                self.rows.clear();
+                self.arrange();
+            }
         }
-        if is_first && !Column::all(&self.picture.meaning).contains(&self.sort.column) {
+    }
+
+    fn take_profile(&mut self, is_first: bool, is_same: bool, has_same_stacks: bool) {
+        let Some(profile) = self.picture.profile() else { return };
+        if !is_same {
+            self.totals = Totals::of(&profile.functions);
+        }
+        if is_first && !Column::all(&profile.meaning).contains(&self.sort.column) {
             self.sort = Sort::by(Column::Cumtime);
         }
         self.fill_detail();
-        match is_same && self.picture.memory.is_none() {
+        match is_same {
             true => self.keep_cursors(),
             false => self.arrange(),
         }
@@ -294,12 +321,13 @@ impl State {
     fn fill_tree(&mut self) {
         let page = self.page();
         let Self { screens, include, exclude, picture, .. } = self;
+        let Some(profile) = picture.profile() else { return };
         for screen in screens {
             if let Screen::Tree(tree) = screen {
                 let includes = include.as_ref().map(|filter| |id| filter.finds(id));
                 let excludes = exclude.as_ref().map(|filter| |id| filter.finds(id));
                 tree.fill(
-                    &picture.stacks,
+                    &profile.stacks,
                     includes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
                     excludes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
                     page,
@@ -309,21 +337,25 @@ impl State {
     }
 
     fn fill_detail(&mut self) {
-        if let Some(Screen::Detail(detail)) = self.screens.last_mut() {
-            detail.fill(&self.picture);
+        if let (Some(Screen::Detail(detail)), Some(profile)) =
+            (self.screens.last_mut(), self.picture.profile())
+        {
+            detail.fill(profile);
         }
     }
 
     /// Filters and sorts anew; the cursor stays on its function.
     fn arrange(&mut self) {
-        if let Some(memory) = &self.picture.memory {
-            let page = layout::memory_rows(self.size, self.picture.meaning.is_live, memory.has_memory);
-            self.memory.arrange(&Arc::clone(memory), page);
-            self.keep_cursors();
-            return;
-        }
+        let profile = match &self.picture.content {
+            Content::Profile(profile) => profile,
+            Content::Recording(memory) => {
+                let page = layout::memory_rows(self.size, true, memory.has_memory);
+                self.memory.arrange(memory, page);
+                return self.keep_cursors();
+            }
+        };
         for filter in [&mut self.include, &mut self.exclude].into_iter().flatten() {
-            filter.learn(&self.picture.labels);
+            filter.learn(&profile.labels);
         }
         let listed = |id: FunctionId| {
             self.include.as_ref().is_none_or(|filter| filter.finds(id))
@@ -331,13 +363,13 @@ impl State {
         };
         self.rows.clear();
         match self.mark.as_ref().filter(|_| self.shows_diff) {
-            None => self.rows.extend(self.picture.rows.iter().filter(|row| listed(row.id))),
+            None => self.rows.extend(profile.functions.iter().filter(|row| listed(row.id))),
             Some(mark) => {
-                let differences = mark.differences(&self.picture);
+                let differences = mark.differences(profile);
                 self.rows.extend(differences.into_iter().filter(|row| listed(row.id)));
             }
         }
-        self.sort.apply(&mut self.rows, &self.picture);
+        self.sort.apply(&mut self.rows, profile);
         let page = self.page();
         match self.selected.and_then(|id| self.rows.iter().position(|row| row.id == id)) {
             Some(row) => self.cursor.follow(row, self.rows.len(), page),
@@ -393,18 +425,18 @@ impl State {
         let rows = layout::pane_rows(self.size, self.is_live(), true);
         let Some(lines) = &self.source else { return };
         let (len, path) = (lines.lines.len(), lines.path.clone());
-        let memory = self.picture.memory.clone();
-        if let (Some(Screen::Line(line)), Some(memory)) = (self.screens.last_mut(), memory) {
+        if let (Some(Screen::Line(line)), Some(memory)) = (self.screens.last_mut(), self.picture.recording())
+        {
             let label = memory.label(line.line, line.by_function);
-            let rows = layout::line_rows(self.size, self.picture.meaning.is_live);
+            let rows = layout::line_rows(self.size, true);
             if !line.is_placed && label.path == path {
                 line.is_placed = true;
                 line.source.offset = layout::centred(label.line, rows, len);
             }
             return;
         }
-        let Some(detail) = self.detail() else { return };
-        let label = self.picture.label(detail.function);
+        let (Some(detail), Some(profile)) = (self.detail(), self.profile()) else { return };
+        let label = profile.label(detail.function);
         if detail.is_placed || label.path != path {
             return;
         }
@@ -418,7 +450,8 @@ impl State {
 
     /// Remembers the figures of now.
     fn set_mark(&mut self) {
-        let figures = self.picture.rows.iter().map(|row| (row.id, row.figures)).collect();
+        let Some(profile) = self.profile() else { return };
+        let figures = profile.functions.iter().map(|row| (row.id, row.figures)).collect();
         let title = match self.picture.process() {
             Some(process) if !self.is_live() => process.title.clone(),
             Some(process) => format!("{:.1} s", process.age.unwrap_or_default()),
@@ -430,20 +463,21 @@ impl State {
 
 impl Mark {
     /// All rows that changed since, also those that are gone.
-    fn differences(&self, picture: &Picture) -> Vec<Row> {
-        let is_live = picture.meaning.is_live;
-        let since = |id: FunctionId, now: &Figures| {
+    fn differences(&self, profile: &ProfileContent) -> Vec<ShownFunction> {
+        let is_live = profile.meaning.is_live;
+        let since = |id: FunctionId, now: &Shown| {
             let was = self.figures.get(&id).copied().unwrap_or_default();
             let mut figures = now.since(&was);
             if !is_live {
                 figures.share = now.share - was.share;
             }
-            Row { id, figures }
+            ShownFunction { id, figures }
         };
-        let here: std::collections::HashSet<FunctionId> = picture.rows.iter().map(|row| row.id).collect();
-        let gone = self.figures.keys().filter(|id| !here.contains(id) && id.index() < picture.labels.len());
-        let rows = picture.rows.iter().map(|row| since(row.id, &row.figures));
-        rows.chain(gone.map(|&id| since(id, &Figures::default())))
+        let here: std::collections::HashSet<FunctionId> =
+            profile.functions.iter().map(|row| row.id).collect();
+        let gone = self.figures.keys().filter(|id| !here.contains(id) && id.index() < profile.labels.len());
+        let rows = profile.functions.iter().map(|row| since(row.id, &row.figures));
+        rows.chain(gone.map(|&id| since(id, &Shown::default())))
             .filter(|row| row.figures.ncalls != 0 || row.figures.tottime != 0.0 || row.figures.cumtime != 0.0)
             .collect()
     }

@@ -1,7 +1,8 @@
 //! The list of processes and threads.
 
+use pikos_views::{Picture, ProcessId, Scope};
+
 use super::cursor::Cursor;
-use crate::top::model::{Picture, ProcessId, Scope};
 
 /// What is on screen of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

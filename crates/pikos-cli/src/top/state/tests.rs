@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use pikos_views::Phase;
 use ratatui::crossterm::event::KeyCode;
 
 use super::*;
-use crate::top::model::{ProcessId, Status};
-use crate::top::samples::{live, press, top, type_keys, view};
+use crate::top::samples::{changed, live, press, top, type_keys, view};
 
 fn names(state: &State) -> Vec<&str> {
-    state.rows.iter().map(|row| state.picture.label(row.id).name.as_str()).collect()
+    state.rows.iter().map(|row| state.profile().expect("a profile").label(row.id).name.as_str()).collect()
 }
 
 fn selected(state: &State) -> &str {
@@ -42,20 +42,20 @@ fn the_cursor_stays_on_its_function() {
 #[test]
 fn every_column_sorts() {
     let mut state = top(5, 200, 50);
-    let columns = Column::all(&state.picture.meaning);
+    let columns = Column::all(&state.profile().expect("a profile").meaning);
     assert_eq!(columns.len(), Column::words().len(), "a live view has them all");
     for column in columns {
         state.sort = Sort::by(column);
-        state.update(Event::Data(live(6, Status::Running)));
+        state.update(Event::Data(live(6, Phase::Running)));
         let down = names(&state).join(" ");
         type_keys(&mut state, "r");
         assert_ne!(names(&state).join(" "), down, "{column:?}");
     }
     state.sort = Sort::by(Column::CallsPerS);
-    state.update(Event::Data(live(7, Status::Running)));
+    state.update(Event::Data(live(7, Phase::Running)));
     assert_eq!(names(&state)[0], "{method 'append' of 'list' objects}");
     state.sort = Sort::by(Column::Function);
-    state.update(Event::Data(live(8, Status::Running)));
+    state.update(Event::Data(live(8, Phase::Running)));
     assert!(names(&state).is_sorted());
 }
 
@@ -101,12 +101,12 @@ fn a_drill_down_goes_from_caller_to_callee_and_back() {
     press(&mut state, KeyCode::Enter);
     let shown = |state: &State| {
         let function = state.detail().expect("one function").function;
-        state.picture.label(function).name.clone()
+        state.profile().expect("a profile").label(function).name.clone()
     };
     assert_eq!(shown(&state), "main");
     type_keys(&mut state, "2");
     let callees: Vec<&str> = (state.detail().expect("one function").callees.rows.iter())
-        .map(|(id, _)| state.picture.label(*id).name.as_str())
+        .map(|(id, _)| state.profile().expect("a profile").label(*id).name.as_str())
         .collect();
     assert_eq!(callees.first(), Some(&"area"), "the costliest first");
     assert!(callees.contains(&"fib"));
@@ -126,10 +126,10 @@ fn edges_of_another_function_are_not_taken_for_its_own() {
     press(&mut state, KeyCode::Enter);
     let function = state.detail().expect("one function").function;
     assert_eq!(state.query().edges, Edges::Of(function));
-    let mut picture = live(4, Status::Running);
-    picture.edges = Arc::default();
-    picture.edges_of = Edges::Of(FunctionId(function.0 + 1));
-    state.update(Event::Data(picture));
+    state.update(Event::Data(changed(live(4, Phase::Running), |profile| {
+        profile.edges = Arc::default();
+        profile.edges_of = Edges::Of(FunctionId(function.0 + 1));
+    })));
     assert_eq!(state.detail().expect("still there").callers.rows.len(), 1);
 }
 
@@ -146,7 +146,7 @@ fn a_frozen_view_asks_for_every_edge() {
 fn a_mark_shows_what_came_after() {
     let mut state = top(2, 80, 24);
     type_keys(&mut state, "m");
-    state.update(Event::Data(live(5, Status::Running)));
+    state.update(Event::Data(live(5, Phase::Running)));
     type_keys(&mut state, "d");
     let row = state.rows.iter().find(|row| row.id == FunctionId(4)).expect("Stock.reserve");
     assert_eq!(row.figures.ncalls, 3 * 2_000);
@@ -163,12 +163,12 @@ fn a_mark_shows_what_came_after() {
 fn pause_becomes_resume() {
     let mut state = top(2, 80, 24);
     assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Pause)));
-    state.update(Event::Data(live(3, Status::Paused)));
+    state.update(Event::Data(live(3, Phase::Paused)));
     assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Resume)));
     let all = |status| Picture { scope: Scope::All, ..live(3, status) };
-    state.update(Event::Data(all(Status::Running)));
+    state.update(Event::Data(all(Phase::Running)));
     assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Pause)));
-    state.update(Event::Data(all(Status::Paused)));
+    state.update(Event::Data(all(Phase::Paused)));
     assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Resume)));
 }
 
@@ -201,8 +201,8 @@ fn a_file_is_replaced_only_after_a_second_enter() {
 fn a_history_belongs_to_one_scope() {
     let mut state = top(5, 80, 24);
     assert_eq!(state.history.of(FunctionId(3), 32).count(), 5);
-    state.update(Event::Data(live(5, Status::Running)));
+    state.update(Event::Data(live(5, Phase::Running)));
     assert_eq!(state.history.of(FunctionId(3), 32).count(), 5, "the same interval again");
-    state.update(Event::Data(Picture { scope: Scope::All, ..live(6, Status::Running) }));
+    state.update(Event::Data(Picture { scope: Scope::All, ..live(6, Phase::Running) }));
     assert_eq!(state.history.of(FunctionId(3), 32).count(), 1);
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pikos_views::{FunctionId, StackId, Stacks, Tree};
+
 use super::cursor::{Cursor, Motion};
-use crate::top::model::{FunctionId, StackId, Stacks, Tree};
 
 /// A stack with this part of the whole is shown with what is above it, where nobody has folded it ...
 const OPENED_FROM: f64 = 0.05;
@@ -108,7 +109,7 @@ impl TreeScreen {
             // What is next is taken from the end.
             list.sort_unstable_by(|&a, &b| {
                 let (x, y) = (key(a), key(b));
-                x.cumtime.total_cmp(&y.cumtime).then(x.ncalls.cmp(&y.ncalls)).then(y.id.cmp(&x.id))
+                x.cumtime.total_cmp(&y.cumtime).then(x.own.ncalls.cmp(&y.own.ncalls)).then(y.id.cmp(&x.id))
             });
             list
         };

@@ -1,17 +1,17 @@
+use pikos_views::Phase;
 use ratatui::crossterm::event::KeyCode;
 
 use super::*;
-use crate::top::model::{Picture, Status};
-use crate::top::samples::{live, press, top, type_keys};
+use crate::top::samples::{changed, live, press, top, type_keys};
 use crate::top::state::prompt::Question;
 use crate::top::state::{Effect, Event, Screen, State};
 
 /// Listed functions at their depths, the chosen one with a star.
 fn listed(state: &State) -> Vec<String> {
     let tree = state.tree().expect("it is on screen");
-    let Stacks::Known(stacks) = &state.picture.stacks else { return Vec::new() };
+    let Stacks::Known(stacks) = &state.profile().expect("a profile").stacks else { return Vec::new() };
     let row = |(place, row): (usize, &TreeRow)| {
-        let name = &state.picture.label(stacks.nodes[row.place as usize].function).name;
+        let name = &state.profile().expect("a profile").label(stacks.nodes[row.place as usize].function).name;
         let name = name.rsplit(['.', ' ']).next().unwrap_or(name);
         let fold = if !row.has_more {
             ""
@@ -83,7 +83,7 @@ fn the_cursor_stays_on_its_stack() {
     let last = listed(&state).len() - 1;
     assert_eq!(listed(&state)[last], "sleep}*");
     for tick in [13, 40] {
-        state.update(Event::Data(live(tick, Status::Running)));
+        state.update(Event::Data(live(tick, Phase::Running)));
         assert_eq!(listed(&state)[last], "sleep}*");
     }
     // It is gone with a filter, and comes back without.
@@ -143,7 +143,7 @@ fn what_is_frozen_is_asked_for_before() {
     assert!(!state.query().tree);
     type_keys(&mut state, "p");
     assert!(state.query().tree);
-    state.update(Event::Data(live(3, Status::Running)));
+    state.update(Event::Data(live(3, Phase::Running)));
     let before = state.query();
     type_keys(&mut state, "t");
     assert_eq!(state.query(), before, "nothing new has to be asked");
@@ -167,24 +167,25 @@ fn stacks_come_later_than_the_screen() {
     let mut state = top(3, 80, 24);
     type_keys(&mut state, "jj");
     let function = state.selected.expect("chosen");
-    state.update(Event::Data(Picture { stacks: Stacks::NotAsked, ..live(4, Status::Running) }));
+    state.update(Event::Data(changed(live(4, Phase::Running), |profile| profile.stacks = Stacks::NotAsked)));
     type_keys(&mut state, "t");
     assert!(listed(&state).is_empty());
-    state.update(Event::Data(live(5, Status::Running)));
+    state.update(Event::Data(live(5, Phase::Running)));
     let tree = state.tree().expect("it is on screen");
-    let Stacks::Known(stacks) = &state.picture.stacks else { panic!("they have come") };
+    let Stacks::Known(stacks) = &state.profile().expect("a profile").stacks else { panic!("they have come") };
     let place = tree.current().expect("a row").place;
     assert_eq!(stacks.nodes[place as usize].function, function);
 }
 
 #[test]
 fn what_costs_little_folds_again_unless_it_is_looked_at() {
-    use crate::top::forest::{Forest, Part, Paths};
+    use pikos_views::{Forest, Paths, ShownStack};
     let of = |seconds: f64| {
         let mut paths = Paths::default();
         let mut forest = Forest::new(&mut paths);
         let mut add = |parent, function, tottime| {
-            forest.add(parent, FunctionId(function), Part { ncalls: 1, tottime, ..Part::default() })
+            let own = ShownStack { ncalls: 1, tottime, ..ShownStack::default() };
+            forest.add(parent, FunctionId(function), own)
         };
         let main = add(None, 1, 100.0);
         let checkout = add(Some(main), 2, seconds);
@@ -196,7 +197,8 @@ fn what_costs_little_folds_again_unless_it_is_looked_at() {
     let mut tick = 1;
     let mut after = |state: &mut State, seconds: f64| {
         tick += 1;
-        state.update(Event::Data(Picture { stacks: of(seconds), ..live(tick, Status::Running) }));
+        state
+            .update(Event::Data(changed(live(tick, Phase::Running), |profile| profile.stacks = of(seconds))));
         listed(state)
     };
     assert_eq!(after(&mut state, 1.0), ["-main", " +checkout"]);

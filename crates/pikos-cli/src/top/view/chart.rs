@@ -1,12 +1,12 @@
 //! Memory over time as a curve of dots, eight to a character, with its axes; the highest place is named.
 
+use pikos_views::{Recording, Summit};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
 use super::line::{Line, cut_end};
 use super::theme::Theme;
-use crate::top::memory::{Memory, Summit};
 
 /// Cells for the figures of the vertical axis, and its line.
 const GUTTER: u16 = 9;
@@ -19,7 +19,7 @@ const DOWN: usize = 4;
 const DOTS: [[u8; DOWN]; ACROSS] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
 /// Which part of the curve an area shows: all of the time, and the memory from `low` to `high`.
-struct Scale {
+struct Axes {
     seconds: f64,
     low: f64,
     high: f64,
@@ -27,8 +27,8 @@ struct Scale {
     step: f64,
 }
 
-impl Scale {
-    fn new(memory: &Memory, lines: u16) -> Option<Self> {
+impl Axes {
+    fn new(memory: &Recording, lines: u16) -> Option<Self> {
         let least = memory.curve.iter().map(|piece| piece.least).min()? as f64;
         let greatest = memory.curve.iter().map(|piece| piece.greatest).max()? as f64;
         // A flat curve is drawn flat: 64 KiB are a few pages.
@@ -73,37 +73,37 @@ fn nice(step: f64) -> f64 {
 }
 
 /// Draws the chart. An area that is too small stays empty.
-pub fn render(memory: &Memory, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub fn render(memory: &Recording, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.height < 4 || area.width < GUTTER + 12 {
         return;
     }
     let plot = Rect { x: area.x + GUTTER, width: area.width - GUTTER, height: area.height - 1, ..area };
-    let Some(scale) = Scale::new(memory, plot.height) else {
+    let Some(axes) = Axes::new(memory, plot.height) else {
         Line::new(buffer, area.x, area.y, area.width).put("no records yet", theme.quiet());
         return;
     };
-    axes(&scale, theme, area, plot, buffer);
-    curve(memory, &scale, theme, plot, buffer);
+    draw_axes(&axes, theme, area, plot, buffer);
+    curve(memory, &axes, theme, plot, buffer);
     if let Some(summit) = &memory.summit {
-        name_summit(memory, summit, &scale, theme, plot, buffer);
+        name_summit(memory, summit, &axes, theme, plot, buffer);
     }
 }
 
-fn axes(scale: &Scale, theme: Theme, area: Rect, plot: Rect, buffer: &mut Buffer) {
+fn draw_axes(axes: &Axes, theme: Theme, area: Rect, plot: Rect, buffer: &mut Buffer) {
     let gutter = usize::from(GUTTER) - 1;
     for y in 0..plot.height {
         let mut line = Line::new(buffer, area.x, plot.y + y, GUTTER);
         line.put(&" ".repeat(gutter), theme.plain()).put("│", theme.quiet());
     }
     let rows = usize::from(plot.height);
-    let mut value = scale.low;
+    let mut value = axes.low;
     let mut highest = rows;
     // Every second line has a figure at most.
-    let step = (1..).map(|times| f64::from(times) * scale.step);
-    let is_apart = |step: &f64| step * rows as f64 >= 2.0 * (scale.high - scale.low);
+    let step = (1..).map(|times| f64::from(times) * axes.step);
+    let is_apart = |step: &f64| step * rows as f64 >= 2.0 * (axes.high - axes.low);
     let step = step.take(100).find(is_apart).unwrap_or(f64::INFINITY);
-    while value < scale.high {
-        highest = scale.down(value, rows * DOWN) / DOWN;
+    while value < axes.high {
+        highest = axes.down(value, rows * DOWN) / DOWN;
         let mut line = Line::new(buffer, area.x, plot.y + highest as u16, GUTTER);
         line.right(&figures::bytes(value as i64), gutter, theme.quiet()).put("┤", theme.quiet());
         value += step;
@@ -114,8 +114,8 @@ fn axes(scale: &Scale, theme: Theme, area: Rect, plot: Rect, buffer: &mut Buffer
     let below = plot.y + plot.height;
     let mut line = Line::new(buffer, plot.x - 1, below, plot.width + 1);
     line.put("└", theme.quiet());
-    let end = seconds(scale.seconds);
-    let middle = seconds(scale.seconds / 2.0);
+    let end = seconds(axes.seconds);
+    let middle = seconds(axes.seconds / 2.0);
     let width = line.rest();
     let mut text = "0 s".to_owned();
     let place = (width / 2).saturating_sub(middle.chars().count() / 2);
@@ -135,14 +135,14 @@ fn seconds(time: f64) -> String {
     }
 }
 
-fn curve(memory: &Memory, scale: &Scale, theme: Theme, plot: Rect, buffer: &mut Buffer) {
+fn curve(memory: &Recording, axes: &Axes, theme: Theme, plot: Rect, buffer: &mut Buffer) {
     let (width, height) = (usize::from(plot.width), usize::from(plot.height));
     let mut cells = vec![0u8; width * height];
     let mut set = |x: usize, y: usize| {
         cells[y / DOWN * width + x / ACROSS] |= DOTS[x % ACROSS][y % DOWN];
     };
-    let across = |time: f64| scale.across(time, width * ACROSS);
-    let down = |bytes: u64| scale.down(bytes as f64, height * DOWN);
+    let across = |time: f64| axes.across(time, width * ACROSS);
+    let down = |bytes: u64| axes.down(bytes as f64, height * DOWN);
     let mut before: Option<(usize, usize)> = None;
     for piece in memory.curve.iter() {
         let x = across(piece.time);
@@ -168,16 +168,16 @@ fn curve(memory: &Memory, scale: &Scale, theme: Theme, plot: Rect, buffer: &mut 
 
 /// A mark above the highest place, and beside it who was at work.
 fn name_summit(
-    memory: &Memory,
+    memory: &Recording,
     summit: &Summit,
-    scale: &Scale,
+    axes: &Axes,
     theme: Theme,
     plot: Rect,
     buffer: &mut Buffer,
 ) {
     let (width, height) = (usize::from(plot.width), usize::from(plot.height));
-    let x = scale.across(summit.time, width * ACROSS) / ACROSS;
-    let y = (scale.down(summit.rss as f64, height * DOWN) / DOWN).saturating_sub(1);
+    let x = axes.across(summit.time, width * ACROSS) / ACROSS;
+    let y = (axes.down(summit.rss as f64, height * DOWN) / DOWN).saturating_sub(1);
     let label = memory.label(summit.line, false);
     let text = format!("{}:{}", label.function, label.line);
     let (left, right) = (x.saturating_sub(1), width - x - 1);

@@ -1,42 +1,56 @@
 //! One function: its figures, its callers, its callees, its source.
 
+use pikos_views::{FunctionId, ProfileContent, Shown};
 use pstats_compat::EdgeDetail;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::figures;
+use super::figures::{self, Scale};
 use super::line::Line;
 use super::table::location;
 use super::theme::Theme;
-use crate::top::model::{Figures, FunctionId};
 use crate::top::state::columns::per_call;
 use crate::top::state::detail::{Detail, Neighbours, Pane};
 use crate::top::state::{State, layout};
 
-pub fn render(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub fn render(
+    state: &State,
+    profile: &ProfileContent,
+    detail: &Detail,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let head = layout::DETAIL_HEAD.min(area.height);
-    draw_head(state, detail, theme, Rect { height: head, ..area }, buffer);
+    draw_head(state, profile, detail, theme, Rect { height: head, ..area }, buffer);
     let below = Rect { y: area.y + head, height: area.height - head, ..area };
     if below.height == 0 {
         return;
     }
     match layout::panes(state.size) {
-        layout::Panes::Single => draw_pane(state, detail, detail.pane, theme, below, buffer),
+        layout::Panes::Single => draw_pane(state, profile, detail, detail.pane, theme, below, buffer),
         layout::Panes::Together => {
             let upper = layout::pane_height(state.size, state.is_live(), false).min(below.height);
             let left = Rect { height: upper, width: below.width / 2, ..below };
             let right = Rect { x: left.width, width: below.width - left.width, ..left };
             let lower = Rect { y: below.y + upper, height: below.height - upper, ..below };
-            draw_pane(state, detail, Pane::Callers, theme, left, buffer);
-            draw_pane(state, detail, Pane::Callees, theme, right, buffer);
-            draw_pane(state, detail, Pane::Source, theme, lower, buffer);
+            draw_pane(state, profile, detail, Pane::Callers, theme, left, buffer);
+            draw_pane(state, profile, detail, Pane::Callees, theme, right, buffer);
+            draw_pane(state, profile, detail, Pane::Source, theme, lower, buffer);
         }
     }
 }
 
 /// The name and the place, then the figures in words.
-fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let label = state.picture.label(detail.function);
+fn draw_head(
+    state: &State,
+    profile: &ProfileContent,
+    detail: &Detail,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let label = profile.label(detail.function);
     let mut line = Line::new(buffer, area.x, area.y, area.width);
     line.put(&label.name, theme.function().patch(theme.title())).put("  ", theme.plain());
     let rest = line.rest();
@@ -45,21 +59,21 @@ fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &
         return;
     }
     let line = &mut Line::new(buffer, area.x, area.y + 1, area.width);
-    let rows = if state.shows_diff { &state.rows } else { state.picture.rows.as_slice() };
+    let rows = if state.shows_diff { state.rows.as_slice() } else { profile.functions.as_slice() };
     let Some(row) = rows.iter().find(|row| row.id == detail.function) else {
         line.put("known only as a caller: it was running before profiling began", theme.quiet());
         return;
     };
     let figures = row.figures;
-    let scale = super::scale(state);
+    let scale = Scale::of(state);
     let mut say = |word: &str, text: String| {
         line.put(&text, theme.title())
             .put(" ", theme.plain())
             .put(word, theme.quiet())
             .put("  ", theme.plain());
     };
-    if state.picture.meaning.is_counted {
-        let word = match (state.picture.meaning.is_sampled, figures.ncalls) {
+    if profile.meaning.is_counted {
+        let word = match (profile.meaning.is_sampled, figures.ncalls) {
             (true, _) => "samples",
             (false, 1) => "call",
             (false, _) => "calls",
@@ -68,7 +82,7 @@ fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &
     }
     say("tottime", scale.time(figures.tottime, 12));
     say("cumtime", scale.time(figures.cumtime, 12));
-    if scale.is_seconds() && state.picture.meaning.is_counted && !state.picture.meaning.is_sampled {
+    if scale.is_seconds() && profile.meaning.is_counted && !profile.meaning.is_sampled {
         say("a call", figures::duration(per_call(figures.cumtime, figures.primitive_calls)));
     }
     if state.is_live() {
@@ -80,7 +94,15 @@ fn draw_head(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &
     }
 }
 
-fn draw_pane(state: &State, detail: &Detail, pane: Pane, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_pane(
+    state: &State,
+    profile: &ProfileContent,
+    detail: &Detail,
+    pane: Pane,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let is_single = layout::panes(state.size) == layout::Panes::Single;
     let mut title = Line::new(buffer, area.x, area.y, area.width);
     for (other, key) in Pane::ALL.into_iter().zip(1..) {
@@ -98,9 +120,9 @@ fn draw_pane(state: &State, detail: &Detail, pane: Pane, theme: Theme, area: Rec
     title.fill(theme.heading());
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     match pane {
-        Pane::Callers => neighbours(state, detail, pane, &detail.callers, theme, below, buffer),
-        Pane::Callees => neighbours(state, detail, pane, &detail.callees, theme, below, buffer),
-        Pane::Source => source(state, detail, theme, below, buffer),
+        Pane::Callers => neighbours(state, profile, detail, pane, &detail.callers, theme, below, buffer),
+        Pane::Callees => neighbours(state, profile, detail, pane, &detail.callees, theme, below, buffer),
+        Pane::Source => source(state, profile, detail, theme, below, buffer),
     }
 }
 
@@ -115,6 +137,7 @@ fn name(pane: Pane) -> &'static str {
 /// One table of edges: what of the callee's figures belongs to this caller.
 fn neighbours(
     state: &State,
+    profile: &ProfileContent,
     detail: &Detail,
     pane: Pane,
     list: &Neighbours,
@@ -125,7 +148,7 @@ fn neighbours(
     if area.height == 0 {
         return;
     }
-    let edges = state.picture.meaning.edges;
+    let edges = profile.meaning.edges;
     let has_tottime = edges == EdgeDetail::Full;
     let has_cumtime = edges != EdgeDetail::CountsOnly;
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
@@ -138,15 +161,15 @@ fn neighbours(
     }
     heading.put("  function", theme.quiet());
     if list.rows.is_empty() && area.height > 1 {
-        let words = match (pane, state.picture.edges_of.cover(detail.function)) {
+        let words = match (pane, profile.edges_of.cover(detail.function)) {
             (_, false) => "not known yet",
             (Pane::Callers, _) => "nothing that was profiled called it",
             _ => "it called nothing that was profiled",
         };
         Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
     }
-    let scale = super::scale(state);
-    let whole = whole(state, detail.function, pane, list);
+    let scale = Scale::of(state);
+    let whole = whole(profile, detail.function, pane, list);
     let listed = list.rows.iter().enumerate().skip(list.cursor.offset);
     for ((place, (other, edge)), y) in listed.zip(1..area.height) {
         let chosen = detail.pane == pane && list.cursor.row.unwrap_or(0) == place;
@@ -162,7 +185,7 @@ fn neighbours(
             line.right(&scale.time(figures.cumtime, 9), 10, style(theme.plain()));
             line.right(&figures::percent(part), 6, style(theme.heat(part)));
         }
-        let label = state.picture.label(*other);
+        let label = profile.label(*other);
         let names = line.rest().saturating_sub(3);
         let room = if names > 40 && !label.is_builtin { names * 9 / 20 } else { names };
         line.put("  ", style(theme.plain())).left(&label.name, room, style(theme.function()));
@@ -174,16 +197,23 @@ fn neighbours(
 }
 
 /// What the parts are parts of: of a callee, all its callers' time; of a caller, its own.
-fn whole(state: &State, function: FunctionId, pane: Pane, list: &Neighbours) -> f64 {
+fn whole(profile: &ProfileContent, function: FunctionId, pane: Pane, list: &Neighbours) -> f64 {
     if pane == Pane::Callers {
         return list.rows.iter().map(|(_, edge)| edge.figures.cumtime).sum();
     }
-    state.picture.rows.iter().find(|row| row.id == function).map_or(0.0, |row| row.figures.cumtime)
+    profile.functions.iter().find(|row| row.id == function).map_or(0.0, |row| row.figures.cumtime)
 }
 
 /// Lines with their numbers; where a profiled function begins, its figures stand before it.
-fn source(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let label = state.picture.label(detail.function);
+fn source(
+    state: &State,
+    profile: &ProfileContent,
+    detail: &Detail,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let label = profile.label(detail.function);
     let here = state.source.as_ref().filter(|source| source.path == label.path);
     let words = match here {
         None => Some("not read yet"),
@@ -193,11 +223,11 @@ fn source(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut
         Line::new(buffer, area.x, area.y, area.width).put(words, theme.quiet());
     }
     let Some(source) = here else { return };
-    let begins: Vec<(u32, Figures)> = (state.picture.rows.iter())
-        .filter(|row| state.picture.label(row.id).path == label.path)
-        .map(|row| (state.picture.label(row.id).line, row.figures))
+    let begins: Vec<(u32, Shown)> = (profile.functions.iter())
+        .filter(|row| profile.label(row.id).path == label.path)
+        .map(|row| (profile.label(row.id).line, row.figures))
         .collect();
-    let scale = super::scale(state);
+    let scale = Scale::of(state);
     let has_gutter = area.width >= 60;
     if label.line as usize > source.lines.len() && !source.lines.is_empty() && area.height > 0 {
         let text = format!("the file has no line {}: it has changed since", label.line);
@@ -211,7 +241,7 @@ fn source(state: &State, detail: &Detail, theme: Theme, area: Rect, buffer: &mut
         if has_gutter {
             let mut sum = None;
             for (_, figures) in begins.iter().filter(|(line, _)| *line == number) {
-                sum.get_or_insert_with(Figures::default).add(figures);
+                sum.get_or_insert_with(Shown::default).add(figures);
             }
             match sum {
                 Some(figures) => {

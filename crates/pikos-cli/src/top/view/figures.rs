@@ -1,5 +1,7 @@
 //! Figures in few characters.
 
+use crate::top::state::State;
+
 /// How a table writes times: all of them with the same number of decimals, so that they can be
 /// compared at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,11 @@ impl Scale {
     pub fn new(unit: &str, greatest: f64) -> Self {
         let is_seconds = unit == "s";
         Self { is_seconds, decimals: if is_seconds && greatest < 1.0 { 6 } else { 3 } }
+    }
+
+    /// For the figures of a screen.
+    pub fn of(state: &State) -> Self {
+        Self::new(state.profile().map_or("s", |profile| &profile.meaning.unit), state.totals.greatest)
     }
 
     pub fn is_seconds(self) -> bool {

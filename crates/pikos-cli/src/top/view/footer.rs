@@ -1,11 +1,11 @@
 //! The last line: what is being typed, what there is to say, or which keys there are.
 
+use pikos_views::printable;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::line::{Line, cut_start};
 use super::theme::Theme;
-use crate::printable::printable;
 use crate::top::state::{Screen, State};
 
 pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -1,13 +1,12 @@
 //! What is looked at, how well it is known, and how much of it is listed.
 
+use pikos_views::{Health, Phase, Process, RecorderFacts, Recording, Scope, Stacks, Totals};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::figures;
+use super::figures::{self, Scale};
 use super::line::{Line, cut_end, cut_path};
 use super::theme::Theme;
-use crate::top::memory::{Facts, Memory};
-use crate::top::model::{Health, Process, Scope, Stacks, Status, Totals};
 use crate::top::state::State;
 
 /// A message that is older than this many intervals is late.
@@ -70,7 +69,7 @@ fn status(state: &State, theme: Theme) -> (String, ratatui::style::Style) {
     if let Some(process) = picture.process() {
         return status_of(process, theme);
     }
-    let running = picture.processes.iter().filter(|process| process.status == Status::Running).count();
+    let running = picture.processes.iter().filter(|process| process.phase == Phase::Running).count();
     match picture.scope {
         Scope::All if state.is_live() => (format!("{running} running"), theme.good()),
         _ => (String::new(), theme.plain()),
@@ -80,12 +79,12 @@ fn status(state: &State, theme: Theme) -> (String, ratatui::style::Style) {
 /// How far a process has come, in words.
 pub fn status_of(process: &Process, theme: Theme) -> (String, ratatui::style::Style) {
     let age = process.age.map(|age| format!(" {age:.1} s")).unwrap_or_default();
-    match &process.status {
-        Status::Finished => (String::new(), theme.plain()),
-        Status::Running => (format!("running{age}"), theme.good()),
-        Status::Paused => (format!("PAUSED{age}"), theme.warning()),
-        Status::Ended(how) => (format!("target ended {how}").trim_end().to_owned(), theme.warning()),
-        Status::Lost(why) => (format!("target lost: {why}"), theme.error()),
+    match &process.phase {
+        Phase::Finished => (String::new(), theme.plain()),
+        Phase::Running => (format!("running{age}"), theme.good()),
+        Phase::Paused => (format!("PAUSED{age}"), theme.warning()),
+        Phase::Ended(how) => (format!("target ended {how}").trim_end().to_owned(), theme.warning()),
+        Phase::Lost(why) => (format!("target lost: {why}"), theme.error()),
     }
 }
 
@@ -102,7 +101,7 @@ fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
         lost_messages(lost, theme, line);
         return;
     };
-    let is_running = picture.process().is_some_and(|process| process.status == Status::Running);
+    let is_running = picture.process().is_some_and(|process| process.phase == Phase::Running);
     overhead(&health, theme, line);
     if let Some(lag) = health.lag.filter(|_| is_running) {
         let is_late = health.interval.is_some_and(|interval| lag > LATE * interval + 0.1);
@@ -120,9 +119,9 @@ fn health(state: &State, theme: Theme, line: &mut Line<'_>) {
 }
 
 /// How many records have come, and how many have not.
-fn records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+fn records(state: &State, memory: &Recording, theme: Theme, line: &mut Line<'_>) {
     let health = state.picture.process().and_then(|process| process.health.as_ref());
-    let Facts { monitor, records, dropped, unlisted, .. } = memory.facts;
+    let RecorderFacts { monitor, records, dropped, unlisted, .. } = memory.facts;
     line.put(monitor, theme.plain()).put("  ", theme.plain());
     line.put(&records.to_string(), theme.plain()).put(" records", theme.quiet()).put("  ", theme.plain());
     let lost = health.map_or(0, |health| health.lost);
@@ -158,7 +157,6 @@ fn trimmed(seconds: f64) -> String {
 
 /// Sums, and which part of the functions is listed.
 fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
-    let picture = &state.picture;
     if let Some(memory) = state.recorder() {
         usage("RSS ", memory.now.rss, memory.most.rss, memory, theme, line);
         listed_records(state, memory, theme, line);
@@ -167,34 +165,36 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         usage("VMS ", memory.now.vms, memory.most.vms, memory, theme, line);
         return;
     }
-    let scale = super::scale(state);
-    if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), &picture.stacks) {
+    let Some(profile) = state.profile() else { return };
+    let scale = Scale::of(state);
+    if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), &profile.stacks) {
         line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
         return filters(state, theme, line);
     }
     let Totals { ncalls, tottime, calls_per_s, .. } = state.totals;
-    let functions = match state.rows.len() == picture.rows.len() {
-        _ if state.shows_diff => format!("{} functions differ", state.rows.len()),
-        true => format!("{} functions", picture.rows.len()),
-        false => format!("{} of {} functions", state.rows.len(), picture.rows.len()),
+    let (listed, count) = (state.rows.len(), profile.functions.len());
+    let functions = match listed == count {
+        _ if state.shows_diff => format!("{listed} functions differ"),
+        true => format!("{count} functions"),
+        false => format!("{listed} of {count} functions"),
     };
     line.put(&functions, theme.plain());
-    if picture.meaning.is_counted && !picture.meaning.is_sampled {
+    let meaning = &profile.meaning;
+    if meaning.is_counted && !meaning.is_sampled {
         line.put(&format!("  {} calls", figures::count(ncalls, 9)), theme.plain());
     }
-    if state.is_live() {
+    if meaning.is_live {
         line.put(&format!("  {}/s", figures::count(calls_per_s, 6)), theme.plain());
     }
-    let unit = &picture.meaning.unit;
-    line.put(&format!("  {} {unit}", scale.time(tottime, 10)), theme.plain());
-    if picture.meaning.is_compensated {
+    line.put(&format!("  {} {}", scale.time(tottime, 10), meaning.unit), theme.plain());
+    if meaning.is_compensated {
         line.put("  compensated", theme.quiet());
     }
     filters(state, theme, line);
 }
 
 /// Memory now and at most.
-fn usage(word: &str, now: u64, most: u64, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+fn usage(word: &str, now: u64, most: u64, memory: &Recording, theme: Theme, line: &mut Line<'_>) {
     if memory.has_memory {
         line.put(word, theme.quiet()).put(&figures::bytes(now as i64), theme.title());
         line.put(" peak ", theme.quiet()).put(&figures::bytes(most as i64), theme.title());
@@ -203,7 +203,7 @@ fn usage(word: &str, now: u64, most: u64, memory: &Memory, theme: Theme, line: &
 }
 
 /// Which part of the lines is listed.
-fn listed_records(state: &State, memory: &Memory, theme: Theme, line: &mut Line<'_>) {
+fn listed_records(state: &State, memory: &Recording, theme: Theme, line: &mut Line<'_>) {
     let table = &state.memory;
     let what = if table.by_function || memory.is_of_functions { "functions" } else { "lines" };
     let listed = match table.rows.len() == table.count {

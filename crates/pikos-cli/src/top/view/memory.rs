@@ -1,5 +1,6 @@
 //! A recorder: the chart of its memory, and the table of lines, or functions, that made it grow.
 
+use pikos_views::{Recording, ShownLine};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,7 +8,6 @@ use ratatui::style::Style;
 use super::line::{Line, cut_path};
 use super::theme::Theme;
 use super::{chart, figures};
-use crate::top::memory::{LineRow, Memory};
 use crate::top::state::memory::MemoryColumn;
 use crate::top::state::{State, layout};
 
@@ -16,7 +16,7 @@ const LOCATION: usize = 15;
 const FUNCTION: usize = 10;
 const NARROW: usize = 60;
 
-pub fn render(state: &State, memory: &Memory, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub fn render(state: &State, memory: &Recording, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let chart = layout::chart_height(state.size, state.is_live(), memory.has_memory).min(area.height);
     chart::render(memory, theme, Rect { height: chart, ..area }, buffer);
     let below = Rect { y: area.y + chart, height: area.height - chart, ..area };
@@ -50,7 +50,7 @@ pub fn render(state: &State, memory: &Memory, theme: Theme, area: Rect, buffer: 
 }
 
 /// The columns that there is room for, and their widths.
-fn cells(state: &State, memory: &Memory, width: usize) -> Vec<(MemoryColumn, usize)> {
+fn cells(state: &State, memory: &Recording, width: usize) -> Vec<(MemoryColumn, usize)> {
     let columns = state.memory.columns(memory);
     let sorted = state.memory.column(memory);
     let is_narrow = width < NARROW;
@@ -88,7 +88,7 @@ fn is_text(column: MemoryColumn) -> bool {
 
 fn heading(
     state: &State,
-    memory: &Memory,
+    memory: &Recording,
     cells: &[(MemoryColumn, usize)],
     theme: Theme,
     line: &mut Line<'_>,
@@ -113,8 +113,8 @@ fn heading(
 /// What a row says in a column.
 fn cell(
     state: &State,
-    memory: &Memory,
-    row: &LineRow,
+    memory: &Recording,
+    row: &ShownLine,
     column: MemoryColumn,
     width: usize,
     theme: Theme,

@@ -14,6 +14,7 @@ mod table;
 mod theme;
 mod tree;
 
+use pikos_views::Content;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -21,11 +22,6 @@ use super::state::{Screen, State, layout};
 
 pub use figures::{Scale, bytes, calls, count, percent, signed_bytes};
 pub use theme::Theme;
-
-/// How times are written on a screen.
-pub fn scale(state: &State) -> Scale {
-    Scale::new(&state.picture.meaning.unit, state.totals.greatest)
-}
 
 /// Draws the whole screen. The area must have the size that the state was told.
 pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
@@ -38,16 +34,23 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
     let body = Rect { y: header_height, height: area.height - header_height - 1, ..area };
     let footer = Rect { y: area.height - 1, height: 1, ..area };
     header::render(state, theme, header, buffer);
-    match state.screens.last() {
-        None => match state.recorder() {
-            Some(recorder) => memory::render(state, recorder, theme, body, buffer),
-            None => table::render(state, theme, body, buffer),
-        },
-        Some(Screen::Line(line)) => source_line::render(state, line, theme, body, buffer),
-        Some(Screen::Detail(detail)) => detail::render(state, detail, theme, body, buffer),
-        Some(Screen::Tree(tree)) => tree::render(state, tree, theme, body, buffer),
-        Some(Screen::Scopes(list)) => scopes::render(state, list, theme, body, buffer),
-        Some(Screen::Help(cursor)) => help::render(state, cursor, theme, body, buffer),
+    match (state.screens.last(), &state.picture.content) {
+        (None, Content::Profile(profile)) => table::render(state, profile, theme, body, buffer),
+        (None, Content::Recording(memory)) => memory::render(state, memory, theme, body, buffer),
+        (Some(Screen::Detail(detail)), Content::Profile(profile)) => {
+            detail::render(state, profile, detail, theme, body, buffer);
+        }
+        (Some(Screen::Tree(tree)), Content::Profile(profile)) => {
+            tree::render(state, profile, tree, theme, body, buffer);
+        }
+        (Some(Screen::Line(line)), Content::Recording(memory)) => {
+            source_line::render(state, memory, line, theme, body, buffer);
+        }
+        // They go when a picture of the other kind comes.
+        (Some(Screen::Detail(_) | Screen::Tree(_)), Content::Recording(_)) => {}
+        (Some(Screen::Line(_)), Content::Profile(_)) => {}
+        (Some(Screen::Scopes(list)), _) => scopes::render(state, list, theme, body, buffer),
+        (Some(Screen::Help(cursor)), _) => help::render(state, cursor, theme, body, buffer),
     }
     footer::render(state, theme, footer, buffer);
 }

@@ -1,15 +1,14 @@
 //! The list of processes and threads, or of files.
 
+use pikos_views::{Process, ProcessId, RecorderFacts, Scope};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::figures;
+use super::figures::{self, Scale};
 use super::header::{name, status_of};
 use super::line::Line;
 use super::theme::Theme;
-use crate::top::memory::Facts;
-use crate::top::model::{Process, ProcessId, Scope};
 use crate::top::state::State;
 use crate::top::state::scopes::{Scopes, list};
 
@@ -18,13 +17,16 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
         return;
     }
     let is_live = state.is_live();
-    let scale = super::scale(state);
+    let scale = Scale::of(state);
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
     heading.right("calls", 9, theme.heading());
     if is_live {
         heading.right("calls/s", 9, theme.heading()).right("now", 7, theme.heading());
     }
-    let time = if state.picture.meaning.unit == "s" { "time" } else { state.picture.meaning.unit.as_str() };
+    let time = match state.profile() {
+        Some(profile) if profile.meaning.unit != "s" => profile.meaning.unit.as_str(),
+        _ => "time",
+    };
     heading.right(time, 11, theme.heading());
     heading.put(if is_live { "  process, thread" } else { "  file" }, theme.heading()).fill(theme.heading());
     let scopes = list(&state.picture);
@@ -61,7 +63,7 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
 fn draw_recorder(
     state: &State,
     scope: Scope,
-    facts: Facts,
+    facts: RecorderFacts,
     words: &Words,
     theme: Theme,
     style: Style,
@@ -79,7 +81,7 @@ fn draw_recorder(
 }
 
 struct Words {
-    recorder: Option<Facts>,
+    recorder: Option<RecorderFacts>,
     name: String,
     status: String,
     status_style: Style,

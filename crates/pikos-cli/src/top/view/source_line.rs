@@ -2,21 +2,27 @@
 
 use std::collections::HashMap;
 
+use pikos_views::{Recording, ShownLine};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::figures;
 use super::line::Line;
 use super::theme::Theme;
-use crate::top::memory::{LineRow, Memory};
 use crate::top::state::line::LineDetail;
 use crate::top::state::{State, layout};
 
 /// Narrower screens show the source alone.
 const NARROW: u16 = 60;
 
-pub fn render(state: &State, detail: &LineDetail, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(memory) = state.recorder() else { return };
+pub fn render(
+    state: &State,
+    memory: &Recording,
+    detail: &LineDetail,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let head = layout::DETAIL_HEAD.min(area.height);
     draw_head(memory, detail, theme, Rect { height: head, ..area }, buffer);
     let below = Rect { y: area.y + head, height: area.height - head, ..area };
@@ -26,7 +32,7 @@ pub fn render(state: &State, detail: &LineDetail, theme: Theme, area: Rect, buff
 }
 
 /// The name and the place, then the figures in words.
-fn draw_head(memory: &Memory, detail: &LineDetail, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_head(memory: &Recording, detail: &LineDetail, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let label = memory.label(detail.line, detail.by_function);
     let mut line = Line::new(buffer, area.x, area.y, area.width);
     line.put(&label.function, theme.function().patch(theme.title())).put("  ", theme.plain());
@@ -57,7 +63,7 @@ fn draw_head(memory: &Memory, detail: &LineDetail, theme: Theme, area: Rect, buf
 
 fn source(
     state: &State,
-    memory: &Memory,
+    memory: &Recording,
     detail: &LineDetail,
     theme: Theme,
     area: Rect,
@@ -108,14 +114,14 @@ fn source(
 }
 
 /// The rows of the lines of a file that are on screen. Several functions may have a part of one line.
-fn figures_of(memory: &Memory, path: &[u8], detail: &LineDetail, height: u16) -> HashMap<u32, LineRow> {
+fn figures_of(memory: &Recording, path: &[u8], detail: &LineDetail, height: u16) -> HashMap<u32, ShownLine> {
     let first = detail.source.offset as u32 + 1;
     let shown = first..first + u32::from(height);
-    let mut known: HashMap<u32, LineRow> = HashMap::new();
+    let mut known: HashMap<u32, ShownLine> = HashMap::new();
     for row in memory.rows.iter() {
         let label = &memory.lines[row.id.index()];
         if shown.contains(&label.line) && label.path.as_bytes() == path {
-            let sum = known.entry(label.line).or_insert(LineRow { hits: 0, own: 0, ..*row });
+            let sum = known.entry(label.line).or_insert(ShownLine { hits: 0, own: 0, ..*row });
             sum.hits = sum.hits.saturating_add(row.hits);
             sum.own = sum.own.wrapping_add(row.own);
         }

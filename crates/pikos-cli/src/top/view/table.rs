@@ -1,5 +1,6 @@
 //! The table of functions.
 
+use pikos_views::{Label, ProfileContent, ShownFunction};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,7 +8,6 @@ use ratatui::style::Style;
 use super::figures::{self, Scale, signed};
 use super::line::{Line, cut_path};
 use super::theme::Theme;
-use crate::top::model::{Label, Row};
 use crate::top::state::State;
 use crate::top::state::columns::{Column, per_call};
 use crate::top::state::history;
@@ -71,35 +71,35 @@ const ORDER: [Part; 12] = [
     Part::Column(Column::Location),
 ];
 
-pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let cells = cells(state, usize::from(area.width));
-    let scale = super::scale(state);
-    heading(state, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
+    let cells = cells(state, profile, usize::from(area.width));
+    let scale = Scale::of(state);
+    heading(state, profile, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         let style = (state.cursor.row == Some(place)).then(|| theme.selected());
-        draw_row(state, row, &cells, scale, theme, style, &mut line);
+        draw_row(state, profile, row, &cells, scale, theme, style, &mut line);
     }
     if state.rows.is_empty() && area.height > 1 {
-        Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state), theme.quiet());
+        Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state, profile), theme.quiet());
     }
 }
 
-fn why_empty(state: &State) -> &'static str {
+fn why_empty(state: &State, profile: &ProfileContent) -> &'static str {
     match () {
         () if state.picture.processes.is_empty() => "waiting for a process",
         () if state.shows_diff => "nothing has changed since the mark",
-        () if state.picture.rows.is_empty() => "no function has been called yet",
+        () if profile.functions.is_empty() => "no function has been called yet",
         () => "no function matches the filters: / and x change them",
     }
 }
 
-fn cells(state: &State, width: usize) -> Vec<Cell> {
-    let meaning = &state.picture.meaning;
+fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Cell> {
+    let meaning = &profile.meaning;
     let known = Column::all(meaning);
     let is_known = |part: &Part| match part {
         // A bar of a difference would be of nothing.
@@ -164,10 +164,10 @@ fn is_text(part: Part) -> bool {
     matches!(part, Part::Column(Column::Function | Column::Location) | Part::Bar | Part::Sparkline)
 }
 
-fn heading(state: &State, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
+fn heading(state: &State, profile: &ProfileContent, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
     for (part, width) in cells {
         let title = match part {
-            Part::Column(column) => column.title(&state.picture.meaning),
+            Part::Column(column) => column.title(&profile.meaning),
             Part::Bar => "",
             Part::Sparkline => "history",
         };
@@ -189,14 +189,15 @@ fn heading(state: &State, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
 
 fn draw_row(
     state: &State,
-    row: &Row,
+    profile: &ProfileContent,
+    row: &ShownFunction,
     cells: &[Cell],
     scale: Scale,
     theme: Theme,
     selected: Option<Style>,
     line: &mut Line<'_>,
 ) {
-    let label = state.picture.label(row.id);
+    let label = profile.label(row.id);
     for (part, width) in cells {
         // A built-in has no place, and often a long name.
         let width = match part {
@@ -204,7 +205,7 @@ fn draw_row(
             _ => *width,
         };
         let (text, style) = match part {
-            Part::Column(column) => cell(state, row, *column, width, scale, theme),
+            Part::Column(column) => cell(state, profile, row, *column, width, scale, theme),
             Part::Bar => (figures::bar(row.figures.share, width), theme.heat(row.figures.share)),
             Part::Sparkline => {
                 let past: String = state.history.of(row.id, width).map(figures::height).collect();
@@ -224,13 +225,14 @@ fn draw_row(
 /// What a row says in a column.
 fn cell(
     state: &State,
-    row: &Row,
+    profile: &ProfileContent,
+    row: &ShownFunction,
     column: Column,
     width: usize,
     scale: Scale,
     theme: Theme,
 ) -> (String, Style) {
-    let label = state.picture.label(row.id);
+    let label = profile.label(row.id);
     let is_diff = state.shows_diff;
     let figures = &row.figures;
     // A sign takes a cell.

@@ -3,15 +3,14 @@
 
 use std::path::Path;
 
+use pikos_views::{Edges, Phase, SourceLines, Stacks};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
 
 use super::{Theme, render};
-use crate::top::model::{Picture, Stacks, Status};
-use crate::top::samples::{live, memory, memory_view, press, show, top, type_keys, view};
-use crate::top::source_lines::SourceLines;
+use crate::top::samples::{changed, deep, live, memory, memory_view, press, show, top, type_keys, view};
 use crate::top::state::layout::Size;
 use crate::top::state::{Event, State};
 
@@ -121,14 +120,14 @@ fn a_recorder_by_function_frozen_filtered_ended_and_without_memory() {
     press(&mut state, KeyCode::Enter);
     type_keys(&mut state, "p");
     assert_screen("memory-functions", &state);
-    state.update(Event::Data(memory(10, true, Status::Ended(String::new()))));
+    state.update(Event::Data(memory(10, true, Phase::Ended(String::new()))));
     press(&mut state, KeyCode::Tab);
     assert_screen("memory-processes", &state);
     let mut state = memory_view(9, 80, 24);
-    state.update(Event::Data(memory(9, false, Status::Lost("it is gone".to_owned()))));
+    state.update(Event::Data(memory(9, false, Phase::Lost("it is gone".to_owned()))));
     assert_screen("memory-lines-only", &state);
     // Before anything was recorded there is a screen, too.
-    state.update(Event::Data(memory(0, true, Status::Running)));
+    state.update(Event::Data(memory(0, true, Phase::Running)));
     assert!(text(&state).contains("no records yet"));
 }
 
@@ -149,10 +148,9 @@ fn the_tree_at_every_size() {
 
 #[test]
 fn a_stack_that_is_too_deep_for_the_screen_says_how_deep_it_is() {
-    use crate::top::samples::deep;
     let mut state = top(2, 80, 24);
     type_keys(&mut state, "t");
-    state.update(Event::Data(Picture { stacks: deep(300), ..live(3, Status::Running) }));
+    state.update(Event::Data(changed(live(3, Phase::Running), |profile| profile.stacks = deep(300))));
     type_keys(&mut state, "eG");
     assert_screen("tree-deep", &state);
 }
@@ -161,9 +159,9 @@ fn a_stack_that_is_too_deep_for_the_screen_says_how_deep_it_is() {
 fn without_stacks_the_tree_says_how_to_get_them() {
     let mut state = top(2, 80, 24);
     type_keys(&mut state, "t");
-    state.update(Event::Data(Picture { stacks: Stacks::NotKept, ..live(3, Status::Running) }));
+    state.update(Event::Data(changed(live(3, Phase::Running), |profile| profile.stacks = Stacks::NotKept)));
     assert_screen("tree-not-kept", &state);
-    state.update(Event::Data(Picture { stacks: Stacks::Awaited, ..live(4, Status::Running) }));
+    state.update(Event::Data(changed(live(4, Phase::Running), |profile| profile.stacks = Stacks::Awaited)));
     assert!(text(&state).contains("waiting for the stacks"));
     let (mut source, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
     type_keys(&mut state, "t");
@@ -203,7 +201,7 @@ fn a_difference_from_a_mark_while_it_runs() {
     let mut state = top(3, 100, 24);
     type_keys(&mut state, "md");
     assert!(text(&state).contains("nothing has changed since the mark"));
-    state.update(Event::Data(live(5, Status::Running)));
+    state.update(Event::Data(live(5, Phase::Running)));
     assert_screen("top-diff", &state);
 }
 
@@ -215,10 +213,10 @@ fn help_and_prompts_and_ends() {
     type_keys(&mut state, "?/(");
     assert_screen("prompt-bad-regex", &state);
     press(&mut state, KeyCode::Esc);
-    state.update(Event::Data(live(4, Status::Ended("at 12:30:01 by an exception".to_owned()))));
+    state.update(Event::Data(live(4, Phase::Ended("at 12:30:01 by an exception".to_owned()))));
     type_keys(&mut state, "p");
     assert_screen("top-ended-frozen", &state);
-    state.update(Event::Data(live(5, Status::Lost("no message for 9 s".to_owned()))));
+    state.update(Event::Data(live(5, Phase::Lost("no message for 9 s".to_owned()))));
     assert!(text(&state).contains("target lost: no message for 9 s"));
 }
 
@@ -298,25 +296,27 @@ fn whatever_is_pressed_there_is_a_screen() {
             }
             1 => {
                 let mut picture = match step / 300 % 2 {
-                    0 => live(step / 50, Status::Running),
-                    _ => memory(1 + step / 200, random(5) > 0, Status::Running),
+                    0 => live(step / 50, Phase::Running),
+                    _ => memory(1 + step / 200, random(5) > 0, Phase::Running),
                 };
-                if picture.memory.is_none() || random(3) > 0 {
+                if picture.recording().is_none() || random(3) > 0 {
                     picture.scope = state.scope;
                 }
-                if random(4) == 0 {
-                    // The process is new, and has told nothing yet.
-                    picture.rows = std::sync::Arc::default();
-                }
-                if random(4) == 0 {
-                    picture.edges_of = crate::top::model::Edges::None;
-                }
-                match random(6) {
-                    0 => picture.stacks = Stacks::NotAsked,
-                    1 => picture.stacks = Stacks::NotKept,
-                    2 => picture.stacks = crate::top::samples::deep(random(40)),
-                    _ => {}
-                }
+                let picture = changed(picture, |profile| {
+                    if random(4) == 0 {
+                        // The process is new, and has told nothing yet.
+                        profile.functions = std::sync::Arc::default();
+                    }
+                    if random(4) == 0 {
+                        profile.edges_of = Edges::None;
+                    }
+                    match random(6) {
+                        0 => profile.stacks = Stacks::NotAsked,
+                        1 => profile.stacks = Stacks::NotKept,
+                        2 => profile.stacks = deep(random(40)),
+                        _ => {}
+                    }
+                });
                 state.update(Event::Data(picture));
             }
             2 => {

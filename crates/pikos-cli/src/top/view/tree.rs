@@ -1,5 +1,6 @@
 //! The tree of full stacks: each function under its caller.
 
+use pikos_views::{ProfileContent, ShownNode, Stacks, Tree};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,13 +9,12 @@ use super::figures::{self, Scale};
 use super::line::Line;
 use super::table::location;
 use super::theme::Theme;
-use crate::top::model::{Node, Stacks, Tree};
 use crate::top::state::State;
 use crate::top::state::tree::{TreeRow, TreeScreen};
 
 /// A column of figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum TreeColumn {
     Ncalls,
     CumPercent,
     Bar,
@@ -25,25 +25,25 @@ enum Part {
 }
 
 /// Those that are missed most come first.
-const WISHES: [Part; 7] = [
-    Part::Cumtime,
-    Part::CumPercent,
-    Part::Tottime,
-    Part::Ncalls,
-    Part::Bar,
-    Part::InFlight,
-    Part::OwnPercent,
+const WISHES: [TreeColumn; 7] = [
+    TreeColumn::Cumtime,
+    TreeColumn::CumPercent,
+    TreeColumn::Tottime,
+    TreeColumn::Ncalls,
+    TreeColumn::Bar,
+    TreeColumn::InFlight,
+    TreeColumn::OwnPercent,
 ];
 
 /// On the screen they stand in this order.
-const ORDER: [Part; 7] = [
-    Part::Ncalls,
-    Part::Bar,
-    Part::CumPercent,
-    Part::Cumtime,
-    Part::OwnPercent,
-    Part::Tottime,
-    Part::InFlight,
+const ORDER: [TreeColumn; 7] = [
+    TreeColumn::Ncalls,
+    TreeColumn::Bar,
+    TreeColumn::CumPercent,
+    TreeColumn::Cumtime,
+    TreeColumn::OwnPercent,
+    TreeColumn::Tottime,
+    TreeColumn::InFlight,
 ];
 
 /// The least that names are left with.
@@ -51,38 +51,45 @@ const NAMES: usize = 28;
 /// Narrower screens don't say where functions are.
 const WITH_LOCATION: usize = 110;
 
-impl Part {
+impl TreeColumn {
     fn width(self, screen: usize) -> usize {
         match self {
-            Part::Ncalls => 9,
-            Part::CumPercent | Part::OwnPercent => 5,
-            Part::Bar if screen >= WITH_LOCATION => 16,
-            Part::Bar => 6,
-            Part::Cumtime | Part::Tottime | Part::InFlight => 8,
+            TreeColumn::Ncalls => 9,
+            TreeColumn::CumPercent | TreeColumn::OwnPercent => 5,
+            TreeColumn::Bar if screen >= WITH_LOCATION => 16,
+            TreeColumn::Bar => 6,
+            TreeColumn::Cumtime | TreeColumn::Tottime | TreeColumn::InFlight => 8,
         }
     }
 
     fn title(self) -> &'static str {
         match self {
-            Part::Ncalls => "ncalls",
-            Part::CumPercent => "cum%",
-            Part::Bar => "",
-            Part::Cumtime => "cumtime",
-            Part::OwnPercent => "tot%",
-            Part::Tottime => "tottime",
-            Part::InFlight => "flight",
+            TreeColumn::Ncalls => "ncalls",
+            TreeColumn::CumPercent => "cum%",
+            TreeColumn::Bar => "",
+            TreeColumn::Cumtime => "cumtime",
+            TreeColumn::OwnPercent => "tot%",
+            TreeColumn::Tottime => "tottime",
+            TreeColumn::InFlight => "flight",
         }
     }
 }
 
-pub fn render(state: &State, screen: &TreeScreen, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub fn render(
+    state: &State,
+    profile: &ProfileContent,
+    screen: &TreeScreen,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     if area.height == 0 {
         return;
     }
-    let parts = parts(state, usize::from(area.width));
-    heading(&parts, &mut Line::new(buffer, area.x, area.y, area.width), theme);
-    let Stacks::Known(tree) = &state.picture.stacks else {
-        return explain(state, theme, Rect { y: area.y + 1, height: area.height - 1, ..area }, buffer);
+    let columns = columns(profile, usize::from(area.width));
+    heading(&columns, &mut Line::new(buffer, area.x, area.y, area.width), theme);
+    let Stacks::Known(tree) = &profile.stacks else {
+        return explain(profile, theme, Rect { y: area.y + 1, height: area.height - 1, ..area }, buffer);
     };
     if screen.rows.is_empty() && area.height > 1 {
         let words = match tree.nodes.is_empty() {
@@ -91,51 +98,51 @@ pub fn render(state: &State, screen: &TreeScreen, theme: Theme, area: Rect, buff
         };
         Line::new(buffer, area.x, area.y + 1, area.width).put(words, theme.quiet());
     }
-    let scale = super::scale(state);
+    let scale = Scale::of(state);
     let listed = screen.rows.iter().enumerate().skip(screen.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let selected = (screen.cursor.row == Some(place)).then(|| theme.selected());
         let node = &tree.nodes[row.place as usize];
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
-        for &(part, width) in &parts {
-            let (text, style) = cell(screen, node, part, width, scale, theme);
+        for &(column, width) in &columns {
+            let (text, style) = cell(screen, node, column, width, scale, theme);
             let style = selected.unwrap_or(style);
-            match part {
-                Part::Bar => line.left(&text, width, style),
+            match column {
+                TreeColumn::Bar => line.left(&text, width, style),
                 _ => line.right(&text, width, style),
             };
             line.put(" ", selected.unwrap_or_default());
         }
-        name(state, *row, node, theme, selected, &mut line);
+        name(profile, *row, node, theme, selected, &mut line);
     }
 }
 
 /// The columns of figures that there is room for, and how wide they are.
-fn parts(state: &State, screen: usize) -> Vec<(Part, usize)> {
+fn columns(profile: &ProfileContent, screen: usize) -> Vec<(TreeColumn, usize)> {
     let mut room = screen.saturating_sub(NAMES);
     let mut chosen = Vec::new();
-    let meaning = &state.picture.meaning;
-    for part in WISHES {
-        let applies = match part {
-            Part::InFlight => meaning.is_live,
-            Part::Ncalls => meaning.is_counted,
+    let meaning = &profile.meaning;
+    for column in WISHES {
+        let applies = match column {
+            TreeColumn::InFlight => meaning.is_live,
+            TreeColumn::Ncalls => meaning.is_counted,
             _ => true,
         };
-        let width = part.width(screen) + 1;
+        let width = column.width(screen) + 1;
         if applies && width <= room {
             room -= width;
-            chosen.push(part);
+            chosen.push(column);
         }
     }
-    let in_order = ORDER.into_iter().filter(|part| chosen.contains(part));
-    in_order.map(|part| (part, part.width(screen))).collect()
+    let in_order = ORDER.into_iter().filter(|column| chosen.contains(column));
+    in_order.map(|column| (column, column.width(screen))).collect()
 }
 
-fn heading(parts: &[(Part, usize)], line: &mut Line<'_>, theme: Theme) {
-    for &(part, width) in parts {
-        let (title, style) = match part {
-            Part::Cumtime => ("cumtime\u{25BC}", theme.sorted()),
-            _ => (part.title(), theme.heading()),
+fn heading(columns: &[(TreeColumn, usize)], line: &mut Line<'_>, theme: Theme) {
+    for &(column, width) in columns {
+        let (title, style) = match column {
+            TreeColumn::Cumtime => ("cumtime\u{25BC}", theme.sorted()),
+            _ => (column.title(), theme.heading()),
         };
         line.right(title, width, style).put(" ", theme.heading());
     }
@@ -143,9 +150,9 @@ fn heading(parts: &[(Part, usize)], line: &mut Line<'_>, theme: Theme) {
 }
 
 /// Why there is no tree.
-fn explain(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let is_live = state.is_live();
-    let lines: &[&str] = match (&state.picture.stacks, is_live) {
+fn explain(profile: &ProfileContent, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let is_live = profile.meaning.is_live;
+    let lines: &[&str] = match (&profile.stacks, is_live) {
         (Stacks::NotKept, true) => &[
             "No full stacks: the program doesn't keep them. Start it with",
             "    python -m pikos.cprofile --live --tree …",
@@ -165,29 +172,29 @@ fn explain(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
 
 fn cell(
     screen: &TreeScreen,
-    node: &Node,
-    part: Part,
+    node: &ShownNode,
+    column: TreeColumn,
     width: usize,
     scale: Scale,
     theme: Theme,
 ) -> (String, Style) {
     let share = |seconds: f64| if screen.whole > 0.0 { seconds / screen.whole } else { 0.0 };
-    let (cum, own) = (share(node.cumtime), share(node.tottime));
-    match part {
-        Part::Ncalls => (figures::count(node.ncalls as f64, width), theme.plain()),
-        Part::CumPercent => (figures::percent(cum), theme.heat(cum)),
-        Part::Bar => (bar(cum, own, width), theme.heat(cum)),
-        Part::Cumtime => (scale.time(node.cumtime, width), theme.plain()),
-        Part::OwnPercent => (figures::percent(own), theme.heat(own)),
-        Part::Tottime => (scale.time(node.tottime, width), theme.plain()),
-        Part::InFlight if node.open == 0 => (String::new(), theme.plain()),
-        Part::InFlight => (scale.time(node.in_flight, width), theme.good()),
+    let (cum, own) = (share(node.cumtime), share(node.own.tottime));
+    match column {
+        TreeColumn::Ncalls => (figures::count(node.own.ncalls as f64, width), theme.plain()),
+        TreeColumn::CumPercent => (figures::percent(cum), theme.heat(cum)),
+        TreeColumn::Bar => (bar(cum, own, width), theme.heat(cum)),
+        TreeColumn::Cumtime => (scale.time(node.cumtime, width), theme.plain()),
+        TreeColumn::OwnPercent => (figures::percent(own), theme.heat(own)),
+        TreeColumn::Tottime => (scale.time(node.own.tottime, width), theme.plain()),
+        TreeColumn::InFlight if node.own.open == 0 => (String::new(), theme.plain()),
+        TreeColumn::InFlight => (scale.time(node.own.in_flight, width), theme.good()),
     }
 }
 
-/// Cumulative time as a bar, whose full part is the function's own; something is never nothing.
+/// Cumulative time as a bar, whose full column is the function's own; something is never nothing.
 fn bar(cum: f64, own: f64, width: usize) -> String {
-    let cells = |part: f64| (part.clamp(0.0, 1.0) * width as f64).round() as usize;
+    let cells = |column: f64| (column.clamp(0.0, 1.0) * width as f64).round() as usize;
     let all = cells(cum).max(usize::from(cum > 0.0));
     let full = cells(own).min(all);
     format!("{}{}", "█".repeat(full), "░".repeat(all - full))
@@ -195,14 +202,14 @@ fn bar(cum: f64, own: f64, width: usize) -> String {
 
 /// The name at its depth. Where a stack is too deep for the screen, the depth is a number.
 fn name(
-    state: &State,
+    profile: &ProfileContent,
     row: TreeRow,
-    node: &Node,
+    node: &ShownNode,
     theme: Theme,
     selected: Option<Style>,
     line: &mut Line<'_>,
 ) {
-    let label = state.picture.label(node.function);
+    let label = profile.label(node.function);
     let quiet = selected.unwrap_or(theme.quiet());
     let room = line.rest();
     let place = if room >= WITH_LOCATION - 50 && !label.is_builtin { room * 3 / 10 } else { 0 };
@@ -231,10 +238,9 @@ pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
     let unit = if scale.is_seconds() { " s" } else { "" };
     let mut text = format!("{} stacks, {} listed", tree.nodes.len(), screen.rows.len());
     text += &format!("  {}{unit}", scale.time(screen.whole, 10));
-    if tree.cut_calls > 0 {
-        let calls = figures::count(tree.cut_calls as f64, 9);
-        text +=
-            &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut_seconds, 10));
+    if tree.cut.calls > 0 {
+        let calls = figures::count(tree.cut.calls as f64, 9);
+        text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
     }
     if tree.without > 0 {
         text += &format!("  {} processes without --tree", tree.without);

@@ -1,0 +1,181 @@
+//! A recorder's table for scripts and pipes, and as CSV.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use pikos_views::{Recording, ShownLine};
+use serde::Serialize;
+
+use super::process::described;
+use crate::top::state::State;
+use crate::top::state::memory::MemoryTable;
+use crate::top::view;
+
+/// The rows as a table of fixed columns; `top` limits them.
+pub fn write_table(
+    state: &State,
+    memory: &Recording,
+    top: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if let Some(process) = state.picture.process() {
+        writeln!(out, "{}", described(process))?;
+    }
+    if memory.has_memory {
+        let Recording { now, most, .. } = memory;
+        let bytes = |value: u64| view::bytes(value as i64);
+        write!(out, "RSS {}, peak {}", bytes(now.rss), bytes(most.rss))?;
+        if let Some(summit) = &memory.summit {
+            let label = memory.label(summit.line, false);
+            write!(out, " after {} {}:{}", label.function, label.file, label.line)?;
+        }
+        writeln!(out, "  VMS {}, peak {}", bytes(now.vms), bytes(most.vms))?;
+        write!(out, "{:>10} {:>10} {:>10} ", "own", "growth", "peak")?;
+    }
+    writeln!(out, "{:>10}  {}", "hits", if memory.is_of_functions { "function" } else { "line" })?;
+    let by_function = state.memory.by_function;
+    for row in state.memory.rows.iter().take(top.unwrap_or(usize::MAX)) {
+        if memory.has_memory {
+            let (own, growth) = (view::signed_bytes(row.own), view::signed_bytes(row.growth));
+            write!(out, "{own:>10} {growth:>10} {:>10} ", view::bytes(row.peak as i64))?;
+        }
+        writeln!(out, "{:>10}  {}", row.hits, memory.label(row.id, by_function).searched().trim_end())?;
+    }
+    Ok(())
+}
+
+/// What JSON has of a recorder beside its process.
+#[derive(Serialize)]
+pub struct RecordingJson<'p> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryJson<'p>>,
+    lines: Vec<LineJson<'p>>,
+}
+
+#[derive(Serialize)]
+struct MemoryJson<'p> {
+    rss: u64,
+    vms: u64,
+    peak_rss: u64,
+    peak_vms: u64,
+    /// Who was at work when memory rose to its greatest height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_at: Option<PlaceJson<'p>>,
+}
+
+#[derive(Serialize)]
+struct PlaceJson<'p> {
+    file: &'p str,
+    line: u32,
+    function: &'p str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    source: &'p str,
+}
+
+#[derive(Serialize)]
+struct LineJson<'p> {
+    #[serde(flatten)]
+    place: PlaceJson<'p>,
+    hits: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    grown: Option<GrownJson>,
+}
+
+/// Bytes.
+#[derive(Serialize)]
+struct GrownJson {
+    own: i64,
+    growth: i64,
+    peak: u64,
+}
+
+/// The part of the JSON document that only recorders have.
+pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>) -> RecordingJson<'p> {
+    let place = |id, by_function| {
+        let label = memory.label(id, by_function);
+        PlaceJson { file: &label.file, line: label.line, function: &label.function, source: &label.source }
+    };
+    let line = |row: &ShownLine| LineJson {
+        place: place(row.id, state.memory.by_function),
+        hits: row.hits,
+        grown: memory.has_memory.then_some(GrownJson { own: row.own, growth: row.growth, peak: row.peak }),
+    };
+    RecordingJson {
+        memory: memory.has_memory.then(|| MemoryJson {
+            rss: memory.now.rss,
+            vms: memory.now.vms,
+            peak_rss: memory.most.rss,
+            peak_vms: memory.most.vms,
+            peak_at: memory.summit.as_ref().map(|summit| place(summit.line, false)),
+        }),
+        lines: state.memory.rows.iter().take(top.unwrap_or(usize::MAX)).map(line).collect(),
+    }
+}
+
+/// Writes the listed rows as comma-separated values, in bytes. What a name would do to a spreadsheet is the reader's care.
+pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> Result<(), csv::Error> {
+    let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+    write(table, memory, &mut writer)?;
+    writer.flush()?;
+    Ok(())
+}
+
+fn write(
+    table: &MemoryTable,
+    memory: &Recording,
+    out: &mut csv::Writer<impl Write>,
+) -> Result<(), csv::Error> {
+    let figures: &[&str] = if memory.has_memory { &["own", "growth", "peak"] } else { &[] };
+    out.write_record(figures.iter().chain(&["hits", "filename", "lineNo", "function", "line"]))?;
+    for row in &table.rows {
+        let label = memory.label(row.id, table.by_function);
+        if memory.has_memory {
+            for figure in [row.own.to_string(), row.growth.to_string(), row.peak.to_string()] {
+                out.write_field(figure)?;
+            }
+        }
+        out.write_field(row.hits.to_string())?;
+        out.write_field(label.path.as_bytes())?;
+        out.write_field(label.line.to_string())?;
+        out.write_field(&label.function)?;
+        out.write_field(&label.source)?;
+        out.write_record(None::<&[u8]>)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::samples::{memory_view, type_keys};
+
+    #[test]
+    fn the_table_is_printed_and_saved() {
+        let mut state = memory_view(2, 80, 24);
+        let memory = state.recorder().expect("a recorder").clone();
+        let mut out = Vec::new();
+        write_table(&state, &memory, Some(1), &mut out).expect("written");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(
+            text,
+            "/srv/shop/report.py --all  pid 4713  1.0 s  running  line_memory  14 records\n\
+             RSS 104.8M, peak 134.8M after legacy /srv/shop/report.py:17  VMS 524.1M, peak 673.8M\n\
+             \x20      own     growth       peak       hits  line\n\
+             \x20   +60.0M     +60.0M     134.8M          2  /srv/shop/report.py:17(legacy) a = np.matrix(numbers)  # a copy\n"
+        );
+        let json = serde_json::to_value(document(&state, &memory, Some(1))).expect("JSON");
+        assert_eq!(json["memory"]["peak_at"]["line"], 17);
+        assert_eq!(
+            (&json["lines"][0]["growth"], json["lines"].as_array().map(Vec::len)),
+            (&(60 << 20).into(), Some(1))
+        );
+        type_keys(&mut state, "f");
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        write(&state.memory, &memory, &mut writer).expect("written");
+        let saved = String::from_utf8(writer.into_inner().expect("flushed")).expect("UTF-8");
+        let mut lines = saved.lines();
+        assert_eq!(lines.next(), Some("own,growth,peak,hits,filename,lineNo,function,line"));
+        assert_eq!(lines.next(), Some("125960192,188743680,141295616,8,/srv/shop/report.py,15,legacy,"));
+    }
+}

@@ -1,0 +1,371 @@
+//! Sockets that are listened to, and the streams that come from them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pikos_wire::discovery::Place;
+use pikos_wire::{Message, Records, WireError};
+
+use crate::places::{endpoint_of, not_live, profiles, recorders};
+use crate::profile::Model;
+use crate::records::RecordModel;
+use crate::stream::{RecordStream, Stream};
+use crate::target::{ClientError, Target};
+
+/// A message may not be larger, in bytes.
+const MAX_BYTES: i64 = 256 << 20;
+/// Messages of one endpoint that wait for us. With more, we are too slow, and the newest are lost.
+const QUEUE: i32 = 64;
+/// New processes, and those that are gone, are looked for this often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A process that is gone may still have something on the way to us.
+const GRACE: Duration = Duration::from_millis(300);
+/// After so long, messages that still wait are left for the next turn: whoever polls has a screen to draw and keys to obey.
+const TURN: Duration = Duration::from_millis(5);
+/// At most so many streams: an endpoint could invent them.
+const MOST_STREAMS: usize = 4096;
+
+/// A socket, and what is known of the other end.
+struct Source {
+    endpoint: String,
+    socket: zmq::Socket,
+    /// Whether it sent records last: then it will send more of them.
+    sends_records: bool,
+    /// Of a process in the user's folder.
+    place: Option<Place>,
+    /// When its process was found to be gone.
+    gone: Option<Instant>,
+}
+
+/// Listens.
+pub struct Listener<T = ()> {
+    // In front of the context: sockets are closed first.
+    sources: Vec<Source>,
+    /// Whether all processes of the user's are wanted, those to come included.
+    finds: bool,
+    /// Whether recorders are wanted, too.
+    takes_records: bool,
+    looked: Option<Instant>,
+    streams: Vec<Stream<T>>,
+    places: HashMap<String, usize>,
+    recorders: Vec<RecordStream>,
+    recorder_places: HashMap<String, usize>,
+    refused: u64,
+    /// The source that is read first, the next time.
+    first: usize,
+    is_behind: bool,
+    context: zmq::Context,
+}
+
+impl<T: Default> Listener<T> {
+    /// Listens to the profiles of these; of all processes of the user's on this host if there are none.
+    pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
+        Self::new(false).connected(targets)
+    }
+
+    /// The same, and to their recorders.
+    pub fn connect_with_records(targets: &[Target]) -> Result<Self, ClientError> {
+        Self::new(true).connected(targets)
+    }
+
+    fn connected(mut self, targets: &[Target]) -> Result<Self, ClientError> {
+        if targets.is_empty() {
+            self.finds = true;
+            self.look()?;
+        }
+        for target in targets {
+            match target {
+                Target::Endpoint(endpoint) => self.add(endpoint.clone(), None, false)?,
+                Target::Process(pid) => {
+                    let all = self.sockets()?;
+                    let mut own = all.into_iter().filter(|(_, place, _)| place.pid == *pid).peekable();
+                    if own.peek().is_none() {
+                        return Err(not_live(*pid));
+                    }
+                    for (endpoint, place, sends_records) in own {
+                        self.add(endpoint, Some(place), sends_records)?;
+                    }
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Binds an endpoint, for processes that connect to it; takes their profiles.
+    pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
+        Self::new(false).bound(endpoint)
+    }
+
+    /// The same, and what their recorders send.
+    pub fn bind_with_records(endpoint: &str) -> Result<Self, ClientError> {
+        Self::new(true).bound(endpoint)
+    }
+
+    fn bound(mut self, endpoint: &str) -> Result<Self, ClientError> {
+        let socket = self.socket(endpoint)?;
+        let problem = |problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem };
+        socket.bind(endpoint).map_err(problem)?;
+        let real = socket.get_last_endpoint().ok().and_then(Result::ok);
+        let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
+        self.sources.push(Source { endpoint, socket, sends_records: false, place: None, gone: None });
+        Ok(self)
+    }
+
+    fn new(takes_records: bool) -> Self {
+        Self {
+            sources: Vec::new(),
+            finds: false,
+            takes_records,
+            looked: None,
+            streams: Vec::new(),
+            places: HashMap::new(),
+            recorders: Vec::new(),
+            recorder_places: HashMap::new(),
+            refused: 0,
+            first: 0,
+            is_behind: false,
+            context: zmq::Context::new(),
+        }
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.endpoint.as_str())
+    }
+
+    /// All streams that were ever heard of, in that order.
+    pub fn streams(&self) -> &[Stream<T>] {
+        &self.streams
+    }
+
+    /// The same, to change what is kept beside them.
+    pub fn streams_mut(&mut self) -> &mut [Stream<T>] {
+        &mut self.streams
+    }
+
+    /// All recorders that were ever heard of, in that order.
+    pub fn recorders(&self) -> &[RecordStream] {
+        &self.recorders
+    }
+
+    /// Messages that made no sense and named no stream.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Whether nobody is left who could send: all that were listened to have ended or are gone. Never where others may come.
+    pub fn is_over(&self) -> bool {
+        let has_ended = |source: &Source| {
+            let profiles = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint);
+            let profiles = profiles.map(|stream| stream.is_lost || stream.model.end().is_some());
+            let recorders = self.recorders.iter().filter(|stream| stream.endpoint == source.endpoint);
+            let recorders = recorders.map(|stream| stream.is_lost || stream.model.head().end);
+            let mut own = profiles.chain(recorders).peekable();
+            match own.peek() {
+                Some(_) => own.all(|has_ended| has_ended),
+                None => source.gone.is_some_and(|gone| gone.elapsed() > GRACE),
+            }
+        };
+        !self.finds && self.sources.iter().all(has_ended)
+    }
+
+    /// Whether the last [`Listener::poll`] left messages for the next one.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Waits until something comes, at most so long, and takes in what is there, or what can be taken in within
+    /// 5 ms. True if anything was.
+    pub fn poll(&mut self, timeout: Duration) -> Result<bool, ClientError> {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.look()?;
+        }
+        let mut items: Vec<_> =
+            self.sources.iter().map(|source| source.socket.as_poll_item(zmq::POLLIN)).collect();
+        if items.is_empty() {
+            drop(items);
+            std::thread::sleep(timeout.min(LOOK_EVERY));
+            return Ok(false);
+        }
+        // A signal ends the sleep early; whoever called looks what it was.
+        let _ = zmq::poll(&mut items, timeout.as_micros().div_ceil(1000) as i64);
+        drop(items);
+        Ok(self.take_turn())
+    }
+
+    /// A message from each source in turn, so that one that floods us can't silence the others.
+    fn take_turn(&mut self) -> bool {
+        let start = Instant::now();
+        let (mut has_news, mut idle) = (false, 0);
+        self.is_behind = false;
+        while idle < self.sources.len() {
+            if start.elapsed() >= TURN {
+                self.is_behind = true;
+                break;
+            }
+            let place = self.first % self.sources.len();
+            self.first = place + 1;
+            match self.sources[place].socket.recv_bytes(zmq::DONTWAIT) {
+                Ok(frame) => {
+                    has_news |= self.take(place, &frame).is_ok();
+                    idle = 0;
+                }
+                Err(_) => idle += 1,
+            }
+        }
+        has_news
+    }
+
+    /// Takes a message in: a profile's, or records. What was sent last is tried first, since decoding takes long.
+    fn take(&mut self, source: usize, frame: &[u8]) -> Result<(), WireError> {
+        if !self.takes_records {
+            let message = Message::decode(frame).inspect_err(|_| self.refused += 1)?;
+            return self.take_profile(source, message);
+        }
+        let sends_records = self.sources[source].sends_records;
+        let records = if sends_records { Records::decode(frame).ok() } else { None };
+        if let Some(records) = records {
+            return self.take_records(source, records);
+        }
+        match Message::decode(frame) {
+            Ok(message) => {
+                self.sources[source].sends_records = false;
+                self.take_profile(source, message)
+            }
+            Err(problem) => {
+                let records = if sends_records { None } else { Records::decode(frame).ok() };
+                let Some(records) = records else {
+                    self.refused += 1;
+                    return Err(problem);
+                };
+                self.sources[source].sends_records = true;
+                self.take_records(source, records)
+            }
+        }
+    }
+
+    fn take_profile(&mut self, source: usize, message: Message) -> Result<(), WireError> {
+        let known = self.places.get(&message.id).copied();
+        let place = match known {
+            Some(place) => place,
+            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
+            None => {
+                self.places.insert(message.id.clone(), self.streams.len());
+                self.streams.push(Stream {
+                    model: Model::default(),
+                    endpoint: self.sources[source].endpoint.clone(),
+                    refused: 0,
+                    heard: Instant::now(),
+                    is_lost: false,
+                    extra: T::default(),
+                });
+                self.streams.len() - 1
+            }
+        };
+        let stream = &mut self.streams[place];
+        stream.model.apply(message).inspect_err(|_| stream.refused += 1)?;
+        stream.heard = Instant::now();
+        stream.is_lost = false;
+        Ok(())
+    }
+
+    fn take_records(&mut self, source: usize, records: Records) -> Result<(), WireError> {
+        let known = self.recorder_places.get(&records.id).copied();
+        let place = match known {
+            Some(place) => place,
+            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
+            None => {
+                self.recorder_places.insert(records.id.clone(), self.recorders.len());
+                self.recorders.push(RecordStream {
+                    model: RecordModel::default(),
+                    endpoint: self.sources[source].endpoint.clone(),
+                    refused: 0,
+                    heard: Instant::now(),
+                    is_lost: false,
+                });
+                self.recorders.len() - 1
+            }
+        };
+        let stream = &mut self.recorders[place];
+        stream.model.apply(records).inspect_err(|_| stream.refused += 1)?;
+        stream.heard = Instant::now();
+        stream.is_lost = false;
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.streams.len() + self.recorders.len() >= MOST_STREAMS
+    }
+
+    /// Looks for new processes, and for those that are gone.
+    fn look(&mut self) -> Result<(), ClientError> {
+        self.looked = Some(Instant::now());
+        if self.finds {
+            for (endpoint, place, sends_records) in self.sockets()? {
+                if !self.sources.iter().any(|source| source.endpoint == endpoint) {
+                    self.add(endpoint, Some(place), sends_records)?;
+                }
+            }
+        }
+        for source in &mut self.sources {
+            let is_gone = source.place.as_ref().is_some_and(|place| !place.is_alive());
+            if is_gone && source.gone.is_none() {
+                source.gone = Some(Instant::now());
+            }
+            if source.gone.is_some_and(|gone| gone.elapsed() > GRACE) {
+                let own = self.streams.iter_mut().filter(|stream| stream.endpoint == source.endpoint);
+                own.filter(|stream| stream.model.end().is_none()).for_each(|stream| stream.is_lost = true);
+                let own = self.recorders.iter_mut().filter(|stream| stream.endpoint == source.endpoint);
+                own.filter(|stream| !stream.model.head().end).for_each(|stream| stream.is_lost = true);
+            }
+        }
+        if self.finds {
+            self.sources.retain(|source| source.gone.is_none_or(|gone| gone.elapsed() <= GRACE));
+        }
+        Ok(())
+    }
+
+    /// The sockets of the user's processes on this host: endpoints, whose, and whether records come from them.
+    fn sockets(&self) -> Result<Vec<(String, Place, bool)>, ClientError> {
+        let profiles = profiles()?.into_iter().map(|place| (endpoint_of(&place.messages()), place, false));
+        let mut sockets: Vec<_> = profiles.collect();
+        if self.takes_records {
+            let recorders = recorders()?.into_iter();
+            sockets.extend(recorders.map(|place| (endpoint_of(&place.records()), place, true)));
+        }
+        Ok(sockets)
+    }
+
+    fn add(
+        &mut self,
+        endpoint: String,
+        place: Option<Place>,
+        sends_records: bool,
+    ) -> Result<(), ClientError> {
+        let socket = self.socket(&endpoint)?;
+        socket
+            .connect(&endpoint)
+            .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
+        self.sources.push(Source { endpoint, socket, sends_records, place, gone: None });
+        Ok(())
+    }
+
+    fn socket(&self, endpoint: &str) -> Result<zmq::Socket, ClientError> {
+        let opened = || {
+            let socket = self.context.socket(zmq::SUB)?;
+            socket.set_linger(0)?;
+            socket.set_rcvhwm(QUEUE)?;
+            socket.set_maxmsgsize(MAX_BYTES)?;
+            // A process that forks closes its socket for that moment.
+            socket.set_reconnect_ivl(10)?;
+            socket.set_reconnect_ivl_max(1_000)?;
+            socket.set_subscribe(b"")?;
+            Ok(socket)
+        };
+        opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+    }
+}
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

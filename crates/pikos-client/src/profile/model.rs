@@ -1,0 +1,309 @@
+//! What a subscriber knows of one stream after any messages.
+
+use std::collections::HashMap;
+
+use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
+use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile};
+
+use super::known::Known;
+use super::names::Names;
+use super::neighbours::Neighbours;
+use super::table::Table;
+use super::tree::{KnownNode, Tree};
+use crate::applied::{Applied, MOST_ID, MOST_TEXT};
+
+/// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
+const MOST: usize = 16_000_000;
+
+/// A stream, as far as its messages have come. Functions keep the numbers that the process gave them.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// What the newest message says beside its rows.
+    head: Message,
+    facts: Facts,
+    /// The full message that is built on, if it has come.
+    base: Option<u64>,
+    lost: u64,
+    names: Names,
+    functions: Table<u32>,
+    edges: Table<(u32, u32)>,
+    /// Who calls a function, and whom it calls.
+    neighbours: Neighbours,
+    tree: Tree,
+}
+
+impl Model {
+    /// Takes a message in. After an error nothing has changed.
+    pub fn apply(&mut self, mut message: Message) -> Result<Applied, WireError> {
+        self.check(&message)?;
+        if self.head.seq > 0 && message.seq <= self.head.seq {
+            return Ok(Applied::Old);
+        }
+        // Before the first message nothing was sent to us, so nothing is lost.
+        if self.head.seq > 0 {
+            self.lost += message.seq - self.head.seq - 1;
+        }
+        if message.kind == Kind::Full || message.epoch != self.head.epoch {
+            self.functions.clear();
+            self.edges.clear();
+            self.neighbours.clear();
+            self.base = None;
+        }
+        if message.epoch != self.head.epoch {
+            self.names.clear();
+            self.tree.clear();
+        }
+        if let Some(tree) = message.tree.take() {
+            self.tree.apply(tree, message.seq);
+        }
+        let names = std::mem::take(&mut message.functions);
+        match message.kind {
+            Kind::Full => {
+                self.base = Some(message.seq);
+                self.names.replace(names);
+                self.functions.reserve(message.rows.len());
+                self.edges.reserve(message.edges.len());
+                self.neighbours.reserve(message.edges.len());
+            }
+            Kind::Delta => self.names.add(names),
+        }
+        if let Some(facts) = message.facts.take() {
+            self.facts = facts;
+        }
+        for row in std::mem::take(&mut message.rows) {
+            self.functions.set(row.thread, row.function, (&row).into());
+        }
+        for row in std::mem::take(&mut message.edges) {
+            if self.edges.set(row.thread, (row.caller, row.callee), (&row).into()).is_some() {
+                self.neighbours.add(row.caller, row.callee);
+            }
+        }
+        self.head = message;
+        Ok(Applied::Taken)
+    }
+
+    fn check(&self, message: &Message) -> Result<(), WireError> {
+        let is_sound = |time: f64| time.is_finite() && time >= 0.0;
+        if !(message.tick > 0.0 && message.tick <= 1.0) {
+            return Err(WireError::Contradiction("a tick is 0 to 1 second long"));
+        }
+        if ![message.age, message.time, message.interval].into_iter().all(is_sound) {
+            return Err(WireError::Contradiction("times are not negative"));
+        }
+        if message.seq == 0 || message.base > message.seq {
+            return Err(WireError::Contradiction("a message builds on an earlier one"));
+        }
+        let nodes = match &message.tree {
+            Some(part) if message.epoch != self.head.epoch => Tree::default().check(part, message.seq)?,
+            Some(part) => self.tree.check(part, message.seq)?,
+            None => self.tree.nodes(),
+        };
+        let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let new = rows + nodes;
+        let (kept, kept_text) = match message.kind {
+            Kind::Full => (0, 0),
+            Kind::Delta => {
+                (self.names.iter().len() + self.functions.rows() + self.edges.rows(), self.names.bytes())
+            }
+        };
+        if new + kept > MOST {
+            return Err(WireError::TooMany(MOST));
+        }
+        if message.id.len() > MOST_ID || text_of(message) + kept_text > MOST_TEXT {
+            return Err(WireError::TooMuchText(MOST_TEXT));
+        }
+        Ok(())
+    }
+
+    /// The stream's id.
+    pub fn id(&self) -> &str {
+        &self.head.id
+    }
+
+    /// About the process. Empty before the first full message.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The newest message's number; 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// What the newest message says beside its rows: `time`, `age`, `interval`, `paused` and so on.
+    pub fn head(&self) -> &Message {
+        &self.head
+    }
+
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<&End> {
+        self.head.end.as_ref()
+    }
+
+    /// Messages that did not come.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Whether all that the newest message builds on has come.
+    pub fn is_complete(&self) -> bool {
+        self.base == Some(self.head.base)
+    }
+
+    /// The threads.
+    pub fn threads(&self) -> &[ThreadRow] {
+        &self.head.threads
+    }
+
+    /// All functions that have a name, by their numbers.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.names.iter()
+    }
+
+    /// A function's name.
+    pub fn name(&self, function: u32) -> Option<&Name> {
+        self.names.get(function)
+    }
+
+    /// What is known of a function, in all threads or in one.
+    pub fn function(&self, thread: Option<u64>, function: u32) -> Option<Known> {
+        self.functions.get(thread, function)
+    }
+
+    /// Edges (caller, callee), of all functions or those that begin or end at one, in all threads or in one.
+    pub fn edges(&self, of: Option<u32>, thread: Option<u64>) -> Vec<((u32, u32), Known)> {
+        let known = |pair: (u32, u32)| Some((pair, self.edges.get(thread, pair)?));
+        match of {
+            None => self.edges.keys().filter_map(known).collect(),
+            Some(function) => {
+                let places = self.neighbours.of(function);
+                places.filter_map(|place| known(self.edges.key(place))).collect()
+            }
+        }
+    }
+
+    /// Whether the process keeps full stacks.
+    pub fn has_tree(&self) -> bool {
+        self.facts.tree
+    }
+
+    /// The full stacks, in all threads or in one; `None` before any have come. Those below stand before those above, and in front
+    /// of all the bottom, which is no stack. They may be a few intervals older than the rest.
+    pub fn stacks(&self, thread: Option<u64>) -> Option<Vec<KnownNode>> {
+        self.tree.has_come().then(|| self.tree.stacks(thread))
+    }
+
+    /// The number of the message that has changed the stacks last; 0 while there are none.
+    pub fn stacks_seq(&self) -> u64 {
+        self.tree.seq()
+    }
+
+    /// Whether all that the newest stacks build on has come.
+    pub fn has_all_stacks(&self) -> bool {
+        self.tree.is_complete()
+    }
+
+    /// Finished calls, and ticks in all functions themselves, open calls included; in all threads or in one.
+    pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
+        self.functions.sum(thread)
+    }
+
+    /// Ticks in seconds.
+    pub fn seconds(&self, ticks: i64) -> f64 {
+        let ticks = if self.facts.clock == "timer" { ticks } else { ticks.max(0) };
+        ticks as f64 * self.head.tick
+    }
+
+    /// Figures as a profile has them that is ended now: open calls return at this moment.
+    pub fn as_ended(&self, known: &Known) -> Calls {
+        Calls {
+            ncalls: known.ncalls(),
+            primitive_calls: known.finished.primitive_calls.saturating_add(known.open_threads),
+            tottime: self.seconds(known.tottime()),
+            cumtime: self.seconds(known.finished.cumtime.wrapping_add(known.open.cumtime)),
+        }
+    }
+
+    /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
+    /// process itself saved, full stacks included.
+    pub fn profile(&self, thread: Option<u64>) -> Profile {
+        let mut places: HashMap<u32, FunctionId> = HashMap::new();
+        let mut functions = Vec::new();
+        for name in self.names.iter() {
+            let Some(calls) = self.function(thread, name.function).map(|known| self.as_ended(&known)) else {
+                continue;
+            };
+            if calls.ncalls > 0 {
+                places.insert(name.function, FunctionId(functions.len() as u32));
+                functions.push(labelled(name, calls));
+            }
+        }
+        let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
+            let calls = self.as_ended(&known);
+            let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
+            (calls.ncalls > 0).then_some(Edge { caller, callee, calls })
+        });
+        let mut edges: Vec<Edge> = edges.collect();
+        edges.sort_by_key(|edge| (edge.caller, edge.callee));
+        let tree = self.stacks(thread).map(|nodes| self.call_tree(&nodes, &mut functions, &mut places));
+        let mut profile = Profile::new(functions, edges);
+        profile.tree = tree;
+        profile.metadata.compensated = self.facts.compensated;
+        profile.metadata.unfinished = self.end().is_none();
+        profile.merge_labels();
+        profile
+    }
+
+    /// Full stacks as a profile has them. A function that has no row yet becomes one that is only a caller.
+    fn call_tree(
+        &self,
+        nodes: &[KnownNode],
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> CallTree {
+        let mut tree = CallTree { nodes: Vec::with_capacity(nodes.len()), ..CallTree::default() };
+        for KnownNode { figures, .. } in nodes {
+            tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
+            tree.cut.seconds += self.seconds(figures.cut_tottime);
+        }
+        for node in nodes.iter().skip(1) {
+            let function = *places.entry(node.function).or_insert_with(|| {
+                let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
+                let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
+                functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
+                FunctionId(functions.len() as u32 - 1)
+            });
+            let figures = &node.figures;
+            tree.nodes.push(Node {
+                parent: node.parent.checked_sub(1).map(NodeId),
+                function,
+                ncalls: figures.ncalls.saturating_add(figures.open.calls),
+                tottime: self.seconds(figures.tottime.wrapping_add(figures.open.tottime)),
+            });
+        }
+        tree
+    }
+}
+
+/// How many bytes of text a message has.
+fn text_of(message: &Message) -> usize {
+    let facts = message.facts.iter().flat_map(|facts| {
+        let short = [&facts.host, &facts.python, &facts.pikos, &facts.clock, &facts.hook];
+        let texts = facts.argv.iter().chain(&facts.control).map(WireText::len);
+        texts.chain(short.map(String::len))
+    });
+    let threads = message.threads.iter().map(|row| row.name.len());
+    let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
+    facts.chain(threads).chain(end).chain(message.functions.iter().map(Name::bytes)).sum()
+}
+
+/// A function of a profile.
+pub fn labelled(name: &Name, calls: Calls) -> Function {
+    let mut function = Function::new(name.file.0.clone(), name.line, name.name.0.clone(), calls);
+    function.qualname = name.qualname.as_ref().map(|qualname| qualname.0.clone());
+    function
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

@@ -1,0 +1,9 @@
+//! What is known of records that are sent.
+
+mod curve;
+mod model;
+mod rows;
+
+pub use curve::{Cell, Curve};
+pub use model::{Peak, RecordModel, Usage};
+pub use rows::{Activated, RecordRow, RowId, TextId};

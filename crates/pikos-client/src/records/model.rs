@@ -1,0 +1,307 @@
+//! What a subscriber knows of a stream of records after any messages: their sums, in memory that doesn't grow with their
+//! number.
+
+use hashbrown::HashMap;
+use pikos_wire::{Records, WireError, WireText};
+
+use super::curve::Curve;
+use super::rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
+use crate::applied::{Applied, MOST_ID, MOST_TEXT};
+
+/// A message holds the records of this time before it was sent, in seconds, or of less.
+const INTERVAL: f64 = 0.05;
+
+/// Of the range that memory was in: what is less above the highest place doesn't give it another name.
+const PLATEAU: u64 = 32;
+
+/// Memory in use, in bytes; of what is not recorded zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident.
+    pub rss: u64,
+    /// Virtual.
+    pub vms: u64,
+}
+
+/// The place where memory rose to its greatest height.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peak {
+    /// Seconds since the first message.
+    pub time: f64,
+    /// Resident memory then, in bytes.
+    pub rss: u64,
+    /// Who was at work.
+    pub row: RowId,
+}
+
+/// A stream of records, as far as its messages have come.
+#[derive(Default)]
+pub struct RecordModel {
+    /// What the newest message says beside its records.
+    head: Records,
+    /// When the first records were made, in seconds since 1970.
+    began: f64,
+    lost: u64,
+    count: u64,
+    texts: Texts,
+    rows: Rows,
+    curve: Curve,
+    now: Usage,
+    most: Usage,
+    peak: Option<Peak>,
+}
+
+/// What the columns of a message mean: places in its `columns`.
+struct Layout {
+    kind: Option<usize>,
+    function: Option<usize>,
+    line_no: Option<usize>,
+    line: Option<usize>,
+    file: Option<usize>,
+    rss: Option<usize>,
+    vms: Option<usize>,
+}
+
+impl Layout {
+    fn of(message: &Records) -> Self {
+        let place = |name: &str| message.fields.iter().position(|field| field == name);
+        Self {
+            kind: place("type"),
+            function: place("function"),
+            line_no: place("lineNo"),
+            line: place("line"),
+            file: place("filename"),
+            rss: place("RSS"),
+            vms: place("VMS"),
+        }
+    }
+}
+
+impl RecordModel {
+    /// Takes a message in. After an error nothing has changed.
+    pub fn apply(&mut self, mut message: Records) -> Result<Applied, WireError> {
+        self.check(&message)?;
+        if self.head.seq > 0 && message.seq <= self.head.seq {
+            return Ok(Applied::Old);
+        }
+        let is_first = self.head.seq == 0;
+        // Before the first message nothing was sent to us, so nothing is lost.
+        if !is_first && message.seq > self.head.seq + 1 {
+            self.lost += message.seq - self.head.seq - 1;
+            self.rows.forget_open();
+        }
+        if is_first {
+            self.began = message.time - INTERVAL;
+        }
+        let texts: Vec<TextId> = message.texts.drain(..).map(|text| self.texts.id(text)).collect();
+        self.take(&message, &texts);
+        // What was dropped came after the last record of this message: then the sender had no room.
+        if message.dropped != self.head.dropped {
+            self.rows.forget_open();
+        }
+        (message.columns, message.threads, message.activations) = Default::default();
+        self.head = message;
+        Ok(Applied::Taken)
+    }
+
+    fn check(&self, message: &Records) -> Result<(), WireError> {
+        if message.seq == 0 {
+            return Err(WireError::Contradiction("messages are counted from 1"));
+        }
+        if !message.time.is_finite() || message.time < 0.0 {
+            return Err(WireError::Contradiction("times are not negative"));
+        }
+        let facts = message.fields.iter().map(String::len).sum::<usize>()
+            + message.argv.iter().map(WireText::len).sum::<usize>()
+            + message.host.len();
+        let new = message.texts.iter().filter(|text| !self.texts.has(text)).map(String::len).sum::<usize>();
+        if message.id.len() > MOST_ID || facts + new + self.texts.bytes > MOST_TEXT {
+            return Err(WireError::TooMuchText(MOST_TEXT));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: &Records, texts: &[TextId]) {
+        let layout = Layout::of(message);
+        let length = message.columns.first().map_or(0, Vec::len);
+        let column = |place: Option<usize>| place.map_or(&[][..], |place| &message.columns[place]);
+        let (kinds, functions, files) = (column(layout.kind), column(layout.function), column(layout.file));
+        let (line_nos, lines) = (column(layout.line_no), column(layout.line));
+        let (rss, vms) = (column(layout.rss), column(layout.vms));
+        // Without a column, a text is empty.
+        let empty = self.texts.id(String::new());
+        let text = |column: &[u64], row: usize| column.get(row).map_or(empty, |place| texts[*place as usize]);
+        let activations = message.activations.as_ref();
+        self.rows.set_tells_ends(activations.is_some() || layout.kind.is_some());
+        let span = INTERVAL.min((message.time - self.head.time).max(0.0));
+        let mut next = 0;
+        for row in 0..=length {
+            let time = message.time - span * (length - row) as f64 / (length + 1) as f64 - self.began;
+            if let Some(them) = activations {
+                while next < them.len() && (them.at[next] <= row as u64 || row == length) {
+                    let (function, file) = (them.function[next] as usize, them.filename[next] as usize);
+                    let of = self.texts.activated(texts[function], texts[file]);
+                    let moment = if them.ended[next] == 0 { Moment::Begin } else { Moment::End };
+                    let used = Usage { rss: them.rss[next], vms: self.now.vms };
+                    self.event(time, them.thread[next], of, moment, Some(used));
+                    next += 1;
+                }
+            }
+            if row == length {
+                break;
+            }
+            let of = self.texts.activated(text(functions, row), text(files, row));
+            let line_no = line_nos.get(row).map_or(0, |line_no| u32::try_from(*line_no).unwrap_or(u32::MAX));
+            let moment = match kinds.get(row) {
+                None => Moment::Line { line_no, line: lines.get(row).map(|place| texts[*place as usize]) },
+                Some(kind) => match self.texts.get(texts[*kind as usize]) {
+                    "call" | "c_call" => Moment::Call { line_no },
+                    _ => Moment::End,
+                },
+            };
+            let at = |column: &[u64]| column.get(row).copied().unwrap_or_default();
+            let usage = layout.rss.map(|_| Usage { rss: at(rss), vms: at(vms) });
+            let thread = message.threads.get(row).copied().unwrap_or_default();
+            self.event(time, thread, of, moment, usage);
+            self.count += 1;
+        }
+    }
+
+    fn event(&mut self, time: f64, thread: u64, of: Activated, moment: Moment, usage: Option<Usage>) {
+        let Some(usage) = usage else {
+            self.rows.count(of, moment);
+            return;
+        };
+        let under_way = self.rows.record(thread, of, moment, usage.rss);
+        self.curve.push(time, usage.rss);
+        self.now = usage;
+        self.most.vms = self.most.vms.max(usage.vms);
+        if usage.rss > self.most.rss {
+            self.most.rss = usage.rss;
+            let least = self.curve.range().map_or(0, |(least, _)| least);
+            let plateau = (usage.rss - least.min(usage.rss)) / PLATEAU;
+            let is_other = self.peak.is_none_or(|peak| usage.rss - peak.rss > plateau);
+            // The row that was under way has led to it. Of the first event, nobody knows what that was.
+            if let Some(row) = under_way.filter(|_| is_other) {
+                self.peak = Some(Peak { time, rss: usage.rss, row });
+            }
+        }
+    }
+
+    /// What the newest message says beside its records.
+    pub fn head(&self) -> &Records {
+        &self.head
+    }
+
+    /// Seconds from the first records to the newest message, by the sender's clock.
+    pub fn age(&self) -> f64 {
+        (self.head.time - self.began).max(0.0)
+    }
+
+    /// Messages that did not come.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Records that came.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Records of lines beyond the number that is kept.
+    pub fn unlisted(&self) -> u64 {
+        self.rows.unlisted()
+    }
+
+    /// Whether records are of calls and returns, not of lines.
+    pub fn is_of_functions(&self) -> bool {
+        Layout::of(&self.head).kind.is_some()
+    }
+
+    /// Whether records tell the memory.
+    pub fn has_memory(&self) -> bool {
+        Layout::of(&self.head).rss.is_some()
+    }
+
+    /// A row for each line or function.
+    pub fn rows(&self) -> &[RecordRow] {
+        self.rows.list()
+    }
+
+    /// A text.
+    pub fn text(&self, text: TextId) -> &str {
+        self.texts.get(text)
+    }
+
+    /// Resident memory over the seconds since the first records.
+    pub fn curve(&self) -> &Curve {
+        &self.curve
+    }
+
+    /// Memory at the last record.
+    pub fn now(&self) -> Usage {
+        self.now
+    }
+
+    /// The most of each that a record told.
+    pub fn most(&self) -> Usage {
+        self.most
+    }
+
+    /// Where memory was greatest.
+    pub fn peak(&self) -> Option<Peak> {
+        self.peak
+    }
+}
+
+/// The texts of a stream, each once.
+#[derive(Default)]
+struct Texts {
+    list: Vec<Box<str>>,
+    /// Which of them are files of libraries.
+    libraries: Vec<bool>,
+    by_text: HashMap<Box<str>, TextId>,
+    bytes: usize,
+}
+
+impl Texts {
+    fn has(&self, text: &str) -> bool {
+        self.by_text.contains_key(text)
+    }
+
+    fn id(&mut self, text: String) -> TextId {
+        if let Some(id) = self.by_text.get(text.as_str()) {
+            return *id;
+        }
+        let id = TextId(self.list.len() as u32);
+        self.bytes += text.len();
+        self.libraries.push(is_library(&text));
+        let text = text.into_boxed_str();
+        self.list.push(text.clone());
+        self.by_text.insert(text, id);
+        id
+    }
+
+    fn get(&self, id: TextId) -> &str {
+        &self.list[id.0 as usize]
+    }
+
+    fn activated(&self, function: TextId, file: TextId) -> Activated {
+        Activated { function, file, is_library: self.libraries[file.0 as usize] }
+    }
+}
+
+/// Whether a file is the interpreter's or an installed package's, by where such are put.
+fn is_library(file: &str) -> bool {
+    let is_standard = |(place, _): (usize, &str)| {
+        file[place + "/lib/python".len()..].starts_with(|sign: char| sign.is_ascii_digit())
+    };
+    file.starts_with("<frozen ")
+        || file.contains("/site-packages/")
+        || file.contains("/dist-packages/")
+        || file.match_indices("/lib/python").any(is_standard)
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

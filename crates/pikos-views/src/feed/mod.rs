@@ -1,0 +1,9 @@
+//! Processes that tell of themselves, as a source follows them.
+
+mod labels;
+mod sender;
+mod streams;
+
+pub use labels::Labels;
+pub use sender::{Feed, Heard, ProfileSender, RecordSender, Sender};
+pub use streams::Streams;

@@ -1,0 +1,112 @@
+//! What a source needs to know of a process at work, whoever brings it.
+
+use pikos_client::Command;
+use pstats_compat::{Cut, Function, Profile};
+
+use crate::error::Error;
+use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::recording::{RecorderFacts, Recording};
+
+/// One process, as far as its messages have come.
+pub trait Sender {
+    /// The script and its arguments, as the process has them.
+    fn title(&self) -> String;
+    /// Its number.
+    fn pid(&self) -> u32;
+    /// Its host, if that is not this one.
+    fn host(&self) -> Option<String>;
+    /// How far it has come.
+    fn phase(&self) -> Phase;
+    /// How much it can be relied on.
+    fn health(&self) -> Health;
+    /// Changes with every message that was taken in.
+    fn sequence(&self) -> u64;
+    /// Seconds from its start to its last message, by its own clock.
+    fn age(&self) -> f64;
+}
+
+/// A process that sends a profile. Functions are numbered from 0 in each process, and a number never means another
+/// function.
+pub trait ProfileSender: Sender {
+    /// How many functions it has named.
+    fn functions(&self) -> usize;
+    /// The label of a function, without figures.
+    fn label(&self, function: usize) -> Function;
+    /// The figures of a function since its start, in all threads or in one, without rates; `None` if it has no row there.
+    fn figures(&self, function: usize, thread: Option<u64>) -> Option<Shown>;
+    /// Edges (caller, callee), of all functions or of those that begin or end at one.
+    fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Shown));
+    /// Its threads, with the names that it gave them, and without rates.
+    fn threads(&self) -> Vec<Thread>;
+    /// Whether it keeps full stacks.
+    fn has_tree(&self) -> bool {
+        false
+    }
+    /// Changes with every message that tells of them; 0 before the first.
+    fn stacks_sequence(&self) -> u64 {
+        0
+    }
+    /// Passes on the full stacks of all threads or of one, those below before those above: the place of the stack
+    /// without its top, the function on top (`None` where its name did not come), and what happened. Returns what was cut
+    /// off them; `None` before any have come.
+    fn stacks(
+        &self,
+        _thread: Option<u64>,
+        _each: &mut dyn FnMut(Option<u32>, Option<usize>, ShownStack),
+    ) -> Option<Cut> {
+        None
+    }
+    /// All that it told, as a profile; of one thread, if wanted.
+    fn profile(&self, thread: Option<u64>) -> Profile;
+}
+
+/// A process that sends records.
+pub trait RecordSender: Sender {
+    /// What a list of processes says of it.
+    fn facts(&self) -> RecorderFacts;
+}
+
+/// A process that was heard of.
+#[derive(Clone, Copy)]
+pub enum Heard<'f> {
+    /// One that sends a profile.
+    Profile(&'f dyn ProfileSender),
+    /// One that sends records.
+    Records(&'f dyn RecordSender),
+}
+
+impl<'f> Heard<'f> {
+    /// What both have.
+    pub fn sender(self) -> &'f dyn Sender {
+        match self {
+            Heard::Profile(profile) => profile,
+            Heard::Records(records) => records,
+        }
+    }
+
+    /// It, if it sends a profile.
+    pub fn profile(self) -> Option<&'f dyn ProfileSender> {
+        match self {
+            Heard::Profile(profile) => Some(profile),
+            Heard::Records(_) => None,
+        }
+    }
+}
+
+/// Where messages come from.
+pub trait Feed {
+    /// Takes in what has come. True if anything has.
+    fn poll(&mut self) -> bool;
+    /// Whether there was too much for one time.
+    fn is_behind(&self) -> bool {
+        false
+    }
+    /// All processes that were ever heard of, in that order.
+    fn heard(&self) -> Vec<Heard<'_>>;
+    /// What one of them has told, if it sends records.
+    fn recording(&mut self, _place: usize) -> Option<Recording> {
+        None
+    }
+    /// Tells one of them; waits for its answer.
+    fn command(&mut self, place: usize, command: &Command) -> Result<(), Error>;
+}

@@ -1,0 +1,35 @@
+//! What a viewer of profiles shows, at work or in files, without a terminal or a page.
+//!
+//! ```text
+//!  Listener ─> Streams (a Feed) ─> Live ──────┐
+//!                                             ├─ a Source ──(Query)──> Picture ─> a terminal, or a page
+//!  files ─> Profiles ─────────────────────────┘                         ├ Profile: functions, edges, stacks
+//!                                                                       └ Recording: memory, and the lines that took it
+//! ```
+//! A viewer asks a [`Source`] for a [`Picture`] of a [`Scope`]: all processes, one, or a thread. A picture is plain values,
+//! safe to print, and cheap to clone. Its ids hold for as long as the source lives. Whatever can't be had is an [`Error`].
+#![forbid(unsafe_code)]
+
+mod error;
+mod feed;
+pub mod files;
+mod forest;
+mod names;
+mod picture;
+mod printable;
+mod recording;
+mod source_lines;
+mod sources;
+
+pub use error::Error;
+pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Sender, Streams};
+pub use forest::{Forest, Paths};
+pub use picture::{
+    Content, Edges, FunctionId, Health, Label, Meaning, Phase, Picture, Process, ProcessId, ProfileContent,
+    Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, StackId, Stacks, Thread, Totals, Tree,
+};
+pub use pikos_client::Command;
+pub use printable::printable;
+pub use recording::{LineId, LineLabel, Lines, Piece, RecorderFacts, Recording, ShownLine, Summit};
+pub use source_lines::SourceLines;
+pub use sources::{Input, Live, Profiles, Query, Reader, Source};

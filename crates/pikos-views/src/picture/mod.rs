@@ -1,0 +1,18 @@
+//! What a view shows, wherever it comes from: a file or a process at work.
+//!
+//! Everything here is a plain value. A function has one id for as long as its source lives, in every
+//! process and thread, so a selection, a mark and a history hold while tables come and go.
+
+mod label;
+mod picture;
+mod process;
+mod scope;
+mod shown;
+mod tree;
+
+pub use label::Label;
+pub use picture::{Content, Edges, Meaning, Picture, ProfileContent};
+pub use process::{Health, Phase, Process, Thread};
+pub use scope::{FunctionId, ProcessId, Scope, StackId};
+pub use shown::{Shown, ShownEdge, ShownFunction, Totals};
+pub use tree::{ShownNode, ShownStack, Stacks, Tree};

@@ -1,0 +1,173 @@
+//! One scope at one moment.
+
+use std::sync::Arc;
+
+use pstats_compat::EdgeDetail;
+
+use super::label::Label;
+use super::process::{Process, Thread};
+use super::scope::{FunctionId, ProcessId, Scope};
+use super::shown::{ShownEdge, ShownFunction};
+use super::tree::Stacks;
+use crate::recording::Recording;
+
+/// What the figures of a profile mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meaning {
+    /// What "time" is: `s`, or what another tool counted.
+    pub unit: String,
+    /// Whether anybody counted calls.
+    pub is_counted: bool,
+    /// Whether the counts are samples.
+    pub is_sampled: bool,
+    /// What is known of callers.
+    pub edges: EdgeDetail,
+    /// Whether the profiler's own cost was taken out.
+    pub is_compensated: bool,
+    /// Whether figures still change: there are rates, and what is in flight.
+    pub is_live: bool,
+}
+
+impl Default for Meaning {
+    fn default() -> Self {
+        Self {
+            unit: "s".to_owned(),
+            is_counted: true,
+            is_sampled: false,
+            edges: EdgeDetail::Full,
+            is_compensated: false,
+            is_live: false,
+        }
+    }
+}
+
+/// Which edges a picture holds: those of a large program are too many to copy ten times a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edges {
+    /// None.
+    None,
+    /// Those of one function: its callers and its callees.
+    Of(FunctionId),
+    /// All.
+    All,
+}
+
+impl Edges {
+    /// Whether all the callers and callees of a function are among them.
+    pub fn cover(self, function: FunctionId) -> bool {
+        self == Edges::All || self == Edges::Of(function)
+    }
+}
+
+/// All that a source has to say about one scope at one moment. A clone shares the tables.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// What it covers.
+    pub scope: Scope,
+    /// Counts up whenever an interval is over; two pictures of one tick differ in nothing that
+    /// belongs to a history.
+    pub tick: u64,
+    /// All processes of the source, or files.
+    pub processes: Arc<Vec<Process>>,
+    /// Whether the processes can be added up.
+    pub has_sum: bool,
+    /// What is shown of the scope.
+    pub content: Content,
+}
+
+/// What there is of a scope. A clone shares the tables.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Functions, with their calls and times.
+    Profile(ProfileContent),
+    /// Lines or functions of a recorder, with their memory.
+    Recording(Arc<Recording>),
+}
+
+/// A profile. A clone shares the tables.
+#[derive(Clone, Debug)]
+pub struct ProfileContent {
+    /// What its figures mean.
+    pub meaning: Meaning,
+    /// Those of all functions of the source, by their ids.
+    pub labels: Arc<Vec<Arc<Label>>>,
+    /// The functions of the scope.
+    pub functions: Arc<Vec<ShownFunction>>,
+    /// Who called whom.
+    pub edges: Arc<Vec<ShownEdge>>,
+    /// Which edges those are.
+    pub edges_of: Edges,
+    /// Full stacks.
+    pub stacks: Stacks,
+}
+
+impl Default for ProfileContent {
+    fn default() -> Self {
+        Self {
+            meaning: Meaning::default(),
+            labels: Arc::default(),
+            functions: Arc::default(),
+            edges: Arc::default(),
+            edges_of: Edges::None,
+            stacks: Stacks::NotAsked,
+        }
+    }
+}
+
+impl ProfileContent {
+    /// A function's label.
+    pub fn label(&self, id: FunctionId) -> &Label {
+        &self.labels[id.index()]
+    }
+}
+
+impl Default for Picture {
+    /// Of nothing yet.
+    fn default() -> Self {
+        Self {
+            scope: Scope::All,
+            tick: 0,
+            processes: Arc::default(),
+            has_sum: true,
+            content: Content::Profile(ProfileContent::default()),
+        }
+    }
+}
+
+impl Picture {
+    /// The profile, if it is one.
+    pub fn profile(&self) -> Option<&ProfileContent> {
+        match &self.content {
+            Content::Profile(profile) => Some(profile),
+            Content::Recording(_) => None,
+        }
+    }
+
+    /// What a recorder has told, if it is of one.
+    pub fn recording(&self) -> Option<&Arc<Recording>> {
+        match &self.content {
+            Content::Profile(_) => None,
+            Content::Recording(recording) => Some(recording),
+        }
+    }
+
+    /// Whether its figures still change. Recorders are always at work.
+    pub fn is_live(&self) -> bool {
+        self.profile().is_none_or(|profile| profile.meaning.is_live)
+    }
+
+    /// The process that the scope is in.
+    pub fn process(&self) -> Option<&Process> {
+        match self.scope.process() {
+            Some(ProcessId(place)) => self.processes.get(place as usize),
+            None if self.processes.len() == 1 => self.processes.first(),
+            None => None,
+        }
+    }
+
+    /// The thread that the scope is.
+    pub fn thread(&self) -> Option<&Thread> {
+        let Scope::Thread(_, id) = self.scope else { return None };
+        self.process()?.threads.iter().find(|thread| thread.id == id)
+    }
+}

@@ -1,0 +1,109 @@
+//! What is shown of functions, and of one function's calls of another.
+
+use pstats_compat::Calls;
+
+use super::scope::FunctionId;
+
+/// Figures in a scope, or the difference of two such. Times are seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shown {
+    /// Calls.
+    pub ncalls: i64,
+    /// Those that were not recursive.
+    pub primitive_calls: i64,
+    /// Includes the time that open activations have spent so far.
+    pub tottime: f64,
+    /// Includes the time that open activations have spent so far.
+    pub cumtime: f64,
+    /// The part of `cumtime` that is in activations which are still open.
+    pub in_flight: f64,
+    /// Activations that are open.
+    pub open: u32,
+    /// Calls per second in the last interval.
+    pub calls_per_s: f64,
+    /// `tottime` in the last interval, as a part of that interval's length.
+    pub share: f64,
+}
+
+impl From<Calls> for Shown {
+    fn from(calls: Calls) -> Self {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Self {
+            ncalls: count(calls.ncalls),
+            primitive_calls: count(calls.primitive_calls),
+            tottime: calls.tottime,
+            cumtime: calls.cumtime,
+            ..Self::default()
+        }
+    }
+}
+
+impl Shown {
+    /// What was added since.
+    pub fn since(&self, mark: &Shown) -> Shown {
+        Shown {
+            ncalls: self.ncalls.saturating_sub(mark.ncalls),
+            primitive_calls: self.primitive_calls.saturating_sub(mark.primitive_calls),
+            tottime: self.tottime - mark.tottime,
+            cumtime: self.cumtime - mark.cumtime,
+            ..*self
+        }
+    }
+
+    /// Adds what another process says of the same function.
+    pub fn add(&mut self, other: &Shown) {
+        self.ncalls = self.ncalls.saturating_add(other.ncalls);
+        self.primitive_calls = self.primitive_calls.saturating_add(other.primitive_calls);
+        self.tottime += other.tottime;
+        self.cumtime += other.cumtime;
+        self.in_flight += other.in_flight;
+        self.open = self.open.saturating_add(other.open);
+        self.calls_per_s += other.calls_per_s;
+        self.share += other.share;
+    }
+}
+
+/// A function in a scope.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShownFunction {
+    /// Which.
+    pub id: FunctionId,
+    /// Its figures.
+    pub figures: Shown,
+}
+
+/// One caller of one function, in a scope.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShownEdge {
+    /// Who called.
+    pub caller: FunctionId,
+    /// Who was called.
+    pub callee: FunctionId,
+    /// The part of the callee's figures that belongs to this caller.
+    pub figures: Shown,
+}
+
+/// What functions add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Calls.
+    pub ncalls: f64,
+    /// Seconds in the functions themselves.
+    pub tottime: f64,
+    /// Calls per second in the last interval.
+    pub calls_per_s: f64,
+    /// The greatest `cumtime`.
+    pub greatest: f64,
+}
+
+impl Totals {
+    /// Adds up.
+    pub fn of(functions: &[ShownFunction]) -> Self {
+        functions.iter().fold(Self::default(), |sum, ShownFunction { figures, .. }| Self {
+            ncalls: sum.ncalls + figures.ncalls as f64,
+            tottime: sum.tottime + figures.tottime,
+            calls_per_s: sum.calls_per_s + figures.calls_per_s,
+            greatest: sum.greatest.max(figures.cumtime),
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! Processes at work as a source: rates from absolute numbers, and the sum of all processes.
+//!
+//! What a process told is somebody else's ([`Feed`]); this keeps what only a view needs: one id
+//! for a function in all processes, and what the figures were one message ago.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pikos_client::Command;
+use pstats_compat::Profile;
+use pstats_compat::merge::Merger;
+
+use super::source::{Query, Source};
+use super::track::Track;
+use crate::error::Error;
+use crate::feed::{Feed, Heard, ProfileSender};
+use crate::forest::{Forest, Paths};
+use crate::names::Names;
+use crate::picture::{
+    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
+    ShownEdge, ShownFunction, ShownStack, Stacks, Thread, Tree,
+};
+use crate::printable::printable;
+
+/// Messages are looked for this often; with the pace of pictures, it is what a figure on screen may be older than its
+/// interval.
+const PACE: Duration = Duration::from_millis(15);
+
+/// Processes at work.
+pub struct Live<F> {
+    feed: F,
+    names: Names,
+    /// One for each process.
+    tracks: Vec<Track>,
+    /// The thread that is looked at has a track of its own.
+    thread: Option<(ProcessId, u64, Track)>,
+    paths: Paths,
+    /// The stacks that were made last: of what scope, and of which of each process's.
+    stacks: Option<(Scope, Vec<u64>, Stacks)>,
+    tick: u64,
+    next_tick: Instant,
+}
+
+impl<F: Feed> Live<F> {
+    /// Of all that a feed brings.
+    pub fn new(feed: F) -> Self {
+        let mut live = Self {
+            feed,
+            names: Names::default(),
+            tracks: Vec::new(),
+            thread: None,
+            paths: Paths::default(),
+            stacks: None,
+            tick: 0,
+            next_tick: Instant::now(),
+        };
+        live.track();
+        live
+    }
+
+    /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
+    pub fn first_scope(&self) -> Scope {
+        let heard = self.feed.heard();
+        let process = |place: usize| Scope::Process(ProcessId(place as u32));
+        let mut profiles = (0..heard.len()).filter(|&place| heard[place].profile().is_some());
+        match (profiles.next(), profiles.next()) {
+            (Some(_), Some(_)) => Scope::All,
+            (Some(only), None) => process(only),
+            (None, _) => heard.len().checked_sub(1).map_or(Scope::All, process),
+        }
+    }
+
+    /// Reads the processes that have told something new.
+    fn track(&mut self) {
+        let heard = self.feed.heard();
+        self.tracks.resize_with(heard.len(), Track::default);
+        for (track, heard) in self.tracks.iter_mut().zip(&heard) {
+            track.follow(*heard, None, &mut self.names);
+        }
+        if let Some((ProcessId(place), thread, track)) = &mut self.thread {
+            track.follow(heard[*place as usize], Some(*thread), &mut self.names);
+        }
+        if Instant::now() >= self.next_tick {
+            let interval =
+                heard.iter().filter_map(|heard| heard.sender().health().interval).fold(1.0, f64::min);
+            self.next_tick = Instant::now() + Duration::from_secs_f64(interval.max(0.02));
+            self.tick += 1;
+        }
+    }
+
+    /// Gives the thread that is looked at a track, and takes it from others.
+    fn look_at(&mut self, scope: Scope) {
+        let wanted = match scope {
+            Scope::Thread(process, thread) if (process.0 as usize) < self.tracks.len() => {
+                Some((process, thread))
+            }
+            _ => None,
+        };
+        let have = self.thread.as_ref().map(|(process, thread, _)| (*process, *thread));
+        if wanted != have {
+            self.thread = wanted.map(|(process, thread)| (process, thread, Track::default()));
+            self.track();
+        }
+    }
+
+    /// All functions of all processes; a row for each that any of them has.
+    fn sum(&self) -> Vec<ShownFunction> {
+        let mut sums: Vec<Option<Shown>> = vec![None; self.names.labels().len()];
+        for track in &self.tracks {
+            for function in track.profile.shown() {
+                sums[function.id.index()].get_or_insert_with(Shown::default).add(&function.figures);
+            }
+        }
+        let sums = (0u32..).map(FunctionId).zip(sums);
+        sums.filter_map(|(id, figures)| figures.map(|figures| ShownFunction { id, figures })).collect()
+    }
+
+    /// The profiles that have a part in a scope: what was kept of each, and which of its threads.
+    fn profiles(&self, scope: Scope) -> impl Iterator<Item = (&dyn ProfileSender, &Track, Option<u64>)> {
+        self.feed.heard().into_iter().zip(&self.tracks).zip(0u32..).filter_map(
+            move |((heard, track), place)| Some((heard.profile()?, track, part_of(scope, place)?)),
+        )
+    }
+
+    fn edges(&self, scope: Scope, edges: Edges) -> Vec<ShownEdge> {
+        if edges == Edges::None {
+            return Vec::new();
+        }
+        let mut sums: HashMap<(FunctionId, FunctionId), Shown> = HashMap::new();
+        for (sender, track, thread) in self.profiles(scope) {
+            let functions = &track.profile.functions;
+            let mut add = |caller: usize, callee: usize, figures: Shown| {
+                let ends = (functions[caller].0, functions[callee].0);
+                sums.entry(ends).or_default().add(&figures);
+            };
+            match edges {
+                Edges::Of(id) => {
+                    // A label may stand for several functions of one process.
+                    let own = functions.iter().enumerate().filter(|(_, (other, _))| *other == id);
+                    for (function, _) in own {
+                        sender.edges(Some(function), thread, &mut add);
+                    }
+                }
+                _ => sender.edges(None, thread, &mut add),
+            }
+        }
+        let edge = |((caller, callee), figures)| ShownEdge { caller, callee, figures };
+        sums.into_iter().map(edge).collect()
+    }
+
+    /// The stacks of a scope. A large tree comes less often than a picture is taken: then it is the same.
+    fn stacks(&mut self, scope: Scope) -> Stacks {
+        let of = |heard: Heard<'_>| {
+            heard.profile().map_or(0, |sender| 2 * sender.stacks_sequence() + u64::from(sender.has_tree()))
+        };
+        let state: Vec<u64> = self.feed.heard().into_iter().map(of).collect();
+        match &self.stacks {
+            Some((of, at, stacks)) if *of == scope && *at == state => stacks.clone(),
+            _ => {
+                let stacks = self.add_stacks(scope);
+                self.stacks = Some((scope, state, stacks.clone()));
+                stacks
+            }
+        }
+    }
+
+    fn add_stacks(&mut self, scope: Scope) -> Stacks {
+        let mut paths = std::mem::take(&mut self.paths);
+        let mut forest = Forest::new(&mut paths);
+        let (mut has_tree, mut has_come, mut without) = (false, false, 0);
+        for (sender, track, thread) in self.profiles(scope) {
+            has_tree |= sender.has_tree();
+            without += usize::from(!sender.has_tree());
+            let mut places: Vec<Option<u32>> = Vec::new();
+            let cut = sender.stacks(thread, &mut |parent, function, own: ShownStack| {
+                let function = function.and_then(|function| track.profile.functions.get(function));
+                // What stands on a function without a name waits for it.
+                let below = parent.map(|parent| places[parent as usize]);
+                let place = match (function, below) {
+                    (None, _) | (_, Some(None)) => None,
+                    (Some((function, _)), below) => Some(forest.add(below.flatten(), *function, own)),
+                };
+                places.push(place);
+            });
+            if let Some(cut) = cut {
+                has_come = true;
+                forest.add_cut(cut);
+            }
+        }
+        let stacks = match (has_come, has_tree) {
+            (true, _) => Stacks::Known(Arc::new(Tree { without, ..forest.finish() })),
+            (false, true) => Stacks::Awaited,
+            (false, false) => Stacks::NotKept,
+        };
+        self.paths = paths;
+        stacks
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let printable = |text: String| printable(&text).into_owned();
+        let described = |(heard, track): (Heard<'_>, &Track)| {
+            let sender = heard.sender();
+            let profile = &track.profile;
+            let thread = |thread: Thread| Thread {
+                share: profile.share(thread.id),
+                name: printable(thread.name),
+                ..thread
+            };
+            Process {
+                title: printable(sender.title()),
+                pid: Some(sender.pid()),
+                host: sender.host().map(printable),
+                phase: match sender.phase() {
+                    Phase::Ended(how) => Phase::Ended(printable(how)),
+                    Phase::Lost(why) => Phase::Lost(printable(why)),
+                    phase => phase,
+                },
+                functions: profile.shown().count(),
+                tottime: profile.sum.tottime,
+                ncalls: profile.sum.ncalls,
+                calls_per_s: profile.sum.calls_per_s,
+                age: Some(track.age),
+                threads: heard
+                    .profile()
+                    .map_or(Vec::new(), |sender| sender.threads().into_iter().map(thread).collect()),
+                health: Some(sender.health()),
+                recorder: match heard {
+                    Heard::Profile(_) => None,
+                    Heard::Records(sender) => Some(sender.facts()),
+                },
+            }
+        };
+        self.feed.heard().into_iter().zip(&self.tracks).map(described).collect()
+    }
+
+    /// The functions of a scope.
+    fn functions(&self, scope: Scope) -> Vec<ShownFunction> {
+        match scope {
+            Scope::All => self.sum(),
+            Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) => {
+                let of_thread = self.thread.as_ref().map(|(_, _, track)| track);
+                let track = of_thread.or_else(|| self.tracks.get(place as usize));
+                track.map_or(Vec::new(), |track| track.profile.shown().collect())
+            }
+        }
+    }
+
+    fn content(&mut self, query: Query) -> Content {
+        let recording = match query.scope {
+            Scope::Process(ProcessId(place)) => self.feed.recording(place as usize),
+            _ => None,
+        };
+        if let Some(recording) = recording {
+            return Content::Recording(Arc::new(recording));
+        }
+        Content::Profile(ProfileContent {
+            meaning: Meaning { is_live: true, ..Meaning::default() },
+            labels: Arc::clone(self.names.labels()),
+            functions: Arc::new(unique(self.functions(query.scope))),
+            edges: Arc::new(self.edges(query.scope, query.edges)),
+            edges_of: query.edges,
+            stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
+        })
+    }
+}
+
+impl<F: Feed> Source for Live<F> {
+    fn poll(&mut self) -> bool {
+        let has_news = self.feed.poll();
+        if has_news {
+            self.track();
+        }
+        has_news
+    }
+
+    fn is_behind(&self) -> bool {
+        self.feed.is_behind()
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
+    }
+
+    fn picture(&mut self, query: Query) -> Picture {
+        self.look_at(query.scope);
+        // One process has ticks of its own: a history of it has no gaps and nothing twice.
+        let own_tick = query.scope.process().and_then(|ProcessId(place)| self.tracks.get(place as usize));
+        Picture {
+            scope: query.scope,
+            tick: own_tick.and_then(|track| track.sequence).unwrap_or(self.tick),
+            processes: Arc::new(self.processes()),
+            has_sum: true,
+            content: self.content(query),
+        }
+    }
+
+    fn profile(&self, scope: Scope) -> Result<Profile, Error> {
+        let heard = self.feed.heard();
+        if let Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) = scope {
+            let thread = part_of(scope, place).flatten();
+            let sender = heard.get(place as usize).ok_or(Error::NoProcess)?.profile();
+            return sender.map(|sender| sender.profile(thread)).ok_or(Error::NoProfile);
+        }
+        let mut merger = Merger::new();
+        for sender in heard.into_iter().filter_map(Heard::profile) {
+            merger.add(sender.profile(None)).map_err(Error::Sum)?;
+        }
+        Ok(merger.finish())
+    }
+
+    fn command(&mut self, scope: Scope, command: &Command) -> Result<(), Error> {
+        let chosen: Vec<usize> = match scope.process() {
+            Some(ProcessId(place)) => vec![place as usize],
+            None => {
+                let takes_commands = |heard: Heard<'_>| {
+                    heard
+                        .profile()
+                        .is_some_and(|sender| matches!(sender.phase(), Phase::Running | Phase::Paused))
+                };
+                let heard = self.feed.heard();
+                (0..heard.len()).filter(|&place| takes_commands(heard[place])).collect()
+            }
+        };
+        if chosen.is_empty() {
+            return Err(Error::NobodyToTell);
+        }
+        for place in chosen {
+            self.feed.command(place, command)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which threads of a process are in a scope: all, or one; `None` if the process isn't.
+fn part_of(scope: Scope, process: u32) -> Option<Option<u64>> {
+    match scope {
+        Scope::All => Some(None),
+        Scope::Process(ProcessId(wanted)) if wanted == process => Some(None),
+        Scope::Thread(ProcessId(wanted), thread) if wanted == process => Some(Some(thread)),
+        _ => None,
+    }
+}
+
+/// Adds up what has one label in one process: two lambdas of one line.
+fn unique(mut functions: Vec<ShownFunction>) -> Vec<ShownFunction> {
+    functions.sort_by_key(|function| function.id);
+    functions.dedup_by(|next, kept| {
+        let is_same = next.id == kept.id;
+        if is_same {
+            kept.figures.add(&next.figures);
+        }
+        is_same
+    });
+    functions
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

@@ -1,0 +1,352 @@
+//! Finished profiles as a source: each file is a "process", all of them together another table.
+//!
+//! A file that is written anew is read anew: mark, run the program again, look at the difference.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use pikos_client::Command;
+use pstats_compat::formats::Format;
+use pstats_compat::merge::Merger;
+use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
+
+use super::source::{Query, Source};
+use crate::error::Error;
+use crate::files;
+use crate::forest::{Forest, Paths};
+use crate::names::Names;
+use crate::picture::{
+    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
+    ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
+};
+use crate::printable::printable;
+
+/// Signals and new files are noticed this late at most.
+const PACE: Duration = Duration::from_millis(200);
+
+/// Reads a file again. Whatever is wrong with it, it may be in the middle of being written.
+pub type Reader = Box<dyn Fn(&Path) -> Option<Profile>>;
+
+/// A profile and where it came from.
+pub struct Input {
+    /// `None` for what can't be read twice.
+    pub path: Option<PathBuf>,
+    /// What is in it.
+    pub profile: Profile,
+}
+
+/// What tells a file from what it was.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// A profile in the terms of the view.
+struct Table {
+    profile: Profile,
+    meaning: Meaning,
+    /// The ids of the profile's functions.
+    ids: Vec<FunctionId>,
+    functions: Arc<Vec<ShownFunction>>,
+    edges: Arc<Vec<ShownEdge>>,
+    /// Made when somebody asks.
+    tree: Option<Arc<Tree>>,
+}
+
+/// Profiles side by side.
+pub struct Profiles {
+    files: Vec<File>,
+    /// The sum, if there are several and they may be added.
+    sum: Option<Table>,
+    names: Names,
+    paths: Paths,
+    processes: Arc<Vec<Process>>,
+    read: Reader,
+    /// How often a file was read anew.
+    tick: u64,
+}
+
+struct File {
+    path: Option<PathBuf>,
+    stamp: Stamp,
+    table: Table,
+}
+
+impl Profiles {
+    /// Reads files, `-` from standard input; `from` is their format, where names and contents don't tell. After each calls
+    /// `step`.
+    pub fn open(paths: &[PathBuf], from: Option<Format>, mut step: impl FnMut()) -> Result<Self, Error> {
+        let mut inputs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let profile = files::load(path, from)?;
+            inputs.push(Input { path: (!files::is_pipe(path)).then(|| path.clone()), profile });
+            step();
+        }
+        Ok(Self::new(inputs, Box::new(move |path| files::load(path, from).ok())))
+    }
+
+    /// Profiles that were read, and how to read them again.
+    pub fn new(inputs: Vec<Input>, read: Reader) -> Self {
+        let mut names = Names::default();
+        let file = |input: Input| File {
+            // Before it is asked whether it has changed, so that no change goes unseen.
+            stamp: input.path.as_deref().and_then(stamp),
+            table: Table::new(input.profile, &mut names),
+            path: input.path,
+        };
+        let files = inputs.into_iter().map(file).collect();
+        let (processes, paths) = (Arc::default(), Paths::default());
+        let mut profiles = Self { files, sum: None, names, paths, processes, read, tick: 0 };
+        profiles.describe();
+        profiles
+    }
+
+    /// The sum and the list of files.
+    fn describe(&mut self) {
+        let mut merger = (self.files.len() > 1).then(Merger::new);
+        for file in &self.files {
+            // One that can't be added to the others leaves us without a sum, not without itself.
+            let profile = file.table.profile.clone();
+            merger = merger.and_then(|mut merger| merger.add(profile).is_ok().then_some(merger));
+        }
+        self.sum = merger.map(|merger| Table::new(merger.finish(), &mut self.names));
+        self.processes = Arc::new(self.files.iter().map(File::process).collect());
+    }
+
+    /// What to look at first: everything, if it can be added up.
+    pub fn first_scope(&self) -> Scope {
+        if self.sum.is_some() { Scope::All } else { Scope::Process(ProcessId(0)) }
+    }
+
+    fn table(&self, scope: Scope) -> Option<&Table> {
+        match scope.process() {
+            Some(ProcessId(place)) => self.files.get(place as usize).map(|file| &file.table),
+            None => self.sum.as_ref().or_else(|| self.files.first().map(|file| &file.table)),
+        }
+    }
+}
+
+impl Profiles {
+    fn stacks(&mut self, scope: Scope) -> Stacks {
+        let table = match scope.process() {
+            Some(ProcessId(place)) => self.files.get_mut(place as usize).map(|file| &mut file.table),
+            None => self.sum.as_mut().or_else(|| self.files.first_mut().map(|file| &mut file.table)),
+        };
+        match table {
+            Some(Table { profile: Profile { tree: Some(tree), .. }, ids, tree: made, .. }) => {
+                let made = made.get_or_insert_with(|| Arc::new(tree_of(tree, ids, &mut self.paths)));
+                Stacks::Known(Arc::clone(made))
+            }
+            _ => Stacks::NotKept,
+        }
+    }
+}
+
+impl Source for Profiles {
+    fn poll(&mut self) -> bool {
+        let mut has_changed = false;
+        for file in &mut self.files {
+            let Some(path) = &file.path else { continue };
+            let now = stamp(path);
+            if now.is_none() || now == file.stamp {
+                continue;
+            }
+            // One that is only half written is tried again when the rest has come.
+            file.stamp = now;
+            if let Some(profile) = (self.read)(path) {
+                file.table = Table::new(profile, &mut self.names);
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            self.tick += 1;
+            self.describe();
+        }
+        has_changed
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
+    }
+
+    fn picture(&mut self, query: Query) -> Picture {
+        let stacks = if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked };
+        let labels = Arc::clone(self.names.labels());
+        let mut scope = query.scope;
+        let profile = match self.table(query.scope) {
+            Some(table) => ProfileContent {
+                meaning: table.meaning.clone(),
+                labels,
+                functions: Arc::clone(&table.functions),
+                edges: Arc::clone(&table.edges),
+                edges_of: Edges::All,
+                stacks,
+            },
+            None => {
+                scope = Scope::Process(ProcessId(0));
+                ProfileContent { labels, stacks, ..ProfileContent::default() }
+            }
+        };
+        Picture {
+            scope,
+            tick: self.tick,
+            processes: Arc::clone(&self.processes),
+            has_sum: self.sum.is_some(),
+            content: Content::Profile(profile),
+        }
+    }
+
+    fn profile(&self, scope: Scope) -> Result<Profile, Error> {
+        self.table(scope).map(|table| table.profile.clone()).ok_or(Error::NoSum)
+    }
+
+    fn command(&mut self, _: Scope, _: &Command) -> Result<(), Error> {
+        Err(Error::AFile)
+    }
+}
+
+impl Table {
+    fn new(mut profile: Profile, names: &mut Names) -> Self {
+        profile.merge_labels();
+        let ids: Vec<FunctionId> = profile.functions.iter().map(|function| names.id(function)).collect();
+        let total: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let functions = profile.rows().map(|(id, function)| {
+            let share = if total > 0.0 { function.calls.tottime / total } else { 0.0 };
+            ShownFunction { id: ids[id.index()], figures: Shown { share, ..Shown::from(function.calls) } }
+        });
+        let functions = functions.collect();
+        let edges = profile
+            .edges
+            .iter()
+            .map(|edge| ShownEdge {
+                caller: ids[edge.caller.index()],
+                callee: ids[edge.callee.index()],
+                figures: Shown::from(edge.calls),
+            })
+            .collect();
+        let meaning = meaning(&profile.metadata);
+        Self { profile, meaning, ids, functions: Arc::new(functions), edges: Arc::new(edges), tree: None }
+    }
+}
+
+impl File {
+    fn process(&self) -> Process {
+        let functions = &self.table.functions;
+        let title = match &self.path {
+            Some(path) => path.display().to_string(),
+            None => "standard input".to_owned(),
+        };
+        Process {
+            title: printable(&title).into_owned(),
+            pid: None,
+            host: None,
+            phase: Phase::Finished,
+            functions: functions.len(),
+            tottime: functions.iter().map(|function| function.figures.tottime).sum(),
+            ncalls: functions
+                .iter()
+                .fold(0, |sum: i64, function| sum.saturating_add(function.figures.ncalls)),
+            calls_per_s: 0.0,
+            age: None,
+            threads: Vec::new(),
+            health: None,
+            recorder: None,
+        }
+    }
+}
+
+fn tree_of(tree: &CallTree, ids: &[FunctionId], paths: &mut Paths) -> Tree {
+    let mut forest = Forest::new(paths);
+    forest.add_cut(tree.cut);
+    let mut places: Vec<u32> = Vec::with_capacity(tree.nodes.len());
+    for node in &tree.nodes {
+        let parent = node.parent.map(|parent| places[parent.index()]);
+        let ncalls = i64::try_from(node.ncalls).unwrap_or(i64::MAX);
+        let own = ShownStack { ncalls, tottime: node.tottime, ..ShownStack::default() };
+        places.push(forest.add(parent, ids[node.function.index()], own));
+    }
+    forest.finish()
+}
+
+fn meaning(metadata: &Metadata) -> Meaning {
+    Meaning {
+        unit: match &metadata.unit {
+            Unit::Seconds => "s".to_owned(),
+            Unit::Other(name) => printable(name).into_owned(),
+        },
+        is_counted: metadata.counts != Counts::Unknown,
+        is_sampled: metadata.counts == Counts::Samples,
+        edges: metadata.edges,
+        is_compensated: metadata.compensated,
+        is_live: false,
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(name: &str) -> Profile {
+        let fixtures =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pstats-compat/tests/fixtures/pstats");
+        let bytes = fs::read(fixtures.join(name)).expect("a fixture");
+        (Format::Pstats.reader().expect("it has one"))(&bytes).expect("a profile")
+    }
+
+    #[test]
+    fn a_file_that_is_written_anew_is_read_anew() {
+        let path = std::env::temp_dir().join(format!("pikos-profiles-{}", std::process::id()));
+        std::fs::write(&path, "cprofile-3.13.pstats").expect("written");
+        let read: Reader = Box::new(|path| {
+            let name = std::fs::read_to_string(path).expect("a file");
+            (!name.is_empty()).then(|| profile(&name))
+        });
+        let input = Input { profile: read(&path).expect("a profile"), path: Some(path.clone()) };
+        let mut profiles = Profiles::new(vec![input], read);
+        assert!(!profiles.poll(), "nothing happened");
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true };
+        let shown = |profiles: &mut Profiles| profiles.picture(query).profile().expect("a profile").clone();
+        let before = shown(&mut profiles);
+        std::fs::write(&path, "").expect("written");
+        assert!(!profiles.poll(), "it is still being written");
+        assert_eq!(shown(&mut profiles).functions, before.functions);
+        std::fs::write(&path, "cprofile-3.8.pstats").expect("written");
+        assert!(profiles.poll());
+        let after = shown(&mut profiles);
+        assert_ne!(after.functions, before.functions);
+        let name = |profile: &ProfileContent| profile.label(profile.functions[0].id).name.clone();
+        assert_eq!(before.labels[..], after.labels[..before.labels.len()], "ids stay");
+        assert!(!name(&after).is_empty());
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!profiles.poll(), "what is gone stays on screen");
+        assert_eq!(shown(&mut profiles).functions, after.functions);
+    }
+
+    #[test]
+    fn files_that_are_made_of_stacks_have_a_tree() {
+        let read = |text: &str| pstats_compat::formats::collapsed::read(text.as_bytes()).expect("stacks");
+        let input = |text| Input { path: Some("x.folded".into()), profile: read(text) };
+        let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
+        let mut profiles = Profiles::new(inputs, Box::new(|_| None));
+        let mut shown = |scope| {
+            let picture = profiles.picture(Query { scope, edges: Edges::All, tree: true });
+            let Stacks::Known(tree) = &picture.profile().expect("a profile").stacks else {
+                panic!("it has them")
+            };
+            let mut times: Vec<f64> = tree.nodes.iter().map(|node| node.cumtime).collect();
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        assert_eq!(shown(Scope::Process(ProcessId(0))), [3.0, 4.0, 4.0, 7.0]);
+        assert_eq!(shown(Scope::Process(ProcessId(1))), [1.0, 5.0, 6.0]);
+        assert_eq!(shown(Scope::All), [4.0, 4.0, 9.0, 13.0]);
+        let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
+        let mut without = Profiles::new(vec![input], Box::new(|_| None));
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::None, tree: true };
+        assert_eq!(without.picture(query).profile().expect("a profile").stacks, Stacks::NotKept);
+    }
+}
