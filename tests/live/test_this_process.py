@@ -98,11 +98,11 @@ for _ in range(3):
 
 def test_one_at_a_time(tmp_path: Path) -> None:
     code = """
-assert "start() was not called" in fails(RuntimeError, live.stop)
+assert "call pikos.live.start() first" in fails(RuntimeError, live.stop)
 profile = live.start()
-assert "stop() ends it" in fails(RuntimeError, live.start)
+assert "call pikos.live.stop() first" in fails(RuntimeError, live.start)
 assert live.stop() is profile
-assert "start() was not called" in fails(RuntimeError, live.stop)
+assert "call pikos.live.start() first" in fails(RuntimeError, live.stop)
 assert live.start() is not profile
 live.stop()
 """

@@ -166,7 +166,7 @@ def test_open_calls_are_below_the_stacks_that_have_ended(tmp_path: Path) -> None
 
 
 def test_limits_are_checked() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="from 1 to"):
         subject().Profile(tree=True, tree_depth=0)
     with pytest.raises(ValueError, match="at least 1"):
         subject().Profile(tree=True, tree_nodes=-1)
