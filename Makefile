@@ -7,6 +7,7 @@ REQUIRED ?=# those of them without which `make matrix` fails
 DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
+DIST ?= wheel sdist# what `make test-dist` builds and installs
 WORKERS ?= logical# processes that share the Python suite; 0 for --pdb or -s
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
@@ -95,11 +96,37 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
+	run .venv/bin/python scripts/check_links.py
 	run $(MAKE) check-ordering
 	if (($${#failed[@]})); then
 		printf 'FAILED: %s\n' "$${failed[@]}" >&2
 		exit 1
 	fi
+
+.PHONY: wheel
+wheel: $(VENV)/.dist ## A wheel for PYTHON's release and every Linux since 2014 (glibc 2.17), in dist/
+	@rm -f dist/pikos-*-cp$(subst .,,$(HERE))-*-manylinux*.whl
+	export PATH=$(CURDIR)/$(VENV)/bin:$$PATH # zig is found there
+	maturin build --release --zig --target $$(rustc --print host-tuple) --compatibility manylinux_2_17 -i $(VENV)/bin/python -o dist
+
+.PHONY: sdist
+sdist: $(VENV)/.tools ## The source distribution, in dist/
+	@rm -f dist/pikos-*.tar.gz
+	$(VENV)/bin/maturin sdist -o dist
+
+.PHONY: test-dist
+test-dist: $(DIST) ## Both, each in a fresh venv outside of this folder, with README's uses as they stand
+	@$(VENV)/bin/python scripts/test_dist.py $(if $(filter wheel,$(DIST)),dist/pikos-*-cp$(subst .,,$(HERE))-*.whl) \
+		$(if $(filter sdist,$(DIST)),dist/pikos-*.tar.gz)
+
+.PHONY: docs
+docs: $(VENV)/.docs ## The site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+	echo "build/site/index.html"
+
+.PHONY: screenshots
+screenshots: build $(VENV)/.tests ## The pictures of docs/pictures/ anew (the flame graph's takes Chromium)
+	@$(VENV)/bin/python scripts/screenshots.py
 
 .PHONY: check-ordering
 check-ordering: ## The engine's memory ordering: one writer, many readers, in every order that a processor may show them (loom)
@@ -178,7 +205,7 @@ fmt: build ## Format the Rust and the Python sources
 
 .PHONY: clean
 clean: ## Remove what was built; the venvs, too (not the interpreters)
-	rm -rf build target .venv .venv-*
+	rm -rf build dist target .venv .venv-*
 
 # ---- venvs: .venv-3.12 for each release, .venv is a link to that of PYTHON ----
 
@@ -186,6 +213,16 @@ clean: ## Remove what was built; the venvs, too (not the interpreters)
 $(VENV)/.tools: requirements-dev.txt | $(VENV)/.created
 	@echo "+ pip install -r requirements-dev.txt  ($(VENV))"
 	$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.dist: requirements-dist.txt $(VENV)/.tools
+	@echo "+ pip install -r requirements-dist.txt  ($(VENV))"
+	$(VENV)/bin/python $(PIP_INSTALL) -r requirements-dist.txt
+	touch $@
+
+$(VENV)/.docs: docs/requirements.txt | $(VENV)/.created
+	@echo "+ pip install -r docs/requirements.txt  ($(VENV))"
+	$(VENV)/bin/python $(PIP_INSTALL) -r docs/requirements.txt
 	touch $@
 
 .PRECIOUS: .venv-%/.created .venv-%/.installed .venv-%/.tests .venv-%/.peers

@@ -68,6 +68,7 @@ mod _lsprof {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         clock::start();
+        module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
         let py = module.py();
         let types = getstats::types(py)?;
         module.add("profiler_entry", types.entry.class())?;

@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pikos._lsprof import __version__ as __version__
     from pikos.stats import export as export
 
 __all__ = ["export"]
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> object:
         from pikos._notebook.magics import load_ipython_extension
 
         return load_ipython_extension
+    if name == "__version__":
+        from pikos._lsprof import __version__
+
+        return __version__
     raise AttributeError(f"module 'pikos' has no attribute {name!r}")

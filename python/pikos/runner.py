@@ -13,6 +13,7 @@ import sys
 
 from pikos._launcher import program
 from pikos._launcher.run import Run
+from pikos._lsprof import __version__
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 from pikos.cprofile import write_whole
 
@@ -104,6 +105,7 @@ def argument_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("monitor", choices=MONITORS, help="what to record")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add_options(parser)
     return parser
 
@@ -169,9 +171,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
                 ours.append(rest.pop(0))
         elif word in flags:
             ours.append(word)
-        elif word in ("-h", "--help") and not script:
-            parser.print_help()
-            sys.exit(0)
+        elif word in ("-h", "--help", "--version") and not script:
+            parser.parse_args([word])  # prints, and exits
         elif script:
             script += rest if word == "--" else [word, *rest]
             break

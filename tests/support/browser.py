@@ -86,7 +86,8 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._orders, json.dumps(message).encode() + b"\0")
-        return self._wait(lambda answer: answer.get("id") == self._number)["result"]
+        answer: dict[str, Any] = self._wait(lambda answer: answer.get("id") == self._number)["result"]
+        return answer
 
     def open(self, url: str) -> None:
         """Go to an address and wait until the page is there."""

@@ -87,7 +87,7 @@ def python(
 ) -> Run:
     """Run this interpreter with these arguments and wait for its end."""
     done = subprocess.run(
-        [sys.executable, *map(os.fspath, arguments)],
+        [sys.executable, *[os.fspath(argument) for argument in arguments]],
         input=stdin,
         capture_output=True,
         text=True,

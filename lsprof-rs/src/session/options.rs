@@ -121,8 +121,15 @@ fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str)
 /// The option of this name, a regular expression.
 fn pattern(options: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Regex>> {
     let text: Option<String> = read(options, name)?;
-    let pattern = text.map(|text| Regex::new(&text)).transpose();
-    pattern.map_err(|error| refuse(&format!("{name} is not a regular expression: {error}")))
+    let compiled = text.map(|text| {
+        Regex::new(&text).map_err(|error| {
+            // It draws the pattern with an arrow below, and says what is wrong in its last line.
+            let drawn = error.to_string();
+            let problem = drawn.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            refuse(&format!("{name} is not a regular expression, {text:?}: {problem}"))
+        })
+    });
+    compiled.transpose()
 }
 
 fn refuse(why: &str) -> PyErr {

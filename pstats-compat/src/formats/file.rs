@@ -57,8 +57,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) ->
 pub fn create(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    pikos_os::files::for_owner_alone(&mut options);
     let written = write_to(options.open(path)?, write);
     if written.is_err() {
         let _ = fs::remove_file(path);
@@ -102,7 +101,7 @@ fn folder(path: &Path) -> &Path {
 /// A new file beside the target, with owner and mode of the old one.
 fn beside(target: &Path, old: Option<&File>) -> io::Result<(File, PathBuf)> {
     let (file, path) = new_file(target)?;
-    match old.map_or(Ok(()), |old| resemble(&file, old)) {
+    match old.map_or(Ok(()), |old| pikos_os::files::resemble(&file, old)) {
         Ok(()) => Ok((file, path)),
         Err(error) => {
             let _ = fs::remove_file(&path);
@@ -123,21 +122,6 @@ fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
         }
     }
     Err(ErrorKind::AlreadyExists.into())
-}
-
-#[cfg(unix)]
-fn resemble(new: &File, old: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let (before, now) = (old.metadata()?, new.metadata()?);
-    if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
-        fchown(new, Some(before.uid()), Some(before.gid()))?;
-    }
-    new.set_permissions(before.permissions())
-}
-
-#[cfg(not(unix))]
-fn resemble(_new: &File, _old: &File) -> io::Result<()> {
-    Ok(())
 }
 
 fn write_to(file: File, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
@@ -242,31 +226,6 @@ mod tests {
         create(&path, |out| Ok(out.write_all(b"new")?)).unwrap();
         assert!(create(&path, |out| Ok(out.write_all(b"newer")?)).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_lead_on_and_modes_stay() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = folder();
-        fs::create_dir(folder.join("sub")).unwrap();
-        let target = folder.join("sub/target");
-        symlink("sub/second", folder.join("first")).unwrap();
-        symlink("../sub/target", folder.join("sub/second")).unwrap();
-        put(&folder.join("first"), "made").unwrap();
-        assert_eq!(fs::read_to_string(&target).unwrap(), "made");
-        fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
-        put(&folder.join("first"), "again").unwrap();
-        assert_eq!(fs::read_to_string(&target).unwrap(), "again");
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
-        assert!(fs::symlink_metadata(folder.join("first")).unwrap().is_symlink());
-        assert!(create(&folder.join("first"), |_| Ok(())).is_err());
-        assert_eq!(names(&folder.join("sub")), ["second", "target"]);
-        symlink("circle", folder.join("circle")).unwrap();
-        assert!(put(&folder.join("circle"), "no").is_err());
-        assert!(put(&folder.join("sub"), "no").is_err());
-        put(Path::new("/dev/null"), "gone").unwrap();
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -6,7 +6,7 @@ import os
 import sys
 from optparse import OptionParser
 
-from pikos._lsprof import _holds_stacks
+from pikos._lsprof import __version__, _holds_stacks
 from pikos._options import STACKS, Options, whether_or_where
 from pikos.cprofile import Profile
 
@@ -57,11 +57,13 @@ class Parser(OptionParser):
 
 def option_parser() -> Parser:
     """cProfile's options, and ours. Those of ``pikos._options`` are gathered in ``values.asked``: what was said, and no defaults."""
-    # Its own option for help would look for a translation of six words, and import `locale` for that.
+    # Its own options for help and version would look for a translation of six words, and import `locale` for that.
     parser = Parser(prog=PROGRAM, usage=USAGE, add_help_option=False)
     parser.allow_interspersed_args = False
     parser.set_defaults(asked={})
     parser.add_option("-h", "--help", action="help", help="show this help and exit")
+    parser.version = f"pikos {__version__}"
+    parser.add_option("--version", action="version", help="show the version and exit")
     parser.add_option("-o", "--outfile", metavar="OUT", help="save the profile to OUT; without, print a table")
     parser.add_option(
         "-s",

@@ -72,7 +72,7 @@ class Profile(Profiler):
 
     hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
     this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
-    can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/hooks.md).
+    can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/use/hooks.md).
 
     tree: keep the calls and times of each full stack as well, for the formats that show stacks (``pikos.export``);
     ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
@@ -83,7 +83,7 @@ class Profile(Profiler):
     finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
     that called them. All other counts stay exact. ValueError for what is no regular expression.
 
-    live: publish the numbers while they grow, for ``pikos top`` and others (docs/live.md): True, or an endpoint
+    live: publish the numbers while they grow, for ``pikos top`` and others (docs/use/live.md): True, or an endpoint
     (``tcp://127.0.0.1:9001``, ``ipc:///path``) beside this user's own folder of sockets. It begins with the first enable();
     a disabled profile is shown as paused. The last message, with the final numbers, is sent at the end of a ``with`` block,
     by close(), when the profile is dropped, or when the interpreter ends. ``endpoints`` says where it is to be had.

@@ -19,7 +19,8 @@ pub fn prepare(signal: c_int) {
         let mut event: libc::sigevent = std::mem::zeroed();
         event.sigev_notify = libc::SIGEV_THREAD_ID;
         event.sigev_signo = signal;
-        event.sigev_notify_thread_id = libc::gettid();
+        // Not `libc::gettid`: glibc has had that only since 2.30, and wheels are made for 2.17.
+        event.sigev_notify_thread_id = libc::syscall(libc::SYS_gettid) as libc::pid_t;
         let mut timer = MaybeUninit::<libc::timer_t>::uninit();
         if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, timer.as_mut_ptr()) == 0 {
             TIMER.store(timer.assume_init(), Ordering::Relaxed);

@@ -1,0 +1,185 @@
+"""Makes the pictures of docs/pictures/ anew: `make screenshots`.
+
+Runs the real commands over the programs of examples/, in a folder called demo, and draws what is then on their screens:
+terminals as SVG, the flame graph's page by Chromium as PNG, each for light and for dark readers. Where Chromium is
+missing, the old pictures of the page stay, and the exit code says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from browser import Browser, find  # noqa: E402
+from terminal_picture import DARK, LIGHT, Screen, svg  # noqa: E402
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+THEMES = {"light": LIGHT, "dark": DARK}
+COLUMNS, LINES = 120, 36
+#: Where the programs stand that are seen in the pictures: a short path, the same on every machine.
+DEMO = Path("/tmp/demo")
+
+
+class Studio:
+    """Where pictures are taken: a folder with copies of the examples, and an environment that says nothing of us."""
+
+    def __init__(self, folder: Path, pictures: Path) -> None:
+        self.folder, self.pictures = folder, pictures
+        self.demo = DEMO
+        for example in (ROOT / "examples").glob("*.py"):
+            shutil.copy(example, self.demo)
+        dropped = ("NO_COLOR", "COLUMNS", "LINES", "XDG_RUNTIME_DIR", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
+        # Sockets of other live processes are not in the picture.
+        self.environment = {**kept, "TMPDIR": str(folder), "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+
+    def run(self, *arguments: str) -> None:
+        """Run a command to its end."""
+        subprocess.run(
+            arguments,
+            cwd=self.demo,
+            env=self.environment,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A program that runs meanwhile."""
+        process = subprocess.Popen(
+            arguments,
+            cwd=self.demo,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @contextmanager
+    def screen(self, *arguments: str, height: int = LINES) -> Iterator[Screen]:
+        """A command in a terminal."""
+        environment = {**self.environment, "NO_COLOR": ""}
+        with Screen([PIKOS, *arguments], COLUMNS, height, environment, str(self.demo)) as screen:
+            yield screen
+
+    def keep(self, name: str, screen: Screen, title: str) -> None:
+        """Draw a screen as it is."""
+        for theme, colours in THEMES.items():
+            path = self.pictures / f"{name}-{theme}.svg"
+            path.write_text(svg(screen, title, colours), encoding="utf-8")
+            print(path.relative_to(ROOT))
+
+
+def settle(screen: Screen, seconds: float) -> None:
+    """Take in what comes for a while, and then until a picture is whole."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        screen.read(0.05)
+    while screen.read(0.1):
+        pass
+
+
+def view(studio: Studio) -> None:
+    """A finished profile."""
+    studio.run(sys.executable, "-m", "pikos.cprofile", "-o", "site.pstats", "site.py")
+    with studio.screen("view", "site.pstats") as screen:
+        screen.until("q quit")
+        settle(screen, 0.5)
+        studio.keep("view", screen, "pikos view site.pstats")
+
+
+def top(studio: Studio) -> None:
+    """A program at work."""
+    with studio.started(sys.executable, "-m", "pikos.cprofile", "--live", "--tree", "site.py"):
+        with studio.screen("top") as screen:
+            screen.until("similarity")
+            settle(screen, 1.5)
+            studio.keep("top", screen, "pikos top")
+            screen.keys("t")
+            screen.until("under its caller")
+            settle(screen, 0.6)
+            studio.keep("tree", screen, "pikos top")
+
+
+def memory(studio: Studio) -> None:
+    """A recorder of lines and memory, when the program is over."""
+    with studio.screen("top") as screen:
+        settle(screen, 0.5)
+        with studio.started(
+            sys.executable, "-m", "pikos.runner", "line_memory", "--recording", "zmq", "memory_spike.py"
+        ) as process:
+            screen.until("RSS")
+            while process.poll() is None:
+                screen.read(0.1)
+            screen.until("ended")
+            settle(screen, 0.6)
+            studio.keep("memory", screen, "pikos top")
+
+
+def flame_graph(studio: Studio) -> bool:
+    """The page of a program's full stacks. False without a browser."""
+    command = find()
+    if command is None:
+        print(
+            "NOT MADE ANEW: flame-light.png, flame-dark.png: Chromium is not here (Debian: chromium)", file=sys.stderr
+        )
+        return False
+    studio.run(sys.executable, "-m", "pikos.cprofile", "--tree", "-o", "flame.html", "site.py")
+    own = studio.folder / "browser"
+    own.mkdir()
+    with Browser(command, own, width=1112, height=512) as page:
+        for theme in THEMES:
+            media = [{"name": "prefers-color-scheme", "value": theme}]
+            page.ask("Emulation.setEmulatedMedia", features=media)
+            page.open((studio.demo / "flame.html").as_uri())
+            path = studio.pictures / f"flame-{theme}.png"
+            page.picture(path)
+            print(path.relative_to(ROOT))
+    return True
+
+
+#: By the names of the pictures; each says whether it could be made.
+SHOTS = {"view": view, "top": top, "memory": memory, "flame": flame_graph}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("shots", nargs="*", help=f"some of {', '.join(SHOTS)}; default: all")
+    wanted = parser.parse_args().shots or list(SHOTS)
+    if unknown := set(wanted) - SHOTS.keys():
+        parser.error(f"no such picture: {', '.join(sorted(unknown))}; there are {', '.join(SHOTS)}")
+    pictures = ROOT / "docs" / "pictures"
+    pictures.mkdir(exist_ok=True)
+    made = []
+    try:
+        DEMO.mkdir()
+    except FileExistsError:
+        parser.error(f"{DEMO} is there already; the pictures need a folder of that name")
+    try:
+        for name in wanted:
+            with tempfile.TemporaryDirectory() as folder:
+                made.append(SHOTS[name](Studio(Path(folder), pictures)) is not False)
+    finally:
+        shutil.rmtree(DEMO)
+    return 0 if all(made) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
