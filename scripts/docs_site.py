@@ -26,6 +26,7 @@ ADDED = {
     "ARCHITECTURE.md": "architecture.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "PLATFORM.md": "platform.md",
 }
 
 
@@ -54,10 +55,11 @@ def place_of(target: str, source: str, own: str) -> str:
     if not path:
         return target
     there = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
+    is_folder = (ROOT / there).is_dir()
     name = ADDED.get(there, there.removeprefix("docs/") if there.startswith("docs/") else None)
-    if name is not None:
+    if name is not None and not is_folder:
         return posixpath.relpath(name, posixpath.dirname(own) or ".") + mark + anchor
-    kind = "tree" if (ROOT / there).is_dir() else "blob"
+    kind = "tree" if is_folder else "blob"
     return f"{home()}/{kind}/main/{there}{mark}{anchor}"
 
 
