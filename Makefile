@@ -8,6 +8,7 @@ DEBUG_ON ?= $(HERE)# the release of `make test-debug`
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
 DIST ?= wheel sdist# what `make test-dist` builds and installs
+WHEEL_FLAGS ?= --zig --target $$(rustc --print host-tuple) --compatibility manylinux_2_17# none: for this machine's glibc and later
 WORKERS ?= logical# processes that share the Python suite; 0 for --pdb or -s
 BENCH_ARGS ?=# for `make bench`: --quick, or --programs go,sympy; what `make bench BENCH_ARGS=--help` lists
 
@@ -107,7 +108,7 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 wheel: $(VENV)/.dist ## A wheel for PYTHON's release and every Linux since 2014 (glibc 2.17), in dist/
 	@rm -f dist/pikos-*-cp$(subst .,,$(HERE))-*-manylinux*.whl
 	export PATH=$(CURDIR)/$(VENV)/bin:$$PATH # zig is found there
-	maturin build --release --zig --target $$(rustc --print host-tuple) --compatibility manylinux_2_17 -i $(VENV)/bin/python -o dist
+	maturin build --release $(WHEEL_FLAGS) -i $(VENV)/bin/python -o dist
 
 .PHONY: sdist
 sdist: $(VENV)/.tools ## The source distribution, in dist/
