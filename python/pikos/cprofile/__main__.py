@@ -5,8 +5,6 @@ world only what it must: ``sys.argv``, ``sys.path[0]`` and ``__main__`` are as i
 the default action of SIGTERM save the profile first.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
