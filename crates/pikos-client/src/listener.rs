@@ -26,7 +26,7 @@ const TURN: Duration = Duration::from_millis(5);
 const MOST_STREAMS: usize = 4096;
 
 /// A socket, and what is known of the other end.
-struct Source {
+struct Connection {
     endpoint: String,
     socket: zmq::Socket,
     /// Whether it sent records last: then it will send more of them.
@@ -40,7 +40,7 @@ struct Source {
 /// Listens.
 pub struct Listener<T = ()> {
     // In front of the context: sockets are closed first.
-    sources: Vec<Source>,
+    sources: Vec<Connection>,
     /// Whether all processes of the user's are wanted, those to come included.
     finds: bool,
     /// Whether recorders are wanted, too.
@@ -107,7 +107,7 @@ impl<T: Default> Listener<T> {
         socket.bind(endpoint).map_err(problem)?;
         let real = socket.get_last_endpoint().ok().and_then(Result::ok);
         let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
-        self.sources.push(Source { endpoint, socket, sends_records: false, place: None, gone: None });
+        self.sources.push(Connection { endpoint, socket, sends_records: false, place: None, gone: None });
         Ok(self)
     }
 
@@ -155,7 +155,7 @@ impl<T: Default> Listener<T> {
 
     /// Whether nobody is left who could send: all that were listened to have ended or are gone. Never where others may come.
     pub fn is_over(&self) -> bool {
-        let has_ended = |source: &Source| {
+        let has_ended = |source: &Connection| {
             let profiles = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint);
             let profiles = profiles.map(|stream| stream.is_lost || stream.model.end().is_some());
             let recorders = self.recorders.iter().filter(|stream| stream.endpoint == source.endpoint);
@@ -346,7 +346,7 @@ impl<T: Default> Listener<T> {
         socket
             .connect(&endpoint)
             .map_err(|problem| ClientError::Socket { endpoint: endpoint.clone(), problem })?;
-        self.sources.push(Source { endpoint, socket, sends_records, place, gone: None });
+        self.sources.push(Connection { endpoint, socket, sends_records, place, gone: None });
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 //! a reader leaves alone what it doesn't know.
 //!
 //! ```text
-//!  struct FunctionRow { thread, function, finished: Finished { ncalls, … }, open: Open { calls, … } }
-//!                    [  thread, function, ncalls, …,                        calls, …             ]
+//!  FunctionRow { thread, function, finished: Finished { ncalls, … }, open: Open { calls, … } }
+//!             [  thread, function, ncalls, …,                        calls, …             ]
 //! ```
 //! Figures that several kinds of rows have are a struct of their own here, and on the wire elements like all others.
 

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use crate::collect::functions::Functions;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
-use crate::collect::shown::Shown;
+use crate::collect::visible::Visible;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::ffi::thread::Mark;
@@ -101,7 +101,7 @@ pub struct Collector {
     /// With full stacks.
     tree: RefCell<Option<TreeSize>>,
     /// Which functions are shown as themselves, where not all are.
-    shown: RefCell<Option<Shown>>,
+    visible: RefCell<Option<Visible>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
     functions: RefCell<Functions>,
@@ -169,13 +169,13 @@ impl Collector {
     }
 
     /// Shows only these functions as themselves, from the next one that is met on; `None`: all.
-    pub fn show(&self, shown: Option<Shown>) {
-        self.shown.replace(shown);
+    pub fn show(&self, visible: Option<Visible>) {
+        self.visible.replace(visible);
     }
 
     /// Whether a function is shown as itself.
     pub fn shows(&self, py: Python<'_>, function: FunctionId) -> bool {
-        self.shown.borrow().as_ref().is_none_or(|shown| shown.has(&self.code(py, function)))
+        self.visible.borrow().as_ref().is_none_or(|shown| shown.has(&self.code(py, function)))
     }
 
     /// Whether full stacks are kept.

@@ -88,7 +88,7 @@ impl Session {
         self.wish.set(settings.wish);
         self.choice.replace(None);
         self.collector.set_tree(settings.asked.tree);
-        self.collector.show(settings.asked.shown);
+        self.collector.show(settings.asked.visible);
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
         self.threads.set(settings.asked.threads);

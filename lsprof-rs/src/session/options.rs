@@ -12,7 +12,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use regex::Regex;
 
-use crate::collect::shown::Shown;
+use crate::collect::visible::Visible;
 
 /// What a profile was asked for, besides what cProfile's can be.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub struct Asked {
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
     /// Which functions are shown as themselves; `None` for all.
-    pub shown: Option<Shown>,
+    pub visible: Option<Visible>,
     /// What is published.
     pub live: Option<LiveOptions>,
 }
@@ -41,7 +41,7 @@ impl Asked {
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
             tree: tree.then_some(limits),
-            shown: Shown::new(pattern(options, "include")?, pattern(options, "exclude")?),
+            visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
         })
     }

@@ -6,10 +6,10 @@ use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText
 use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile};
 
 use super::known::Known;
-use super::names::Names;
-use super::neighbours::Neighbours;
-use super::table::Table;
-use super::tree::{KnownNode, Tree};
+use super::names::KnownNames;
+use super::neighbours::EdgeChains;
+use super::table::KnownTable;
+use super::tree::{KnownNode, KnownTrees};
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
@@ -24,12 +24,12 @@ pub struct Model {
     /// The full message that is built on, if it has come.
     base: Option<u64>,
     lost: u64,
-    names: Names,
-    functions: Table<u32>,
-    edges: Table<(u32, u32)>,
+    names: KnownNames,
+    functions: KnownTable<u32>,
+    edges: KnownTable<(u32, u32)>,
     /// Who calls a function, and whom it calls.
-    neighbours: Neighbours,
-    tree: Tree,
+    neighbours: EdgeChains,
+    tree: KnownTrees,
 }
 
 impl Model {
@@ -94,7 +94,9 @@ impl Model {
             return Err(WireError::Contradiction("a message builds on an earlier one"));
         }
         let nodes = match &message.tree {
-            Some(part) if message.epoch != self.head.epoch => Tree::default().check(part, message.seq)?,
+            Some(part) if message.epoch != self.head.epoch => {
+                KnownTrees::default().check(part, message.seq)?
+            }
             Some(part) => self.tree.check(part, message.seq)?,
             None => self.tree.nodes(),
         };

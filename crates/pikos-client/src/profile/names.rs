@@ -7,13 +7,13 @@ use pikos_wire::{Name, WireText};
 
 /// Names by the numbers that the process gave them.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
+pub struct KnownNames {
     by_number: BTreeMap<u32, Name>,
     files: HashSet<WireText>,
     bytes: usize,
 }
 
-impl Names {
+impl KnownNames {
     /// These in the place of all that were known.
     pub fn replace(&mut self, names: Vec<Name>) {
         let old = std::mem::take(self);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn texts_are_kept_once() {
-        let mut names = Names::default();
+        let mut names = KnownNames::default();
         names.replace(vec![name(0, "a.py", "f"), name(1, "a.py", "g")]);
         names.add(vec![name(2, "a.py", "h")]);
         let file = address(&names.get(0).unwrap().file);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_number_that_comes_again_counts_once() {
-        let mut names = Names::default();
+        let mut names = KnownNames::default();
         names.add(vec![name(5, "a.py", "f"), name(5, "bb.py", "gg")]);
         assert_eq!((names.iter().len(), names.bytes()), (1, 5 + 2 + 2));
     }

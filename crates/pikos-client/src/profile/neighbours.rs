@@ -6,13 +6,13 @@ const NONE: u32 = u32::MAX;
 
 /// Two chains for each function: of the edges that begin at it, and of those that end there.
 #[derive(Clone, Debug, Default)]
-pub struct Neighbours {
+pub struct EdgeChains {
     heads: HashMap<u32, [u32; 2]>,
     /// By edge, the next in its caller's chain and in its callee's.
     next: Vec<[u32; 2]>,
 }
 
-impl Neighbours {
+impl EdgeChains {
     /// Forgets everything, and keeps the memory for as much again.
     pub fn clear(&mut self) {
         self.heads.clear();
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn each_edge_of_a_function_comes_once() {
-        let mut neighbours = Neighbours::default();
+        let mut neighbours = EdgeChains::default();
         for (caller, callee) in [(0, 1), (1, 2), (1, 1), (3, 1), (2, 3)] {
             neighbours.add(caller, callee);
         }

@@ -19,7 +19,7 @@ const SEVERAL: u32 = u32::MAX;
 
 /// Rows by thread, and their sums over all threads.
 #[derive(Clone, Debug)]
-pub struct Table<K> {
+pub struct KnownTable<K> {
     places: HashTable<u32>,
     state: DefaultHashBuilder,
     rows: Vec<Entry<K>>,
@@ -40,7 +40,7 @@ struct Entry<K> {
     finished: Finished,
 }
 
-impl<K> Default for Table<K> {
+impl<K> Default for KnownTable<K> {
     fn default() -> Self {
         Self {
             places: HashTable::new(),
@@ -54,7 +54,7 @@ impl<K> Default for Table<K> {
     }
 }
 
-impl<K: Copy + Eq + Hash> Table<K> {
+impl<K: Copy + Eq + Hash> KnownTable<K> {
     /// Forgets everything, and keeps the memory for as much again.
     pub fn clear(&mut self) {
         self.places.clear();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_row_of_one_thread_is_the_sum() {
-        let mut table = Table::default();
+        let mut table = KnownTable::default();
         assert_eq!(table.set(7, 1_u32, calls(3, 1)), Some(0));
         assert_eq!(table.set(7, 1, calls(5, 0)), None);
         assert_eq!((table.get(None, 1), table.get(Some(7), 1)), (Some(calls(5, 0)), Some(calls(5, 0))));
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_second_thread_parts_them() {
-        let mut table = Table::default();
+        let mut table = KnownTable::default();
         table.set(7, 1_u32, calls(3, 1));
         table.set(8, 1, calls(4, 2));
         table.set(7, 1, calls(5, 1));

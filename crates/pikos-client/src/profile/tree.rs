@@ -13,7 +13,7 @@ use pikos_wire::{NodeFigures, Open, TreePart, WireError};
 
 /// The trees of a stream, as far as its messages have come.
 #[derive(Clone, Debug, Default)]
-pub struct Tree {
+pub struct KnownTrees {
     /// The message with the whole tree that is built on, if it has come.
     base: Option<u64>,
     threads: BTreeMap<u64, Vec<KnownNode>>,
@@ -59,7 +59,7 @@ fn add(sum: &mut NodeFigures, other: &NodeFigures) {
     sum.cut_tottime = sum.cut_tottime.wrapping_add(other.cut_tottime);
 }
 
-impl Tree {
+impl KnownTrees {
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
         self.nodes

@@ -1,4 +1,4 @@
-use pikos_wire::{Activations, RECORDS};
+use pikos_wire::{Activations, RECORDS, VERSION};
 
 use super::*;
 
@@ -168,6 +168,7 @@ proptest::proptest! {
         ends.iter_mut().for_each(|end| end.0 = end.0.min(length as u64));
         ends.sort_unstable();
         let message = Records {
+            v: VERSION,
             kind: RECORDS.into(),
             texts: ["call", "return", "f", "<frozen x>"].map(String::from).to_vec(),
             threads: (0..length).map(|row| values[row] % 2).collect(),

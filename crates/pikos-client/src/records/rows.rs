@@ -93,7 +93,7 @@ impl UnderWay {
 }
 
 #[derive(Default)]
-struct Thread {
+struct ThreadStack {
     stack: Vec<UnderWay>,
     /// The memory at its last event.
     rss: Option<u64>,
@@ -104,7 +104,7 @@ struct Thread {
 pub struct Rows {
     list: Vec<RecordRow>,
     by_place: HashMap<(Activated, u32), RowId>,
-    threads: HashMap<u64, Thread>,
+    threads: HashMap<u64, ThreadStack>,
     open: usize,
     /// Whether ends of activations are told; else the next record shows them.
     tells_ends: bool,

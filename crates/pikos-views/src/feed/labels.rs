@@ -27,17 +27,17 @@ pub struct Labels {
 
 impl Labels {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// A function's name, as it was first met.
-    pub fn name(&self, function: usize) -> &Name {
+    pub(crate) fn name(&self, function: usize) -> &Name {
         &self.list[function]
     }
 
     /// The process's numbers of a function; none if it was not called since the profile was cleared.
-    pub fn numbers(&self, function: usize) -> &[u32] {
+    pub(crate) fn numbers(&self, function: usize) -> &[u32] {
         match self.several.get(&(function as u32)) {
             Some(numbers) => numbers,
             None => self.numbers[function].as_slice(),
@@ -45,12 +45,12 @@ impl Labels {
     }
 
     /// Which function a number of the process's means now.
-    pub fn place(&self, number: u32) -> Option<usize> {
+    pub(crate) fn place(&self, number: u32) -> Option<usize> {
         self.places.get(&number).map(|place| *place as usize)
     }
 
     /// Takes in what the process has named in this epoch.
-    pub fn follow<'a>(&mut self, epoch: u64, names: impl ExactSizeIterator<Item = &'a Name>) {
+    pub(crate) fn follow<'a>(&mut self, epoch: u64, names: impl ExactSizeIterator<Item = &'a Name>) {
         // More numbers than names: a full message came without some that were known.
         if self.epoch != epoch || self.places.len() > names.len() {
             self.epoch = epoch;

@@ -3,15 +3,15 @@
 //! Everything here is a plain value. A function has one id for as long as its source lives, in every
 //! process and thread, so a selection, a mark and a history hold while tables come and go.
 
+mod content;
 mod label;
-mod picture;
 mod process;
 mod scope;
 mod shown;
 mod tree;
 
+pub use content::{Content, Edges, Meaning, Picture, ProfileContent};
 pub use label::Label;
-pub use picture::{Content, Edges, Meaning, Picture, ProfileContent};
 pub use process::{Health, Phase, Process, Thread};
 pub use scope::{FunctionId, ProcessId, Scope, StackId};
 pub use shown::{Shown, ShownEdge, ShownFunction, Totals};

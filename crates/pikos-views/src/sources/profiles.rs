@@ -41,7 +41,7 @@ pub struct Input {
 type Stamp = Option<(SystemTime, u64)>;
 
 /// A profile in the terms of the view.
-struct Table {
+struct Loaded {
     profile: Profile,
     meaning: Meaning,
     /// The ids of the profile's functions.
@@ -56,7 +56,7 @@ struct Table {
 pub struct Profiles {
     files: Vec<File>,
     /// The sum, if there are several and they may be added.
-    sum: Option<Table>,
+    sum: Option<Loaded>,
     names: Names,
     paths: Paths,
     processes: Arc<Vec<Process>>,
@@ -68,7 +68,7 @@ pub struct Profiles {
 struct File {
     path: Option<PathBuf>,
     stamp: Stamp,
-    table: Table,
+    table: Loaded,
 }
 
 impl Profiles {
@@ -90,7 +90,7 @@ impl Profiles {
         let file = |input: Input| File {
             // Before it is asked whether it has changed, so that no change goes unseen.
             stamp: input.path.as_deref().and_then(stamp),
-            table: Table::new(input.profile, &mut names),
+            table: Loaded::new(input.profile, &mut names),
             path: input.path,
         };
         let files = inputs.into_iter().map(file).collect();
@@ -108,7 +108,7 @@ impl Profiles {
             let profile = file.table.profile.clone();
             merger = merger.and_then(|mut merger| merger.add(profile).is_ok().then_some(merger));
         }
-        self.sum = merger.map(|merger| Table::new(merger.finish(), &mut self.names));
+        self.sum = merger.map(|merger| Loaded::new(merger.finish(), &mut self.names));
         self.processes = Arc::new(self.files.iter().map(File::process).collect());
     }
 
@@ -117,7 +117,7 @@ impl Profiles {
         if self.sum.is_some() { Scope::All } else { Scope::Process(ProcessId(0)) }
     }
 
-    fn table(&self, scope: Scope) -> Option<&Table> {
+    fn table(&self, scope: Scope) -> Option<&Loaded> {
         match scope.process() {
             Some(ProcessId(place)) => self.files.get(place as usize).map(|file| &file.table),
             None => self.sum.as_ref().or_else(|| self.files.first().map(|file| &file.table)),
@@ -132,7 +132,7 @@ impl Profiles {
             None => self.sum.as_mut().or_else(|| self.files.first_mut().map(|file| &mut file.table)),
         };
         match table {
-            Some(Table { profile: Profile { tree: Some(tree), .. }, ids, tree: made, .. }) => {
+            Some(Loaded { profile: Profile { tree: Some(tree), .. }, ids, tree: made, .. }) => {
                 let made = made.get_or_insert_with(|| Arc::new(tree_of(tree, ids, &mut self.paths)));
                 Stacks::Known(Arc::clone(made))
             }
@@ -153,7 +153,7 @@ impl Source for Profiles {
             // One that is only half written is tried again when the rest has come.
             file.stamp = now;
             if let Some(profile) = (self.read)(path) {
-                file.table = Table::new(profile, &mut self.names);
+                file.table = Loaded::new(profile, &mut self.names);
                 has_changed = true;
             }
         }
@@ -204,7 +204,7 @@ impl Source for Profiles {
     }
 }
 
-impl Table {
+impl Loaded {
     fn new(mut profile: Profile, names: &mut Names) -> Self {
         profile.merge_labels();
         let ids: Vec<FunctionId> = profile.functions.iter().map(|function| names.id(function)).collect();

@@ -255,10 +255,12 @@ impl State {
             self.screens.retain(|screen| !matches!(screen, Screen::Line(_)));
         }
         // What is on screen is of the other kind.
-        self.screens.retain(|screen| match (screen, &picture.content) {
-            (Screen::Line(_), Content::Profile(_)) => false,
-            (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_)) => false,
-            _ => true,
+        self.screens.retain(|screen| {
+            !matches!(
+                (screen, &picture.content),
+                (Screen::Line(_), Content::Profile(_))
+                    | (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_))
+            )
         });
         if self.scope == Scope::All
             && !picture.processes.is_empty()

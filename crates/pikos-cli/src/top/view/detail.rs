@@ -120,8 +120,7 @@ fn draw_pane(
     title.fill(theme.heading());
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     match pane {
-        Pane::Callers => neighbours(state, profile, detail, pane, &detail.callers, theme, below, buffer),
-        Pane::Callees => neighbours(state, profile, detail, pane, &detail.callees, theme, below, buffer),
+        Pane::Callers | Pane::Callees => neighbours(state, profile, detail, pane, theme, below, buffer),
         Pane::Source => source(state, profile, detail, theme, below, buffer),
     }
 }
@@ -140,7 +139,6 @@ fn neighbours(
     profile: &ProfileContent,
     detail: &Detail,
     pane: Pane,
-    list: &Neighbours,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -148,6 +146,7 @@ fn neighbours(
     if area.height == 0 {
         return;
     }
+    let list = if pane == Pane::Callers { &detail.callers } else { &detail.callees };
     let edges = profile.meaning.edges;
     let has_tottime = edges == EdgeDetail::Full;
     let has_cumtime = edges != EdgeDetail::CountsOnly;

@@ -22,7 +22,7 @@ enum Part {
 }
 
 /// A part, and how many cells it has.
-type Cell = (Part, usize);
+type Slot = (Part, usize);
 
 const BAR: usize = 6;
 const SPARKLINE: usize = 12;
@@ -76,13 +76,12 @@ pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect,
         return;
     }
     let cells = cells(state, profile, usize::from(area.width));
-    let scale = Scale::of(state);
     heading(state, profile, &cells, theme, &mut Line::new(buffer, area.x, area.y, area.width));
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         let style = (state.cursor.row == Some(place)).then(|| theme.selected());
-        draw_row(state, profile, row, &cells, scale, theme, style, &mut line);
+        draw_row(state, profile, row, &cells, theme, style, &mut line);
     }
     if state.rows.is_empty() && area.height > 1 {
         Line::new(buffer, area.x, area.y + 1, area.width).put(why_empty(state, profile), theme.quiet());
@@ -98,7 +97,7 @@ fn why_empty(state: &State, profile: &ProfileContent) -> &'static str {
     }
 }
 
-fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Cell> {
+fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
     let meaning = &profile.meaning;
     let known = Column::all(meaning);
     let is_known = |part: &Part| match part {
@@ -164,7 +163,7 @@ fn is_text(part: Part) -> bool {
     matches!(part, Part::Column(Column::Function | Column::Location) | Part::Bar | Part::Sparkline)
 }
 
-fn heading(state: &State, profile: &ProfileContent, cells: &[Cell], theme: Theme, line: &mut Line<'_>) {
+fn heading(state: &State, profile: &ProfileContent, cells: &[Slot], theme: Theme, line: &mut Line<'_>) {
     for (part, width) in cells {
         let title = match part {
             Part::Column(column) => column.title(&profile.meaning),
@@ -191,13 +190,13 @@ fn draw_row(
     state: &State,
     profile: &ProfileContent,
     row: &ShownFunction,
-    cells: &[Cell],
-    scale: Scale,
+    cells: &[Slot],
     theme: Theme,
     selected: Option<Style>,
     line: &mut Line<'_>,
 ) {
     let label = profile.label(row.id);
+    let scale = Scale::of(state);
     for (part, width) in cells {
         // A built-in has no place, and often a long name.
         let width = match part {

@@ -8,12 +8,12 @@ use regex::Regex;
 use super::names;
 
 /// Told apart by name: `file:line(name)`, and `{name}` for a built-in, as in pstats' tables.
-pub struct Shown {
+pub struct Visible {
     include: Option<Regex>,
     exclude: Option<Regex>,
 }
 
-impl Shown {
+impl Visible {
     /// Those that `include` finds and `exclude` doesn't; `None` where that is all of them.
     pub fn new(include: Option<Regex>, exclude: Option<Regex>) -> Option<Self> {
         let has_any = include.is_some() || exclude.is_some();
