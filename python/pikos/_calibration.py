@@ -2,7 +2,9 @@
 
 Takes some 20 milliseconds, once for a process, when the first ``Profile(compensate=True)`` is enabled. What our own
 hooks take isn't calibrated: it is measured, call by call. What they take here is what that is compared with, to see how
-much slower than these loops a program runs.
+much slower than these loops a program runs. Why so: docs/design/compensation.md.
+
+It stands alone: nobody but the native code calls it, and it needs no other file of ours but the options.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The ``pikos`` command: hands the command line to the native code, which does everything."""
+"""The ``pikos`` command: hands the command line to the native code, which does everything.
+
+Beside ``__main__``, since an entry point is imported under its name, and that of ``__main__`` is taken while a program runs.
+"""
 
 import sys
 

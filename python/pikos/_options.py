@@ -9,8 +9,6 @@ handed on, and a field of ``Asked`` there.
 than half as many instructions as all that the launcher does before the program begins.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +32,7 @@ class Flag:
     __slots__ = ("help", "metavar", "name", "sets")
 
     def __init__(
-        self, name: str, help: str, sets: Mapping[str, object] | None = None, metavar: str | None = None
+        self, name: str, help: str, sets: "Mapping[str, object] | None" = None, metavar: str | None = None
     ) -> None:
         self.name = name
         self.help = help
@@ -54,9 +52,9 @@ class Option:
     def __init__(
         self,
         default: object,
-        flags: tuple[Flag, ...] = (),
+        flags: "tuple[Flag, ...]" = (),
         needs: str | None = None,
-        read: Callable[[str], object] | None = None,
+        read: "Callable[[str], object] | None" = None,
         least: float | None = None,
         most: float | None = None,
         unit: str = "",
@@ -93,7 +91,7 @@ class Option:
         return ValueError(f"{name or self.name} must be {words}{unit}, got {value!r}")
 
 
-def option(default: object, *flags: Flag, **facts: Any) -> Any:
+def option(default: object, *flags: "Flag", **facts: "Any") -> "Any":
     """An option, as a class attribute of any type."""
     return Option(default, flags, **facts)
 
@@ -112,7 +110,7 @@ def whether_or_where(text: str) -> bool | str:
     return text == "1" or (text not in ("", "0") and text)
 
 
-def frozen(body: type[T]) -> type[T]:
+def frozen(body: "type[T]") -> "type[T]":
     """The class with a slot for each of its options, and ``OPTIONS``, all of them by name."""
     options = {name: value for name, value in vars(body).items() if isinstance(value, Option)}
     for name, each in options.items():
@@ -130,7 +128,7 @@ class Options:
     """What a recording is asked to do. Never changes. ValueError for a number that is out of range."""
 
     if TYPE_CHECKING:
-        OPTIONS: Mapping[str, Option]
+        OPTIONS: "Mapping[str, Option]"
 
     #: Count built-ins, too.
     builtins: bool = option(True, read=yes_or_no)
@@ -256,7 +254,7 @@ class Options:
         read=yes_or_no,
     )
 
-    def __init__(self, **asked: Any) -> None:
+    def __init__(self, **asked: "Any") -> None:
         for name, each in self.OPTIONS.items():
             object.__setattr__(self, name, asked.pop(name, each.default))
         if asked:
@@ -284,29 +282,29 @@ class Options:
     def __repr__(self) -> str:
         return f"Options({', '.join(f'{name}={value!r}' for name, value in self.wishes().items())})"
 
-    def but(self, **others: Any) -> Self:
+    def but(self, **others: "Any") -> "Self":
         """The same but for these."""
         return type(self)(**{**self.wishes(), **others})
 
-    def wishes(self) -> dict[str, Any]:
+    def wishes(self) -> "dict[str, Any]":
         """What differs from the defaults, by name."""
         values = ((name, getattr(self, name)) for name in self.OPTIONS)
         return {name: value for name, value in values if value != self.OPTIONS[name].default}
 
-    def for_profile(self) -> dict[str, Any]:
+    def for_profile(self) -> "dict[str, Any]":
         """What ``Profile`` is to be told."""
         wishes = self.wishes()
         wishes.pop("paused", None)
         return wishes
 
-    def for_start(self) -> dict[str, Any]:
+    def for_start(self) -> "dict[str, Any]":
         """What ``pikos.live.start`` is to be told: what differs, so that older ones understand."""
         wishes = self.wishes()
         if wishes.pop("live", False) not in (True, False):
             wishes["endpoint"] = self.live
         return wishes
 
-    def for_children(self) -> Options:
+    def for_children(self) -> "Options":
         """What the processes that this one starts are asked to do."""
         # A bound endpoint is taken; where a subscriber binds, all can connect.
         own = {} if self.connect else {"live": self.live is not False, "remote": False}
@@ -320,7 +318,7 @@ class Options:
         return texts
 
     @classmethod
-    def decoded(cls, texts: Mapping[str, str]) -> Options:
+    def decoded(cls, texts: "Mapping[str, str]") -> "Options":
         """encoded(), read again; other texts are somebody else's."""
         return cls(
             **{name: each.read(texts[name]) for name, each in cls.OPTIONS.items() if each.read and name in texts}

@@ -194,7 +194,7 @@ def test_flags_are_documented(options: Any) -> None:
         (["--live-remote"], "--live-remote has no effect without --live: add --live"),
         (["--checkpoint", "9"], "--checkpoint writes the file of -o: add -o OUT"),
         (["-o", "x", "--checkpoint", "many"], "--checkpoint must be from 0.1 to 86,400 seconds, got 'many'"),
-        (["--include", "("], "include is not a regular expression: "),
+        (["--include", "("], "include is not a regular expression"),
         (["-o", "x", "--checkpoint", "0.01"], "--checkpoint must be from 0.1 to 86,400 seconds, got '0.01'"),
     ],
 )

@@ -18,9 +18,9 @@ use pyo3::prelude::*;
 use crate::collect::functions::Functions;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
-use crate::collect::visible::Visible;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
+use crate::collect::visible::Visible;
 use crate::ffi::thread::Mark;
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which

@@ -11,6 +11,6 @@ pub mod greenlets;
 pub mod kinds;
 pub mod names;
 pub mod registry;
-pub mod visible;
 pub mod threads;
 pub mod timer;
+pub mod visible;

@@ -1,7 +1,5 @@
 """The command line of ``python -m pikos.cprofile``: cProfile's options, ours of ``pikos._options``, and what the environment adds."""
 
-from __future__ import annotations
-
 import os
 import sys
 from optparse import OptionParser
@@ -45,7 +43,7 @@ SORT_KEYS = frozenset(
 class Parser(OptionParser):
     """optparse knows no option whose value may be missing, and breaks the lines of an epilog anew."""
 
-    def _process_long_opt(self, rargs: list[str], values: Values) -> None:
+    def _process_long_opt(self, rargs: list[str], values: "Values") -> None:
         if rargs[0].startswith("--live="):
             values.asked["live"] = rargs.pop(0).removeprefix("--live=")
         else:
@@ -55,7 +53,7 @@ class Parser(OptionParser):
         return EXAMPLES
 
 
-def option_parser() -> Parser:
+def option_parser() -> "Parser":
     """cProfile's options, and ours. Those of ``pikos._options`` are gathered in ``values.asked``: what was said, and no defaults."""
     # Its own options for help and version would look for a translation of six words, and import `locale` for that.
     parser = Parser(prog=PROGRAM, usage=USAGE, add_help_option=False)
@@ -91,7 +89,7 @@ def option_parser() -> Parser:
     return parser
 
 
-def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
+def add_flag(parser: "Parser", option: "Option", flag: "Flag") -> None:
     """Let the parser know one flag of an option."""
     sets, name = flag.sets, option.name
     notes = [option.range()] if option.least is not None else []
@@ -100,7 +98,7 @@ def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
     text = f"{flag.help} ({'; '.join(notes)})" if notes else flag.help
     if sets is None:
 
-        def take_text(_option: object, _name: str, value: str, parser: OptionParser) -> None:
+        def take_text(_option: object, _name: str, value: str, parser: "OptionParser") -> None:
             asked_of(parser)[name] = value if name in READ_LATER else value_of(option, value, flag.name, parser)
 
         parser.add_option(
@@ -108,7 +106,7 @@ def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
         )
         return
 
-    def take_flag(_option: object, _name: str, _value: None, parser: OptionParser) -> None:
+    def take_flag(_option: object, _name: str, _value: None, parser: "OptionParser") -> None:
         asked = asked_of(parser)
         asked.update(sets)
         if flag.metavar is not None:
@@ -121,7 +119,7 @@ def add_flag(parser: Parser, option: Option, flag: Flag) -> None:
     parser.add_option(flag.name, action="callback", callback=take_flag, help=text)
 
 
-def value_of(option: Option, text: str, name: str, parser: OptionParser) -> Any:
+def value_of(option: "Option", text: str, name: str, parser: "OptionParser") -> "Any":
     """What a text stands for; wrong usage if it is nothing that the option can be. name: as it was typed."""
     try:
         value = option.read(text) if option.read else text
@@ -131,13 +129,13 @@ def value_of(option: Option, text: str, name: str, parser: OptionParser) -> Any:
     return value
 
 
-def asked_of(parser: OptionParser) -> dict[str, Any]:
+def asked_of(parser: "OptionParser") -> "dict[str, Any]":
     """What was said so far."""
     assert parser.values is not None
     return parser.values.asked  # type: ignore[no-any-return]
 
 
-def check_sort(option: object, name: str, value: str, parser: OptionParser) -> None:
+def check_sort(option: object, name: str, value: str, parser: "OptionParser") -> None:
     """``-s``: one of pstats' keys. Imports pstats only for a word that we don't know."""
     if value not in SORT_KEYS:
         import pstats
@@ -150,7 +148,7 @@ def check_sort(option: object, name: str, value: str, parser: OptionParser) -> N
     parser.values.sort = value
 
 
-def end_of_options(option: object, name: str, value: str, parser: OptionParser) -> None:
+def end_of_options(option: object, name: str, value: str, parser: "OptionParser") -> None:
     """``-c CODE``: what follows belongs to the program."""
     assert parser.values is not None and parser.rargs is not None and parser.largs is not None
     parser.values.code = value
@@ -158,7 +156,7 @@ def end_of_options(option: object, name: str, value: str, parser: OptionParser) 
     del parser.rargs[:]
 
 
-def recording(values: Values, outfile: str | None, parser: OptionParser) -> tuple[Options, Profile]:
+def recording(values: "Values", outfile: str | None, parser: "OptionParser") -> "tuple[Options, Profile]":
     """What the command line asks for, and a profile that does that; the environment counts where it says nothing of being live.
     What is wrong on the command line ends it, as wrong usage; a wrong interval or a wrong environment is said on standard error,
     and the program runs."""
@@ -190,7 +188,7 @@ def recording(values: Values, outfile: str | None, parser: OptionParser) -> tupl
     return options, profile
 
 
-def without_environment(options: Options, error: ValueError, parser: OptionParser) -> Profile:
+def without_environment(options: "Options", error: ValueError, parser: "OptionParser") -> "Profile":
     """The profile that isn't live, where the environment asks for one that can't be; unless something else is wrong."""
     try:
         profile = Profile(**options.for_profile())
@@ -200,7 +198,7 @@ def without_environment(options: Options, error: ValueError, parser: OptionParse
     return profile
 
 
-def check_places(options: Options, outfile: str | None, parser: OptionParser) -> None:
+def check_places(options: "Options", outfile: str | None, parser: "OptionParser") -> None:
     """What is recorded must be somewhere to be seen, where it isn't live."""
     if options.follow and outfile is None:
         parser.error("--follow has nowhere to put the children's profiles: add --live, or -o OUT")

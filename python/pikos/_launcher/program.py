@@ -1,7 +1,5 @@
 """The program as plain ``python`` would find it: ``sys.argv``, ``sys.path[0]`` and ``__main__``; and tracebacks without our frames."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys
@@ -15,7 +13,7 @@ OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
 OWN_FILES = {"<pikos>"}
 
 
-def prepare(args: list[str], code: str | None = None, is_module: bool = False) -> tuple[CodeType, dict[str, object]]:
+def prepare(args: list[str], code: str | None = None, is_module: bool = False) -> "tuple[CodeType, dict[str, object]]":
     """Set ``sys.argv``, ``sys.path[0]`` and ``__main__``; return what to execute, and where.
 
     args: the script or module, and its arguments; of ``-c``, with the code in ``code``, these alone.
@@ -45,7 +43,7 @@ def prepare(args: list[str], code: str | None = None, is_module: bool = False) -
     return compile(source, path, "exec", dont_inherit=True), fresh_main(path)
 
 
-def prepare_code(source: str, args: list[str]) -> CodeType:
+def prepare_code(source: str, args: list[str]) -> "CodeType":
     """What ``-c`` executes."""
     sys.argv[:] = ["-c", *args]
     replace_path("")
@@ -59,7 +57,7 @@ def prepare_code(source: str, args: list[str]) -> CodeType:
     return code
 
 
-def call(code: str, **namespace: object) -> tuple[CodeType, dict[str, object]]:
+def call(code: str, **namespace: object) -> "tuple[CodeType, dict[str, object]]":
     """A call, as something to execute."""
     return compile(code, "<pikos>", "exec"), namespace
 
@@ -108,7 +106,7 @@ def hide_launcher_frames() -> None:
     """Let the traceback that the interpreter prints begin where the program begins."""
     show = sys.excepthook
 
-    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: "TracebackType | None") -> None:
         sys.excepthook = show
         # The default hook prints the exception's own traceback, not its argument.
         error.__traceback__ = rest = after_launcher(traceback)
@@ -117,7 +115,7 @@ def hide_launcher_frames() -> None:
     sys.excepthook = excepthook
 
 
-def after_launcher(traceback: TracebackType | None) -> TracebackType | None:
+def after_launcher(traceback: "TracebackType | None") -> "TracebackType | None":
     """The part of a traceback that begins after our last frame."""
     rest = traceback
     while traceback is not None:

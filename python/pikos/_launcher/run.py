@@ -1,7 +1,5 @@
 """One run of a program under us: what it has recorded is saved once, whichever way the program ends."""
 
-from __future__ import annotations
-
 # The native half of `signal`, whose enums take longer to make than all else here.
 import _signal as signal  # type: ignore[import-not-found]
 import _thread
@@ -66,7 +64,7 @@ class Run:
         """See to it that the run is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
         leave = os._exit
 
-        def _exit(status: int) -> NoReturn:
+        def _exit(status: int) -> "NoReturn":
             """Exit to the system with specified status, without normal exit processing."""
             self.ending = ("exit", "")
             try:
@@ -92,7 +90,7 @@ class Run:
 
             os.register_at_fork(after_in_child=restore)
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
+    def on_signal(self, number: int, frame: "FrameType | None") -> None:
         """Save, then die of the signal as the program would have without us."""
         _signal_seen()
         if self.deferred is not None:

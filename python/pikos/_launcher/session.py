@@ -1,7 +1,5 @@
 """A profiled run: what it covers, and where its profile goes at the end."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -22,7 +20,7 @@ MOST_NAMES = 20
 class Session(Run):
     """A profiled run."""
 
-    def __init__(self, profile: Profile, outfile: str | None, sort: str | int) -> None:
+    def __init__(self, profile: "Profile", outfile: str | None, sort: str | int) -> None:
         super().__init__(outfile)
         self.profile = profile
         self.sort = sort

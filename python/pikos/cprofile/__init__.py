@@ -4,8 +4,6 @@ Everything that cProfile has is here under the same names: Profile, run, runctx,
 ``python -m pikos.cprofile``. Beside it: ``threads=``, ``hook=``, ``getstats(thread=…)`` and ``thread_stats()``.
 """
 
-from __future__ import annotations
-
 import os
 
 from pikos._lsprof import Profiler, _replace_file
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def run(statement: str | CodeType, filename: str | None = None, sort: str | int = -1) -> None:
+def run(statement: "str | CodeType", filename: str | None = None, sort: str | int = -1) -> None:
     """Profile a statement in ``__main__``; print the statistics, or save them to a file.
 
     statement: what ``exec`` takes. filename: where to save; without it the table goes to standard output,
@@ -37,9 +35,9 @@ def run(statement: str | CodeType, filename: str | None = None, sort: str | int 
 
 
 def runctx(
-    statement: str | CodeType,
-    globals: dict[str, Any],
-    locals: Mapping[str, object] | None,
+    statement: "str | CodeType",
+    globals: "dict[str, Any]",
+    locals: "Mapping[str, object] | None",
     filename: str | None = None,
     sort: str | int = -1,
 ) -> None:
@@ -94,11 +92,11 @@ class Profile(Profiler):
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
-    stats: Stats
+    stats: "Stats"
 
     def __init__(
         self,
-        timer: Callable[[], float] | None = None,
+        timer: "Callable[[], float] | None" = None,
         timeunit: float = 0.0,
         subcalls: bool = True,
         builtins: bool = True,
@@ -153,7 +151,7 @@ class Profile(Profiler):
             sort = (sort,)
         pstats.Stats(self).strip_dirs().sort_stats(*sort).print_stats()  # type: ignore[arg-type]
 
-    def dump_stats(self, file: str | bytes | os.PathLike[Any]) -> None:
+    def dump_stats(self, file: "str | bytes | os.PathLike[Any]") -> None:
         """Stop recording and write the profile to a file that ``pstats.Stats`` loads.
 
         Raises OSError if the file can't be written; what was there stays, and the profile in memory.
@@ -187,14 +185,14 @@ class Profile(Profiler):
         """
         self.stats = self._stats()
 
-    def run(self, cmd: str | CodeType) -> Self:
+    def run(self, cmd: "str | CodeType") -> "Self":
         """Profile a statement in ``__main__``."""
         import __main__
 
         namespace = __main__.__dict__
         return self.runctx(cmd, namespace, namespace)
 
-    def runctx(self, cmd: str | CodeType, globals: dict[str, Any], locals: Mapping[str, object] | None) -> Self:
+    def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
         """Profile a statement in the namespaces given."""
         self.enable()
         try:
@@ -203,7 +201,7 @@ class Profile(Profiler):
             self.disable()
         return self
 
-    def runcall(self, func: Callable[P, T], /, *args: P.args, **kw: P.kwargs) -> T:
+    def runcall(self, func: "Callable[P, T]", /, *args: "P.args", **kw: "P.kwargs") -> "T":
         """Profile one call, and return what it returns."""
         self.enable()
         try:
@@ -211,7 +209,7 @@ class Profile(Profiler):
         finally:
             self.disable()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         self.enable()
         return self
 
@@ -219,7 +217,7 @@ class Profile(Profiler):
         self,
         kind: type[BaseException] | None = None,
         error: BaseException | None = None,
-        traceback: TracebackType | None = None,
+        traceback: "TracebackType | None" = None,
     ) -> None:
         self.disable()
         self._end_live("disabled" if kind is None else "exception", "" if kind is None else kind.__name__)
@@ -230,14 +228,14 @@ class Profile(Profiler):
         self._end_live("disabled", "")
 
 
-def write_whole(file: str | bytes | os.PathLike[Any] | int, data: bytes) -> None:
+def write_whole(file: "str | bytes | os.PathLike[Any] | int", data: bytes) -> None:
     """Write a file as a whole; where that fails (OSError), what was there stays. A device or a pipe is written to."""
     if isinstance(file, int) or not _replace_file(os.fsdecode(file), data):
         with open(file, "wb") as stream:
             stream.write(data)
 
 
-def label(code: str | CodeType) -> Label:
+def label(code: "str | CodeType") -> "Label":
     """cProfile's label of a ``code`` from getstats(): (file, first line, name); built-ins sort under ``~``."""
     if isinstance(code, str):
         return ("~", 0, code)

@@ -2,10 +2,8 @@
 
 Does not profile itself: recording begins with the program's first instruction. It changes of the program's
 world only what it must: ``sys.argv``, ``sys.path[0]`` and ``__main__`` are as in a plain run; ``os._exit`` and
-the default action of SIGTERM save the profile first.
+the default action of SIGTERM save the profile first. Why each of that: docs/design/launcher.md.
 """
-
-from __future__ import annotations
 
 import os
 import sys
