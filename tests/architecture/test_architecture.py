@@ -183,7 +183,7 @@ def copy(tmp_path: Path) -> Path:
     """What the check reads of the repository."""
     rules = tomllib.loads((ROOT / "scripts" / "architecture.toml").read_text())
     parts = [rule["path"] for table in ("rust", "python") for rule in rules[table].values()]
-    unread = shutil.ignore_patterns("target", "__pycache__", "fixtures", "golden", "results", "*.so")
+    unread = shutil.ignore_patterns("target", "__pycache__", "fixtures", "golden", "*.so")
     for part in parts:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=unread)
     shutil.copy(ROOT / "Cargo.toml", tmp_path)

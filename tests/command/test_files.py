@@ -55,7 +55,7 @@ def test_the_first_bad_file_is_named_and_nothing_is_written(tmp_path: Path) -> N
     paths[13].write_bytes(b"x")
     run = pikos("merge", *paths, "-o", tmp_path / "sum.pstats")
     assert (run.code, run.out) == (1, "")
-    assert run.err.startswith(f"pikos: {paths[7]}: the file ends at byte 1") and run.err.count("\n") == 1
+    assert run.err.startswith(f"pikos: {paths[7]}: the file is truncated: it ends inside ") and run.err.count("\n") == 1
     assert not (tmp_path / "sum.pstats").exists()
     run = pikos("merge", *paths[:5], tmp_path / "missing", "-o", tmp_path / "sum.pstats")
     assert (run.code, run.err.count("missing")) == (1, 1)
@@ -66,7 +66,7 @@ def test_what_cannot_be_added_is_refused(tmp_path: Path) -> None:
     sampled = save(tmp_path / "sampled.pstats", {**one_of_many(1), ("__sampled__",): True})  # type: ignore[dict-item]
     run = pikos("merge", counted, sampled, "-o", tmp_path / "sum.pstats")
     assert run.code == 1
-    assert run.err == f"pikos: {sampled}: these profiles can't be combined: one counts calls, another samples\n"
+    assert run.err == f"pikos: {sampled}: these profiles don't go together: one counts calls, another samples\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
@@ -104,7 +104,7 @@ def test_diff_shows_what_changed_most_first(before_and_after: tuple[Path, Path])
 
 def test_diff_fails_above_a_limit(before_and_after: tuple[Path, Path]) -> None:
     run = pikos("diff", *before_and_after, "--fail-above", "10%")
-    assert (run.code, run.err) == (1, "pikos: slower by 600.000 ms, and 60.000 ms are allowed\n")
+    assert (run.code, run.err) == (1, "pikos: slower by 600.000 ms; the limit is 60.000 ms\n")
     assert pikos("diff", *before_and_after, "--fail-above", "0.5s").code == 1
     pikos("diff", *before_and_after, "--fail-above", "150%").succeeded()
     pikos("diff", *reversed(before_and_after), "--fail-above", "0.11s").succeeded()

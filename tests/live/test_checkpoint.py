@@ -96,7 +96,7 @@ def test_pikos_check_says_that_it_is_unfinished(arguments: list[str | Path], tmp
     check = subprocess.run(
         [sys.executable, "-m", "pikos", "check", path], capture_output=True, text=True, timeout=PATIENCE
     )
-    assert "the program still ran" in check.stdout
+    assert "the program was still running" in check.stdout
 
 
 def test_a_folder_that_goes_away(arguments: list[str | Path], tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_ps_lists_what_is_live(tmp_path: Path, running: subprocess.Popen[str]) -
 def test_nothing_is_live(tmp_path: Path) -> None:
     shown = pikos(tmp_path, "ps")
     assert shown.returncode == 1
-    assert "nothing is profiled live" in shown.stderr
+    assert "no process is profiled live" in shown.stderr
     assert listed(tmp_path) == []
     shown = pikos(tmp_path, "top", "--once", str(os.getpid()))
     assert shown.returncode == 1
@@ -177,7 +177,7 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
         assert "ended: normal" in said and not is_marked
         assert recorded == pstats.Stats(str(own)).stats  # type: ignore[attr-defined]
     else:
-        assert "gone without a word" in said and is_marked
+        assert "vanished (killed?)" in said and is_marked
         assert "still ran" in pikos(tmp_path, "check", out).stdout
         assert calls["leaf"] == 200 * calls["step"] or calls["leaf"] // 200 in (calls["step"], calls["step"] - 1)
         if ends == "by SIGKILL":
@@ -217,8 +217,8 @@ def test_record_where_nothing_can_be_written(tmp_path: Path, running: subprocess
     recorder.send_signal(signal.SIGTERM)
     _, said = recorder.communicate(timeout=PATIENCE)
     assert recorder.returncode == 1
-    assert "can't be written" in said
-    (fallback,) = re.findall(r"the profile is in (.*)", said)
+    assert "can't write" in said
+    (fallback,) = re.findall(r"saved the profile as (.*) instead", said)
     assert "main" in {name for _, _, name in pstats.Stats(fallback).stats}  # type: ignore[attr-defined]
 
 

@@ -112,7 +112,7 @@ def test_a_process_that_is_killed(folder: Path, process: subprocess.Popen[str]) 
 def test_what_is_no_target(folder: Path) -> None:
     from pikos.live import Subscriber
 
-    with pytest.raises(ValueError, match="neither a process number nor an endpoint"):
+    with pytest.raises(ValueError, match="neither a process ID nor an endpoint"):
         Subscriber("script.py")
     with pytest.raises(OSError, match="is not profiled live"):
         Subscriber(1)

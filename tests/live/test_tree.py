@@ -213,7 +213,7 @@ def test_the_recorder_keeps_it_after_a_kill(tmp_path: Path, running: subprocess.
     running.kill()
     _, said = recorder.communicate(timeout=PATIENCE)
     assert recorder.returncode == 0, said
-    assert "gone without a word" in said and "approximated" not in said
+    assert "vanished (killed?)" in said and "approximated" not in said
     written = (tmp_path / name).read_text(errors="replace")
     assert "approximated" not in written
     if name == "out.folded":

@@ -81,7 +81,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a tuple of 2^31 items": ("a.pstats", lambda: b"{(\xff\xff\xff\x7f", "2147483647 items"),
     "a string of 2 GB": ("a.pstats", lambda: b"{)\x03u\xff\xff\xff\x7fabc", "truncated"),
     "an int of 2^31 digits": ("a.pstats", lambda: b"{)\x03z\x01fl\xff\xff\xff\x7f", "more than 64 bits"),
-    "dicts in dicts": ("a.pstats", lambda: b"{" * 5_000_000, "a dict where a label"),
+    "dicts in dicts": ("a.pstats", lambda: b"{" * 5_000_000, "expected a label (file, line, name), found a dict"),
     "lists in lists": ("a.speedscope.json", lambda: b"[" * 5_000_000, "line 1, column"),
     "objects in objects": ("a.speedscope.json", lambda: b'{"shared":' * 500_000, "line 1, column"),
     "samples without weights": (

@@ -61,7 +61,7 @@ def test_png(records: Path) -> None:
 
 def test_what_is_wrong_is_said(records: Path) -> None:
     done = plot(records, "-o", "memory.bmp")
-    assert done.returncode == 2 and b"doesn't end in .svg or .png" in done.stderr
+    assert done.returncode == 2 and b"SVG or PNG?" in done.stderr
     done = plot(records.with_name("missing.csv"))
     assert done.returncode == 1 and b"missing.csv: No such file" in done.stderr
     other = records.with_name("other.csv")

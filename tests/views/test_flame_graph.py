@@ -80,7 +80,7 @@ def test_boxes_lie_on_their_callers(page: Browser) -> None:
         assert drawn[callee]["left"] + drawn[callee]["width"] <= drawn["work"]["left"] + drawn["work"]["width"] + 1
     apart = sorted((drawn[name]["left"], drawn[name]["left"] + drawn[name]["width"]) for name in ("left", "right"))
     assert apart[0][1] <= apart[1][0] + 1, "callees of one caller don't overlap"
-    assert "s in all" in page.value("document.querySelector('header').textContent")
+    assert "s in total" in page.value("document.querySelector('header').textContent")
 
 
 def test_a_search_marks_and_says_the_share(page: Browser) -> None:

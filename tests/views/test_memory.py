@@ -252,4 +252,4 @@ def test_scripts_and_lists_know_recorders(tmp_path: Path) -> None:
         assert printed.returncode == 0 and "line_memory" in printed.stdout and len(printed.stdout.splitlines()) == 6
         refused = pikos("record", pid, "-o", os.devnull)
         assert refused.returncode == 1 and f"pikos top {pid}" in refused.stderr
-        assert "no column" in pikos("top", "--once", "-s", "nonsense").stderr
+        assert "is not a column" in pikos("top", "--once", "-s", "nonsense").stderr

@@ -146,7 +146,7 @@ def test_a_file_that_is_written_anew_is_compared_with_what_it_was(profile: Path)
         terminal.keys("m")
         terminal.until("marked")
         record(PROGRAM, profile.with_name("program.py"), "outer(1500)", profile)
-        terminal.until("read anew")  # at the bottom: the rest is there
+        terminal.until("read again")  # at the bottom: the rest is there
         assert "1500" in terminal.line("inner")
         terminal.keys("d")
         terminal.until("SINCE")
@@ -211,8 +211,8 @@ def test_a_profile_from_a_pipe_is_viewed(profile: Path) -> None:
 
 def test_usage_errors(profile: Path) -> None:
     for arguments, message in (
-        (["--sort", "colour"], "there are ncalls"),
-        (["--sort", "calls/s"], "these profiles don't say it"),
+        (["--sort", "colour"], "choose one of ncalls"),
+        (["--sort", "calls/s"], "these profiles don't have it"),
         (["--grep", "("], "unclosed"),
         ([], "required"),
     ):

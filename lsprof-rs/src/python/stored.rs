@@ -65,12 +65,12 @@ impl StoredProfile {
             format.map(parse_format).transpose()?.or_else(|| formats::detect(Some(&name), data))
         else {
             return Err(wrong(
-                "not a profile that can be read; there are readers for pstats, callgrind, collapsed and speedscope"
+                "unknown format; pikos reads pstats, callgrind, collapsed and speedscope files: name the format with format="
                     .to_owned(),
             ));
         };
         let Some(read) = format.reader() else {
-            return Err(wrong(format!("there is no reader for {}, only a writer", format.name())));
+            return Err(wrong(format!("pikos writes {} files, but can't read them", format.name())));
         };
         let profile = py.detach(|| {
             let mut profile = read(data)?;
@@ -270,7 +270,10 @@ pub fn target_format(path: &Path, format: Option<&str>) -> PyResult<Format> {
     match format {
         Some(name) => parse_format(name),
         None => Format::from_path(path).ok_or_else(|| {
-            PyValueError::new_err(format!("{}: which format? the name doesn't tell", path.display()))
+            PyValueError::new_err(format!(
+                "{}: which format? The name doesn't say: name one, format='pstats' for instance",
+                path.display()
+            ))
         }),
     }
 }

@@ -207,7 +207,7 @@ pub fn set_parent(py: Python<'_>, pid: Option<u32>) {
 
 /// On standard error, if there is one: the program goes on without.
 pub fn say_not_live(py: Python<'_>, problem: &StartError) {
-    let text = format!("pikos: the profile is not live: {problem}\n");
+    let text = format!("pikos: the profile can't go live: {problem}\n");
     let stderr = py.import("sys").and_then(|sys| sys.getattr("stderr"));
     // Without one there is nobody to tell.
     let _ = stderr.and_then(|stderr| stderr.call_method1("write", (text,)));
