@@ -86,7 +86,7 @@ def test_nothing_is_live(tmp_path: Path) -> None:
     assert f"process {os.getpid()} is not profiled live" in shown.stderr
     shown = pikos(tmp_path, "record", "-o", tmp_path / "x.pstats", "nonsense")
     assert shown.returncode == 2
-    assert "neither a process number nor an endpoint" in shown.stderr
+    assert "neither a process ID nor an endpoint" in shown.stderr
 
 
 def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subprocess.Popen[str]) -> None:
@@ -178,7 +178,7 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
         assert recorded == pstats.Stats(str(own)).stats  # type: ignore[attr-defined]
     else:
         assert "vanished (killed?)" in said and is_marked
-        assert "still ran" in pikos(tmp_path, "check", out).stdout
+        assert "still running" in pikos(tmp_path, "check", out).stdout
         assert calls["leaf"] == 200 * calls["step"] or calls["leaf"] // 200 in (calls["step"], calls["step"] - 1)
         if ends == "by SIGKILL":
             # No older than what another subscriber had seen before.

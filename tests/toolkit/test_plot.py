@@ -70,5 +70,5 @@ def test_what_is_wrong_is_said(records: Path) -> None:
     assert done.returncode == 1 and b'no column "RSS"' in done.stderr
     other.write_bytes(b"PAR1\x15\x04\n\xff\x00PAR1")
     done = plot(other, "-o", records.with_name("x.svg"))
-    assert done.returncode == 1 and b"it is a Parquet file: this reads CSV" in done.stderr
+    assert done.returncode == 1 and b"a Parquet file: `pikos plot` reads CSV" in done.stderr
     assert not records.with_name("x.svg").exists()
