@@ -10,6 +10,8 @@
 //! interpreter takes to come to us and back is calibrated: a constant for each [`Kind`] of callee. A program doesn't run
 //! as the loops of the calibration do, nor the machine as it did then. How much slower our hooks are than they were there
 //! is the strain, by which the constants grow or shrink; and they grow with the variety of the calls ([`Pace`]).
+//!
+//! Why so, and what was tried: docs/design/compensation.md.
 
 use hashbrown::HashTable;
 

@@ -7,6 +7,8 @@
 //! The writer keeps a place for each open call beside the shadow stack; only the nodes are shared with readers.
 //! Two limits bound it. A call that would need a deeper node, or one more than there may be, gets none: it is counted
 //! as cut, and its own time goes to the deepest node above it, so that the times of all nodes are still the whole.
+//!
+//! How it is kept, read and sent: docs/design/tree.md.
 
 use std::collections::HashMap;
 use std::sync::Arc;

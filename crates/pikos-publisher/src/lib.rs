@@ -7,6 +7,8 @@
 //!                            Python side <─ mailbox        desk: requests
 //! ```
 //! It never touches Python. While nobody listens it sleeps, and reads and encodes nothing.
+//!
+//! The whole way, and why so: docs/design/live.md.
 
 mod base;
 mod checkpoint;

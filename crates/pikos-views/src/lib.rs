@@ -8,6 +8,8 @@
 //! ```
 //! A viewer asks a [`Source`] for a [`Picture`] of a [`Scope`]: all processes, one, or a thread. A picture is plain values,
 //! safe to print, and cheap to clone. Its ids hold for as long as the source lives. Whatever can't be had is an [`Error`].
+//!
+//! Pictures, the terminal, large files: docs/design/views.md.
 #![forbid(unsafe_code)]
 
 mod error;

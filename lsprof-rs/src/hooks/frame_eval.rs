@@ -6,6 +6,8 @@
 //! calls cost no stack then, as without us. Calls that are open at that moment are left by whichever hook comes first.
 //!
 //! It belongs to the whole interpreter; frames of threads that no profile covers pass through uncounted.
+//!
+//! What follows from being no event: docs/design/frame-evaluation.md.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;

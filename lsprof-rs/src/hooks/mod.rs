@@ -8,6 +8,8 @@
 //!
 //! The first two are ordinary hooks: they see everything, and a build has one of them. One hook runs at a time. If one
 //! of several profiles needs the ordinary hook, all of them use it.
+//!
+//! Where the nanoseconds go: docs/design/events.md.
 
 mod conflict;
 mod evaluation;

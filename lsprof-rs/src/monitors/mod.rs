@@ -6,6 +6,8 @@
 //! ```
 //! An event is decoded once (`codes`, `texts`) and offered to each enabled monitor. Where recorder, filter and record type
 //! are ours, no Python runs. Otherwise the monitor's `on_function_event` or `on_line_event` is called, as documented.
+//!
+//! Why so: docs/design/toolkit.md.
 
 mod codes;
 mod event;

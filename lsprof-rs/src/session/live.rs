@@ -1,4 +1,6 @@
 //! The live side of one profile: when its publisher starts and ends, and what subscribers ask of the program's main thread.
+//!
+//! The whole way, and why so: docs/design/live.md.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};

@@ -3,6 +3,8 @@
 //! Pictures, and where they come from, are another crate's, pikos-views. `state` takes keys and
 //! pictures, and `view` draws a state. Only `terminal` touches the terminal, `run` brings them
 //! together, and `print` is for pipes.
+//!
+//! Pictures, the terminal, large files: docs/design/views.md.
 
 mod options;
 mod print;
