@@ -16,6 +16,9 @@ use crate::top::{Form, Options, SortBy};
 /// Look at profiles of Python programs: convert, add, compare and check them.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Make a profile:  python -m pikos.cprofile -o app.pstats app.py\nLook at it:      pikos view app.pstats"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Subcommand,
