@@ -1,10 +1,10 @@
 //! A recorder's table for scripts and pipes, and as CSV.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use pikos_views::{Recording, ShownLine};
+use pstats_compat::formats;
 use serde::Serialize;
 
 use super::process::described;
@@ -113,12 +113,14 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
     }
 }
 
-/// Writes the listed rows as comma-separated values, in bytes. What a name would do to a spreadsheet is the reader's care.
-pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> Result<(), csv::Error> {
-    let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
-    write(table, memory, &mut writer)?;
-    writer.flush()?;
-    Ok(())
+/// Writes the listed rows as comma-separated values, in bytes, as a whole or not at all. What a name would do to a spreadsheet
+/// is the reader's care.
+pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> pstats_compat::Result<()> {
+    formats::replace(path, |out| {
+        let mut writer = csv::Writer::from_writer(out);
+        write(table, memory, &mut writer).map_err(io::Error::from)?;
+        Ok(writer.flush()?)
+    })
 }
 
 fn write(
