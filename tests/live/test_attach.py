@@ -226,7 +226,7 @@ def test_a_process_that_does_not_allow_it(tmp_path: Path) -> None:
 def test_a_process_without_python(tmp_path: Path) -> None:
     process = subprocess.Popen(["sleep", "60"])
     try:
-        refuses(pikos(tmp_path, "attach", process.pid), f"process {process.pid} can't be reached", "is it a CPython")
+        refuses(pikos(tmp_path, "attach", process.pid), f"process {process.pid} can't be reached", "Is it a CPython")
     finally:
         process.kill()
         process.wait()
