@@ -11,6 +11,7 @@ THREADS = 4
 #: The loader gives the interpreter to the other threads, as a slow disk or the switch interval would.
 PROGRAM = textwrap.dedent(f"""
     import io, sys, threading, time
+    from importlib.machinery import ModuleSpec
     from pikos.monitors import api
     from pikos.recorders.api import CSVRecorder, ListRecorder, TextStreamRecorder
 
@@ -23,9 +24,14 @@ PROGRAM = textwrap.dedent(f"""
             time.sleep(0.1)
             return SOURCE
 
+    def lead_to(loader, world):
+        # The way by which linecache finds sources that are no files: from 3.15 on the second alone.
+        world["__loader__"] = loader
+        world["__spec__"] = ModuleSpec(world["__name__"], loader)
+
     def program(name):
-        # The way by which linecache finds sources that are no files.
-        world = {{"__name__": name, "__loader__": Loader()}}
+        world = {{"__name__": name}}
+        lead_to(Loader(), world)
         exec(compile(SOURCE, name + ".py", "exec"), world)
         return world["work"]
 
@@ -89,7 +95,7 @@ def test_a_source_that_is_looked_for_again_while_it_is_looked_for() -> None:
                         thread.start()
                         thread.join()
                     return SOURCE
-            work.__globals__["__loader__"] = Nested()
+            lead_to(Nested(), work.__globals__)
             recorder = ListRecorder()
             with api.LineMonitor(recorder, threads=True):
                 work(1)
