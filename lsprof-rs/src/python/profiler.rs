@@ -190,13 +190,11 @@ impl Profiler {
             return Ok(false);
         }
         let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format =
-            Format::from_path(&path).filter(|format| format.needs_stacks() && profile.tree.is_some());
+        let format = Format::of_recorded(&path, profile.tree.is_some());
         let saved = py.detach(|| {
-            if format.is_some() {
+            if format.needs_stacks() {
                 profile.merge_labels();
             }
-            let format = format.unwrap_or(Format::Pstats);
             if fresh {
                 formats::create(&path, |out| format.write(&profile, out))
             } else {

@@ -13,7 +13,6 @@ pub fn save(message: Message, path: &Path) -> Result<(), String> {
     let mut model = Model::default();
     let taken = model.apply(message);
     taken.map_err(|error| error.to_string())?;
-    let has_stacks = |format: &Format| format.needs_stacks() && model.has_tree();
-    let format = Format::from_path(path).filter(has_stacks).unwrap_or(Format::Pstats);
+    let format = Format::of_recorded(path, model.has_tree());
     formats::save(&model.profile(None), format, path).map_err(|error| format!("{}: {error}", path.display()))
 }
