@@ -10,6 +10,7 @@
 
 mod collect;
 mod ffi;
+mod guards;
 mod hooks;
 mod monitors;
 mod python;
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
 mod _lsprof {
+    use super::ffi::modules;
     use super::results::getstats;
     use lsprof_engine::clock;
     use pyo3::prelude::*;
@@ -42,9 +44,20 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _count_frames_as, _holds_stacks, _keep_signal_to_this_process, _kind_of, _memory, _now,
-        _set_own_folder, _signal_seen, clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _quiet, _set_own_folder, clock_name, hook,
     };
+
+    #[pymodule_export]
+    use super::guards::exec::_before_exec;
+
+    #[pymodule_export]
+    use super::guards::exit::_before_exit;
+
+    #[pymodule_export]
+    use super::guards::sigterm::{_before_sigterm, _die_of_sigterm, _let_sigterm_go, _sigterm_seen};
+
+    #[pymodule_export]
+    use super::hooks::main_frame::_at_main;
 
     #[cfg(not(Py_3_12))]
     #[pymodule_export]
@@ -52,8 +65,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::session::forks::{
-        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_exec,
-        _live_before_fork, _live_parent,
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
+        _live_parent,
     };
 
     #[pymodule_export]
@@ -68,6 +81,7 @@ mod _lsprof {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         clock::start();
+        modules::note_own(module);
         module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
         let py = module.py();
         let types = getstats::types(py)?;

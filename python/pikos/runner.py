@@ -1,26 +1,29 @@
 """``pikos-run``: runs a program under a monitor.
 
-The program runs as under plain ``python``: same output, exit code and traceback. Records made before it is stopped are
-kept. Options are read up to the first argument that is none of ours; from there on they are the program's.
+The program runs as under plain ``python``: same output, exit code and traceback; the interpreter itself runs it, in place of this
+process. Records made before it is stopped are kept. Options are read up to the first argument that is none of ours; from there
+on they are the program's.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import os
 import sys
 
-from pikos._launcher import program
-from pikos._launcher.run import Run
-from pikos._lsprof import __version__
+from pikos._launcher.handover import become
+from pikos._launcher.run import Run, say, show
+from pikos._lsprof import __version__, _at_main
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
-from pikos.cprofile import write_whole
+from pikos.cprofile.profile import write_whole
+from pikos.monitors.focus import code_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import CodeType, FrameType
+    from collections.abc import Callable, Iterator, Mapping
+    from types import CodeType
     from typing import Any, NoReturn
 
     from pikos.monitors.monitor import EventMonitor
@@ -49,7 +52,8 @@ examples:
 
 RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
 
-program.OWN_FILES.add(__file__)
+#: Between the arguments that one process hands to the next.
+SEPARATOR = "\x1f"
 
 
 def main() -> None:
@@ -57,40 +61,45 @@ def main() -> None:
     written."""
     parser = argument_parser()
     options, args = parse(parser, sys.argv[1:])
+    output_of(options, parser)
+    program = ["-m", *args] if options.module else args
+    reason = become(program, {"run": "monitor", "argv": SEPARATOR.join(sys.argv[1:])})
+    if not options.module:
+        # The command has its own folder first.
+        sys.path[0:1] = [""] if not sys.flags.safe_path else sys.path[0:1]
+    from pikos._launcher.program import run
+
+    recording = prepare(sys.argv[1:])
+    run(program, recording.wait, reason)
+
+
+def begin_recording(texts: Mapping[str, str]) -> None:
+    """For ``_begin``: this process is about to run the program."""
+    if not prepare(texts["argv"].split(SEPARATOR)).wait():
+        say("pikos-run: another tool evaluates this interpreter's frames (PEP 523); the program runs unrecorded\n")
+
+
+def prepare(argv: list[str]) -> Recording:
+    """What a command line asks to be recorded."""
+    parser = argument_parser()
+    options, _ = parse(parser, argv)
     outfile = output_of(options, parser)
-    try:
-        code, namespace = prepare_module(args) if options.module else program.prepare(args)
-    except SyntaxError:
-        program.hide_launcher_frames()
-        raise
-    functions = [focus(path, code, parser) for path in options.focused_on]
     recorder, report = recorder_of(options, outfile)
-    name = MONITORS[options.monitor]
-    monitor: Any
-    if functions:
-        monitor = monitor_class(name, focused=True)(recorder, functions=functions, threads=options.threads)
-    else:
-        monitor = monitor_class(name)(recorder, threads=options.threads)
-    if report is not None:
-        report.attach_to(monitor)
-    recording = Recording(monitor, report, outfile)
-    recording.guard()
-    try:
-        monitor.enable()
-    except ValueError as error:
-        parser.error(str(error))
-    except (OSError, RuntimeError) as error:
-        sys.stderr.write(f"pikos-run: {error}\n")
-        sys.exit(1)
-    try:
-        exec(code, namespace)
-    except SystemExit:
-        raise
-    except BaseException:
-        program.hide_launcher_frames()
-        raise
-    finally:
-        recording.end()
+
+    def monitor_of(code: CodeType) -> Any:
+        """The monitor, when the program's code is known."""
+        functions = [focus(path, code, parser) for path in options.focused_on]
+        name = MONITORS[options.monitor]
+        monitor: Any
+        if functions:
+            monitor = monitor_class(name, focused=True)(recorder, functions=functions, threads=options.threads)
+        else:
+            monitor = monitor_class(name)(recorder, threads=options.threads)
+        if report is not None:
+            report.attach_to(monitor)
+        return monitor
+
+    return Recording(monitor_of, report, outfile, options.threads, parser)
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -262,44 +271,11 @@ def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[Abstr
     return TextStreamRecorder(sys.stdout, formatted=True, auto_flush=not options.buffered), None
 
 
-def prepare_module(args: list[str]) -> tuple[CodeType, dict[str, object]]:
-    """What ``python -m`` executes, and where."""
-    import runpy
-
-    # As a package finds it that is imported on the way to the module.
-    sys.argv[:] = ["-m", *args[1:]]
-    put_working_folder_first()
-    namespace = program.fresh_main()
-    try:
-        _, spec, code = runpy._get_module_details(args[0])  # type: ignore[attr-defined]
-    except ImportError as error:
-        sys.stderr.write(f"pikos-run: {error}\n")
-        sys.exit(1)
-    sys.argv[0] = spec.origin
-    namespace.update(__file__=spec.origin, __loader__=spec.loader, __package__=spec.parent, __spec__=spec, __doc__=None)
-    if sys.version_info < (3, 15):
-        namespace["__cached__"] = spec.cached
-    return code, namespace
-
-
-def put_working_folder_first() -> None:
-    """``python -m`` has it there, as has ``python -m pikos.runner``; the command has its own folder."""
-    if sys.flags.safe_path or __name__ == "__main__":
-        return
-    try:
-        sys.path[0] = os.getcwd()
-    except OSError:
-        # It is gone. Then ``python -m`` leaves it out.
-        del sys.path[0]
-
-
 def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:
     """A function of ``--focused-on``: of the program itself, by its qualified name, or one that can be imported."""
     own = {each.co_qualname: each for each in functions_in(code)}
     if path in own:
         return own[path]
-    import importlib
-
     module = None
     parts = path.split(".")
     place = 0
@@ -320,8 +296,6 @@ def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:
         except AttributeError:
             names = [name for name in dir(found) if not name.startswith("__")]
             missing(path, parts[done], ".".join(parts[:done]), names, parser)
-    from pikos.monitors.focus import code_of
-
     try:
         return code_of(found)
     except TypeError as error:
@@ -353,39 +327,63 @@ def functions_in(code: CodeType) -> Iterator[CodeType]:
 class Recording(Run):
     """A monitored run."""
 
-    def __init__(self, monitor: EventMonitor, report: Any, outfile: str | None) -> None:
+    def __init__(
+        self,
+        monitor_of: Callable[[CodeType], Any],
+        report: Any,
+        outfile: str | None,
+        threads: bool,
+        parser: argparse.ArgumentParser,
+    ) -> None:
         super().__init__(outfile)
-        self.monitor = monitor
+        self.monitor_of = monitor_of
+        self.monitor: EventMonitor | None = None
         self.report = report
+        self.threads = threads
+        self.parser = parser
+        self.guard()
+
+    def wait(self) -> bool:
+        """Record from the program's first instruction to its last. False where nobody can tell when that comes."""
+        return _at_main(self.begin, self.end, imports=False)
+
+    def begin(self, code: CodeType) -> None:
+        """The program begins."""
+        monitor = self.monitor_of(code)
+        try:
+            monitor.enable()
+        except ValueError as error:
+            self.parser.error(str(error))
+        except (OSError, RuntimeError) as error:
+            say(f"pikos-run: {error}\n")
+            sys.exit(1)
+        self.monitor = monitor
 
     def covers_all_threads(self) -> bool:
         """Whether other threads' events are recorded."""
-        return self.monitor._all_threads
+        return self.threads
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """What we do on the signal is nothing of the program's."""
-        if self.deferred is None:
-            self.save()
-        super().on_signal(number, frame)
+    def go_on(self) -> Callable[[], None]:
+        """What makes it record again: as long as the program hasn't changed, records are where they were."""
+        monitor = self.monitor
+        return lambda: None if monitor is None else monitor.enable()
 
     def complete(self) -> None:
         """Stop recording, and write what is left to write: the report."""
+        if self.monitor is None:
+            return
         self.monitor.disable()
         if self.report is None:
             return
+        table = io.StringIO()
+        self.report.write(table)
+        if self.outfile is None:
+            show(table.getvalue(), "pikos-run", "the report")
+            return
         try:
-            if self.outfile is None:
-                self.report.write(sys.stdout)
-                sys.stdout.flush()
-            else:
-                table = io.StringIO()
-                self.report.write(table)
-                write_whole(self.outfile, table.getvalue().encode("utf-8"))
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            write_whole(self.outfile, table.getvalue().encode("utf-8"))
         except OSError as error:
-            sys.stderr.write(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n")
-            self.report.write(sys.stderr)
+            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{table.getvalue()}")
 
 
 if __name__ == "__main__":

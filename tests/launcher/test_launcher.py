@@ -427,8 +427,15 @@ def test_an_unwritable_output_goes_to_a_named_fallback(folder: Path) -> None:
     write(folder, "def work(): print('out')\nwork()\nraise SystemExit(3)\n")
     temporary = folder.parent / "temporary"
     temporary.mkdir()
-    for target in ("missing/out.pstats", "."):
-        run = python([*ENTRY, "-o", target, "script.py"], cwd=folder, env={"TMPDIR": str(temporary)})
+    (folder / "there").mkdir()
+    write(
+        folder,
+        "import shutil\nshutil.rmtree('there')\ndef work(): print('out')\nwork()\nraise SystemExit(3)\n",
+        "removes.py",
+    )
+    write(folder, "import os\nos.mkdir('out')\ndef work(): print('out')\nwork()\nraise SystemExit(3)\n", "makes.py")
+    for target, script in (("there/out.pstats", "removes.py"), ("out", "makes.py")):
+        run = python([*ENTRY, "-o", target, script], cwd=folder, env={"TMPDIR": str(temporary)})
         assert (run.code, run.out) == (3, "out\n")
         named = [word.strip(":;,'\"") for word in run.err.split() if word.strip(":;,'\"").startswith(str(temporary))]
         assert len(named) == 1, run.err

@@ -428,9 +428,8 @@ def test_the_fallback_takes_nobodys_file(folder: Path) -> None:
         """,
     )
     for kind in ("link", "pipe"):
-        run = python(
-            [*ENTRY, "-o", "missing/out.pstats", "script.py", kind], cwd=folder, env={"TMPDIR": str(temporary)}
-        )
+        (folder / "gone").mkdir()
+        run = python([*ENTRY, "-o", "gone/out.pstats", "script.py", kind], cwd=folder, env={"TMPDIR": str(temporary)})
         assert run.code == 0 and "the profile is in " in run.err, run.err
         (mine,) = (path for path in temporary.iterdir() if path.is_file() and not path.is_symlink())
         assert str(mine) in run.err and "work" in functions(mine)

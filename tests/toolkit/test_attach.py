@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import csv
 import inspect
+import pickle
+import sys
+import types
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ import pytest
 from pikos.monitors.api import FocusedFunctionMonitor, FocusedLineMonitor, FunctionMonitor, LineMonitor
 from pikos.monitors.monitor_attach import MonitorAttach
 from pikos.recorders.api import ListRecorder
-from running import python
+from running import Run, python
 
 pytestmark = pytest.mark.in_process
 
@@ -302,3 +306,83 @@ with FunctionMonitor(CSVFileRecorder("x.csv")):
     with open(tmp_path / "x.csv", newline="") as stream:
         indices = [int(row["index"]) for row in csv.DictReader(stream) if row["function"] == "abs"]
     assert len(indices) == 4 * calls and indices == sorted(set(indices))
+
+
+def plain(x: int) -> int:
+    return x + 1
+
+
+def counting(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
+async def awaited() -> int:
+    return 1
+
+
+async def streaming() -> AsyncIterator[int]:
+    yield 1
+
+
+class Holder:
+    def method(self, x: int) -> int:
+        return x * 2
+
+
+KINDS = {"plain": plain, "counting": counting, "awaited": awaited, "streaming": streaming}
+QUESTIONS = [
+    inspect.isfunction,
+    inspect.isgeneratorfunction,
+    inspect.iscoroutinefunction,
+    inspect.isasyncgenfunction,
+    inspect.isroutine,
+    asyncio.iscoroutinefunction if sys.version_info < (3, 14) else inspect.iscoroutinefunction,
+]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_decorated_function_is_a_function_of_its_kind(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = KINDS[name]
+    attached = FunctionMonitor(ListRecorder()).attach(function)
+    for question in QUESTIONS:
+        assert question(attached) == question(function), question
+    assert isinstance(attached.__code__, types.CodeType)
+    assert inspect.signature(attached) == inspect.signature(function)
+    monkeypatch.setattr(sys.modules[__name__], name, attached)
+    assert pickle.loads(pickle.dumps(attached)) is attached
+    assert copy.copy(attached) is attached and copy.deepcopy([attached])[0] is attached
+
+
+def test_a_decorated_method_is_pickled_with_its_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Holder, "method", FunctionMonitor(ListRecorder()).attach(Holder.method))
+    assert inspect.ismethod(Holder().method)
+    assert pickle.loads(pickle.dumps(Holder().method))(4) == 8
+
+
+def test_a_decorated_function_goes_through_a_pool(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text(
+        "import multiprocessing\n"
+        "from pikos.api import function_monitor\n"
+        "from pikos.recorders.api import ListRecorder\n"
+        "@function_monitor(recorder=ListRecorder())\n"
+        "def double(x): return 2 * x\n"
+        "if __name__ == '__main__':\n"
+        "    for method in ('fork', 'spawn'):\n"
+        "        with multiprocessing.get_context(method).Pool(2) as pool:\n"
+        "            print(pool.map(double, range(3)))\n"
+    )
+    assert python(["work.py"], cwd=tmp_path, env={"PYTHONWARNINGS": "ignore"}) == Run(0, "[0, 2, 4]\n" * 2, "")
+
+
+def test_a_generator_fixture_of_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "from pikos.api import function_monitor\n"
+        "from pikos.recorders.api import ListRecorder\n"
+        "@pytest.fixture\n"
+        "@function_monitor(recorder=ListRecorder())\n"
+        "def seven(): yield 7\n"
+        "def test_it(seven): assert seven == 7\n"
+    )
+    run = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], cwd=tmp_path)
+    assert run.code == 0, run.out

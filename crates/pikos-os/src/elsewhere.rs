@@ -37,6 +37,11 @@ pub fn exists(_pid: u32) -> bool {
     false
 }
 
+/// Of [`crate::process`]: the system says when it is tried.
+pub fn can_be_executed(path: &Path) -> bool {
+    path.is_file()
+}
+
 /// Of [`crate::process`].
 pub fn parent() -> Option<u32> {
     None
@@ -57,9 +62,35 @@ pub fn is_socket(_kind: FileType) -> bool {
     false
 }
 
-/// Of [`crate::signals`]: a handler stays what it is.
-pub fn keep_to_this_process(_signal: i32, _patience_ms: u32) -> bool {
+/// Of [`crate::signals`]: none is kept.
+pub fn keep(_signal: i32, _patience_ms: u32, _note: fn()) -> bool {
     false
+}
+
+/// Of [`crate::signals`]: none is kept.
+pub fn keep_again(_signal: i32) -> bool {
+    false
+}
+
+/// Of [`crate::signals`].
+pub fn let_go(_signal: i32) {}
+
+/// Of [`crate::signals`]: all have what the system gives them.
+pub fn set_default(_signal: i32) {}
+
+/// Of [`crate::signals`]: nobody knows.
+pub fn has_default(_signal: i32) -> bool {
+    false
+}
+
+/// Of [`crate::signals`]: there is none to send.
+pub fn send_here(_signal: i32) {
+    std::process::exit(1);
+}
+
+/// Of [`crate::signals`].
+pub fn unused() -> impl Iterator<Item = i32> {
+    std::iter::empty()
 }
 
 /// Of [`crate::signals`].
@@ -142,7 +173,10 @@ mod tests {
         assert_eq!(path_to_bytes(&path), "/a/\u{fc}".as_bytes());
         assert_eq!((exists(std::process::id()), parent()), (false, None));
         assert_eq!((with_all_blocked(|| 1), with_deadly_interrupt(|| 2)), (1, 2));
-        assert!(!keep_to_this_process(15, 10));
+        assert!(!keep(15, 10, || ()));
+        assert!(!keep_again(15) && !has_default(15) && unused().next().is_none());
+        set_default(15);
+        let_go(15);
         seen();
         let before = processor_time();
         assert!(processor_time() >= before);

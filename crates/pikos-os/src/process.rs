@@ -1,7 +1,7 @@
 //! Processes: whether one is there, and since when.
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{exists, parent};
+pub use crate::elsewhere::{can_be_executed, exists, parent};
 
 /// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
 /// doesn't say.
@@ -22,6 +22,12 @@ pub fn exists(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     // EPERM says that there is one, though not ours.
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+/// Whether this is a file that may be executed as a program.
+#[cfg(unix)]
+pub fn can_be_executed(path: &std::path::Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 /// The process that has started this one.

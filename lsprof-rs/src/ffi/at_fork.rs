@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::gil::GilCell;
+use super::modules;
 
 /// When, and which function of `pikos._lsprof`. CPython calls what comes `before` from the last registered to the first,
 /// all others from the first to the last.
@@ -32,7 +33,7 @@ pub fn watch(py: Python<'_>) -> PyResult<()> {
     if WATCHES.get(py).replace(true) {
         return Ok(());
     }
-    let (module, os) = (py.import("pikos._lsprof")?, py.import("os")?);
+    let (module, os) = (modules::own(py)?, py.import("os")?);
     HANDLERS.iter().try_for_each(|(when, name)| {
         let handler = PyDict::new(py);
         handler.set_item(when, module.getattr(*name)?)?;

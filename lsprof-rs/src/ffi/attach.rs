@@ -1,6 +1,6 @@
 //! From a hook into Python: for the rare events that need more than the engine.
 
-use pyo3::{PyErr, Python};
+use pyo3::{PyErr, Python, ffi};
 
 use super::thread_state::EventsOff;
 
@@ -29,6 +29,23 @@ pub unsafe fn in_python<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
             }
             result
         })
+    }
+}
+
+/// Calls a Python function with this thread's events off. Returns a new reference, or null with an exception set.
+///
+/// There is nothing in this frame, and there should be nothing in its callers', that has to be dropped: up to 3.13 CPython ends a daemon
+/// thread that waits in there by `pthread_exit`, and what that unwinds may neither be caught nor touch a Python object.
+///
+/// # Safety
+/// The thread holds the GIL; the function is alive, and no exception is set.
+pub unsafe fn call_quietly(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: an attached thread has a state, which is the same one after the call.
+    unsafe {
+        ffi::PyThreadState_EnterTracing(ffi::PyThreadState_Get());
+        let result = ffi::PyObject_CallNoArgs(function);
+        ffi::PyThreadState_LeaveTracing(ffi::PyThreadState_Get());
+        result
     }
 }
 

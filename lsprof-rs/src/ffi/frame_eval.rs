@@ -48,6 +48,19 @@ pub fn set_default(py: Python<'_>) {
     set(py, _PyEval_EvalFrameDefault);
 }
 
+/// Has the frame evaluated by whoever evaluates frames now.
+///
+/// # Safety
+/// As for [`evaluate`].
+pub unsafe fn pass_on(
+    state: *mut PyThreadState,
+    frame: *mut InterpreterFrame,
+    throw: c_int,
+) -> *mut PyObject {
+    // SAFETY: by this function's contract; the GIL is held, so there is a running interpreter.
+    unsafe { _PyInterpreterState_GetEvalFrameFunc(PyInterpreterState_Get())(state, frame, throw) }
+}
+
 /// Has CPython evaluate the frame. What that call takes of the C recursion limit (3.12, 3.13) is given back while it
 /// lasts: without us the interpreter would have inlined it.
 ///

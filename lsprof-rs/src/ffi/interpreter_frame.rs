@@ -104,6 +104,15 @@ pub unsafe fn code(frame: *const InterpreterFrame) -> *mut PyObject {
     unsafe { ((*frame).code & !TAGS) as *mut PyObject }
 }
 
+/// The namespace that the frame's code runs in; the frame keeps it alive.
+///
+/// # Safety
+/// The frame is the live one that CPython passed.
+pub unsafe fn globals(frame: *const InterpreterFrame) -> *mut PyObject {
+    // SAFETY: by this function's contract.
+    unsafe { (*frame).globals }
+}
+
 /// Whether evaluating the frame only makes the generator or coroutine that it will run in. That is no call: cProfile
 /// counts the resumes.
 ///

@@ -14,6 +14,7 @@
 mod conflict;
 mod evaluation;
 mod frame_eval;
+pub mod main_frame;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
 #[cfg(Py_3_12)]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use super::texts::{self, TextId};
@@ -114,9 +115,10 @@ fn place(address: usize) -> usize {
     ((address >> 4) ^ (address >> 12)) % PLACES
 }
 
-/// Says which folder's code is this package's.
-pub fn set_own_folder(py: Python<'_>, folder: &str) {
+/// Says which folder's code is this package's. To be called before there is any monitor.
+pub fn set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {
     *OURS.get(py).borrow_mut() = format!("{}/", folder.trim_end_matches('/'));
+    prepare_sources(py).map(drop)
 }
 
 /// No monitor is enabled any more: lets go of what would keep many code objects alive, and of sources that may change.
@@ -164,9 +166,17 @@ fn source_of(py: Python<'_>, filename: TextId) -> Rc<[TextId]> {
     lines
 }
 
-/// By `linecache`, which knows the sources of zip files and of interactive input, too.
+/// Knows the sources of zip files and of interactive input, too.
+static LINECACHE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
+/// Imports what reads sources: before any event, since an import in the middle of another one can break that (up to 3.12 the
+/// interpreter's locks of modules don't expect it), and before the program can have modules of these names.
+fn prepare_sources(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    LINECACHE.get_or_try_init(py, || py.import("linecache").map(Bound::unbind)).map(|module| module.bind(py))
+}
+
 fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<String>> {
-    let linecache = py.import("linecache")?;
+    let linecache = prepare_sources(py)?;
     let globals = crate::ffi::running_globals(py);
     let lines = linecache.call_method1("getlines", (texts::object(py, filename), globals))?;
     lines.try_iter()?.map(|line| Ok(line?.cast_into::<PyString>()?.to_string_lossy().into_owned())).collect()

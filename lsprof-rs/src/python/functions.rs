@@ -1,11 +1,11 @@
 //! The module's functions.
 
 use lsprof_engine::clock;
-use pikos_os::signals;
 use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::collect::kinds;
-use crate::ffi::recursion;
+use crate::ffi::thread_state::EventsOff;
 use crate::{hooks, monitors};
 
 /// Returns (name, reason): the hook that events come through unless a profile asks for another, and why.
@@ -15,24 +15,17 @@ pub fn hook() -> (&'static str, String) {
     (choice.name, choice.reason.into_owned())
 }
 
-/// For the launcher: makes this thread's frames so far count as `frames` towards the recursion limit.
+/// For the launcher: a callable that calls `act()` with this thread's events off, so that nothing of that is recorded.
 #[pyfunction]
-pub fn _count_frames_as(py: Python<'_>, frames: i32) -> PyResult<()> {
-    recursion::count_as(py, frames)
-}
-
-/// For the launcher: narrows the handler that was just installed for a signal to this process. Children that
-/// it forks take the default action, and so does this one after `patience` seconds in which the handler could not run.
-/// False if the system refuses.
-#[pyfunction]
-pub fn _keep_signal_to_this_process(signal: i32, patience: u32) -> bool {
-    signals::keep_to_this_process(signal, patience.saturating_mul(1000))
-}
-
-/// For the launcher: that handler runs.
-#[pyfunction]
-pub fn _signal_seen() {
-    signals::seen();
+pub fn _quiet(act: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = act.py();
+    let act = act.unbind();
+    let quietly = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
+        let py = args.py();
+        let _events_off = EventsOff::new(py);
+        act.call0(py)
+    };
+    PyCFunction::new_closure(py, None, None, quietly).map(Bound::into_any)
 }
 
 /// For the calibration: the kind of call that a built-in's are, by its calling convention.
@@ -61,8 +54,8 @@ pub fn _memory() -> (u64, u64) {
 
 /// For the monitors: code in this folder is Pikos' own, whose events nobody wants to see.
 #[pyfunction]
-pub fn _set_own_folder(py: Python<'_>, folder: &str) {
-    monitors::set_own_folder(py, folder);
+pub fn _set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {
+    monitors::set_own_folder(py, folder)
 }
 
 /// For `threading.setprofile` and `settrace`: covers a thread that has begun.

@@ -102,6 +102,12 @@ impl Profiler {
         self.0.get(py).clear(py)
     }
 
+    /// Finds out what recording costs, if that is to be taken out of the times: else the first enable() does.
+    fn _calibrate(&self, py: Python<'_>) -> PyResult<()> {
+        let session = self.0.get(py);
+        session.calibrate(py, session.collector().builtins())
+    }
+
     /// Begins to publish without recording anything, if the profile is to be live and isn't yet. Returns why that can't be, or
     /// None.
     fn _go_live(slf: Bound<'_, Self>) -> PyResult<Option<String>> {
@@ -179,8 +185,23 @@ impl Profiler {
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// Writes the profile so far to a file as a whole, or leaves what is there: full stacks, where they are kept and the name
-    /// is of a format that holds them, else what `_pstats` returns. With `fresh`, nothing may be there, not even a link.
+    /// What a file of that name is to hold, as bytes.
+    fn _bytes_for<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
+        let format = Format::of_recorded(&path);
+        let mut bytes = Vec::new();
+        py.detach(|| {
+            if format != Format::Pstats {
+                profile.merge_labels();
+            }
+            format.write(&profile, &mut bytes)
+        })
+        .map_err(|error| file_error(py, error, &path))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Writes the profile so far to a file as a whole, or leaves what is there: in the format that its name says, else what
+    /// `_pstats` returns. With `fresh`, nothing may be there, not even a link.
     /// False where it can only be written to: a device or a pipe.
     ///
     /// It is one step, which a signal's handler in Python comes before or after. Raises OSError.
@@ -190,9 +211,9 @@ impl Profiler {
             return Ok(false);
         }
         let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::of_recorded(&path, profile.tree.is_some());
+        let format = Format::of_recorded(&path);
         let saved = py.detach(|| {
-            if format.needs_stacks() {
+            if format != Format::Pstats {
                 profile.merge_labels();
             }
             if fresh {
@@ -238,6 +259,12 @@ impl Profiler {
     #[getter]
     fn tree(&self, py: Python<'_>) -> bool {
         self.0.get(py).collector().has_tree()
+    }
+
+    /// Whether it is recording.
+    #[getter]
+    fn _is_enabled(&self, py: Python<'_>) -> bool {
+        self.0.get(py).is_enabled()
     }
 
     /// The threads argument that the profile was made with.

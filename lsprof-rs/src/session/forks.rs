@@ -3,19 +3,23 @@
 use std::cell::Cell;
 
 use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::live::{self, for_each};
 use crate::ffi::at_fork;
 use crate::ffi::gil::GilCell;
+use crate::ffi::modules;
+use crate::guards::exec;
 
-/// Once: forks and the interpreter's end concern us; `pikos._processes.execs` sees to `os.exec*`.
+/// Once: forks, `os.exec*` and the interpreter's end concern us.
 pub fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
     static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
     if WATCHES.get(py).replace(true) {
         return Ok(());
     }
     at_fork::watch(py)?;
-    let at_exit = py.import("pikos._lsprof")?.getattr("_live_at_exit")?;
+    exec::_before_exec(wrap_pyfunction!(_live_before_exec, py)?.into_any())?;
+    let at_exit = modules::own(py)?.getattr("_live_at_exit")?;
     py.import("atexit")?.call_method1("register", (at_exit,))?;
     Ok(())
 }
@@ -58,9 +62,9 @@ pub fn _live_parent(py: Python<'_>, pid: u32) {
     live::set_parent(py, Some(pid));
 }
 
-/// The program of this process is about to be replaced: its streams end. Returns the profiles, and whether they were enabled.
+/// The program of this process is about to be replaced: its streams end. Returns what makes them begin again, if it stays.
 #[pyfunction]
-pub fn _live_before_exec(py: Python<'_>) -> Vec<(Py<PyAny>, bool)> {
+fn _live_before_exec(py: Python<'_>) -> PyResult<Bound<'_, PyCFunction>> {
     let mut ended = Vec::new();
     for_each(py, |live| {
         let profile = live.profile();
@@ -70,7 +74,16 @@ pub fn _live_before_exec(py: Python<'_>) -> Vec<(Py<PyAny>, bool)> {
         profile.end(py, "exec", "");
         ended.push((object.unbind(), was_enabled));
     });
-    ended
+    let go_on = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+        for (profiler, was_enabled) in &ended {
+            // What can't be live again is recorded still.
+            let _ = profiler.call_method0(args.py(), "_go_live");
+            if *was_enabled {
+                let _ = profiler.call_method0(args.py(), "enable");
+            }
+        }
+    };
+    PyCFunction::new_closure(py, None, None, go_on)
 }
 
 /// The interpreter is about to end: what is still live ends with it.

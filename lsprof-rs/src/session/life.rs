@@ -124,13 +124,7 @@ impl Session {
         if let Some(problem) = self.go_live(profiler)? {
             live::say_not_live(py, &problem);
         }
-        if self.wants_calibration.get() {
-            let hook = hooks::choice_for(py, wish)?.name;
-            let lines =
-                py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?.extract()?;
-            collector.compensate(Some(Calibration::from_lines(lines)?));
-            self.wants_calibration.set(false);
-        }
+        self.calibrate(py, builtins)?;
         let all_threads = self.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads).map_err(|refusal| match refusal {
             Refusal::Conflict(owner) => hooks::already_active(&owner),
@@ -151,6 +145,17 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    /// Finds out what recording costs, if that is wanted and not known yet.
+    pub fn calibrate(&self, py: Python<'_>, builtins: bool) -> PyResult<()> {
+        if self.wants_calibration.get() {
+            let hook = hooks::choice_for(py, self.wish.get())?.name;
+            let costs = py.import("pikos._calibration")?.call_method1("costs", (builtins, hook))?;
+            self.collector.compensate(Some(Calibration::from_lines(costs.extract()?)?));
+            self.wants_calibration.set(false);
+        }
+        Ok(())
     }
 
     fn install(&self, scope: Scope, profiler: &Bound<'_, PyAny>) -> PyResult<Choice> {
@@ -206,6 +211,11 @@ impl Session {
     /// Whether what recording costs is taken out of the times.
     pub fn compensates(&self) -> bool {
         self.wants_calibration.get() || self.collector.is_compensated()
+    }
+
+    /// Whether it is recording.
+    pub fn is_enabled(&self) -> bool {
+        self.scope.get().is_some()
     }
 
     /// Which threads were asked for.

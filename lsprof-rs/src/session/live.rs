@@ -83,9 +83,6 @@ impl Live {
             Ok(publisher) => {
                 self.collector.go_live(py, publisher.source());
                 self.publisher.replace(Some(publisher));
-                if self.options.is_public {
-                    py.import("pikos._processes.execs")?.call_method0("watch_streams")?;
-                }
                 Ok(Ok(()))
             }
             Err(error) => Ok(Err(error)),
@@ -167,14 +164,6 @@ impl Live {
             // Others may run meanwhile: it can take 200 ms.
             let publisher = &mut publisher;
             py.detach(move || publisher.end(end));
-            let mut is_last = true;
-            for_each(py, |other| is_last &= other.publisher.borrow().is_none());
-            if is_last {
-                // At the interpreter's end there may be nothing to import any more, and nothing to be undone.
-                let _ = py
-                    .import("pikos._processes.execs")
-                    .and_then(|module| module.call_method0("unwatch_streams"));
-            }
         }
     }
 

@@ -7,12 +7,12 @@ use pikos_client::Model;
 use pikos_wire::Message;
 use pstats_compat::formats::{self, Format};
 
-/// Writes what a full message says: full stacks, where they are kept and the file's name is of a format that needs them,
-/// else pstats. The file is replaced as a whole or not at all.
+/// Writes what a full message says, in the format that the file's name says, else pstats. The file is replaced as a whole or not
+/// at all.
 pub fn save(message: Message, path: &Path) -> Result<(), String> {
     let mut model = Model::default();
     let taken = model.apply(message);
     taken.map_err(|error| error.to_string())?;
-    let format = Format::of_recorded(path, model.has_tree());
+    let format = Format::of_recorded(path);
     formats::save(&model.profile(None), format, path).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -155,9 +155,9 @@ impl Format {
         }
     }
 
-    /// What a recorded profile is written as: what the file's name says, where that needs stacks and they were kept; else pstats.
-    pub fn of_recorded(path: &Path, has_stacks: bool) -> Self {
-        Self::from_path(path).filter(|format| has_stacks && format.needs_stacks()).unwrap_or(Self::Pstats)
+    /// What a recorded profile is written as: what the file's name says, else pstats.
+    pub fn of_recorded(path: &Path) -> Self {
+        Self::from_path(path).unwrap_or(Self::Pstats)
     }
 
     /// Whether the format is made of full stacks.

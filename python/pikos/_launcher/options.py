@@ -1,17 +1,16 @@
-"""The command line of ``python -m pikos.cprofile``: cProfile's options, ours of ``pikos._options``, and what the environment adds."""
+"""All of the command line of ``python -m pikos.cprofile``: cProfile's options, and ours of ``pikos._options``; their help, and what
+is said of wrong ones."""
 
-import os
-import sys
 from optparse import OptionParser
 
-from pikos._lsprof import __version__, _holds_stacks
-from pikos._options import STACKS, Options, whether_or_where
-from pikos.cprofile import Profile
+from pikos._launcher.command_line import CUMULATIVE, ENDPOINTS, SORT_KEYS
+from pikos._lsprof import __version__
+from pikos._options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from optparse import Values
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pikos._options import Flag, Option
 
@@ -30,14 +29,6 @@ OPTIONS = Options.OPTIONS
 
 #: Their texts mean something in the light of others.
 READ_LATER = frozenset(["checkpoint", "interval"])
-
-#: ``pstats``' number for "cumulative", cProfile's default on the command line.
-CUMULATIVE = 2
-
-#: The sort keys of ``pstats`` by which the native table can be sorted: all that there are up to 3.15.
-SORT_KEYS = frozenset(
-    "calls cumtime cumulative filename line module name ncalls nfl pcalls stdname time tottime".split()
-)
 
 
 class Parser(OptionParser):
@@ -113,7 +104,7 @@ def add_flag(parser: "Parser", option: "Option", flag: "Flag") -> None:
             # ``--live tcp://…``: a script has no such name.
             rest = parser.rargs
             assert rest is not None
-            if rest and rest[0].startswith(("tcp://", "ipc://")):
+            if rest and rest[0].startswith(ENDPOINTS):
                 asked[name] = rest.pop(0)
 
     parser.add_option(flag.name, action="callback", callback=take_flag, help=text)
@@ -127,6 +118,20 @@ def value_of(option: "Option", text: str, name: str, parser: "OptionParser") -> 
     except ValueError:
         parser.error(str(option.refusal(text, name)))
     return value
+
+
+def read(argv: list[str]) -> "tuple[Values, list[str]]":
+    """What was said, and the program with its arguments. Ends the process where that is wrong, or a request for help."""
+    parser = option_parser()
+    values, rest = parser.parse_args(argv)
+    if values.code is None and not rest:
+        parser.error("name a program: a script, -m and a module, or -c and code")
+    return values, rest
+
+
+def refuse(message: str) -> "NoReturn":
+    """Wrong usage: say so, and end."""
+    option_parser().error(message)
 
 
 def asked_of(parser: "OptionParser") -> "dict[str, Any]":
@@ -154,77 +159,3 @@ def end_of_options(option: object, name: str, value: str, parser: "OptionParser"
     parser.values.code = value
     parser.largs.extend(parser.rargs)
     del parser.rargs[:]
-
-
-def recording(values: "Values", outfile: str | None, parser: "OptionParser") -> "tuple[Options, Profile]":
-    """What the command line asks for, and a profile that does that; the environment counts where it says nothing of being live.
-    What is wrong on the command line ends it, as wrong usage; a wrong interval or a wrong environment is said on standard error,
-    and the program runs."""
-    said = asked_of(parser)
-    asked = dict(said)
-    if "live" not in said:
-        asked["live"] = whether_or_where(os.environ.get("PIKOS_LIVE", "0"))
-    if values.top:
-        asked["live"] = asked["live"] or True
-    if asked["live"] is not False:
-        asked["interval"] = interval(said.get("interval"))
-    for name in said:
-        if OPTIONS[name].needs == "live" and asked["live"] is False:
-            parser.error(f"{OPTIONS[name].flags[0].name} has no effect without --live: add --live")
-    if "checkpoint" in said:
-        if outfile is None:
-            parser.error("--checkpoint writes the file of -o: add -o OUT")
-        asked["checkpoint"] = (outfile, value_of(OPTIONS["checkpoint"], said["checkpoint"], "--checkpoint", parser))
-    options = Options(**asked)
-    try:
-        profile = Profile(**options.for_profile())
-    except ValueError as error:
-        if "live" in said or values.top or options.live is False:
-            parser.error(str(error))
-        options = options.but(live=False, paused=False)
-        profile = without_environment(options, error, parser)
-    if options.live is False:
-        check_places(options, outfile, parser)
-    return options, profile
-
-
-def without_environment(options: "Options", error: ValueError, parser: "OptionParser") -> "Profile":
-    """The profile that isn't live, where the environment asks for one that can't be; unless something else is wrong."""
-    try:
-        profile = Profile(**options.for_profile())
-    except ValueError:
-        parser.error(str(error))
-    sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
-    return profile
-
-
-def check_places(options: "Options", outfile: str | None, parser: "OptionParser") -> None:
-    """What is recorded must be somewhere to be seen, where it isn't live."""
-    if options.follow and outfile is None:
-        parser.error("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
-    if options.tree and (outfile is None or not _holds_stacks(outfile)):
-        parser.error(
-            f"--tree keeps full stacks, which neither a table nor a pstats file can hold: write them to a file, -o {STACKS}; "
-            "or watch them, --live"
-        )
-
-
-def interval(text: str | None) -> float:
-    """Seconds of ``--interval``, or ``PIKOS_INTERVAL``, moved to what can be done."""
-    option = OPTIONS["interval"]
-    name = "--interval"
-    if text is None:
-        name, text = "PIKOS_INTERVAL", os.environ.get("PIKOS_INTERVAL")
-        if text is None:
-            return option.default  # type: ignore[return-value]
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = float("nan")
-    try:
-        option.check(seconds)
-    except ValueError:
-        nearest: Any = option.default if seconds != seconds else min(max(seconds, option.least), option.most)  # type: ignore[type-var]
-        sys.stderr.write(f"pikos: {option.refusal(text, name)}; using {nearest:g}\n")
-        return nearest  # type: ignore[no-any-return]
-    return seconds

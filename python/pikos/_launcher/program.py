@@ -1,65 +1,73 @@
-"""The program as plain ``python`` would find it: ``sys.argv``, ``sys.path[0]`` and ``__main__``; and tracebacks without our frames."""
+"""The program within our own process, where this can't become another one: as plain ``python`` would run it, as far as that goes.
+
+What differs: modules that we have imported are there already, our frames stand below the program's, and what the interpreter does
+before ``__main__`` is done by Python code.
+"""
 
 import io
 import os
 import sys
 
+from pikos._launcher.run import say
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, TracebackType
 
 #: Whose frames are none of the program's: those of this folder, and of the commands that have added themselves.
 OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
-OWN_FILES = {"<pikos>"}
+COMMANDS = (os.path.join(os.path.dirname(os.path.dirname(__file__)), "cprofile", "__main__.py"),)
 
 
-def prepare(args: list[str], code: str | None = None, is_module: bool = False) -> "tuple[CodeType, dict[str, object]]":
-    """Set ``sys.argv``, ``sys.path[0]`` and ``__main__``; return what to execute, and where.
-
-    args: the script or module, and its arguments; of ``-c``, with the code in ``code``, these alone.
-    """
-    if code is not None:
-        return prepare_code(code, args), fresh_main()
-    sys.argv[:] = args
-    target = args[0]
-    if is_module:
+def run(program: list[str], arm: "Callable[[], object]", reason: str) -> None:
+    """Run what an interpreter would be told to run by these arguments. ``arm()`` is called when ``__main__`` is made."""
+    say(
+        f"pikos: {reason}, so the program runs inside of this process: modules that Pikos uses are loaded already, and our frames "
+        "stand below the program's own\n"
+    )
+    hide_launcher_frames()
+    how, rest = (program[0], program[1:]) if program[0] in ("-c", "-m") else ("", program)
+    if how == "-c":
+        sys.argv[:] = ["-c", *rest[1:]]
+        replace_path("")
+        code = compile(rest[0], "<string>", "exec", dont_inherit=True)
+        namespace = fresh_main()
+    elif how == "-m" or is_folder_or_archive(rest[0]):
         import runpy
 
+        sys.argv[:] = rest
         fresh_main()
-        # What the interpreter itself calls for `python -m`.
-        return call("run(target)", run=runpy._run_module_as_main, target=target)  # type: ignore[attr-defined]
-    if os.path.isdir(target) or is_archive(target):
-        import runpy
+        name = rest[0]
+        if how != "-m":
+            name = "__main__"
+            sys.path.insert(0, os.path.abspath(rest[0]))
+        arm()
+        runpy._run_module_as_main(name, alter_argv=how == "-m")  # type: ignore[attr-defined]
+        return
+    else:
+        sys.argv[:] = rest
+        code, namespace = script(rest[0])
+    arm()
+    exec(code, namespace)
 
-        return call("run(target, run_name='__main__')", run=runpy.run_path, target=target)
-    path = os.path.abspath(target)
+
+def script(path: str) -> "tuple[CodeType, dict[str, object]]":
+    """What a script executes, and where."""
+    if path == "-":
+        source: bytes = sys.stdin.buffer.read()
+        replace_path("")
+        return compile(source, "<stdin>", "exec", dont_inherit=True), fresh_main()
+    # As the interpreter does it: absolute, and otherwise as it stands.
+    path = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     try:
         with io.open_code(path) as stream:
             source = stream.read()
     except OSError as error:
-        sys.stderr.write(f"pikos: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
+        say(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
         sys.exit(2)
-    replace_path(os.path.dirname(os.path.realpath(target)))
+    replace_path(os.path.dirname(os.path.realpath(path)))
     return compile(source, path, "exec", dont_inherit=True), fresh_main(path)
-
-
-def prepare_code(source: str, args: list[str]) -> "CodeType":
-    """What ``-c`` executes."""
-    sys.argv[:] = ["-c", *args]
-    replace_path("")
-    code = compile(source, "<string>", "exec", dont_inherit=True)
-    if sys.version_info >= (3, 13):
-        # From 3.13 on, tracebacks show the lines of -c. 3.13 looks for them by file name, later releases by code.
-        import linecache
-
-        key = code if sys.version_info >= (3, 14) else "<string>"
-        linecache._register_code(key, source, "<string>")  # type: ignore[attr-defined]
-    return code
-
-
-def call(code: str, **namespace: object) -> "tuple[CodeType, dict[str, object]]":
-    """A call, as something to execute."""
-    return compile(code, "<pikos>", "exec"), namespace
 
 
 def replace_path(first: str) -> None:
@@ -68,24 +76,26 @@ def replace_path(first: str) -> None:
         sys.path[0] = first
 
 
-def is_archive(path: str) -> bool:
-    """Whether this is an application in a zip file."""
-    try:
-        with open(path, "rb") as stream:
-            if b"PK" not in stream.read(4):
-                return False
-    except OSError:
-        return False
-    import zipfile
+def is_folder_or_archive(path: str) -> bool:
+    """Whether this is an application in a folder, or in a zip file."""
+    if not os.path.isfile(path):
+        return os.path.isdir(path)
+    import zipimport
 
-    return zipfile.is_zipfile(path)
+    try:
+        zipimport.zipimporter(path)
+    except zipimport.ZipImportError:
+        return False
+    return True
 
 
 def fresh_main(path: str | None = None) -> dict[str, object]:
     """Make a new ``__main__``, as a plain run would find it, so that pickling finds the program's classes."""
+    import builtins
+
     module = type(sys)("__main__")
     namespace = module.__dict__
-    namespace["__builtins__"] = __builtins__
+    namespace["__builtins__"] = builtins
     # What a __main__ is born with differs between releases.
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
@@ -108,9 +118,9 @@ def hide_launcher_frames() -> None:
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: "TracebackType | None") -> None:
         sys.excepthook = show
-        # The default hook prints the exception's own traceback, not its argument.
-        error.__traceback__ = rest = after_launcher(traceback)
-        show(kind, error, rest)
+        rest = after_launcher(traceback)
+        # The default hook prints the exception's own traceback, not its argument. Some exceptions let nobody set it.
+        show(kind, BaseException.with_traceback(error, rest), rest)
 
     sys.excepthook = excepthook
 
@@ -120,7 +130,7 @@ def after_launcher(traceback: "TracebackType | None") -> "TracebackType | None":
     rest = traceback
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if file in OWN_FILES or file.startswith(OWN_FOLDER):
+        if file in COMMANDS or file.startswith(OWN_FOLDER):
             rest = traceback.tb_next
         traceback = traceback.tb_next
     return rest

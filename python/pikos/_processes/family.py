@@ -2,22 +2,21 @@
 
 Children of ``os.fork`` have the profile already: it begins anew in them. Other Python processes (``subprocess``,
 ``multiprocessing``'s spawn and forkserver, ``os.exec*``) are reached by their environment: PYTHONPATH leads their interpreter to
-``_site/sitecustomize.py``, which calls ``begin.begin``, and PIKOS_FOLLOW has the options (``environment``): those of
+``_begin/_site/sitecustomize.py``, which calls ``_begin.begin``, and PIKOS_FOLLOW has the options (``_launcher.environment``): those of
 ``pikos._options``, and ``pid``, ``parent`` and ``out``, the family's own.
 """
 
-from __future__ import annotations
-
 import _thread
+import atexit
 import os
 import sys
+from os import getpid
 
+from pikos._launcher.environment import announce
 from pikos._launcher.session import Session
-from pikos._lsprof import _live_parent
+from pikos._lsprof import _live_parent, _quiet
 from pikos._options import Options
-from pikos._processes import execs
-from pikos._processes.environment import announce
-from pikos.cprofile import Profile
+from pikos.cprofile.profile import Profile
 
 #: Seconds that SIGTERM may wait in a child: whoever sends it waits for that.
 PATIENCE = 1
@@ -33,7 +32,7 @@ class Family:
 
     def announce(self) -> None:
         """Let children know."""
-        own = {"pid": str(os.getpid())}
+        own = {"pid": str(getpid())}
         if self.parent is not None:
             own["parent"] = str(self.parent)
         if self.out is not None:
@@ -42,7 +41,7 @@ class Family:
 
     def outfile(self) -> str | None:
         """Where this process's profile belongs."""
-        return None if self.out is None else with_pid(self.out, os.getpid())
+        return None if self.out is None else with_pid(self.out, getpid())
 
 
 def lead(session: Session, options: Options) -> None:
@@ -60,7 +59,7 @@ def join(session: Session, family: Family) -> None:
             # subprocess, with a preexec_fn: another program comes at once.
             return
         family.parent = session.process
-        session.process = os.getpid()
+        session.process = getpid()
         session.saved = False
         session.saving = _thread.RLock()
         session.prints = False
@@ -72,7 +71,6 @@ def join(session: Session, family: Family) -> None:
             session.catch_sigterm()
         family.announce()
 
-    execs.watch_session(session)
     os.register_at_fork(after_in_child=adopt)
 
 
@@ -80,7 +78,7 @@ def start(texts: dict[str, str]) -> None:
     """Begin, as a child of the process that has announced these."""
     pid = int(texts["pid"])
     # Else it was this very process that has replaced its program.
-    parent = pid if pid != os.getpid() else int(texts["parent"]) if "parent" in texts else None
+    parent = pid if pid != getpid() else int(texts["parent"]) if "parent" in texts else None
     if parent is not None:
         _live_parent(parent)
     options = Options.decoded(texts)
@@ -92,9 +90,7 @@ def start(texts: dict[str, str]) -> None:
     # A child that is to be ended by a signal (Pool.terminate) may be where no Python runs: only a file is worth the wait.
     session.guard(catches=session.outfile is not None)
     join(session, family)
-    import atexit
-
-    atexit.register(session.save)
+    atexit.register(_quiet(session.save))
     # Whether that can be or not: nobody here has asked for us, and nobody reads what we would say.
     problem = profile._go_live()
     is_live = options.live is not False and problem is None

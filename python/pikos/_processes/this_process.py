@@ -5,7 +5,7 @@ Imports nothing that the program doesn't have already, but for the profiler itse
 
 from __future__ import annotations
 
-from pikos.cprofile import Profile
+from pikos.cprofile.profile import Profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,72 +1,56 @@
 """``python -m pikos.cprofile``: runs a program as plain ``python`` would, and saves its profile whatever happens.
 
-Does not profile itself: recording begins with the program's first instruction. It changes of the program's
-world only what it must: ``sys.argv``, ``sys.path[0]`` and ``__main__`` are as in a plain run; ``os._exit`` and
-the default action of SIGTERM save the profile first. Why each of that: docs/design/launcher.md.
+Reads its command line, and becomes an interpreter that runs the program with the profile armed. Why: docs/design/launcher.md.
 """
 
-import os
 import sys
 
-from pikos._launcher import program
-from pikos._launcher.options import option_parser, recording
-from pikos._launcher.session import Session
-from pikos._lsprof import _count_frames_as
+from pikos._launcher import command_line
+from pikos._launcher.handover import become
+from pikos._launcher.request import Request, request_of
 
-program.OWN_FILES.add(__file__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> None:
     """The command. Ends as the program ends: with its exception, its exit status, or its signal."""
-    parser = option_parser()
-    values, args = parser.parse_args()
-    if values.code is None and not args:
-        parser.print_usage(sys.stderr)
-        sys.exit(2)
-    # The program may change the working directory.
-    outfile = None if values.outfile is None else os.path.abspath(values.outfile)
-    options, profile = recording(values, outfile, parser)
-    session = Session(profile, outfile, values.sort)
-    try:
-        code, namespace = program.prepare(args, values.code, values.module)
-    except SyntaxError:
-        program.hide_launcher_frames()
-        raise
-    session.guard()
-    if options.follow:
+    read = command_line.read(sys.argv[1:])
+    if read is None:
+        from pikos._launcher import options
+
+        read = options.read(sys.argv[1:])
+    values, program = read
+    request = request_of(values, refuse)
+    if values.code is not None:
+        program = ["-c", values.code, *program]
+    elif values.module:
+        program = ["-m", *program]
+    elif program[0] != "-" and program[0].startswith("-"):
+        program = ["--", *program]
+    reason = become(program, {"run": "profile", **request.encoded()})
+    run_here(program, request, reason)
+
+
+def run_here(program: list[str], request: Request, reason: str) -> None:
+    """Run it within this process."""
+    from pikos._launcher.program import run
+    from pikos._launcher.start import at_main, profiled
+
+    session = profiled(request)
+    if request.options.follow:
         from pikos._processes.family import lead
 
-        lead(session, options)
-    elif options.live is not False:
-        from pikos._processes.execs import watch_session
+        lead(session, request.options)
+    run(program, lambda: at_main(session, request), reason)
 
-        watch_session(session)
-    if values.top:
-        from pikos._launcher.pane import show_top
 
-        show_top(profile)
-    failed = False
-    try:
-        # Our frames don't count towards the recursion limit; nor does the one that calls runpy for -m.
-        _count_frames_as(-1 if values.module else 0)
-        if options.paused:
-            session.go_live()
-        else:
-            session.profile.enable()
-        exec(code, namespace)
-    except SystemExit:
-        raise
-    except BaseException as error:
-        session.ending = ("exception", type(error).__name__)
-        failed = True
-        raise
-    finally:
-        # No call before this one, or it would be in the profile.
-        if "threading" not in sys.modules or not [*sys.modules["threading"]._active][1:]:
-            session.profile.disable()
-        if failed:
-            program.hide_launcher_frames()
-        session.end()
+def refuse(message: str) -> "NoReturn":
+    """Wrong usage: say so, and end."""
+    from pikos._launcher import options
+
+    options.refuse(message)
 
 
 if __name__ == "__main__":

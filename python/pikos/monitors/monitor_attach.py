@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,38 +18,33 @@ if TYPE_CHECKING:
 __all__ = ["MonitorAttach"]
 
 
-class MonitorAttach:
-    """A decorated function. Called as the function is, also as a method; the function itself is ``__wrapped__``."""
+class Attaching(type):
+    """Of `MonitorAttach`: what it makes are functions."""
 
-    def __init__(self, monitor: Monitor, function: Callable[..., Any]) -> None:
+    def __call__(cls, monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(function, (staticmethod, classmethod)):
             raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
         if not callable(function):
             raise TypeError(f"can't attach a monitor to {function!r}: it is not a function")
-        self.monitor = monitor
-        self._call = wrapper_of(monitor, function)
-        functools.update_wrapper(self, function)
-        if inspect.iscoroutinefunction(function):
-            mark_as_coroutine_function(self)
+        attached = wrapper_of(monitor, function)
+        attached.monitor = monitor  # type: ignore[attr-defined]
+        return attached
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._call(*args, **kwargs)
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else self._call.__get__(instance, owner)
-
-    def __repr__(self) -> str:
-        return f"<{type(self.monitor).__name__} attached to {self.__wrapped__!r}>"  # type: ignore[attr-defined]
+    def __instancecheck__(cls, instance: object) -> bool:
+        return (
+            isinstance(instance, types.FunctionType)
+            and "monitor" in instance.__dict__
+            and "__wrapped__" in instance.__dict__
+        )
 
 
-def mark_as_coroutine_function(function: Any) -> None:
-    """Have ``inspect.iscoroutinefunction`` and ``asyncio`` recognise it."""
-    if hasattr(inspect, "markcoroutinefunction"):
-        inspect.markcoroutinefunction(function)
-    else:
-        import asyncio.coroutines
+class MonitorAttach(metaclass=Attaching):
+    """A decorated function: ``MonitorAttach(monitor, function)``. It is a function of the same kind as the one that was decorated, which is its
+    ``__wrapped__``: it can be pickled by its name, copied, bound, and is a generator function or a coroutine function if that is one.
+    ``monitor`` is the monitor.
 
-        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    Raises TypeError for what is no function.
+    """
 
 
 def wrapper_of(monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,9 +8,11 @@ mod meanwhile;
 mod repeat;
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{keep_to_this_process, seen, with_all_blocked, with_deadly_interrupt};
+pub use crate::elsewhere::{
+    has_default, keep, keep_again, let_go, seen, send_here, set_default, unused, with_all_blocked, with_deadly_interrupt,
+};
 #[cfg(unix)]
-pub use kept::{keep_to_this_process, seen};
+pub use kept::{has_default, keep, keep_again, let_go, seen, send_here, set_default, unused};
 #[cfg(unix)]
 pub use meanwhile::{with_all_blocked, with_deadly_interrupt};
 

@@ -120,7 +120,7 @@ fn uninstall(
 /// Threads that start from now on set our functions themselves, by way of `threading`.
 fn watch_new_threads(py: Python<'_>, watch: bool) -> PyResult<()> {
     let threading = py.import("threading")?;
-    let hook = py.import("pikos._lsprof")?.getattr("_monitor_new_thread")?;
+    let hook = crate::ffi::modules::own(py)?.getattr("_monitor_new_thread")?;
     for (get, set) in [("getprofile", "setprofile"), ("gettrace", "settrace")] {
         let now = threading.call_method0(get)?;
         if watch && now.is_none() {

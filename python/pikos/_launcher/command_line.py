@@ -1,0 +1,64 @@
+"""The command line of ``python -m pikos.cprofile`` as most people type it, read in no time.
+
+What is rare, wrong or a request for help is left to ``options``, which knows all that there is and imports optparse, and with that a
+third of what a start takes.
+"""
+
+import sys
+
+from pikos._options import Options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+#: ``pstats``' number for "cumulative", cProfile's default on the command line.
+CUMULATIVE = 2
+
+#: The sort keys of ``pstats`` by which the native table can be sorted: all that there are up to 3.15.
+SORT_KEYS = frozenset(
+    "calls cumtime cumulative filename line module name ncalls nfl pcalls stdname time tottime".split()
+)
+
+#: Flags that nothing follows, and what they mean.
+FLAGS = {
+    flag.name: flag.sets
+    for option in Options.OPTIONS.values()
+    for flag in option.flags
+    if flag.sets is not None and flag.metavar is None
+}
+
+ENDPOINTS = ("tcp://", "ipc://")
+
+
+def defaults() -> "SimpleNamespace":
+    """What nobody has said. ``asked``: the options of ``pikos._options`` that were."""
+    return type(sys.implementation)(outfile=None, sort=CUMULATIVE, module=False, code=None, top=False, asked={})
+
+
+def read(argv: list[str]) -> "tuple[SimpleNamespace, list[str]] | None":
+    """What was said, and the program with its arguments. None for what takes a closer look."""
+    values = defaults()
+    rest = list(argv)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "-m":
+            values.module = True
+        elif word == "--top":
+            values.top = True
+        elif word in FLAGS:
+            values.asked.update(FLAGS[word])
+        elif word == "--live":
+            values.asked["live"] = rest.pop(0) if rest and rest[0].startswith(ENDPOINTS) else True
+        elif not rest:
+            return None
+        elif word in ("-o", "--outfile"):
+            values.outfile = rest.pop(0)
+        elif word in ("-s", "--sort") and rest[0] in SORT_KEYS:
+            values.sort = rest.pop(0)
+        elif word == "-c":
+            values.code = rest.pop(0)
+            return values, rest
+        else:
+            return None
+    return (values, rest) if rest else None

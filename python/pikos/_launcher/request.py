@@ -1,0 +1,171 @@
+"""What a run is asked to do, checked; and as texts, for the interpreter that this process becomes."""
+
+import os
+import sys
+
+from pikos._options import STACKS, Options, whether_or_where
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, NoReturn
+
+    Refuse = Callable[[str], NoReturn]
+
+#: Endings of files that are pstats': the native code need not be asked for its opinion.
+PSTATS = ("", ".pstats", ".prof", ".profile")
+#: Other endings that people give to files of cProfile.
+ALSO_PSTATS = frozenset(
+    ".bin .cprof .cprofile .dat .data .dump .out .p .pr .prf .profiling .pstat .raw .stat .stats .tmp".split()
+)
+
+
+class Request:
+    """What a run is asked to do. outfile: an absolute path, or None for a table; sort: how that is sorted; shows_top: ``--top``."""
+
+    def __init__(self, options: Options, outfile: str | None, sort: "str | int", shows_top: bool) -> None:
+        self.options = options
+        self.outfile = outfile
+        self.sort = sort
+        self.shows_top = shows_top
+
+    def encoded(self) -> dict[str, str]:
+        """As texts."""
+        texts = {**self.options.encoded(), "sort": str(self.sort), "top": str(int(self.shows_top))}
+        if self.options.checkpoint is not None:
+            texts["checkpoint"] = str(self.options.checkpoint[1])
+        return texts if self.outfile is None else {**texts, "out": self.outfile}
+
+    @classmethod
+    def decoded(cls, texts: "Mapping[str, str]") -> "Request":
+        """encoded(), read again."""
+        outfile = texts.get("out")
+        rest = {name: text for name, text in texts.items() if name != "checkpoint"}
+        options = Options.decoded(rest)
+        if "checkpoint" in texts and outfile is not None:
+            options = options.but(checkpoint=(outfile, float(texts["checkpoint"])))
+        sort = texts["sort"]
+        return cls(options, outfile, int(sort) if sort.lstrip("-").isdigit() else sort, texts["top"] == "1")
+
+
+def request_of(values: "Any", refuse: "Refuse") -> Request:
+    """What a command line and the environment ask for; the environment counts where the command line says nothing of being live.
+
+    What is wrong on the command line is refused. A wrong interval or a wrong environment is said on standard error, and the program
+    runs."""
+    said = values.asked
+    asked = dict(said)
+    outfile = outfile_of(values.outfile, refuse)
+    if "live" not in said:
+        asked["live"] = whether_or_where(os.environ.get("PIKOS_LIVE", "0"))
+    if values.top:
+        asked["live"] = asked["live"] or True
+    if asked["live"] is not False:
+        asked["interval"] = interval(said.get("interval"))
+    for name in said:
+        if Options.OPTIONS[name].needs == "live" and asked["live"] is False:
+            refuse(f"{Options.OPTIONS[name].flags[0].name} has no effect without --live: add --live")
+    if "checkpoint" in said:
+        if outfile is None:
+            refuse("--checkpoint writes the file of -o: add -o OUT")
+        option = Options.OPTIONS["checkpoint"]
+        try:
+            seconds = option.read(said["checkpoint"])  # type: ignore[misc]
+            option.check(seconds, "--checkpoint")
+        except ValueError:
+            refuse(str(option.refusal(said["checkpoint"], "--checkpoint")))
+        asked["checkpoint"] = (outfile, seconds)
+    if outfile is not None and holds_stacks(outfile):
+        asked["tree"] = True
+    elif asked.get("tree") and asked["live"] is False:
+        refuse(
+            "--tree keeps full stacks, which neither a table nor a pstats file can hold: write them to a file, -o "
+            f"{STACKS}; or watch them, --live"
+        )
+    if asked.get("follow") and outfile is None and asked["live"] is False:
+        refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
+    return Request(checked(Options(**asked), said, values.top, refuse), outfile, values.sort, values.top)
+
+
+def checked(options: Options, said: "Mapping[str, Any]", is_top: bool, refuse: "Refuse") -> Options:
+    """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
+    program begins."""
+    if not any(isinstance(value, str) and name != "hook" for name, value in options.wishes().items()) and not (
+        options.connect or options.remote
+    ):
+        return options
+    from pikos.cprofile.profile import Profile
+
+    try:
+        Profile(**options.for_profile())
+    except ValueError as error:
+        if "live" in said or is_top or options.live is False:
+            refuse(str(error))
+        options = options.but(live=False, paused=False)
+        try:
+            Profile(**options.for_profile())
+        except ValueError:
+            refuse(str(error))
+        sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
+    return options
+
+
+def outfile_of(name: str | None, refuse: "Refuse") -> str | None:
+    """The file of ``-o``, absolute: the program may change the working directory. Not normalised: ``link/../out`` is beside
+    what the link leads to."""
+    if name is None:
+        return None
+    path = name if os.path.isabs(name) else os.path.join(os.getcwd(), name)
+    folder, file = os.path.split(path)
+    if os.path.isdir(path):
+        refuse(f"-o {name} is a folder: name a file in it")
+    if not os.path.isdir(folder):
+        refuse(f"-o {name}: there is no folder {os.path.dirname(name) or folder}: make it first")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        refuse(f"-o {name}: you may not write there: choose another place")
+    ending = os.path.splitext(file)[1].lower()
+    if not is_known(file, ending):
+        refuse(
+            f"-o {name}: {ending} is no format that Pikos writes: use .pstats (or no ending) for pstats; {STACKS} for "
+            "stacks; .callgrind, .json, .csv, .md, .txt or .dot for others"
+        )
+    return path
+
+
+def is_known(file: str, ending: str) -> bool:
+    """Whether it is clear what to write to a file of this name."""
+    if ending in PSTATS or ending in ALSO_PSTATS or ending[1:].isdigit():
+        return True
+    from pikos._lsprof import _holds_stacks
+
+    return _holds_stacks(file) is not None
+
+
+def holds_stacks(path: str) -> bool:
+    """Whether that file is to hold full stacks."""
+    if os.path.splitext(path)[1].lower() in PSTATS:
+        return False
+    from pikos._lsprof import _holds_stacks
+
+    return bool(_holds_stacks(path))
+
+
+def interval(text: str | None) -> float:
+    """Seconds of ``--interval``, or ``PIKOS_INTERVAL``, moved to what can be done."""
+    option = Options.OPTIONS["interval"]
+    name = "--interval"
+    if text is None:
+        name, text = "PIKOS_INTERVAL", os.environ.get("PIKOS_INTERVAL")
+        if text is None:
+            return option.default  # type: ignore[return-value]
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    try:
+        option.check(seconds)
+    except ValueError:
+        nearest: Any = option.default if seconds != seconds else min(max(seconds, option.least), option.most)  # type: ignore[type-var]
+        sys.stderr.write(f"pikos: {option.refusal(text, name)}; using {nearest:g}\n")
+        return nearest  # type: ignore[no-any-return]
+    return seconds

@@ -1,0 +1,239 @@
+"""What ``pikos.cprofile`` has, imported when it is asked for."""
+
+import os
+
+from pikos._lsprof import Profiler, _replace_file
+
+__all__ = ["Profile", "label", "run", "runctx", "write_whole"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import CodeType, TracebackType
+    from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+
+    Label: TypeAlias = tuple[str, int, str]
+    Stats: TypeAlias = dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]
+    P = ParamSpec("P")
+    T = TypeVar("T")
+
+
+def run(statement: "str | CodeType", filename: str | None = None, sort: str | int = -1) -> None:
+    """Profile a statement in ``__main__``; print the statistics, or save them to a file.
+
+    statement: what ``exec`` takes. filename: where to save; without it the table goes to standard output,
+    sorted by ``sort`` (a key of ``pstats.Stats.sort_stats``). SystemExit ends the statement, not the caller.
+    """
+    import __main__
+
+    namespace = __main__.__dict__
+    runctx(statement, namespace, namespace, filename, sort)
+
+
+def runctx(
+    statement: "str | CodeType",
+    globals: "dict[str, Any]",
+    locals: "Mapping[str, object] | None",
+    filename: str | None = None,
+    sort: str | int = -1,
+) -> None:
+    """Like run(), in the namespaces given."""
+    profile = Profile()
+    try:
+        profile.runctx(statement, globals, locals)
+    except SystemExit:
+        pass
+    finally:
+        if filename is None:
+            profile.print_stats(sort)
+        else:
+            profile.dump_stats(filename)
+
+
+class Profile(Profiler):
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
+    tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    remote=False, follow=False, checkpoint=None)
+
+    Records calls from enable() to disable(), or as a context manager.
+
+    timer: a callable that returns seconds; with ``timeunit`` > 0, integers worth ``timeunit`` seconds each.
+    The default is the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count
+    built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
+    it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
+    (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
+    times (docs/truth.md says how, and how well); not with ``timer``.
+
+    hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
+    this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
+    can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/use/hooks.md).
+
+    tree: keep the calls and times of each full stack as well, for the formats that show stacks (``pikos.export``);
+    ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
+    (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
+    much that is.
+
+    include, exclude: show only functions whose ``file:line(name)`` (``{name}`` of a built-in) the regular expression ``include``
+    finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
+    that called them. All other counts stay exact. ValueError for what is no regular expression.
+
+    live: publish the numbers while they grow, for ``pikos top`` and others (docs/use/live.md): True, or an endpoint
+    (``tcp://127.0.0.1:9001``, ``ipc:///path``) beside this user's own folder of sockets. It begins with the first enable();
+    a disabled profile is shown as paused. The last message, with the final numbers, is sent at the end of a ``with`` block,
+    by close(), when the profile is dropped, or when the interpreter ends. ``endpoints`` says where it is to be had.
+    interval: seconds from one message to the next, 0.02 to 60. connect: the subscriber binds the endpoint. remote: allow
+    tcp beyond this host's loopback. follow: children that ``os.fork`` makes are live as well, each from zero.
+    checkpoint: (file, seconds): write the profile so far to that file so often, from the first enable() to the same end; calls
+    that are open count as if they returned then. The file is replaced as a whole or not at all.
+    ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
+    """
+
+    __module__ = "pikos.cprofile"
+    stats: "Stats"
+
+    def __init__(
+        self,
+        timer: "Callable[[], float] | None" = None,
+        timeunit: float = 0.0,
+        subcalls: bool = True,
+        builtins: bool = True,
+        *,
+        threads: bool | None = None,
+        hook: str | None = None,
+        compensate: bool = False,
+        tree: bool = False,
+        tree_depth: int = 1000,
+        tree_nodes: int = 500_000,
+        include: str | None = None,
+        exclude: str | None = None,
+        live: bool | str = False,
+        interval: float = 0.5,
+        connect: bool = False,
+        remote: bool = False,
+        follow: bool = False,
+        checkpoint: tuple[str, float] | None = None,
+    ) -> None:
+        if timer is not None and not callable(timer):
+            raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
+        # Not before it is needed: most who import this module for its labels, or through others, profile nothing.
+        from pikos._options import Options
+
+        options = Options(
+            builtins=builtins,
+            threads=threads,
+            hook=hook,
+            compensate=compensate,
+            tree=tree,
+            tree_depth=tree_depth,
+            tree_nodes=tree_nodes,
+            include=include,
+            exclude=exclude,
+            live=live,
+            interval=interval,
+            connect=connect,
+            remote=remote,
+            follow=follow,
+            checkpoint=checkpoint,
+        )
+        super().__init__(timer, timeunit, subcalls, builtins, options=options)
+
+    def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
+        """Stop recording and print the table to standard output.
+
+        sort: a key of ``pstats.Stats.sort_stats``, or a tuple of them.
+        """
+        import pstats
+
+        if not isinstance(sort, tuple):
+            sort = (sort,)
+        pstats.Stats(self).strip_dirs().sort_stats(*sort).print_stats()  # type: ignore[arg-type]
+
+    def dump_stats(self, file: "str | bytes | os.PathLike[Any]") -> None:
+        """Stop recording and write the profile to a file that ``pstats.Stats`` loads.
+
+        Raises OSError if the file can't be written; what was there stays, and the profile in memory.
+        """
+        kind = type(self)
+        if kind.create_stats is Profile.create_stats and kind.snapshot_stats is Profile.snapshot_stats:
+            self.disable()
+            try:
+                # Before the dict is made: both at once would take more memory than cProfile's dict and list do.
+                write_whole(file, self._pstats())
+            finally:
+                self.create_stats()
+        else:
+            # A subclass has a view of its own of what the statistics are.
+            import marshal
+
+            self.create_stats()
+            write_whole(file, marshal.dumps(self.stats))
+
+    def create_stats(self) -> None:
+        """Stop recording and set ``stats``, the dict that ``pstats.Stats`` reads."""
+        self.disable()
+        self.snapshot_stats()
+
+    def snapshot_stats(self) -> None:
+        """Set ``stats`` from what was recorded so far, without stopping.
+
+        ``{(file, line, name): (primitive calls, calls, tottime, cumtime, callers)}``, times in seconds;
+        ``callers`` is ``{(file, line, name): (calls, primitive calls, tottime, cumtime)}``. Functions with
+        the same label are added up.
+        """
+        self.stats = self._stats()
+
+    def run(self, cmd: "str | CodeType") -> "Self":
+        """Profile a statement in ``__main__``."""
+        import __main__
+
+        namespace = __main__.__dict__
+        return self.runctx(cmd, namespace, namespace)
+
+    def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
+        """Profile a statement in the namespaces given."""
+        self.enable()
+        try:
+            exec(cmd, globals, locals)
+        finally:
+            self.disable()
+        return self
+
+    def runcall(self, func: "Callable[P, T]", /, *args: "P.args", **kw: "P.kwargs") -> "T":
+        """Profile one call, and return what it returns."""
+        self.enable()
+        try:
+            return func(*args, **kw)
+        finally:
+            self.disable()
+
+    def __enter__(self) -> "Self":
+        self.enable()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: "TracebackType | None" = None,
+    ) -> None:
+        self.disable()
+        self._end_live("disabled" if kind is None else "exception", "" if kind is None else kind.__name__)
+
+    def close(self) -> None:
+        """Stop recording and, if the profile is live, send the last message. Waits at most 0.2 s for it to leave."""
+        self.disable()
+        self._end_live("disabled", "")
+
+
+def write_whole(file: "str | bytes | os.PathLike[Any] | int", data: bytes) -> None:
+    """Write a file as a whole; where that fails (OSError), what was there stays. A device or a pipe is written to."""
+    if isinstance(file, int) or not _replace_file(os.fsdecode(file), data):
+        with open(file, "wb") as stream:
+            stream.write(data)
+
+
+def label(code: "str | CodeType") -> "Label":
+    """cProfile's label of a ``code`` from getstats(): (file, first line, name); built-ins sort under ``~``."""
+    if isinstance(code, str):
+        return ("~", 0, code)
+    return (code.co_filename, code.co_firstlineno, code.co_name)
