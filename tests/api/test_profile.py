@@ -312,17 +312,15 @@ def test_module_runctx_writes_a_file_even_when_the_statement_fails(tmp_path: obj
 )
 def test_text_is_compiled_without_future_imports_of_ours(call: str) -> None:
     lines = [
-        "from dataclasses import dataclass, fields",
-        "from typing import ClassVar",
         "@dataclass",
         "class Point:",
         "    x: int",
         "    kind: ClassVar[str] = 'a'",
-        "import builtins",
-        "builtins.seen = [str(Point.__annotations__['x']), [field.name for field in fields(Point)]]",
+        "seen[:] = [str(Point.__annotations__['x']), [field.name for field in fields(Point)]]",
     ]
     text = "\n".join(lines)
-    found = evaluate(f"import os; space = {{'__name__': 'elsewhere'}}; text = {text!r}; {call}; answer(seen)")
+    names = "import os; from dataclasses import *; from typing import ClassVar; seen = []; space = globals()"
+    found = evaluate(f"{names}; text = {text!r}; {call}; answer(seen)")
     assert found == ["<class 'int'>", ["x"]]
 
 

@@ -161,7 +161,6 @@ def test_our_files_have_no_addresses_and_otherwise_cprofiles_names(recorded: dic
         "<built-in method __new__ of type object>",
         "<function socket.close>",
         "<function Copied.copy>",
-        "<function Copied.<lambda>>",
         "<function Stream.write>",
         "<function Random.seed>",
     } <= ours
@@ -180,13 +179,18 @@ def test_files_of_others_are_read_as_they_are(recorded: dict[str, list[Path]], t
 def test_our_run_is_compared_with_cprofiles(recorded: dict[str, list[Path]]) -> None:
     run = pikos("diff", recorded[CONTROL][0], recorded["pikos.cprofile"][0], "--noise", "1000s", "--json").succeeded()
     changes = json.loads(run.out)["changes"]
-    # Where cProfile's name is what the program's own objects say of themselves, ours is the method's.
-    named_by_the_program = ["dict"] * 7
-    new = [change["name"] for change in changes if change.get("status") == "new"]
-    assert [name.rsplit("'", 2)[1] for name in new] == named_by_the_program, changes
+    # Where cProfile's name is what an object of the program's says of itself, ours is the method's.
+    assert {change["name"] for change in changes if change.get("status") == "new"} == {
+        f"<method '{name}' of 'dict' objects>" for name in ("keys", "values", "clear")
+    }
+    assert {change["name"] for change in changes if change.get("status") == "gone"} == {
+        "functools.partial(<built-in function print>, <__main__.Shown object>)",
+        "<__main__.Shown object>",
+        "<bound method Shown.method of <__main__.Shown object>>",
+    }
 
 
-@pytest.mark.parametrize("ending", ["callgrind", "json", "csv", "speedscope.json", "folded"])
+@pytest.mark.parametrize("ending", ["callgrind", "speedscope.json", "folded"])
 def test_names_with_addresses_match_in_other_formats(tmp_path: Path, ending: str) -> None:
     paths = []
     for number in (1, 2):
@@ -202,10 +206,7 @@ def test_names_with_addresses_match_in_other_formats(tmp_path: Path, ending: str
         run = pikos("export", file, "-o", path)
         assert run.code == 0, run.err
         paths.append(path)
-    run = pikos("diff", *paths, "--fail-above", "0%", "--json")
-    if "can be written, but not read" in run.err:
-        pytest.skip(f"{ending} is only written")
-    found = json.loads(run.succeeded().out)
+    found = json.loads(pikos("diff", *paths, "--fail-above", "0%", "--json").succeeded().out)
     assert (found["changes"], found["unchanged"]) == ([], 2)
 
 
@@ -224,12 +225,10 @@ def test_two_functions_that_differ_in_more_stay_two(tmp_path: Path) -> None:
         ("new", "<function C.f>"),
         ("new", "libc.so 0x5678"),
     ]
-    # Functions of one file that differ in their addresses only are one in the sum.
+    # Functions of one file that differ in their addresses only are one in a sum.
     local = save("3", "<function f.<locals>.g at 0x7f01>", "<function f.<locals>.g at 0x7f02>")
-    pikos("merge", local, "-o", tmp_path / "sum").succeeded()
-    assert pstats.Stats(str(tmp_path / "sum")).stats == {  # type: ignore[attr-defined]
-        ("~", 0, "<function f.<locals>.g>"): (2, 2, 1.0, 1.0, {})
-    }
+    pikos("merge", local, local, "-o", tmp_path / "sum").succeeded()
+    assert counts(tmp_path / "sum") == [("~", 0, "<function f.<locals>.g>", 4)]
 
 
 def test_a_name_is_the_same_everywhere() -> None:
@@ -244,6 +243,7 @@ def test_a_name_is_the_same_everywhere() -> None:
         profile.create_stats()
         table = io.StringIO()
         pstats.Stats(profile, stream=table).print_stats()
+        profile.create_stats()
         raw = [entry.code for entry in profile.getstats() if isinstance(entry.code, str)]
         stored = pikos.stats.of(profile)
         answer([table.getvalue(), raw, [row.name for row in stored], [name for _, _, name in profile.stats],
