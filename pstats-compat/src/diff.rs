@@ -85,8 +85,8 @@ impl<'p> Change<'p> {
 }
 
 impl<'p> Diff<'p> {
-    /// Compares two profiles of the same kind. Labels must be unique; see
-    /// [`Profile::with_unique_labels`].
+    /// Compares two profiles of the same kind. Labels must be unique and without addresses; see
+    /// [`Profile::make_comparable`].
     pub fn new(before: &'p Profile, after: &'p Profile, noise: Noise) -> Result<Self> {
         if before.metadata.unit != after.metadata.unit {
             return Err(Error::Different {

@@ -15,5 +15,5 @@ pub mod stacks;
 pub use error::{Error, Result};
 pub use model::{
     CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Unit, index, tree,
+    Text, Unit, index, tree, without_addresses,
 };

@@ -1,4 +1,6 @@
 //! Adds profiles up, one after another: a thousand files need the memory of their sum, not of all.
+//!
+//! Functions are one if their labels are, but for addresses in them: those are another in each process.
 
 use crate::error::{Error, Result};
 use crate::model::{
@@ -56,6 +58,7 @@ impl Merger {
     /// what it was.
     pub fn add(&mut self, mut profile: Profile) -> Result<()> {
         check_room(&self.sum, &profile)?;
+        profile.drop_addresses();
         if self.count == 0 {
             self.sum.metadata = profile.metadata.clone();
             self.trees = profile.tree.is_some().then(TreeMerger::default);

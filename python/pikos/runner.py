@@ -85,16 +85,12 @@ def prepare(argv: list[str]) -> Recording:
     options, _ = parse(parser, argv)
     outfile = output_of(options, parser)
     recorder, report = recorder_of(options, outfile)
+    kind: Any = monitor_class(MONITORS[options.monitor], focused=bool(options.focused_on))
 
     def monitor_of(code: CodeType) -> Any:
         """The monitor, when the program's code is known."""
         functions = [focus(path, code, parser) for path in options.focused_on]
-        name = MONITORS[options.monitor]
-        monitor: Any
-        if functions:
-            monitor = monitor_class(name, focused=True)(recorder, functions=functions, threads=options.threads)
-        else:
-            monitor = monitor_class(name)(recorder, threads=options.threads)
+        monitor = kind(recorder, threads=options.threads, **({"functions": functions} if functions else {}))
         if report is not None:
             report.attach_to(monitor)
         return monitor

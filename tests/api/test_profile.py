@@ -297,6 +297,33 @@ def test_module_runctx_writes_a_file_even_when_the_statement_fails(tmp_path: obj
     assert got == ["of the program", ["work"]]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "profiler.run(text, os.devnull)",
+        "profiler.runctx(text, space, None, os.devnull)",
+        "profiler.runctx(text, space, {}, os.devnull)",
+        "Profile().run(text)",
+        "Profile().runctx(text, space, space)",
+        "Profile().runctx(text, space, {})",
+        "Profile().runctx(text.encode(), space, space)",
+        "Profile().runcall(exec, text, space)",
+    ],
+)
+def test_text_is_compiled_without_future_imports_of_ours(call: str) -> None:
+    lines = [
+        "@dataclass",
+        "class Point:",
+        "    x: int",
+        "    kind: ClassVar[str] = 'a'",
+        "seen[:] = [str(Point.__annotations__['x']), [field.name for field in fields(Point)]]",
+    ]
+    text = "\n".join(lines)
+    names = "import os; from dataclasses import *; from typing import ClassVar; seen = []; space = globals()"
+    found = evaluate(f"{names}; text = {text!r}; {call}; answer(seen)")
+    assert found == ["<class 'int'>", ["x"]]
+
+
 def test_subclass_with_its_own_init_and_hooks() -> None:
     class Counting(profiler.Profile):  # type: ignore[name-defined,misc]
         def __init__(self, label: str, **options: object) -> None:

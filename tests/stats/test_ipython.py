@@ -138,3 +138,63 @@ def test_names_from_the_program_are_no_markup(shell: Any) -> None:
     rich = captured.outputs[0].data["text/html"]
     assert "<script>alert" not in rich and "<b>" not in rich
     assert "&lt;b&gt;" in rich
+
+
+def test_the_statement_is_taken_as_it_stands(shell: Any) -> None:
+    shell.user_ns["x"] = 5
+    for magic in ("%prun", "%pikos"):
+        _, captured = shell.profiled(f"{magic} -q print({{x}}, '{{x}}', '{{{{x}}}}', '$x', '$$x')")
+        assert captured.stdout.strip() == "{5} {x} {{x}} $x $$x"
+        result, _ = shell.profiled(f"{magic} -q print($x)")
+        assert isinstance(result.error_in_exec, SyntaxError)
+    _, captured = shell.profiled("%%pikos -q y = {x}\nprint(f'{y} {x}', '{x}')")
+    assert captured.stdout == "{5} 5 {x}\n"
+
+
+def test_the_users_code_has_no_future_imports_of_ours(shell: Any) -> None:
+    code = "def f(x: int): 0\nprint(f.__annotations__['x'])\n"
+    shell.profiled(f"%%pikos -q\n{code}")[0].raise_error()
+    for source in (f"%%pikos -q\n{code}", "%pikos -q exec(code)", f"%%pikos -q import dataclasses\n{code}"):
+        shell.user_ns["code"] = code
+        _, captured = shell.profiled(source)
+        assert captured.stdout == "<class 'int'>\n"
+    # One that the user writes there holds.
+    _, captured = shell.profiled(f"%%pikos -q from __future__ import annotations\n{code}")
+    assert captured.stdout == "int\n"
+    _, captured = shell.profiled(f"%%pikos -q\n{code}")
+    assert captured.stdout == "<class 'int'>\n"
+
+
+@pytest.mark.parametrize(
+    "raised", ["KeyboardInterrupt", "GeneratorExit", "BaseException", "ZeroDivisionError", "StopIteration"]
+)
+@pytest.mark.parametrize("magic", ["%prun -q", "%pikos -q", "%pikos"])
+def test_an_exception_ends_the_cell(shell: Any, raised: str, magic: str) -> None:
+    result, captured = shell.profiled(f"{magic} raise {raised}('ours')\nwent_on = True")
+    assert type(result.error_in_exec).__name__ == raised
+    assert "went_on" not in shell.user_ns and captured.outputs == []
+    result, captured = shell.profiled(f"%%pikos\nfib(2)\nraise {raised}")
+    assert type(result.error_in_exec).__name__ == raised and captured.outputs == []
+    shell.profiled("%pikos -q fib(2)")[0].raise_error()
+
+
+def test_a_signal_ends_the_cell(shell: Any) -> None:
+    code = (
+        "import os, signal\n%pikos -q os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(60)\nwent_on = True"
+    )
+    result, _ = shell.profiled(code)
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)
+    assert "went_on" not in shell.user_ns
+
+
+@pytest.mark.parametrize("limit", ["-1", "-0.5", "1.0", "2.5", "1e9", "inf", "nan", "100000"])
+def test_a_number_that_is_no_limit_limits_nothing(shell: Any, limit: str) -> None:
+    _, captured = shell.profiled(f"%pikos -l {limit} fib(5)")
+    plain = captured.outputs[0].data["text/plain"]
+    assert "(fib)" in plain and "builtins.exec" in plain and "more rows" not in plain
+
+
+@pytest.mark.parametrize("limit", ["0", "0.0"])
+def test_no_row_is_shown_where_none_is_wanted(shell: Any, limit: str) -> None:
+    _, captured = shell.profiled(f"%pikos -l {limit} fib(5)")
+    assert "(fib)" not in captured.outputs[0].data["text/plain"]

@@ -75,8 +75,8 @@ def numbers(row: Any) -> dict[str, Any]:
 
 def name(code: CodeType | str) -> str:
     if isinstance(code, str):
-        # `<built-in method __new__ of type object at 0x7f…>`: the address is another in each process
-        return re.sub(r"\b0x[0-9a-fA-F]+", "0x…", code)
+        # `<built-in method __new__ of type object at 0x7f…>`: ours have no address
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", code)
     return f"{code.co_filename}:{code.co_firstlineno}({code.co_qualname})"
 
 

@@ -282,7 +282,7 @@ impl Collector {
         if let Some(known) = self.functions.borrow().find(key) {
             return known;
         }
-        // Not borrowed: making a built-in's label calls the program's `__repr__`s.
+        // Not borrowed: making a built-in's label allocates, and a collection of garbage runs the program's finalisers.
         let code = code();
         let mut functions = self.functions.borrow_mut();
         functions.find(key).unwrap_or_else(|| {

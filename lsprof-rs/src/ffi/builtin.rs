@@ -7,6 +7,7 @@ use pyo3::ffi::{self, Py_TYPE, PyCFunction_Type, PyMethodDef, PyObject, PyTypeOb
 #[cfg(Py_3_12)]
 use pyo3::ffi::{PyFunction_Type, PyMethodDescr_Type, PyMethodDescrObject};
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
 
 /// A calling convention of C functions.
 #[derive(Clone, Copy, Debug)]
@@ -241,7 +242,10 @@ impl Builtin {
         unsafe { text((*self.definition).ml_name) }
     }
 
-    /// cProfile's label, to the letter: `<built-in method builtins.len>`, `<method 'append' of 'list' objects>`.
+    /// cProfile's label, to the letter, but for addresses: `<built-in method builtins.len>`, `<method 'append' of 'list' objects>`,
+    /// and `<built-in method __new__ of type object>`, which is that of every type: they share one definition.
+    ///
+    /// Calls no `__repr__` of the program's.
     ///
     /// # Safety
     /// The call that this was decoded from is still going on; the GIL is held and no exception is set.
@@ -262,12 +266,35 @@ impl Builtin {
         }
         // SAFETY: the receiver is the call's self argument, alive as long as the call.
         let receiver = unsafe { Bound::from_borrowed_ptr(py, self.receiver) };
-        if let Some(label) = class_attribute_repr(&receiver, &name) {
+        if let Some(label) = self.class_attribute(&receiver, &name) {
             return label;
         }
         match module.and_then(|module| module.extract::<String>().ok()) {
             Some(module) => format!("<built-in method {module}.{name}>"),
             None => format!("<built-in method {name}>"),
+        }
+    }
+
+    /// cProfile's words for what the receiver's class has by that name. Where that is an object of the program's own, whose
+    /// `repr` is code of the program's, those for the method that the call goes to.
+    fn class_attribute(self, receiver: &Bound<'_, PyAny>, name: &str) -> Option<String> {
+        let class = receiver.get_type();
+        let name = PyString::new(class.py(), name);
+        let attribute = look_up(&class, &name)?;
+        if has_plain_repr(&attribute) {
+            return plain_repr(&attribute);
+        }
+        let of_bases = class.mro().iter().filter_map(|base| look_up(base.cast().ok()?, &name));
+        of_bases.filter(|attribute| self.is_of(attribute)).find_map(|attribute| plain_repr(&attribute))
+    }
+
+    /// Whether this is the method of a type that is called.
+    fn is_of(self, attribute: &Bound<'_, PyAny>) -> bool {
+        let object = attribute.as_ptr();
+        // SAFETY: the object is alive; the check before the cast says what it is.
+        unsafe {
+            Py_TYPE(object) == &raw mut ffi::PyMethodDescr_Type
+                && (*object.cast::<ffi::PyMethodDescrObject>()).d_method == self.definition
         }
     }
 }
@@ -292,16 +319,38 @@ unsafe fn is_instance(object: *mut PyObject, class: *mut PyTypeObject) -> bool {
     unsafe { Py_TYPE(object) == class || ffi::PyType_IsSubtype(Py_TYPE(object), class) != 0 }
 }
 
-/// `repr` of what the receiver's class calls by that name, without asking metaclasses or `__getattr__`.
-fn class_attribute_repr(receiver: &Bound<'_, PyAny>, name: &str) -> Option<String> {
-    let py = receiver.py();
-    let name = pyo3::types::PyString::new(py, name);
+/// Whether what a class has is such that its `repr` is made in C, of names alone.
+fn has_plain_repr(attribute: &Bound<'_, PyAny>) -> bool {
+    let kind = attribute.get_type_ptr();
+    let plain = [
+        &raw mut ffi::PyMethodDescr_Type,
+        &raw mut ffi::PyFunction_Type,
+        &raw mut ffi::PyClassMethodDescr_Type,
+        &raw mut ffi::PyWrapperDescr_Type,
+        &raw mut ffi::PyGetSetDescr_Type,
+        &raw mut ffi::PyMemberDescr_Type,
+        &raw mut PyCFunction_Type,
+    ];
+    // SAFETY: a live object's type is live.
+    plain.contains(&kind) || unsafe { is_rare_c_function(kind) }
+}
+
+/// `repr`, without the addresses that stand in a function's and in a bound method's.
+fn plain_repr(attribute: &Bound<'_, PyAny>) -> Option<String> {
+    let text: String = attribute.repr().ok()?.extract().ok()?;
+    match pstats_compat::without_addresses(text.as_bytes()) {
+        Some(shorter) => String::from_utf8(shorter).ok(),
+        None => Some(text),
+    }
+}
+
+/// What a class calls by that name, without asking metaclasses or `__getattr__`.
+fn look_up<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
     // SAFETY: a live type and a string; the result is borrowed from the class, so a reference is taken at once.
-    let attribute = unsafe {
-        let found = _PyType_Lookup(receiver.get_type().as_type_ptr(), name.as_ptr());
-        Bound::from_borrowed_ptr_or_opt(py, found)
-    }?;
-    attribute.repr().ok()?.extract().ok()
+    unsafe {
+        let found = _PyType_Lookup(class.as_type_ptr(), name.as_ptr());
+        Bound::from_borrowed_ptr_or_opt(class.py(), found)
+    }
 }
 
 unsafe extern "C" {

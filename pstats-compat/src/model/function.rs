@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::addresses::without_addresses;
 use super::text::Text;
 
 /// Index into [`Profile::functions`](crate::Profile::functions).
@@ -70,6 +71,20 @@ impl Function {
     /// The best name there is: the qualified one, else cProfile's.
     pub fn display_name(&self) -> Cow<'_, str> {
         self.qualname.as_ref().unwrap_or(&self.name).to_str_lossy()
+    }
+
+    /// Leaves out the addresses in its names, and in a file's that is none (`<made for <R object at 0x7f…>>`).
+    pub(crate) fn drop_addresses(&mut self) {
+        let shorten = |text: &mut Text| {
+            if let Some(shorter) = without_addresses(text.as_bytes()) {
+                *text = shorter.into();
+            }
+        };
+        shorten(&mut self.name);
+        self.qualname.iter_mut().for_each(shorten);
+        if self.file.as_bytes().starts_with(b"<") {
+            shorten(&mut self.file);
+        }
     }
 
     /// Adds the figures of another function with the same label.

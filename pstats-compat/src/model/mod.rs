@@ -4,10 +4,12 @@
 //! bottom up:
 //!
 //! ```text
-//! text ─> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └> metadata ─────────────────────────────────────┘
+//! addresses ─┐
+//! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
+//!      └─> metadata ──────────────────────────────────────────┘
 //! ```
 
+mod addresses;
 mod function;
 mod id_map;
 pub mod index;
@@ -17,6 +19,7 @@ mod profile;
 mod text;
 pub mod tree;
 
+pub use addresses::without_addresses;
 pub use function::{Calls, Edge, Function, FunctionId};
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;

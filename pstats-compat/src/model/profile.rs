@@ -89,6 +89,19 @@ impl Profile {
         self.merge_labels();
     }
 
+    /// Makes labels unique, and those of one run the same as another's: the addresses that stand in some are left out.
+    pub fn make_comparable(&mut self) {
+        self.drop_addresses();
+        if self.unique_labels().is_none() {
+            self.merge_labels();
+        }
+    }
+
+    /// Leaves out the addresses that stand in labels; some may be equal then.
+    pub(crate) fn drop_addresses(&mut self) {
+        self.functions.iter_mut().for_each(Function::drop_addresses);
+    }
+
     /// This profile if its labels and edges are unique already, else a merged copy.
     pub fn with_unique_labels(&self) -> Cow<'_, Profile> {
         if self.unique_labels().is_some() {

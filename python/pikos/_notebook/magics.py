@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
 from pikos.cprofile import Profile, write_whole
@@ -53,6 +53,7 @@ class Shown:
 class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when types are checked
     """``%pikos`` and ``%%pikos``."""
 
+    @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
     def pikos(self, line: str, cell: str | None = None) -> Finished | None:
         """Run a statement (%pikos) or the cell (%%pikos) under the profiler, and show where its time went.
@@ -64,7 +65,7 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         In a cell, STATEMENT runs before the rest of the cell, within the profile.
 
         -l LIMIT  show only so many rows (a number), that part of them (0.1), or those whose name has this text;
-                  may be given again
+                  may be given again; a number that is no count and no part, such as -1, limits nothing
         -s KEY    sort by a key of pstats (cumulative, calls, …); may be given again; default: time
         -r        return the profile, a pikos.stats.Profile
         -T FILE   write the table to FILE
@@ -97,20 +98,19 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         return profile if "r" in options else None
 
     def run(self, code: str, *, tree: bool, builtins: bool) -> tuple[Finished, str]:
-        """(the profile of this code, in the user's namespace; how it ended, if by SystemExit or Ctrl-C).
+        """(the profile of this code, in the user's namespace; how it ended, if by SystemExit).
 
-        Other exceptions are the user's to see: they go up, and nothing is shown.
+        Other exceptions, Ctrl-C among them, are the user's to see: they go up and end the cell, and nothing is shown.
         """
         name = f"<{'%%' if chr(10) in code else '%'}pikos>"
-        compiled = compile(self.shell.transform_cell(code), name, "exec")
+        # Without dont_inherit, this module's `from __future__` would hold in the user's code.
+        compiled = compile(self.shell.transform_cell(code), name, "exec", dont_inherit=True)
         recorder = Profile(tree=tree, builtins=builtins)
         ending = ""
         try:
             recorder.runctx(compiled, self.shell.user_ns, self.shell.user_ns)
         except SystemExit:
             ending = "SystemExit was raised. "
-        except KeyboardInterrupt:
-            ending = "Interrupted. "
         return of(recorder), ending
 
     def dump(self, profile: Finished, path: str) -> None:
@@ -140,16 +140,17 @@ def limit(text: str) -> int | float | str:
 
 
 def restrict(profile: Finished, limits: list[int | float | str]) -> Finished:
-    """pstats' restrictions, one after another."""
+    """pstats' restrictions, one after another; numbers that mean nothing to it (-1, 2.5) limit nothing."""
     for each in limits:
         if isinstance(each, str):
             try:
                 profile = profile.filter(each)
             except ValueError as error:
                 raise UsageError(str(error)) from None
-        else:
-            rows = each if isinstance(each, int) else int(len(profile) * each + 0.5)
-            profile = profile.top(max(0, rows))
+        elif isinstance(each, int) and each >= 0:
+            profile = profile.top(each)
+        elif isinstance(each, float) and 0 <= each < 1:
+            profile = profile.top(int(len(profile) * each + 0.5))
     return profile
 
 

@@ -16,11 +16,12 @@ use crate::progress::Progress;
 
 pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     let mut progress = Progress::new("reading", 2);
-    let before = files::load(&args.before, &args.input)?;
+    let mut before = files::load(&args.before, &args.input)?;
     progress.step();
-    let after = files::load(&args.after, &args.input)?;
+    let mut after = files::load(&args.after, &args.input)?;
     drop(progress);
-    let (before, after) = (before.with_unique_labels(), after.with_unique_labels());
+    before.make_comparable();
+    after.make_comparable();
     let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {

@@ -206,7 +206,7 @@ impl Source for Profiles {
 
 impl Loaded {
     fn new(mut profile: Profile, names: &mut Names) -> Self {
-        profile.merge_labels();
+        profile.make_comparable();
         let ids: Vec<FunctionId> = profile.functions.iter().map(|function| names.id(function)).collect();
         let total: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
         let functions = profile.rows().map(|(id, function)| {
@@ -324,6 +324,26 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         assert!(!profiles.poll(), "what is gone stays on screen");
         assert_eq!(shown(&mut profiles).functions, after.functions);
+    }
+
+    #[test]
+    fn a_function_is_the_same_in_all_files_whatever_its_address() {
+        let read = |text: &str| pstats_compat::formats::collapsed::read(text.as_bytes()).expect("stacks");
+        let input = |text| Input { path: Some("x.folded".into()), profile: read(text) };
+        let inputs = vec![input("main;<function f at 0x7f01> 3\n"), input("main;<function f at 0x7f02> 4\n")];
+        let mut profiles = Profiles::new(inputs, Box::new(|_| None));
+        let mut shown = |scope| {
+            let picture = profiles.picture(Query { scope, edges: Edges::None, tree: false });
+            let profile = picture.profile().expect("a profile");
+            let name = |row: &ShownFunction| profile.label(row.id).name.to_string();
+            let mut rows: Vec<_> =
+                profile.functions.iter().map(|row| (name(row), row.figures.tottime)).collect();
+            rows.sort_by(|a, b| a.1.total_cmp(&b.1));
+            rows.pop().expect("two functions")
+        };
+        assert_eq!(shown(Scope::Process(ProcessId(0))), ("<function f>".to_owned(), 3.0));
+        assert_eq!(shown(Scope::Process(ProcessId(1))), ("<function f>".to_owned(), 4.0));
+        assert_eq!(shown(Scope::All), ("<function f>".to_owned(), 7.0));
     }
 
     #[test]
