@@ -4,13 +4,11 @@ What is rare, wrong or a request for help is left to ``options``, which knows al
 third of what a start takes.
 """
 
-import sys
-
 from pikos._options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import SimpleNamespace
+    from typing import Any
 
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
 CUMULATIVE = 2
@@ -31,14 +29,21 @@ FLAGS = {
 ENDPOINTS = ("tcp://", "ipc://")
 
 
-def defaults() -> "SimpleNamespace":
-    """What nobody has said. ``asked``: the options of ``pikos._options`` that were."""
-    return type(sys.implementation)(outfile=None, sort=CUMULATIVE, module=False, code=None, top=False, asked={})
+class Values:
+    """What was said. asked: the options of ``pikos._options`` among that."""
+
+    def __init__(self) -> None:
+        self.outfile: str | None = None
+        self.sort: str | int = CUMULATIVE
+        self.module = False
+        self.code: str | None = None
+        self.top = False
+        self.asked: dict[str, Any] = {}
 
 
-def read(argv: list[str]) -> "tuple[SimpleNamespace, list[str]] | None":
+def read(argv: list[str]) -> tuple[Values, list[str]] | None:
     """What was said, and the program with its arguments. None for what takes a closer look."""
-    values = defaults()
+    values = Values()
     rest = list(argv)
     while rest and rest[0].startswith("-") and rest[0] != "-":
         word = rest.pop(0)

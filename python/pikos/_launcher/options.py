@@ -120,7 +120,7 @@ def value_of(option: "Option", text: str, name: str, parser: "OptionParser") -> 
     return value
 
 
-def read(argv: list[str]) -> "tuple[Values, list[str]]":
+def read(argv: list[str]) -> "tuple[Any, list[str]]":
     """What was said, and the program with its arguments. Ends the process where that is wrong, or a request for help."""
     parser = option_parser()
     values, rest = parser.parse_args(argv)

@@ -7,7 +7,7 @@ modules, functions of ``os`` and its standard streams.
 import _thread
 import atexit
 import sys
-from _io import TextIOWrapper  # type: ignore[import-not-found]
+from _io import TextIOWrapper
 from os import getpid, write
 
 from pikos._lsprof import _before_exec, _before_exit, _before_sigterm, _die_of_sigterm, _quiet, _sigterm_seen

@@ -11,17 +11,12 @@ from pikos._launcher.request import Request, request_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 def main() -> None:
     """The command. Ends as the program ends: with its exception, its exit status, or its signal."""
-    read = command_line.read(sys.argv[1:])
-    if read is None:
-        from pikos._launcher import options
-
-        read = options.read(sys.argv[1:])
-    values, program = read
+    values, program = command_line.read(sys.argv[1:]) or in_full(sys.argv[1:])
     request = request_of(values, refuse)
     if values.code is not None:
         program = ["-c", values.code, *program]
@@ -44,6 +39,13 @@ def run_here(program: list[str], request: Request, reason: str) -> None:
 
         lead(session, request.options)
     run(program, lambda: at_main(session, request), reason)
+
+
+def in_full(argv: list[str]) -> "tuple[Any, list[str]]":
+    """Read all that a command line can say."""
+    from pikos._launcher import options
+
+    return options.read(argv)
 
 
 def refuse(message: str) -> "NoReturn":

@@ -18,9 +18,9 @@ class FocusedMonitorAttach:
         self.include_decorated = include_decorated
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        from pikos.monitors.monitor_attach import MonitorAttach
+        from pikos.monitors.monitor_attach import attach
 
-        attached = MonitorAttach(self.monitor, function)
+        attached = attach(self.monitor, function)
         if self.include_decorated:
             self.monitor.functions.add(function)
         return attached

@@ -42,12 +42,12 @@ class Monitor:
     def attach(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Monitor a function while it runs: a decorator for functions, methods, generators and coroutines.
 
-        Returns a `MonitorAttach`, which is called as the function is. A generator or coroutine is monitored while it runs,
+        Returns a `MonitorAttach`, a function of the same kind. A generator or coroutine is monitored while it runs,
         not while it is suspended. Raises TypeError for what is no function.
         """
-        from pikos.monitors.monitor_attach import MonitorAttach
+        from pikos.monitors.monitor_attach import attach
 
-        return MonitorAttach(self, function)
+        return attach(self, function)
 
 
 class EventMonitor(Monitor):

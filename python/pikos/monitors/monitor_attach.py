@@ -22,13 +22,7 @@ class Attaching(type):
     """Of `MonitorAttach`: what it makes are functions."""
 
     def __call__(cls, monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:
-        if isinstance(function, (staticmethod, classmethod)):
-            raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
-        if not callable(function):
-            raise TypeError(f"can't attach a monitor to {function!r}: it is not a function")
-        attached = wrapper_of(monitor, function)
-        attached.monitor = monitor  # type: ignore[attr-defined]
-        return attached
+        return attach(monitor, function)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return (
@@ -45,6 +39,17 @@ class MonitorAttach(metaclass=Attaching):
 
     Raises TypeError for what is no function.
     """
+
+
+def attach(monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A `MonitorAttach`."""
+    if isinstance(function, (staticmethod, classmethod)):
+        raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
+    if not callable(function):
+        raise TypeError(f"can't attach a monitor to {function!r}: it is not a function")
+    attached = wrapper_of(monitor, function)
+    attached.monitor = monitor  # type: ignore[attr-defined]
+    return attached
 
 
 def wrapper_of(monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]:
