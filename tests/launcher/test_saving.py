@@ -420,6 +420,7 @@ def test_the_fallback_takes_nobodys_file(folder: Path) -> None:
         import os, sys
         def work(): pass
         work()
+        os.rmdir("gone")
         name = f"{temporary}/pikos-{{os.getpid()}}-out.pstats"
         if sys.argv[1] == "link":
             os.symlink({str(victim)!r}, name)

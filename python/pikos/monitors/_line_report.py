@@ -30,7 +30,9 @@ class Report:
     def write(self, stream: TextIO) -> None:
         """Write the tables, the function that took longest, or grew memory most, first."""
         weigh = growth if self.reads_memory else seconds
-        functions = sorted(self.native.rows(), key=lambda function: -weigh(function[3]))
+        # A generator that is dropped is entered, and left, without a line of it.
+        seen = (function for function in self.native.rows() if function[3])
+        functions = sorted(seen, key=lambda function: -weigh(function[3]))
         if not functions:
             stream.write("No line was executed where the monitor looked.\n")
         for name, filename, first, lines in functions:

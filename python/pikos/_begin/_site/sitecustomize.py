@@ -42,7 +42,7 @@ def _begin(folder):
     except BaseException as error:
         # The program comes first: it is not recorded. Also a panic of native code, which is no Exception, ends here.
         if "run=" in os.environ.get("PIKOS_FOLLOW", ""):
-            os.write(2, "pikos: the program runs unprofiled: {!r}\n".format(error).encode())
+            os.write(2, ("pikos: the program runs unprofiled: " + repr(error) + "\n").encode())
     finally:
         for name in list(sys.modules):
             if name not in before:
