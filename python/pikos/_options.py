@@ -154,7 +154,11 @@ class Options:
     #: Keep the calls and times of each full stack.
     tree: bool = option(
         False,
-        Flag("--tree", f"keep full stacks: for pikos top, with --live, or for a file, -o {STACKS}", {"tree": True}),
+        Flag(
+            "--tree",
+            f"keep full stacks for pikos top, with --live; a file that holds them, -o {STACKS}, has them anyway",
+            {"tree": True},
+        ),
         read=yes_or_no,
     )
     #: A call below so many others gets no stack of its own ...

@@ -22,7 +22,7 @@ Examples:
   {PROGRAM} script.py                       run it, then print where its time went
   {PROGRAM} -o out.pstats -m package ARG    save the profile; look at it with: pikos view out.pstats
   {PROGRAM} --live script.py                watch it from another terminal: pikos top
-  {PROGRAM} --tree -o flame.html script.py  draw a flame graph of its exact stacks
+  {PROGRAM} -o flame.html script.py         draw a flame graph of its exact stacks
 """
 
 OPTIONS = Options.OPTIONS

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from _thread import get_ident
+from sys import getprofile
 
 from pikos._launcher.run import Run, say, show
 from pikos.cprofile.profile import write_whole
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How often what is in the way of saving may come in between: each Ctrl-C does.
 MOST_INTERRUPTIONS = 20
+#: The ordinary hook before 3.12.
+SET_PROFILE = "set_profile"
 #: How many names are tried in a folder for temporary files.
 MOST_NAMES = 20
 
@@ -29,6 +33,8 @@ class Session(Run):
         self.prints = True
         #: Whether there is nothing to gain from writing again.
         self.is_written = False
+        #: The thread that the program begins in.
+        self.main_thread = get_ident()
         #: Where temporary files go, as the program finds it.
         self.temporary = [
             *(os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)),
@@ -84,12 +90,28 @@ class Session(Run):
 
     def finish(self) -> None:
         """The same, unless something comes in between."""
+        self.say_what_is_missing()
         self.profile.disable()
         self.profile._end_live(*self.ending)
         if self.outfile is not None:
             self.write(self.outfile)
         elif self.prints:
             show(self.table(), "pikos", "the table")
+
+    def say_what_is_missing(self) -> None:
+        """Before 3.12 a program's own profile function takes the place of ours."""
+        profile = self.profile
+        if (
+            sys.version_info < (3, 12)
+            and profile._is_enabled
+            and profile.hook[0] == SET_PROFILE
+            and get_ident() == self.main_thread
+            and getprofile() is not profile
+        ):
+            say(
+                "pikos: the program set a profile function of its own (sys.setprofile), which took the place of ours: calls of "
+                "the main thread after that are not in the profile\n"
+            )
 
     def table(self) -> str:
         """What ``Profile.print_stats`` prints, without importing pstats."""
