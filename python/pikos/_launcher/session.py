@@ -106,7 +106,7 @@ class Session(Run):
             and profile._is_enabled
             and profile.hook[0] == SET_PROFILE
             and get_ident() == self.main_thread
-            and getprofile() is not profile
+            and getprofile() is not profile  # type: ignore[comparison-overlap]
         ):
             say(
                 "pikos: the program set a profile function of its own (sys.setprofile), which took the place of ours: calls of "
