@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::Unsupported;
+use crate::local_socket::{ListenError, Listening};
 
 /// Of [`crate::descriptor`].
 pub fn duplicate(_number: i32) -> io::Result<File> {
@@ -20,6 +21,56 @@ pub fn for_owner_alone(_options: &mut OpenOptions) {}
 /// Of [`crate::files`]: a new file is its maker's.
 pub fn resemble(_new: &File, _old: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Of [`crate::files`]: there is no such option.
+pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Of [`crate::files`]: pipes have no names here that we know of.
+pub fn has_no_reader(_error: &io::Error, _path: &Path) -> bool {
+    false
+}
+
+/// Of [`crate::files`]: a moment, and then the next try.
+pub fn wait_until_writable(_file: &File, patience: Duration) {
+    std::thread::sleep(patience.min(Duration::from_millis(10)));
+}
+
+/// Of [`crate::files`].
+pub fn file_kind(kind: FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "no regular file" }
+}
+
+/// Of [`crate::local_socket`]: there is none.
+#[derive(Debug)]
+pub struct Descriptor(std::convert::Infallible);
+
+/// Of [`crate::local_socket`].
+pub type Mark = u64;
+
+/// Of [`crate::local_socket`]: refused.
+pub fn listen_at(_path: &Path) -> Result<Listening, ListenError> {
+    Err(io::Error::from(Unsupported::LiveProfiles).into())
+}
+
+/// Of [`crate::local_socket`]: refused.
+pub fn listen_by_name(_name: &[u8]) -> Result<Listening, ListenError> {
+    Err(io::Error::from(Unsupported::LiveProfiles).into())
+}
+
+/// Of [`crate::local_socket`]: none was made.
+pub fn remove_socket(_path: &Path, _which: Mark) {}
+
+/// Of [`crate::local_socket`].
+pub fn number_of(descriptor: &Descriptor) -> i32 {
+    match descriptor.0 {}
+}
+
+/// Of [`crate::local_socket`].
+pub fn give_away(descriptor: Descriptor) {
+    match descriptor.0 {}
 }
 
 /// Of [`crate::paths`]: as UTF-8.
@@ -129,6 +180,8 @@ mod tests {
             (duplicate(1).unwrap_err().to_string(), "io.StringIO"),
             (find("x").unwrap_err().to_string(), "-o"),
             (make("x").unwrap_err().to_string(), "-o"),
+            (listen_at(Path::new("x")).unwrap_err().to_string(), "-o"),
+            (listen_by_name(b"x").unwrap_err().to_string(), "-o"),
             (Bell::new().err().expect("refused").to_string(), "-o"),
         ];
         for (sentence, instead) in told {
@@ -150,7 +203,12 @@ mod tests {
         assert!(!wait_until_gone(&file));
         assert!(!is_socket(file.metadata().expect("it is open").file_type()));
         assert!(open_terminal().is_err());
-        for_owner_alone(&mut OpenOptions::new());
+        for_owner_alone(without_waiting(&mut OpenOptions::new()));
+        assert!(!has_no_reader(&io::ErrorKind::NotFound.into(), &path));
+        wait_until_writable(&file, Duration::from_millis(1));
+        let folder = std::fs::metadata(std::env::temp_dir()).expect("there is one").file_type();
+        assert_eq!(file_kind(folder), "a folder");
+        remove_socket(&path, 0);
         assert!(resemble(&file, &file).is_ok());
     }
 }

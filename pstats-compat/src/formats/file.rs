@@ -4,38 +4,62 @@
 //! opening the target would have kept stays: links lead where they led, mode and owner are those of the old file, and one that
 //! may not be written is not replaced. What can't be replaced is written to: devices, pipes, what a process has open, and files
 //! in folders that take no new one.
+//!
+//! Nothing here waits without limit. Files are opened without waiting (a pipe for its reader, a leased file for its holder), and
+//! a pipe that nobody empties is given up. Whoever can't wait at all, or writes where others have named the file, takes
+//! [`save_file`], which refuses whatever isn't a file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pikos_os::files;
 
 use super::format::Format;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Profile;
 
 /// As many links as the system follows before it calls them a circle.
 const MOST_LINKS: usize = 40;
 /// Names that a killed process of our number may have left behind.
 const MOST_NAMES: usize = 100;
+/// So long a pipe may have no reader, and so long its reader may take nothing.
+const NO_READER: Duration = Duration::from_secs(2);
+const NOTHING_READ: Duration = Duration::from_secs(30);
 
 /// Writes a profile as [`replace`] does.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<()> {
     replace(path, |out| format.write(profile, out))
 }
 
+/// The same, if `path` leads to a regular file or to none; else it is an error, and nothing was opened: a pipe, a device.
+pub fn save_file(profile: &Profile, format: Format, path: &Path) -> Result<()> {
+    let target = replaceable(path).ok_or_else(|| no_file(path))?;
+    replace_file(&target, |out| format.write(profile, out))
+}
+
 /// Puts what `write` writes at `path`, as a whole.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let Some(target) = replaceable(path) else {
-        return write_to(File::create(path)?, write);
-    };
-    let old = match OpenOptions::new().write(true).open(&target) {
+    match replaceable(path) {
+        Some(target) => replace_file(&target, write),
+        None => {
+            let mut out = BufWriter::new(Patient(open_pipe(path)?));
+            write(&mut out)?;
+            Ok(out.flush()?)
+        }
+    }
+}
+
+fn replace_file(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let old = match open_file(OpenOptions::new().write(true), target) {
         Ok(file) => Some(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
+        Err(Error::Io(error)) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
     };
-    match beside(&target, old.as_ref()) {
+    match beside(target, old.as_ref()) {
         Ok((file, temporary)) => {
-            let moved = write_to(file, write).and_then(|()| move_to(&target, &temporary));
+            let moved = write_to(file, write).and_then(|()| move_to(target, &temporary));
             if moved.is_err() {
                 // Whatever went wrong is told; that the rest could not be removed either would hide it.
                 let _ = fs::remove_file(&temporary);
@@ -48,7 +72,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) ->
         Err(_) => {
             let mut bytes = Vec::new();
             write(&mut bytes)?;
-            Ok(write_in_place(&target, &bytes)?)
+            write_in_place(target, &bytes)
         }
     }
 }
@@ -94,6 +118,65 @@ fn is_open_file(link: &Path) -> bool {
     fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with("/proc"))
 }
 
+/// Why nothing can be put at `path`, which isn't [`replaceable`]. Found out without opening it: that can do something.
+fn no_file(path: &Path) -> Error {
+    match fs::metadata(path) {
+        Ok(found) => Error::NotAFile(files::kind(found.file_type())),
+        Err(error) => error.into(),
+    }
+}
+
+/// Opens a file that was found to be a regular one. It may have changed since: what is open tells for sure.
+fn open_file(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    let file = files::without_waiting(options).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() { Ok(file) } else { Err(Error::NotAFile(files::kind(kind))) }
+}
+
+/// Opens what can only be written to. Who reads a pipe may need a moment to begin.
+fn open_pipe(path: &Path) -> io::Result<File> {
+    let start = Instant::now();
+    let mut options = OpenOptions::new();
+    // A file that a process has open, by its link in /proc, is written anew, as the shell's `>` does.
+    files::without_waiting(options.write(true).create(true).truncate(true));
+    loop {
+        match options.open(path) {
+            Err(error) if files::has_no_reader(&error, path) => {
+                if start.elapsed() > NO_READER {
+                    return Err(io::Error::new(ErrorKind::NotConnected, "no process reads from this pipe"));
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Writes as fast as it is read, and gives up when it isn't.
+struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let left = NOTHING_READ.saturating_sub(start.elapsed());
+                    if left.is_zero() {
+                        return Err(io::Error::new(ErrorKind::TimedOut, "whoever reads it takes no more"));
+                    }
+                    files::wait_until_writable(&self.0, left);
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
@@ -137,20 +220,28 @@ fn move_to(target: &Path, temporary: &Path) -> Result<()> {
     // A file that is mounted there, or another user's in a folder like /tmp.
     let bytes = fs::read(temporary)?;
     fs::remove_file(temporary)?;
-    Ok(write_in_place(target, &bytes)?)
+    write_in_place(target, &bytes)
 }
 
 /// Writes into the file itself. Puts back what was there if that fails.
-fn write_in_place(target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let old = fs::read(target);
-    let written = fs::write(target, bytes);
+fn write_in_place(target: &Path, bytes: &[u8]) -> Result<()> {
+    let old = open_file(OpenOptions::new().read(true), target).and_then(|mut file| {
+        let mut old = Vec::new();
+        file.read_to_end(&mut old)?;
+        Ok(old)
+    });
+    let put = |bytes: &[u8]| -> Result<()> {
+        let mut file = open_file(OpenOptions::new().write(true).create(true).truncate(true), target)?;
+        Ok(file.write_all(bytes)?)
+    };
+    let written = put(bytes);
     if written.is_err() {
         // The first error is told: it is why.
-        let _ = match old {
-            Ok(old) => fs::write(target, old),
-            Err(error) if error.kind() == ErrorKind::NotFound => fs::remove_file(target),
-            Err(_) => Ok(()),
-        };
+        match old {
+            Ok(old) => _ = put(&old),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::NotFound => _ = fs::remove_file(target),
+            Err(_) => {}
+        }
     }
     written
 }
@@ -158,7 +249,6 @@ fn write_in_place(target: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn folder() -> PathBuf {
         use std::sync::atomic::{AtomicU32, Ordering};
