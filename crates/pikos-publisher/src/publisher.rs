@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pikos_endpoint::Endpoint;
 use pikos_os::signals;
 use pikos_wire::End;
 use pikos_wire::discovery::{self, DiscoveryError, Place};
 
 use super::checkpoint::{Checkpoint, Save};
-use super::endpoint::Endpoint;
 use super::error::{SocketError, StartError};
 use super::mailbox::{Mailbox, Order};
 use super::sockets::{Addresses, Sockets};

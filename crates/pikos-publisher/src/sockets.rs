@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pikos_endpoint::{BindError, Bound, Endpoint};
 use pikos_wire::discovery::{self, Place};
 use zmq::{Context, Socket, SocketType};
 
-use super::endpoint::Endpoint;
 use super::error::SocketError;
 use super::options;
 
@@ -16,9 +16,12 @@ const LINGER_MS: i32 = 200;
 /// How many messages wait for a slow subscriber; what comes after them it misses.
 const QUEUE: i32 = 4;
 
-/// No subscription or request may be larger, in bytes; whoever sends one is disconnected.
+/// No subscription or request may be larger, in bytes; whoever sends one is disconnected. A request may be larger than what
+/// [`pikos_wire::Request`] takes: it is refused with a reply.
 const MAX_SUBSCRIPTION: i64 = 1 << 10;
-const MAX_REQUEST: i64 = 64 << 10;
+const MAX_REQUEST: i64 = 16 << 20;
+/// How long replies may take to leave before an interruption, in milliseconds.
+const REPLY_LINGER_MS: i32 = 50;
 
 /// A peer that says nothing sensible is disconnected after so long, in milliseconds.
 const HANDSHAKE_MS: i32 = 5_000;
@@ -42,7 +45,8 @@ pub struct Sockets {
     pub subscribers: u32,
     /// When they were opened.
     pub opened: Instant,
-    addresses: Addresses,
+    /// What was bound: the files go when the sockets are closed.
+    _bound: Vec<Bound>,
     // Last: dropped when its sockets are closed.
     _context: Context,
 }
@@ -58,23 +62,29 @@ impl Sockets {
         messages.set_handshake_ivl(HANDSHAKE_MS)?;
         messages.set_ipv6(true)?;
         options::set_tells_all(&mut messages);
-        if let Some(Endpoint { address, connect }) = &addresses.extra {
-            let opened = if *connect { messages.connect(address) } else { messages.bind(address) };
-            opened.map_err(|error| SocketError::Endpoint { endpoint: address.clone(), error })?;
+        let mut files = Vec::new();
+        if let Some(extra) = &addresses.extra {
+            files.push(open(&mut messages, extra)?);
         }
         let mut control = None;
         if let Some(place) = &addresses.place {
-            bind(&messages, &place.messages())?;
-            let socket = context.socket(SocketType::ROUTER)?;
+            files.push(bind(&mut messages, &place.messages())?);
+            let mut socket = context.socket(SocketType::ROUTER)?;
             socket.set_linger(LINGER_MS)?;
             socket.set_maxmsgsize(MAX_REQUEST)?;
             socket.set_handshake_ivl(HANDSHAKE_MS)?;
             socket.set_rcvhwm(16)?;
-            bind(&socket, &place.control())?;
+            files.push(bind(&mut socket, &place.control())?);
             control = Some(socket);
         }
-        let addresses = addresses.clone();
-        Ok(Self { messages, control, subscribers: 0, opened: Instant::now(), addresses, _context: context })
+        Ok(Self {
+            messages,
+            control,
+            subscribers: 0,
+            opened: Instant::now(),
+            _bound: files,
+            _context: context,
+        })
     }
 
     /// Takes in who came and went. Returns whether somebody came.
@@ -125,19 +135,11 @@ impl Sockets {
         self.send(message.to_vec());
     }
 
-    /// Closes them at once: what is queued is lost. For interruptions.
+    /// Closes them at once: what is queued is lost, but for replies. For interruptions.
     pub fn close_at_once(self) {
         let _ = self.messages.set_linger(0);
         if let Some(control) = &self.control {
-            let _ = control.set_linger(0);
-        }
-    }
-}
-
-impl Drop for Sockets {
-    fn drop(&mut self) {
-        if let Some(place) = &self.addresses.place {
-            place.remove();
+            let _ = control.set_linger(REPLY_LINGER_MS);
         }
     }
 }
@@ -148,11 +150,20 @@ pub fn left_until(deadline: Instant) -> Option<i64> {
     (!left.is_zero()).then(|| left.as_millis() as i64 + 1)
 }
 
+/// Binds or connects, as the user has said.
+pub fn open(socket: &mut Socket, Endpoint { address, connect }: &Endpoint) -> Result<Bound, SocketError> {
+    let opened = match connect {
+        true => socket.connect(address).map(|()| Bound::default()).map_err(BindError::from),
+        false => pikos_endpoint::bind(socket, address),
+    };
+    opened.map_err(|error| SocketError::Endpoint { endpoint: address.clone(), error })
+}
+
 /// Binds an ipc socket at this path.
-pub fn bind(socket: &Socket, path: &Path) -> Result<(), SocketError> {
+pub fn bind(socket: &mut Socket, path: &Path) -> Result<Bound, SocketError> {
     let endpoint = discovery::endpoint(path);
     let fail =
         |error| SocketError::Endpoint { endpoint: String::from_utf8_lossy(&endpoint).into_owned(), error };
-    let text = std::str::from_utf8(&endpoint).map_err(|_| fail(zmq::Error::EINVAL))?;
-    socket.bind(text).map_err(fail)
+    let text = std::str::from_utf8(&endpoint).map_err(|_| fail(zmq::Error::EINVAL.into()))?;
+    pikos_endpoint::bind(socket, text).map_err(fail)
 }

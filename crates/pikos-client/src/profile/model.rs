@@ -21,6 +21,7 @@ pub struct Model {
     /// What the newest message says beside its rows.
     head: Message,
     facts: Facts,
+    has_facts: bool,
     /// The full message that is built on, if it has come.
     base: Option<u64>,
     lost: u64,
@@ -69,6 +70,7 @@ impl Model {
         }
         if let Some(facts) = message.facts.take() {
             self.facts = facts;
+            self.has_facts = true;
         }
         for row in std::mem::take(&mut message.rows) {
             self.functions.set(row.thread, row.function, (&row).into());
@@ -125,6 +127,11 @@ impl Model {
     /// About the process. Empty before the first full message.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Whether a full message has come: until then it isn't known whose the figures are.
+    pub fn has_facts(&self) -> bool {
+        self.has_facts
     }
 
     /// The newest message's number; 0 before the first.
