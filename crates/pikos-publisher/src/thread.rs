@@ -57,11 +57,17 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         }
         match order {
             Some(Order::Rest) => {
+                if let Some(control) = &sockets.control {
+                    desk.interrupt(control, &mut Lent { work: &mut work, subscribers: sockets.subscribers });
+                }
                 work.expected = work.expected.max(sockets.subscribers);
                 sockets.close_at_once();
                 return work;
             }
             Some(Order::End(end)) => {
+                if let Some(control) = &sockets.control {
+                    desk.close(control, &mut Lent { work: &mut work, subscribers: sockets.subscribers });
+                }
                 finish(&mut work, sockets, end);
                 return work;
             }
