@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::Unsupported;
-use crate::local_socket::{ListenError, Listening};
 
 /// Of [`crate::descriptor`].
 pub fn duplicate(_number: i32) -> io::Result<File> {
@@ -38,6 +37,11 @@ pub fn wait_until_writable(_file: &File, patience: Duration) {
     std::thread::sleep(patience.min(Duration::from_millis(10)));
 }
 
+/// Of [`crate::files`]: nobody's.
+pub fn lock(_file: &File) -> bool {
+    false
+}
+
 /// Of [`crate::files`].
 pub fn file_kind(kind: FileType) -> &'static str {
     if kind.is_dir() { "a folder" } else { "no regular file" }
@@ -51,13 +55,13 @@ pub struct Descriptor(std::convert::Infallible);
 pub type Mark = u64;
 
 /// Of [`crate::local_socket`]: refused.
-pub fn listen_at(_path: &Path) -> Result<Listening, ListenError> {
-    Err(io::Error::from(Unsupported::LiveProfiles).into())
+pub fn listen_at(_path: &Path) -> io::Result<Descriptor> {
+    Err(Unsupported::LiveProfiles.into())
 }
 
 /// Of [`crate::local_socket`]: refused.
-pub fn listen_by_name(_name: &[u8]) -> Result<Listening, ListenError> {
-    Err(io::Error::from(Unsupported::LiveProfiles).into())
+pub fn listen_by_name(_name: &[u8]) -> io::Result<Descriptor> {
+    Err(Unsupported::LiveProfiles.into())
 }
 
 /// Of [`crate::local_socket`]: none was made.
@@ -90,6 +94,19 @@ pub fn exists(_pid: u32) -> bool {
 
 /// Of [`crate::process`].
 pub fn parent() -> Option<u32> {
+    None
+}
+
+/// Of [`crate::reserve`]: there is none.
+pub fn map_memory(_size: usize) -> Option<*mut u8> {
+    None
+}
+
+/// Of [`crate::reserve`].
+pub fn unmap_memory(_start: *mut u8, _size: usize) {}
+
+/// Of [`crate::reserve`].
+pub fn address_limit() -> Option<u64> {
     None
 }
 
@@ -208,7 +225,10 @@ mod tests {
         wait_until_writable(&file, Duration::from_millis(1));
         let folder = std::fs::metadata(std::env::temp_dir()).expect("there is one").file_type();
         assert_eq!(file_kind(folder), "a folder");
+        assert!(!lock(&file));
         remove_socket(&path, 0);
+        assert_eq!((map_memory(1), address_limit()), (None, None));
+        unmap_memory(std::ptr::null_mut(), 0);
         assert!(resemble(&file, &file).is_ok());
     }
 }

@@ -2,10 +2,10 @@
 
 #[cfg(not(unix))]
 pub use crate::elsewhere::{
-    file_kind as kind, for_owner_alone, has_no_reader, resemble, wait_until_writable, without_waiting,
+    file_kind as kind, for_owner_alone, has_no_reader, lock, resemble, wait_until_writable, without_waiting,
 };
 #[cfg(unix)]
-pub use unix::{for_owner_alone, has_no_reader, kind, resemble, wait_until_writable, without_waiting};
+pub use unix::{for_owner_alone, has_no_reader, kind, lock, resemble, wait_until_writable, without_waiting};
 
 #[cfg(unix)]
 mod unix {
@@ -49,6 +49,11 @@ mod unix {
         let patience = Timespec::try_from(patience).ok();
         // What is wrong with it, writing will tell.
         let _ = poll(&mut [PollFd::new(file, PollFlags::OUT)], patience.as_ref());
+    }
+
+    /// Marks a file as ours until it is closed; false if it is another process's.
+    pub fn lock(file: &File) -> bool {
+        rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     /// What stands in a folder, in words.

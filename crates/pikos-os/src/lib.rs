@@ -13,6 +13,7 @@ pub mod local_socket;
 pub mod memory;
 pub mod paths;
 pub mod process;
+pub mod reserve;
 pub mod runtime_folder;
 pub mod signals;
 pub mod stack;

@@ -4,9 +4,7 @@
 use std::path::Path;
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{
-    Descriptor, Mark, give_away, listen_at, listen_by_name, number_of as number, remove_socket as remove,
-};
+pub use crate::elsewhere::{Descriptor, Mark, give_away, number_of as number, remove_socket as remove};
 #[cfg(unix)]
 pub use unix::{Descriptor, Mark, give_away, listen_at, listen_by_name, number, remove};
 
@@ -31,6 +29,18 @@ pub enum ListenError {
     /// The system says no.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// Refused.
+#[cfg(not(unix))]
+pub fn listen_at(path: &Path) -> Result<Listening, ListenError> {
+    Ok(Listening { descriptor: crate::elsewhere::listen_at(path)?, mark: None })
+}
+
+/// Refused.
+#[cfg(not(unix))]
+pub fn listen_by_name(name: &[u8]) -> Result<Listening, ListenError> {
+    Ok(Listening { descriptor: crate::elsewhere::listen_by_name(name)?, mark: None })
 }
 
 #[cfg(unix)]

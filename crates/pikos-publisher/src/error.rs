@@ -17,6 +17,9 @@ pub enum SocketError {
         /// Why.
         error: BindError,
     },
+    /// The address space is limited.
+    #[error("too little address space is left for its sockets (ulimit -v)")]
+    NoRoom,
     /// The system refuses a socket or its options.
     #[error("no socket: {0}")]
     Socket(#[from] zmq::Error),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pikos_endpoint::{BindError, Bound, Endpoint};
+use pikos_os::reserve;
 use pikos_wire::discovery::{self, Place};
 use zmq::{Context, Socket, SocketType};
 
@@ -12,6 +13,9 @@ use super::options;
 
 /// How long the last message may take to leave, in milliseconds.
 const LINGER_MS: i32 = 200;
+
+/// What ZeroMQ's threads and sockets take of the address space, in bytes, and some for the program to begin with.
+const ROOM: u64 = 48 << 20;
 
 /// How many messages wait for a slow subscriber; what comes after them it misses.
 const QUEUE: i32 = 4;
@@ -37,8 +41,8 @@ pub struct Addresses {
 
 /// The open sockets. They are closed when dropped; what is queued then has [`LINGER_MS`] to leave.
 pub struct Sockets {
-    /// Messages and subscriptions.
-    pub messages: Socket,
+    /// Messages and subscriptions. Nothing where there is nobody to send to: a file is all that is wanted.
+    pub messages: Option<Socket>,
     /// Requests and replies.
     pub control: Option<Socket>,
     /// How many subscriptions there are.
@@ -48,12 +52,19 @@ pub struct Sockets {
     /// What was bound: the files go when the sockets are closed.
     _bound: Vec<Bound>,
     // Last: dropped when its sockets are closed.
-    _context: Context,
+    _context: Option<Context>,
 }
 
 impl Sockets {
     /// Opens them. Their threads block all signals if the caller does.
     pub fn open(addresses: &Addresses) -> Result<Self, SocketError> {
+        if addresses.place.is_none() && addresses.extra.is_none() {
+            return Ok(Self::new(None, None, Vec::new(), None));
+        }
+        // It would end the process where there is no room for its threads.
+        if reserve::room().is_some_and(|room| room < ROOM) {
+            return Err(SocketError::NoRoom);
+        }
         let context = Context::new();
         let mut messages = context.socket(SocketType::XPUB)?;
         messages.set_linger(LINGER_MS)?;
@@ -77,21 +88,24 @@ impl Sockets {
             files.push(bind(&mut socket, &place.control())?);
             control = Some(socket);
         }
-        Ok(Self {
-            messages,
-            control,
-            subscribers: 0,
-            opened: Instant::now(),
-            _bound: files,
-            _context: context,
-        })
+        Ok(Self::new(Some(messages), control, files, Some(context)))
+    }
+
+    fn new(
+        messages: Option<Socket>,
+        control: Option<Socket>,
+        files: Vec<Bound>,
+        context: Option<Context>,
+    ) -> Self {
+        Self { messages, control, subscribers: 0, opened: Instant::now(), _bound: files, _context: context }
     }
 
     /// Takes in who came and went. Returns whether somebody came.
     pub fn read_subscriptions(&mut self) -> bool {
         let before = self.subscribers;
         let mut came = false;
-        while let Ok(frame) = self.messages.recv_bytes(zmq::DONTWAIT) {
+        let Some(messages) = &self.messages else { return false };
+        while let Ok(frame) = messages.recv_bytes(zmq::DONTWAIT) {
             // Only subscriptions to everything: no other topic fits a message. And frames may hold anything.
             match frame.as_slice() {
                 [1] => {
@@ -107,9 +121,10 @@ impl Sockets {
 
     /// Sends to all; whoever is too slow misses it. False if nobody could get it.
     pub fn send(&self, message: Vec<u8>) -> bool {
+        let Some(messages) = &self.messages else { return false };
         // Given away, not copied.
         let message = zmq::Message::from(message);
-        self.messages.send(message, zmq::DONTWAIT).is_ok()
+        messages.send(message, zmq::DONTWAIT).is_ok()
     }
 
     /// Sends to all, and waits, until `deadline`, for those who are slow and for those who are on their way back
@@ -117,12 +132,14 @@ impl Sockets {
     pub fn send_last(&mut self, message: &[u8], expected: u32, deadline: Instant) {
         while self.subscribers < expected {
             let Some(left) = left_until(deadline) else { break };
-            let _ = self.messages.poll(zmq::POLLIN, left);
+            let Some(messages) = &self.messages else { return };
+            let _ = messages.poll(zmq::POLLIN, left);
             self.read_subscriptions();
         }
-        if options::set_waits_for_slow(&mut self.messages, true) {
+        let Some(messages) = &mut self.messages else { return };
+        if options::set_waits_for_slow(messages, true) {
             loop {
-                match self.messages.send(message, zmq::DONTWAIT) {
+                match messages.send(message, zmq::DONTWAIT) {
                     Err(zmq::Error::EAGAIN) if left_until(deadline).is_some() => {
                         std::thread::sleep(Duration::from_millis(2));
                     }
@@ -130,14 +147,16 @@ impl Sockets {
                     _ => return,
                 }
             }
-            options::set_waits_for_slow(&mut self.messages, false);
+            options::set_waits_for_slow(messages, false);
         }
         self.send(message.to_vec());
     }
 
     /// Closes them at once: what is queued is lost, but for replies. For interruptions.
     pub fn close_at_once(self) {
-        let _ = self.messages.set_linger(0);
+        if let Some(messages) = &self.messages {
+            let _ = messages.set_linger(0);
+        }
         if let Some(control) = &self.control {
             let _ = control.set_linger(REPLY_LINGER_MS);
         }

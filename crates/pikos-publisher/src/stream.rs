@@ -8,12 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
+use pikos_os::reserve;
 use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, VERSION};
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
 use super::trees::Trees;
 use super::watched::WatchedThreads;
+
+/// Address space that must be left before anything is made: at least so much, and so much for each row, in bytes.
+const ROOM: u64 = 6 << 20;
+const ROOM_OF_A_ROW: u64 = 400;
 
 /// The stream of one profile.
 pub struct Stream {
@@ -94,6 +99,14 @@ impl Stream {
     /// Whether nothing is collected now.
     pub fn is_paused(&self) -> bool {
         self.source.lock().paused
+    }
+
+    /// Whether there is memory for a message or a file, as far as the system says. Where it is short, the program needs it more.
+    pub fn has_room(&self) -> bool {
+        let rows: usize =
+            self.watches.iter().map(|(_, watch)| watch.functions().len() + watch.edges().count()).sum();
+        let needed = ROOM + ROOM_OF_A_ROW * (rows + self.names.len()) as u64;
+        reserve::room().is_none_or(|room| room >= needed)
     }
 
     /// Finished calls so far.
