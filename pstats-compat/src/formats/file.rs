@@ -12,6 +12,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pikos_os::files;
@@ -24,6 +25,8 @@ use crate::model::Profile;
 const MOST_LINKS: usize = 40;
 /// Names that a killed process of our number may have left behind.
 const MOST_NAMES: usize = 100;
+/// So many targets of one process are remembered.
+const MOST_SWEPT: usize = 256;
 /// So long a pipe may have no reader, and so long its reader may take nothing.
 const NO_READER: Duration = Duration::from_secs(2);
 const NOTHING_READ: Duration = Duration::from_secs(30);
@@ -193,7 +196,45 @@ fn beside(target: &Path, old: Option<&File>) -> io::Result<(File, PathBuf)> {
     }
 }
 
+/// Removes what processes that are gone have left beside this target: files by the names that [`new_file`] gives, which nobody
+/// writes. Once for each target: who writes it again and again has been here all the time.
+fn sweep(target: &Path) {
+    static SWEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if swept.len() >= MOST_SWEPT || swept.iter().any(|path| path == target) {
+        return;
+    }
+    swept.push(target.to_owned());
+    drop(swept);
+    let here = folder(target);
+    let here = if here.as_os_str().is_empty() { Path::new(".") } else { here };
+    let (Some(name), Ok(entries)) = (target.file_name(), fs::read_dir(here)) else { return };
+    for entry in entries.flatten() {
+        let left = entry.file_name();
+        let process = left.as_encoded_bytes().strip_prefix(name.as_encoded_bytes()).and_then(writer);
+        let is_gone = process.is_some_and(|process| !pikos_os::process::is_at_work(process));
+        if !is_gone || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        // In another container it may be at work all the same: then it holds the lock.
+        let path = here.join(left);
+        if open_file(OpenOptions::new().write(true), &path).is_ok_and(|file| files::lock(&file)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The process that [`new_file`] has given this ending in: `.PID.tmp` or `.PID-NUMBER.tmp`.
+fn writer(ending: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(ending).ok()?.strip_prefix('.')?.strip_suffix(".tmp")?;
+    let (process, number) =
+        text.split_once('-').map_or((text, None), |(process, number)| (process, Some(number)));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(process) && number.is_none_or(is_number)).then(|| process.parse().ok())?
+}
+
 fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
+    sweep(target);
     let process = std::process::id();
     for number in 0..MOST_NAMES {
         let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -201,7 +242,12 @@ fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
         let path = target.with_file_name(name);
         match File::create_new(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => return made.map(|file| (file, path)),
+            made => {
+                let file = made?;
+                // Says that it is at work, to whoever sweeps; without locks, its number says so.
+                files::lock(&file);
+                return Ok((file, path));
+            }
         }
     }
     Err(ErrorKind::AlreadyExists.into())
@@ -304,6 +350,37 @@ mod tests {
         put(&folder.join("out"), "new").unwrap();
         assert_eq!(fs::read_to_string(folder.join("out")).unwrap(), "new");
         assert_eq!(fs::read_to_string(&left).unwrap(), "left");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_swept() {
+        let folder = folder();
+        let (ours, gone) = (std::process::id(), u32::MAX);
+        // The first process is always there.
+        let stay = [
+            "out.1.tmp".into(),
+            format!("out.{ours}.tmp"),
+            format!("out.{gone}.tm"),
+            format!("out.{gone}-x.tmp"),
+        ];
+        let stay = [
+            stay.as_slice(),
+            &[format!("other.{gone}.tmp"), format!("out..tmp"), format!("out.{gone}-.tmp")],
+        ]
+        .concat();
+        let go = [format!("out.{gone}.tmp"), format!("out.{gone}-7.tmp")];
+        for name in stay.iter().chain(&go) {
+            fs::write(folder.join(name), "left").unwrap();
+        }
+        fs::create_dir(folder.join(format!("out.{gone}-8.tmp"))).unwrap();
+        let locked = File::create(folder.join(format!("out.{gone}-9.tmp"))).unwrap();
+        assert!(files::lock(&locked));
+        put(&folder.join("out"), "new").unwrap();
+        let left = names(&folder);
+        assert!(stay.iter().all(|name| left.contains(name)), "{left:?}");
+        assert!(!go.iter().any(|name| left.contains(name)), "{left:?}");
+        assert_eq!(left.len(), stay.len() + 3);
         fs::remove_dir_all(folder).unwrap();
     }
 
