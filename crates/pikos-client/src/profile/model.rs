@@ -15,6 +15,9 @@ use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;
 
+/// Of how a stream ended so much is kept, in characters.
+const MOST_DETAIL: usize = 200;
+
 /// A stream, as far as its messages have come. Functions keep the numbers that the process gave them.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -79,6 +82,9 @@ impl Model {
             if self.edges.set(row.thread, (row.caller, row.callee), (&row).into()).is_some() {
                 self.neighbours.add(row.caller, row.callee);
             }
+        }
+        if let Some(end) = &mut message.end {
+            [&mut end.how, &mut end.detail].into_iter().for_each(shorten);
         }
         self.head = message;
         Ok(Applied::Taken)
@@ -291,6 +297,14 @@ impl Model {
             });
         }
         tree
+    }
+}
+
+/// Cuts a text to what fits a line.
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MOST_DETAIL) {
+        text.truncate(end);
+        text.push('…');
     }
 }
 
