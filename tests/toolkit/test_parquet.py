@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,34 @@ def test_a_killed_program_leaves_what_was_written(tmp_path: Path) -> None:
         assert process.stdout is not None and process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGKILL)
     assert len(rows(tmp_path / "monitor_records.parquet")) == FULL
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_it_ends_in_a_footer_at_any_time(tmp_path: Path) -> None:
+    """Looked at between any two system calls, of which an addition takes several: the first one as well as later ones."""
+    (tmp_path / "long.py").write_text(LONG + "main(400_000)\n")
+    path = tmp_path / "x.parquet"
+    command = [sys.executable, "-m", "pikos.runner", "functions", "-o", "x.parquet", "long.py"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
+        looks = sizes = 0
+        while process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            while process.poll() is None and state(process.pid) not in "TZ":
+                time.sleep(0.0005)
+            if path.exists() and (size := path.stat().st_size):
+                assert parquet.ParquetFile(path).read().num_rows % FULL == 0 or process.poll() is not None
+                looks, sizes = looks + 1, sizes + (size > 1000)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.003)
+        assert process.returncode == 0 and looks > 5 and sizes > 0
+    assert len(rows(path)) > FULL
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
 
 
 def test_a_disk_that_fills_up(tmp_path: Path) -> None:
