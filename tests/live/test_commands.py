@@ -257,7 +257,17 @@ def test_what_is_refused_is_nobodys_profile(tmp_path: Path) -> None:
     def message(stream: str, kind: str = "full", **changes: Any) -> bytes:
         facts = {"pid": 7, "parent": None, "host": "h", "started": 0.0, "argv": [], "python": "", "pikos": ""}
         facts |= {"clock": "tsc", "hook": "", "compensated": False, "builtins": True, "control": None}
-        made = {"v": 1, "kind": kind, "id": stream, "seq": 1, "base": 1, "epoch": 0, "time": 1.0, "age": 1.0, "tick": 1e-9}
+        made = {
+            "v": 1,
+            "kind": kind,
+            "id": stream,
+            "seq": 1,
+            "base": 1,
+            "epoch": 0,
+            "time": 1.0,
+            "age": 1.0,
+            "tick": 1e-9,
+        }
         made |= {"paused": False, "interval": 0.5, "dropped": 0, "overhead": 0, "facts": facts}
         made |= {"functions": [[0, "f.py", 1, "f", None]], "threads": [[1, "t", 1, False]]}
         made |= {"rows": [[1, 0, 5, 5, 10, 10, 0, 0, 0]], "edges": []}

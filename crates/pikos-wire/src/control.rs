@@ -123,7 +123,8 @@ impl Reply {
     /// That it can't be done, and why. The text is cut to what fits a reply.
     pub fn refused(error: impl Into<String>) -> Self {
         let mut error = error.into();
-        error.truncate(error.floor_char_boundary(MOST_ERROR));
+        let end = (0..=MOST_ERROR.min(error.len())).rev().find(|end| error.is_char_boundary(*end));
+        error.truncate(end.unwrap_or(0));
         Self { v: VERSION, error: Some(error), ..Self::default() }
     }
 
