@@ -42,7 +42,7 @@ impl Checkpoint {
         if Instant::now() < self.next {
             return;
         }
-        let problem = match stream.has_room() {
+        let problem = match stream.has_room_for_once() {
             true => save(stream.snapshot(), &self.path).err(),
             false => Some(NO_ROOM.to_owned()),
         };

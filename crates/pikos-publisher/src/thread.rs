@@ -109,7 +109,7 @@ fn own_phase() -> f64 {
 /// Sends the last message, if somebody listens or is about to.
 fn finish(work: &mut Work, mut sockets: Sockets, end: End) {
     let expected = if sockets.opened.elapsed() > COMING_BACK { 0 } else { work.expected };
-    if sockets.subscribers.max(expected) > 0 && work.stream.has_room() {
+    if sockets.subscribers.max(expected) > 0 && work.stream.has_room_for_once() {
         let message = work.stream.next(Some(end)).encode();
         sockets.send_last(&message, expected, Instant::now() + LAST);
     }
@@ -157,7 +157,7 @@ impl Publishes for Lent<'_> {
         if !path.is_absolute() {
             return Err(format!("{}: name the file by an absolute path", path.display()));
         }
-        if !self.work.stream.has_room() {
+        if !self.work.stream.has_room_for_once() {
             return Err(NO_ROOM.to_owned());
         }
         (self.work.save)(self.work.stream.snapshot(), &path)

@@ -366,7 +366,7 @@ mod tests {
         ];
         let stay = [
             stay.as_slice(),
-            &[format!("other.{gone}.tmp"), format!("out..tmp"), format!("out.{gone}-.tmp")],
+            &[format!("other.{gone}.tmp"), "out..tmp".to_owned(), format!("out.{gone}-.tmp")],
         ]
         .concat();
         let go = [format!("out.{gone}.tmp"), format!("out.{gone}-7.tmp")];
