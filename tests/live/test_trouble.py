@@ -52,6 +52,15 @@ def test_a_port_that_is_taken(script: Path, tmp_path: Path) -> None:
         ran_all_the_same(run(tmp_path, script, f"--live={address}"), script, address, "another process has it")
 
 
+def test_a_checkpoint_needs_no_socket(script: Path, tmp_path: Path) -> None:
+    script.write_text("import os, time\ntime.sleep(0.5)\nprint('ran', os.path.exists(__file__[:-2] + 'pstats'))\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        found = run(tmp_path, script, f"--live={address}", "--checkpoint", "0.1")
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (0, "ran True\n", 1)
+    assert "another process has it" in found.stderr
+
+
 def test_a_folder_that_others_may_enter(script: Path, tmp_path: Path) -> None:
     sockets(tmp_path).mkdir(mode=0o755)
     ran_all_the_same(run(tmp_path, script, "--live"), script, str(sockets(tmp_path)), "mode 0755")
