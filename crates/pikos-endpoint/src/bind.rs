@@ -162,6 +162,7 @@ mod tests {
             let _bound = bind(&mut pull, &address).unwrap();
             assert!(bind(&mut context.socket(zmq::PULL).unwrap(), &address).is_err());
             let push = context.socket(zmq::PUSH).unwrap();
+            push.set_linger(0).unwrap();
             push.connect(&address).unwrap();
             push.send("a word", 0).unwrap();
             pull.set_rcvtimeo(10_000).unwrap();
