@@ -28,7 +28,7 @@ VENV := .venv-$(HERE)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # The leaf crates, each tested on its own, so that another's feature flags can't hide an error.
-CRATES := lsprof-engine pstats-compat pikos-os pikos-wire pikos-publisher pikos-client pikos-views pikos-cli
+CRATES := lsprof-engine pstats-compat pikos-os pikos-wire pikos-endpoint pikos-publisher pikos-client pikos-views pikos-cli
 
 # Folders are in the list because a deleted file changes nothing else. What fuzzing writes comes and goes.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \

@@ -74,6 +74,9 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// Something stands there that no file can take the place of: what it is.
+    #[error("this is {0}; name a regular file")]
+    NotAFile(&'static str),
     /// The reader or writer underneath failed.
     #[error(transparent)]
     Io(#[from] io::Error),

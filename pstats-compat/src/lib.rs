@@ -9,6 +9,7 @@ pub mod error;
 pub mod formats;
 pub mod merge;
 pub mod model;
+pub mod printable;
 pub mod report;
 pub mod stacks;
 

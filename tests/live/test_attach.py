@@ -126,6 +126,30 @@ def test_attach_and_detach(tmp_path: Path, flags: list[str]) -> None:
 
 
 @can_attach
+@pytest.mark.parametrize("wrong", ["pid", "start"])
+def test_a_process_that_has_anothers_number(tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of one process is not done by another, which has its number by now."""
+    from pikos._processes import attach
+
+    with started(tmp_path, ["-c", BUSY]) as process:
+        begun(process)
+        since = attach.started(process.pid)
+        assert since is not None
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        monkeypatch.setattr(attach.tempfile, "tempdir", None)
+        if wrong == "pid":
+            monkeypatch.setattr(attach, "send", lambda pid, script: attach.sys.remote_exec(process.pid, script))
+            monkeypatch.setattr(attach, "check", lambda pid: None)
+            asked = os.getpid()
+        else:
+            monkeypatch.setattr(attach, "started", lambda pid: "1")
+            asked = process.pid
+        with pytest.raises(attach.CantAttach, match="has its number now: nothing was changed"):
+            attach.attach(asked, interval=0.5, fast=False, tree=False, timeout=PATIENCE)
+        assert not sockets(tmp_path).exists()
+
+
+@can_attach
 def test_python_functions_only(tmp_path: Path) -> None:
     with started(tmp_path, ["-c", BUSY]) as process:
         begun(process)

@@ -11,8 +11,12 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
+import zmq
+from running import SUBJECT
 from terminal import Terminal
 from watching import PATIENCE, live_environment, started, until
 
@@ -237,3 +241,87 @@ def test_ctl(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     assert pikos(tmp_path, "ctl", "stop", pid).returncode == 0
     until(lambda: listed(tmp_path) == [], "the end of the stream")
     assert running.poll() is None
+
+
+def test_what_is_refused_is_nobodys_profile(tmp_path: Path) -> None:
+    """Nor does one process take another one's file."""
+    context = zmq.Context.instance()
+    out, address = tmp_path / "out.pstats", f"ipc://{tmp_path}/bound"
+    command = [PIKOS, "record", "--bind", address, "-o", str(out)]
+    recorder = subprocess.Popen(command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+    socket = context.socket(zmq.XPUB)
+    socket.connect(address)
+    assert socket.recv() == b"\x01"
+
+    def message(stream: str, kind: str = "full", **changes: Any) -> bytes:
+        facts = {"pid": 7, "parent": None, "host": "h", "started": 0.0, "argv": [], "python": "", "pikos": ""}
+        facts |= {"clock": "tsc", "hook": "", "compensated": False, "builtins": True, "control": None}
+        made = {
+            "v": 1,
+            "kind": kind,
+            "id": stream,
+            "seq": 1,
+            "base": 1,
+            "epoch": 0,
+            "time": 1.0,
+            "age": 1.0,
+            "tick": 1e-9,
+        }
+        made |= {"paused": False, "interval": 0.5, "dropped": 0, "overhead": 0, "facts": facts}
+        made |= {"functions": [[0, "f.py", 1, "f", None]], "threads": [[1, "t", 1, False]]}
+        made |= {"rows": [[1, 0, 5, 5, 10, 10, 0, 0, 0]], "edges": []}
+        packed: bytes = msgpack.packb(made | changes)
+        return packed
+
+    refused = [
+        message("x" * 5000),
+        message("x", seq=0),
+        message("x", tick=-1.0),
+        message("x", v=2),
+        message("x", rows="no rows"),
+        message("x", id=7),
+        b"\xc1",
+        # Of a process that is never heard of: no facts, so nobody knows whose it is.
+        message("only a delta", "delta", facts=None),
+    ]
+    for frame in [*refused, message("good"), *refused]:
+        socket.send(frame)
+    for stream in ("good", "another host's 7"):
+        socket.send(message(stream, seq=2, base=2, end={"how": "normal", "detail": ""}))
+    said = [recorder.stderr.readline(), recorder.stderr.readline()]
+    recorder.send_signal(signal.SIGINT)
+    _, rest = recorder.communicate(timeout=PATIENCE)
+    socket.close()
+    names = ["out-7-2.pstats", "out-7.pstats"]
+    assert sorted(path.name for path in tmp_path.glob("*.pstats")) == names and rest == "", (said, rest)
+    for name in names:
+        assert pstats.Stats(str(tmp_path / name)).total_calls == 5  # type: ignore[attr-defined]
+
+
+def stopped(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", "it to stop")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_who_is_not_heard_is_named(tmp_path: Path, script: Path, running: subprocess.Popen[str]) -> None:
+    """A process that is stopped holds nobody up, and keeps nobody else from being told."""
+    with started(tmp_path, ["-m", SUBJECT, "--live", "--interval", "0.1", script, "never"]) as other:
+        until(lambda: str(other.pid) in pikos(tmp_path, "ps").stdout, "the other process")
+        stopped(other)
+        try:
+            listed = pikos(tmp_path, "ps", "--json")
+            assert [row["pid"] for row in json.loads(listed.stdout)] == [running.pid]
+            said = f"pikos: 1 process has not answered (stopped, or very busy): {other.pid}\n"
+            assert (listed.returncode, listed.stderr) == (1, said)
+            told = pikos(tmp_path, "ctl", "status", str(other.pid), "99999999", str(running.pid))
+            assert told.returncode == 1 and told.stdout.startswith(f"{running.pid} running")
+            assert f"{other.pid}-" in told.stderr and "has not answered in 5 s" in told.stderr
+            assert "99999999 is not profiled live" in told.stderr
+            # What was not heard is not done later.
+            assert pikos(tmp_path, "ctl", "pause", str(other.pid)).returncode == 1
+        finally:
+            other.send_signal(signal.SIGCONT)
+        status = pikos(tmp_path, "ctl", "status", str(other.pid))
+        assert (status.returncode, "running" in status.stdout) == (0, True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pstats
+import select
+import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +201,50 @@ def test_a_dump_that_fails(control: Control, tmp_path: Path) -> None:
     assert str(missing) in control.ask("dump", path=str(missing))["error"]
 
 
+def test_a_dump_into_what_is_no_file(control: Control, process: subprocess.Popen[str], tmp_path: Path) -> None:
+    """Nothing there can hold the publisher, nor the program's end."""
+    pipe, read, link = tmp_path / "pipe", tmp_path / "read", tmp_path / "link"
+    os.mkfifo(pipe)
+    os.mkfifo(read)
+    link.symlink_to("pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "file").write_text("kept")
+    reader = os.open(read, os.O_RDWR)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for path, word in [
+            (pipe, "a pipe"),
+            (read, "a pipe"),
+            (link, "a pipe"),
+            (tmp_path / "socket", "a socket"),
+            (tmp_path, "a folder"),
+            (Path("/dev/tty"), "a device"),
+            (Path("/dev/stdin"), "name a regular file"),
+            (tmp_path / "circle", "symbolic link"),
+            (tmp_path / "file" / "below", "Not a directory"),
+        ]:
+            error = control.ask("dump", path=str(path))["error"]
+            assert error.startswith(f"{path}: ") and word in error
+    assert not select.select([reader], [], [], 0)[0]
+    os.close(reader)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert control.ask("status")["error"] is None
+    finish(process)
+
+
+@pytest.mark.parametrize("options", [["--checkpoint", "0.1"]])
+def test_a_checkpoint_into_a_pipe(control: Control, process: subprocess.Popen[str], out: Path) -> None:
+    """It is refused, and the program goes on. What comes last is another matter: the launcher's."""
+    out.unlink(missing_ok=True)
+    os.mkfifo(out)
+    time.sleep(0.5)
+    assert control.ask("status")["error"] is None
+    out.unlink()
+    _, err = process.communicate("\n", timeout=PATIENCE)
+    assert process.returncode == 0
+    assert err == f"pikos: no checkpoint: {out}: this is a pipe; name a regular file\n"
+
+
 @pytest.mark.parametrize(
     ("frame", "word"),
     [
@@ -217,3 +265,48 @@ def test_a_bad_request_gets_an_error(control: Control, frame: bytes, word: str) 
 def test_nobody_else_can_ask(messages: str) -> None:
     folder = Path(messages.removeprefix("ipc://")).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_every_request_gets_a_reply(control: Control, process: subprocess.Popen[str]) -> None:
+    large = msgpack.packb({"v": 1, "do": "status", "more": b"x" * (70 << 10)})
+    assert "more than a request may have" in control.ask_raw(large)["error"]
+    assert control.ask_raw(b"\x00" * (4 << 20))["error"]
+    # A path that can't be told as a whole.
+    assert control.ask("dump", path="/" + "x" * 65_000)["error"].startswith("/xxx")
+    for number in (0, 1, 3, 4, 255):
+        assert "not a request" in control.ask_raw(msgpack.packb({"v": 1, "do": number}))["error"]
+    good = msgpack.packb({"v": 1, "do": "status"})
+    for parts in ([good, good], [good, b""], [b"a", good, b"b"]):
+        control.socket.send_multipart(parts)
+        assert control.socket.poll(int(PATIENCE * 1000)), parts
+        (frame,) = control.socket.recv_multipart()
+        assert "parts" in msgpack.unpackb(frame)["error"] or "not a request" in msgpack.unpackb(frame)["error"]
+    assert control.ask("status")["status"]["pid"] == process.pid
+
+
+def test_dealers_are_answered_as_they_asked(messages: str) -> None:
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(messages.removesuffix(".pub") + ".ctl")
+    good = msgpack.packb({"v": 1, "do": "status"})
+    for parts, before in [([good], []), ([b"", good], [b""]), ([b"hop", b"", good], [b"hop", b""]), ([good, good], [])]:
+        socket.send_multipart(parts)
+        assert socket.poll(int(PATIENCE * 1000)), parts
+        *front, frame = socket.recv_multipart()
+        assert front == before
+        assert (msgpack.unpackb(frame)["error"] is None) is (parts != [good, good])
+    socket.close()
+
+
+def test_requests_around_the_end_are_answered(control: Control, messages: str, process: subprocess.Popen[str]) -> None:
+    sockets = [Control(messages) for _ in range(8)]
+    for each in sockets:
+        assert each.ask("status")["error"] is None
+    # What comes after the sockets are closed is heard by nobody, so the end is asked for last.
+    for each, do in zip(sockets, ["pause", "clear", "resume", "status", "pause", "clear", "stop", "stop"], strict=True):
+        each.socket.send(msgpack.packb({"v": 1, "do": do}))
+    for each in sockets:
+        assert each.socket.poll(int(PATIENCE * 1000)), "no reply"
+        assert msgpack.unpackb(each.socket.recv())["error"] in (None, "the profile has ended")
+        each.socket.close()
+    finish(process)

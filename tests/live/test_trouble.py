@@ -32,6 +32,11 @@ def run(folder: Path, script: Path, *options: str, **changes: str) -> subprocess
     )
 
 
+def pikos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pikos", *arguments]
+    return subprocess.run(command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE)
+
+
 def ran_all_the_same(run: subprocess.CompletedProcess[str], script: Path, *words: str) -> None:
     """The program ran and was profiled, and one line of standard error has these words."""
     assert (run.returncode, run.stdout) == (0, "ran\n")
@@ -45,6 +50,15 @@ def test_a_port_that_is_taken(script: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         ran_all_the_same(run(tmp_path, script, f"--live={address}"), script, address, "another process has it")
+
+
+def test_a_checkpoint_needs_no_socket(script: Path, tmp_path: Path) -> None:
+    script.write_text("import os, time\ntime.sleep(0.5)\nprint('ran', os.path.exists(__file__[:-2] + 'pstats'))\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        found = run(tmp_path, script, f"--live={address}", "--checkpoint", "0.1")
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (0, "ran True\n", 1)
+    assert "another process has it" in found.stderr
 
 
 def test_a_folder_that_others_may_enter(script: Path, tmp_path: Path) -> None:
@@ -71,6 +85,68 @@ def test_a_path_that_is_too_long(script: Path, tmp_path: Path) -> None:
     ran_all_the_same(run(folder, script, "--live"), script, "107 bytes", "TMPDIR")
 
 
+def test_what_is_at_an_endpoint_stays(script: Path, tmp_path: Path) -> None:
+    """ZeroMQ would remove it, a socket in use as well."""
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "sub").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        listening.listen()
+        for name, word in {
+            "file": "a file is in the way",
+            "link": "a link is in the way",
+            "dangling": "a link is in the way",
+            "sub": "a folder is in the way",
+            "socket": "another process listens there",
+            "missing/socket": "No such file",
+            "file/socket": "Not a directory",
+        }.items():
+            address = f"ipc://{tmp_path}/{name}"
+            ran_all_the_same(run(tmp_path, script, f"--live={address}"), script, address, word)
+            viewer = pikos(tmp_path, "top", "--once", "--bind", address)
+            assert (viewer.returncode, viewer.stderr.count("\n")) == (1, 1) and word in viewer.stderr
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(tmp_path / "socket"))
+    assert (tmp_path / "file").read_text() == "kept"
+    assert os.readlink(tmp_path / "dangling") == "nowhere"
+
+
+def test_a_dead_socket_is_replaced_and_private(tmp_path: Path) -> None:
+    path, script = tmp_path / "socket", tmp_path / "look.py"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    script.write_text(
+        f"""
+import glob, os, stat
+assert stat.S_IMODE(os.stat({str(path)!r}).st_mode) == 0o600
+for each in glob.glob({str(sockets(tmp_path))!r} + "/*"):
+    assert stat.S_IMODE(os.stat(each).st_mode) == 0o600, each
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+print("ran")
+"""
+    )
+    before = os.umask(0)
+    try:
+        found = run(tmp_path, script, f"--live=ipc://{path}")
+    finally:
+        os.umask(before)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "ran\n", "")
+    assert not path.exists()
+
+
+def test_a_name_for_this_host(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = tmp_path / "script.py"
+    script.write_text(f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 10).close()\nprint('ran')\n")
+    found = run(tmp_path, script, f"--live=tcp://localhost:{port}")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "ran\n", "")
+
+
 @pytest.mark.parametrize(("value", "nearest"), [("0", "0.02"), ("1000", "60"), ("soon", "0.5"), ("nan", "0.5")])
 def test_an_interval_that_can_not_be(script: Path, tmp_path: Path, value: str, nearest: str) -> None:
     found = run(tmp_path, script, "--live", "--interval", value)
@@ -87,6 +163,10 @@ def test_an_environment_that_can_not_be(script: Path, tmp_path: Path) -> None:
         (["--live=nonsense"], "tcp://HOST:PORT"),
         (["--live=tcp://127.0.0.1:0"], "port"),
         (["--live=tcp://0.0.0.0:9001"], "--live-remote"),
+        (["--live=ipc://@name"], "--live-remote"),
+        (["--live=ipc://@name", "--connect"], "--live-remote"),
+        (["--live=ipc://*"], "ipc:///PATH"),
+        (["--live=ipc://~/x"], "ipc:///PATH"),
         (["--live", "--connect"], "name the subscriber's endpoint"),
         (["--interval", "1"], "add --live"),
         (["--paused"], "add --live"),
@@ -107,6 +187,8 @@ def test_wrong_arguments() -> None:
         {"live": True, "interval": 0.01},
         {"live": "nonsense"},
         {"live": "tcp://0.0.0.0:9001"},
+        {"live": "ipc://@name"},
+        {"live": "ipc://*"},
         {"live": True, "connect": True},
         {"checkpoint": ("x", 0.0)},
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,37 @@ def test_a_killed_program_leaves_what_was_written(tmp_path: Path) -> None:
         assert process.stdout is not None and process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGKILL)
     assert len(rows(tmp_path / "monitor_records.parquet")) == FULL
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_it_ends_in_a_footer_at_any_time(tmp_path: Path) -> None:
+    """Looked at between any two system calls, of which an addition takes several: the first one as well as later ones."""
+    (tmp_path / "long.py").write_text(LONG + "main(200_000)\n")
+    path, copy = tmp_path / "x.parquet", tmp_path / "copy.parquet"
+    command = [sys.executable, "-m", "pikos.runner", "functions", "-o", "x.parquet", "long.py"]
+    looks: list[int] = []
+    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
+        while process.poll() is None:
+            if len(looks) < 200 and path.exists():
+                process.send_signal(signal.SIGSTOP)
+                while state(process.pid) not in "TZ":
+                    time.sleep(0.0002)
+                if size := path.stat().st_size:
+                    copy.write_bytes(path.read_bytes())
+                    looks.append(size)
+                process.send_signal(signal.SIGCONT)
+                if size:
+                    parquet.ParquetFile(copy).read(["index"])
+            time.sleep(0.001)
+        assert process.returncode == 0 and max(looks) > 10_000
+    assert len(rows(path)) > 3 * FULL
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
 
 
 def test_a_disk_that_fills_up(tmp_path: Path) -> None:

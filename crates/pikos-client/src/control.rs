@@ -38,7 +38,9 @@ pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Re
     match asked() {
         Ok(frame) => Reply::decode(&frame)
             .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
-        Err(zmq::Error::EAGAIN) => Err(ClientError::Silent(endpoint.to_owned())),
+        Err(zmq::Error::EAGAIN) => {
+            Err(ClientError::Silent { endpoint: endpoint.to_owned(), seconds: timeout.as_secs() })
+        }
         Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
     }
 }

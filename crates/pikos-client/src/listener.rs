@@ -1,8 +1,9 @@
 //! Sockets that are listened to, and the streams that come from them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use pikos_endpoint::{Bound, Endpoint};
 use pikos_wire::discovery::Place;
 use pikos_wire::{Message, Records, WireError};
 
@@ -54,6 +55,8 @@ pub struct Listener<T = ()> {
     /// The source that is read first, the next time.
     first: usize,
     is_behind: bool,
+    /// What was bound, if anything: its file goes with us.
+    bound: Bound,
     context: zmq::Context,
 }
 
@@ -102,11 +105,12 @@ impl<T: Default> Listener<T> {
     }
 
     fn bound(mut self, endpoint: &str) -> Result<Self, ClientError> {
-        let socket = self.socket(endpoint)?;
-        let problem = |problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem };
-        socket.bind(endpoint).map_err(problem)?;
+        let Endpoint { address, .. } = Endpoint::for_subscriber(endpoint)?;
+        let mut socket = self.socket(endpoint)?;
+        let bound = pikos_endpoint::bind(&mut socket, &address);
+        self.bound = bound.map_err(|problem| ClientError::Bind { endpoint: endpoint.to_owned(), problem })?;
         let real = socket.get_last_endpoint().ok().and_then(Result::ok);
-        let endpoint = real.unwrap_or_else(|| endpoint.to_owned());
+        let endpoint = real.unwrap_or(address);
         self.sources.push(Connection { endpoint, socket, sends_records: false, place: None, gone: None });
         Ok(self)
     }
@@ -124,6 +128,7 @@ impl<T: Default> Listener<T> {
             refused: 0,
             first: 0,
             is_behind: false,
+            bound: Bound::default(),
             context: zmq::Context::new(),
         }
     }
@@ -131,6 +136,21 @@ impl<T: Default> Listener<T> {
     /// Where it listens.
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.endpoint.as_str())
+    }
+
+    /// Those that run and haven't been heard yet: where they would be, and their numbers where they are of this host.
+    pub fn silent(&self) -> Vec<(&str, Option<u32>)> {
+        let heard: HashSet<&str> = self
+            .streams
+            .iter()
+            .map(|stream| stream.endpoint.as_str())
+            .chain(self.recorders.iter().map(|stream| stream.endpoint.as_str()))
+            .collect();
+        let silent = self.sources.iter().filter(|source| source.gone.is_none());
+        let silent = silent.filter(|source| !heard.contains(source.endpoint.as_str()));
+        silent
+            .map(|source| (source.endpoint.as_str(), source.place.as_ref().map(|place| place.pid)))
+            .collect()
     }
 
     /// All streams that were ever heard of, in that order.
@@ -148,7 +168,7 @@ impl<T: Default> Listener<T> {
         &self.recorders
     }
 
-    /// Messages that made no sense and named no stream.
+    /// Messages that made no sense and belong to no stream.
     pub fn refused(&self) -> u64 {
         self.refused
     }
@@ -244,57 +264,55 @@ impl<T: Default> Listener<T> {
         }
     }
 
+    /// A stream begins with the first of its messages that is taken: one that is refused names nobody.
     fn take_profile(&mut self, source: usize, message: Message) -> Result<(), WireError> {
-        let known = self.places.get(&message.id).copied();
-        let place = match known {
-            Some(place) => place,
-            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
-            None => {
-                self.places.insert(message.id.clone(), self.streams.len());
-                self.streams.push(Stream {
-                    model: Model::default(),
-                    endpoint: self.sources[source].endpoint.clone(),
-                    refused: 0,
-                    heard: Instant::now(),
-                    is_lost: false,
-                    extra: T::default(),
-                });
-                self.streams.len() - 1
-            }
-        };
-        let stream = &mut self.streams[place];
-        stream.model.apply(message).inspect_err(|_| stream.refused += 1)?;
-        stream.heard = Instant::now();
-        stream.is_lost = false;
+        if let Some(&place) = self.places.get(&message.id) {
+            let stream = &mut self.streams[place];
+            stream.model.apply(message).inspect_err(|_| stream.refused += 1)?;
+            stream.heard = Instant::now();
+            stream.is_lost = false;
+            return Ok(());
+        }
+        let (id, mut model) = (message.id.clone(), Model::default());
+        self.check_room().and_then(|()| model.apply(message)).inspect_err(|_| self.refused += 1)?;
+        self.places.insert(id, self.streams.len());
+        self.streams.push(Stream {
+            model,
+            endpoint: self.sources[source].endpoint.clone(),
+            refused: 0,
+            heard: Instant::now(),
+            is_lost: false,
+            extra: T::default(),
+        });
         Ok(())
     }
 
     fn take_records(&mut self, source: usize, records: Records) -> Result<(), WireError> {
-        let known = self.recorder_places.get(&records.id).copied();
-        let place = match known {
-            Some(place) => place,
-            None if self.is_full() => return Err(WireError::TooMany(MOST_STREAMS)),
-            None => {
-                self.recorder_places.insert(records.id.clone(), self.recorders.len());
-                self.recorders.push(RecordStream {
-                    model: RecordModel::default(),
-                    endpoint: self.sources[source].endpoint.clone(),
-                    refused: 0,
-                    heard: Instant::now(),
-                    is_lost: false,
-                });
-                self.recorders.len() - 1
-            }
-        };
-        let stream = &mut self.recorders[place];
-        stream.model.apply(records).inspect_err(|_| stream.refused += 1)?;
-        stream.heard = Instant::now();
-        stream.is_lost = false;
+        if let Some(&place) = self.recorder_places.get(&records.id) {
+            let stream = &mut self.recorders[place];
+            stream.model.apply(records).inspect_err(|_| stream.refused += 1)?;
+            stream.heard = Instant::now();
+            stream.is_lost = false;
+            return Ok(());
+        }
+        let (id, mut model) = (records.id.clone(), RecordModel::default());
+        self.check_room().and_then(|()| model.apply(records)).inspect_err(|_| self.refused += 1)?;
+        self.recorder_places.insert(id, self.recorders.len());
+        self.recorders.push(RecordStream {
+            model,
+            endpoint: self.sources[source].endpoint.clone(),
+            refused: 0,
+            heard: Instant::now(),
+            is_lost: false,
+        });
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
-        self.streams.len() + self.recorders.len() >= MOST_STREAMS
+    fn check_room(&self) -> Result<(), WireError> {
+        match self.streams.len() + self.recorders.len() {
+            ..MOST_STREAMS => Ok(()),
+            _ => Err(WireError::TooMany(MOST_STREAMS)),
+        }
     }
 
     /// Looks for new processes, and for those that are gone.

@@ -90,6 +90,39 @@ fn garbage_is_counted_and_harms_nothing() {
 }
 
 #[test]
+fn what_is_refused_makes_no_stream() {
+    let context = zmq::Context::new();
+    let (socket, endpoint) = publisher(&context);
+    let mut listener = Listener::<()>::connect_with_records(&[Target::Endpoint(endpoint)]).unwrap();
+    await_subscriber(&socket);
+    let mut odd = message("odd", 1, 1);
+    odd.tick = 0.0;
+    let nobody = Records { v: VERSION, kind: RECORDS.into(), id: "r".into(), seq: 0, ..Records::default() };
+    let long = Records { id: "r".repeat(5_000), seq: 1, ..nobody.clone() };
+    let refused = [
+        message(&"x".repeat(5_000), 1, 1).encode(),
+        message("zero", 0, 1).encode(),
+        odd.encode(),
+        nobody.encode().unwrap(),
+        long.encode().unwrap(),
+    ];
+    // First of all, in the middle of a good stream, and where one of them becomes good.
+    for round in 1..=2 {
+        for frame in &refused {
+            socket.send(frame, 0).unwrap();
+        }
+        socket.send(message("good", round, 10 * round).encode(), 0).unwrap();
+        poll_until(&mut listener, |l| l.streams().first().is_some_and(|s| s.model.seq() == round));
+        assert_eq!((listener.streams().len(), listener.recorders().len()), (1, 0));
+        assert_eq!(listener.refused(), 5 * round);
+        assert_eq!(listener.streams()[0].model.function(None, 0).unwrap().finished.ncalls, 10 * round);
+    }
+    socket.send(message("odd", 1, 3).encode(), 0).unwrap();
+    poll_until(&mut listener, |l| l.streams().len() == 2);
+    assert_eq!(listener.streams()[1].refused, 0);
+}
+
+#[test]
 fn processes_may_come_to_us() {
     let mut listener = Listener::<()>::bind("tcp://127.0.0.1:*").unwrap();
     let endpoint = listener.endpoints().next().unwrap().to_owned();
@@ -113,7 +146,7 @@ fn processes_may_come_to_us() {
     }
     poll_until(&mut listener, |l| l.streams().len() == 3);
     let taken = Listener::<()>::bind(&endpoint);
-    assert!(matches!(taken, Err(ClientError::Socket { problem: zmq::Error::EADDRINUSE, .. })));
+    assert!(matches!(taken, Err(ClientError::Bind { .. })));
 }
 
 #[test]

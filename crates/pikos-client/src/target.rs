@@ -1,5 +1,6 @@
 //! Whom to listen to, and why that may fail.
 
+use pikos_endpoint::{BindError, EndpointError};
 use pikos_wire::WireError;
 use pikos_wire::discovery::DiscoveryError;
 
@@ -21,8 +22,13 @@ pub enum ClientError {
     #[error("{0}")]
     Folder(#[from] DiscoveryError),
     /// It does not answer.
-    #[error("{0} does not answer")]
-    Silent(String),
+    #[error("{endpoint} has not answered in {seconds} s: its process is stopped, or very busy")]
+    Silent {
+        /// Of what.
+        endpoint: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// It answers in a way that makes no sense.
     #[error("{endpoint}: {problem}")]
     Answer {
@@ -30,6 +36,17 @@ pub enum ClientError {
         endpoint: String,
         /// What is wrong.
         problem: WireError,
+    },
+    /// It is nothing that can be bound.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// It can't be bound.
+    #[error("{endpoint}: {problem}")]
+    Bind {
+        /// What.
+        endpoint: String,
+        /// Why not.
+        problem: BindError,
     },
     /// ZeroMQ says no.
     #[error("{endpoint}: {problem}")]

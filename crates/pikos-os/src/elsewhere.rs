@@ -22,6 +22,61 @@ pub fn resemble(_new: &File, _old: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Of [`crate::files`]: there is no such option.
+pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Of [`crate::files`]: pipes have no names here that we know of.
+pub fn has_no_reader(_error: &io::Error, _path: &Path) -> bool {
+    false
+}
+
+/// Of [`crate::files`]: a moment, and then the next try.
+pub fn wait_until_writable(_file: &File, patience: Duration) {
+    std::thread::sleep(patience.min(Duration::from_millis(10)));
+}
+
+/// Of [`crate::files`]: nobody's.
+pub fn lock(_file: &File) -> bool {
+    false
+}
+
+/// Of [`crate::files`].
+pub fn file_kind(kind: FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "no regular file" }
+}
+
+/// Of [`crate::local_socket`]: there is none.
+#[derive(Debug)]
+pub struct Descriptor(std::convert::Infallible);
+
+/// Of [`crate::local_socket`].
+pub type Mark = u64;
+
+/// Of [`crate::local_socket`]: refused.
+pub fn listen_at(_path: &Path) -> io::Result<Descriptor> {
+    Err(Unsupported::LiveProfiles.into())
+}
+
+/// Of [`crate::local_socket`]: refused.
+pub fn listen_by_name(_name: &[u8]) -> io::Result<Descriptor> {
+    Err(Unsupported::LiveProfiles.into())
+}
+
+/// Of [`crate::local_socket`]: none was made.
+pub fn remove_socket(_path: &Path, _which: Mark) {}
+
+/// Of [`crate::local_socket`].
+pub fn number_of(descriptor: &Descriptor) -> i32 {
+    match descriptor.0 {}
+}
+
+/// Of [`crate::local_socket`].
+pub fn give_away(descriptor: Descriptor) {
+    match descriptor.0 {}
+}
+
 /// Of [`crate::paths`]: as UTF-8.
 pub fn path_from_bytes(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
@@ -44,6 +99,19 @@ pub fn can_be_executed(path: &Path) -> bool {
 
 /// Of [`crate::process`].
 pub fn parent() -> Option<u32> {
+    None
+}
+
+/// Of [`crate::reserve`]: there is none.
+pub fn map_memory(_size: usize) -> Option<*mut u8> {
+    None
+}
+
+/// Of [`crate::reserve`].
+pub fn unmap_memory(_start: *mut u8, _size: usize) {}
+
+/// Of [`crate::reserve`].
+pub fn address_limit() -> Option<u64> {
     None
 }
 
@@ -160,6 +228,8 @@ mod tests {
             (duplicate(1).unwrap_err().to_string(), "io.StringIO"),
             (find("x").unwrap_err().to_string(), "-o"),
             (make("x").unwrap_err().to_string(), "-o"),
+            (listen_at(Path::new("x")).unwrap_err().to_string(), "-o"),
+            (listen_by_name(b"x").unwrap_err().to_string(), "-o"),
             (Bell::new().err().expect("refused").to_string(), "-o"),
         ];
         for (sentence, instead) in told {
@@ -184,7 +254,15 @@ mod tests {
         assert!(!wait_until_gone(&file));
         assert!(!is_socket(file.metadata().expect("it is open").file_type()));
         assert!(open_terminal().is_err());
-        for_owner_alone(&mut OpenOptions::new());
+        for_owner_alone(without_waiting(&mut OpenOptions::new()));
+        assert!(!has_no_reader(&io::ErrorKind::NotFound.into(), &path));
+        wait_until_writable(&file, Duration::from_millis(1));
+        let folder = std::fs::metadata(std::env::temp_dir()).expect("there is one").file_type();
+        assert_eq!(file_kind(folder), "a folder");
+        assert!(!lock(&file));
+        remove_socket(&path, 0);
+        assert_eq!((map_memory(1), address_limit()), (None, None));
+        unmap_memory(std::ptr::null_mut(), 0);
         assert!(resemble(&file, &file).is_ok());
     }
 }

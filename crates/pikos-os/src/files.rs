@@ -1,15 +1,22 @@
-//! Whose a file is, and who may read it.
+//! Whose a file is, who may read it, and whether it can keep us waiting.
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{for_owner_alone, resemble};
+pub use crate::elsewhere::{
+    file_kind as kind, for_owner_alone, has_no_reader, lock, resemble, wait_until_writable, without_waiting,
+};
 #[cfg(unix)]
-pub use unix::{for_owner_alone, resemble};
+pub use unix::{for_owner_alone, has_no_reader, kind, lock, resemble, wait_until_writable, without_waiting};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{File, OpenOptions};
+    use std::fs::{self, File, FileType, OpenOptions};
     use std::io;
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
+    use std::path::Path;
+    use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
 
     /// Files that are made so are for their owner alone.
     pub fn for_owner_alone(options: &mut OpenOptions) {
@@ -23,5 +30,41 @@ mod unix {
             fchown(new, Some(before.uid()), Some(before.gid()))?;
         }
         new.set_permissions(before.permissions())
+    }
+
+    /// What is opened so is opened at once or not at all: a pipe doesn't wait for a reader, a leased file for whoever holds the
+    /// lease. And no terminal becomes ours.
+    pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+    }
+
+    /// Whether what opening this path has led to means a pipe that nobody reads.
+    pub fn has_no_reader(error: &io::Error, path: &Path) -> bool {
+        error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
+            && fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+    }
+
+    /// Waits until a file that was opened [`without_waiting`] takes something, or for so long.
+    pub fn wait_until_writable(file: &File, patience: Duration) {
+        let patience = Timespec::try_from(patience).ok();
+        // What is wrong with it, writing will tell.
+        let _ = poll(&mut [PollFd::new(file, PollFlags::OUT)], patience.as_ref());
+    }
+
+    /// Marks a file as ours until it is closed; false if it is another process's.
+    pub fn lock(file: &File) -> bool {
+        rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
+
+    /// What stands in a folder, in words.
+    pub fn kind(kind: FileType) -> &'static str {
+        match () {
+            () if kind.is_dir() => "a folder",
+            () if kind.is_fifo() => "a pipe",
+            () if kind.is_socket() => "a socket",
+            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () if kind.is_file() => "a file that a process has open",
+            () => "no regular file",
+        }
     }
 }

@@ -9,9 +9,11 @@ pub mod descriptor;
 #[cfg_attr(unix, allow(dead_code, reason = "on Unix nothing but the tests has a use for it"))]
 mod elsewhere;
 pub mod files;
+pub mod local_socket;
 pub mod memory;
 pub mod paths;
 pub mod process;
+pub mod reserve;
 pub mod runtime_folder;
 pub mod signals;
 pub mod stack;

@@ -16,6 +16,11 @@ pub fn start_of(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// Whether a process of this number runs: one that has ended, and nobody has waited for yet, does not.
+pub fn is_at_work(pid: u32) -> bool {
+    start_of(pid).is_some() || (start_of(std::process::id()).is_none() && exists(pid))
+}
+
 /// Whether there is a process of this number, anybody's.
 #[cfg(unix)]
 pub fn exists(pid: u32) -> bool {
@@ -49,14 +54,14 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(start.is_none_or(|start| start > 0));
-        assert!(exists(child.id()));
+        assert!(exists(child.id()) && !is_at_work(child.id()));
         child.wait().unwrap();
         assert!(!exists(child.id()));
     }
 
     #[test]
     fn numbers_that_no_process_has() {
-        assert!(exists(std::process::id()));
+        assert!(exists(std::process::id()) && is_at_work(std::process::id()));
         assert!(exists(parent().unwrap()));
         assert!(!exists(u32::MAX));
         assert_eq!(start_of(u32::MAX), None);

@@ -11,19 +11,25 @@ use super::stream::Stream;
 /// Writes what a full message says to a file, as a whole or not at all; or says why that can't be done.
 pub type Save = fn(Message, &Path) -> Result<(), String>;
 
+/// Why nothing is made where memory is short.
+pub const NO_ROOM: &str = "too little memory is left to write it (ulimit -v)";
+
+/// Of more kinds of trouble none is remembered.
+const MOST_TOLD: usize = 32;
+
 /// A file that is written now and then.
 pub struct Checkpoint {
     path: PathBuf,
     every: Duration,
     next: Instant,
-    /// What went wrong last; told once.
-    told: Option<String>,
+    /// What went wrong so far; each is told once.
+    told: Vec<String>,
 }
 
 impl Checkpoint {
     /// The first one comes after `every`.
     pub fn new(path: PathBuf, every: Duration) -> Self {
-        Self { path, every, next: Instant::now() + every, told: None }
+        Self { path, every, next: Instant::now() + every, told: Vec::new() }
     }
 
     /// When it is to be written.
@@ -36,12 +42,17 @@ impl Checkpoint {
         if Instant::now() < self.next {
             return;
         }
-        let problem = save(stream.snapshot(), &self.path).err();
-        if let Some(problem) = problem.as_ref().filter(|problem| self.told.as_ref() != Some(problem)) {
+        let problem = match stream.has_room_for_once() {
+            true => save(stream.snapshot(), &self.path).err(),
+            false => Some(NO_ROOM.to_owned()),
+        };
+        if let Some(problem) = problem.filter(|problem| !self.told.contains(problem)) {
             // Not with eprintln: it panics where standard error is closed.
             let _ = writeln!(std::io::stderr(), "pikos: no checkpoint: {problem}");
+            if self.told.len() < MOST_TOLD {
+                self.told.push(problem);
+            }
         }
-        self.told = problem;
         // After it is done: a large profile on a slow disk must not be all that the thread does.
         self.next = Instant::now() + self.every;
     }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use pikos_wire::{Command, Reply, Request, Status, WireError, WireText};
+use pikos_wire::{Command, MAX_REQUEST, Reply, Request, Status, WireError, WireText};
 use zmq::Socket;
 
 use super::mailbox::{Mailbox, Outcome};
@@ -43,10 +43,13 @@ impl Desk {
     /// Reads and answers what has come.
     pub fn serve(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
         while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
-            let Some(body) = frames.pop() else { continue };
-            let outcome = match Request::decode(&body) {
-                Ok(request) => self.act(request.command, &frames, mailbox, publisher),
-                Err(error) => Some(Err(explain(&error))),
+            let parts = frames.split_off(address_in(&frames));
+            let outcome = match parts.as_slice() {
+                [body] => match Request::decode(body) {
+                    Ok(request) => self.act(request.command, &frames, mailbox, publisher),
+                    Err(error) => Some(Err(explain(&error))),
+                },
+                parts => Some(Err(format!("not a request: it has {} parts instead of one", parts.len()))),
             };
             if let Some(outcome) = outcome {
                 answer(socket, frames, outcome, false, publisher);
@@ -64,6 +67,25 @@ impl Desk {
         let now = Instant::now();
         while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
             answer(socket, self.waiting.remove(at).address, Ok(()), true, publisher);
+        }
+    }
+
+    /// Answers whoever waits: for what is to come, it is pending.
+    pub fn interrupt(&mut self, socket: &Socket, publisher: &mut impl Publishes) {
+        for Waiting { address, .. } in std::mem::take(&mut self.waiting) {
+            answer(socket, address, Ok(()), true, publisher);
+        }
+    }
+
+    /// Answers whoever waits or asks in the last moment: there is nothing left to ask.
+    pub fn close(&mut self, socket: &Socket, publisher: &mut impl Publishes) {
+        let over = || Err("the profile has ended".to_owned());
+        for Waiting { address, .. } in std::mem::take(&mut self.waiting) {
+            answer(socket, address, over(), false, publisher);
+        }
+        while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
+            frames.truncate(address_in(&frames));
+            answer(socket, frames, over(), false, publisher);
         }
     }
 
@@ -100,8 +122,17 @@ impl Desk {
     }
 }
 
+/// How many frames in front say who asks: up to the first that is empty, where there is one, as REQ sends it; else the first.
+fn address_in(frames: &[Vec<u8>]) -> usize {
+    let delimiter = frames.iter().skip(1).position(Vec::is_empty).map(|at| at + 2);
+    delimiter.unwrap_or(1).min(frames.len())
+}
+
 fn explain(error: &WireError) -> String {
     match error {
+        WireError::TooLarge(bytes) => {
+            format!("{bytes} bytes is more than a request may have ({MAX_REQUEST})")
+        }
         WireError::Malformed(error) => format!("not a request that this pikos knows: {error}"),
         other => other.to_string(),
     }

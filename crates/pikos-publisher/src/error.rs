@@ -1,5 +1,6 @@
 //! Why nothing can be published.
 
+use pikos_endpoint::BindError;
 use pikos_wire::discovery::DiscoveryError;
 
 /// No sockets.
@@ -9,13 +10,16 @@ pub enum SocketError {
     #[error(transparent)]
     Folder(#[from] DiscoveryError),
     /// The system refuses an endpoint.
-    #[error("{endpoint}: {error}{}", hint(*error))]
+    #[error("{endpoint}: {error}")]
     Endpoint {
         /// Which.
         endpoint: String,
         /// Why.
-        error: zmq::Error,
+        error: BindError,
     },
+    /// The address space is limited.
+    #[error("too little address space is left for its sockets (ulimit -v)")]
+    NoRoom,
     /// The system refuses a socket or its options.
     #[error("no socket: {0}")]
     Socket(#[from] zmq::Error),
@@ -30,14 +34,4 @@ pub enum StartError {
     /// No thread, or no way to wake it.
     #[error("no thread for it: {0}")]
     Thread(#[from] std::io::Error),
-}
-
-fn hint(error: zmq::Error) -> &'static str {
-    match error {
-        zmq::Error::EADDRINUSE => ": another process has it; take another port",
-        zmq::Error::EADDRNOTAVAIL | zmq::Error::ENODEV => {
-            ": no address of this host; to reach a subscriber, --connect"
-        }
-        _ => "",
-    }
 }

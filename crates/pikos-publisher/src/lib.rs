@@ -13,7 +13,6 @@
 mod base;
 mod checkpoint;
 mod desk;
-mod endpoint;
 mod error;
 mod interval;
 mod mailbox;
@@ -28,10 +27,10 @@ mod trees;
 mod watched;
 
 pub use checkpoint::Save;
-pub use endpoint::{Endpoint, EndpointError};
 pub use error::{SocketError, StartError};
 pub use interval::{INTERVALS, IntervalError, check_interval};
 pub use mailbox::{Mailbox, Outcome, Task};
+pub use pikos_endpoint::{Endpoint, EndpointError};
 pub use publisher::{Plan, Publisher};
 pub use records::{Batch, RecordStream, Sender};
 pub use source::{Rate, SharedName, Source, SourceThread, State};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pikos_endpoint::Endpoint;
 use pikos_os::signals;
 use pikos_wire::End;
 use pikos_wire::discovery::{self, DiscoveryError, Place};
 
 use super::checkpoint::{Checkpoint, Save};
-use super::endpoint::Endpoint;
 use super::error::{SocketError, StartError};
 use super::mailbox::{Mailbox, Order};
 use super::sockets::{Addresses, Sockets};
@@ -33,6 +33,9 @@ pub struct Plan {
     /// Makes Python's main thread look for tasks in the mailbox; called without the GIL. False if it can't be done.
     pub call_main_thread: fn() -> bool,
 }
+
+/// So long its thread may take to begin, on a machine that is busy.
+const BEGINS: Duration = Duration::from_millis(500);
 
 /// A running publisher.
 pub struct Publisher {
@@ -163,14 +166,22 @@ fn launch(
         let take = |cell: &std::sync::Mutex<Option<_>>| {
             cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
         };
+        let (tell, begun) = std::sync::mpsc::sync_channel(1);
         let body = move || {
             let (work, sockets) = take(&theirs).expect("put there before the thread was made");
+            // Its own variables, which the system makes at first use, and ends the process where it can't.
+            drop(std::hash::RandomState::new());
+            let _ = tell.send(());
             thread::run(work, sockets, &mailbox)
         };
-        std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
-            let (work, _) = take(&cell).expect("no thread has taken it");
-            (work, error.into())
-        })
+        let thread =
+            std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
+                let (work, _) = take(&cell).expect("no thread has taken it");
+                (work, error.into())
+            })?;
+        // Before the program goes on, and takes what memory there is.
+        let _ = begun.recv_timeout(BEGINS);
+        Ok(thread)
     })
 }
 

@@ -10,15 +10,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use pikos_endpoint::{Bound, Endpoint};
 use pikos_os::signals;
 use pikos_wire::discovery::{self, Place};
 use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
-use super::endpoint::Endpoint;
 use super::error::{SocketError, StartError};
 use super::options;
-use super::sockets::bind;
+use super::sockets::{bind, open};
 
 /// From one message to the next, at most.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -149,6 +149,8 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Batch> {
 struct Open {
     socket: Socket,
     place: Place,
+    /// What was bound: the files go when the socket is closed.
+    _bound: [Bound; 2],
     // Last: dropped when its socket is closed.
     _context: Context,
 }
@@ -161,18 +163,9 @@ impl Open {
         socket.set_sndhwm(QUEUE)?;
         socket.set_maxmsgsize(1 << 10)?;
         options::set_tells_all(&mut socket);
-        if let Some(Endpoint { address, connect }) = extra {
-            let opened = if *connect { socket.connect(address) } else { socket.bind(address) };
-            opened.map_err(|error| SocketError::Endpoint { endpoint: address.clone(), error })?;
-        }
-        bind(&socket, &place.records())?;
-        Ok(Self { socket, place: place.clone(), _context: context })
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.place.remove_records();
+        let extra = extra.map(|endpoint| open(&mut socket, endpoint)).transpose()?.unwrap_or_default();
+        let own = bind(&mut socket, &place.records())?;
+        Ok(Self { socket, place: place.clone(), _bound: [extra, own], _context: context })
     }
 }
 

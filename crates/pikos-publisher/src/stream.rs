@@ -8,12 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
+use pikos_os::reserve;
 use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, VERSION};
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
 use super::trees::Trees;
 use super::watched::WatchedThreads;
+
+/// Address space that must be left before anything is made: at least so much, and so much for each row, in bytes.
+const ROOM: u64 = 6 << 20;
+const ROOM_OF_A_ROW: u64 = 400;
+/// What takes no more than this, in bytes, finds place in the reserve.
+const SMALL: u64 = 1 << 20;
 
 /// The stream of one profile.
 pub struct Stream {
@@ -94,6 +101,23 @@ impl Stream {
     /// Whether nothing is collected now.
     pub fn is_paused(&self) -> bool {
         self.source.lock().paused
+    }
+
+    /// Whether there is memory for a message, as far as the system says. Where it is short, the program needs it more.
+    pub fn has_room(&self) -> bool {
+        reserve::room().is_none_or(|room| room >= ROOM + self.size())
+    }
+
+    /// Whether there is memory for a file or for the last message: the reserve does for a small one.
+    pub fn has_room_for_once(&self) -> bool {
+        self.size() <= SMALL || self.has_room()
+    }
+
+    /// What it takes, roughly, to say everything.
+    fn size(&self) -> u64 {
+        let rows: usize =
+            self.watches.iter().map(|(_, watch)| watch.functions().len() + watch.edges().count()).sum();
+        ROOM_OF_A_ROW * (rows + self.names.len()) as u64
     }
 
     /// Finished calls so far.

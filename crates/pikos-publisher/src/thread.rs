@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pikos_os::reserve;
 use pikos_os::thread::processor_time;
 use pikos_wire::{End, Status, WireText};
 
-use super::checkpoint::{Checkpoint, Save};
+use super::checkpoint::{Checkpoint, NO_ROOM, Save};
 use super::desk::{Desk, Publishes};
 use super::interval::check_interval;
 use super::mailbox::{Mailbox, Order, Outcome};
@@ -35,6 +36,7 @@ pub struct Work {
 
 /// Runs until it is ordered to stop.
 pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) -> Box<Work> {
+    let _waits = reserve::this_thread_waits();
     let mut desk = Desk::default();
     let mut next = Instant::now();
     let mut is_first = true;
@@ -57,11 +59,17 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         }
         match order {
             Some(Order::Rest) => {
+                if let Some(control) = &sockets.control {
+                    desk.interrupt(control, &mut Lent { work: &mut work, subscribers: sockets.subscribers });
+                }
                 work.expected = work.expected.max(sockets.subscribers);
                 sockets.close_at_once();
                 return work;
             }
             Some(Order::End(end)) => {
+                if let Some(control) = &sockets.control {
+                    desk.close(control, &mut Lent { work: &mut work, subscribers: sockets.subscribers });
+                }
                 finish(&mut work, sockets, end);
                 return work;
             }
@@ -69,10 +77,14 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         }
         let now = Instant::now();
         if sockets.subscribers > 0 && now >= next {
-            let before = processor_time();
-            let message = work.stream.next(None).encode();
-            work.stream.took(processor_time().saturating_sub(before));
-            if !sockets.send(message) {
+            if work.stream.has_room() {
+                let before = processor_time();
+                let message = work.stream.next(None).encode();
+                work.stream.took(processor_time().saturating_sub(before));
+                if !sockets.send(message) {
+                    work.stream.dropped += 1;
+                }
+            } else {
                 work.stream.dropped += 1;
             }
             // Not `next + interval`: after a standstill there is nothing to catch up on.
@@ -97,7 +109,7 @@ fn own_phase() -> f64 {
 /// Sends the last message, if somebody listens or is about to.
 fn finish(work: &mut Work, mut sockets: Sockets, end: End) {
     let expected = if sockets.opened.elapsed() > COMING_BACK { 0 } else { work.expected };
-    if sockets.subscribers.max(expected) > 0 {
+    if sockets.subscribers.max(expected) > 0 && work.stream.has_room_for_once() {
         let message = work.stream.next(Some(end)).encode();
         sockets.send_last(&message, expected, Instant::now() + LAST);
     }
@@ -106,7 +118,8 @@ fn finish(work: &mut Work, mut sockets: Sockets, end: End) {
 fn wait(sockets: &Sockets, mailbox: &Mailbox, deadline: Option<Instant>) {
     let timeout = deadline.map_or(-1, |deadline| left_until(deadline).unwrap_or(0));
     let ear = zmq::PollItem::from_fd(mailbox.ear(), zmq::POLLIN);
-    let mut items = vec![ear, sockets.messages.as_poll_item(zmq::POLLIN)];
+    let mut items = vec![ear];
+    items.extend(sockets.messages.as_ref().map(|messages| messages.as_poll_item(zmq::POLLIN)));
     items.extend(sockets.control.as_ref().map(|control| control.as_poll_item(zmq::POLLIN)));
     if zmq::poll(&mut items, timeout).is_err() {
         // Never a busy loop, whatever the system has against it.
@@ -143,6 +156,9 @@ impl Publishes for Lent<'_> {
         let path = pikos_os::paths::from_bytes(path.0.as_bytes());
         if !path.is_absolute() {
             return Err(format!("{}: name the file by an absolute path", path.display()));
+        }
+        if !self.work.stream.has_room_for_once() {
+            return Err(NO_ROOM.to_owned());
         }
         (self.work.save)(self.work.stream.snapshot(), &path)
     }

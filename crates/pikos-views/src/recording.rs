@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pikos_client::{RecordModel, Usage};
 use pstats_compat::Text;
 
-use crate::printable::printable;
+use pstats_compat::printable::printable;
 
 /// A line or a function of a recorder: an index into [`Recording::lines`] or [`Recording::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

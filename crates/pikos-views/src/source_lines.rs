@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pstats_compat::Text;
 
-use crate::printable::printable;
+use pstats_compat::printable::printable;
 
 /// Nobody reads more than this in a pane; and a profile may name any file.
 const LARGEST: u64 = 8 << 20;

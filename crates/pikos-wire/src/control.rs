@@ -9,6 +9,9 @@ use crate::text::WireText;
 /// The greatest request, in bytes.
 pub const MAX_REQUEST: usize = 64 << 10;
 
+/// No more of an error is told, in bytes: it may have a path of the request in it.
+const MOST_ERROR: usize = 8 << 10;
+
 /// A command, in a MessagePack map.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -99,8 +102,16 @@ impl Request {
             return Err(WireError::TooLarge(frame.len()));
         }
         check_version(frame)?;
+        let Named { _do } = rmp_serde::from_slice(frame)?;
         Ok(rmp_serde::from_slice(frame)?)
     }
+}
+
+/// serde takes a command's place among the others for its name as well; the wire knows names only.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "do")]
+    _do: String,
 }
 
 impl Reply {
@@ -109,9 +120,12 @@ impl Reply {
         Self { v: VERSION, error: None, pending, status: Some(status) }
     }
 
-    /// That it can't be done, and why.
+    /// That it can't be done, and why. The text is cut to what fits a reply.
     pub fn refused(error: impl Into<String>) -> Self {
-        Self { v: VERSION, error: Some(error.into()), ..Self::default() }
+        let mut error = error.into();
+        let end = (0..=MOST_ERROR.min(error.len())).rev().find(|end| error.is_char_boundary(*end));
+        error.truncate(end.unwrap_or(0));
+        Self { v: VERSION, error: Some(error), ..Self::default() }
     }
 
     /// The bytes of one frame.
@@ -163,12 +177,18 @@ mod tests {
         assert!(matches!(Request::decode(b"\x82\xa1v\x02\xa2do\xa5pause"), Err(WireError::Version(2))));
         assert!(matches!(Request::decode(&vec![0xc0; 1 << 20]), Err(WireError::TooLarge(_))));
         assert!(Request::decode(b"").is_err());
+        // A number is no name, nor is anything else.
+        for kind in [&b"\0"[..], b"\x04", b"\xcc\x01", b"\xc0", b"\xc3", b"\x91\xa5pause"] {
+            let frame = [b"\x82\xa1v\x01\xa2do", kind].concat();
+            assert!(matches!(Request::decode(&frame), Err(WireError::Malformed(_))), "{kind:?}");
+        }
     }
 
     #[test]
     fn a_reply_comes_back() {
         let status = Status { pid: 7, id: "a".into(), interval: 0.5, ..Status::default() };
-        for reply in [Reply::done(status, true), Reply::refused("no such command")] {
+        let long = "\u{e9}".repeat(MAX_REQUEST);
+        for reply in [Reply::done(status, true), Reply::refused("no such command"), Reply::refused(long)] {
             assert_eq!(Reply::decode(&reply.encode()).unwrap(), reply);
         }
     }

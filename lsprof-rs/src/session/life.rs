@@ -121,6 +121,7 @@ impl Session {
             return Ok(());
         }
         hooks::release_abandoned(py, self.is_profiler)?;
+        pikos_os::reserve::hold();
         if let Some(problem) = self.go_live(profiler)? {
             live::say_not_live(py, &problem);
         }

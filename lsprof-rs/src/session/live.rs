@@ -58,7 +58,23 @@ impl Live {
         Ok(Ok(live))
     }
 
+    /// Starts publishing; where no socket is to be had, the file that is written meanwhile is written all the same.
     fn launch(&self, py: Python<'_>) -> PyResult<Result<(), StartError>> {
+        match self.publish(py, self.options.is_public)? {
+            Err(problem) if self.options.is_public && self.is_own_file() => {
+                say_not_live(py, &problem);
+                self.publish(py, false)
+            }
+            done => Ok(done),
+        }
+    }
+
+    /// Whether there is a file, and it isn't the parent's.
+    fn is_own_file(&self) -> bool {
+        self.options.checkpoint.is_some() && !self.is_inherited.get()
+    }
+
+    fn publish(&self, py: Python<'_>, is_public: bool) -> PyResult<Result<(), StartError>> {
         let source = Source::new();
         let facts = process::facts(py, PARENT.get(py).get())?;
         source.change(|state| {
@@ -70,7 +86,7 @@ impl Live {
         let started = Publisher::start(
             source,
             Plan {
-                is_public: self.options.is_public,
+                is_public,
                 // An endpoint that the parent has bound, and the file, are the parent's.
                 extra: self.options.endpoint.clone().filter(|endpoint| is_own || endpoint.connect),
                 interval: self.options.interval,

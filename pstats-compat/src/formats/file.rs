@@ -4,38 +4,65 @@
 //! opening the target would have kept stays: links lead where they led, mode and owner are those of the old file, and one that
 //! may not be written is not replaced. What can't be replaced is written to: devices, pipes, what a process has open, and files
 //! in folders that take no new one.
+//!
+//! Nothing here waits without limit. Files are opened without waiting (a pipe for its reader, a leased file for its holder), and
+//! a pipe that nobody empties is given up. Whoever can't wait at all, or writes where others have named the file, takes
+//! [`save_file`], which refuses whatever isn't a file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pikos_os::files;
 
 use super::format::Format;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Profile;
 
 /// As many links as the system follows before it calls them a circle.
 const MOST_LINKS: usize = 40;
 /// Names that a killed process of our number may have left behind.
 const MOST_NAMES: usize = 100;
+/// So many targets of one process are remembered.
+const MOST_SWEPT: usize = 256;
+/// So long a pipe may have no reader, and so long its reader may take nothing.
+const NO_READER: Duration = Duration::from_secs(2);
+const NOTHING_READ: Duration = Duration::from_secs(30);
 
 /// Writes a profile as [`replace`] does.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<()> {
     replace(path, |out| format.write(profile, out))
 }
 
+/// The same, if `path` leads to a regular file or to none; else it is an error, and nothing was opened: a pipe, a device.
+pub fn save_file(profile: &Profile, format: Format, path: &Path) -> Result<()> {
+    let target = replaceable(path).ok_or_else(|| no_file(path))?;
+    replace_file(&target, |out| format.write(profile, out))
+}
+
 /// Puts what `write` writes at `path`, as a whole.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let Some(target) = replaceable(path) else {
-        return write_to(File::create(path)?, write);
-    };
-    let old = match OpenOptions::new().write(true).open(&target) {
+    match replaceable(path) {
+        Some(target) => replace_file(&target, write),
+        None => {
+            let mut out = BufWriter::new(Patient(open_pipe(path)?));
+            write(&mut out)?;
+            Ok(out.flush()?)
+        }
+    }
+}
+
+fn replace_file(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let old = match open_file(OpenOptions::new().write(true), target) {
         Ok(file) => Some(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
+        Err(Error::Io(error)) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
     };
-    match beside(&target, old.as_ref()) {
+    match beside(target, old.as_ref()) {
         Ok((file, temporary)) => {
-            let moved = write_to(file, write).and_then(|()| move_to(&target, &temporary));
+            let moved = write_to(file, write).and_then(|()| move_to(target, &temporary));
             if moved.is_err() {
                 // Whatever went wrong is told; that the rest could not be removed either would hide it.
                 let _ = fs::remove_file(&temporary);
@@ -48,7 +75,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) ->
         Err(_) => {
             let mut bytes = Vec::new();
             write(&mut bytes)?;
-            Ok(write_in_place(&target, &bytes)?)
+            write_in_place(target, &bytes)
         }
     }
 }
@@ -94,6 +121,65 @@ fn is_open_file(link: &Path) -> bool {
     fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with("/proc"))
 }
 
+/// Why nothing can be put at `path`, which isn't [`replaceable`]. Found out without opening it: that can do something.
+fn no_file(path: &Path) -> Error {
+    match fs::metadata(path) {
+        Ok(found) => Error::NotAFile(files::kind(found.file_type())),
+        Err(error) => error.into(),
+    }
+}
+
+/// Opens a file that was found to be a regular one. It may have changed since: what is open tells for sure.
+fn open_file(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    let file = files::without_waiting(options).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() { Ok(file) } else { Err(Error::NotAFile(files::kind(kind))) }
+}
+
+/// Opens what can only be written to. Who reads a pipe may need a moment to begin.
+fn open_pipe(path: &Path) -> io::Result<File> {
+    let start = Instant::now();
+    let mut options = OpenOptions::new();
+    // A file that a process has open, by its link in /proc, is written anew, as the shell's `>` does.
+    files::without_waiting(options.write(true).create(true).truncate(true));
+    loop {
+        match options.open(path) {
+            Err(error) if files::has_no_reader(&error, path) => {
+                if start.elapsed() > NO_READER {
+                    return Err(io::Error::new(ErrorKind::NotConnected, "no process reads from this pipe"));
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Writes as fast as it is read, and gives up when it isn't.
+struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let start = Instant::now();
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let left = NOTHING_READ.saturating_sub(start.elapsed());
+                    if left.is_zero() {
+                        return Err(io::Error::new(ErrorKind::TimedOut, "whoever reads it takes no more"));
+                    }
+                    files::wait_until_writable(&self.0, left);
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
@@ -110,7 +196,45 @@ fn beside(target: &Path, old: Option<&File>) -> io::Result<(File, PathBuf)> {
     }
 }
 
+/// Removes what processes that are gone have left beside this target: files by the names that [`new_file`] gives, which nobody
+/// writes. Once for each target: who writes it again and again has been here all the time.
+fn sweep(target: &Path) {
+    static SWEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if swept.len() >= MOST_SWEPT || swept.iter().any(|path| path == target) {
+        return;
+    }
+    swept.push(target.to_owned());
+    drop(swept);
+    let here = folder(target);
+    let here = if here.as_os_str().is_empty() { Path::new(".") } else { here };
+    let (Some(name), Ok(entries)) = (target.file_name(), fs::read_dir(here)) else { return };
+    for entry in entries.flatten() {
+        let left = entry.file_name();
+        let process = left.as_encoded_bytes().strip_prefix(name.as_encoded_bytes()).and_then(writer);
+        let is_gone = process.is_some_and(|process| !pikos_os::process::is_at_work(process));
+        if !is_gone || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        // In another container it may be at work all the same: then it holds the lock.
+        let path = here.join(left);
+        if open_file(OpenOptions::new().write(true), &path).is_ok_and(|file| files::lock(&file)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The process that [`new_file`] has given this ending in: `.PID.tmp` or `.PID-NUMBER.tmp`.
+fn writer(ending: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(ending).ok()?.strip_prefix('.')?.strip_suffix(".tmp")?;
+    let (process, number) =
+        text.split_once('-').map_or((text, None), |(process, number)| (process, Some(number)));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(process) && number.is_none_or(is_number)).then(|| process.parse().ok())?
+}
+
 fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
+    sweep(target);
     let process = std::process::id();
     for number in 0..MOST_NAMES {
         let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -118,7 +242,12 @@ fn new_file(target: &Path) -> io::Result<(File, PathBuf)> {
         let path = target.with_file_name(name);
         match File::create_new(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => return made.map(|file| (file, path)),
+            made => {
+                let file = made?;
+                // Says that it is at work, to whoever sweeps; without locks, its number says so.
+                files::lock(&file);
+                return Ok((file, path));
+            }
         }
     }
     Err(ErrorKind::AlreadyExists.into())
@@ -137,20 +266,28 @@ fn move_to(target: &Path, temporary: &Path) -> Result<()> {
     // A file that is mounted there, or another user's in a folder like /tmp.
     let bytes = fs::read(temporary)?;
     fs::remove_file(temporary)?;
-    Ok(write_in_place(target, &bytes)?)
+    write_in_place(target, &bytes)
 }
 
 /// Writes into the file itself. Puts back what was there if that fails.
-fn write_in_place(target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let old = fs::read(target);
-    let written = fs::write(target, bytes);
+fn write_in_place(target: &Path, bytes: &[u8]) -> Result<()> {
+    let old = open_file(OpenOptions::new().read(true), target).and_then(|mut file| {
+        let mut old = Vec::new();
+        file.read_to_end(&mut old)?;
+        Ok(old)
+    });
+    let put = |bytes: &[u8]| -> Result<()> {
+        let mut file = open_file(OpenOptions::new().write(true).create(true).truncate(true), target)?;
+        Ok(file.write_all(bytes)?)
+    };
+    let written = put(bytes);
     if written.is_err() {
         // The first error is told: it is why.
-        let _ = match old {
-            Ok(old) => fs::write(target, old),
-            Err(error) if error.kind() == ErrorKind::NotFound => fs::remove_file(target),
-            Err(_) => Ok(()),
-        };
+        match old {
+            Ok(old) => _ = put(&old),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::NotFound => _ = fs::remove_file(target),
+            Err(_) => {}
+        }
     }
     written
 }
@@ -158,7 +295,6 @@ fn write_in_place(target: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn folder() -> PathBuf {
         use std::sync::atomic::{AtomicU32, Ordering};
@@ -214,6 +350,37 @@ mod tests {
         put(&folder.join("out"), "new").unwrap();
         assert_eq!(fs::read_to_string(folder.join("out")).unwrap(), "new");
         assert_eq!(fs::read_to_string(&left).unwrap(), "left");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_swept() {
+        let folder = folder();
+        let (ours, gone) = (std::process::id(), u32::MAX);
+        // The first process is always there.
+        let stay = [
+            "out.1.tmp".into(),
+            format!("out.{ours}.tmp"),
+            format!("out.{gone}.tm"),
+            format!("out.{gone}-x.tmp"),
+        ];
+        let stay = [
+            stay.as_slice(),
+            &[format!("other.{gone}.tmp"), "out..tmp".to_owned(), format!("out.{gone}-.tmp")],
+        ]
+        .concat();
+        let go = [format!("out.{gone}.tmp"), format!("out.{gone}-7.tmp")];
+        for name in stay.iter().chain(&go) {
+            fs::write(folder.join(name), "left").unwrap();
+        }
+        fs::create_dir(folder.join(format!("out.{gone}-8.tmp"))).unwrap();
+        let locked = File::create(folder.join(format!("out.{gone}-9.tmp"))).unwrap();
+        assert!(files::lock(&locked));
+        put(&folder.join("out"), "new").unwrap();
+        let left = names(&folder);
+        assert!(stay.iter().all(|name| left.contains(name)), "{left:?}");
+        assert!(!go.iter().any(|name| left.contains(name)), "{left:?}");
+        assert_eq!(left.len(), stay.len() + 3);
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -19,6 +19,7 @@ use serde::ser::{SerializeSeq, Serializer};
 
 use crate::error::Result;
 use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
+use crate::printable::EscapedJson;
 
 #[derive(Serialize)]
 struct ProfileJson<'p> {
@@ -133,7 +134,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
     };
     let mut out = std::io::BufWriter::new(out);
-    serde_json::to_writer(&mut out, &document).map_err(std::io::Error::from)?;
+    serde_json::to_writer(EscapedJson(&mut out), &document).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(())

@@ -18,5 +18,5 @@ pub mod speedscope;
 mod string_table;
 pub mod text;
 
-pub use file::{create, replace, replaceable, save};
+pub use file::{create, replace, replaceable, save, save_file};
 pub use format::{Format, ReadFn, UnknownFormat, detect, guess};

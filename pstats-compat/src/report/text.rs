@@ -1,4 +1,5 @@
-//! The text tables of `pstats.Stats`, character for character.
+//! The text tables of `pstats.Stats`, character for character, but for those that a terminal would obey: they are shown, as
+//! escapes. A pipe may end on a terminal, too.
 //!
 //! Where a profile says less than pstats assumes, the place stays empty: no count is printed that
 //! nobody counted.
@@ -9,6 +10,7 @@ use super::name::stdname;
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
 use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit};
+use crate::printable::escaped;
 
 /// A sorted and restricted profile, ready to be printed.
 pub struct Report<'p> {
@@ -21,10 +23,10 @@ pub struct Report<'p> {
 /// What the report is printed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Surface {
-    /// A file or a pipe: character for character what pstats prints.
+    /// A file or a pipe.
     #[default]
     Plain,
-    /// A terminal: control characters in names are shown, not obeyed.
+    /// A terminal.
     Terminal {
         /// Whether rows are coloured by their part of the total.
         colours: bool,
@@ -71,7 +73,7 @@ impl<'p> Report<'p> {
     /// The table of functions. `headings` are the lines on top: where the profile came from.
     pub fn write_stats(&self, headings: &[String], out: &mut dyn Write) -> io::Result<()> {
         for heading in headings {
-            writeln!(out, "{heading}")?;
+            writeln!(out, "{}", escaped(heading))?;
         }
         if !headings.is_empty() {
             writeln!(out)?;
@@ -204,20 +206,13 @@ impl<'p> Report<'p> {
         };
         let unit = match &self.profile.metadata.unit {
             Unit::Seconds => "seconds",
-            Unit::Other(unit) => unit,
+            Unit::Other(unit) => &escaped(unit),
         };
         format!("{calls} in {} {unit}", decimal(total.tottime))
     }
 
     fn name(&self, id: FunctionId) -> String {
-        let name = stdname(self.profile.function(id));
-        match self.surface {
-            Surface::Terminal { .. } if name.contains(char::is_control) => name
-                .chars()
-                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-                .collect(),
-            _ => name,
-        }
+        escaped(&stdname(self.profile.function(id))).into_owned()
     }
 
     /// Switches a colour on and off: red for a tenth of all own time and more, yellow for a

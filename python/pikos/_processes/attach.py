@@ -55,6 +55,7 @@ def detach(pid: int, *, timeout: float) -> str:
 def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> list[str]:
     """Have a process run ``action``; return the lines of its answer."""
     check(pid)
+    since = started(pid)
     sweep()
     folder = tempfile.mkdtemp(prefix=f"pikos-attach-{pid}-")
     is_given_up = False
@@ -64,7 +65,9 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
             text = file.read()
         script = os.path.join(folder, "script.py")
         with open(script, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{text}\n\nrun({folder!r}, {os.path.dirname(here)!r}, {action!r}, {arguments!r})\n")
+            file.write(
+                f"{text}\n\nrun({folder!r}, {os.path.dirname(here)!r}, {action!r}, {arguments!r}, {pid}, {since!r})\n"
+            )
         with open(os.path.join(folder, "wanted"), "w"):
             pass
         send(pid, script)
@@ -73,9 +76,9 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
             # A command that is interrupted takes its request back.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            answer = wait(pid, folder, timeout)
+            answer = wait(pid, since, folder, timeout)
         except BaseException:
-            is_given_up = take_back(folder) and is_running(pid)
+            is_given_up = take_back(folder) and is_running(pid) and started(pid) == since
             raise
         finally:
             signal.signal(signal.SIGINT, before)
@@ -130,6 +133,15 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def started(pid: int) -> str | None:
+    """When a process was started, in clock ticks since boot, or None if that can't be told: a number alone is given anew."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
 def in_another_container(pid: int) -> bool:
     """Whether the process sees other files than we do, as far as that can be known."""
     try:
@@ -171,12 +183,12 @@ def send(pid: int, script: str) -> None:
         ) from error
 
 
-def wait(pid: int, folder: str, timeout: float) -> list[str]:
+def wait(pid: int, since: str | None, folder: str, timeout: float) -> list[str]:
     """The lines of the answer."""
     deadline = time.monotonic() + timeout
     answer = os.path.join(folder, "answer")
     while not os.path.exists(answer):
-        if not is_running(pid):
+        if not is_running(pid) or started(pid) != since:
             raise CantAttach(f"process {pid} ended before it answered")
         # What it has begun, it ends: then the answer is worth waiting for.
         if time.monotonic() > deadline and not os.path.exists(os.path.join(folder, "taken")):

@@ -4,8 +4,8 @@ It has a namespace of its own there, and may import nothing that the other proce
 """
 
 
-def run(folder: str, package: str, action: str, arguments: dict[str, object]) -> None:
-    """Do it, if it is still wanted, and write the answer to a file in ``folder``: ``ok`` or ``error``, then lines of text."""
+def run(folder: str, package: str, action: str, arguments: dict[str, object], pid: int, since: str | None) -> None:
+    """Do it, if it is still wanted and this is process ``pid`` that was started at ``since``, and write the answer to a file in ``folder``: ``ok`` or ``error``, then lines of text."""
     import os
 
     try:
@@ -15,6 +15,8 @@ def run(folder: str, package: str, action: str, arguments: dict[str, object]) ->
         clean_up(folder)
         return
     try:
+        if not is_asked(pid, since):
+            raise RuntimeError(f"process {pid} has ended, and this one has its number now: nothing was changed")
         module = this_process(package)
         if action == "start":
             answer = ["ok", *module.start(**arguments).endpoints]  # type: ignore[attr-defined]
@@ -30,6 +32,19 @@ def run(folder: str, package: str, action: str, arguments: dict[str, object]) ->
     except OSError:
         # Nobody can be told.
         pass
+
+
+def is_asked(pid: int, since: str | None) -> bool:
+    """Whether this is the process that was asked: numbers are given anew."""
+    import os
+
+    try:
+        # As the one who asks sees it: in a container of its own it may have another number.
+        is_same = os.readlink("/proc/self") == str(pid)
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+            return is_same and since in (None, file.read().rpartition(")")[2].split()[19])
+    except (OSError, IndexError):
+        return os.getpid() == pid
 
 
 def this_process(package: str) -> object:

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use pikos_client::{Command, Reply, Target, WireText};
+use pikos_client::{ClientError, Command, Reply, Target, WireText};
 use pikos_views::printable;
 use pstats_compat::Text;
 
@@ -12,8 +12,10 @@ use crate::args::{Action, CtlArgs};
 use crate::error::Error;
 use crate::outcome::Outcome;
 
-/// A process answers within its interval, which may be a minute.
-const PATIENCE: Duration = Duration::from_secs(65);
+/// So long a process may take to say how it is: it does so by itself, whatever its program is at.
+const STATUS: Duration = Duration::from_secs(5);
+/// A file may take as long as it is large.
+const DUMP: Duration = Duration::from_secs(60);
 
 pub fn run(args: &CtlArgs) -> Result<Outcome, Error> {
     let (command, targets) = match &args.action {
@@ -29,18 +31,40 @@ pub fn run(args: &CtlArgs) -> Result<Outcome, Error> {
     let targets = targets.iter().map(|text| text.parse::<Target>());
     let targets = targets.collect::<Result<Vec<_>, _>>().map_err(Error::BadTarget)?;
     let mut outcome = Outcome::Fine;
+    // Whoever can't be reached doesn't keep the others from being told.
+    let mut fail = |problem: &str| {
+        eprintln!("pikos: {}", printable(problem));
+        outcome = Outcome::Failed;
+    };
     for target in &targets {
-        for endpoint in pikos_client::controls(target).map_err(Error::Listen)? {
-            let reply = pikos_client::request(&endpoint, command.clone(), PATIENCE).map_err(Error::Listen)?;
-            if let Some(problem) = reply.error {
-                eprintln!("pikos: {}: {}", printable(&endpoint), printable(&problem));
-                outcome = Outcome::Failed;
-            } else {
-                report(&reply)?;
+        let endpoints = match pikos_client::controls(target) {
+            Ok(endpoints) => endpoints,
+            Err(problem) => {
+                fail(&problem.to_string());
+                continue;
+            }
+        };
+        for endpoint in endpoints {
+            match ask(&endpoint, &command) {
+                Err(problem) => fail(&problem.to_string()),
+                Ok(Reply { error: Some(problem), .. }) => fail(&format!("{endpoint}: {problem}")),
+                Ok(reply) => report(&reply)?,
             }
         }
     }
     Ok(outcome)
+}
+
+/// Asks how a process is before it is told anything: one that is stopped would do it later, when nobody expects it.
+fn ask(endpoint: &str, command: &Command) -> Result<Reply, ClientError> {
+    let known = pikos_client::request(endpoint, Command::Status, STATUS)?;
+    let patience = match (command, &known.status) {
+        (Command::Status, _) | (_, None) => return Ok(known),
+        (Command::Dump { .. }, _) => DUMP,
+        // The main thread has an interval's time, which may be a minute.
+        (_, Some(status)) => STATUS + Duration::from_secs_f64(status.interval.clamp(0.0, 60.0)),
+    };
+    pikos_client::request(endpoint, command.clone(), patience)
 }
 
 fn report(reply: &Reply) -> Result<(), Error> {

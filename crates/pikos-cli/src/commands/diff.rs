@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use pikos_views::printable;
+use pikos_views::{EscapedJson, printable};
 use pstats_compat::Unit;
 use pstats_compat::diff::{Change, Diff, Noise};
 use pstats_compat::report::stdname;
@@ -179,6 +179,6 @@ fn write_json(diff: &Diff<'_>, top: usize, out: &mut dyn Write) -> io::Result<()
         not_shown: diff.changes.len().saturating_sub(top),
         changes: changes.collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    serde_json::to_writer_pretty(EscapedJson(&mut *out), &document)?;
     writeln!(out)
 }

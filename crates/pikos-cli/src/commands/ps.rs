@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use pikos_client::{Listener, RecordStream, Stream};
-use pikos_views::{RecorderFacts, printable};
+use pikos_views::{EscapedJson, RecorderFacts, printable};
 use serde::Serialize;
 
 use crate::args::PsArgs;
@@ -14,6 +14,10 @@ use crate::outcome::Outcome;
 
 /// How long two messages of each process may take; of those that send less often, the calls per second are unknown.
 const PATIENCE: Duration = Duration::from_millis(1_300);
+/// Where many answer one after the other, nobody is given up while they do; but not for longer than this.
+const MOST_PATIENCE: Duration = Duration::from_secs(15);
+/// So many that didn't answer are named.
+const NAMED: usize = 10;
 
 /// What the first message of a stream said.
 #[derive(Default)]
@@ -43,7 +47,13 @@ struct ListedJson {
 pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
     let mut listener: Listener<First> = listen::to_all(&args.from)?;
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    let (mut last_news, mut known) = (start, 0);
+    let is_waiting = |listener: &Listener<First>, last_news: Instant| {
+        let has_silent = args.from.bind.is_none() && !listener.silent().is_empty();
+        start.elapsed() < PATIENCE
+            || (has_silent && last_news.elapsed() < PATIENCE && start.elapsed() < MOST_PATIENCE)
+    };
+    while is_waiting(&listener, last_news) {
         listener.poll(Duration::from_millis(20)).map_err(Error::Listen)?;
         for stream in listener.streams_mut() {
             let (calls, _) = stream.model.sum(None);
@@ -52,6 +62,9 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         let is_known = |stream: &Stream<First>| rate(stream).is_some() || stream.model.end().is_some();
         let sources = listener.endpoints().count();
         let heard = listener.streams().len() + listener.recorders().len();
+        if heard > known {
+            (last_news, known) = (Instant::now(), heard);
+        }
         if args.from.bind.is_none() && heard >= sources && listener.streams().iter().all(is_known) {
             break;
         }
@@ -60,11 +73,18 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         listener.streams().iter().filter(|stream| !stream.is_lost).map(row).collect();
     rows.extend(listener.recorders().iter().filter(|stream| !stream.is_lost).map(row_of_recorder));
     rows.sort_by_key(|row| row.pid);
+    let silent = if args.from.bind.is_some() { None } else { silent(&listener) };
+    let outcome = if silent.is_some() { Outcome::Failed } else { Outcome::Fine };
     let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer(&mut out, &rows).map_err(io::Error::from)?;
+        serde_json::to_writer(EscapedJson(&mut out), &rows).map_err(io::Error::from)?;
         writeln!(out)?;
-        return Ok(Outcome::Fine);
+    }
+    if let Some(silent) = &silent {
+        eprintln!("pikos: {}", printable(silent));
+    }
+    if args.json || (rows.is_empty() && silent.is_some()) {
+        return Ok(outcome);
     }
     if rows.is_empty() {
         eprintln!(
@@ -84,7 +104,23 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         let age = format!("{:.1}s", row.age);
         writeln!(out, "{:>8} {parent:>8} {age:>9} {rate:>11} {hook:<15} {:<8} {script}", row.pid, row.state)?;
     }
-    Ok(Outcome::Fine)
+    Ok(outcome)
+}
+
+/// Whom nothing was heard of, in a sentence.
+fn silent(listener: &Listener<First>) -> Option<String> {
+    let mut names: Vec<String> = listener
+        .silent()
+        .into_iter()
+        .map(|(endpoint, pid)| pid.map_or_else(|| endpoint.to_owned(), |pid| pid.to_string()))
+        .collect();
+    names.sort();
+    names.dedup();
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    let processes = if names.len() == 1 { "process has" } else { "processes have" };
+    let list = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!names.is_empty())
+        .then(|| format!("{} {processes} not answered (stopped, or very busy): {list}{more}", names.len()))
 }
 
 fn row_of_recorder(stream: &RecordStream) -> ListedJson {

@@ -1,5 +1,6 @@
 //! `pikos record`: keeps what processes tell, and writes it when they end, however that comes about.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ const PACE: Duration = Duration::from_millis(100);
 #[derive(Default)]
 struct Written(bool);
 
+/// The files that this run has written: a stream never takes another one's.
+type Files = HashSet<PathBuf>;
+
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     // Before anything is heard: what can't be meant is told at once.
     let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
@@ -30,40 +34,47 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     for endpoint in listener.endpoints() {
         eprintln!("pikos: listening to {}", printable(endpoint));
     }
+    let mut files = Files::new();
     while signals.seen().is_none() && !listener.is_over() {
         listener.poll(PACE).map_err(Error::Listen)?;
         if !args.merge {
             let several = !is_alone(args, &listener);
             for stream in listener.streams_mut() {
-                if !stream.extra.0 && (stream.model.end().is_some() || stream.is_lost) {
-                    write(args, format, several, stream)?;
+                if is_to_be_written(stream) && (stream.model.end().is_some() || stream.is_lost) {
+                    write(args, format, several, stream, &mut files)?;
                 }
             }
         }
     }
     // A process may have gone in the very last moment.
     listener.poll(Duration::ZERO).map_err(Error::Listen)?;
-    if listener.streams().is_empty() {
+    if !listener.streams().iter().any(|stream| stream.model.has_facts()) {
         return Err(Error::NobodyHeard);
     }
     if args.merge {
         let mut merger = Merger::new();
-        for stream in listener.streams() {
+        let mut count = 0;
+        for stream in listener.streams().iter().filter(|stream| stream.model.has_facts()) {
             merger.add(stream.model.profile(None)).map_err(Error::Combine)?;
+            count += 1;
         }
         let merged = merger.finish();
         save(&merged, format, &args.output)?;
-        let count = listener.streams().len();
         eprintln!("pikos: added up {count} processes: {}", printable(&args.output.display().to_string()));
         return Ok(Outcome::Fine);
     }
     let several = !is_alone(args, &listener);
     for stream in listener.streams_mut() {
-        if !stream.extra.0 {
-            write(args, format, several, stream)?;
+        if is_to_be_written(stream) {
+            write(args, format, several, stream, &mut files)?;
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// Not of a stream whose full message never came: nobody knows whose it is.
+fn is_to_be_written(stream: &Stream<Written>) -> bool {
+    !stream.extra.0 && stream.model.has_facts()
 }
 
 /// Whether there can be one stream only: then the file has the very name that was asked for.
@@ -76,8 +87,9 @@ fn write(
     format: Format,
     several: bool,
     stream: &mut Stream<Written>,
+    files: &mut Files,
 ) -> Result<(), Error> {
-    let path = if several { with_pid(&args.output, stream.model.facts().pid) } else { args.output.clone() };
+    let path = file_of(&args.output, several, stream.model.facts().pid, files);
     save(&stream.model.profile(None), format, &path)?;
     stream.extra.0 = true;
     let how = match stream.model.end() {
@@ -110,11 +122,20 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     Err(Error::Write { path: path.to_owned(), source })
 }
 
+/// The stream's file: processes of several hosts may have one number, and a process several profiles.
+fn file_of(path: &Path, several: bool, pid: u32, files: &mut Files) -> PathBuf {
+    let alone = (!several).then(|| path.to_owned());
+    let numbered = (2..).map(|number| with(path, &format!("{pid}-{number}")));
+    let names = alone.into_iter().chain([with(path, &pid.to_string())]).chain(numbered);
+    let free = names.into_iter().find(|name| files.insert(name.clone()));
+    free.expect("there are more numbers than files")
+}
+
 /// `out.pstats` of process 7 is `out-7.pstats`.
-fn with_pid(path: &Path, pid: u32) -> PathBuf {
+fn with(path: &Path, which: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (stem, rest) = name.find('.').filter(|&dot| dot > 0).map_or((&*name, ""), |dot| name.split_at(dot));
-    path.with_file_name(format!("{stem}-{pid}{rest}"))
+    path.with_file_name(format!("{stem}-{which}{rest}"))
 }
 
 #[cfg(test)]
@@ -123,10 +144,25 @@ mod tests {
 
     #[test]
     fn each_process_has_a_file() {
-        let named = |path: &str| with_pid(Path::new(path), 7).display().to_string();
+        let named = |path: &str| with(Path::new(path), "7").display().to_string();
         assert_eq!(named("out.pstats"), "out-7.pstats");
         assert_eq!(named("/tmp/x.speedscope.json"), "/tmp/x-7.speedscope.json");
         assert_eq!(named("out"), "out-7");
         assert_eq!(named(".hidden"), ".hidden-7");
+    }
+
+    #[test]
+    fn no_stream_takes_anothers_file() {
+        let mut files = Files::new();
+        let mut next =
+            |several, pid| file_of(Path::new("o.prof"), several, pid, &mut files).display().to_string();
+        assert_eq!(
+            (next(true, 7), next(true, 8), next(true, 7)),
+            ("o-7.prof".into(), "o-8.prof".into(), "o-7-2.prof".into())
+        );
+        assert_eq!(
+            (next(false, 7), next(false, 9), next(false, 7)),
+            ("o.prof".into(), "o-9.prof".into(), "o-7-3.prof".into())
+        );
     }
 }

@@ -15,12 +15,16 @@ use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 /// Functions, edges, nodes and threads that are kept at most: a process that has more is not believed.
 const MOST: usize = 16_000_000;
 
+/// Of how a stream ended so much is kept, in characters.
+const MOST_DETAIL: usize = 200;
+
 /// A stream, as far as its messages have come. Functions keep the numbers that the process gave them.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// What the newest message says beside its rows.
     head: Message,
     facts: Facts,
+    has_facts: bool,
     /// The full message that is built on, if it has come.
     base: Option<u64>,
     lost: u64,
@@ -69,6 +73,7 @@ impl Model {
         }
         if let Some(facts) = message.facts.take() {
             self.facts = facts;
+            self.has_facts = true;
         }
         for row in std::mem::take(&mut message.rows) {
             self.functions.set(row.thread, row.function, (&row).into());
@@ -77,6 +82,9 @@ impl Model {
             if self.edges.set(row.thread, (row.caller, row.callee), (&row).into()).is_some() {
                 self.neighbours.add(row.caller, row.callee);
             }
+        }
+        if let Some(end) = &mut message.end {
+            [&mut end.how, &mut end.detail].into_iter().for_each(shorten);
         }
         self.head = message;
         Ok(Applied::Taken)
@@ -125,6 +133,11 @@ impl Model {
     /// About the process. Empty before the first full message.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Whether a full message has come: until then it isn't known whose the figures are.
+    pub fn has_facts(&self) -> bool {
+        self.has_facts
     }
 
     /// The newest message's number; 0 before the first.
@@ -284,6 +297,14 @@ impl Model {
             });
         }
         tree
+    }
+}
+
+/// Cuts a text to what fits a line.
+fn shorten(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MOST_DETAIL) {
+        text.truncate(end);
+        text.push('…');
     }
 }
 

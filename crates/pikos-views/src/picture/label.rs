@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pstats_compat::{Function, Text};
 
-use crate::printable::printable;
+use pstats_compat::printable::printable;
 
 /// Where a function is, safe to print.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::picture::{
     Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
     ShownEdge, ShownFunction, ShownStack, Stacks, Thread, Tree,
 };
-use crate::printable::printable;
+use pstats_compat::printable::printable;
 
 /// Messages are looked for this often; with the pace of pictures, it is what a figure on screen may be older than its
 /// interval.

@@ -21,7 +21,7 @@ use crate::picture::{
     Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
     ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
 };
-use crate::printable::printable;
+use pstats_compat::printable::printable;
 
 /// Signals and new files are noticed this late at most.
 const PACE: Duration = Duration::from_millis(200);

@@ -30,6 +30,9 @@ const FULL: usize = 128 * 1024;
 /// A row group of fewer rows is written anew, with those that follow: many short recordings make no long footer.
 const SMALL: usize = 4096;
 
+/// What the system writes at once.
+const PAGE: usize = 4096;
+
 const MAGIC: &[u8; 4] = b"PAR1";
 
 /// A file, and the rows that it hasn't got yet.
@@ -112,8 +115,11 @@ impl Parquet {
         let (mut bytes, group) = self.encode(py).map_err(|error| error.to_string())?;
         let size = bytes.len();
         let footer = self.footer(Some(&group)).map_err(|error| error.to_string())?;
+        let without = self.footer(None).map_err(|error| error.to_string())?;
+        bytes.resize(self.place_of_footer(size, footer.len()), 0);
+        let written = self.put_around(&bytes, &without, &footer);
         bytes.extend_from_slice(&footer);
-        if let Err(problem) = self.put(&bytes) {
+        if let Err(problem) = written {
             // There was room for this.
             let before = std::mem::take(&mut self.tail);
             drop(self.put(&before));
@@ -126,11 +132,32 @@ impl Parquet {
         } else {
             self.groups.push(group);
             self.end += size as u64;
-            self.tail = footer;
+            self.tail = bytes.split_off(size);
             self.rows.clear();
             self.written = 0;
         }
         Ok(())
+    }
+
+    /// How far behind `end` the footer is to stand: behind the row group and all that the file holds now, and in one page if it
+    /// fits one, so that it is there as a whole or not at all.
+    fn place_of_footer(&self, group: usize, footer: usize) -> usize {
+        let place = group.max(self.tail.len());
+        let in_page = (self.end as usize + place) % PAGE;
+        if in_page + footer > PAGE && footer <= PAGE { place + PAGE - in_page } else { place }
+    }
+
+    /// Writes a row group and its footer, so that the file ends in a footer at any time: first comes that of the row groups before.
+    fn put_around(&mut self, group: &[u8], without: &[u8], footer: &[u8]) -> std::result::Result<(), String> {
+        let place = self.end + group.len() as u64;
+        let mut put = || {
+            for (place, bytes) in [(place, without), (self.end, group), (place, footer)] {
+                self.file.seek(SeekFrom::Start(place))?;
+                self.file.write_all(bytes)?;
+            }
+            self.file.set_len(place + footer.len() as u64)
+        };
+        put().map_err(|error| reason(&error))
     }
 
     /// Writes what the file is to hold from `end` on.

@@ -1,0 +1,76 @@
+"""What a terminal would obey is shown instead, in a pipe as well: it may end on one."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from running import environment, python
+
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
+
+#: C0, DEL, C1 (CSI and OSC in one byte), marks of direction, separators of lines.
+EVIL = "\x1b]0;evil\x07 \x08\x7f\x9b2J\x9d \u202e \u2066 \u200f \u061c \u2028 \u2029"
+
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def pikos(*arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "pikos", *map(os.fspath, arguments)]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert not OBEYED.search(done.stderr.decode())
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    inner = (f"{EVIL}.py", 1, f"f{EVIL}")
+    main = ("m.py", 5, "main")
+    table = {inner: (2, 2, 0.5, 0.5, {main: (2, 2, 0.5, 0.5)}), main: (1, 1, 1.0, 2.0, {})}
+    path = tmp_path / "evil.pstats"
+    path.write_bytes(marshal.dumps(table))
+    return path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stats",
+        "stats --callers",
+        "stats --callees",
+        "stats --json",
+        "view",
+        "view --json",
+        "check",
+        "diff",
+        "diff --json",
+        "export -f text -o -",
+        "export -f json -o -",
+    ],
+)
+def test_commands(profile: Path, command: str) -> None:
+    name, *options = command.split()
+    inputs = [profile, profile] if name == "diff" else [profile]
+    out = pikos(name, *inputs, *options)
+    assert not OBEYED.search(out), OBEYED.findall(out)
+    if "json" in command:
+        document = json.loads(out)
+        if name == "stats":
+            assert f"f{EVIL}" in {row["name"] for row in document}
+    elif name in ("stats", "export"):
+        assert r"\u{1b}]0;evil\u{7}" in out and r"\u{9b}2J" in out
+
+
+def test_the_launchers_table(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        f"def work(): pass\nwork.__code__ = work.__code__.replace(co_name='f' + {EVIL!r}, co_qualname='f' + {EVIL!r})\nwork()\n"
+    )
+    run = python(["-m", "pikos.cprofile", "script.py"], cwd=tmp_path).succeeded()
+    assert r"(f\u{1b}]0;evil" in run.out and not OBEYED.search(run.out)
