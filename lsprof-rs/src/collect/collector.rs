@@ -38,6 +38,8 @@ pub enum Timing {
     Compensated,
     /// By a custom timer, likewise with full stacks.
     Timer,
+    /// As the others of the profile; but greenlet is being imported, and each event asks whether it is there.
+    Unsettled,
 }
 
 /// A thread's recorder, and what its hooks have to know beside it.
@@ -104,6 +106,8 @@ pub struct Collector {
     visible: RefCell<Option<Visible>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
+    /// Whether greenlet's import has been seen to begin.
+    awaits_greenlets: Cell<bool>,
     functions: RefCell<Functions>,
     // Boxed: hooks keep the addresses.
     #[allow(clippy::vec_box)]
@@ -123,7 +127,7 @@ impl Collector {
         self.builtins.set(builtins);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
-            (recorder.timing, recorder.counts_builtins) = (self.timing(), builtins);
+            (recorder.timing, recorder.counts_builtins) = (self.first_timing(), builtins);
         }
     }
 
@@ -143,7 +147,7 @@ impl Collector {
         let old = self.timer.replace(timer.clone());
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
-            recorder.timing = self.timing();
+            recorder.timing = self.first_timing();
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
         drop(old);
@@ -220,8 +224,21 @@ impl Collector {
         }
     }
 
+    /// Has all threads ask for greenlet at each event, until they find that it is there or won't be.
+    pub fn await_greenlets(&self) {
+        self.awaits_greenlets.set(true);
+        for thread in self.recorders.borrow_mut().iter_mut() {
+            thread.timing = self.first_timing();
+        }
+    }
+
+    /// How a thread's calls are timed until it is settled whether it has greenlets.
+    fn first_timing(&self) -> Timing {
+        if self.awaits_greenlets.get() { Timing::Unsettled } else { self.timing() }
+    }
+
     /// How calls are timed.
-    fn timing(&self) -> Timing {
+    pub fn timing(&self) -> Timing {
         if self.timer.borrow().is_some() {
             Timing::Timer
         } else if self.is_compensated() {
@@ -238,7 +255,7 @@ impl Collector {
         match self.timing() {
             Timing::Plain => true,
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Clock | Timing::Timer => false,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }
 
@@ -263,7 +280,7 @@ impl Collector {
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
-            timing: self.timing(),
+            timing: self.first_timing(),
             counts_builtins: self.builtins(),
             timer: self.timer(),
             thread: Thread::new(mark.clone()),

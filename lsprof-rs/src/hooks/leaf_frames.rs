@@ -165,7 +165,7 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
         && match thread.timing {
             Timing::Plain => true,
             Timing::Compensated => thread.recorder.has_subcalls(),
-            Timing::Clock | Timing::Timer => false,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
 }
 

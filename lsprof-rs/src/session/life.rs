@@ -142,6 +142,7 @@ impl Session {
         match self.install(scope, profiler) {
             Ok(choice) => {
                 self.choice.replace(Some(choice));
+                greenlets::follow_at_once(py);
                 self.tell_live(py);
                 Ok(())
             }
