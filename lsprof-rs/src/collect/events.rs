@@ -291,6 +291,7 @@ pub unsafe fn leave_if_open(frame: Link<Frame>, key: Key, thread: *mut ThreadRec
 unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
+        registry::look_for_threads(py);
         let function = collector.intern(py, callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.
         let thread = unsafe { registry::current() };

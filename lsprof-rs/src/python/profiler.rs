@@ -117,6 +117,13 @@ impl Profiler {
         self.0.get(py).end_live(py, how, detail);
     }
 
+    /// How many threads ran Python while it was enabled, and were not covered: others than the one that enabled it, with
+    /// threads=False; with threads=True those that C made on 3.11, if any went unseen. One that C made counts each time that it came to
+    /// Python.
+    fn _threads_missed(&self, py: Python<'_>) -> usize {
+        self.0.get(py).threads_missed(py)
+    }
+
     /// Where the profile is published; empty if it isn't live.
     #[getter]
     fn endpoints(&self, py: Python<'_>) -> Vec<String> {
