@@ -4,6 +4,8 @@
 //! thread of C's has a new one each time that it comes to Python. Whoever sleeps in the same place again is taken for
 //! somebody who slept all the time.
 
+use std::cell::RefCell;
+
 use pyo3::Python;
 
 use super::profile_function::ThreadHandle;
@@ -14,6 +16,8 @@ pub struct OtherThreads {
     made: i64,
     /// The other threads' states: number, and where each stood.
     others: Vec<(i64, (usize, usize))>,
+    /// Those that are no longer others, and before them the one that this is about.
+    joined: RefCell<Vec<i64>>,
 }
 
 impl OtherThreads {
@@ -25,6 +29,16 @@ impl OtherThreads {
             process: std::process::id(),
             made: ThreadHandle::made(py),
             others: others.map(|state| (state.id(), state.position())).collect(),
+            joined: RefCell::new(vec![current]),
+        }
+    }
+
+    /// The running thread is none of the others.
+    pub fn join(&self, py: Python<'_>) {
+        let current = ThreadHandle::current(py).id();
+        let mut joined = self.joined.borrow_mut();
+        if !joined.contains(&current) {
+            joined.push(current);
         }
     }
 
@@ -39,6 +53,7 @@ impl OtherThreads {
             states.iter().any(|state| state.id() == *number && state.position() == *position)
         };
         let moved = self.others.len() - self.others.iter().filter(stands).count();
-        moved + usize::try_from(ThreadHandle::made(py) - self.made).unwrap_or_default()
+        let new = usize::try_from(ThreadHandle::made(py) - self.made).unwrap_or_default();
+        (moved + new).saturating_sub(self.joined.borrow().len() - 1)
     }
 }

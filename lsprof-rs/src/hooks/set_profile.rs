@@ -68,6 +68,9 @@ static THREADS: GilCell<RefCell<Option<HashMap<u64, OneThread>>>> = GilCell::new
 /// name for it, `start_new`, has a definition of its own and is in nobody's use.)
 static STARTS_THREAD: AtomicUsize = AtomicUsize::new(0);
 
+/// With so many states those are forgotten that are gone.
+const FORGET_AT: usize = 10_000;
+
 /// How many thread states there had been when new ones were looked for last; beyond all numbers while nobody looks.
 static LOOKED_AT: AtomicI64 = AtomicI64::new(i64::MAX);
 
@@ -226,6 +229,11 @@ fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
             .into_iter()
             .filter(|state| is_free(state) && all.states.insert(state.id()))
             .collect();
+        if all.states.len() > FORGET_AT {
+            // A thread of C's has a new state for each call.
+            let alive: HashSet<i64> = ThreadHandle::all(py).into_iter().map(ThreadHandle::id).collect();
+            all.states.retain(|state| alive.contains(state));
+        }
         all.found += fresh.iter().filter(|state| state.id() > all.made).count();
         fresh
     };

@@ -91,6 +91,8 @@ impl EventMonitor {
         if let Some(active) = running {
             if let Some(threads) = &active.threads {
                 enter(&mut threads.borrow_mut());
+                #[cfg(not(Py_3_12))]
+                active.others.join(py);
             }
             return hooks::follow(py);
         }
