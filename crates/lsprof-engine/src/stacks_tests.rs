@@ -202,10 +202,14 @@ fn shown(mut figures: Figures, has_tree: bool) -> Figures {
     figures
 }
 
-fn counts_of(figures: &Figures) -> (Vec<(u32, u64, u64)>, Vec<((u32, u32), u64, u64)>) {
-    let functions = figures.functions.iter().map(|(function, row)| (*function, row.0, row.1));
-    let edges = figures.edges.iter().map(|(edge, row)| (*edge, row.0, row.1));
-    (functions.collect(), edges.collect())
+/// The same without times.
+fn counts_of(figures: &Figures) -> Figures {
+    let counts = |row: &Row| (row.0, row.1, 0, 0);
+    Figures {
+        functions: figures.functions.iter().map(|(function, row)| (*function, counts(row))).collect(),
+        edges: figures.edges.iter().map(|(edge, row)| (*edge, counts(row))).collect(),
+        tree: BTreeMap::new(),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

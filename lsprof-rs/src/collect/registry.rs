@@ -34,7 +34,7 @@ struct Enabled {
     owner: String,
     /// Whether its events come through the ordinary hook.
     ordinary: Cell<bool>,
-    /// Threads that it doesn't cover, and that had events all the same; by their numbers.
+    /// Threads that no profile covers, and that had events all the same; by their numbers.
     strangers: RefCell<HashSet<u64>>,
 }
 
@@ -124,7 +124,7 @@ pub fn look_for_threads(py: Python<'_>) {
     REGISTRY.get(py).new_threads.get()(py);
 }
 
-/// How many threads had events that went to nobody, because the profile for `scope` doesn't cover them.
+/// How many threads had events that went to nobody, although the profile for `scope` was enabled.
 pub fn strangers(py: Python<'_>, scope: Scope) -> usize {
     let Scope::Thread(number) = scope else { return 0 };
     let threads = REGISTRY.get(py).threads.borrow();
@@ -267,14 +267,17 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
         return std::ptr::null_mut();
     };
     let threads = registry.threads.borrow();
-    for (number, enabled) in threads.iter().flatten() {
-        if *number != mark.number {
-            enabled.strangers.borrow_mut().insert(mark.number);
-        }
-    }
     let all_threads = registry.all_threads.borrow();
     let enabled = threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref());
-    let recorder = enabled.map_or(std::ptr::null_mut(), |enabled| enabled.collector.recorder(&mark));
+    let recorder = match enabled {
+        Some(enabled) => enabled.collector.recorder(&mark),
+        None => {
+            for enabled in threads.iter().flat_map(HashMap::values) {
+                enabled.strangers.borrow_mut().insert(mark.number);
+            }
+            std::ptr::null_mut()
+        }
+    };
     registry.current.set(recorder);
     // SAFETY: null or just made.
     let is_plain = unsafe { recorder.as_ref() }.is_some_and(|thread| thread.timing == Timing::Plain);
