@@ -254,3 +254,26 @@ def test_a_trace_function_of_the_program_s_is_called_as_well() -> None:
                 [[e.callcount, e.reccallcount] for e in profile.getstats() if e.code is job.__code__]])
     """)
     assert got == [["switch"] * 8, True, [[2, 0]]]
+
+
+@pytest.mark.parametrize("options", ["default", "fast", "tree"])
+def test_another_module_of_that_name_is_left_alone(options: str) -> None:
+    """It is asked a few things when functions are met for the first time, and no more."""
+    got = evaluate(f"""
+        import sys, types
+        asked = []
+        class Other(types.ModuleType):
+            def __getattr__(self, name):
+                asked.append(name)
+                raise AttributeError(name)
+        sys.modules["greenlet"] = Other("greenlet")
+        def leaf(): pass
+        def work():
+            for _ in range(1000): leaf()
+        profile = Profile({OPTIONS[options]})
+        profile.enable({"builtins=False" if "builtins" in OPTIONS[options] else ""})
+        work()
+        profile.disable()
+        answer([len(asked), [e.callcount for e in profile.getstats() if e.code is leaf.__code__]])
+    """)
+    assert got[0] < 20 and got[1] == [1000]

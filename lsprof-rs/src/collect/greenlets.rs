@@ -28,7 +28,7 @@ pub fn follow(py: Python<'_>, thread: &mut ThreadRecorder) -> bool {
     }
     let Some(greenlet) = imported(py, intern!(py, "greenlet")) else { return true };
     if !is_ready(&greenlet) {
-        return false;
+        return !is_being_imported(&greenlet);
     }
     // Whatever goes wrong: the program matters more, and its greenlets still run.
     if let Ok((tracer, current)) = install(py, &greenlet) {
@@ -60,7 +60,15 @@ pub fn unfollow(py: Python<'_>, collector: &Rc<Collector>) {
     }
 }
 
-/// Whether the module is more than the beginning of an import.
+/// What `importlib` notes in a module's spec. Without it, a module of the program's own that has the name would be waited for.
+fn is_being_imported(greenlet: &Bound<'_, PyAny>) -> bool {
+    let py = greenlet.py();
+    let spec = greenlet.getattr(intern!(py, "__spec__"));
+    let note = spec.and_then(|spec| spec.getattr(intern!(py, "_initializing"))?.is_truthy());
+    note.unwrap_or(false)
+}
+
+/// Whether the module is the one that we know, and all there.
 fn is_ready(greenlet: &Bound<'_, PyAny>) -> bool {
     greenlet.hasattr("settrace").unwrap_or(false)
 }
