@@ -4,13 +4,14 @@
 //! in it is touched with the GIL held; the engine's tables alone may be read without.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, Totals, TreeTotals, clock,
 };
 use pikos_publisher::{Rate, Source, SourceThread};
 use pyo3::prelude::*;
@@ -58,6 +59,8 @@ pub struct ThreadRecorder {
     pub greenlets: Option<Tracer>,
     /// The call that frame evaluation is in; nothing where that call has been left already.
     pub evaluating: Option<Link<Frame>>,
+    /// The same of stacks that are switched away.
+    evaluating_elsewhere: HashMap<StackId, Link<Frame>>,
     collector: *const Collector,
 }
 
@@ -76,6 +79,16 @@ impl ThreadRecorder {
             ended: Arc::clone(&self.thread.mark.ended),
             tables: Arc::clone(self.recorder.tables()),
         }
+    }
+
+    /// The thread is about to go on with this stack. Not to be told from what is open there: a greenlet may be switched away
+    /// while a call that has been left already is being cleared.
+    pub fn switch_evaluation(&mut self, to: StackId) {
+        let from = self.recorder.stack();
+        if let Some(frame) = self.evaluating.take().filter(|_| self.recorder.is_open()) {
+            self.evaluating_elsewhere.insert(from, frame);
+        }
+        self.evaluating = self.evaluating_elsewhere.remove(&to);
     }
 
     /// Its numbers so far.
@@ -286,6 +299,7 @@ impl Collector {
             thread: Thread::new(mark.clone()),
             greenlets: None,
             evaluating: None,
+            evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
         self.tell(|source| source.add_thread(fresh.source()));

@@ -119,6 +119,7 @@ fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
         if is_over {
             thread.recorder.leave_all(left);
         }
+        thread.switch_evaluation(to);
         let mut resumed = left;
         thread.recorder.switch(to, left, || {
             if timer.is_none() {
@@ -126,8 +127,6 @@ fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
             }
             resumed
         });
-        // Of frame evaluation, which sees nothing but what it evaluates, it is the newest call.
-        thread.evaluating = thread.recorder.is_open().then(|| thread.recorder.top());
         if thread.timing == Timing::Compensated {
             thread.recorder.spend(clock::now().since(resumed));
         }

@@ -115,6 +115,7 @@ pub fn limit_stack_by(py: Python<'_>, limit_of_thread: fn() -> usize) {
 }
 
 /// Has `look` look for threads that the hook hasn't been set in, each time that [`look_for_threads`] is called.
+#[cfg(not(Py_3_12))]
 pub fn find_threads_by(py: Python<'_>, look: fn(Python<'_>)) {
     REGISTRY.get(py).new_threads.set(look);
 }
