@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
@@ -103,3 +104,58 @@ def test_a_source_that_is_looked_for_again_while_it_is_looked_for() -> None:
         """)
     )
     assert sorted(records) == sorted([[2, "    y = x"], [3, "    return y"]] * 2)
+
+
+MISSED = """
+    import threading
+    from pikos.monitors import api
+    from pikos.recorders.api import ListRecorder
+
+    def work(x): return other(x)
+    def other(x): return x
+    def in_thread(function):
+        thread = threading.Thread(target=function, args=(1,))
+        thread.start()
+        thread.join()
+    def missed(monitor, function):
+        with monitor:
+            work(1)
+            in_thread(function)
+            in_thread(other)
+            during = monitor._native.threads_missed
+        in_thread(function)
+        return [during, monitor._native.threads_missed]
+"""
+
+
+@pytest.mark.parametrize("name", ["FocusedFunctionMonitor", "FocusedLineMonitor", "FocusedLineMemoryMonitor"])
+def test_threads_that_run_a_focused_function_and_are_not_covered_are_counted(name: str) -> None:
+    """On 3.11, where nothing tells what other threads run, all that ran are."""
+    got = evaluate(
+        textwrap.dedent(MISSED)
+        + textwrap.dedent(f"""
+            def monitor(**more): return api.{name}(ListRecorder(), functions=[work], **more)
+            answer([missed(monitor(), work), missed(monitor(), other), missed(monitor(threads=True), work)])
+        """)
+    )
+    exact = sys.version_info >= (3, 12)
+    assert got == ([[1, 1], [0, 0], [0, 0]] if exact else [[2, 2], [2, 2], [0, 0]])
+
+
+def test_a_thread_that_enables_the_monitor_itself_is_not_missed() -> None:
+    got = evaluate(
+        textwrap.dedent(MISSED)
+        + textwrap.dedent("""
+            monitor = api.FocusedFunctionMonitor(ListRecorder(), functions=[work])
+            def enabling(x):
+                for _ in range(2):
+                    with monitor: work(x)
+            with monitor:
+                for _ in range(3): in_thread(enabling)
+                answers = [monitor._native.threads_missed]
+                in_thread(work)
+                answers.append(monitor._native.threads_missed)
+            answer([answers, sum(record.function == "work" for record in monitor._recorder.records)])
+        """)
+    )
+    assert got == [[0, 1], 12]

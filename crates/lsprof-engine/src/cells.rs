@@ -28,6 +28,11 @@ use crate::clock::Ticks;
 pub struct Cell64(AtomicU64);
 
 impl Cell64 {
+    /// A cell with something in it.
+    pub fn with(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
     /// Reads it; any thread.
     #[inline(always)]
     pub fn get(&self) -> u64 {

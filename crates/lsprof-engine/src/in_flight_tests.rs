@@ -82,14 +82,37 @@ fn without_a_clock_open_calls_are_counted_only() {
 }
 
 #[test]
-fn suspended_stacks_are_counted_without_a_time() {
+fn a_stack_that_is_switched_away_keeps_the_time_that_it_had() {
     let mut recorder = recorder();
     enter(&mut recorder, A, 10);
-    recorder.switch(StackId(1), Ticks(20));
+    enter(&mut recorder, B, 15);
+    recorder.switch(StackId(1), Ticks(20), || Ticks(25));
     enter(&mut recorder, B, 30);
     let reading = read(&recorder);
-    assert_eq!(function(&reading, 0), (0, 0, 1, 0, 0));
-    assert_eq!(function(&reading, 1), (0, 0, 1, 70, 70));
+    assert_eq!(function(&reading, 0), (0, 0, 1, 5, 10));
+    assert_eq!(function(&reading, 1), (0, 0, 2, 5 + 70, 5 + 70));
+    assert_eq!(edge(&reading, 0, 1), (0, 0, 1, 5, 5));
+    recorder.switch(StackId::default(), Ticks(90), || Ticks(95));
+    assert_eq!(function(&read(&recorder), 1), (0, 0, 2, 10 + 60, 10 + 60));
+}
+
+#[test]
+fn each_stack_has_an_outermost_call() {
+    let mut recorder = recorder();
+    for (stack, now) in [(1, 10), (2, 20), (3, 30)] {
+        recorder.switch(StackId(stack), Ticks(now), || Ticks(now));
+        enter(&mut recorder, A, now);
+        enter(&mut recorder, A, now + 1);
+    }
+    for clock in [Some(at_100 as fn() -> Ticks), None] {
+        let reading = Reader::default().read(recorder.tables(), clock);
+        let open = reading.functions[0].1.open;
+        let times = if clock.is_some() { 10 + 10 + 70 } else { 0 };
+        assert_eq!(open, Open { calls: 6, outermost: 3, own: times, total: times });
+        let open = reading.edges[0].1.open;
+        let times = if clock.is_some() { 9 + 9 + 69 } else { 0 };
+        assert_eq!(open, Open { calls: 3, outermost: 3, own: times, total: times });
+    }
 }
 
 #[test]

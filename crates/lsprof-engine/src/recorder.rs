@@ -7,7 +7,6 @@
 //! The edge is found on enter and kept in the frame, so that a leave looks nothing up. The caller reads the
 //! clock itself: last on enter and first on leave, so that our own work falls outside the callee's time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -16,6 +15,7 @@ use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
+use crate::stacks::Stacks;
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 
@@ -35,23 +35,13 @@ pub struct Recorder {
     cache: [[Link<Edge>; WAYS]; SETS],
     edges: HashTable<Link<Edge>>,
     entries: HashTable<Link<Entry>>,
-    stack: StackId,
-    suspended: HashMap<StackId, Suspended>,
-    /// Bottom frames of stacks that are gone, to be used again.
-    spare: Vec<Link<Frame>>,
+    stacks: Stacks,
     /// What recording has taken, where that is asked for.
     account: Option<Box<Account>>,
     /// Full stacks, where they are asked for.
     tree: Option<Box<TreeWriter>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
     hidden: HashTable<(Key, Kind)>,
-}
-
-/// A stack that another one has taken over from.
-struct Suspended {
-    top: Link<Frame>,
-    since: Ticks,
-    spent: u64,
 }
 
 impl Recorder {
@@ -74,15 +64,14 @@ impl Recorder {
                 frames,
                 excesses: Arena::default(),
                 nodes: Arena::default(),
+                stacks: Arena::default(),
                 spent: Cell64::default(),
                 top,
             }),
             cache: [[nowhere; WAYS]; SETS],
             edges: HashTable::new(),
             entries: HashTable::new(),
-            stack: StackId::default(),
-            suspended: HashMap::new(),
-            spare: Vec::new(),
+            stacks: Stacks::default(),
             account: None,
             tree: None,
             hidden: HashTable::new(),
@@ -325,23 +314,22 @@ impl Recorder {
         }
     }
 
+    /// Ends all calls of the running stack, as if they returned now.
+    pub fn leave_all(&mut self, now: Ticks) {
+        while self.is_open() {
+            self.leave_top(now);
+        }
+    }
+
     /// Ends all calls of the stacks that are switched away, at the moments when they were.
     pub fn leave_suspended(&mut self) {
-        let running = self.top;
-        for (id, stack) in std::mem::take(&mut self.suspended) {
-            self.top = stack.top;
-            if let Some(tree) = &mut self.tree {
-                tree.switch(self.stack, id);
-            }
-            while self.is_open() {
-                self.leave_top(stack.since);
-            }
-            self.spare.push(self.top);
-            if let Some(tree) = &mut self.tree {
-                tree.switch(id, self.stack);
-            }
+        let running = self.stacks.running();
+        while let Some((stack, since)) = self.stacks.any_parked() {
+            // The running one is away for no time: it doesn't age.
+            self.switch(stack, since, || since);
+            self.leave_all(since);
+            self.switch(running, since, || since);
         }
-        self.set_top(running);
     }
 
     /// Makes a function known. Does nothing if it is.
@@ -379,39 +367,50 @@ impl Recorder {
 
     /// Names the running stack, before anything has been switched.
     pub fn adopt(&mut self, stack: StackId) {
-        self.stack = stack;
+        self.stacks.adopt(stack);
     }
 
-    /// The thread goes on with another stack. The one that it leaves stands still: its open calls don't
-    /// age until it is switched back to.
-    pub fn switch(&mut self, to: StackId, now: Ticks) {
-        if to == self.stack {
+    /// Which stack runs.
+    pub fn stack(&self) -> StackId {
+        self.stacks.running()
+    }
+
+    /// The thread goes on with another stack. The one that it leaves stands still from `left` on: its open calls don't age,
+    /// and count for nobody's recursion, until it is switched back to. `clock` is read as late as can be. Takes as long as
+    /// both stacks are deep.
+    pub fn switch(&mut self, to: StackId, left: Ticks, clock: impl FnOnce() -> Ticks) {
+        let from = self.stacks.running();
+        if to == from {
             return;
         }
-        let from = std::mem::replace(&mut self.stack, to);
         if let Some(tree) = &mut self.tree {
             tree.switch(from, to);
         }
-        let spent = self.account.as_ref().map_or(0, |account| account.spent);
-        if self.is_open() {
-            self.suspended.insert(from, Suspended { top: self.top, since: now, spent });
-        } else {
-            self.spare.push(self.top);
+        for frame in self.frames() {
+            count_open(frame, u64::MAX);
         }
-        let top = match self.suspended.remove(&to) {
-            Some(stack) => {
-                let away = now.since(stack.since);
-                for frame in frames_from(stack.top) {
-                    frame.started.add_ticks(away);
-                    frame.spent_before.add(spent.wrapping_sub(stack.spent));
-                }
-                stack.top
-            }
-            None => {
-                self.spare.pop().unwrap_or_else(|| self.tables.frames.push(Frame::new(self.cache_miss())))
-            }
+        let spent = self.account.as_ref().map_or(0, |account| account.spent);
+        self.stacks.park(&self.tables, self.top, left, spent);
+        let Some((stack, is_open)) = self.stacks.take(to) else {
+            let bottom = self.tables.frames.push(Frame::new(self.cache_miss()));
+            self.set_top(bottom);
+            self.stacks.run_new(&self.tables, bottom);
+            return;
         };
+        let top = stack.top.get();
+        if is_open {
+            for frame in frames_from(top) {
+                count_open(frame, 1);
+            }
+            let away = clock().since(stack.since.ticks());
+            let spent_by_others = spent.wrapping_sub(stack.spent.get());
+            for frame in frames_from(top) {
+                frame.started.add_ticks(away);
+                frame.spent_before.add(spent_by_others);
+            }
+        }
         self.set_top(top);
+        self.stacks.run(stack);
     }
 
     #[inline(always)]
@@ -443,8 +442,8 @@ impl Recorder {
             below.children.add_ticks(total);
             self.set_top(below);
         }
-        // Open before calls: readers, who look at them in the other order, never count a call twice.
         edge.open.add(u64::MAX);
+        // The top before calls: readers, who look at them in the other order, never count a call twice.
         show_before();
         edge.calls.add(1);
         edge.own.add_ticks(own);
@@ -559,6 +558,14 @@ fn frames_from(top: Link<Frame>) -> impl Iterator<Item = Link<Frame>> {
         next = frame.below.get();
         next.map(|_| frame)
     })
+}
+
+/// So many calls more are open, or fewer, of those that the frame's is one of.
+#[inline(always)]
+fn count_open(frame: Link<Frame>, more: u64) {
+    let edge = edge_of(frame);
+    edge.open.add(more);
+    edge.callee.open.add(more);
 }
 
 #[inline(always)]

@@ -40,7 +40,7 @@ impl Script {
     }
 
     fn switch(&mut self, to: usize) -> &mut Self {
-        self.recorder.switch(StackId(to), Ticks(self.now));
+        self.recorder.switch(StackId(to), Ticks(self.now), || Ticks(self.now));
         self
     }
 

@@ -5,7 +5,7 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
-use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell};
+use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
 use crate::hash::mix;
 
@@ -45,9 +45,9 @@ pub struct Entry {
     pub kind: Kind,
     /// What a hook has found out about the function, 0 at first: its own business.
     pub note: Cell8,
-    /// How many activations are open.
+    /// How many activations are open on the running stack.
     pub open: Cell64,
-    /// Calls made while another activation was open.
+    /// Calls made while another activation was open on their stack.
     pub recursive_calls: Cell64,
     /// Time of outermost activations, callees included.
     pub total: Cell64,
@@ -76,11 +76,11 @@ pub struct Edge {
     pub caller: Link<Entry>,
     /// Who was called.
     pub callee: Link<Entry>,
-    /// How many activations through this caller are open.
+    /// How many activations through this caller are open on the running stack.
     pub open: Cell64,
     /// Finished calls.
     pub calls: Cell64,
-    /// Calls made while another activation through this caller was open.
+    /// Calls made while another activation through this caller was open on their stack.
     pub recursive_calls: Cell64,
     /// Time of outermost activations through this caller, callees included.
     pub total: Cell64,
@@ -132,6 +132,82 @@ impl Frame {
             spent_before: Cell64::default(),
             children_excess: Cell64::default(),
         }
+    }
+}
+
+/// How a stack stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The record is nobody's.
+    Free,
+    /// It is being switched to or away.
+    Changing,
+    /// It is switched away: its frames and its record stand still.
+    Parked,
+    /// The thread runs on it.
+    Running,
+}
+
+/// A moment in the life of a [`Stack`]: how it stood, and the how-manieth change that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn(u64);
+
+impl Turn {
+    pub(crate) fn standing(self) -> Standing {
+        match self.0 % 4 {
+            0 => Standing::Free,
+            1 => Standing::Changing,
+            2 => Standing::Parked,
+            _ => Standing::Running,
+        }
+    }
+
+    fn next(self, standing: Standing) -> Self {
+        Self((self.0 / 4 + 1) * 4 + standing as u64)
+    }
+}
+
+/// A stack's record; see [`crate::stacks`].
+#[derive(Debug)]
+pub(crate) struct Stack {
+    turn: Cell64,
+    /// While it is parked: its newest call. While free: its bottom frame, for the next stack.
+    pub(crate) top: FullCell<Frame>,
+    /// When it was parked.
+    pub(crate) since: Cell64,
+    /// With compensation: what the thread had spent by then.
+    pub(crate) spent: Cell64,
+}
+
+impl Stack {
+    pub(crate) fn new(standing: Standing, top: Link<Frame>) -> Self {
+        Self {
+            turn: Cell64::with(Turn(0).next(standing).0),
+            top: FullCell::new(top),
+            since: Cell64::default(),
+            spent: Cell64::default(),
+        }
+    }
+
+    /// How it stands now. Whoever reads the stack and then finds the same [`Stack::turn_after`] has read it as it stood.
+    pub(crate) fn turn(&self) -> Turn {
+        let turn = Turn(self.turn.get());
+        look_after();
+        turn
+    }
+
+    /// See [`Stack::turn`].
+    pub(crate) fn turn_after(&self) -> Turn {
+        look_after();
+        Turn(self.turn.get())
+    }
+
+    /// The writer only. What it has written so far is seen by who sees this, and what it writes from now on by nobody who
+    /// doesn't.
+    pub(crate) fn change(&self, standing: Standing) {
+        show_before();
+        self.turn.set(Turn(self.turn.get()).next(standing).0);
+        show_before();
     }
 }
 
@@ -218,6 +294,8 @@ pub struct Tables {
     pub(crate) excesses: Arena<Excess>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
+    /// Where the thread switches among stacks: those on which calls were open at one time.
+    pub(crate) stacks: Arena<Stack>,
     /// With compensation: what recording has taken when it was last added up.
     pub(crate) spent: Cell64,
     /// The frame that runs now, and below it, by `below`, those that wait for it.

@@ -143,11 +143,11 @@ fn missed_returns_and_open_calls_keep_stacks_apart() {
 fn each_greenlet_has_stacks_of_its_own() {
     let mut script = Script::new(unlimited());
     script.enter(F).wait(1);
-    script.recorder.switch(StackId(1), Ticks(script.now));
+    script.recorder.switch(StackId(1), Ticks(script.now), || Ticks(script.now));
     script.enter(G).wait(2);
-    script.recorder.switch(StackId(0), Ticks(script.now));
+    script.recorder.switch(StackId(0), Ticks(script.now), || Ticks(script.now));
     script.call(H, 4);
-    script.recorder.switch(StackId(1), Ticks(script.now));
+    script.recorder.switch(StackId(1), Ticks(script.now), || Ticks(script.now));
     script.call(F, 8);
     script.recorder.leave_top(Ticks(script.now));
     script.recorder.leave_suspended();

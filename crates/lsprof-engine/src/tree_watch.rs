@@ -10,6 +10,7 @@
 use hashbrown::HashTable;
 
 use crate::in_flight::Open;
+use crate::open_calls::OpenCall;
 use crate::tables::{BOTTOM, FunctionId, Tables};
 use crate::tree::hash;
 
@@ -40,7 +41,7 @@ pub struct TreeWatch {
     /// Places by (parent, function).
     children: HashTable<u32>,
     update: u32,
-    /// Nodes of open calls, those at the bottom first: places go up.
+    /// Nodes of open calls, by their places.
     open: Vec<(u32, Open)>,
 }
 
@@ -89,14 +90,13 @@ impl TreeWatch {
         Path { node: BOTTOM, is_cut: false }
     }
 
-    /// The next call of the stack, from the bottom up: its own time, and all of its time.
-    pub(crate) fn add_open(
-        &mut self,
-        tables: &Tables,
-        path: &mut Path,
-        function: FunctionId,
-        (own, total): (i64, i64),
-    ) {
+    /// The next call of a stack, from the bottom up. [`TreeWatch::settle_open`] comes after the last.
+    pub(crate) fn add_open(&mut self, tables: &Tables, path: &mut Path, call: OpenCall) {
+        let OpenCall { own, total, .. } = call;
+        let function = call.edge.callee.function;
+        if call.is_lowest {
+            *path = Path { node: BOTTOM, is_cut: false };
+        }
         if self.nodes.is_empty() {
             return;
         }
@@ -120,9 +120,27 @@ impl TreeWatch {
         }
         let open = match path.is_cut {
             true => Open { own, ..Open::default() },
-            false => Open { calls: 1, own, total },
+            false => Open { calls: 1, outermost: 1, own, total },
         };
         self.open.push((path.node, open));
+    }
+
+    /// All that is open has been told: adds up what several stacks have in the same node.
+    pub(crate) fn settle_open(&mut self) {
+        if self.open.is_sorted_by(|(below, _), (above, _)| below < above) {
+            return;
+        }
+        self.open.sort_unstable_by_key(|(place, _)| *place);
+        self.open.dedup_by(|(next, more), (place, open)| {
+            let is_same = next == place;
+            if is_same {
+                open.calls += more.calls;
+                open.outermost += more.outermost;
+                open.own += more.own;
+                open.total += more.total;
+            }
+            is_same
+        });
     }
 
     fn child(&self, parent: u32, function: FunctionId) -> Option<u32> {

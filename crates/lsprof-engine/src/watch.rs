@@ -4,9 +4,13 @@
 //! the edges that lead to it, are kept up to date by what each edge has grown. [`crate::Reader`] says the same from
 //! scratch.
 
-use crate::cells::{Link, look_after};
+use hashbrown::HashTable;
+
+use crate::cells::Link;
 use crate::clock::Ticks;
-use crate::in_flight::{Numbers, Reader, each_open};
+use crate::hash::mix;
+use crate::in_flight::{Numbers, Open, Reader};
+use crate::open_calls::{OpenCall, each_open};
 use crate::tables::{Edge, FunctionId, Tables};
 use crate::tree_watch::TreeWatch;
 
@@ -32,11 +36,10 @@ pub struct Watch {
     update: u32,
     calls: u64,
     is_compensated: bool,
-    /// Rows to which the last update has given the time of open calls.
-    open_functions: Vec<u32>,
-    open_edges: Vec<u32>,
-    /// The open edges of this update, with their places; memory that is used again.
-    open: Vec<(usize, u32)>,
+    /// By an edge's address, its place.
+    places_of_edges: HashTable<(usize, u32)>,
+    open_functions: OpenRows,
+    open_edges: OpenRows,
     tree: TreeWatch,
 }
 
@@ -83,48 +86,34 @@ impl Watch {
     }
 
     fn follow(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, has_tree: bool) {
-        self.forget_open_times();
+        self.open_functions.close(&mut self.functions);
+        self.open_edges.close(&mut self.edges);
         // How many edges before which entries: then the entries of all of them are there.
         let count = tables.edges.count();
         self.follow_entries(tables);
-        self.open.clear();
         for (place, edge) in tables.edges.iter().take(count).skip(1).enumerate() {
             self.follow_edge(place, edge);
         }
-        match (clock, has_tree) {
-            (_, true) => self.follow_tree(tables, clock, true),
-            (Some(clock), false) => {
-                self.open.sort_unstable();
-                each_open(tables, clock, |edge, own, total| self.add_open_time(edge, own, total));
-            }
-            (None, false) => {}
+        match has_tree {
+            true => self.follow_tree(tables, clock, true),
+            false => each_open(tables, clock, |call| self.add_open(call)),
         }
+        self.open_functions.mark(&mut self.functions, self.update);
+        self.open_edges.mark(&mut self.edges, self.update);
     }
 
-    /// The tree, and from one look at the stack what is open in it and, if wanted, in the tables.
+    /// The tree, and from one look at the stacks what is open in it and, if wanted, in the tables.
     fn follow_tree(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, wants_tables: bool) {
         let mut tree = std::mem::take(&mut self.tree);
         let mut path = tree.read_counts(tables);
-        self.open.sort_unstable();
-        each_open(tables, clock.unwrap_or(Ticks::default), |edge, own, total| {
-            let times = if clock.is_some() { (own, total) } else { (0, 0) };
-            if clock.is_some() && wants_tables {
-                self.add_open_time(edge, own, total);
+        each_open(tables, clock, |call| {
+            if wants_tables {
+                self.add_open(call);
             }
-            tree.add_open(tables, &mut path, edge.callee.function, times);
+            tree.add_open(tables, &mut path, call);
         });
+        tree.settle_open();
         self.tree = tree;
-    }
-
-    fn forget_open_times(&mut self) {
-        for place in self.open_functions.drain(..) {
-            let row = &mut self.functions[place as usize];
-            (row.numbers.open.own, row.numbers.open.total, row.changed) = (0, 0, self.update);
-        }
-        for place in self.open_edges.drain(..) {
-            let row = &mut self.edges[place as usize];
-            (row.numbers.open.own, row.numbers.open.total, row.changed) = (0, 0, self.update);
-        }
     }
 
     fn follow_entries(&mut self, tables: &Tables) {
@@ -155,53 +144,37 @@ impl Watch {
         if place == self.edges.len() {
             let of = (edge.caller.function, edge.callee.function);
             self.edges.push(Watched { of, changed: self.update, numbers: Numbers::default() });
+            let known = (edge.address(), place as u32);
+            let hash = |known: &(usize, u32)| mix(known.0 as u64);
+            self.places_of_edges.insert_unique(hash(&known), known, hash);
         }
-        // Calls before open: one that ends in between is in neither.
         let counts = edge.counts();
-        look_after();
-        let open = edge.open.get();
-        if open > 0 {
-            self.open.push((edge.address(), place as u32));
-        }
         let row = &mut self.edges[place];
-        if counts == row.numbers.counts && open == row.numbers.open.calls {
+        let old = row.numbers.counts;
+        if counts == old {
             return;
         }
-        let old = row.numbers;
-        (row.numbers.counts, row.numbers.open.calls, row.changed) = (counts, open, self.update);
-        self.calls = self.calls.wrapping_add(counts.calls).wrapping_sub(old.counts.calls);
+        (row.numbers.counts, row.changed) = (counts, self.update);
+        self.calls = self.calls.wrapping_add(counts.calls).wrapping_sub(old.calls);
         if let Some(place) = place_of(&self.places, row.of.1) {
             let function = &mut self.functions[place];
-            let sum = &mut function.numbers;
-            sum.counts.calls = sum.counts.calls.wrapping_add(counts.calls).wrapping_sub(old.counts.calls);
-            sum.counts.own = sum.counts.own.plus(counts.own.since(old.counts.own));
-            sum.open.calls = sum.open.calls.wrapping_add(open).wrapping_sub(old.open.calls);
+            let sum = &mut function.numbers.counts;
+            sum.calls = sum.calls.wrapping_add(counts.calls).wrapping_sub(old.calls);
+            sum.own = sum.own.plus(counts.own.since(old.own));
             function.changed = self.update;
         }
     }
 
-    /// From the bottom of the stack up: the first activation of a function is its outermost.
-    fn add_open_time(&mut self, edge: Link<Edge>, own: i64, total: i64) {
+    fn add_open(&mut self, call: OpenCall) {
+        let OpenCall { edge, own, total, .. } = call;
+        let address = edge.address();
+        let found = self.places_of_edges.find(mix(address as u64), |(known, _)| *known == address);
+        // One that is newer than the counts waits for the next update.
+        let Some((_, place)) = found.copied() else { return };
+        self.open_edges.open(&mut self.edges, place).add(own, total, call.is_outermost_of_edge);
         if let Some(place) = place_of(&self.places, edge.callee.function) {
-            let row = &mut self.functions[place];
-            if row.numbers.open.calls > 0 {
-                if row.numbers.open.total == 0 {
-                    row.numbers.open.total = total;
-                    self.open_functions.push(place as u32);
-                }
-                row.numbers.open.own += own;
-                row.changed = self.update;
-            }
-        }
-        if let Ok(found) = self.open.binary_search_by_key(&edge.address(), |(address, _)| *address) {
-            let place = self.open[found].1;
-            let row = &mut self.edges[place as usize];
-            if row.numbers.open.total == 0 {
-                row.numbers.open.total = total;
-                self.open_edges.push(place);
-            }
-            row.numbers.open.own += own;
-            row.changed = self.update;
+            let open = self.open_functions.open(&mut self.functions, place as u32);
+            open.add(own, total, call.is_outermost);
         }
     }
 
@@ -214,6 +187,51 @@ impl Watch {
         take_changes(&mut self.functions, reading.functions, self.update);
         take_changes(&mut self.edges, reading.edges, self.update);
         self.calls = self.functions.iter().map(|row| row.numbers.counts.calls).sum();
+    }
+}
+
+/// Rows that have open calls, by their places.
+#[derive(Debug, Default)]
+struct OpenRows {
+    now: Vec<u32>,
+    /// Those of the last update, and what was open.
+    before: Vec<(u32, Open)>,
+}
+
+impl OpenRows {
+    /// An update begins: nothing is open.
+    fn close<K>(&mut self, rows: &mut [Watched<K>]) {
+        self.before.clear();
+        for place in self.now.drain(..) {
+            self.before.push((place, std::mem::take(&mut rows[place as usize].numbers.open)));
+        }
+        self.before.sort_unstable_by_key(|(place, _)| *place);
+    }
+
+    fn open<'r, K>(&mut self, rows: &'r mut [Watched<K>], place: u32) -> &'r mut Open {
+        let open = &mut rows[place as usize].numbers.open;
+        if open.calls == 0 {
+            self.now.push(place);
+        }
+        open
+    }
+
+    /// The update is complete: marks where something else is open than before.
+    fn mark<K>(&self, rows: &mut [Watched<K>], update: u32) {
+        let mut mark = |place: u32, before: Open| {
+            let row = &mut rows[place as usize];
+            if row.numbers.open != before {
+                row.changed = update;
+            }
+        };
+        for &(place, before) in &self.before {
+            mark(place, before);
+        }
+        for &place in &self.now {
+            if self.before.binary_search_by_key(&place, |(known, _)| *known).is_err() {
+                mark(place, Open::default());
+            }
+        }
     }
 }
 

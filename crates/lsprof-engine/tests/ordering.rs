@@ -10,7 +10,7 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 use lsprof_engine::cells::{Arena, Cell64};
-use lsprof_engine::{FunctionId, Kind, Limits, Recorder, Tables, Ticks, Watch};
+use lsprof_engine::{FunctionId, Kind, Limits, Recorder, StackId, Tables, Ticks, Watch};
 
 /// Keys, of which the functions' numbers are a 64th.
 const CALLER: usize = 64;
@@ -200,4 +200,22 @@ fn two_readers_see_elements_that_are_written_and_stay_where_they_are() {
         }
         assert!(arena.iter().eq(links));
     });
+}
+
+#[test]
+fn a_stack_that_is_switched_away_or_back_is_read_once() {
+    for is_away in [false, true] {
+        check(move || {
+            let mut recorder = in_caller();
+            recorder.switch(StackId(1), now(), now);
+            enter(&mut recorder, CALLEE);
+            leave(&mut recorder, CALLEE);
+            if is_away {
+                recorder.switch(StackId::default(), now(), now);
+            }
+            read_while(recorder, 1, move |recorder| {
+                recorder.switch(StackId(usize::from(is_away)), now(), now);
+            });
+        });
+    }
 }

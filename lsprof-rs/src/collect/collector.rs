@@ -4,13 +4,14 @@
 //! in it is touched with the GIL held; the engine's tables alone may be read without.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Ticks, Totals, TreeTotals, clock,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, Totals, TreeTotals, clock,
 };
 use pikos_publisher::{Rate, Source, SourceThread};
 use pyo3::prelude::*;
@@ -38,6 +39,8 @@ pub enum Timing {
     Compensated,
     /// By a custom timer, likewise with full stacks.
     Timer,
+    /// As the others of the profile; but greenlet is being imported, and each event asks whether it is there.
+    Unsettled,
 }
 
 /// A thread's recorder, and what its hooks have to know beside it.
@@ -56,6 +59,8 @@ pub struct ThreadRecorder {
     pub greenlets: Option<Tracer>,
     /// The call that frame evaluation is in; nothing where that call has been left already.
     pub evaluating: Option<Link<Frame>>,
+    /// The same of stacks that are switched away.
+    evaluating_elsewhere: HashMap<StackId, Link<Frame>>,
     collector: *const Collector,
 }
 
@@ -74,6 +79,16 @@ impl ThreadRecorder {
             ended: Arc::clone(&self.thread.mark.ended),
             tables: Arc::clone(self.recorder.tables()),
         }
+    }
+
+    /// The thread is about to go on with this stack. Not to be told from what is open there: a greenlet may be switched away
+    /// while a call that has been left already is being cleared.
+    pub fn switch_evaluation(&mut self, to: StackId) {
+        let from = self.recorder.stack();
+        if let Some(frame) = self.evaluating.take().filter(|_| self.recorder.is_open()) {
+            self.evaluating_elsewhere.insert(from, frame);
+        }
+        self.evaluating = self.evaluating_elsewhere.remove(&to);
     }
 
     /// Its numbers so far.
@@ -104,6 +119,8 @@ pub struct Collector {
     visible: RefCell<Option<Visible>>,
     subcalls: Cell<bool>,
     builtins: Cell<bool>,
+    /// Whether greenlet's import has been seen to begin.
+    awaits_greenlets: Cell<bool>,
     functions: RefCell<Functions>,
     // Boxed: hooks keep the addresses.
     #[allow(clippy::vec_box)]
@@ -123,7 +140,7 @@ impl Collector {
         self.builtins.set(builtins);
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
-            (recorder.timing, recorder.counts_builtins) = (self.timing(), builtins);
+            (recorder.timing, recorder.counts_builtins) = (self.first_timing(), builtins);
         }
     }
 
@@ -143,7 +160,7 @@ impl Collector {
         let old = self.timer.replace(timer.clone());
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.timer.clone_from(&timer);
-            recorder.timing = self.timing();
+            recorder.timing = self.first_timing();
         }
         // Dropped last and with nothing borrowed: the old timer's finaliser may come back to us.
         drop(old);
@@ -220,8 +237,21 @@ impl Collector {
         }
     }
 
+    /// Has all threads ask for greenlet at each event, until they find that it is there or won't be.
+    pub fn await_greenlets(&self) {
+        self.awaits_greenlets.set(true);
+        for thread in self.recorders.borrow_mut().iter_mut() {
+            thread.timing = self.first_timing();
+        }
+    }
+
+    /// How a thread's calls are timed until it is settled whether it has greenlets.
+    fn first_timing(&self) -> Timing {
+        if self.awaits_greenlets.get() { Timing::Unsettled } else { self.timing() }
+    }
+
     /// How calls are timed.
-    fn timing(&self) -> Timing {
+    pub fn timing(&self) -> Timing {
         if self.timer.borrow().is_some() {
             Timing::Timer
         } else if self.is_compensated() {
@@ -238,7 +268,7 @@ impl Collector {
         match self.timing() {
             Timing::Plain => true,
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Clock | Timing::Timer => false,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }
 
@@ -263,12 +293,13 @@ impl Collector {
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
-            timing: self.timing(),
+            timing: self.first_timing(),
             counts_builtins: self.builtins(),
             timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,
             evaluating: None,
+            evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
         self.tell(|source| source.add_thread(fresh.source()));

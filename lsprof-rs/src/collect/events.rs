@@ -112,6 +112,8 @@ unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
         Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
+        // SAFETY: as this function's.
+        Timing::Unsettled => unsafe { start_unsettled(thread, began) },
     }
 }
 
@@ -132,6 +134,8 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
         }
         // SAFETY: as this function's.
         Timing::Timer => unsafe { leave_timed(thread, key) },
+        // SAFETY: as this function's.
+        Timing::Unsettled => unsafe { leave_unsettled(thread, key, now) },
     }
 }
 
@@ -287,6 +291,7 @@ pub unsafe fn leave_if_open(frame: Link<Frame>, key: Key, thread: *mut ThreadRec
 unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
+        registry::look_for_threads(py);
         let function = collector.intern(py, callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.
         let thread = unsafe { registry::current() };
@@ -298,9 +303,12 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         if !this.thread.has_name() {
             this.thread.learn_name(py);
         }
-        if this.greenlets.is_none() {
-            greenlets::follow(py, this);
+        if !greenlets::follow(py, this) {
+            collector.await_greenlets();
+            registry::forget_cached(py);
         }
+        // SAFETY: as above; the collector has kept its recorders.
+        let Some(this) = (unsafe { thread.as_mut() }) else { return };
         let kind = collector.kind(|calibration| callee.kind(py, calibration));
         if !collector.shows(py, function) {
             this.recorder.hide(callee.key(), kind);
@@ -313,6 +321,48 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
     };
     // SAFETY: a hook holds the GIL.
     unsafe { in_python(look_up) };
+}
+
+/// Looks whether greenlet is there by now. Returns how the profile's calls are timed.
+unsafe fn settle(thread: *mut ThreadRecorder) -> Timing {
+    let look = |py: Python<'_>| {
+        let collector = registry::current_collector(py)?;
+        // SAFETY: as in `enter`; what runs here calls greenlet alone, which lets no profile change.
+        let this = unsafe { &mut *thread };
+        if greenlets::follow(py, this) {
+            this.timing = collector.timing();
+            registry::forget_cached(py);
+        }
+        Some(collector.timing())
+    };
+    // SAFETY: a hook holds the GIL.
+    unsafe { in_python(look) }.unwrap_or(Timing::Clock)
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn start_unsettled(thread: *mut ThreadRecorder, began: Ticks) {
+    // SAFETY: as in `enter`.
+    unsafe {
+        match settle(thread) {
+            Timing::Timer => start_timed(thread),
+            Timing::Compensated => (*thread).recorder.start_extended(began, clock::now()),
+            _ => (*thread).recorder.start(clock::now()),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn leave_unsettled(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
+    // SAFETY: as in `enter`.
+    unsafe {
+        if settle(thread) == Timing::Timer {
+            leave_timed(thread, key);
+        } else {
+            (*thread).recorder.leave_extended(key, now);
+        }
+    }
 }
 
 /// Starts the frame's clock with a custom timer.

@@ -4,7 +4,7 @@
 //! event has one place to go.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -34,6 +34,8 @@ struct Enabled {
     owner: String,
     /// Whether its events come through the ordinary hook.
     ordinary: Cell<bool>,
+    /// Threads that no profile covers, and that had events all the same; by their numbers.
+    strangers: RefCell<HashSet<u64>>,
 }
 
 struct Registry {
@@ -43,6 +45,8 @@ struct Registry {
     stack_limit: Cell<usize>,
     /// Who says so.
     limit_of_thread: Cell<fn() -> usize>,
+    /// Who looks for threads that the hook hasn't been set in.
+    new_threads: Cell<fn(Python<'_>)>,
     all_threads: RefCell<Option<Enabled>>,
     threads: RefCell<Option<HashMap<u64, Enabled>>>,
 }
@@ -51,6 +55,7 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     current: Cell::new(std::ptr::null_mut()),
     stack_limit: Cell::new(usize::MAX),
     limit_of_thread: Cell::new(|| usize::MAX),
+    new_threads: Cell::new(|_| ()),
     all_threads: RefCell::new(None),
     threads: RefCell::new(None),
 });
@@ -109,6 +114,25 @@ pub fn limit_stack_by(py: Python<'_>, limit_of_thread: fn() -> usize) {
     REGISTRY.get(py).limit_of_thread.set(limit_of_thread);
 }
 
+/// Has `look` look for threads that the hook hasn't been set in, each time that [`look_for_threads`] is called.
+#[cfg(not(Py_3_12))]
+pub fn find_threads_by(py: Python<'_>, look: fn(Python<'_>)) {
+    REGISTRY.get(py).new_threads.set(look);
+}
+
+/// A moment at which new threads may be looked for: in a hook, but not in a hurry.
+pub fn look_for_threads(py: Python<'_>) {
+    REGISTRY.get(py).new_threads.get()(py);
+}
+
+/// How many threads had events that went to nobody, although the profile for `scope` was enabled.
+pub fn strangers(py: Python<'_>, scope: Scope) -> usize {
+    let Scope::Thread(number) = scope else { return 0 };
+    let threads = REGISTRY.get(py).threads.borrow();
+    let enabled = threads.as_ref().and_then(|threads| threads.get(&number));
+    enabled.map_or(0, |enabled| enabled.strangers.borrow().len())
+}
+
 /// Why a profile can't be enabled.
 pub enum Refusal {
     /// Another one covers a thread that this one would: what to tell the user of it.
@@ -130,7 +154,13 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> Resu
     let owner = format!(
         "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"
     );
-    let enabled = Enabled { collector: Rc::clone(collector), mark, owner, ordinary: Cell::new(false) };
+    let enabled = Enabled {
+        collector: Rc::clone(collector),
+        mark,
+        owner,
+        ordinary: Cell::new(false),
+        strangers: RefCell::default(),
+    };
     match scope {
         Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
         Scope::Thread(number) => {
@@ -240,7 +270,15 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     let threads = registry.threads.borrow();
     let all_threads = registry.all_threads.borrow();
     let enabled = threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref());
-    let recorder = enabled.map_or(std::ptr::null_mut(), |enabled| enabled.collector.recorder(&mark));
+    let recorder = match enabled {
+        Some(enabled) => enabled.collector.recorder(&mark),
+        None => {
+            for enabled in threads.iter().flat_map(HashMap::values) {
+                enabled.strangers.borrow_mut().insert(mark.number);
+            }
+            std::ptr::null_mut()
+        }
+    };
     registry.current.set(recorder);
     // SAFETY: null or just made.
     let is_plain = unsafe { recorder.as_ref() }.is_some_and(|thread| thread.timing == Timing::Plain);

@@ -23,6 +23,8 @@ pub mod callback;
 #[cfg(not(Py_3_12))]
 pub mod function_versions;
 #[cfg(not(Py_3_12))]
+pub mod other_threads;
+#[cfg(not(Py_3_12))]
 pub mod profile_function;
 
 pub use frame::{code_line, running_frame, running_globals};

@@ -60,6 +60,25 @@ impl ThreadHandle {
         states
     }
 
+    /// How many the interpreter has made so far: the newest one's number.
+    pub fn made(_py: Python<'_>) -> i64 {
+        // SAFETY: the interpreter's fields change under the GIL only, which we hold; as long as it runs Python it has a thread.
+        unsafe {
+            let interpreter = PyInterpreterState_Get();
+            let newest = PyInterpreterState_ThreadHead(interpreter);
+            let number = Self(newest).id();
+            let fields = &*interpreter.cast::<Interpreter>();
+            // Of those that there are, the newest is the list's first; some that came later may be gone.
+            if fields.head == newest { fields.made.max(number) } else { number }
+        }
+    }
+
+    /// Where the thread stands in its code: equal only as long as it stands still.
+    pub fn position(self) -> (usize, usize) {
+        // SAFETY: the state is valid while the GIL is held, for which its thread waits.
+        unsafe { thread_state::ThreadState::of(self.0) }.position()
+    }
+
     /// Its number, which is never used again.
     pub fn id(self) -> i64 {
         // SAFETY: the state is valid while the GIL is held.
@@ -121,6 +140,15 @@ impl ThreadHandle {
     ) -> PyResult<()> {
         self.set_function(py, Which::Profile, function, object)
     }
+}
+
+/// The beginning of 3.11's `PyInterpreterState`, as it is for all of 3.11, which is closed.
+#[repr(C)]
+struct Interpreter {
+    next: *mut Interpreter,
+    /// The number that a thread state has got last.
+    made: i64,
+    head: *mut PyThreadState,
 }
 
 /// The beginning of 3.11's `PyFrameObject`, as it is for all of 3.11, which is closed.

@@ -11,9 +11,7 @@ use pyo3::ffi::{Py_tracefunc, PyObject};
 use pyo3::ffi::{PyThreadState, PyThreadState_EnterTracing, PyThreadState_Get, PyThreadState_LeaveTracing};
 use pyo3::prelude::*;
 
-#[cfg(Py_3_12)]
-use super::interpreter_frame;
-use super::interpreter_frame::InterpreterFrame;
+use super::interpreter_frame::{self, InterpreterFrame};
 
 /// Its first fields.
 #[repr(C)]
@@ -184,6 +182,16 @@ impl ThreadState {
                 (*current).use_tracing = traces;
                 current = (*current).previous;
             }
+        }
+    }
+
+    /// Where the thread stands: its newest frame and that frame's instruction, as addresses; zeros where it runs no Python.
+    #[cfg(not(Py_3_12))]
+    pub fn position(&self) -> (usize, usize) {
+        // SAFETY: every thread state has one of these; the thread, which waits for the GIL, keeps its frame.
+        unsafe {
+            let frame = (*self.current).frame;
+            if frame.is_null() { (0, 0) } else { (frame as usize, interpreter_frame::instruction(frame)) }
         }
     }
 

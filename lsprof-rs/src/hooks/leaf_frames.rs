@@ -9,6 +9,10 @@
 //! To the frames that pass through, an evaluator is a cost: the interpreter no longer inlines calls. Where there
 //! are too few leaves to pay for that, or the stack gets too deep, the frames are given back. Compensation, whose
 //! constants are calibrated with the evaluator, has it stay; there leaves are truer, as no event slows their code.
+//!
+//! A thread that C has made has no profile function when it first runs Python, but its frames come to the evaluator. So, where
+//! all threads are watched, it is set however calls are timed; it comes back for a while with each function that is met for
+//! the first time, as the one is that starts such a thread, or that the thread calls; and it stays from the first such thread on.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -48,6 +52,8 @@ const HOT: u64 = 16;
 const SAVED_BY_LEAF: i64 = 3;
 /// After so many other frames without a leaf, we give up.
 const CREDIT: i64 = 10_000;
+/// For so many frames we come back, to look for threads: about what it takes to meet a new function.
+const GLANCE: i64 = 128;
 
 /// Whether the evaluator decides anything. It may be called when it doesn't: another tool may have put it behind its own.
 static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -89,6 +95,30 @@ fn looks_for_events() -> bool {
     // SAFETY: an attached thread has a state.
     let state = unsafe { ThreadState::of(PyThreadState_Get()) };
     state.is_profiled_only_by(set_profile::on_event) && state.traces()
+}
+
+/// Has all frames come to us until no profile needs them: there are threads that nothing else tells of.
+pub fn stay(py: Python<'_>) {
+    come_back(py);
+    BALANCE.store(i64::MAX / 2, Ordering::Relaxed);
+}
+
+/// Has some frames come to us, to look for threads.
+pub fn glance(py: Python<'_>) {
+    if !is_running() {
+        BALANCE.store(GLANCE, Ordering::Relaxed);
+        come_back(py);
+    }
+}
+
+/// Takes the frames that were given back, if nobody else has taken them.
+fn come_back(py: Python<'_>) {
+    let was_found_fit = !SCOPES.get(py).borrow().is_empty();
+    if was_found_fit && !is_running() && frame_eval::is_default(py) {
+        RUNNING.store(true, Ordering::Relaxed);
+        frame_eval::set(py, evaluate);
+        registry::forget_cached(py);
+    }
 }
 
 /// Gives the frames back to CPython, if no profile needs them any more.
@@ -152,6 +182,8 @@ unsafe extern "C-unwind" fn evaluate(
             if !is_compensated && earn(-1) < 0 {
                 give_back();
             }
+        } else if !thread.is_null() {
+            pass_through(ThreadState::of(state));
         }
         frame_eval::evaluate(state, frame, throw)
     }
@@ -165,7 +197,7 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
         && match thread.timing {
             Timing::Plain => true,
             Timing::Compensated => thread.recorder.has_subcalls(),
-            Timing::Clock | Timing::Timer => false,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
 }
 
@@ -298,6 +330,28 @@ fn is_leaf(code: &Bound<'_, PyCode>) -> PyResult<bool> {
     let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
     // Inline caches are zeros here; arguments stand at odd places.
     Ok(instructions.as_bytes().iter().step_by(2).all(|opcode| !CALLS.contains(opcode)))
+}
+
+/// A frame whose events are for others, or are timed in another way; or of a thread that C has made.
+#[inline(never)]
+unsafe fn pass_through(state: &ThreadState) {
+    if state.has_profile_function() {
+        if earn(-1) < 0 {
+            // SAFETY: the GIL is held.
+            unsafe { give_back() };
+        }
+        return;
+    }
+    // SAFETY: the GIL is held.
+    guard(|| unsafe {
+        if set_profile::has_new_threads(Python::assume_attached()) {
+            in_python(|py| {
+                if set_profile::find_new_threads(py) {
+                    stay(py);
+                }
+            });
+        }
+    });
 }
 
 /// The stack is too far down, or it doesn't pay.

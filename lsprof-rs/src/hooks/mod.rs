@@ -23,6 +23,7 @@ mod ordinary;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
+mod unseen;
 
 use std::borrow::Cow;
 
@@ -30,6 +31,7 @@ use std::borrow::Cow;
 pub use monitoring::callback;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+pub use unseen::Unseen;
 
 use crate::collect::registry::{self, Scope};
 
@@ -138,6 +140,14 @@ pub fn install(
     evaluates_leaves: bool,
 ) -> PyResult<Choice> {
     registry::limit_stack_by(py, stack_limit);
+    #[cfg(not(Py_3_12))]
+    registry::find_threads_by(py, |py| {
+        if set_profile::find_new_threads(py) {
+            leaf_frames::stay(py);
+        } else if set_profile::watches_all_threads() {
+            leaf_frames::glance(py);
+        }
+    });
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
         if frame_eval::covers(py, scope) {
@@ -154,7 +164,7 @@ pub fn install(
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
     #[cfg(not(Py_3_12))]
-    if evaluates_leaves {
+    if evaluates_leaves || scope == Scope::AllThreads {
         leaf_frames::install(py, scope)?;
     }
     Ok(choice)

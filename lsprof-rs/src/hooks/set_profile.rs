@@ -1,12 +1,14 @@
 //! `PyEval_SetProfile`, on 3.11: one profile function a thread.
 //!
 //! New threads are found where they are made: when `_thread.start_new_thread` returns, the new thread's state
-//! is in the interpreter's list and has not run yet, since the GIL is still ours.
+//! is in the interpreter's list and has not run yet, since the GIL is still ours. Threads that C has made, and their states,
+//! come without a word. They are looked for at moments that we have anyway, in [`find_new_threads`]; those that came and
+//! went in between are counted.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use lsprof_engine::{Key, clock};
 use pyo3::ffi::{
@@ -41,6 +43,10 @@ pub const SLOT: &str = "the thread's profile function is in use";
 struct AllThreads {
     profiler: Py<PyAny>,
     states: HashSet<i64>,
+    /// How many thread states there had been when it was enabled.
+    made: i64,
+    /// How many of those that came since have our function.
+    found: usize,
     /// Whether a function that the program has set stays where it is.
     gives_way: bool,
 }
@@ -62,6 +68,12 @@ static THREADS: GilCell<RefCell<Option<HashMap<u64, OneThread>>>> = GilCell::new
 /// name for it, `start_new`, has a definition of its own and is in nobody's use.)
 static STARTS_THREAD: AtomicUsize = AtomicUsize::new(0);
 
+/// With so many states those are forgotten that are gone.
+const FORGET_AT: usize = 10_000;
+
+/// How many thread states there had been when new ones were looked for last; beyond all numbers while nobody looks.
+static LOOKED_AT: AtomicI64 = AtomicI64::new(i64::MAX);
+
 /// Sets the profile function in this thread, or in all.
 pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<()> {
     match scope {
@@ -79,7 +91,9 @@ fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyRe
     let starter = py.import("_thread")?.getattr("start_new_thread")?;
     let starter = Builtin::of_object(&starter);
     STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
-    let all = AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new(), gives_way };
+    let made = ThreadHandle::made(py);
+    let all =
+        AllThreads { profiler: profiler.clone_ref(py), states: HashSet::new(), made, found: 0, gives_way };
     ALL_THREADS.get(py).replace(Some(all));
     watch_new_threads(py)
 }
@@ -103,6 +117,7 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
         }
         Scope::AllThreads => {
             STARTS_THREAD.store(0, Ordering::Relaxed);
+            LOOKED_AT.store(i64::MAX, Ordering::Relaxed);
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
             for state in ThreadHandle::all(py) {
                 let here = state.id() == current.id();
@@ -173,17 +188,54 @@ fn is_ours(py: Python<'_>, profiler: Option<&Py<PyAny>>) -> PyResult<bool> {
     Ok(profiler.is_none_or(|profiler| now.is(profiler)))
 }
 
+/// Whether all threads are watched.
+pub fn watches_all_threads() -> bool {
+    LOOKED_AT.load(Ordering::Relaxed) != i64::MAX
+}
+
+/// Whether there have been thread states that nobody has looked at. Cheap.
+#[inline(always)]
+pub fn has_new_threads(py: Python<'_>) -> bool {
+    ThreadHandle::made(py) > LOOKED_AT.load(Ordering::Relaxed)
+}
+
+/// Sets the profile function in threads that have come without being started by Python, if all are watched. Whether there
+/// were any.
+pub fn find_new_threads(py: Python<'_>) -> bool {
+    let has_new = has_new_threads(py);
+    if has_new {
+        // A failure leaves them unwatched, and counted.
+        _ = watch_new_threads(py);
+    }
+    has_new
+}
+
+/// How many threads have come that have not got the profile function, or were gone when they were looked for.
+pub fn missed(py: Python<'_>) -> usize {
+    let all = ALL_THREADS.get(py).borrow();
+    let missed = |all: &AllThreads| ThreadHandle::made(py) - all.made - all.found as i64;
+    all.as_ref().map(missed).and_then(|missed| usize::try_from(missed).ok()).unwrap_or_default()
+}
+
 /// Sets the profile function in each thread that hasn't got it yet.
 #[cold]
 fn watch_new_threads(py: Python<'_>) -> PyResult<()> {
     let fresh: Vec<ThreadHandle> = {
         let mut all = ALL_THREADS.get(py).borrow_mut();
         let Some(all) = all.as_mut() else { return Ok(()) };
+        LOOKED_AT.store(ThreadHandle::made(py), Ordering::Relaxed);
         let is_free = |state: &ThreadHandle| !(all.gives_way && state.has_profile());
-        ThreadHandle::all(py)
+        let fresh: Vec<_> = ThreadHandle::all(py)
             .into_iter()
             .filter(|state| is_free(state) && all.states.insert(state.id()))
-            .collect()
+            .collect();
+        if all.states.len() > FORGET_AT {
+            // A thread of C's has a new state for each call.
+            let alive: HashSet<i64> = ThreadHandle::all(py).into_iter().map(ThreadHandle::id).collect();
+            all.states.retain(|state| alive.contains(state));
+        }
+        all.found += fresh.iter().filter(|state| state.id() > all.made).count();
+        fresh
     };
     for state in fresh {
         let profiler = ALL_THREADS.get(py).borrow().as_ref().map(|all| all.profiler.clone_ref(py));

@@ -14,6 +14,8 @@ use super::sinks::Sink;
 use super::texts::TextId;
 use crate::ffi::attach::aside;
 use crate::ffi::gil::GilCell;
+#[cfg(not(Py_3_12))]
+use crate::ffi::other_threads::OtherThreads;
 use crate::ffi::{self, thread};
 
 /// Which events a monitor is told of.
@@ -54,6 +56,12 @@ pub struct Active {
     pub index: Cell<u64>,
     /// How often its method raised.
     pub errors: Cell<u64>,
+    /// The threads that it doesn't cover, and that had an event which it would have recorded otherwise; by address. On 3.11 they
+    /// have none.
+    pub strangers: RefCell<Vec<usize>>,
+    /// What tells whether there were others.
+    #[cfg(not(Py_3_12))]
+    pub others: OtherThreads,
 }
 
 impl Active {
@@ -70,6 +78,24 @@ impl Active {
     #[cfg(Py_3_12)]
     pub fn focused_codes(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.focused.iter().map(|code| code.clone_ref(py)).collect()
+    }
+
+    /// Notes a thread that it does not watch.
+    #[cold]
+    fn note_stranger(&self, thread: usize, address: usize) {
+        let mut strangers = self.strangers.borrow_mut();
+        if self.focus.as_ref().is_none_or(|focus| focus.has(address)) && !strangers.contains(&thread) {
+            strangers.push(thread);
+        }
+    }
+
+    /// How many threads it has missed.
+    pub fn threads_missed(&self, _py: Python<'_>) -> usize {
+        #[cfg(not(Py_3_12))]
+        if self.threads.is_some() {
+            return self.others.have_run(_py);
+        }
+        self.strangers.borrow().len()
     }
 
     /// Whether it watches this thread.
@@ -133,7 +159,11 @@ pub fn dispatch(
     let thread = thread::address();
     let mut was_wanted = false;
     for monitor in monitors.iter() {
-        if monitor.kind != wanted || !monitor.covers(thread) {
+        if monitor.kind != wanted {
+            continue;
+        }
+        if !monitor.covers(thread) {
+            monitor.note_stranger(thread, address);
             continue;
         }
         if let Some(focus) = &monitor.focus {

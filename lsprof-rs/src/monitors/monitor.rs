@@ -15,6 +15,8 @@ use super::report::LineReport;
 use super::sinks::Sink;
 use super::{hooks, switch};
 use crate::ffi::gil::GilCell;
+#[cfg(not(Py_3_12))]
+use crate::ffi::other_threads::OtherThreads;
 use crate::ffi::thread;
 
 /// The native half of a monitor.
@@ -30,6 +32,8 @@ pub struct EventMonitor {
 struct Progress {
     active: RefCell<Option<Rc<Active>>>,
     index: Cell<u64>,
+    /// How many threads were missed by the time that it was disabled.
+    missed: Cell<usize>,
 }
 
 #[pymethods]
@@ -68,6 +72,14 @@ impl EventMonitor {
         self.state.get(py).active.borrow().as_ref().map_or(0, |active| active.errors.get())
     }
 
+    /// How many threads that it doesn't cover have run what it looks at, since it was enabled last; on 3.11, where nothing
+    /// tells of them: have run at all.
+    #[getter]
+    fn threads_missed(&self, py: Python<'_>) -> usize {
+        let state = self.state.get(py);
+        state.active.borrow().as_ref().map_or(state.missed.get(), |active| active.threads_missed(py))
+    }
+
     /// Begins, or covers the running thread, too. destination: a `_Sink`, a `_LineReport`, or a method that is called with (frame, event,
     /// argument). codes: the code objects to focus on; None for all.
     ///
@@ -79,6 +91,8 @@ impl EventMonitor {
         if let Some(active) = running {
             if let Some(threads) = &active.threads {
                 enter(&mut threads.borrow_mut());
+                #[cfg(not(Py_3_12))]
+                active.others.join(py);
             }
             return hooks::follow(py);
         }
@@ -107,6 +121,9 @@ impl EventMonitor {
             meter: self.reads_memory.then(Meter::open),
             index: Cell::new(state.index.get()),
             errors: Cell::new(0),
+            strangers: RefCell::default(),
+            #[cfg(not(Py_3_12))]
+            others: OtherThreads::now(py),
         });
         state.active.replace(Some(Rc::clone(&active)));
         switch::add(py, &active).inspect_err(|_| drop(state.active.take()))
@@ -131,6 +148,7 @@ impl EventMonitor {
         }
         state.active.replace(None);
         state.index.set(active.index.get());
+        state.missed.set(active.threads_missed(py));
         switch::remove(py, &active)?;
         if let Destination::Sink(sink) = &active.destination {
             sink.get().flush(py);

@@ -123,6 +123,13 @@ impl Profiler {
         self.0.get(py).end_live(py, how, detail);
     }
 
+    /// How many threads ran Python while it was enabled, and were not covered: others than the one that enabled it, with
+    /// threads=False; with threads=True those that C made on 3.11, if any went unseen. There, one that C made counts each time that it
+    /// came to Python, and one that has a profile of its own counts as well.
+    fn _threads_missed(&self, py: Python<'_>) -> usize {
+        self.0.get(py).threads_missed(py)
+    }
+
     /// Where the profile is published; empty if it isn't live.
     #[getter]
     fn endpoints(&self, py: Python<'_>) -> Vec<String> {

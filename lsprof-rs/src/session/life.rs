@@ -18,7 +18,7 @@ use crate::collect::kinds::Calibration;
 use crate::collect::registry::{self, Refusal, Scope};
 use crate::collect::timer::Timer;
 use crate::ffi::thread;
-use crate::hooks::{self, Choice, Wish};
+use crate::hooks::{self, Choice, Unseen, Wish};
 
 /// What a profile is asked to do, found to be in order.
 pub struct Settings {
@@ -49,6 +49,10 @@ pub struct Session {
     wants_calibration: Cell<bool>,
     /// While enabled.
     scope: Cell<Option<Scope>>,
+    /// While enabled: what tells which threads it doesn't hear of.
+    unseen: RefCell<Option<Unseen>>,
+    /// How many those were while it was enabled before.
+    missed: Cell<usize>,
     /// What was asked for, if it is to be live.
     live_options: RefCell<Option<LiveOptions>>,
     /// While it is live.
@@ -69,6 +73,8 @@ impl Session {
             choice: RefCell::default(),
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
+            unseen: RefCell::default(),
+            missed: Cell::new(0),
             live_options: RefCell::default(),
             live: RefCell::default(),
             is_profiler,
@@ -137,6 +143,8 @@ impl Session {
         match self.install(scope, profiler) {
             Ok(choice) => {
                 self.choice.replace(Some(choice));
+                greenlets::follow_at_once(py);
+                self.unseen.replace(Some(Unseen::begin(py)));
                 self.tell_live(py);
                 Ok(())
             }
@@ -170,6 +178,8 @@ impl Session {
         self.refuse_in_timer("disable")?;
         let Some(scope) = self.scope.get() else { return Ok(()) };
         self.choice.replace(Some(self.hook(py)?));
+        self.missed.set(self.threads_missed(py));
+        self.unseen.replace(None);
         self.scope.set(None);
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
@@ -183,6 +193,7 @@ impl Session {
     /// Forgets all that was recorded so far.
     pub fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.refuse_in_timer("clear")?;
+        self.missed.set(0);
         registry::forget_cached(py);
         self.collector.clear();
         Ok(())
@@ -217,6 +228,15 @@ impl Session {
     /// Whether it is recording.
     pub fn is_enabled(&self) -> bool {
         self.scope.get().is_some()
+    }
+
+    /// How many threads ran Python while it was enabled, and were not covered.
+    pub fn threads_missed(&self, py: Python<'_>) -> usize {
+        let now = match (&*self.unseen.borrow(), self.scope.get()) {
+            (Some(unseen), Some(scope)) => unseen.count(py, scope),
+            _ => 0,
+        };
+        self.missed.get() + now
     }
 
     /// Which threads were asked for.
