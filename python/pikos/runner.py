@@ -95,7 +95,7 @@ def prepare(argv: list[str]) -> Recording:
             report.attach_to(monitor)
         return monitor
 
-    return Recording(monitor_of, report, outfile, options.threads, parser)
+    return Recording(monitor_of, report, outfile, options.threads, bool(options.focused_on), parser)
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -329,9 +329,11 @@ class Recording(Run):
         report: Any,
         outfile: str | None,
         threads: bool,
+        is_focused: bool,
         parser: argparse.ArgumentParser,
     ) -> None:
         super().__init__(outfile)
+        self.is_focused = is_focused
         self.monitor_of = monitor_of
         self.monitor: EventMonitor | None = None
         self.report = report
@@ -369,6 +371,10 @@ class Recording(Run):
         if self.monitor is None:
             return
         self.monitor.disable()
+        if self.is_focused and not self.threads and self.monitor._native.threads_missed:
+            # Before 3.12 nothing tells what other threads run.
+            ran = "may have run" if sys.version_info < (3, 12) else "ran"
+            say(f"pikos-run: a function in focus {ran} in a thread that was not watched: add --threads to watch all\n")
         if self.report is None:
             return
         table = io.StringIO()

@@ -28,6 +28,8 @@ CONTROL = "cProfile"
 #: pytest gives a test, so that a test says itself what it waited for.
 PATIENCE = 200.0
 SUBJECT = os.environ.get("PIKOS_TEST_PROFILER", "pikos.cprofile")
+#: What the launcher says on 3.11 of a program whose other threads it was not asked to profile.
+UNCOVERED = "pikos: other threads ran, and are not in the profile: add --threads to profile all of them\n"
 
 # Hash randomisation reorders sets, and so changes how often a program calls what.
 _FIXED = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(TESTS), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8"}

@@ -31,6 +31,8 @@ class Session(Run):
         self.sort = sort
         #: Whether the table is printed where there is no file.
         self.prints = True
+        #: Whether somebody reads what we have to say.
+        self.speaks = True
         #: Whether there is nothing to gain from writing again.
         self.is_written = False
         #: The thread that the program begins in.
@@ -99,11 +101,12 @@ class Session(Run):
             show(self.table(), "pikos", "the table")
 
     def say_what_is_missing(self) -> None:
-        """Before 3.12 a program's own profile function takes the place of ours."""
+        """Before 3.12 a profile covers one thread, unless it is told otherwise, and a program's own profile function takes its place."""
         profile = self.profile
+        if sys.version_info >= (3, 12) or not self.speaks:
+            return
         if (
-            sys.version_info < (3, 12)
-            and profile._is_enabled
+            profile._is_enabled
             and profile.hook[0] == SET_PROFILE
             and get_ident() == self.main_thread
             and getprofile() is not profile  # type: ignore[comparison-overlap]
@@ -111,6 +114,12 @@ class Session(Run):
             say(
                 "pikos: the program set a profile function of its own (sys.setprofile), which took the place of ours: calls of "
                 "the main thread after that are not in the profile\n"
+            )
+        if profile.threads is None and profile._threads_missed():
+            say("pikos: other threads ran, and are not in the profile: add --threads to profile all of them\n")
+        elif profile.threads and profile._threads_missed():
+            say(
+                "pikos: threads that C code made ran before they were seen; some of their calls are not in the profile\n"
             )
 
     def table(self) -> str:

@@ -62,7 +62,7 @@ def join(session: Session, family: Family) -> None:
         session.process = getpid()
         session.saved = False
         session.saving = _thread.RLock()
-        session.prints = False
+        session.prints = session.speaks = False
         session.patience = PATIENCE
         session.outfile = family.outfile()
         if not session.profile.endpoints:
@@ -85,7 +85,7 @@ def start(texts: dict[str, str]) -> None:
     family = Family(options, texts.get("out"), parent)
     profile = Profile(**options.for_profile())
     session = Session(profile, family.outfile(), 0)
-    session.prints = False
+    session.prints = session.speaks = False
     session.patience = PATIENCE
     # A child that is to be ended by a signal (Pool.terminate) may be where no Python runs: only a file is worth the wait.
     session.guard(catches=session.outfile is not None)
