@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, SUBJECT, Run, environment, python
+from running import PATIENCE, SUBJECT, UNCOVERED, Run, environment, python
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
@@ -577,6 +577,33 @@ def test_threads_that_outlive_main_are_waited_for_and_counted(folder: Path) -> N
     ours, found = profiled(folder, "--no-threads", "script.py")
     assert ours == run
     assert "late" not in found
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_threads_that_are_not_profiled_are_told(folder: Path, threads: bool) -> None:
+    write(
+        folder, "import threading\nt = threading.Thread(target=sum, args=([1],))\n" + "t.start(); t.join()\n" * threads
+    )
+    for options, covers in (([], sys.version_info >= (3, 12)), (["--threads"], True), (["--no-threads"], True)):
+        run = subprocess.run(
+            [sys.executable, *ENTRY, "-o", "../out.pstats", *options, "script.py"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
+        # Who says --no-threads knows it.
+        assert (run.returncode, run.stderr) == (0, UNCOVERED if threads and not covers else "")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="from 3.12 on there is a hook for each tool")
+def test_a_hook_that_the_program_took_is_told(folder: Path) -> None:
+    for taking in ("sys.setprofile(None)", "sys.setprofile(lambda *_: None)", "cProfile.Profile().enable()"):
+        write(folder, f"import cProfile, sys\n{taking}\n")
+        run = python([*ENTRY, "-o", "../out.pstats", "script.py"], cwd=folder)
+        assert run.code == 0 and "sys.setprofile" in run.err and len(run.err.splitlines()) == 1, run.err
+    write(folder, "import sys\nbefore = sys.getprofile()\nsys.setprofile(None)\nsys.setprofile(before)\n")
+    run = python([*ENTRY, "-o", "../out.pstats", "script.py"], cwd=folder)
 
 
 def test_daemon_threads_do_not_hold_the_end_up(folder: Path) -> None:

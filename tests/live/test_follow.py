@@ -14,7 +14,7 @@ import msgpack
 import pikos
 import pytest
 import zmq
-from running import SUBJECT, Run
+from running import SUBJECT, UNCOVERED, Run
 from watching import PATIENCE, Message, sockets, started, until
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
@@ -112,7 +112,7 @@ def audience(tmp_path: Path) -> Iterator[Audience]:
 def finished(folder: Path, arguments: list[Any], **environment: str) -> Run:
     with started(folder, arguments, **environment) as process:
         out, err = process.communicate(timeout=FOR_ALL)
-        return Run(process.returncode, out, err)
+        return Run(process.returncode, out, err.replace(UNCOVERED, ""))
 
 
 def followed(folder: Path, code: str, *options: Any, **environment: str) -> tuple[Run, Run]:

@@ -78,7 +78,7 @@ def test_a_limit_from_the_beginning(tmp_path: Path, options: list[str], room: in
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "limited.py").write_text(LIMITED)
     # What the interpreter takes with us in it.
-    with_us = "import pikos.cprofile; print(open('/proc/self/statm').read().split()[0])"
+    with_us = "import pikos._lsprof; print(open('/proc/self/statm').read().split()[0])"
     used = int(run(tmp_path, "-c", with_us).stdout) * os.sysconf("SC_PAGE_SIZE")
     limit = str(used + room * MB)
     done = run(tmp_path, "limited.py", limit, "-m", SUBJECT, *options, "-o", "out.pstats", "program.py")

@@ -26,6 +26,11 @@ FLAGS = {
     if flag.sets is not None and flag.metavar is None
 }
 
+#: Flags that a text follows, by name.
+WITH_TEXT = {
+    flag.name: option.name for option in Options.OPTIONS.values() for flag in option.flags if flag.sets is None
+}
+
 ENDPOINTS = ("tcp://", "ipc://")
 
 
@@ -57,6 +62,8 @@ def read(argv: list[str]) -> tuple[Values, list[str]] | None:
             values.asked["live"] = rest.pop(0) if rest and rest[0].startswith(ENDPOINTS) else True
         elif not rest:
             return None
+        elif word in WITH_TEXT:
+            values.asked[WITH_TEXT[word]] = rest.pop(0)
         elif word in ("-o", "--outfile"):
             values.outfile = rest.pop(0)
         elif word in ("-s", "--sort") and rest[0] in SORT_KEYS:
