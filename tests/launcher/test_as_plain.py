@@ -552,3 +552,23 @@ def test_a_new_interpreter_that_would_not_find_us(folder: Path, flag: str) -> No
     assert first.startswith("pikos: ") and flag in first
     assert Run(run.code, run.out, rest) == plain
     assert (folder.parent / "out.pstats").stat().st_size > 1
+
+
+def test_a_program_that_calls_the_launcher_goes_on(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "script.py": "import sys\nprint(sys.argv)\ndef work(): pass\nwork()\n",
+            "caller.py": f"""
+                import os, runpy, sys
+                pid = os.getpid()
+                sys.argv = ["x", "-o", "../out.pstats", "script.py", "one"]
+                runpy.run_module({SUBJECT!r}, run_name="__main__")
+                print("still here", os.getpid() == pid)
+            """,
+        },
+    )
+    run = python(["caller.py", "two"], cwd=folder)
+    assert run.out == "['script.py', 'one']\nstill here True\n"
+    assert run.err.startswith("pikos: this interpreter was started to run something else, so ") and run.code == 0
+    assert (folder.parent / "out.pstats").stat().st_size > 1

@@ -48,11 +48,19 @@ def obstacle() -> str:
         return "-S keeps a new interpreter from finding Pikos"
     if os.name != "posix":
         return "this system can't replace a process by another program"
-    if not sys.executable or len(sys.orig_argv) < len(sys.argv):
-        return "it is not known how this interpreter was started"
+    if not sys.executable or not runs_us():
+        return "this interpreter was started to run something else"
     if sys.gettrace() is not None or sys.getprofile() is not None or monitored():
         return "another tool traces this process"
     return ""
+
+
+def runs_us() -> bool:
+    """Whether this interpreter was started to run our command, and nothing else: else somebody has called it, who goes on after it."""
+    _, how, rest = interpreter.split(sys.orig_argv)
+    if not rest or how == "-c" or rest[1:] != sys.argv[1:]:
+        return False
+    return rest[0].split(".")[0] == "pikos" if how == "-m" else os.path.basename(rest[0]).startswith("pikos")
 
 
 def monitored() -> bool:
