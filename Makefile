@@ -142,6 +142,10 @@ bench: build $(VENV)/.tests $(VENV)/.peers ## What profilers cost, on PYTHON's r
 bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
 	@.venv-$*/bin/python -m benchmarks.overhead $(BENCH_ARGS)
 
+.PHONY: storm
+storm: build $(VENV)/.tests ## Faults thrown at profiled programs for MINUTES (2), and what was lost that should not be
+	@$(VENV)/bin/python scripts/storm.py --minutes $(or $(MINUTES),2) $(STORM_ARGS)
+
 .PHONY: bench-matrix
 bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 	@BENCH_ARGS="$(BENCH_ARGS)" REQUIRED="$(REQUIRED)" scripts/matrix.sh --bench $(RELEASES)

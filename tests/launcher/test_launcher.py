@@ -579,6 +579,28 @@ def test_threads_that_outlive_main_are_waited_for_and_counted(folder: Path) -> N
     assert "late" not in found
 
 
+@pytest.mark.parametrize("hook", [[], ["--fast"], ["--compensate"]], ids=str)
+def test_threads_that_c_makes_are_counted(folder: Path, hook: list[str]) -> None:
+    write(
+        folder,
+        """
+        import ctypes
+        libc = ctypes.CDLL(None)
+        @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        def body(_):
+            for _ in range(20): work()
+        def work(): pass
+        for _ in range(10):
+            thread = ctypes.c_ulong()
+            assert libc.pthread_create(ctypes.byref(thread), None, body, None) == 0
+            libc.pthread_join(thread, None)
+    """,
+    )
+    run, found = profiled(folder, "--threads", *hook, "script.py")
+    assert run == Run(0, "", "")
+    assert (found["body"], found["work"]) == (10, 200)
+
+
 @pytest.mark.parametrize("threads", [True, False])
 def test_threads_that_are_not_profiled_are_told(folder: Path, threads: bool) -> None:
     write(

@@ -99,7 +99,9 @@ unsafe fn begin(frame: *mut InterpreterFrame) -> Option<PyResult<Begun>> {
     unsafe {
         let code = interpreter_frame::code(frame);
         let globals = interpreter_frame::globals(frame) as usize;
-        in_python(|py| {
+        // With events on: a hook looks whether they are when it is installed. The ends of the calls in `begin` that it reports then have no
+        // beginning, and are left out.
+        Python::attach_unchecked(|py| {
             let (namespace, imports) = {
                 let awaited = AWAITED.get(py).borrow();
                 let awaited = awaited.as_ref()?;
