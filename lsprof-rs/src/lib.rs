@@ -69,8 +69,7 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::session::forks::{
-        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork,
-        _live_parent,
+        _live_after_fork_in_child, _live_after_fork_in_parent, _live_at_exit, _live_before_fork, _live_parent,
     };
 
     #[pymodule_export]

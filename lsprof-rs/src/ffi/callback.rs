@@ -69,10 +69,12 @@ pub fn none() -> *mut PyObject {
 pub fn too_few(expected: usize, count: usize) -> *mut PyObject {
     let count = count & (usize::MAX >> 1);
     // SAFETY: CPython has called us with the GIL held; on 3.15 perhaps before it calls itself initialised.
-    unsafe { Python::attach_unchecked(|py| {
-        let message = format!("monitoring callback expected {expected} arguments, got {count}");
-        pyo3::exceptions::PyTypeError::new_err(message).restore(py);
-    }) };
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let message = format!("monitoring callback expected {expected} arguments, got {count}");
+            pyo3::exceptions::PyTypeError::new_err(message).restore(py);
+        })
+    };
     ptr::null_mut()
 }
 

@@ -17,7 +17,6 @@ pub fn own(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     OWN.get(py).map_or_else(|| py.import("pikos._lsprof"), |module| Ok(module.bind(py).clone()))
 }
 
-
 /// The module of that name, if the program has imported it or is about to.
 pub fn imported<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
     // Not `PyImport_GetModuleDict`, which aborts where the interpreter has already given its modules up.

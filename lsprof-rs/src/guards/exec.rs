@@ -82,7 +82,8 @@ unsafe fn around(path: *mut PyObject, execute: impl FnOnce() -> *mut PyObject) -
 /// # Safety
 /// The GIL is held; these are references of ours, or null.
 unsafe fn go_on(undo: Vec<*mut PyObject>) {
-    let (mut kind, mut value, mut traceback) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut kind, mut value, mut traceback) =
+        (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: by this function's contract; the exception is put aside, and put back.
     unsafe {
         ffi::PyErr_Fetch(&mut kind, &mut value, &mut traceback);

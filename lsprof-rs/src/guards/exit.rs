@@ -32,7 +32,12 @@ unsafe extern "C-unwind" fn leave(
         let status = first(arguments, count, names, c"status");
         let given = count + if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
         let act = ACT.load(Ordering::Relaxed);
-        if given == 1 && !status.is_null() && !act.is_null() && is_status(status) && call_quietly(act).is_null() {
+        if given == 1
+            && !status.is_null()
+            && !act.is_null()
+            && is_status(status)
+            && call_quietly(act).is_null()
+        {
             // Ctrl-C in the middle: once more, then it is as if nobody had stood here.
             ffi::PyErr_Clear();
             if call_quietly(act).is_null() {
@@ -51,7 +56,10 @@ unsafe fn is_status(object: *mut PyObject) -> bool {
     // SAFETY: by this function's contract.
     unsafe {
         if ffi::PyLong_Check(object) == 0 {
-            return (*ffi::Py_TYPE(object)).tp_as_number.as_ref().is_some_and(|number| number.nb_index.is_some());
+            return (*ffi::Py_TYPE(object))
+                .tp_as_number
+                .as_ref()
+                .is_some_and(|number| number.nb_index.is_some());
         }
         let mut overflow = 0;
         let value = ffi::PyLong_AsLongAndOverflow(object, &mut overflow);

@@ -14,9 +14,9 @@
 mod conflict;
 mod evaluation;
 mod frame_eval;
-pub mod main_frame;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
+pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
 mod ordinary;

@@ -103,7 +103,9 @@ pub fn seen() {
 fn action(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: asks for the present action; it is written where the call succeeds.
-    unsafe { (libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init()) }
+    unsafe {
+        (libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init())
+    }
 }
 
 /// Counts the repetitions, and starts them. For the signal handler.

@@ -9,7 +9,8 @@ mod repeat;
 
 #[cfg(not(unix))]
 pub use crate::elsewhere::{
-    has_default, keep, keep_again, let_go, seen, send_here, set_default, unused, with_all_blocked, with_deadly_interrupt,
+    has_default, keep, keep_again, let_go, seen, send_here, set_default, unused, with_all_blocked,
+    with_deadly_interrupt,
 };
 #[cfg(unix)]
 pub use kept::{has_default, keep, keep_again, let_go, seen, send_here, set_default, unused};
