@@ -24,8 +24,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import zmq
+import zmq  # type: ignore[import-not-found, unused-ignore]  # of tests/requirements.txt
 
 #: Seconds after which a process counts as hung; the launcher's own patience is ten.
 PATIENCE = 90.0
@@ -254,7 +255,7 @@ def hostile_peers(this: Round) -> None:
     """Nobody who talks to a live process slows it down, ends it or learns more than is for him."""
     process = this.start(SMALL, ["--live", "--interval", "0.02", "--tree"], "1.5")
     expect(process.stdout is not None and process.stdout.readline() == "ready\n", "it did not start")
-    context = zmq.Context.instance()
+    context: Any = zmq.Context.instance()
     sockets = list(this.folder.glob(f"pikos-{os.getuid()}/{process.pid}-*"))
     while process.poll() is None and sockets:
         path = this.dice.choice(sockets)
