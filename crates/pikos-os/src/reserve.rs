@@ -85,15 +85,16 @@ pub struct Allocator;
 
 // SAFETY: pieces of the reserve are as large and as aligned as asked for, apart from each other, and kept until they are freed;
 // all others are the system allocator's. Nothing here unwinds.
+// Never inlined: memory is asked for at thousands of places, and the extension would grow by an eighth.
 unsafe impl GlobalAlloc for Allocator {
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
         let found = unsafe { System.alloc(layout) };
         if found.is_null() { instead(layout) } else { found }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
         let found = unsafe { System.alloc_zeroed(layout) };
@@ -108,7 +109,7 @@ unsafe impl GlobalAlloc for Allocator {
         found
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn dealloc(&self, found: *mut u8, layout: Layout) {
         if RESERVE.has(found) {
             RESERVE.give_back(found, layout);
@@ -118,7 +119,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn realloc(&self, found: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if !RESERVE.has(found) {
             // SAFETY: the caller's promise, and it isn't ours.
