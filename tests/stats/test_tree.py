@@ -201,7 +201,9 @@ def test_the_launcher_refuses_a_tree_that_nothing_would_hold(tmp_path: Path, arg
 
 
 def test_a_tree_that_cannot_be_written_goes_elsewhere(tmp_path: Path) -> None:
-    code = ["-m", "pikos.cprofile", "--tree", "-o", tmp_path / "missing" / "a.folded", "-c", "print('ran')"]
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = ["-m", "pikos.cprofile", "-o", gone / "a.folded", "-c", f"import os; os.rmdir({str(gone)!r}); print('ran')"]
     run = python(code, env={"TMPDIR": str(tmp_path)})
     assert (run.code, run.out) == (0, "ran\n")
     (saved,) = tmp_path.glob("pikos-*-a.folded")
