@@ -498,6 +498,25 @@ def test_sigterm_saves_and_ends(folder: Path, how: str) -> None:
         assert any(label[2] == "before" for label in rows)
 
 
+def test_sigterm_while_the_interpreter_ends(folder: Path) -> None:
+    """What is left to run then has nothing to do with us, and finds no signal that it doesn't know."""
+    write(
+        folder,
+        {
+            "script.py": """
+                import os, signal, sys, time
+                class Last:
+                    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM, sleep=time.sleep):
+                        kill(pid, number)
+                        sleep(5)
+                sys.last = Last()
+                del signal
+            """
+        },
+    )
+    assert same(folder, "script.py").code == -signal.SIGTERM
+
+
 def test_a_program_that_is_replaced(folder: Path) -> None:
     import pstats
 

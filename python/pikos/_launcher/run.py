@@ -10,7 +10,15 @@ import sys
 from _io import TextIOWrapper
 from os import getpid, write
 
-from pikos._lsprof import _before_exec, _before_exit, _before_sigterm, _die_of_sigterm, _quiet, _sigterm_seen
+from pikos._lsprof import (
+    _before_exec,
+    _before_exit,
+    _before_sigterm,
+    _die_of_sigterm,
+    _let_sigterm_go,
+    _quiet,
+    _sigterm_seen,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +36,8 @@ class Run:
         self.saving = _thread.RLock()
         #: Seconds that SIGTERM may wait for a main thread that is in a call of C; then the result is lost, not the signal.
         self.patience = 10
+        #: Whether it is saved before SIGTERM ends the process.
+        self.catches = False
         #: While it is being saved: whether SIGTERM came in the middle of that.
         self.deferred: bool | None = None
         #: How the program ended, for those who watch it live: a word, and a name.
@@ -64,11 +74,14 @@ class Run:
                 came, self.deferred = self.deferred, None
                 if came:
                     self.on_sigterm()
+                # There is nothing to wait for any more; and at its end the interpreter forgets who handles what.
+                _let_sigterm_go()
         finally:
             self.saving.release()
 
     def guard(self, catches: bool = True) -> None:
         """See to it that the run is saved on the ways out that run no ``finally``. catches: also where SIGTERM leads."""
+        self.catches = catches
         _before_exit(self.on_exit)
         _before_exec(self.on_exec)
         if catches:
@@ -94,6 +107,8 @@ class Run:
         def undo() -> None:
             self.ending = ("normal", "")
             self.saved = False
+            if self.catches:
+                self.catch_sigterm()
             go_on()
 
         return undo
