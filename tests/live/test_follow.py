@@ -5,7 +5,6 @@ from __future__ import annotations
 import marshal
 import os
 import pstats
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,11 +139,6 @@ def calls(path: Path, function: str) -> int:
 
 
 @pytest.mark.timeout(3 * FOR_ALL)
-@pytest.mark.xfail(
-    sys.version_info >= (3, 15),
-    reason="a known fault: on 3.15 some of the children are not heard of, and the test waits for them",
-    run=False,
-)
 def test_hundreds_of_children_of_all_kinds(tmp_path: Path, audience: Audience) -> None:
     script, gate = tmp_path / "kinds.py", tmp_path / "gate"
     script.write_text(ALL_KINDS)

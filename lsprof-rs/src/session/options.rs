@@ -10,6 +10,7 @@ use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 use regex::Regex;
 
 use crate::collect::visible::Visible;
@@ -101,10 +102,21 @@ impl LiveOptions {
 }
 
 /// Whether to publish; or that, and where, too.
-#[derive(FromPyObject)]
 enum Live {
     Wanted(bool),
     Endpoint(String),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Live {
+    type Error = PyErr;
+
+    /// Tries no kind that it isn't: of the error in that PyO3 would make an exception, which it can't on 3.15 while `site` runs.
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match value.cast::<PyBool>() {
+            Ok(wanted) => Ok(Self::Wanted(wanted.is_true())),
+            Err(_) => value.extract().map(Self::Endpoint),
+        }
+    }
 }
 
 /// The option of this name.

@@ -8,11 +8,6 @@ import sys
 
 from pikos._launcher import environment, interpreter
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType
-
 #: Modules that record profiles by themselves, and can't where another profiler does.
 PROFILERS = frozenset(
     ["pikos", "pikos.cprofile", "pikos.runner", "cProfile", "profile", "profiling.tracing", "profiling.sampling"]
@@ -61,54 +56,19 @@ def follow(texts: dict[str, str]) -> None:
     from pikos._processes.family import start
 
     if "from multiprocessing.forkserver import main" not in code:
-        if sys.version_info >= (3, 15):
-            when_initialised(lambda: quietly(texts, start))
-        else:
-            start(texts)
+        start(texts)
         return
     # It does nothing by itself: its children are those that the program has started.
     server = os.getpid()
 
     def begin_in_child() -> None:
         if os.getppid() == server:
-            quietly(texts, start)
+            try:
+                start(texts)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:
+                # The program comes first, as in `sitecustomize`.
+                pass
 
     os.register_at_fork(after_in_child=begin_in_child)
-
-
-def quietly(texts: dict[str, str], start: "Callable[[dict[str, str]], None]") -> None:
-    """Do it, or leave it: the program comes first, as in ``sitecustomize``."""
-    try:
-        start(texts)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:
-        pass
-
-
-def when_initialised(act: "Callable[[], None]") -> None:
-    """Call ``act`` as soon as the interpreter is. From 3.15 on it is not while `site` runs, and what is live can't begin before.
-
-    The first frame after `site` that nobody but C has called in the main thread is it: a look at the script's path, `runpy`, or
-    the program itself.
-    """
-    import _thread
-
-    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-    tool = monitoring.PROFILER_ID
-    if monitoring.get_tool(tool) is not None:
-        return
-    main = _thread.get_ident()
-
-    def on_start(code: "CodeType", offset: int) -> None:
-        is_first = sys._getframe(1).f_back is None and _thread.get_ident() == main
-        # Not yet: the lock of the import of `site` goes by a callback.
-        if is_first and not code.co_filename.startswith("<frozen importlib"):
-            monitoring.set_events(tool, 0)
-            monitoring.register_callback(tool, monitoring.events.PY_START, None)
-            monitoring.free_tool_id(tool)
-            act()
-
-    monitoring.use_tool_id(tool, "pikos")
-    monitoring.register_callback(tool, monitoring.events.PY_START, on_start)
-    monitoring.set_events(tool, monitoring.events.PY_START)
