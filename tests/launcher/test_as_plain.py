@@ -16,7 +16,7 @@ import zipapp
 from pathlib import Path
 
 import pytest
-from running import PATIENCE, SUBJECT, Run, environment, python
+from running import PATIENCE, SUBJECT, Run, calls, environment, python
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
@@ -407,8 +407,6 @@ def test_os_exit_is_what_it_is(folder: Path, what: str) -> None:
 
 @pytest.mark.parametrize("arguments", ["'x'", "", "1, 2", "1 << 40", "None", "1.5", "code=1", "status='x'"])
 def test_a_wrong_os_exit_ends_nothing(folder: Path, arguments: str) -> None:
-    import pstats
-
     write(
         folder,
         {
@@ -422,8 +420,7 @@ def test_a_wrong_os_exit_ends_nothing(folder: Path, arguments: str) -> None:
         },
     )
     same(folder, "script.py")
-    rows = pstats.Stats(str(folder.parent / "out.pstats")).stats  # type: ignore[attr-defined]
-    assert [row[1] for label, row in rows.items() if label[2] == "f"] == [1000]
+    assert calls(folder.parent / "out.pstats")["f"] == 1000
 
 
 # ---- signals ----
@@ -478,8 +475,6 @@ for number in range(signal.SIGRTMAX, signal.SIGRTMAX - 3, -1):
 
 @pytest.mark.parametrize("how", DYING)
 def test_sigterm_saves_and_ends(folder: Path, how: str) -> None:
-    import pstats
-
     if "free signals" in how and not hasattr(signal, "SIGRTMIN"):
         pytest.skip("there are none on this system")
     write(
@@ -494,8 +489,7 @@ def test_sigterm_saves_and_ends(folder: Path, how: str) -> None:
     assert plain.code == -signal.SIGTERM, plain.err
     assert python([*ENTRY, "script.py"], cwd=folder) == plain
     if "all free" not in how:
-        rows = pstats.Stats(str(folder.parent / "out.pstats")).stats  # type: ignore[attr-defined]
-        assert any(label[2] == "before" for label in rows)
+        assert "before" in calls(folder.parent / "out.pstats")
 
 
 def test_sigterm_while_the_interpreter_ends(folder: Path) -> None:
@@ -518,8 +512,6 @@ def test_sigterm_while_the_interpreter_ends(folder: Path) -> None:
 
 
 def test_a_program_that_is_replaced(folder: Path) -> None:
-    import pstats
-
     for call in (
         "os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])",
         "os.execve(sys.executable, [sys.executable, '-c', 'print(1)'], os.environ)",
@@ -530,13 +522,10 @@ def test_a_program_that_is_replaced(folder: Path) -> None:
         write(folder, {"script.py": f"import os, sys\ndef before(): pass\nbefore()\n{call}\n"})
         (folder.parent / "out.pstats").unlink(missing_ok=True)
         assert python([*ENTRY, "script.py"], cwd=folder) == python(["script.py"], cwd=folder)
-        rows = pstats.Stats(str(folder.parent / "out.pstats")).stats  # type: ignore[attr-defined]
-        assert any(label[2] == "before" for label in rows), call
+        assert "before" in calls(folder.parent / "out.pstats"), call
 
 
 def test_a_replacement_that_fails_costs_nothing(folder: Path) -> None:
-    import pstats
-
     write(
         folder,
         {
@@ -553,8 +542,7 @@ def test_a_replacement_that_fails_costs_nothing(folder: Path) -> None:
         },
     )
     same(folder, "script.py")
-    rows = pstats.Stats(str(folder.parent / "out.pstats")).stats  # type: ignore[attr-defined]
-    assert [row[1] for label, row in rows.items() if label[2] == "after"] == [100]
+    assert calls(folder.parent / "out.pstats")["after"] == 100
 
 
 # ---- where it can't be ----
@@ -571,6 +559,8 @@ def test_a_new_interpreter_that_would_not_find_us(folder: Path, flag: str) -> No
     assert first.startswith("pikos: ") and flag in first
     assert Run(run.code, run.out, rest) == plain
     assert (folder.parent / "out.pstats").stat().st_size > 1
+    run = python([flag, *RUNNER, "script.py", "x"], cwd=folder, env=env)
+    assert Run(run.code, run.out, run.err.split("\n", 1)[1]) == plain
 
 
 def test_a_program_that_calls_the_launcher_goes_on(folder: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, SUBJECT, UNCOVERED, Run, environment, python
+from running import PATIENCE, SUBJECT, UNCOVERED, Run, calls, environment, python
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
@@ -46,16 +46,6 @@ def profiled(folder: Path, *arguments: str, **options: Any) -> tuple[Run, dict[s
     out.unlink(missing_ok=True)
     run = python([*ENTRY, "-o", str(out), *arguments], cwd=folder, **options)
     return run, calls(out)
-
-
-def calls(path: Path) -> dict[str, int]:
-    import pstats
-
-    assert path.exists(), f"no profile at {path}"
-    found: dict[str, int] = {}
-    for (_, _, name), row in pstats.Stats(str(path)).stats.items():  # type: ignore[attr-defined]
-        found[name] = found.get(name, 0) + row[1]
-    return found
 
 
 def same_both_ways(folder: Path, *arguments: str, **options: Any) -> tuple[Run, dict[str, int]]:

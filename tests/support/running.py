@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pstats
 import subprocess
 import sys
 import textwrap
@@ -99,6 +100,15 @@ def python(
         env=environment(**(env or {})),
     )
     return Run(done.returncode, done.stdout, done.stderr.replace(UNCOVERED, ""))
+
+
+def calls(path: Path) -> dict[str, int]:
+    """How often each function of a pstats file was called, by its name."""
+    assert path.exists(), f"no profile at {path}"
+    found: dict[str, int] = {}
+    for (_, _, name), row in pstats.Stats(str(path)).stats.items():  # type: ignore[attr-defined]
+        found[name] = found.get(name, 0) + row[1]
+    return found
 
 
 def evaluate(code: str, *, timeout: float = PATIENCE, profiler: str | None = None) -> Any:

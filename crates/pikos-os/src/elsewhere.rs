@@ -146,11 +146,6 @@ pub fn let_go(_signal: i32) {}
 /// Of [`crate::signals`]: all have what the system gives them.
 pub fn set_default(_signal: i32) {}
 
-/// Of [`crate::signals`]: nobody knows.
-pub fn has_default(_signal: i32) -> bool {
-    false
-}
-
 /// Of [`crate::signals`]: there is none to send.
 pub fn send_here(_signal: i32) {
     std::process::exit(1);
@@ -244,7 +239,7 @@ mod tests {
         assert_eq!((exists(std::process::id()), parent()), (false, None));
         assert_eq!((with_all_blocked(|| 1), with_deadly_interrupt(|| 2)), (1, 2));
         assert!(!keep(15, 10, || ()));
-        assert!(!keep_again(15) && !has_default(15) && unused().next().is_none());
+        assert!(!keep_again(15) && unused().next().is_none());
         set_default(15);
         let_go(15);
         seen();

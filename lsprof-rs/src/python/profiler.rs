@@ -1,9 +1,10 @@
 //! The type `Profiler`: cProfile's `_lsprof.Profiler`, with threads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use lsprof_engine::Totals;
+use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -194,16 +195,9 @@ impl Profiler {
 
     /// What a file of that name is to hold, as bytes.
     fn _bytes_for<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {
-        let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::of_recorded(&path);
+        let (profile, format) = self.recorded(py, &path)?;
         let mut bytes = Vec::new();
-        py.detach(|| {
-            if format != Format::Pstats {
-                profile.merge_labels();
-            }
-            format.write(&profile, &mut bytes)
-        })
-        .map_err(|error| file_error(py, error, &path))?;
+        py.detach(|| format.write(&profile, &mut bytes)).map_err(|error| file_error(py, error, &path))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -217,12 +211,8 @@ impl Profiler {
         if !fresh && formats::replaceable(&path).is_none() {
             return Ok(false);
         }
-        let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::of_recorded(&path);
+        let (profile, format) = self.recorded(py, &path)?;
         let saved = py.detach(|| {
-            if format != Format::Pstats {
-                profile.merge_labels();
-            }
             if fresh {
                 formats::create(&path, |out| format.write(&profile, out))
             } else {
@@ -322,6 +312,18 @@ impl Profiler {
 
     fn __clear__(&self) {
         Python::attach(|py| self.0.get(py).collector().set_timer(None));
+    }
+}
+
+impl Profiler {
+    /// The profile so far, and the format that a file of that name is to have; in all but pstats' own each label is one function.
+    fn recorded(&self, py: Python<'_>, path: &Path) -> PyResult<(Profile, Format)> {
+        let mut profile = finished::profile(py, self.0.get(py).collector())?;
+        let format = Format::of_recorded(path);
+        if format != Format::Pstats {
+            py.detach(|| profile.merge_labels());
+        }
+        Ok((profile, format))
     }
 }
 

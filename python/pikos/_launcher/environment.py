@@ -28,10 +28,10 @@ def announce(texts: "Mapping[str, str]", environ: "MutableMapping[str, str]" = o
     """Let a process know that will have this environment."""
     path = environ.get("PYTHONPATH")
     if path is not None and path.split(os.pathsep)[0] == FOLDER:
-        own = {PATH: parse(environ[VARIABLE])[PATH]} if PATH in parse(environ.get(VARIABLE, "")) else {}
+        path = parse(environ.get(VARIABLE, "")).get(PATH)
     else:
-        own = {} if path is None else {PATH: path}
         environ["PYTHONPATH"] = FOLDER if not path else FOLDER + os.pathsep + path
+    own = {} if path is None else {PATH: path}
     environ[VARIABLE] = ";".join([tag(), *(f"{name}={escape(value)}" for name, value in {**texts, **own}.items())])
 
 

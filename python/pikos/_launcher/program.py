@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
 
-#: Whose frames are none of the program's: those of this folder, and of the commands that have added themselves.
+#: Whose frames are none of the program's: those of this folder, and of the commands.
 OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
-COMMANDS = (os.path.join(os.path.dirname(os.path.dirname(__file__)), "cprofile", "__main__.py"),)
+PACKAGE = os.path.dirname(os.path.dirname(__file__))
+COMMANDS = (os.path.join(PACKAGE, "cprofile", "__main__.py"), os.path.join(PACKAGE, "runner.py"))
 
 
 def run(program: list[str], arm: "Callable[[], object]", reason: str) -> None:

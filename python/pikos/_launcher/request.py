@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     Refuse = Callable[[str], NoReturn]
 
-#: Endings of files that are pstats': the native code need not be asked for its opinion.
-PSTATS = ("", ".pstats", ".prof", ".profile")
-#: Other endings that people give to files of cProfile.
-ALSO_PSTATS = frozenset(
-    ".bin .cprof .cprofile .dat .data .dump .out .p .pr .prf .profiling .pstat .raw .stat .stats .tmp".split()
+#: Endings of files that are pstats': none, its own, and others that people give to files of cProfile. The native code need not be
+#: asked for its opinion.
+PSTATS = frozenset(
+    ["", *".bin .cprof .cprofile .dat .data .dump .out .p .pr .prf .prof .profile .profiling .pstat .pstats".split()]
+    + ".raw .stat .stats .tmp".split()
 )
 
 
@@ -123,31 +123,27 @@ def outfile_of(name: str | None, refuse: "Refuse") -> str | None:
         refuse(f"-o {name}: there is no folder {os.path.dirname(name) or folder}: make it first")
     if not os.access(path if os.path.exists(path) else folder, os.W_OK):
         refuse(f"-o {name}: you may not write there: choose another place")
-    ending = os.path.splitext(file)[1].lower()
-    if not is_known(file, ending):
+    if holds_stacks(file) is None:
         refuse(
-            f"-o {name}: {ending} is no format that Pikos writes: use .pstats (or no ending) for pstats; {STACKS} for "
+            f"-o {name}: {ending_of(file)} is no format that Pikos writes: use .pstats (or no ending) for pstats; {STACKS} for "
             "stacks; .callgrind, .json, .csv, .md, .txt or .dot for others"
         )
     return path
 
 
-def is_known(file: str, ending: str) -> bool:
-    """Whether it is clear what to write to a file of this name."""
-    if ending in PSTATS or ending in ALSO_PSTATS or ending[1:].isdigit():
-        return True
-    from pikos._lsprof import _holds_stacks
-
-    return _holds_stacks(file) is not None
-
-
-def holds_stacks(path: str) -> bool:
-    """Whether that file is to hold full stacks."""
-    if os.path.splitext(path)[1].lower() in PSTATS:
+def holds_stacks(path: str) -> bool | None:
+    """Whether a file of this name is to hold full stacks; None where it isn't clear what to write to it."""
+    ending = ending_of(path)
+    if ending in PSTATS or ending[1:].isdigit():
         return False
     from pikos._lsprof import _holds_stacks
 
-    return bool(_holds_stacks(path))
+    return _holds_stacks(path)
+
+
+def ending_of(path: str) -> str:
+    """As formats are known by it."""
+    return os.path.splitext(path)[1].lower()
 
 
 def interval(text: str | None) -> float:

@@ -75,7 +75,7 @@ pub fn set_default(signal: c_int) {
 }
 
 /// Whether the signal has its default action in the kernel's table.
-pub fn has_default(signal: c_int) -> bool {
+fn has_default(signal: c_int) -> bool {
     action(signal).is_some_and(|now| now.sa_sigaction == libc::SIG_DFL)
 }
 

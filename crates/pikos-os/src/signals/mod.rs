@@ -9,11 +9,10 @@ mod repeat;
 
 #[cfg(not(unix))]
 pub use crate::elsewhere::{
-    has_default, keep, keep_again, let_go, seen, send_here, set_default, unused, with_all_blocked,
-    with_deadly_interrupt,
+    keep, keep_again, let_go, seen, send_here, set_default, unused, with_all_blocked, with_deadly_interrupt,
 };
 #[cfg(unix)]
-pub use kept::{has_default, keep, keep_again, let_go, seen, send_here, set_default, unused};
+pub use kept::{keep, keep_again, let_go, seen, send_here, set_default, unused};
 #[cfg(unix)]
 pub use meanwhile::{with_all_blocked, with_deadly_interrupt};
 
