@@ -5,12 +5,14 @@ Random programs beside a slow reference (support/switching.py), then cases of th
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import sys
 import textwrap
 from typing import Any
 
 import pytest
-from running import evaluate
+from running import evaluate, python
 
 pytestmark = [
     pytest.mark.beyond_cprofile,  # it nests one greenlet's frames in another's
@@ -41,8 +43,38 @@ def run(program):
 """
 
 
+#: A tool of ``sys.monitoring`` that does nothing, in Python alone, while such programs run.
+WITHOUT_US = (
+    PROGRAM
+    + """
+import sys
+monitoring = sys.monitoring
+events = [getattr(monitoring.events, "PY_" + name) for name in ("START", "RETURN", "RESUME", "YIELD", "UNWIND", "THROW")]
+monitoring.use_tool_id(monitoring.PROFILER_ID, "nothing")
+for event in events: monitoring.register_callback(monitoring.PROFILER_ID, event, lambda *_: None)
+monitoring.set_events(monitoring.PROFILER_ID, sum(events))
+for seed in range(120):
+    program = switching.Program(seed, 400)
+    program.start()
+    run(program)
+"""
+)
+
+
+@functools.cache
+def crashes_without_us() -> bool:
+    """Whether this interpreter dies of such programs under any tool: 3.15.0 does with greenlet 3.5.6, under cProfile, too."""
+    return sys.version_info >= (3, 15) and python(["-c", WITHOUT_US]).code < 0
+
+
+def skip_where_they_crash() -> None:
+    if crashes_without_us():
+        pytest.skip("NOT TESTED: this interpreter and this greenlet crash under any tool of sys.monitoring")
+
+
 def random_programs(options: str, seeds: range, prepare: str = "", run: str = "run(program)") -> list[Any]:
     """For each seed, what is expected and what was found."""
+    skip_where_they_crash()
     return evaluate(  # type: ignore[no-any-return]
         PROGRAM
         + textwrap.dedent(f"""
@@ -86,6 +118,7 @@ def test_greenlets_that_are_older_than_the_profile(options: str) -> None:
 
 @pytest.mark.parametrize("options", ["default", "fast", "tree"])
 def test_several_threads_have_greenlets_each(options: str) -> None:
+    skip_where_they_crash()
     got = evaluate(
         PROGRAM
         + textwrap.dedent(f"""
