@@ -113,7 +113,7 @@ impl Profiler {
     /// None.
     fn _go_live(slf: Bound<'_, Self>) -> PyResult<Option<String>> {
         let session = slf.get().0.get(slf.py());
-        let problem = session.go_live(slf.as_any())?;
+        let problem = session.go_live(slf.as_any(), true)?;
         session.tell_live(slf.py());
         Ok(problem.map(|error| error.to_string()))
     }

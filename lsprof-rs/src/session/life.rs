@@ -128,9 +128,17 @@ impl Session {
         }
         hooks::release_abandoned(py, self.is_profiler)?;
         pikos_os::reserve::hold();
-        if let Some(problem) = self.go_live(profiler)? {
+        if let Some(problem) = self.go_live(profiler, false)? {
             live::say_not_live(py, &problem);
         }
+        let begun = self.begin(profiler, subcalls, builtins);
+        self.tell_live(py);
+        begun
+    }
+
+    fn begin(self: &Rc<Self>, profiler: &Bound<'_, PyAny>, subcalls: bool, builtins: bool) -> PyResult<()> {
+        let py = profiler.py();
+        let collector = &self.collector;
         self.calibrate(py, builtins)?;
         let all_threads = self.threads.get().unwrap_or_else(hooks::all_threads_by_default);
         let scope = registry::add(py, collector, all_threads).map_err(|refusal| match refusal {
@@ -145,7 +153,6 @@ impl Session {
                 self.choice.replace(Some(choice));
                 greenlets::follow_at_once(py);
                 self.unseen.replace(Some(Unseen::begin(py)));
-                self.tell_live(py);
                 Ok(())
             }
             Err(error) => {
@@ -244,8 +251,13 @@ impl Session {
         self.threads.get()
     }
 
-    /// Begins to publish, if that was asked for and is not done already. Returns, once, why that can't be.
-    pub fn go_live(self: &Rc<Self>, profiler: &Bound<'_, PyAny>) -> PyResult<Option<StartError>> {
+    /// Begins to publish, if that was asked for and is not done already: as paused, or as recording if that comes at once.
+    /// Returns, once, why that can't be.
+    pub fn go_live(
+        self: &Rc<Self>,
+        profiler: &Bound<'_, PyAny>,
+        paused: bool,
+    ) -> PyResult<Option<StartError>> {
         let py = profiler.py();
         let Some(options) = self.live_options.borrow().clone() else { return Ok(None) };
         if self.live.borrow().is_some() {
@@ -254,7 +266,7 @@ impl Session {
         forks::watch_interpreter(py)?;
         let handle =
             Handle { session: Rc::downgrade(self), profiler: PyWeakrefReference::new(profiler)?.unbind() };
-        match Live::start(py, Box::new(handle), &self.collector, &options)? {
+        match Live::start(py, Box::new(handle), &self.collector, &options, paused)? {
             Ok(live) => {
                 self.live.replace(Some(live));
                 Ok(None)

@@ -34,12 +34,13 @@ static PARENT: GilCell<Cell<Option<u32>>> = GilCell::new(Cell::new(None));
 static ALL: GilCell<RefCell<Vec<Weak<Live>>>> = GilCell::new(RefCell::new(Vec::new()));
 
 impl Live {
-    /// Starts publishing; or says why that can't be.
+    /// Starts publishing, as paused or as recording; or says why that can't be.
     pub fn start(
         py: Python<'_>,
         profile: Box<dyn Controlled>,
         collector: &Rc<Collector>,
         options: &LiveOptions,
+        paused: bool,
     ) -> PyResult<Result<Rc<Self>, StartError>> {
         let live = Rc::new(Self {
             options: options.clone(),
@@ -48,7 +49,7 @@ impl Live {
             profile,
             is_inherited: Cell::new(false),
         });
-        if let Err(error) = live.launch(py)? {
+        if let Err(error) = live.launch(py, paused)? {
             return Ok(Err(error));
         }
         let mut all = ALL.get(py).borrow_mut();
@@ -59,11 +60,11 @@ impl Live {
     }
 
     /// Starts publishing; where no socket is to be had, the file that is written meanwhile is written all the same.
-    fn launch(&self, py: Python<'_>) -> PyResult<Result<(), StartError>> {
-        match self.publish(py, self.options.is_public)? {
+    fn launch(&self, py: Python<'_>, paused: bool) -> PyResult<Result<(), StartError>> {
+        match self.publish(py, self.options.is_public, paused)? {
             Err(problem) if self.options.is_public && self.is_own_file() => {
                 say_not_live(py, &problem);
-                self.publish(py, false)
+                self.publish(py, false, paused)
             }
             done => Ok(done),
         }
@@ -74,13 +75,13 @@ impl Live {
         self.options.checkpoint.is_some() && !self.is_inherited.get()
     }
 
-    fn publish(&self, py: Python<'_>, is_public: bool) -> PyResult<Result<(), StartError>> {
+    fn publish(&self, py: Python<'_>, is_public: bool, paused: bool) -> PyResult<Result<(), StartError>> {
         let source = Source::new();
         let facts = process::facts(py, PARENT.get(py).get())?;
         source.change(|state| {
             state.facts = facts;
             state.facts.tree = self.collector.has_tree();
-            state.paused = true;
+            state.paused = paused;
         });
         let is_own = !self.is_inherited.get();
         let started = Publisher::start(
@@ -164,7 +165,7 @@ impl Live {
     pub fn begin_anew(&self, py: Python<'_>) {
         self.is_inherited.set(true);
         let Some(_profiler) = self.profile.object(py) else { return };
-        let restarted = self.profile.clear(py).and_then(|()| self.launch(py));
+        let restarted = self.profile.clear(py).and_then(|()| self.launch(py, true));
         match restarted {
             Ok(Ok(())) => self.profile.tell(py),
             Ok(Err(problem)) => say_not_live(py, &problem),
