@@ -28,7 +28,7 @@ from typing import Any
 
 import zmq  # type: ignore[import-not-found, unused-ignore]  # of tests/requirements.txt
 
-#: Seconds in which a process that hangs does nothing at all, or on the CPU nothing but turn round; the launcher's own patience is ten.
+#: A process hangs if it got no CPU time for so many seconds, or has used more than that; the launcher's own patience is ten.
 PATIENCE = 90.0
 #: Functions of the large profiles.
 MANY = 60_000

@@ -249,7 +249,8 @@ class Calibration:
             self.leaf = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": add, "x": 300}, source)
             self.leaf_generator = Loop("", {"g": shifted_twice}, resumes, 2 * ROUNDS * CALLS)
         self.new = Loop("{c}({x}, {x})", {"c": EmptyInFull, "x": 0})
-        self.new_by_short_cut = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
+        if SHORT_CUT_FOR_CLASSES:
+            self.new_by_short_cut = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
         self.others = [
@@ -309,13 +310,14 @@ class Calibration:
             self.generator,
             self.long,
             self.new,
-            self.new_by_short_cut,
             *self.others,
             self.code,
             self.mix.loop,
         ]
         if not REPORTS_CALLS:
             calls += [self.leaf, self.leaf_generator]
+        if SHORT_CUT_FOR_CLASSES:
+            calls.append(self.new_by_short_cut)
         return [*calls, *self.conventions.values(), *self.shortcuts.values()]
 
     def lines(self) -> list[Line]:
@@ -369,9 +371,10 @@ class Calibration:
             lines += [
                 ("call of a function", 0, self.call.added - function, 0, 1),
                 ("call of a class", 0, self.new.added - function, 0, 1),
-                ("call of a class by its short cut", 0, self.new_by_short_cut.added - function, 0, 1),
                 ("call of another object", 0, sum(loop.added for loop in self.others) / len(self.others), 0, 1),
             ]
+            if SHORT_CUT_FOR_CLASSES:
+                lines.append(("call of a class by its short cut", 0, self.new_by_short_cut.added - function, 0, 1))
         if not REPORTS_CALLS:
             # Its code runs with events off, as without a profile.
             outside = self.leaf.own - (self.leaf.plain - work) / genuine
