@@ -22,6 +22,12 @@ pub enum Error {
     BinaryToTerminal(&'static str),
     #[error("can't write {path}: {source}", path = path.display())]
     Write { path: PathBuf, source: pstats_compat::Error },
+    #[error("{}: there are no profiles in this folder", path.display())]
+    NoProfiles { path: PathBuf },
+    #[error("{}: this list names no files", path.display())]
+    EmptyList { path: PathBuf },
+    #[error("{0}; `--lossy` leaves out what only some of them have")]
+    NeedsLossy(pikos_views::Error),
     #[error("{0}")]
     Combine(pstats_compat::Error),
     #[error("can't sort by `{column}`: these profiles don't have it")]

@@ -145,12 +145,56 @@ fn diff_compares_and_fails_above_a_limit() {
     assert_eq!(slower.status.code(), Some(1));
     assert!(text(&slower.stdout).contains("(+100.0 %)"), "{}", text(&slower.stdout));
     assert!(text(&slower.stdout).contains("+800  program.py:4(fib)"), "{}", text(&slower.stdout));
+    assert!(text(&slower.stderr).contains("Most of it: program.py:"), "{}", text(&slower.stderr));
     let allowed = pikos(args!["diff", profile(), &doubled, "--fail-above", "100.1%"]);
     assert_eq!(allowed.status.code(), Some(0));
     let faster = pikos(args!["diff", &doubled, profile(), "--fail-above", "0s"]);
     assert_eq!(faster.status.code(), Some(0));
     let json = pikos(args!["diff", profile(), &doubled, "--json", "-n", "1"]);
     assert!(text(&json.stdout).contains("\"not_shown\": 19"), "{}", text(&json.stdout));
+}
+
+#[test]
+fn diff_is_written_in_many_forms() {
+    let folder = Folder::new("diff-forms");
+    let doubled = folder.path("doubled.pstats");
+    pikos(args!["merge", profile(), profile(), "-o", &doubled]);
+    let written = |options: &[&str]| {
+        let mut all: Vec<std::ffi::OsString> = args!["diff", profile(), &doubled].into();
+        all.extend(options.iter().map(Into::into));
+        let result = pikos(all);
+        assert_eq!(result.status.code(), Some(0), "{options:?}: {}", text(&result.stderr));
+        text(&result.stdout).to_owned()
+    };
+    let rows = |out: &str| out.lines().filter(|line| line.contains("program.py:")).count();
+    assert_eq!(rows(&written(&["-g", "fib|odd", "-x", "odd"])), 1);
+    assert!(written(&["-g", "fib"]).contains("19 changes are left out by --grep and --exclude"));
+    assert_eq!(rows(&written(&["-n", "3", "-g", "program"])), 3);
+    let by_calls = written(&["-s", "calls", "-n", "1"]);
+    assert!(by_calls.contains("(fib)"), "{by_calls}");
+    let narrow = written(&["--width", "72", "-g", "fib"]);
+    assert!(
+        narrow.lines().skip(3).all(|line| line.chars().count() <= 72) && narrow.contains('…'),
+        "{narrow}"
+    );
+    let coloured = written(&["--colour", "always"]);
+    assert!(coloured.contains("\x1b[31m") && !coloured.contains("\x1b[32m"), "{coloured}");
+    assert!(!written(&[]).contains('\x1b'));
+    let summary = written(&["--summary"]);
+    assert!(summary.contains("slower, 0 faster, 0 new, 0 gone") && rows(&summary) == 1, "{summary}");
+    let markdown = written(&["-f", "markdown", "-n", "2"]);
+    assert!(markdown.starts_with("**") && markdown.contains("|---:|"), "{markdown}");
+    assert!(markdown.contains("18 more changed."), "{markdown}");
+    let github = written(&["-f", "github"]);
+    assert!(github.starts_with("::notice title=Profile::"), "{github}");
+    assert!(github.contains("::warning file=program.py,line=4,title="), "{github}");
+    for name in ["d.svg", "d.html", "d.md", "d.json", "d.txt"] {
+        let out = folder.path(name);
+        assert_eq!(written(&["-o", out.to_str().expect("UTF-8")]), "");
+        assert!(std::fs::metadata(&out).expect(name).len() > 0);
+    }
+    let unknown = pikos(args!["diff", profile(), &doubled, "-o", "d.xyz"]);
+    assert_eq!(unknown.status.code(), Some(2));
 }
 
 #[test]

@@ -89,6 +89,18 @@ impl Profile {
         self.merge_labels();
     }
 
+    /// Puts files that lie below the folder `from` below `to`. An empty `to` leaves the rest of the path.
+    pub fn map_folder(&mut self, from: &[u8], to: &[u8]) {
+        let trimmed = |folder: &[u8]| folder.strip_suffix(b"/").unwrap_or(folder).to_vec();
+        let (from, to) = (trimmed(from), trimmed(to));
+        for function in &mut self.functions {
+            let rest = function.file.as_bytes().strip_prefix(&from[..]);
+            let Some(rest) = rest.filter(|rest| matches!(rest.first(), Some(b'/' | b'\\'))) else { continue };
+            let rest = if to.is_empty() { &rest[1..] } else { rest };
+            function.file = [&to, rest].concat().into();
+        }
+    }
+
     /// Makes labels unique, and those of one run the same as another's: the addresses that stand in some are left out.
     pub fn make_comparable(&mut self) {
         self.drop_addresses();
