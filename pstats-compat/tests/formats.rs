@@ -81,7 +81,9 @@ fn pprof_holds_every_stack_and_name() {
     let strings: Vec<String> =
         of(6).map(|(_, _, text)| String::from_utf8(text.clone()).expect("UTF-8")).collect();
     assert_eq!(strings[0], "", "pprof's rule");
-    for name in ["Square.area", "app/main.py", "nanoseconds", "grüße <&\"'>"] {
+    for name in
+        ["shapes.Square.area", "main.<module>", "<module>", "app/main.py", "nanoseconds", "grüße <&\"'>"]
+    {
         assert!(strings.iter().any(|text| text == name), "{name}");
     }
     assert_eq!(of(13).count(), 0, "nothing is approximated");

@@ -172,9 +172,9 @@ fn diff_is_written_in_many_forms() {
     assert_eq!(rows(&written(&["-n", "3", "-g", "program"])), 3);
     let by_calls = written(&["-s", "calls", "-n", "1"]);
     assert!(by_calls.contains("(fib)"), "{by_calls}");
-    let narrow = written(&["--width", "72", "-g", "fib"]);
+    let narrow = written(&["--width", "71", "-g", "fib"]);
     assert!(
-        narrow.lines().skip(3).all(|line| line.chars().count() <= 72) && narrow.contains('…'),
+        narrow.lines().skip(3).all(|line| line.chars().count() <= 71) && narrow.contains('…'),
         "{narrow}"
     );
     let coloured = written(&["--colour", "always"]);

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use crate::modules::{Origin, installed, parts};
+
 /// A file, and the functions in it that have a name of their own.
 pub(super) struct File<'p> {
     pub path: &'p [u8],
@@ -176,6 +178,18 @@ pub(super) fn are_one(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// The module, whichever release of Python has it.
+fn module(path: &[u8]) -> Option<Vec<u8>> {
+    let (origin, parts) = installed(path)?;
+    let name = parts.join(&b'/');
+    let kind: &[u8] = match origin {
+        Origin::Library => b"library ",
+        Origin::Package => b"package ",
+    };
+    let moved = MOVED_MODULES.iter().find(|(old, _)| *old == name);
+    Some([kind, moved.map_or(name.as_slice(), |(_, new)| new)].concat())
+}
+
 fn shared(a: &File<'_>, b: &File<'_>) -> usize {
     a.names.intersection(&b.names).count()
 }
@@ -185,66 +199,9 @@ fn is_general(file: &File<'_>) -> bool {
     parts(file.path).last().is_some_and(|name| matches!(name, b"__init__.py" | b"__main__.py"))
 }
 
-/// Folders and the name. What was written on Windows is taken apart anywhere.
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let both = is_windows(path);
-    path.split(move |&byte| byte == b'/' || (both && byte == b'\\'))
-        .filter(|part| !matches!(*part, b"" | b"."))
-}
-
-/// Whether backslashes separate folders in this path: `C:\a`, `\\server\a`, or `a\b` without a slash.
-fn is_windows(path: &[u8]) -> bool {
-    path.get(1) == Some(&b':') || path.starts_with(b"\\\\") || !path.contains(&b'/')
-}
-
 /// How many parts two paths have in common at the end.
 fn common(a: &[Vec<u8>], b: &[Vec<u8>]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
-}
-
-/// The module of the standard library, or of a package that is installed beside it, whichever release of Python has it.
-fn module(path: &[u8]) -> Option<Vec<u8>> {
-    if let Some(frozen) = path.strip_prefix(b"<frozen ").and_then(|rest| rest.strip_suffix(b">")) {
-        return Some(named(b"library ", frozen.split(|&byte| byte == b'.')));
-    }
-    let parts: Vec<&[u8]> = parts(path).collect();
-    if let Some(place) = parts.iter().rposition(|part| matches!(*part, b"site-packages" | b"dist-packages")) {
-        return Some(named(b"package ", parts[place + 1..].iter().copied()));
-    }
-    let is_library = |place: usize| {
-        let part = parts[place];
-        let beside = |step: usize| place.checked_sub(step).map(|place| parts[place]);
-        let is_lib = |part: &[u8]| part.eq_ignore_ascii_case(b"lib") || part == b"lib64";
-        (is_release(part) && beside(1).is_some_and(is_lib))
-            || (is_lib(part) && beside(1).is_some_and(is_release))
-            || part.strip_suffix(b".zip").is_some_and(is_release)
-    };
-    let place = (0..parts.len().saturating_sub(1)).rev().find(|&place| is_library(place))?;
-    Some(named(b"library ", parts[place + 1..].iter().copied()))
-}
-
-/// `python3.12`, `python3.13t`, `Python312`, `pypy3.10`.
-fn is_release(part: &[u8]) -> bool {
-    let part = part.to_ascii_lowercase();
-    let number = part.strip_prefix(b"python").or_else(|| part.strip_prefix(b"pypy"));
-    number.is_some_and(|number| {
-        number.first().is_some_and(u8::is_ascii_digit)
-            && number.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b't' | b'-'))
-    })
-}
-
-/// `re.py` and `re/__init__.py` are one module.
-fn named<'p>(kind: &[u8], parts: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
-    let mut parts: Vec<&[u8]> = parts.collect();
-    if let Some(last) = parts.last_mut() {
-        *last = last.strip_suffix(b".py").unwrap_or(last);
-    }
-    if parts.last() == Some(&&b"__init__"[..]) && parts.len() > 1 {
-        parts.pop();
-    }
-    let name = parts.join(&b'/');
-    let moved = MOVED_MODULES.iter().find(|(old, _)| *old == name);
-    [kind, moved.map_or(name.as_slice(), |(_, new)| new)].concat()
 }
 
 #[cfg(test)]
