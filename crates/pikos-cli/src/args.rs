@@ -130,6 +130,29 @@ pub struct ExportArgs {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
     pub output: PathBuf,
+    /// Strip folders from file names
+    #[arg(long)]
+    pub strip_dirs: bool,
+    /// Keep only functions whose `file:line(name)` matches this regular expression; the time of others goes to their callers;
+    /// may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub only: Vec<Regex>,
+    /// Leave out functions whose `file:line(name)` matches this regular expression; their time goes to their callers; may be
+    /// repeated
+    #[arg(long, value_name = "REGEX")]
+    pub hide: Vec<Regex>,
+    /// Leave out functions with less cumulative time than this: a share of the total (`1%`) or an amount (`5ms`)
+    #[arg(long, value_name = "AMOUNT")]
+    pub min: Option<Amount>,
+    /// Draw a function that is on the stack already as its one box there
+    #[arg(long)]
+    pub collapse_recursion: bool,
+    /// Only this thread of files that keep threads apart (speedscope): its name or, from 1 on, its number
+    #[arg(long, value_name = "NAME")]
+    pub thread: Option<String>,
+    /// The title; by default the file's name and date
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
     #[command(flatten)]
     pub input: InputArgs,
 }
@@ -148,8 +171,8 @@ pub struct MergeArgs {
     /// Add up profiles of different detail: the sum has what all of them have
     #[arg(long)]
     pub lossy: bool,
-    /// Keep the functions of each process (by the number in the file's name) or file apart: `f` is `f [process 4711]`, below
-    /// `process 4711`
+    /// Keep the functions of each process (by the number in the file's name), thread (of speedscope files) or file apart: `f`
+    /// is `f [process 4711]`, below `process 4711`
     #[arg(long, value_enum)]
     pub by: Option<Parts>,
     #[command(flatten)]
@@ -160,6 +183,7 @@ pub struct MergeArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Parts {
     Process,
+    Thread,
     File,
 }
 

@@ -26,6 +26,10 @@ pub enum Error {
     NoProfiles { path: PathBuf },
     #[error("{}: this list names no files", path.display())]
     EmptyList { path: PathBuf },
+    #[error("there is no thread `{thread}`; there are: {}", known.join(", "))]
+    NoThread { thread: String, known: Vec<String> },
+    #[error("{}: this format doesn't keep threads apart; speedscope does", path.display())]
+    NoThreads { path: PathBuf },
     #[error("{0}; `--lossy` leaves out what only some of them have")]
     NeedsLossy(pikos_views::Error),
     #[error("{0}")]
@@ -56,6 +60,7 @@ impl Error {
                 | Error::UnknownPicture { .. }
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
+                | Error::NoThread { .. }
                 | Error::BadTarget(_)
         )
     }
@@ -77,6 +82,7 @@ impl From<pikos_views::Error> for Error {
     fn from(error: pikos_views::Error) -> Self {
         match error {
             pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
+            pikos_views::Error::NoThreads { path } => Error::NoThreads { path },
             _ => Error::Views(error),
         }
     }

@@ -29,6 +29,25 @@ pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
     Ok(files::load_all(&paths, args.from, || progress.step())?)
 }
 
+/// Reads one thread of each profile, and adds these up.
+pub fn load_thread(paths: &[PathBuf], thread: &str, args: &InputArgs) -> Result<Profile, Error> {
+    let mut merger = Merger::new();
+    let mut known = Vec::new();
+    for path in inputs(paths)? {
+        for (name, profile) in files::load_threads(&path, args.from)? {
+            known.push(name);
+            let number = known.len().to_string();
+            if known.last().is_some_and(|name| name == thread) || number == thread {
+                merger.add(profile).map_err(Error::Combine)?;
+            }
+        }
+    }
+    match merger.count() {
+        0 => Err(Error::NoThread { thread: thread.to_owned(), known }),
+        _ => Ok(merger.finish()),
+    }
+}
+
 /// Adds profiles to a sum, of what `prepare` makes of each.
 pub fn add_all(
     merger: &mut Merger,
@@ -39,6 +58,22 @@ pub fn add_all(
     let paths = inputs(paths)?;
     let mut progress = Progress::new("reading", paths.len());
     Ok(files::add_all(merger, &paths, args.from, prepare, || progress.step())?)
+}
+
+/// Adds the threads of profiles to a sum, of what `prepare` makes of each, with its name.
+pub fn add_threads(
+    merger: &mut Merger,
+    paths: &[PathBuf],
+    args: &InputArgs,
+    prepare: impl Fn(&Path, String, Profile) -> Profile,
+) -> Result<(), Error> {
+    for path in inputs(paths)? {
+        for (name, profile) in files::load_threads(&path, args.from)? {
+            let added = merger.add(prepare(&path, name, profile));
+            added.map_err(|source| pikos_views::Error::Profile { path: path.clone(), source })?;
+        }
+    }
+    Ok(())
 }
 
 /// The files that are meant: a folder stands for the profiles in it, by name; `@list` for the paths in that file.
@@ -141,6 +176,16 @@ pub fn save_bytes(bytes: &[u8], binary: Option<&'static str>, path: &Path) -> Re
 
 /// Writes a profile and says on standard error what the format could not say.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
+    save_as(profile, format, path, |out| format.write(profile, out))
+}
+
+/// The same, with a writer of its own.
+pub fn save_as(
+    profile: &Profile,
+    format: Format,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
+) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
     if is_pipe(path) {
         let stdout = io::stdout();
@@ -148,11 +193,11 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
             return Err(Error::BinaryToTerminal(format.name()));
         }
         let mut out = stdout.lock();
-        format.write(profile, &mut out).map_err(failed)?;
+        write(&mut out).map_err(failed)?;
         out.flush().map_err(|source| failed(source.into()))?;
     } else {
         let _progress = Progress::new("writing", 1);
-        formats::save(profile, format, path).map_err(failed)?;
+        formats::replace(path, write).map_err(failed)?;
     }
     for note in format.notes(profile) {
         eprintln!("pikos: note: {note}");

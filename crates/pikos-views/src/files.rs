@@ -20,6 +20,23 @@ pub fn is_pipe(path: &Path) -> bool {
 
 /// Reads one profile; `from` is its format, where name and content don't tell.
 pub fn load(path: &Path, from: Option<Format>) -> Result<Profile, Error> {
+    let (bytes, format) = open(path, from)?;
+    let read = format.reader().ok_or(Error::NoReader(format.name()))?;
+    read(&bytes).map_err(|source| Error::Profile { path: path.to_owned(), source })
+}
+
+/// Reads the threads of one profile, each with its name.
+pub fn load_threads(path: &Path, from: Option<Format>) -> Result<Vec<(String, Profile)>, Error> {
+    let (bytes, format) = open(path, from)?;
+    if format != Format::Speedscope {
+        return Err(Error::NoThreads { path: path.to_owned() });
+    }
+    let threads = formats::speedscope::read_threads(&bytes);
+    threads.map_err(|source| Error::Profile { path: path.to_owned(), source })
+}
+
+/// What a file holds, and as what.
+fn open(path: &Path, from: Option<Format>) -> Result<(Vec<u8>, Format), Error> {
     let open = |source| Error::Open { path: path.to_owned(), source };
     let bytes = if is_pipe(path) {
         let mut bytes = Vec::new();
@@ -31,8 +48,7 @@ pub fn load(path: &Path, from: Option<Format>) -> Result<Profile, Error> {
     let named = (!is_pipe(path)).then_some(path);
     let format = from.or_else(|| formats::detect(named, &bytes));
     let format = format.ok_or_else(|| Error::UnknownContent { path: path.to_owned() })?;
-    let read = format.reader().ok_or(Error::NoReader(format.name()))?;
-    read(&bytes).map_err(|source| Error::Profile { path: path.to_owned(), source })
+    Ok((bytes, format))
 }
 
 /// More would only wait: reading a file takes about twice as long as adding it.

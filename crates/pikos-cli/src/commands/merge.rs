@@ -14,10 +14,18 @@ use crate::outcome::Outcome;
 pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
     let mut merger = if args.lossy { Merger::lossy() } else { Merger::new() };
-    let added = files::add_all(&mut merger, &args.inputs, &args.input, |path, profile| match args.by {
-        None => profile,
-        Some(parts) => named(profile, &part(path, parts)),
-    });
+    let added = match args.by {
+        Some(Parts::Thread) => {
+            files::add_threads(&mut merger, &args.inputs, &args.input, |path, thread, profile| {
+                let file = part(path, Parts::File);
+                named(profile, &if args.inputs.len() > 1 { format!("{file}: {thread}") } else { thread })
+            })
+        }
+        by => files::add_all(&mut merger, &args.inputs, &args.input, |path, profile| match by {
+            None => profile,
+            Some(parts) => named(profile, &part(path, parts)),
+        }),
+    };
     added.map_err(|error| match error {
         Error::Views(problem @ Problem::Profile { source: pstats_compat::Error::LessDetail { .. }, .. }) => {
             Error::NeedsLossy(problem)
@@ -38,7 +46,7 @@ fn part(path: &Path, parts: Parts) -> String {
         Parts::Process => {
             process(&name).map_or(name.clone().into_owned(), |process| format!("process {process}"))
         }
-        Parts::File => name.into_owned(),
+        Parts::Thread | Parts::File => name.into_owned(),
     }
 }
 
