@@ -38,9 +38,11 @@ pub(super) struct EdgeLists {
 /// A place in the edges of the sum, plus one.
 type EdgePlace = std::num::NonZeroU32;
 
+/// Edges by their ends. Half of the hash stands beside each place: the edges themselves lie all over memory, and are read only
+/// where they are most likely the right ones.
 #[derive(Default)]
 struct Table {
-    places: HashTable<u32>,
+    places: HashTable<(u32, u32)>,
     state: IdState,
 }
 
@@ -122,32 +124,39 @@ impl EdgeLists {
 impl Table {
     fn of(sum: &[Edge]) -> Self {
         let mut table = Self::default();
-        let Self { places, state } = &mut table;
-        places.reserve(sum.len(), |&place| hash(state, &sum[place as usize]));
+        table.places.reserve(sum.len(), spread);
         for (place, edge) in (0u32..).zip(sum) {
-            places.insert_unique(hash(state, edge), place, |&place| hash(state, &sum[place as usize]));
+            let entry = (table.hash(edge), place);
+            table.places.insert_unique(spread(&entry), entry, spread);
         }
         table
     }
 
     fn add(&mut self, edge: Edge, sum: &mut Vec<Edge>) {
-        let Self { places, state } = self;
-        let is_same = |&place: &u32| {
-            let known = &sum[place as usize];
-            (known.caller, known.callee) == (edge.caller, edge.callee)
+        let entry = (self.hash(&edge), sum.len() as u32);
+        let is_same = |&(hash, place): &(u32, u32)| {
+            hash == entry.0 && {
+                let known = &sum[place as usize];
+                (known.caller, known.callee) == (edge.caller, edge.callee)
+            }
         };
-        match places.entry(hash(state, &edge), is_same, |&place| hash(state, &sum[place as usize])) {
-            Entry::Occupied(known) => sum[*known.get() as usize].calls.add(&edge.calls),
+        match self.places.entry(spread(&entry), is_same, spread) {
+            Entry::Occupied(known) => sum[known.get().1 as usize].calls.add(&edge.calls),
             Entry::Vacant(vacant) => {
-                vacant.insert(sum.len() as u32);
+                vacant.insert(entry);
                 sum.push(edge);
             }
         }
     }
+
+    fn hash(&self, edge: &Edge) -> u32 {
+        (self.state.hash_one((edge.caller, edge.callee)) >> 32) as u32
+    }
 }
 
-fn hash(state: &IdState, edge: &Edge) -> u64 {
-    state.hash_one((edge.caller, edge.callee))
+/// The table looks at the lower bits, and at the uppermost seven.
+fn spread(entry: &(u32, u32)) -> u64 {
+    u64::from(entry.0) << 32 | u64::from(entry.0)
 }
 
 fn place_of(place: u32) -> EdgePlace {
