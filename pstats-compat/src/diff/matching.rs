@@ -126,10 +126,13 @@ impl<'p> Matcher<'p> {
         for &one in old.iter() {
             found.extend(new.iter().filter(|&&other| goes(self, one, other)).map(|&other| (one, other)));
         }
+        let mut counts: [HashMap<FunctionId, usize>; 2] = Default::default();
         for &(one, other) in &found {
-            let of_one = found.iter().filter(|pair| pair.0 == one).count();
-            let of_other = found.iter().filter(|pair| pair.1 == other).count();
-            if (of_one, of_other) == (1, 1) {
+            *counts[0].entry(one).or_default() += 1;
+            *counts[1].entry(other).or_default() += 1;
+        }
+        for (one, other) in found {
+            if (counts[0][&one], counts[1][&other]) == (1, 1) {
                 self.put(one, other);
             }
         }

@@ -15,6 +15,8 @@ use crate::modules::Modules;
 const MIN_FUNCTION: f64 = 0.005;
 /// An edge is drawn from this part of what a function is drawn from.
 const MIN_EDGE: f64 = 0.2;
+/// Graphviz knows how wide its letters are, also where no fonts are installed.
+const FONT: &str = "Arial";
 /// Longer names go on in another line.
 const LINE: usize = 24;
 
@@ -35,13 +37,13 @@ pub fn write_above(profile: &Profile, min_function: f64, out: &mut dyn Write) ->
         !function.caller_only && part(function.calls.cumtime) >= min_function
     };
     writeln!(out, "digraph profile {{")?;
-    writeln!(out, "  graph [fontname=\"sans-serif\", fontsize=10, ranksep=0.25, nodesep=0.125];")?;
+    writeln!(out, "  graph [fontname=\"{FONT}\", fontsize=10, ranksep=0.25, nodesep=0.125];")?;
     writeln!(
         out,
-        "  node [shape=box, style=filled, fontname=\"sans-serif\", fontsize=10, width=0, height=0, \
+        "  node [shape=box, style=filled, fontname=\"{FONT}\", fontsize=10, width=0, height=0, \
          margin=\"0.08,0.04\", color=white];"
     )?;
-    writeln!(out, "  edge [fontname=\"sans-serif\", fontsize=9];")?;
+    writeln!(out, "  edge [fontname=\"{FONT}\", fontsize=9];")?;
     let mut functions_left_out = 0;
     for id in profile.ids() {
         if !is_shown(id) {
@@ -51,7 +53,7 @@ pub fn write_above(profile: &Profile, min_function: f64, out: &mut dyn Write) ->
         let function = profile.function(id);
         let whole = part(function.calls.cumtime).clamp(0.0, 1.0);
         let mut lines = name_lines(function);
-        lines.extend(place(function, &modules));
+        lines.extend(place(function, &modules).iter().flat_map(|place| wrapped(place)));
         lines.push(format!("{:.1} %", 100.0 * part(function.calls.cumtime)));
         lines.push(format!("({:.1} %)", 100.0 * part(function.calls.tottime)));
         lines.extend(counted(&profile, function.calls.ncalls));
@@ -122,8 +124,12 @@ fn name_lines(function: &Function) -> Vec<String> {
         true => builtin(&name).unwrap_or_else(|| name.clone().into_owned()),
         false => name.into_owned(),
     };
+    wrapped(&short)
+}
+
+fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for part in short.split_inclusive(['.', '_', ' ']) {
+    for part in text.split_inclusive(['.', '_', ' ']) {
         let line = lines.last_mut().expect("there is one always");
         if !line.is_empty() && line.chars().count() + part.chars().count() > LINE {
             lines.push(part.to_owned());
