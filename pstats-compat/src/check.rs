@@ -1,13 +1,10 @@
 //! Is this a sound profile? What follows from how a profiler counts is tested, one rule after
 //! another; what breaks a rule is told with the function that breaks it.
 
-mod cycles;
-
 use std::collections::HashSet;
 use std::fmt;
 
-use self::cycles::Cycles;
-use crate::model::{Calls, Counts, EdgeDetail, Function, FunctionId, Profile, Unit};
+use crate::model::{Calls, Counts, EdgeDetail, Function, Profile, Unit};
 use crate::report::stdname;
 
 /// How bad it is.
@@ -45,26 +42,16 @@ const SMALLEST: f64 = 1e-6;
 
 /// Everything that is odd about a profile, in the order of its functions.
 pub fn check(profile: &Profile) -> Vec<Finding> {
-    let cycles = Cycles::of(profile);
-    let is_swapped = is_swapped(profile, &cycles);
-    let mut checker = Checker { profile, cycles, is_swapped, findings: Vec::new() };
+    let mut checker = Checker { profile, is_swapped: is_swapped(profile), findings: Vec::new() };
     checker.whole();
     let from_callers = sums_by_callee(profile);
     for (id, function) in profile.rows() {
-        checker.function(id, function);
+        checker.function(function);
         checker.callers(function, &from_callers[id.index()]);
     }
     checker.edges();
     checker.tree();
     checker.findings
-}
-
-/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ, a recursive
-/// function has more primitive calls.
-fn is_swapped(profile: &Profile, cycles: &Cycles) -> bool {
-    let mut differ = profile.rows().filter(|(_, f)| f.calls.primitive_calls != f.calls.ncalls).peekable();
-    differ.peek().is_some()
-        && differ.all(|(id, f)| f.calls.primitive_calls > f.calls.ncalls && cycles.is_recursive(id))
 }
 
 /// What a function's callers add up to.
@@ -76,9 +63,18 @@ fn sums_by_callee(profile: &Profile) -> Vec<Calls> {
     sums
 }
 
+/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ there are more
+/// primitive calls, among those of single callers, too.
+fn is_swapped(profile: &Profile) -> bool {
+    let mut rows = profile.rows().map(|(_, function)| &function.calls);
+    profile.metadata.counts == Counts::Calls
+        && profile.edges.iter().any(|edge| edge.calls.primitive_calls > edge.calls.ncalls)
+        && profile.edges.iter().all(|edge| edge.calls.primitive_calls >= edge.calls.ncalls)
+        && rows.all(|calls| calls.primitive_calls >= calls.ncalls)
+}
+
 struct Checker<'p> {
     profile: &'p Profile,
-    cycles: Cycles,
     is_swapped: bool,
     findings: Vec<Finding>,
 }
@@ -120,14 +116,14 @@ impl Checker<'_> {
         if let Unit::Other(unit) = &profile.metadata.unit {
             self.odd(format!("the times are in {unit}, not in seconds"));
         }
-        if profile.metadata.counts == Counts::Calls && self.is_swapped {
+        if self.is_swapped {
             self.odd(
                 "calls and primitive calls stand in each other's place, as yappi writes them".to_owned(),
             );
         }
     }
 
-    fn function(&mut self, id: FunctionId, function: &Function) {
+    fn function(&mut self, function: &Function) {
         let name = stdname(function);
         let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
         if !tottime.is_finite() || !cumtime.is_finite() {
@@ -145,12 +141,13 @@ impl Checker<'_> {
         if counts == Counts::Calls && primitive_calls > ncalls && !self.is_swapped {
             self.unsound(format!("{name}: more primitive calls ({primitive_calls}) than calls ({ncalls})"));
         }
-        let (own, all) = (self.amount(tottime), self.amount(cumtime));
         if counts == Counts::Calls && ncalls == 0 && cumtime > 0.0 {
-            self.odd(format!("{name}: it was never called, yet took {all}"));
+            self.odd(format!("{name}: it was never called, yet took {cumtime} s"));
         }
-        if exceeds(tottime, cumtime) && ncalls == primitive_calls && !self.cycles.is_recursive(id) {
-            self.unsound(format!("{name}: its own time ({own}) exceeds its cumulative time ({all})"));
+        if exceeds(tottime, cumtime) && ncalls == primitive_calls {
+            self.unsound(format!(
+                "{name}: its own time ({tottime} s) exceeds its cumulative time ({cumtime} s)"
+            ));
         }
     }
 
@@ -167,9 +164,9 @@ impl Checker<'_> {
             ));
         }
         if metadata.edges == EdgeDetail::Full && exceeds(sum.tottime, calls.tottime) {
-            let (from_callers, own) = (self.amount(sum.tottime), self.amount(calls.tottime));
             self.unsound(format!(
-                "{name}: its callers account for {from_callers} of its own time, which is only {own}"
+                "{name}: its callers account for {} s of its own time, which is only {} s",
+                sum.tottime, calls.tottime
             ));
         }
     }
@@ -178,27 +175,18 @@ impl Checker<'_> {
         if self.profile.metadata.edges == EdgeDetail::CountsOnly {
             return;
         }
-        // Where edges bring own times, an inner call's time is that of the outer one. Callgrind counts it in each.
-        let counts_inner = self.profile.metadata.edges == EdgeDetail::CallsAndCumtime;
         for edge in &self.profile.edges {
             let callee = self.profile.function(edge.callee);
-            if callee.caller_only || !exceeds(edge.calls.cumtime, callee.calls.cumtime) {
-                continue;
+            if !callee.caller_only && exceeds(edge.calls.cumtime, callee.calls.cumtime) {
+                let caller = stdname(self.profile.function(edge.caller));
+                self.unsound(format!(
+                    "{}: calls from {caller} took {} s of its cumulative time, which is only {} s",
+                    stdname(callee),
+                    edge.calls.cumtime,
+                    callee.calls.cumtime
+                ));
             }
-            if counts_inner && self.leads_to_recursion(edge.caller, edge.callee) {
-                continue;
-            }
-            let caller = stdname(self.profile.function(edge.caller));
-            let (taken, all) = (self.amount(edge.calls.cumtime), self.amount(callee.calls.cumtime));
-            self.unsound(format!(
-                "{}: calls from {caller} took {taken} of its cumulative time, which is only {all}",
-                stdname(callee)
-            ));
         }
-    }
-
-    fn leads_to_recursion(&self, caller: FunctionId, callee: FunctionId) -> bool {
-        self.cycles.are_one(caller, callee) || self.cycles.is_recursive(callee)
     }
 
     fn tree(&mut self) {
@@ -218,17 +206,7 @@ impl Checker<'_> {
         let stacks: f64 = tree.nodes.iter().map(|node| node.tottime).sum();
         let rows: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
         if exceeds(stacks, rows) || exceeds(rows, stacks) {
-            let (stacks, rows) = (self.amount(stacks), self.amount(rows));
-            self.unsound(format!("the stacks add up to {stacks}, the functions to {rows}"));
-        }
-    }
-
-    /// A time in the profile's unit, to the nanosecond.
-    fn amount(&self, value: f64) -> String {
-        let value = if value.abs() < 1e6 { (value * 1e9).round() / 1e9 } else { value };
-        match &self.profile.metadata.unit {
-            Unit::Seconds => format!("{value} s"),
-            Unit::Other(unit) => format!("{value} {unit}"),
+            self.unsound(format!("the stacks add up to {stacks} s, the functions to {rows} s"));
         }
     }
 
@@ -291,27 +269,11 @@ mod tests {
         unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "negative time");
         unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "more primitive calls (5) than calls (4)");
         unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own time (3 s) exceeds");
-        odd(
-            found(|p| {
-                p.edges.push(Edge { caller: FunctionId(1), callee: FunctionId(1), calls: Calls::default() });
-                calls(p, |c| c.primitive_calls = 5);
-            }),
-            "stand in each other's place, as yappi writes them",
-        );
-        let in_callgrind = |p: &mut Profile, edge: (u32, u32)| {
-            p.metadata.edges = EdgeDetail::CallsAndCumtime;
-            let (caller, callee) = (FunctionId(edge.0), FunctionId(edge.1));
-            p.edges.push(Edge { caller, callee, calls: Calls { cumtime: 9.0, ..Calls::default() } });
+        let swapped = |p: &mut Profile| {
+            calls(p, |c| c.primitive_calls = 5);
+            p.edges[0].calls.primitive_calls = 5;
         };
-        assert_eq!(found(|p| in_callgrind(p, (1, 1))), "", "an inner call's time counts in each outer one");
-        assert_eq!(found(|p| in_callgrind(p, (1, 0))), "", "a cycle of two");
-        unsound(
-            found(|p| {
-                p.metadata.unit = Unit::Other("Ir".to_owned());
-                in_callgrind(p, (0, 1));
-            }),
-            "took 9 Ir of its cumulative time, which is only 2 Ir",
-        );
+        odd(found(swapped), "stand in each other's place, as yappi writes them");
         let uncalled = |p: &mut Profile| {
             p.functions[0].calls.ncalls = 0;
             p.functions[0].calls.primitive_calls = 0;
