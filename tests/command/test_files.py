@@ -118,7 +118,9 @@ def test_diff_fails_above_a_limit(before_and_after: tuple[Path, Path]) -> None:
 
 def test_a_new_function_counts_with_the_total_only(tmp_path: Path) -> None:
     main = ("m.py", 1, "main")
-    before = save(tmp_path / "a", {main: (1, 1, 0.1, 2.0, {}), ("m.py", 9, "f"): (1, 1, 1.9, 1.9, {main: (1, 1, 1.9, 1.9)})})
+    before = save(
+        tmp_path / "a", {main: (1, 1, 0.1, 2.0, {}), ("m.py", 9, "f"): (1, 1, 1.9, 1.9, {main: (1, 1, 1.9, 1.9)})}
+    )
     table: Table = {
         main: (1, 1, 0.1, 2.1, {}),
         ("m.py", 9, "f"): (1, 1, 1.0, 1.0, {main: (1, 1, 1.0, 1.0)}),
@@ -186,8 +188,12 @@ def test_checkouts_in_other_folders_differ_in_nothing(tmp_path: Path) -> None:
 
 
 def test_folders_can_be_mapped(tmp_path: Path) -> None:
-    before = save(tmp_path / "a", {("/ci/one/x.py", 1, "f"): (1, 1, 1.0, 1.0, {}), ("/ci/two/x.py", 1, "f"): (1, 1, 2.0, 2.0, {})})
-    after = save(tmp_path / "b", {("/srv/2/x.py", 1, "f"): (1, 1, 2.0, 2.0, {}), ("/srv/1/x.py", 1, "f"): (1, 1, 1.0, 1.0, {})})
+    before = save(
+        tmp_path / "a", {("/ci/one/x.py", 1, "f"): (1, 1, 1.0, 1.0, {}), ("/ci/two/x.py", 1, "f"): (1, 1, 2.0, 2.0, {})}
+    )
+    after = save(
+        tmp_path / "b", {("/srv/2/x.py", 1, "f"): (1, 1, 2.0, 2.0, {}), ("/srv/1/x.py", 1, "f"): (1, 1, 1.0, 1.0, {})}
+    )
     mapped = pikos("diff", before, after, "--map", "/ci/one=/srv/1", "--map", "/ci/two/=/srv/2/").succeeded().out
     assert "2 did not change beyond noise" in mapped and "x.py" not in mapped
     assert pikos("diff", before, after, "--map", "nothing").code == 2
@@ -197,8 +203,12 @@ def test_two_releases_of_python_share_the_standard_library(tmp_path: Path) -> No
     def profile(name: str, *files: str) -> Path:
         return save(tmp_path / name, {(file, line, "f"): (1, 1, 1.0, 1.0, {}) for line, file in enumerate(files, 1)})
 
-    old = profile("a", "/usr/lib/python3.10/re.py", "/usr/lib/python3.10/json/__init__.py", "/usr/lib/python3.10/posixpath.py")
-    new = profile("b", "/opt/lib/python3.13/re/__init__.py", "/opt/lib/python3.13/json/__init__.py", "<frozen posixpath>")
+    old = profile(
+        "a", "/usr/lib/python3.10/re.py", "/usr/lib/python3.10/json/__init__.py", "/usr/lib/python3.10/posixpath.py"
+    )
+    new = profile(
+        "b", "/opt/lib/python3.13/re/__init__.py", "/opt/lib/python3.13/json/__init__.py", "<frozen posixpath>"
+    )
     assert changes(old, new) == []
 
 

@@ -208,7 +208,10 @@ def test_a_difference_is_red_and_blue_both_ways(opened: Callable[..., Browser]) 
     after = page.value(colours)
     assert after.keys() == {"main", "slower", "same", "new"}
     assert after["slower"][0] > after["slower"][2] + 50 and after["new"][0] > after["new"][2] + 20
-    assert tip(page, "slower")[1:] == ["10 samples → 30 samples (+20 samples)", "own 10 samples → 30 samples (+20 samples)"]
+    assert tip(page, "slower")[1:] == [
+        "10 samples → 30 samples (+20 samples)",
+        "own 10 samples → 30 samples (+20 samples)",
+    ]
     page.value("byId('switch').click()")
     before = page.value(colours)
     assert before.keys() == {"main", "slower", "same", "gone"}

@@ -37,6 +37,9 @@ pub(super) fn pair_files(before: &[File<'_>], after: &[File<'_>]) -> Vec<Option<
     pairs.of_before
 }
 
+/// The first folders of a path.
+type Root<'a, 'p> = &'a [&'p [u8]];
+
 struct Pairs {
     of_before: Vec<Option<usize>>,
     of_after: Vec<Option<usize>>,
@@ -73,23 +76,20 @@ impl Pairs {
     /// Pairs those whose paths have the most folders in common at the end. Where several have as many, the way that other files
     /// went from one root to another decides, then the functions in them.
     fn by_ending(&mut self, before: &[File<'_>], after: &[File<'_>]) {
-        let parts = |files: &[File<'_>]| -> Vec<Vec<Vec<u8>>> {
-            files.iter().map(|file| parts(file.path).map(<[u8]>::to_vec).collect()).collect()
-        };
-        let (old_parts, new_parts) = (parts(before), parts(after));
+        let (old_parts, new_parts) = (all_parts(before), all_parts(after));
         let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
         for (place, parts) in
             new_parts.iter().enumerate().filter(|(place, _)| self.of_after[*place].is_none())
         {
             if let Some(name) = parts.last() {
-                by_name.entry(name).or_default().push(place);
+                by_name.entry(*name).or_default().push(place);
             }
         }
         let mut candidates: Vec<(usize, usize, usize)> = Vec::new();
         let mut compared = 0;
         for (old, parts) in old_parts.iter().enumerate().filter(|(place, _)| self.of_before[*place].is_none())
         {
-            let Some(same) = parts.last().and_then(|name| by_name.get(name.as_slice())) else { continue };
+            let Some(same) = parts.last().and_then(|name| by_name.get(name)) else { continue };
             compared += same.len();
             if compared > MOST_COMPARED {
                 break;
@@ -97,7 +97,7 @@ impl Pairs {
             candidates.extend(same.iter().map(|&new| (common(parts, &new_parts[new]), old, new)));
         }
         candidates.sort_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let mut roots: HashMap<(&[Vec<u8>], &[Vec<u8>]), usize> = HashMap::new();
+        let mut roots: HashMap<(Root<'_, '_>, Root<'_, '_>), usize> = HashMap::new();
         for level in candidates.chunk_by(|a, b| a.0 == b.0) {
             let length = level[0].0;
             let root = |(_, old, new): &(usize, usize, usize)| {
@@ -199,8 +199,13 @@ fn is_general(file: &File<'_>) -> bool {
     parts(file.path).last().is_some_and(|name| matches!(name, b"__init__.py" | b"__main__.py"))
 }
 
+/// The parts of each path.
+fn all_parts<'p>(files: &[File<'p>]) -> Vec<Vec<&'p [u8]>> {
+    files.iter().map(|file| parts(file.path).collect()).collect()
+}
+
 /// How many parts two paths have in common at the end.
-fn common(a: &[Vec<u8>], b: &[Vec<u8>]) -> usize {
+fn common(a: &[&[u8]], b: &[&[u8]]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 

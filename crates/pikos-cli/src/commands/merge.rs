@@ -54,7 +54,7 @@ fn part(path: &Path, parts: Parts) -> String {
 /// `callgrind.out.4711`.
 fn process(name: &str) -> Option<&str> {
     let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (stem, _) = name.split_once(|c: char| c == '.').unwrap_or((name, ""));
+    let (stem, _) = name.split_once('.').unwrap_or((name, ""));
     let dashed = stem.rsplit_once('-').map(|(_, number)| number).filter(is_number);
     dashed.or_else(|| name.rsplit('.').next().filter(is_number))
 }

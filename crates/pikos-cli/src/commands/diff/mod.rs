@@ -9,7 +9,7 @@ mod table;
 mod words;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
@@ -142,6 +142,6 @@ fn noise(amounts: &[Amount]) -> Noise {
     noise
 }
 
-fn title(before: &PathBuf, after: &PathBuf) -> String {
+fn title(before: &Path, after: &Path) -> String {
     format!("{} → {}", before.display(), after.display())
 }
