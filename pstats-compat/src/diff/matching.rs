@@ -136,8 +136,7 @@ impl<'p> Matcher<'p> {
                 self.put(one, other);
             }
         }
-        old.retain(|&left| self.before.partner[left.index()].is_none());
-        new.retain(|&left| self.after.partner[left.index()].is_none());
+        self.drop_paired(old, new);
     }
 
     /// By how many lines functions of each file moved, by their old line.
@@ -168,7 +167,7 @@ impl<'p> Matcher<'p> {
                 let place = expected(&shifts, matcher.before.file[old.index()], was.line);
                 place == i64::from(is.line) && matcher.has_same_neighbours(old, new)
             });
-            self.pair_where(&mut old, &mut new, |matcher, old, new| matcher.is_used_alike(old, new));
+            self.by_use(&mut old, &mut new);
             // Of several with one name, what their callers tell.
             self.pair_where(&mut old, &mut new, |matcher, old, new| {
                 matcher.before.profile.function(old).name == matcher.after.profile.function(new).name
@@ -201,9 +200,34 @@ impl<'p> Matcher<'p> {
         known.iter().sum::<f64>() >= 0.5 * known.len() as f64
     }
 
-    /// Whether all callers and all callees are the same, and there are some of both.
-    fn is_used_alike(&self, old: FunctionId, new: FunctionId) -> bool {
-        [End::Callers, End::Callees].into_iter().all(|end| self.alike(end, old, new) == Some(1.0))
+    /// Pairs those of which all callers and all callees are the same, where there are some of both. Found by what they have in
+    /// common, not by comparing each with each: of two programs, many are left over.
+    fn by_use(&mut self, old: &mut Vec<FunctionId>, new: &mut Vec<FunctionId>) {
+        let mut alike: HashMap<[Vec<FunctionId>; 2], [Vec<FunctionId>; 2]> = HashMap::new();
+        for (number, side, ids) in [(0, &self.before, &*old), (1, &self.after, &*new)] {
+            for &id in ids {
+                let uses = [End::Callers, End::Callees].map(|end| {
+                    let mut known: Vec<FunctionId> = side.known(end, id, number == 0).collect();
+                    known.sort_unstable();
+                    known.dedup();
+                    known
+                });
+                if uses.iter().all(|known| !known.is_empty()) {
+                    alike.entry(uses).or_default()[number].push(id);
+                }
+            }
+        }
+        for sides in alike.values() {
+            if let ([one], [other]) = (&sides[0][..], &sides[1][..]) {
+                self.put(*one, *other);
+            }
+        }
+        self.drop_paired(old, new);
+    }
+
+    fn drop_paired(&self, old: &mut Vec<FunctionId>, new: &mut Vec<FunctionId>) {
+        old.retain(|&left| self.before.partner[left.index()].is_none());
+        new.retain(|&left| self.after.partner[left.index()].is_none());
     }
 
     fn shares_any(&self, old: FunctionId, new: FunctionId) -> bool {
@@ -213,10 +237,8 @@ impl<'p> Matcher<'p> {
 
     /// Which part of the callers (or callees) of both is the same. `None` if none of them is known on one of the sides.
     fn alike(&self, end: End, old: FunctionId, new: FunctionId) -> Option<f64> {
-        let was: HashSet<FunctionId> =
-            self.before.others(end, old).filter_map(|id| self.before.partner[id.index()]).collect();
-        let is: HashSet<FunctionId> =
-            self.after.others(end, new).filter(|id| self.after.partner[id.index()].is_some()).collect();
+        let was: HashSet<FunctionId> = self.before.known(end, old, true).collect();
+        let is: HashSet<FunctionId> = self.after.known(end, new, false).collect();
         if was.is_empty() || is.is_empty() {
             return None;
         }
@@ -241,6 +263,14 @@ impl<'p> Side<'p> {
             file,
             partner,
         }
+    }
+
+    /// Those of its callers or callees that have a partner, by the newer profile's ids.
+    fn known(&self, end: End, id: FunctionId, is_older: bool) -> impl Iterator<Item = FunctionId> {
+        self.others(end, id).filter_map(move |id| {
+            let partner = self.partner[id.index()]?;
+            Some(if is_older { partner } else { id })
+        })
     }
 
     /// Who calls a function, or whom it calls; not itself.

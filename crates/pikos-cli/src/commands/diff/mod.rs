@@ -13,7 +13,7 @@ use std::path::Path;
 
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
-use pstats_compat::formats::flamegraph;
+use pstats_compat::formats::{Format, flamegraph};
 
 use self::selection::Selection;
 use self::table::Look;
@@ -78,6 +78,11 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
     }
     files::save_bytes(&out, None, &args.output)?;
+    if matches!(format, DiffFormat::Html | DiffFormat::Svg) {
+        let mut notes: Vec<String> = [&before, &after].map(|profile| Format::Svg.notes(profile)).concat();
+        notes.dedup();
+        notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
+    }
     match (verdict, limit) {
         (Some(verdict), _) => {
             eprintln!("pikos: {verdict}");
