@@ -42,7 +42,7 @@ const SMALLEST: f64 = 1e-6;
 
 /// Everything that is odd about a profile, in the order of its functions.
 pub fn check(profile: &Profile) -> Vec<Finding> {
-    let mut checker = Checker { profile, findings: Vec::new() };
+    let mut checker = Checker { profile, is_swapped: is_swapped(profile), findings: Vec::new() };
     checker.whole();
     let from_callers = sums_by_callee(profile);
     for (id, function) in profile.rows() {
@@ -63,8 +63,19 @@ fn sums_by_callee(profile: &Profile) -> Vec<Calls> {
     sums
 }
 
+/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ there are more
+/// primitive calls, among those of single callers, too.
+fn is_swapped(profile: &Profile) -> bool {
+    let mut rows = profile.rows().map(|(_, function)| &function.calls);
+    profile.metadata.counts == Counts::Calls
+        && profile.edges.iter().any(|edge| edge.calls.primitive_calls > edge.calls.ncalls)
+        && profile.edges.iter().all(|edge| edge.calls.primitive_calls >= edge.calls.ncalls)
+        && rows.all(|calls| calls.primitive_calls >= calls.ncalls)
+}
+
 struct Checker<'p> {
     profile: &'p Profile,
+    is_swapped: bool,
     findings: Vec<Finding>,
 }
 
@@ -105,6 +116,11 @@ impl Checker<'_> {
         if let Unit::Other(unit) = &profile.metadata.unit {
             self.odd(format!("the times are in {unit}, not in seconds"));
         }
+        if self.is_swapped {
+            self.odd(
+                "calls and primitive calls stand in each other's place, as yappi writes them".to_owned(),
+            );
+        }
     }
 
     fn function(&mut self, function: &Function) {
@@ -122,10 +138,8 @@ impl Checker<'_> {
             }
         }
         let counts = self.profile.metadata.counts;
-        if counts == Counts::Calls && primitive_calls > ncalls {
-            self.unsound(format!(
-                "{name}: more primitive calls ({primitive_calls}) than calls ({ncalls}); yappi swaps the two"
-            ));
+        if counts == Counts::Calls && primitive_calls > ncalls && !self.is_swapped {
+            self.unsound(format!("{name}: more primitive calls ({primitive_calls}) than calls ({ncalls})"));
         }
         if counts == Counts::Calls && ncalls == 0 && cumtime > 0.0 {
             self.odd(format!("{name}: it was never called, yet took {cumtime} s"));
@@ -255,6 +269,11 @@ mod tests {
         unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "negative time");
         unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "more primitive calls (5) than calls (4)");
         unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own time (3 s) exceeds");
+        let swapped = |p: &mut Profile| {
+            calls(p, |c| c.primitive_calls = 5);
+            p.edges[0].calls.primitive_calls = 5;
+        };
+        odd(found(swapped), "stand in each other's place, as yappi writes them");
         let uncalled = |p: &mut Profile| {
             p.functions[0].calls.ncalls = 0;
             p.functions[0].calls.primitive_calls = 0;

@@ -74,6 +74,12 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// Profiles of which one says more than another: what it says more would have to be left out.
+    #[error("these profiles don't go together: {problem}")]
+    LessDetail {
+        /// What differs.
+        problem: String,
+    },
     /// Something stands there that no file can take the place of: what it is.
     #[error("this is {0}; name a regular file")]
     NotAFile(&'static str),

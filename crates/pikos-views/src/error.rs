@@ -30,6 +30,12 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// Threads were asked for, of a file that doesn't keep them apart.
+    #[error("{}: this format doesn't keep threads apart", path.display())]
+    NoThreads {
+        /// Which.
+        path: PathBuf,
+    },
     /// A format that is only written.
     #[error("pikos writes {0} files, but can't read them")]
     NoReader(&'static str),

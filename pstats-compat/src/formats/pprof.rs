@@ -21,11 +21,13 @@ use flate2::write::GzEncoder;
 use super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
+use crate::modules::Modules;
 use crate::stacks::Stacks;
 
 /// Writes the stacks with their counts and times.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let stacks = Stacks::of(profile);
+    let modules = Modules::of(profile);
     let mut strings = StringTable::default();
     // By pprof's rule the first string is the empty one, which stands for none.
     strings.place("");
@@ -77,13 +79,17 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
                 push_number(m, 2, line);
             });
         });
-        let name = place(&function.display_name());
+        // Its module stands before it: pprof's tables know functions by their names alone, and each file has a `<module>`.
+        let plain = function.display_name();
+        let full = match modules.name(function) {
+            Some(module) => format!("{module}.{plain}"),
+            None => plain.into_owned(),
+        };
+        let name = place(&full);
         // Only where it is another one: pprof takes two equal names for C++ that is not demangled, and cuts off what stands
         // in angle brackets, which is all of `<module>` and of every built-in.
-        let system_name = match &function.qualname {
-            Some(qualname) if *qualname != function.name => place(&function.name.to_str_lossy()),
-            _ => 0,
-        };
+        let known = function.name.to_str_lossy();
+        let system_name = if known == full { 0 } else { place(&known) };
         let file = place(&function.file.to_str_lossy());
         push_message(&mut message, 5, |m| {
             push_number(m, 1, number);

@@ -84,3 +84,10 @@ pub struct Metadata {
     /// Whether the program still ran when it was made: open calls count as if they had returned then.
     pub unfinished: bool,
 }
+
+impl Metadata {
+    /// The title for people to read, or a word in its place.
+    pub fn shown_title(&self) -> String {
+        self.title.as_ref().map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned())
+    }
+}
