@@ -60,6 +60,22 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file that ends too early, though nothing in it is malformed.
+    #[error("the file is cut short or damaged: {problem}")]
+    Incomplete {
+        /// How that shows.
+        problem: String,
+    },
+    /// What was asked for by name, and is not in the file.
+    #[error("there is no {kind} `{wanted}` in the file; it has {has}")]
+    NotInFile {
+        /// What kind of thing.
+        kind: &'static str,
+        /// The name that was asked for.
+        wanted: String,
+        /// What there is.
+        has: String,
+    },
     /// A profile that this format can't hold.
     #[error("{format} can't hold this profile: {problem}")]
     NotRepresentable {
