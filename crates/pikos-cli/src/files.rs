@@ -1,11 +1,12 @@
 //! Profiles in and out of files and pipes.
 
-use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Write};
+use std::fs;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pstats_compat::merge::Merger;
@@ -14,11 +15,15 @@ use crate::args::InputArgs;
 use crate::error::Error;
 use crate::progress::Progress;
 
-/// Reads one profile; of a folder or a list, the sum of what is in it.
+/// Reads one profile, and says on standard error what is to be known of it; of a folder or a list, the sum of what is in it.
 pub fn load(path: &Path, args: &InputArgs) -> Result<Profile, Error> {
     match &inputs(&[path.to_owned()])?[..] {
-        [path] => Ok(files::load(path, args.from)?),
-        paths => Ok(files::load_all(paths, args.from, || {})?),
+        [path] => {
+            let profile = files::load(path, &args.options())?;
+            tell(path, &profile.metadata.notes);
+            Ok(profile)
+        }
+        paths => Ok(files::load_all(paths, &args.options(), tell)?),
     }
 }
 
@@ -26,7 +31,10 @@ pub fn load(path: &Path, args: &InputArgs) -> Result<Profile, Error> {
 pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
     let paths = inputs(paths)?;
     let mut progress = Progress::new("reading", paths.len());
-    Ok(files::load_all(&paths, args.from, || progress.step())?)
+    Ok(files::load_all(&paths, &args.options(), |path, notes| {
+        tell(path, notes);
+        progress.step();
+    })?)
 }
 
 /// Reads one thread of each profile, and adds these up.
@@ -34,7 +42,7 @@ pub fn load_thread(paths: &[PathBuf], thread: &str, args: &InputArgs) -> Result<
     let mut merger = Merger::new();
     let mut known = Vec::new();
     for path in inputs(paths)? {
-        for (name, profile) in files::load_threads(&path, args.from)? {
+        for (name, profile) in files::load_threads(&path, &args.options())? {
             known.push(name);
             let number = known.len().to_string();
             if known.last().is_some_and(|name| name == thread) || number == thread {
@@ -57,7 +65,10 @@ pub fn add_all(
 ) -> Result<(), Error> {
     let paths = inputs(paths)?;
     let mut progress = Progress::new("reading", paths.len());
-    Ok(files::add_all(merger, &paths, args.from, prepare, || progress.step())?)
+    Ok(files::add_all(merger, &paths, &args.options(), prepare, |path, notes| {
+        tell(path, notes);
+        progress.step();
+    })?)
 }
 
 /// Adds the threads of profiles to a sum, of what `prepare` makes of each, with its name.
@@ -68,7 +79,7 @@ pub fn add_threads(
     prepare: impl Fn(&Path, String, Profile) -> Profile,
 ) -> Result<(), Error> {
     for path in inputs(paths)? {
-        for (name, profile) in files::load_threads(&path, args.from)? {
+        for (name, profile) in files::load_threads(&path, &args.options())? {
             let added = merger.add(prepare(&path, name, profile));
             added.map_err(|source| pikos_views::Error::Profile { path: path.clone(), source })?;
         }
@@ -110,7 +121,7 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && path.is_file() && is_profile(&path).map_err(failed)? {
+        if !is_hidden && path.is_file() && files::is_profile(&path)? {
             found.push(path);
         }
     }
@@ -119,13 +130,6 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Whether its name or its first bytes say so.
-fn is_profile(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::new();
-    File::open(path)?.take(4096).read_to_end(&mut start)?;
-    Ok(formats::guess(Some(path), &start).is_some())
 }
 
 /// A path on each line, or after each NUL (`find -print0`); what begins with `#` is a comment.
@@ -149,6 +153,13 @@ fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
         return Err(Error::EmptyList { path: list.to_owned() });
     }
     Ok(paths)
+}
+
+fn tell(path: &Path, notes: &[String]) {
+    for note in notes {
+        // What a file says of itself goes to a terminal.
+        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+    }
 }
 
 /// The format to write: the one named, else what the target's name says, else the default.

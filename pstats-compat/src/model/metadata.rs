@@ -83,6 +83,10 @@ pub struct Metadata {
     pub compensated: bool,
     /// Whether the program still ran when it was made: open calls count as if they had returned then.
     pub unfinished: bool,
+    /// What the file's times are whole multiples of, in the profile's unit, where a writer rounds coarsely. 0: not known.
+    pub rounded_to: f64,
+    /// What whoever reads the figures should know of the file: what was left out, or looks wrong. A sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Metadata {

@@ -19,6 +19,6 @@ mod schema;
 mod threads;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_profile};
 pub use threads::read_threads;
 pub use write::write;
