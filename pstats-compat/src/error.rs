@@ -76,6 +76,24 @@ pub enum Error {
         /// What there is.
         has: String,
     },
+    /// A file of a kind that can't be read: what it is.
+    #[error("this is {0}")]
+    Unread(String),
+    /// Neither its name nor its content tells what a file is.
+    #[error("unknown format; pikos reads {readable}")]
+    UnknownFormat {
+        /// The names of those that are read.
+        readable: String,
+    },
+    /// A format that is only written.
+    #[error("pikos writes {0} files, but can't read them")]
+    NoReader(&'static str),
+    /// More than is taken from anybody.
+    #[error("there are more than {limit} bytes, and no more are read of one file")]
+    TooLarge {
+        /// How many are.
+        limit: usize,
+    },
     /// A profile that this format can't hold.
     #[error("{format} can't hold this profile: {problem}")]
     NotRepresentable {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use clap_complete::Shell;
-use pstats_compat::formats::Format;
+use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
@@ -108,6 +108,16 @@ pub struct InputArgs {
     /// The format of the input, if its content and name don't say
     #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
     pub from: Option<Format>,
+    /// Which figures to read, of a file that has several: an event of callgrind, a sample type of pprof
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+}
+
+impl InputArgs {
+    /// The same for whoever reads.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { format: self.from, event: self.event.clone(), ..ReadOptions::default() }
+    }
 }
 
 /// Formats by their names, which help and completions list.

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use pikos_views::files::{self, is_pipe};
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 
@@ -11,15 +12,27 @@ use crate::args::InputArgs;
 use crate::error::Error;
 use crate::progress::Progress;
 
-/// Reads one profile.
+/// Reads one profile, and says on standard error what is to be known of it.
 pub fn load(path: &Path, args: &InputArgs) -> Result<Profile, Error> {
-    Ok(files::load(path, args.from)?)
+    let profile = files::load(path, &args.options())?;
+    tell(path, &profile.metadata.notes);
+    Ok(profile)
 }
 
 /// Reads profiles and adds them up in their order.
 pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
     let mut progress = Progress::new("reading", paths.len());
-    Ok(files::load_all(paths, args.from, || progress.step())?)
+    Ok(files::load_all(paths, &args.options(), |path, notes| {
+        tell(path, notes);
+        progress.step();
+    })?)
+}
+
+fn tell(path: &Path, notes: &[String]) {
+    for note in notes {
+        // What a file says of itself goes to a terminal.
+        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+    }
 }
 
 /// The format to write: the one named, else what the target's name says, else the default.

@@ -25,10 +25,12 @@ pub enum Error {
         source: pstats_compat::Error,
     },
     /// Neither its name nor its content tells the format of a file.
-    #[error("{}: unknown format; pikos reads pstats, callgrind, collapsed and speedscope files", path.display())]
+    #[error("{}: unknown format; pikos reads {readable}", path.display())]
     UnknownContent {
         /// Which.
         path: PathBuf,
+        /// What can be read.
+        readable: String,
     },
     /// A format that is only written.
     #[error("pikos writes {0} files, but can't read them")]

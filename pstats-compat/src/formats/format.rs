@@ -7,7 +7,8 @@ use std::str::FromStr;
 use super::{
     callgrind, collapsed, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats, speedscope, text,
 };
-use crate::error::Result;
+use super::input::ReadOptions;
+use crate::error::{Error, Result};
 use crate::model::{EdgeDetail, Profile, Unit};
 use crate::stacks::APPROXIMATED;
 
@@ -86,6 +87,12 @@ impl Format {
         FORMATS.iter().map(|(_, name, _)| *name).collect()
     }
 
+    /// The names of those that can be read.
+    pub fn readable() -> Vec<&'static str> {
+        let readable = FORMATS.iter().filter(|(format, ..)| format.reader().is_some());
+        readable.map(|(_, name, _)| *name).collect()
+    }
+
     /// Its name, as [`FromStr`] takes it.
     pub fn name(self) -> &'static str {
         let (_, name, _) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
@@ -111,14 +118,16 @@ impl Format {
             .map(|(format, _)| format)
     }
 
-    /// What the first bytes of a file say; only of formats that can be read.
+    /// What the first bytes of a file say; only of formats that can be read, and not of collapsed stacks, which are known by
+    /// there being nothing else.
     pub fn from_content(bytes: &[u8]) -> Option<Self> {
-        let start = &bytes[..bytes.len().min(4096)];
+        let start = &bytes[..bytes.len().min(1 << 14)];
         let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
         match start.trim_ascii_start() {
             // A dict in marshal, or a bare `{`; JSON continues with a quote.
             [b'{' | 0xFB, 0xA9 | b')' | b'(' | 0xA8 | b'0', ..] => Some(Format::Pstats),
-            [b'{', ..] if has(b"speedscope") || has(b"\"shared\"") => Some(Format::Speedscope),
+            [b'{', ..] if has(b"//www.speedscope.app/file-format-schema.json") => Some(Format::Speedscope),
+            [b'{' | b'[', ..] => None,
             text if text.starts_with(b"# callgrind") => Some(Format::Callgrind),
             _ if has(b"\nevents:") || start.starts_with(b"events:") => Some(Format::Callgrind),
             _ => None,
@@ -133,6 +142,17 @@ impl Format {
             Format::Collapsed => Some(collapsed::read),
             Format::Speedscope => Some(speedscope::read),
             _ => None,
+        }
+    }
+
+    /// Reads a profile, or the part of it that is asked for.
+    pub(super) fn read(self, bytes: &[u8], options: &ReadOptions) -> Result<Profile> {
+        match self {
+            Format::Callgrind => callgrind::read_event(bytes, options.event.as_deref()),
+            _ => match self.reader() {
+                Some(read) => read(bytes),
+                None => Err(Error::NoReader(self.name())),
+            },
         }
     }
 
@@ -207,19 +227,6 @@ impl Format {
     }
 }
 
-/// What to read this file as: [`guess`], or pstats where nothing tells. Those files go by any name, and their reader says
-/// best why a file is none. `None` for what looks like text of some kind.
-pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
-    let binary = bytes.first().is_some_and(|byte| !byte.is_ascii_graphic());
-    guess(path, bytes).or(binary.then_some(Format::Pstats))
-}
-
-/// What this file seems to be: by its content, else by its name.
-pub fn guess(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
-    let readable = |format: &Format| format.reader().is_some();
-    Format::from_content(bytes).or_else(|| path.and_then(Format::from_path).filter(readable))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +253,7 @@ mod tests {
         assert_eq!(Format::from_content(b"{0"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"\xfb\xa9\x03"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"version: 1\nevents: ns\n"), Some(Format::Callgrind));
-        assert_eq!(Format::from_content(b"{\"shared\": {}}"), Some(Format::Speedscope));
+        assert_eq!(Format::from_content(b"{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\"}"), Some(Format::Speedscope));
         assert_eq!(Format::from_content(b"a;b 3\n"), None);
     }
 }

@@ -4,13 +4,16 @@
 
 pub mod callgrind;
 pub mod collapsed;
+mod content;
 pub mod csv;
 pub mod dot;
 mod file;
 pub mod firefox;
 pub mod flamegraph;
 mod format;
+mod input;
 pub mod json;
+mod json_keys;
 pub mod markdown;
 pub mod pprof;
 pub mod pstats;
@@ -19,4 +22,5 @@ mod string_table;
 pub mod text;
 
 pub use file::{create, replace, replaceable, save, save_file};
-pub use format::{Format, ReadFn, UnknownFormat, detect, guess};
+pub use format::{Format, ReadFn, UnknownFormat};
+pub use input::{MOST_BYTES, ReadOptions, read_from};

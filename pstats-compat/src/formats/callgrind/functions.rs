@@ -10,6 +10,9 @@ use super::names::Mention;
 use super::writer::Writer;
 use crate::model::{Calls, Function, FunctionId, IdMap, Text};
 
+/// So many are taken in: what a file may make of memory has an end.
+const MOST_FUNCTIONS: usize = 10_000_000;
+
 /// Where a name stands: the object and the file that count for it.
 #[derive(Clone, Default)]
 pub struct Place {
@@ -32,7 +35,7 @@ pub struct Functions {
 
 impl Functions {
     /// The function of a name, new or known. `line` counts as a part of the name where a writer always has the line of the
-    /// definition. `None` if there are more than ids can number.
+    /// definition. `None` if there are too many.
     pub fn find(&mut self, mention: &Mention, place: &Place, line: Option<u32>) -> Option<FunctionId> {
         if mention.is_renumbered {
             mention.number.and_then(|number| self.by_number.remove(&number));
@@ -47,7 +50,10 @@ impl Functions {
             }
             _ => {}
         }
-        let next = FunctionId(u32::try_from(self.list.len()).ok()?);
+        if self.list.len() == MOST_FUNCTIONS {
+            return None;
+        }
+        let next = FunctionId(self.list.len() as u32);
         let label = (place.object.clone(), place.file.clone(), mention.text.clone(), line.unwrap_or(0));
         let id = *self.by_label.entry(label).or_insert(next);
         if id == next {

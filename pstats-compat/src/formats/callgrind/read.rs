@@ -364,7 +364,7 @@ impl<'a> CallgrindReader<'a> {
     fn function_id(&mut self, mention: &Mention, place: &Place, line: u32) -> Result<FunctionId> {
         let line = self.writer.names_definitions().then_some(line);
         let found = self.functions.find(mention, place, line);
-        found.ok_or_else(|| self.bad("more than 4,294,967,295 functions"))
+        found.ok_or_else(|| self.bad("more functions than a profile can hold"))
     }
 
     fn file(&mut self, value: &[u8]) -> Result<Text> {
