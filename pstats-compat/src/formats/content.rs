@@ -65,9 +65,10 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
         return Content::Readable(Format::Collapsed);
     }
     match named {
-        Some(format) if is_text && format.reader().is_none() => {
-            Content::Unread(format!("a {} file by its name, and Pikos writes those, but can't read them", format.name()))
-        }
+        Some(format) if is_text && format.reader().is_none() => Content::Unread(format!(
+            "a {} file by its name, and Pikos writes those, but can't read them",
+            format.name()
+        )),
         _ if is_text => Content::Unknown,
         _ => Content::NoPstats,
     }
@@ -87,7 +88,9 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         return Content::Readable(Format::Speedscope);
     }
     if has("meta") && (has("threads") || has("libs")) {
-        return known("a profile of the Firefox Profiler, which can't be read: open it on https://profiler.firefox.com");
+        return known(
+            "a profile of the Firefox Profiler, which can't be read: open it on https://profiler.firefox.com",
+        );
     }
     if has("recording") && (has("version") || has("overview")) {
         return known("a timeline of Safari's Web Inspector, which can't be read");
@@ -96,7 +99,9 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         return known("a source map, and no profile");
     }
     if has("raw") && has("frames") && has("mode") {
-        return known("a profile of stackprof (Ruby), which can't be read: `stackprof --stackcollapse` makes one that can");
+        return known(
+            "a profile of stackprof (Ruby), which can't be read: `stackprof --stackcollapse` makes one that can",
+        );
     }
     if has("frame_tree") || has("root_frame") || has("frame_records") {
         return known(
@@ -110,7 +115,9 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         return known("a profile of Scalene, which knows lines and no calls");
     }
     if has("head") && !has("nodes") {
-        return known("a profile of V8 of before 2017, or of its heap, which can't be read: save it anew as .cpuprofile");
+        return known(
+            "a profile of V8 of before 2017, or of its heap, which can't be read: save it anew as .cpuprofile",
+        );
     }
     match is_whole {
         true => Content::Unknown,
@@ -136,8 +143,14 @@ const UNREAD: [(&[u8], &str); 24] = [
     (b"\x80\x05", PICKLE),
     (b"FLR\0", "a recording of Java's Flight Recorder, which can't be read"),
     (b"gmon", "a profile of gprof, which can't be read"),
-    (b"PERFILE2", "a recording of perf, which can't be read: `perf script | stackcollapse-perf.pl` makes stacks that can"),
-    (b"memray", "a recording of memray, which can't be read: `memray transform` makes files that other tools open"),
+    (
+        b"PERFILE2",
+        "a recording of perf, which can't be read: `perf script | stackcollapse-perf.pl` makes stacks that can",
+    ),
+    (
+        b"memray",
+        "a recording of memray, which can't be read: `memray transform` makes files that other tools open",
+    ),
     (b"Flat profile:", "the text of gprof, which can't be read"),
     (b"v8-version,", "a log of V8, which can't be read: `node --cpu-prof` makes a profile that can"),
     (b"digraph", "a graph for Graphviz: make a picture of it with `dot`"),
@@ -151,7 +164,8 @@ const PICKLE: &str = "a pickle, which is not opened, because it could run any co
 
 fn unread(bytes: &[u8]) -> Option<&'static str> {
     let start = &bytes[..bytes.len().min(4096)];
-    let has = |word: &str| start.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
+    let has =
+        |word: &str| start.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
     if let Some((_, what)) = UNREAD.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Some(what);
     }
@@ -168,7 +182,9 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         });
     }
     match () {
-        () if has("Time and Allocation Profiling Report") => Some("the text of GHC's profiler, which can't be read"),
+        () if has("Time and Allocation Profiling Report") => {
+            Some("the text of GHC's profiler, which can't be read")
+        }
         () if text.starts_with(b"_     ._   __/__") || has("/_//_/// /_\\ / //_// / //_'/ //") => Some(
             "the text of pyinstrument, which can't be read: `pyinstrument -r speedscope -o OUT` makes a file that can",
         ),
@@ -178,7 +194,9 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         () if has("Timer unit:") => Some("the text of line_profiler, which can't be read"),
         () if has("mem_heap_B=") => Some("a profile of massif, which knows memory and no calls"),
         _ if has("\n\t") && (has(" cycles") || has("cpu-clock") || has("task-clock") || has(" sched:")) => {
-            Some("the text of `perf script`, which can't be read: stackcollapse-perf.pl makes stacks of it that can")
+            Some(
+                "the text of `perf script`, which can't be read: stackcollapse-perf.pl makes stacks of it that can",
+            )
         }
         _ => None,
     }

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::input::ReadOptions;
 use super::{
     callgrind, collapsed, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats, speedscope, text,
 };
-use super::input::ReadOptions;
 use crate::error::{Error, Result};
 use crate::model::{EdgeDetail, Profile, Unit};
 use crate::stacks::APPROXIMATED;
@@ -253,7 +253,10 @@ mod tests {
         assert_eq!(Format::from_content(b"{0"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"\xfb\xa9\x03"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"version: 1\nevents: ns\n"), Some(Format::Callgrind));
-        assert_eq!(Format::from_content(b"{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\"}"), Some(Format::Speedscope));
+        assert_eq!(
+            Format::from_content(b"{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\"}"),
+            Some(Format::Speedscope)
+        );
         assert_eq!(Format::from_content(b"a;b 3\n"), None);
     }
 }

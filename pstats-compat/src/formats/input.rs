@@ -44,10 +44,11 @@ pub fn read_from(source: impl Read, path: Option<&Path>, options: &ReadOptions) 
         source = Box::new(MultiGzDecoder::new(io::Cursor::new(head).chain(source)));
         head = head_of(&mut source).map_err(unpacking)?;
         // `x.pb.gz` says more than `x.pb` does.
-        name = name.map(|name| match name.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
-            true if Format::from_path(&name).is_none() => name.with_extension(""),
-            _ => name,
-        });
+        name =
+            name.map(|name| match name.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
+                true if Format::from_path(&name).is_none() => name.with_extension(""),
+                _ => name,
+            });
     }
     let unpacked = |error| if wrappings > 0 { unpacking(error) } else { error };
     if head.is_empty() {
@@ -116,7 +117,9 @@ fn unpacking(error: Error) -> Error {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Error::Incomplete { problem: "the gzip that it is packed in ends too early".to_owned() }
         }
-        Error::Io(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+        Error::Io(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) =>
+        {
             Error::Incomplete { problem: format!("the gzip that it is packed in is not sound ({error})") }
         }
         error => error,

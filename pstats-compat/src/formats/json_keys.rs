@@ -51,8 +51,14 @@ mod tests {
 
     #[test]
     fn only_the_outermost_keys_are_found() {
-        assert_eq!(top_level_keys(b"{\"a\": {\"b\": [1, {\"c\": \"x:{\"}]}, \"d\\\"e\": 2, \"f"), ["a", "d\\\"e"]);
-        assert_eq!(top_level_keys(b" [{\"ph\": \"X\", \"args\": {\"z\": 1}, \"ts\": 3}, {\"later\": 1}]"), ["ph", "args", "ts"]);
+        assert_eq!(
+            top_level_keys(b"{\"a\": {\"b\": [1, {\"c\": \"x:{\"}]}, \"d\\\"e\": 2, \"f"),
+            ["a", "d\\\"e"]
+        );
+        assert_eq!(
+            top_level_keys(b" [{\"ph\": \"X\", \"args\": {\"z\": 1}, \"ts\": 3}, {\"later\": 1}]"),
+            ["ph", "args", "ts"]
+        );
         assert_eq!(top_level_keys(b"{\"open: "), Vec::<String>::new());
         assert_eq!(top_level_keys(b""), Vec::<String>::new());
     }

@@ -17,7 +17,8 @@ impl Cycles {
     /// The circles of a profile's edges. A function that calls itself and no other is on none.
     pub fn of(profile: &Profile) -> Self {
         let by_caller = profile.edges_by_caller();
-        let callees = |function: u32| by_caller.of(&profile.edges, FunctionId(function)).map(|edge| edge.callee);
+        let callees =
+            |function: u32| by_caller.of(&profile.edges, FunctionId(function)).map(|edge| edge.callee);
         let count = profile.functions.len();
         let mut search = Search {
             reached: vec![NEVER; count],

@@ -130,7 +130,6 @@ fn says_time(what: &str) -> bool {
         .any(|word| what.contains(word))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +153,19 @@ mod tests {
             let found = seconds(name).unwrap_or_else(|| panic!("{name} is a time"));
             assert!((found / expected - 1.0).abs() < 1e-9, "{name}: {found}");
         }
-        for name in ["Ir", "Ticks", "Instructions", "call(s)", "Memory_(bytes)", "alloc_space(MB)", "samples", "items_s", "()", "(ms", "sysCount"] {
+        for name in [
+            "Ir",
+            "Ticks",
+            "Instructions",
+            "call(s)",
+            "Memory_(bytes)",
+            "alloc_space(MB)",
+            "samples",
+            "items_s",
+            "()",
+            "(ms",
+            "sysCount",
+        ] {
             assert_eq!(seconds(name), None, "{name}");
         }
     }

@@ -123,9 +123,10 @@ impl Functions {
         let mut renamed: IdMap<u32, Text> = IdMap::default();
         for same in by_name.values().filter(|same| same.len() > 1) {
             let short = |&place: &usize| last_part(self.objects[place].as_bytes(), b'/');
-            let are_short_enough = same.iter().enumerate().all(|(at, one)| {
-                same[..at].iter().all(|other| short(other) != short(one))
-            });
+            let are_short_enough = same
+                .iter()
+                .enumerate()
+                .all(|(at, one)| same[..at].iter().all(|other| short(other) != short(one)));
             for place in same {
                 let object = match are_short_enough {
                     true => short(place),

@@ -23,6 +23,11 @@ pub fn signed(word: &[u8]) -> Option<i128> {
     }
 }
 
+/// A number that many others were added up to.
+pub fn sum(word: &[u8]) -> Option<i128> {
+    std::str::from_utf8(word).ok().filter(|word| !word.starts_with('+'))?.parse().ok()
+}
+
 /// `+3`, `-3` and `*` mean something in relation to the number that stood in this column last.
 pub fn relative(word: &[u8], last: i128) -> Option<i128> {
     match word {

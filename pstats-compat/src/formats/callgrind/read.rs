@@ -6,7 +6,7 @@ use super::events::{Events, NoEvent};
 use super::functions::{Functions, Place};
 use super::inclusive;
 use super::names::{Mention, Names, Unnamed};
-use super::numbers::{relative, signed, unsigned, words};
+use super::numbers::{relative, signed, sum, unsigned, words};
 use super::totals::{Fault, Totals};
 use super::writer::Writer;
 use crate::error::{Error, Result};
@@ -160,7 +160,9 @@ impl<'a> CallgrindReader<'a> {
                 (self.callee_object, self.callee_file, self.callee) = (None, None, None);
             }
             b"ob" => self.place.object = self.object(value)?,
-            b"cfi" | b"cfl" => self.callee_file = Some(self.file(value)?).filter(|file| !file.as_bytes().is_empty()),
+            b"cfi" | b"cfl" => {
+                self.callee_file = Some(self.file(value)?).filter(|file| !file.as_bytes().is_empty())
+            }
             b"cfn" => self.callee = Some(self.function_name(value)?),
             b"cob" => self.callee_object = Some(self.object(value)?),
             b"calls" => self.calls(value)?,
@@ -244,9 +246,11 @@ impl<'a> CallgrindReader<'a> {
         Ok(())
     }
 
-    /// The figure of the event that is read in a line of all events' figures.
+    /// The figure of the event that is read in a line of all events' figures. Those at its end may be left out if they are 0.
     fn said(&self, value: &[u8]) -> Option<i128> {
-        words(value).nth(self.events.column()?).and_then(signed)
+        let column = self.events.column()?;
+        words(value).next()?;
+        words(value).nth(column).map_or(Some(0), sum)
     }
 
     fn calls(&mut self, value: &[u8]) -> Result<()> {
@@ -259,7 +263,8 @@ impl<'a> CallgrindReader<'a> {
         };
         // Where the callee begins. It says nothing about where the next costs are, and may be left out.
         let line = self.columns.iter().zip(&self.positions).zip(words).find_map(|((column, last), word)| {
-            (*column == Column::Line).then(|| relative(word, *last).and_then(|line| u32::try_from(line).ok()))?
+            (*column == Column::Line)
+                .then(|| relative(word, *last).and_then(|line| u32::try_from(line).ok()))?
         });
         let line = line.unwrap_or(0);
         let place = Place {

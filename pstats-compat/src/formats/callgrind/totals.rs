@@ -43,10 +43,11 @@ impl Totals {
 
     /// `totals:` ends a part. It may count all parts before it as well.
     pub fn totals(&mut self, said: Option<i128>, event: &str) -> Result<(), Fault> {
-        if let Some(said) = said.filter(|&said| said != self.of_part && said != self.of_file) {
+        if said.is_none_or(|said| said != self.of_part && said != self.of_file) {
+            let said = said.map_or("no number".to_owned(), |said| said.to_string());
+            let sum = self.of_part;
             return Err(Fault::CutShort(format!(
-                "its costs add up to {} {event}, and its `totals:` say {said}",
-                self.of_part
+                "its costs add up to {sum} {event}, and its `totals:` say {said}"
             )));
         }
         self.of_part = 0;
@@ -83,7 +84,9 @@ impl Totals {
                 (sum + slack < summary)
                     .then(|| format!("its costs add up to {sum} {event}, and its `summary:` says {summary}"))
             }
-            None if writer == Writer::Xdebug => Some("it has no `summary:`, with which xdebug ends one".to_owned()),
+            None if writer == Writer::Xdebug => {
+                Some("it has no `summary:`, with which xdebug ends one".to_owned())
+            }
             // yappi ends no file with a line break.
             None if !is_ended && writer != Writer::Yappi => Some("its last line has no end".to_owned()),
             None => None,

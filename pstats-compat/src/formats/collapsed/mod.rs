@@ -17,6 +17,6 @@ mod austin;
 mod read;
 mod write;
 
-pub use read::read;
 pub(crate) use read::looks_like_it;
+pub use read::read;
 pub use write::write;

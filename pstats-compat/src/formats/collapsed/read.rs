@@ -49,15 +49,18 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             stack = before;
         }
         are_any = true;
-        stacks.add(stack, value * factor, |frame| match &austin {
-            Some(austin) => austin.frame(frame),
-            None => None,
-        })
-        .map_err(bad)?;
+        stacks
+            .add(stack, value * factor, |frame| match &austin {
+                Some(austin) => austin.frame(frame),
+                None => None,
+            })
+            .map_err(bad)?;
     }
     let mut metadata = Metadata { unit, ..Metadata::default() };
     if are_any && are_differences {
-        metadata.notes.push("each stack has two numbers, a difference of two profiles: the second ones are read".to_owned());
+        metadata.notes.push(
+            "each stack has two numbers, a difference of two profiles: the second ones are read".to_owned(),
+        );
     }
     Ok(stacks.collector.finish(metadata))
 }
@@ -103,7 +106,8 @@ fn line_of(line: &[u8]) -> Line<'_> {
         return Line::Comment(text);
     }
     let stack = || {
-        let space = line.iter().rposition(u8::is_ascii_whitespace).ok_or("the stack has no number after it")?;
+        let space =
+            line.iter().rposition(u8::is_ascii_whitespace).ok_or("the stack has no number after it")?;
         let value = value(&line[space + 1..]).ok_or("what follows the last space is not a number")?;
         Ok((line[..space].trim_ascii(), value))
     };
