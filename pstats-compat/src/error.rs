@@ -118,3 +118,14 @@ pub enum Error {
 
 /// Shorthand for this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What is wrong with JSON. The place stands in front, so it is taken off the end, where serde puts it.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let told = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let problem = told.strip_suffix(&place).unwrap_or(&told).to_owned();
+        Self::BadJson { line, column, problem }
+    }
+}

@@ -40,6 +40,10 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// What a file is. `is_whole`: nothing follows these bytes.
 pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
+    let is_text = is_text(bytes);
+    if !is_text && super::pprof::looks_like_it(bytes, is_whole) {
+        return Content::Readable(Format::Pprof);
+    }
     if let Some(format) = Format::from_content(bytes) {
         return Content::Readable(format);
     }
@@ -53,7 +57,6 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     if let Some(what) = unread(bytes) {
         return Content::Unread(what.to_owned());
     }
-    let is_text = is_text(bytes);
     let named = path.and_then(Format::from_path);
     match named {
         // No pstats file begins with a letter.
@@ -86,6 +89,15 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
     let known = |what: &str| Content::Unread(what.to_owned());
     if has("$schema") && has("shared") || has("shared") && has("profiles") {
         return Content::Readable(Format::Speedscope);
+    }
+    if has("format") && has("functions") && has("edges") {
+        return Content::Readable(Format::Json);
+    }
+    if has("traceEvents") || bytes.trim_ascii_start().starts_with(b"[") && has("ph") {
+        return Content::Readable(Format::Trace);
+    }
+    if has("nodes") && (has("samples") || has("timeDeltas") || has("startTime")) {
+        return Content::Readable(Format::Cpuprofile);
     }
     if has("meta") && (has("threads") || has("libs")) {
         return known(

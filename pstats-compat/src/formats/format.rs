@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use super::input::ReadOptions;
 use super::{
-    callgrind, collapsed, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats, speedscope, text,
+    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats,
+    speedscope, text, trace,
 };
 use crate::error::{Error, Result};
 use crate::model::{EdgeDetail, Profile, Unit};
@@ -31,6 +32,10 @@ pub enum Format {
     Pprof,
     /// The Firefox Profiler's.
     Firefox,
+    /// V8's.
+    Cpuprofile,
+    /// Chrome's trace events.
+    Trace,
     /// Graphviz'.
     Dot,
     /// Everything, for programs.
@@ -47,7 +52,7 @@ pub enum Format {
 pub type ReadFn = fn(&[u8]) -> Result<Profile>;
 
 /// Name, and the endings by which a file name is known (the longest that fits counts).
-const FORMATS: [(Format, &str, &[&str]); 13] = [
+const FORMATS: [(Format, &str, &[&str]); 15] = [
     (Format::Pstats, "pstats", &[".pstats", ".prof", ".profile"]),
     (Format::Callgrind, "callgrind", &[".callgrind", ".cachegrind"]),
     (Format::Collapsed, "collapsed", &[".collapsed", ".folded"]),
@@ -56,6 +61,8 @@ const FORMATS: [(Format, &str, &[&str]); 13] = [
     (Format::Svg, "svg", &[".svg"]),
     (Format::Pprof, "pprof", &[".pb.gz", ".pprof"]),
     (Format::Firefox, "firefox", &[".firefox.json", ".gecko.json"]),
+    (Format::Cpuprofile, "cpuprofile", &[".cpuprofile"]),
+    (Format::Trace, "trace", &[".trace", ".trace.json"]),
     (Format::Dot, "dot", &[".dot", ".gv"]),
     (Format::Json, "json", &[".json"]),
     (Format::Csv, "csv", &[".csv"]),
@@ -64,7 +71,8 @@ const FORMATS: [(Format, &str, &[&str]); 13] = [
 ];
 
 /// What else they are called.
-const ALIASES: [(Format, &str); 2] = [(Format::Html, "flamegraph"), (Format::Firefox, "gecko")];
+const ALIASES: [(Format, &str); 3] =
+    [(Format::Html, "flamegraph"), (Format::Firefox, "gecko"), (Format::Trace, "chrome")];
 
 /// A name that is no format's.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +149,10 @@ impl Format {
             Format::Callgrind => Some(callgrind::read),
             Format::Collapsed => Some(collapsed::read),
             Format::Speedscope => Some(speedscope::read),
+            Format::Pprof => Some(pprof::read),
+            Format::Cpuprofile => Some(cpuprofile::read),
+            Format::Trace => Some(trace::read),
+            Format::Json => Some(json::read),
             _ => None,
         }
     }
@@ -149,6 +161,8 @@ impl Format {
     pub(super) fn read(self, bytes: &[u8], options: &ReadOptions) -> Result<Profile> {
         match self {
             Format::Callgrind => callgrind::read_event(bytes, options.event.as_deref()),
+            Format::Pprof => pprof::read_event(bytes, options.event.as_deref()),
+            Format::Speedscope => speedscope::read_profile(bytes, options.profile.as_deref()),
             _ => match self.reader() {
                 Some(read) => read(bytes),
                 None => Err(Error::NoReader(self.name())),
@@ -167,6 +181,8 @@ impl Format {
             Format::Svg => flamegraph::write_svg(profile, out),
             Format::Pprof => pprof::write(profile, out),
             Format::Firefox => firefox::write(profile, out),
+            Format::Cpuprofile => cpuprofile::write(profile, out),
+            Format::Trace => trace::write(profile, out),
             Format::Dot => dot::write(profile, out),
             Format::Json => json::write(profile, out),
             Format::Csv => csv::write(profile, out),
@@ -190,6 +206,8 @@ impl Format {
                 | Format::Svg
                 | Format::Pprof
                 | Format::Firefox
+                | Format::Cpuprofile
+                | Format::Trace
         )
     }
 

@@ -5,6 +5,7 @@
 pub mod callgrind;
 pub mod collapsed;
 mod content;
+pub mod cpuprofile;
 pub mod csv;
 pub mod dot;
 mod file;
@@ -20,6 +21,7 @@ pub mod pstats;
 pub mod speedscope;
 mod string_table;
 pub mod text;
+pub mod trace;
 
 pub use file::{create, replace, replaceable, save, save_file};
 pub use format::{Format, ReadFn, UnknownFormat};

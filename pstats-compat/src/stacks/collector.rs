@@ -18,6 +18,7 @@ pub(crate) struct StackCollector {
     tree: CallTree,
     nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
     depths: Vec<u32>,
+    are_counted: bool,
 }
 
 impl StackCollector {
@@ -54,9 +55,17 @@ impl StackCollector {
         self.tree.nodes[node.index()].tottime += time;
     }
 
-    /// The profile with its tables. Nothing was counted.
+    /// Counts calls that led to a stack. Who counts some, counts all.
+    pub fn call(&mut self, node: NodeId, count: u64) {
+        let ncalls = &mut self.tree.nodes[node.index()].ncalls;
+        *ncalls = ncalls.saturating_add(count);
+        self.are_counted = true;
+    }
+
+    /// The profile with its tables.
     pub fn finish(self, metadata: Metadata) -> Profile {
-        let metadata = Metadata { counts: Counts::Unknown, ..metadata };
+        let counts = if self.are_counted { Counts::Calls } else { Counts::Unknown };
+        let metadata = Metadata { counts, ..metadata };
         let mut profile = Profile { metadata, ..Profile::new(self.functions, Vec::new()) };
         fill_tables(&mut profile, &self.tree);
         profile.tree = Some(self.tree);
@@ -64,8 +73,8 @@ impl StackCollector {
     }
 }
 
-/// Adds own and cumulative times of every function and edge. As in pstats, only the outermost
-/// activation adds to a cumulative time.
+/// Adds own and cumulative times and the calls of every function and edge. As in pstats, only the outermost
+/// activation adds to a cumulative time and to the primitive calls.
 fn fill_tables(profile: &mut Profile, tree: &CallTree) {
     let cumtimes = tree.cumtimes();
     let (children, roots) = tree.children();
@@ -98,8 +107,10 @@ fn fill_tables(profile: &mut Profile, tree: &CallTree) {
         }
         let add = |calls: &mut Calls, open: &mut u32| {
             calls.tottime += node.tottime;
+            calls.ncalls = calls.ncalls.saturating_add(node.ncalls);
             if *open == 0 {
                 calls.cumtime += cumtimes[id.index()];
+                calls.primitive_calls = calls.primitive_calls.saturating_add(node.ncalls);
             }
             *open += 1;
         };

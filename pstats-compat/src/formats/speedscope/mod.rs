@@ -18,5 +18,5 @@ mod read;
 mod schema;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_profile};
 pub use write::write;

@@ -1,24 +1,11 @@
-//! pprof: the gzipped protobuf of `go tool pprof` and its web page.
-//!
-//! The message `Profile` of pprof's `profile.proto`, of which these fields are written:
-//!
-//! ```text
-//! Profile   1 sample_type*  2 sample*  4 location*  5 function*  6 string_table*
-//!           11 period_type  12 period  13 comment*  14 default_sample_type
-//! ValueType 1 type  2 unit              (all text is a place in the string table)
-//! Sample    1 location_id* (top first)  2 value*: calls, time
-//! Location  1 id  4 line: { 1 function_id  2 line }
-//! Function  1 id  2 name  3 system_name  4 filename  5 start_line
-//! ```
-//!
-//! That stacks are approximated is told in a comment (`pprof -comments` shows it).
+//! Writes one sample for each stack.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::string_table::StringTable;
+use super::super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
 use crate::stacks::Stacks;
