@@ -47,8 +47,8 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     if let Some(format) = Format::from_content(bytes) {
         return Content::Readable(format);
     }
-    let start = bytes.trim_ascii_start();
-    if matches!(start, [b'{' | b'[', ..]) {
+    let is_json = matches!(bytes.trim_ascii_start(), [b'{' | b'[', ..]);
+    if is_json {
         match of_json(bytes, is_whole) {
             Content::Unknown => {}
             known => return known,
@@ -59,8 +59,9 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     }
     let named = path.and_then(Format::from_path);
     match named {
-        // No pstats file begins with a letter.
+        // No pstats file begins with a letter, and our JSON says that it is ours.
         Some(Format::Pstats) if is_text => {}
+        Some(Format::Json) => {}
         Some(format) if format.reader().is_some() => return Content::Readable(format),
         _ => {}
     }
@@ -68,6 +69,11 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
         return Content::Readable(Format::Collapsed);
     }
     match named {
+        _ if is_json && is_whole => {
+            Content::Unread("JSON of no kind that Pikos reads, or not all of it".to_owned())
+        }
+        // A name that says no more than that it is text.
+        Some(Format::Text) if is_text => Content::Unknown,
         Some(format) if is_text && format.reader().is_none() => Content::Unread(format!(
             "a {} file by its name, and Pikos writes those, but can't read them",
             format.name()
@@ -103,6 +109,12 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         return known(
             "a profile of the Firefox Profiler, which can't be read: open it on https://profiler.firefox.com",
         );
+    }
+    if has("profile") && has("fileType") {
+        return known("a recording of Firefox's old developer tools, which can't be read");
+    }
+    if has("rts_arguments") && has("total_ticks") {
+        return known("a profile of GHC (Haskell), which can't be read");
     }
     if has("recording") && (has("version") || has("overview")) {
         return known("a timeline of Safari's Web Inspector, which can't be read");
@@ -182,14 +194,14 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         return Some(what);
     }
     let text = start.trim_ascii_start();
-    if text.starts_with(b"<") {
+    let begins =
+        |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+    // A stack may begin with `<module>` as well.
+    if ["<!doctype", "<html", "<?xml", "<svg", "<!--"].into_iter().any(begins) {
         return Some(match () {
-            () if has("<!doctype html") || has("<html") => match has("pikos") {
-                true => "a page that Pikos wrote: open it in a browser",
-                false => "a page: open it in a browser",
-            },
+            () if has("<html") && has("pikos") => "a page that Pikos wrote: open it in a browser",
+            () if has("<!doctype html") || has("<html") => "a page: open it in a browser",
             () if has("<svg") => "a picture: open it in a browser",
-            () if has("<trace-query-result") => "an export of Instruments, which can't be read",
             () => "XML, which can't be read",
         });
     }

@@ -16,8 +16,8 @@ use crate::model::Profile;
 pub const MOST_BYTES: usize = 1 << 30;
 /// So much of it says what it is.
 const HEAD: usize = 1 << 16;
-/// A packed file may have been packed once more on its way.
-const MOST_WRAPPINGS: usize = 2;
+/// A format that is packed itself may have been packed once more on its way, and again.
+const MOST_WRAPPINGS: usize = 3;
 
 /// How to read a file that could be read in several ways.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub fn read_from(source: impl Read, path: Option<&Path>, options: &ReadOptions) 
     let mut wrappings = 0;
     while content::is_gzip(&head) {
         if wrappings == MOST_WRAPPINGS {
-            return Err(Error::Unread("gzip inside of gzip inside of gzip: unpack it first".to_owned()));
+            return Err(Error::Unread("gzip in gzip, four times over: unpack it first".to_owned()));
         }
         wrappings += 1;
         source = Box::new(MultiGzDecoder::new(io::Cursor::new(head).chain(source)));

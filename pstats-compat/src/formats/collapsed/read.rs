@@ -10,6 +10,8 @@ use crate::stacks::StackCollector;
 /// File, line and name.
 pub(super) type Frame = (Text, u32, Text);
 
+/// One line that is no stack is passed over for so many that are.
+const MOST_OTHERS: usize = 4;
 /// Enough lines to say that a file is one.
 const ENOUGH: usize = 50;
 
@@ -37,18 +39,22 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         Some(austin) => austin.unit(),
         None => (Unit::Other("samples".to_owned()), 1.0),
     };
-    let mut are_any = false;
+    let (mut good, mut first_bad, mut others) = (0, None, 0);
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let bad = |problem: &str| Error::BadLine { line: index + 1, problem: problem.to_owned() };
         let (mut stack, value) = match line_of(line) {
             Line::Empty | Line::Comment(_) => continue,
             Line::Stack(stack, value) => (stack, value),
-            Line::Other(problem) => return Err(bad(problem)),
+            Line::Other(problem) => {
+                first_bad.get_or_insert((index + 1, problem));
+                others += 1;
+                continue;
+            }
         };
         if are_differences && let Line::Stack(before, _) = line_of(stack) {
             stack = before;
         }
-        are_any = true;
+        good += 1;
         stacks
             .add(stack, value * factor, |frame| match &austin {
                 Some(austin) => austin.frame(frame),
@@ -57,7 +63,18 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             .map_err(bad)?;
     }
     let mut metadata = Metadata { unit, ..Metadata::default() };
-    if are_any && are_differences {
+    // Warnings of some tool may stand between the stacks; a file of something else has few that look like one.
+    match first_bad {
+        Some((line, problem)) if others * MOST_OTHERS > good => {
+            return Err(Error::BadLine { line, problem: problem.to_owned() });
+        }
+        Some((line, problem)) => {
+            let lines = if others == 1 { "1 line is".to_owned() } else { format!("{others} lines are") };
+            metadata.notes.push(format!("{lines} left out: in line {line}, {problem}"));
+        }
+        None => {}
+    }
+    if good > 0 && are_differences {
         metadata.notes.push(
             "each stack has two numbers, a difference of two profiles: the second ones are read".to_owned(),
         );
@@ -65,9 +82,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     Ok(stacks.collector.finish(metadata))
 }
 
-/// Whether the beginning of a text consists of stacks, comments and nothing else.
+/// Whether the beginning of a text consists of stacks, comments and hardly anything else.
 pub(crate) fn looks_like_it(bytes: &[u8], is_whole: bool) -> bool {
-    let mut stacks = 0;
+    let (mut stacks, mut others) = (0, 0);
     let mut lines = bytes.split(|&byte| byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         match line_of(line) {
@@ -75,15 +92,16 @@ pub(crate) fn looks_like_it(bytes: &[u8], is_whole: bool) -> bool {
             Line::Empty | Line::Comment(_) => {}
             // The end of the piece that is known may be anywhere in a line.
             Line::Other(_) if !is_whole && lines.peek().is_none() => {
-                return stacks > 0 || line.contains(&b';');
+                return stacks > 0 && others * MOST_OTHERS <= stacks
+                    || stacks + others == 0 && line.contains(&b';');
             }
-            Line::Other(_) => return false,
+            Line::Other(_) => others += 1,
         }
-        if stacks == ENOUGH {
+        if stacks + others == ENOUGH {
             break;
         }
     }
-    stacks > 0
+    stacks > 0 && others * MOST_OTHERS <= stacks
 }
 
 enum Line<'b> {

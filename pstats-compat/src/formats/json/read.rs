@@ -58,12 +58,13 @@ impl FigureFields {
         self.ncalls.is_some() || self.tottime.is_some() || self.cumtime.is_some()
     }
 
-    fn calls(&self) -> Calls {
+    fn calls(&self, edges: EdgeDetail) -> Calls {
         let ncalls = self.ncalls.unwrap_or(0);
+        // Of callers they are written only where they are known, and callgrind knows none that are not.
+        let primitive_calls = if edges == EdgeDetail::CountsOnly { 0 } else { ncalls };
         Calls {
             ncalls,
-            // Of callers it is written only where it is known, and the pure-Python `profile` knows no recursion in them.
-            primitive_calls: self.primitive_calls.unwrap_or(ncalls),
+            primitive_calls: self.primitive_calls.unwrap_or(primitive_calls),
             tottime: self.tottime.unwrap_or(0.0),
             cumtime: self.cumtime.unwrap_or(0.0),
         }
@@ -108,13 +109,18 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
                     problem: format!("there are only {count} functions"),
                 });
             }
-            let (caller, calls) = (FunctionId(caller.function), caller.calls.calls());
+            let (caller, calls) = (FunctionId(caller.function), caller.calls.calls(edges));
             profile.edges.push(Edge { caller, callee: FunctionId(id), calls });
         }
         profile.functions.push(Function {
             qualname: row.qualname.map(|name| name.as_str().into()),
             caller_only: !row.calls.are_there(),
-            ..Function::new(row.file.as_str().into(), row.line, row.name.as_str().into(), row.calls.calls())
+            ..Function::new(
+                row.file.as_str().into(),
+                row.line,
+                row.name.as_str().into(),
+                row.calls.calls(edges),
+            )
         });
     }
     Ok(profile)

@@ -87,7 +87,7 @@ pub fn read_profile(bytes: &[u8], wanted: Option<&str>) -> Result<Profile> {
             .collect();
         if !left_out.is_empty() {
             notes.push(format!(
-                "only profiles in {unit} are read; --profile NUMBER reads another: {}",
+                "only profiles whose unit is {unit} are read; --profile NUMBER reads another: {}",
                 left_out.join(", ")
             ));
         }
