@@ -111,12 +111,15 @@ pub struct InputArgs {
     /// Which figures to read, of a file that has several: an event of callgrind, a sample type of pprof
     #[arg(long, value_name = "NAME")]
     pub event: Option<String>,
+    /// Which profile to read, of a speedscope file that has several: a number, from 1, or a name
+    #[arg(long, value_name = "N|NAME")]
+    pub profile: Option<String>,
 }
 
 impl InputArgs {
     /// The same for whoever reads.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { format: self.from, event: self.event.clone(), ..ReadOptions::default() }
+        ReadOptions { format: self.from, event: self.event.clone(), profile: self.profile.clone() }
     }
 }
 

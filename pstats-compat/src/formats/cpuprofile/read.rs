@@ -109,7 +109,8 @@ fn stacks(nodes: &[Node], collector: &mut StackCollector) -> Result<Vec<Option<N
             true => None,
             false => {
                 let name = if frame.function_name.is_empty() { "(anonymous)" } else { &frame.function_name };
-                let line = frame.line_number.and_then(|line| u32::try_from(line + 1).ok()).unwrap_or(0);
+                let line =
+                    frame.line_number.and_then(|line| u32::try_from(line.checked_add(1)?).ok()).unwrap_or(0);
                 let function = collector.function(frame.url.as_str().into(), line, name.into());
                 let entered = function.and_then(|function| collector.enter(below, function));
                 Some(entered.ok_or_else(|| {
