@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::input::ReadOptions;
 use super::{
     callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats,
     speedscope, text, trace,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{EdgeDetail, Profile, Unit};
 use crate::stacks::APPROXIMATED;
 
@@ -154,19 +153,6 @@ impl Format {
             Format::Trace => Some(trace::read),
             Format::Json => Some(json::read),
             _ => None,
-        }
-    }
-
-    /// Reads a profile, or the part of it that is asked for.
-    pub(super) fn read(self, bytes: &[u8], options: &ReadOptions) -> Result<Profile> {
-        match self {
-            Format::Callgrind => callgrind::read_event(bytes, options.event.as_deref()),
-            Format::Pprof => pprof::read_event(bytes, options.event.as_deref()),
-            Format::Speedscope => speedscope::read_profile(bytes, options.profile.as_deref()),
-            _ => match self.reader() {
-                Some(read) => read(bytes),
-                None => Err(Error::NoReader(self.name())),
-            },
         }
     }
 

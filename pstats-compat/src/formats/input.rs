@@ -9,11 +9,11 @@ use flate2::read::MultiGzDecoder;
 
 use super::content::{self, Content};
 use super::format::Format;
+use super::limits::MOST_BYTES;
+use super::{callgrind, pprof, speedscope};
 use crate::error::{Error, Result};
 use crate::model::Profile;
 
-/// So much of a file is read at most, and so much of what was unpacked.
-pub const MOST_BYTES: usize = 1 << 30;
 /// So much of it says what it is.
 const HEAD: usize = 1 << 16;
 /// A format that is packed itself may have been packed once more on its way, and again.
@@ -91,7 +91,20 @@ pub fn read_from(source: impl Read, path: Option<&Path>, options: &ReadOptions) 
             _ => return Err(unknown()),
         },
     };
-    format.read(&bytes, options)
+    read(format, &bytes, options)
+}
+
+/// Reads a profile, or the part of it that is asked for.
+fn read(format: Format, bytes: &[u8], options: &ReadOptions) -> Result<Profile> {
+    match format {
+        Format::Callgrind => callgrind::read_event(bytes, options.event.as_deref()),
+        Format::Pprof => pprof::read_event(bytes, options.event.as_deref()),
+        Format::Speedscope => speedscope::read_profile(bytes, options.profile.as_deref()),
+        _ => match format.reader() {
+            Some(read) => read(bytes),
+            None => Err(Error::NoReader(format.name())),
+        },
+    }
 }
 
 fn head_of(source: &mut dyn Read) -> Result<Vec<u8>> {

@@ -15,6 +15,7 @@ mod format;
 mod input;
 pub mod json;
 mod json_keys;
+mod limits;
 pub mod markdown;
 pub mod pprof;
 pub mod pstats;
@@ -25,4 +26,5 @@ pub mod trace;
 
 pub use file::{create, replace, replaceable, save, save_file};
 pub use format::{Format, ReadFn, UnknownFormat};
-pub use input::{MOST_BYTES, ReadOptions, read_from};
+pub use input::{ReadOptions, read_from};
+pub use limits::MOST_BYTES;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::read::Frame;
+use super::frame::Frame;
 use crate::model::{Text, Unit};
 
 /// A file of Austin, and the first line that was seen of each function.

@@ -14,6 +14,7 @@
 //! Two numbers at the end of each line are a difference of two profiles, of which the later one is read.
 
 mod austin;
+mod frame;
 mod read;
 mod write;
 

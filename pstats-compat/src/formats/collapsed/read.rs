@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use super::austin::Austin;
+use super::frame::{self, Frame};
 use crate::error::{Error, Result};
-use crate::model::{FunctionId, Metadata, Profile, Text, Unit};
+use crate::model::{FunctionId, Metadata, Profile, Unit};
 use crate::stacks::StackCollector;
-
-/// File, line and name.
-pub(super) type Frame = (Text, u32, Text);
 
 /// One line that is no stack is passed over for so many that are.
 const MOST_OTHERS: usize = 4;
@@ -165,7 +163,7 @@ impl<'b> StackReader<'b> {
             let function = match self.functions.get(frame) {
                 Some(&function) => Some(function),
                 None => {
-                    let (file, line, name) = parse(frame).unwrap_or_else(|| parse_frame(frame));
+                    let (file, line, name) = parse(frame).unwrap_or_else(|| frame::of(frame));
                     let function = self.collector.function(file, line, name);
                     function.inspect(|&function| {
                         self.functions.insert(frame, function);
@@ -181,17 +179,4 @@ impl<'b> StackReader<'b> {
         }
         Ok(())
     }
-}
-
-/// `name (file:line)`, or a bare name.
-fn parse_frame(frame: &[u8]) -> Frame {
-    let parts = || {
-        let inside = frame.strip_suffix(b")")?;
-        let open = inside.windows(2).rposition(|pair| pair == b" (")?;
-        let (name, place) = (&inside[..open], &inside[open + 2..]);
-        let colon = place.iter().rposition(|&byte| byte == b':')?;
-        let line = std::str::from_utf8(&place[colon + 1..]).ok()?.parse().ok()?;
-        Some((Text::from_os_bytes(&place[..colon]), line, Text::from_os_bytes(name)))
-    };
-    parts().unwrap_or_else(|| (Text::default(), 0, Text::from_os_bytes(frame)))
 }

@@ -14,10 +14,8 @@
 //! time. Call counts have no place in the format.
 
 mod read;
+mod schema;
 mod write;
 
 pub use read::read;
 pub use write::write;
-
-/// The name of the node that all others stand below.
-const ROOT: &str = "(root)";

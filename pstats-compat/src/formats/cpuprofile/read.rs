@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::ROOT;
+use super::schema::ROOT;
 use crate::error::{Error, Result};
 use crate::model::{Metadata, NodeId, Profile, Unit};
 use crate::stacks::StackCollector;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::ROOT;
+use super::schema::ROOT;
 use crate::error::Result;
 use crate::model::{CallTree, NodeId, Profile, Unit};
 use crate::stacks::Stacks;

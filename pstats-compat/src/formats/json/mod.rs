@@ -13,11 +13,8 @@
 //! A time that is no number is `null`; figures that nobody measured are left out.
 
 mod read;
+mod schema;
 mod write;
 
 pub use read::read;
 pub use write::write;
-
-/// What the first field says.
-const FORMAT: &str = "pikos-profile";
-const VERSION: u32 = 1;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{FORMAT, VERSION};
+use super::schema::{FORMAT, VERSION};
 use crate::error::{Error, Result};
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Unit};
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::super::input::MOST_BYTES;
+use super::super::limits::MOST_BYTES;
 use super::message::{Field, Fields, Malformed, Value, numbers};
 use crate::error::{Error, Result};
 use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};

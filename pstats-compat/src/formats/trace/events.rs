@@ -66,7 +66,7 @@ struct EventRead {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
-    Number(f64),
+    Plain(f64),
     Text(String),
     Other(IgnoredAny),
 }
@@ -74,7 +74,7 @@ enum Number {
 impl Number {
     fn value(&self) -> Option<f64> {
         match self {
-            Self::Number(number) => Some(*number),
+            Self::Plain(number) => Some(*number),
             Self::Text(text) => text.parse().ok(),
             Self::Other(_) => None,
         }
@@ -83,7 +83,7 @@ impl Number {
 
     fn text(number: Option<Self>) -> String {
         match number {
-            Some(Self::Number(number)) => number.to_string(),
+            Some(Self::Plain(number)) => number.to_string(),
             Some(Self::Text(text)) => text,
             _ => String::new(),
         }
