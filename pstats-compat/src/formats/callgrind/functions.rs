@@ -30,7 +30,8 @@ pub struct Functions {
     /// Whose line was named by a call: it is the first, a cost's may be any.
     is_line_known: Vec<bool>,
     by_label: HashMap<(Text, Text, Text, u32), FunctionId>,
-    by_number: HashMap<u64, (FunctionId, bool)>,
+    /// The function that a number meant last, and whether its file was certain.
+    by_number: IdMap<u64, (FunctionId, bool)>,
 }
 
 impl Functions {
@@ -43,6 +44,8 @@ impl Functions {
         let known = mention.number.and_then(|number| self.by_number.get(&number).copied());
         match known {
             Some((known, _)) if !place.is_certain => return Some(known),
+            // Nearly all names are this: nothing has to be looked up.
+            Some((known, true)) if self.is_there(known, place, line) => return Some(known),
             Some((known, false)) => {
                 self.move_to(known, place);
                 self.remember(mention, known, true);
@@ -64,6 +67,13 @@ impl Functions {
         }
         self.remember(mention, id, place.is_certain);
         Some(id)
+    }
+
+    fn is_there(&self, id: FunctionId, place: &Place, line: Option<u32>) -> bool {
+        let function = &self.list[id.index()];
+        function.file == place.file
+            && self.objects[id.index()] == place.object
+            && line.is_none_or(|line| function.line == line)
     }
 
     fn remember(&mut self, mention: &Mention, id: FunctionId, is_certain: bool) {

@@ -3,15 +3,13 @@
 //! `(7) name` gives a name the number 7, and `(7)` alone is that name from then on. Files, functions and objects each have
 //! numbers of their own.
 
-use std::collections::HashMap;
-
 use super::numbers::unsigned;
-use crate::model::Text;
+use crate::model::{IdMap, Text};
 
 /// The names of one kind.
 #[derive(Default)]
 pub struct Names {
-    numbered: HashMap<u64, Text>,
+    numbered: IdMap<u64, Text>,
 }
 
 /// A name as a line has it.
