@@ -144,6 +144,11 @@ fn an_unknown_file_gets_the_list_of_what_is_read() {
         error,
         "unknown format; pikos reads pstats, callgrind, collapsed, speedscope, pprof, cpuprofile, trace, json"
     );
+    let nested = vec![b'{'; 100_000];
+    assert!(refused(&nested, "x.pstats").contains("expected a label (file, line, name), found a dict"));
+    assert!(
+        refused(b"c__builtin__\nopen\n", "x.pstats").starts_with("byte 0: expected the dict of a profile")
+    );
     assert!(refused(b"Flat profile:\n", "x.prof").starts_with("this is the text of gprof"));
     let error = refused(b"{\"a\": 1}", "x.json");
     assert!(error.starts_with("this is JSON of no kind"), "{error}");

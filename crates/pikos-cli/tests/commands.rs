@@ -188,6 +188,47 @@ fn what_cannot_be_read_is_named_with_its_place() {
 }
 
 #[test]
+fn one_of_several_profiles_is_read_and_the_rest_is_told() {
+    let folder = Folder::new("several");
+    let callgrind = folder.path("callgrind.out.1");
+    std::fs::write(&callgrind, "events: Ir Dr\nfl=a.c\nfn=f\n1 5 900\ntotals: 5 900\n").expect("written");
+    let first = pikos(args!["stats", &callgrind]);
+    assert!(text(&first.stdout).contains("in 5.000 Ir"), "{}", text(&first.stdout));
+    assert!(text(&first.stderr).contains("the figures are Ir; --event NAME reads another: Dr"));
+    let second = pikos(args!["stats", &callgrind, "--event", "Dr"]);
+    assert!(text(&second.stdout).contains("in 900.000 Dr"), "{}", text(&second.stdout));
+    assert_eq!(text(&second.stderr), "");
+    let none = pikos(args!["stats", &callgrind, "--event", "Dw"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("there is no event `Dw` in the file; it has Ir, Dr"));
+    let check = pikos(args!["check", &callgrind]);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check.stdout));
+    assert!(text(&check.stdout).contains("odd: the figures are Ir"), "{}", text(&check.stdout));
+    assert_eq!(text(&check.stderr), "");
+    std::fs::write(&callgrind, "events: Ir\nfl=a.c\nfn=f\n1 5\ntotals: 900\n").expect("written");
+    let cut = pikos(args!["stats", &callgrind]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(text(&cut.stderr).contains("cut short or damaged"), "{}", text(&cut.stderr));
+    let speedscope = folder.path("two.speedscope.json");
+    let one = |name: &str, unit: &str, weight: u32| {
+        format!(
+            r#"{{"type": "sampled", "name": "{name}", "unit": "{unit}", "samples": [[0]], "weights": [{weight}]}}"#
+        )
+    };
+    let document = format!(
+        r#"{{"shared": {{"frames": [{{"name": "a"}}]}}, "profiles": [{}, {}]}}"#,
+        one("cpu", "seconds", 3),
+        one("heap", "bytes", 70)
+    );
+    std::fs::write(&speedscope, document).expect("written");
+    let shown = pikos(args!["stats", &speedscope]);
+    assert!(text(&shown.stdout).contains("in 3.000 seconds"), "{}", text(&shown.stdout));
+    assert!(text(&shown.stderr).contains("--profile NUMBER reads another: 2 `heap` (bytes)"));
+    let heap = pikos(args!["stats", &speedscope, "--profile", "heap"]);
+    assert!(text(&heap.stdout).contains("in 70.000 bytes"), "{}", text(&heap.stdout));
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2() {
     for args in [
         &["stats"][..],

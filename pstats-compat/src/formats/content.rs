@@ -14,7 +14,7 @@ pub enum Content {
     Json,
     /// Something that is known and can't be read: what it is.
     Unread(String),
-    /// Bytes that are no text and no other format, so that only pstats is left, and that they are not.
+    /// Bytes that by their name, or because they are no text, could only be pstats, and that they are not.
     NoPstats,
     /// Nothing that is known here.
     Unknown,
@@ -59,7 +59,7 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     }
     let named = path.and_then(Format::from_path);
     match named {
-        // No pstats file begins with a letter, and our JSON says that it is ours.
+        // No pstats file is text, and our JSON says that it is ours.
         Some(Format::Pstats) if is_text => {}
         Some(Format::Json) => {}
         Some(format) if format.reader().is_some() => return Content::Readable(format),
@@ -69,6 +69,7 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
         return Content::Readable(Format::Collapsed);
     }
     match named {
+        Some(Format::Pstats) => Content::NoPstats,
         _ if is_json && is_whole => {
             Content::Unread("JSON of no kind that Pikos reads, or not all of it".to_owned())
         }
@@ -150,7 +151,7 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
 }
 
 /// By what a file that isn't read is known, and what it is.
-const UNREAD: [(&[u8], &str); 24] = [
+const UNREAD: [(&[u8], &str); 20] = [
     (b"\x28\xb5\x2f\xfd", "a file packed with zstd: unpack it first (`zstd -d`)"),
     (b"\xfd7zXZ", "a file packed with xz: unpack it first (`xz -d`)"),
     (b"BZh", "a file packed with bzip2: unpack it first (`bzip2 -d`)"),
@@ -161,10 +162,6 @@ const UNREAD: [(&[u8], &str); 24] = [
     (b"%PDF", "a PDF"),
     (b"SQLite format 3", "a database of SQLite"),
     (b"PAR1", "a table in Parquet"),
-    (b"\x80\x02", PICKLE),
-    (b"\x80\x03", PICKLE),
-    (b"\x80\x04", PICKLE),
-    (b"\x80\x05", PICKLE),
     (b"FLR\0", "a recording of Java's Flight Recorder, which can't be read"),
     (b"gmon", "a profile of gprof, which can't be read"),
     (
@@ -182,9 +179,6 @@ const UNREAD: [(&[u8], &str); 24] = [
     (b"desc: --", "a profile of massif, which knows memory and no calls"),
     (b"mem_heap_B", "a profile of massif, which knows memory and no calls"),
 ];
-
-const PICKLE: &str = "a pickle, which is not opened, because it could run any code; \
-                      yappi can save as pstat or callgrind instead";
 
 fn unread(bytes: &[u8]) -> Option<&'static str> {
     let start = &bytes[..bytes.len().min(4096)];
@@ -246,7 +240,6 @@ mod tests {
             (b"\tSun Jan 1 2017 Time and Allocation Profiling Report  (Final)\n", "GHC"),
             (b"<!DOCTYPE html>\n<html><title>profile</title>", "a page"),
             (b"<?xml version=\"1.0\"?><svg width=\"10\">", "a picture"),
-            (b"\x80\x04\x95\x00\x00", "a pickle"),
             (b"{\"meta\": {\"interval\": 1}, \"threads\": []}", "Firefox"),
             (b"{\"version\": 1, \"recording\": {}}", "Safari"),
             (b"{\"version\": 3, \"sources\": [\"shared\"], \"mappings\": \"\"}", "source map"),
@@ -260,7 +253,9 @@ mod tests {
         }
         assert_eq!(what(b"hello\n"), "Unknown");
         assert_eq!(what(b"\0\0\0"), "NoPstats");
-        assert_eq!(of(b"hello 3 times\n", true, Some(Path::new("x.prof"))), Content::Unknown);
+        // Its reader says best why it is none.
+        assert_eq!(of(b"hello 3 times\n", true, Some(Path::new("x.prof"))), Content::NoPstats);
+        assert_eq!(what(b"\x80\x04\x95\x00\x00"), "NoPstats");
     }
 
     #[test]

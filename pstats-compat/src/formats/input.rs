@@ -88,7 +88,8 @@ pub fn read_from(source: impl Read, path: Option<&Path>, options: &ReadOptions) 
         _ => match content::of(&bytes, true, name.as_deref()) {
             Content::Readable(format) => format,
             Content::Unread(what) => return Err(Error::Unread(what)),
-            _ => return Err(unknown()),
+            Content::NoPstats => return Err(refusal(&bytes)),
+            Content::Json | Content::Unknown => return Err(unknown()),
         },
     };
     read(format, &bytes, options)
