@@ -288,6 +288,8 @@ fn stamp(path: &Path) -> Stamp {
 
 #[cfg(test)]
 mod tests {
+    use pstats_compat::formats::Format;
+
     use super::*;
 
     fn profile(name: &str) -> Profile {
