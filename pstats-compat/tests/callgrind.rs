@@ -313,6 +313,11 @@ fn what_is_cut_short_is_said_to_be() {
         }
         assert_eq!(callgrind::read(&bytes[..bytes.len() - 1]).expect("all of it"), whole);
     }
+    let theirs = fixture("callgrind/pyprof2calltree.callgrind");
+    assert_eq!(callgrind::read(&theirs).expect("whole").metadata.notes, Vec::<String>::new());
+    let noted =
+        callgrind::read(&theirs[..theirs.len() - 1]).expect("all but the end of a block").metadata.notes;
+    assert_eq!(noted, ["the file may be cut short: its last block has no end"]);
     let ours = written(&support::sample());
     for end in 0..ours.len() - 1 {
         assert!(callgrind::read(&ours[..end]).is_err(), "{end}");

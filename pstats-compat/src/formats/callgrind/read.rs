@@ -394,8 +394,7 @@ impl<'a> CallgrindReader<'a> {
         if self.events.column().is_none() {
             return Err(self.bad("the file ends before `events:`, which say what it counts"));
         }
-        let is_ended = bytes.ends_with(b"\n");
-        match self.totals.finish(self.writer, self.events.name(), is_ended) {
+        match self.totals.finish(self.writer, self.events.name(), bytes) {
             Err(Fault::Doubtful(note)) => self.profile.metadata.notes.push(note),
             whole => whole.map_err(|fault| self.incomplete(fault))?,
         }

@@ -63,8 +63,8 @@ impl Totals {
         }
     }
 
-    /// At the end of the file, which `is_ended` by a line break.
-    pub fn finish(&self, writer: Writer, event: &str, is_ended: bool) -> Result<(), Fault> {
+    /// At the end of the file.
+    pub fn finish(&self, writer: Writer, event: &str, file: &[u8]) -> Result<(), Fault> {
         let sum = self.of_file;
         // Where the run was not counted, 0 is said.
         let summary = self.summary.filter(|&summary| summary != 0);
@@ -79,6 +79,10 @@ impl Totals {
             return Ok(());
         }
         let doubt = match summary {
+            // Its summary is the longest inclusive time, and its rows may be fewer than the functions that ran.
+            _ if writer == Writer::Pyprof2calltree => {
+                (!file.ends_with(b"\n\n")).then(|| "its last block has no end".to_owned())
+            }
             Some(summary) => {
                 let slack = (summary / 100).max(i128::from(self.costs));
                 (sum + slack < summary)
@@ -88,7 +92,9 @@ impl Totals {
                 Some("it has no `summary:`, with which xdebug ends one".to_owned())
             }
             // yappi ends no file with a line break.
-            None if !is_ended && writer != Writer::Yappi => Some("its last line has no end".to_owned()),
+            None if !file.ends_with(b"\n") && writer != Writer::Yappi => {
+                Some("its last line has no end".to_owned())
+            }
             None => None,
         };
         doubt.map_or(Ok(()), |doubt| Err(Fault::Doubtful(format!("the file may be cut short: {doubt}"))))
