@@ -65,6 +65,9 @@ pub enum Subcommand {
     /// Check whether a profile is sound, and say what is odd about it
     #[command(after_help = "Example: pikos check app.pstats")]
     Check(CheckArgs),
+    /// List the formats: their names, file endings, and which are read, written and hold full stacks
+    #[command(after_help = "Example: pikos formats")]
+    Formats,
     /// Print a completion script for a shell
     #[command(after_help = "Example: pikos completions bash")]
     Completions(CompletionsArgs),

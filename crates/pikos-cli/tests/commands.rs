@@ -264,6 +264,22 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
+fn formats_lists_all_of_them() {
+    let list = pikos(["formats"]);
+    assert_eq!(list.status.code(), Some(0));
+    let list = text(&list.stdout);
+    let row = |name: &str| {
+        list.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {list}"))
+    };
+    assert_eq!(
+        row("pprof").split_whitespace().collect::<Vec<_>>(),
+        ["pprof", ".pb.gz", ".pprof", "yes", "yes", "full"]
+    );
+    assert_eq!(row("csv").split_whitespace().collect::<Vec<_>>(), ["csv", ".csv", "yes"]);
+    assert_eq!(list.lines().filter(|line| line.contains(" .")).count(), 15, "{list}");
+}
+
+#[test]
 fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let result = pikos(["completions", shell]);

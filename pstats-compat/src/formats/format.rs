@@ -106,6 +106,12 @@ impl Format {
         name
     }
 
+    /// The endings by which a file name is known.
+    pub fn endings(self) -> &'static [&'static str] {
+        let (.., endings) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
+        endings
+    }
+
     /// Its other names, which [`FromStr`] takes, too.
     pub fn aliases(self) -> impl Iterator<Item = &'static str> {
         ALIASES.into_iter().filter(move |(format, _)| *format == self).map(|(_, name)| name)
