@@ -493,6 +493,36 @@ fn trace_events_nest() {
 }
 
 #[test]
+fn calls_of_a_trace_that_touch_each_other_stay_side_by_side() {
+    // So many that rounding goes either way, near 0 and at times since 1970.
+    for start in [0.0, 32_313_612_310.247, 1.7e15] {
+        let mut events = Vec::new();
+        let mut at: f64 = start;
+        let mut own = [0.0, 0.0];
+        for number in 0..4000 {
+            let time = if start > 1e15 {
+                f64::from(number % 7 + 1)
+            } else {
+                f64::from(number % 997) * 0.123 + 0.001
+            };
+            events.push(format!(
+                r#"{{"ph": "X", "name": "{}", "ts": {at}, "dur": {time}, "pid": 1, "tid": 1}}"#,
+                ["even", "odd"][number as usize % 2]
+            ));
+            own[number as usize % 2] += time;
+            at += time;
+        }
+        let read = open(format!("[{}]", events.join(",")).as_bytes(), "").expect("a trace");
+        let found = rows(&read);
+        assert_eq!((found.len(), read.edges.len()), (2, 0), "{start}: nobody calls anybody");
+        for (row, own) in found.iter().zip(own) {
+            let off = (row.4 * 1e6 / own - 1.0).abs();
+            assert!(off < 1e-4 && row.3 == 2000, "{start}: {row:?}, {own}");
+        }
+    }
+}
+
+#[test]
 fn a_cpuprofile_lasts_until_its_end() {
     let node = |id: u32, name: &str, line: i64, children: &str| {
         format!(

@@ -103,8 +103,10 @@ impl Calls {
 
     /// Lets time go on until `until`, and closes what ends before.
     fn close_until(&mut self, at: &mut f64, until: f64) {
+        // A call's end is a sum, and the next one's beginning a number of its own: they miss each other by their last bits.
+        let last_bits = until.abs() * (2.0 * f64::EPSILON) + 1e-6;
         while let Some(top) = self.open.last() {
-            let end = top.end.filter(|end| *end <= until);
+            let end = top.end.filter(|end| *end <= until + last_bits);
             let next = end.unwrap_or(until).max(*at);
             self.collector.spend(top.node, (next - *at) * 1e-6);
             *at = next;
