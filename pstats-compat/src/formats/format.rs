@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{
-    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats,
+    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, pprof, pstats,
     speedscope, text, trace,
 };
 use crate::error::Result;
@@ -17,6 +17,8 @@ use crate::stacks::APPROXIMATED;
 pub enum Format {
     /// cProfile's own.
     Pstats,
+    /// Ours.
+    Pikos,
     /// KCachegrind's.
     Callgrind,
     /// flamegraph.pl's.
@@ -51,8 +53,9 @@ pub enum Format {
 pub type ReadFn = fn(&[u8]) -> Result<Profile>;
 
 /// Name, and the endings by which a file name is known (the longest that fits counts).
-const FORMATS: [(Format, &str, &[&str]); 15] = [
+const FORMATS: [(Format, &str, &[&str]); 16] = [
     (Format::Pstats, "pstats", &[".pstats", ".prof", ".profile"]),
+    (Format::Pikos, "pikos", &[".pikos"]),
     (Format::Callgrind, "callgrind", &[".callgrind", ".cachegrind"]),
     (Format::Collapsed, "collapsed", &[".collapsed", ".folded"]),
     (Format::Speedscope, "speedscope", &[".speedscope", ".speedscope.json"]),
@@ -137,6 +140,7 @@ impl Format {
         let start = &bytes[..bytes.len().min(1 << 14)];
         let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
         match start.trim_ascii_start() {
+            start if start.starts_with(&native::MAGIC) => Some(Format::Pikos),
             // A dict in marshal, or a bare `{`; JSON continues with a quote.
             [b'{' | 0xFB, 0xA9 | b')' | b'(' | 0xA8 | b'0', ..] => Some(Format::Pstats),
             [b'{', ..] if has(b"//www.speedscope.app/file-format-schema.json") => Some(Format::Speedscope),
@@ -151,6 +155,7 @@ impl Format {
     pub fn reader(self) -> Option<ReadFn> {
         match self {
             Format::Pstats => Some(pstats::read),
+            Format::Pikos => Some(native::read),
             Format::Callgrind => Some(callgrind::read),
             Format::Collapsed => Some(collapsed::read),
             Format::Speedscope => Some(speedscope::read),
@@ -166,6 +171,7 @@ impl Format {
     pub fn write(self, profile: &Profile, out: &mut dyn Write) -> Result<()> {
         match self {
             Format::Pstats => pstats::write(profile, out),
+            Format::Pikos => native::write(profile, out),
             Format::Callgrind => callgrind::write(profile, out),
             Format::Collapsed => collapsed::write(profile, out),
             Format::Speedscope => speedscope::write(profile, out),
@@ -205,7 +211,7 @@ impl Format {
 
     /// Whether what is written is not text for a terminal.
     pub fn is_binary(self) -> bool {
-        matches!(self, Format::Pstats | Format::Pprof)
+        matches!(self, Format::Pstats | Format::Pikos | Format::Pprof)
     }
 
     /// What is lost or estimated when this profile is written in this format.

@@ -17,6 +17,7 @@ pub mod json;
 mod json_keys;
 mod limits;
 pub mod markdown;
+pub mod native;
 pub mod pprof;
 pub mod pstats;
 pub mod speedscope;

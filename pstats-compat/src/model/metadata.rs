@@ -87,6 +87,8 @@ pub struct Metadata {
     pub rounded_to: f64,
     /// What whoever reads the figures should know of the file: what was left out, or looks wrong. A sentence each.
     pub notes: Vec<String>,
+    /// What is known of the run, by name, in the order in which it is shown: `command`, `python`, `host`, ….
+    pub facts: Vec<(String, String)>,
 }
 
 impl Metadata {
