@@ -26,6 +26,6 @@ pub use profile::Profile;
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId};
 
-pub(crate) use id_map::{IdMap, IdState};
+pub(crate) use id_map::IdMap;
 pub(crate) use index::EdgeIndex;
 pub(crate) use labels::{LabelIndex, label};
