@@ -46,9 +46,10 @@ pub fn check(profile: &Profile) -> Vec<Finding> {
         Unit::Seconds => "s",
         Unit::Other(unit) => unit,
     };
-    let mut checker = Checker { profile, is_swapped: is_swapped(profile), unit, findings: Vec::new() };
-    checker.whole();
     let from_callers = sums_by_callee(profile);
+    let is_swapped = is_swapped(profile, &from_callers);
+    let mut checker = Checker { profile, is_swapped, unit, findings: Vec::new() };
+    checker.whole();
     for (id, function) in profile.rows() {
         checker.function(function);
         checker.callers(function, &from_callers[id.index()]);
@@ -67,14 +68,15 @@ fn sums_by_callee(profile: &Profile) -> Vec<Calls> {
     sums
 }
 
-/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ there are more
-/// primitive calls, among those of single callers, too.
-fn is_swapped(profile: &Profile) -> bool {
-    let mut rows = profile.rows().map(|(_, function)| &function.calls);
+/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ, callers made
+/// as many calls as there should be primitive ones at most.
+fn is_swapped(profile: &Profile, from_callers: &[Calls]) -> bool {
+    let rows = profile.rows().map(|(id, function)| (&from_callers[id.index()], &function.calls));
+    let mut differ = rows.filter(|(_, calls)| calls.primitive_calls != calls.ncalls).peekable();
     profile.metadata.counts == Counts::Calls
-        && profile.edges.iter().any(|edge| edge.calls.primitive_calls > edge.calls.ncalls)
-        && profile.edges.iter().all(|edge| edge.calls.primitive_calls >= edge.calls.ncalls)
-        && rows.all(|calls| calls.primitive_calls >= calls.ncalls)
+        && differ.peek().is_some()
+        && differ
+            .all(|(sum, calls)| calls.primitive_calls > calls.ncalls && sum.ncalls == calls.primitive_calls)
 }
 
 struct Checker<'p> {
@@ -328,7 +330,7 @@ mod tests {
         unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own time (3 s) exceeds");
         let swapped = |p: &mut Profile| {
             calls(p, |c| c.primitive_calls = 5);
-            p.edges[0].calls.primitive_calls = 5;
+            p.edges[0].calls.ncalls = 5;
         };
         odd(found(swapped), "stand in each other's place, as yappi writes them");
         let uncalled = |p: &mut Profile| {

@@ -5,10 +5,10 @@
 //! callees) or moved to another file (the same name, called by or calling the same). Each pair that is found says more about
 //! its neighbours, so that is tried again until nothing new comes of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::paths::{File, pair_files};
-use crate::model::{Edge, EdgeIndex, Function, FunctionId, Profile};
+use crate::model::{Edge, EdgeIndex, Function, FunctionId, IdMap, Profile};
 
 /// What is found in so many rounds is enough.
 const MOST_ROUNDS: usize = 8;
@@ -126,7 +126,7 @@ impl<'p> Matcher<'p> {
         for &one in old.iter() {
             found.extend(new.iter().filter(|&&other| goes(self, one, other)).map(|&other| (one, other)));
         }
-        let mut counts: [HashMap<FunctionId, usize>; 2] = Default::default();
+        let mut counts: [IdMap<FunctionId, usize>; 2] = Default::default();
         for &(one, other) in &found {
             *counts[0].entry(one).or_default() += 1;
             *counts[1].entry(other).or_default() += 1;
@@ -141,7 +141,7 @@ impl<'p> Matcher<'p> {
 
     /// By how many lines functions of each file moved, by their old line.
     fn shifts(&self) -> Shifts {
-        let mut shifts = Shifts::new();
+        let mut shifts = Shifts::default();
         for id in self.before.profile.ids() {
             let Some(partner) = self.before.partner[id.index()] else { continue };
             let (old, new) = (self.before.profile.function(id), self.after.profile.function(partner));
@@ -162,11 +162,7 @@ impl<'p> Matcher<'p> {
             let is_code = |side: &Side<'_>, id: FunctionId| side.profile.function(id).line > 0;
             old.retain(|&id| is_code(&self.before, id));
             new.retain(|&id| is_code(&self.after, id));
-            self.pair_where(&mut old, &mut new, |matcher, old, new| {
-                let (was, is) = (matcher.before.profile.function(old), matcher.after.profile.function(new));
-                let place = expected(&shifts, matcher.before.file[old.index()], was.line);
-                place == i64::from(is.line) && matcher.has_same_neighbours(old, new)
-            });
+            self.by_place(&mut old, &mut new, &shifts);
             self.by_use(&mut old, &mut new);
             // Of several with one name, what their callers tell.
             self.pair_where(&mut old, &mut new, |matcher, old, new| {
@@ -200,10 +196,34 @@ impl<'p> Matcher<'p> {
         known.iter().sum::<f64>() >= 0.5 * known.len() as f64
     }
 
+    /// Pairs those that stand where others of one file would be now, if their callers and callees don't say otherwise.
+    fn by_place(&mut self, old: &mut Vec<FunctionId>, new: &mut Vec<FunctionId>, shifts: &Shifts) {
+        let mut at_line: IdMap<i64, [Vec<FunctionId>; 2]> = IdMap::default();
+        for &id in &*old {
+            let place = expected(shifts, self.before.file[id.index()], self.before.profile.function(id).line);
+            at_line.entry(place).or_default()[0].push(id);
+        }
+        for &id in &*new {
+            if let Some(sides) = at_line.get_mut(&i64::from(self.after.profile.function(id).line)) {
+                sides[1].push(id);
+            }
+        }
+        // All of them are found before any is taken: which comes first must not matter.
+        let found: Vec<(FunctionId, FunctionId)> = at_line
+            .values()
+            .filter_map(|sides| match (&sides[0][..], &sides[1][..]) {
+                ([one], [other]) if self.has_same_neighbours(*one, *other) => Some((*one, *other)),
+                _ => None,
+            })
+            .collect();
+        found.into_iter().for_each(|(one, other)| self.put(one, other));
+        self.drop_paired(old, new);
+    }
+
     /// Pairs those of which all callers and all callees are the same, where there are some of both. Found by what they have in
     /// common, not by comparing each with each: of two programs, many are left over.
     fn by_use(&mut self, old: &mut Vec<FunctionId>, new: &mut Vec<FunctionId>) {
-        let mut alike: HashMap<[Vec<FunctionId>; 2], [Vec<FunctionId>; 2]> = HashMap::new();
+        let mut alike: IdMap<[Vec<FunctionId>; 2], [Vec<FunctionId>; 2]> = IdMap::default();
         for (number, side, ids) in [(0, &self.before, &*old), (1, &self.after, &*new)] {
             for &id in ids {
                 let uses = [End::Callers, End::Callees].map(|end| {
@@ -284,7 +304,7 @@ impl<'p> Side<'p> {
 }
 
 /// The old lines of each file, with how far what stood there has moved; sorted.
-type Shifts = HashMap<usize, Vec<(u32, i64)>>;
+type Shifts = IdMap<usize, Vec<(u32, i64)>>;
 
 /// Where a line of a file should be now: as far away as what stood above it, or else below it.
 fn expected(shifts: &Shifts, file: usize, line: u32) -> i64 {
@@ -300,7 +320,7 @@ fn grouped<'p, K: Eq + std::hash::Hash>(
     after: &Side<'p>,
     key: impl Fn(&Side<'p>, FunctionId) -> K,
 ) -> Vec<[Vec<FunctionId>; 2]> {
-    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut places: IdMap<K, usize> = IdMap::default();
     let mut groups: Vec<[Vec<FunctionId>; 2]> = Vec::new();
     for (number, side) in [before, after].into_iter().enumerate() {
         for id in side.profile.ids().filter(|id| side.partner[id.index()].is_none()) {
@@ -317,7 +337,7 @@ fn grouped<'p, K: Eq + std::hash::Hash>(
 
 /// The files of a profile, and for each function the place of its own.
 fn files(profile: &Profile) -> (Vec<File<'_>>, Vec<usize>) {
-    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    let mut known: IdMap<&[u8], usize> = IdMap::default();
     let mut files: Vec<File<'_>> = Vec::new();
     let places = profile.functions.iter().map(|function| {
         let path = function.file.as_bytes();

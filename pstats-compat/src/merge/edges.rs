@@ -2,16 +2,13 @@
 //!
 //! Lists first, without hashing: the edges into each function, and for the function that is looked at, where its callers'
 //! edges are. A list is walked once for each file that calls the function, which is cheap where files have much the same
-//! edges. Where each brings new ones the lists grow and the walks with them, so from then on a table of all edges is asked.
+//! edges. Where each brings new ones the lists grow and the walks with them. From then on edges are kept in the order of
+//! their ends, and new ones wait until they are many: then they are sorted, and all go once through memory from one end to the
+//! other. A table would be asked once for each edge, and each time at another place of a memory that no cache holds.
 
-use std::hash::BuildHasher;
+use crate::model::{Edge, FunctionId};
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
-use crate::model::{Edge, FunctionId, IdState};
-
-/// A step along a list costs less than asking the table, by about this.
+/// So many steps along lists for each edge that is looked for cost as much as sorting.
 const STEPS: u64 = 4;
 /// So many steps are nothing.
 const FEW_STEPS: u64 = 100_000;
@@ -31,25 +28,22 @@ pub(super) struct EdgeLists {
     /// Steps along lists, and edges that were looked for.
     walked: u64,
     asked: u64,
-    /// All edges, once the lists no longer pay.
-    table: Option<Table>,
+    /// What waits to be added, once the lists no longer pay.
+    waiting: Option<Vec<Edge>>,
 }
 
 /// A place in the edges of the sum, plus one.
 type EdgePlace = std::num::NonZeroU32;
 
-/// Edges by their ends. Half of the hash stands beside each place: the edges themselves lie all over memory, and are read only
-/// where they are most likely the right ones.
-#[derive(Default)]
-struct Table {
-    places: HashTable<(u32, u32)>,
-    state: IdState,
-}
+/// At least so many edges wait, and then a part of as many as the sum has: so each edge of the sum is passed a few times for
+/// each new one, however many there are.
+const FEWEST: usize = if cfg!(test) { 1 << 10 } else { 1 << 18 };
+const PART: usize = 8;
 
 impl EdgeLists {
     pub fn resize(&mut self, functions: usize) {
         self.own.resize(functions, FunctionId(0));
-        if self.table.is_none() {
+        if self.waiting.is_none() {
             self.newest.resize(functions, None);
             self.as_caller.resize(functions, 0);
         }
@@ -77,13 +71,14 @@ impl EdgeLists {
     }
 
     /// Notes where the edges into `callee` are, of which so many will be looked for.
-    pub fn look_at(&mut self, callee: FunctionId, wanted: usize, sum: &[Edge]) {
-        self.asked += wanted as u64;
-        if self.table.is_some() {
+    pub fn look_at(&mut self, callee: FunctionId, wanted: usize, sum: &mut [Edge]) {
+        if self.waiting.is_some() {
             return;
         }
+        self.asked += wanted as u64;
         if self.walked > STEPS * self.asked + FEW_STEPS {
-            self.table = Some(Table::of(sum));
+            sum.sort_unstable_by_key(ends);
+            self.waiting = Some(Vec::new());
             self.newest = Vec::new();
             self.before = Vec::new();
             self.as_caller = Vec::new();
@@ -99,14 +94,35 @@ impl EdgeLists {
     }
 
     #[cfg(test)]
-    pub fn has_table(&self) -> bool {
-        self.table.is_some()
+    pub fn sorts(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// How many edges are not in the sum yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Adds what waits. The sum is whole then.
+    pub fn flush(&mut self, sum: &mut Vec<Edge>) {
+        if let Some(waiting) = &mut self.waiting {
+            // Equal ends stay in the order in which they came, so that their times are added in it.
+            waiting.sort_by_key(ends);
+            let new = add_known(waiting, sum);
+            waiting.truncate(new);
+            insert(waiting, sum);
+            waiting.clear();
+        }
     }
 
     /// Adds one edge into the function that was looked at last.
     pub fn add(&mut self, edge: Edge, sum: &mut Vec<Edge>) {
-        if let Some(table) = &mut self.table {
-            return table.add(edge, sum);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.push(edge);
+            if waiting.len() >= FEWEST.max(sum.len() / PART) {
+                self.flush(sum);
+            }
+            return;
         }
         let place = &mut self.as_caller[edge.caller.index()];
         let is_same = |known: &&mut Edge| (known.caller, known.callee) == (edge.caller, edge.callee);
@@ -121,42 +137,45 @@ impl EdgeLists {
     }
 }
 
-impl Table {
-    fn of(sum: &[Edge]) -> Self {
-        let mut table = Self::default();
-        table.places.reserve(sum.len(), spread);
-        for (place, edge) in (0u32..).zip(sum) {
-            let entry = (table.hash(edge), place);
-            table.places.insert_unique(spread(&entry), entry, spread);
-        }
-        table
-    }
-
-    fn add(&mut self, edge: Edge, sum: &mut Vec<Edge>) {
-        let entry = (self.hash(&edge), sum.len() as u32);
-        let is_same = |&(hash, place): &(u32, u32)| {
-            hash == entry.0 && {
-                let known = &sum[place as usize];
-                (known.caller, known.callee) == (edge.caller, edge.callee)
-            }
-        };
-        match self.places.entry(spread(&entry), is_same, spread) {
-            Entry::Occupied(known) => sum[known.get().1 as usize].calls.add(&edge.calls),
-            Entry::Vacant(vacant) => {
-                vacant.insert(entry);
-                sum.push(edge);
-            }
-        }
-    }
-
-    fn hash(&self, edge: &Edge) -> u32 {
-        (self.state.hash_one((edge.caller, edge.callee)) >> 32) as u32
-    }
+fn ends(edge: &Edge) -> (FunctionId, FunctionId) {
+    (edge.callee, edge.caller)
 }
 
-/// The table looks at the lower bits, and at the uppermost seven.
-fn spread(entry: &(u32, u32)) -> u64 {
-    u64::from(entry.0) << 32 | u64::from(entry.0)
+/// Adds those that the sum has to it; the others, each once, are then the first of `more`: so many. Both are sorted.
+fn add_known(more: &mut [Edge], sum: &mut [Edge]) -> usize {
+    let (mut new, mut at) = (0, 0);
+    for next in 0..more.len() {
+        let key = ends(&more[next]);
+        while sum.get(at).is_some_and(|known| ends(known) < key) {
+            at += 1;
+        }
+        let calls = more[next].calls;
+        if let Some(known) = sum.get_mut(at).filter(|known| ends(known) == key) {
+            known.calls.add(&calls);
+        } else if let Some(last) = more[..new].last_mut().filter(|last| ends(last) == key) {
+            last.calls.add(&calls);
+        } else {
+            more.swap(new, next);
+            new += 1;
+        }
+    }
+    new
+}
+
+/// Puts edges, none of which the sum has, where they belong; from the end, so that all is moved once.
+fn insert(new: &[Edge], sum: &mut Vec<Edge>) {
+    let mut known = sum.len();
+    sum.extend_from_slice(new);
+    let mut new = new.iter().rev().peekable();
+    for to in (0..sum.len()).rev() {
+        let Some(next) = new.peek() else { break };
+        if known > 0 && ends(&sum[known - 1]) > ends(next) {
+            known -= 1;
+            sum.swap(known, to);
+        } else if let Some(next) = new.next() {
+            sum[to] = next.clone();
+        }
+    }
 }
 
 fn place_of(place: u32) -> EdgePlace {

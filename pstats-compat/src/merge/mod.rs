@@ -58,7 +58,7 @@ impl Merger {
     /// Adds one. Profiles whose counts or times mean something else are refused, and the sum stays
     /// what it was.
     pub fn add(&mut self, mut profile: Profile) -> Result<()> {
-        check_room(&self.sum, &profile)?;
+        check_room(&self.sum, self.edges.waiting(), &profile)?;
         profile.drop_addresses();
         if self.count == 0 {
             self.sum.metadata = profile.metadata.clone();
@@ -66,7 +66,10 @@ impl Merger {
         } else {
             let metadata = combined(&self.sum.metadata, &profile.metadata, self.lost.as_mut())?;
             reduce(&mut profile, &metadata);
-            reduce(&mut self.sum, &metadata);
+            if self.sum.metadata != metadata {
+                self.edges.flush(&mut self.sum.edges);
+                reduce(&mut self.sum, &metadata);
+            }
             if let Some(trees) = self.trees.as_mut().filter(|_| metadata.counts == Counts::Unknown) {
                 trees.tree.nodes.iter_mut().for_each(|node| node.ncalls = 0);
             }
@@ -101,6 +104,7 @@ impl Merger {
 
     /// The sum.
     pub fn finish(mut self) -> Profile {
+        self.edges.flush(&mut self.sum.edges);
         self.sum.tree = self.trees.map(|trees| trees.tree);
         self.sum
     }
@@ -124,7 +128,7 @@ impl Merger {
         for (own, &callee) in (0u32..).map(FunctionId).zip(moved) {
             let places = by_callee.places(own);
             if !places.is_empty() {
-                self.edges.look_at(callee, places.len(), &self.sum.edges);
+                self.edges.look_at(callee, places.len(), &mut self.sum.edges);
             }
             for &place in places {
                 let Edge { caller, calls, .. } = edges[place as usize];
@@ -157,9 +161,9 @@ impl TreeMerger {
 }
 
 /// Refuses what ids of 32 bits can't number.
-fn check_room(sum: &Profile, more: &Profile) -> Result<()> {
+fn check_room(sum: &Profile, waiting: usize, more: &Profile) -> Result<()> {
     let fits = |a: usize, b: usize| a.checked_add(b).is_some_and(|all| all < u32::MAX as usize);
-    if fits(sum.functions.len(), more.functions.len()) && fits(sum.edges.len(), more.edges.len()) {
+    if fits(sum.functions.len(), more.functions.len()) && fits(sum.edges.len() + waiting, more.edges.len()) {
         return Ok(());
     }
     Err(Error::Different { problem: "together they have more than 4 billion functions or edges".to_owned() })
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn new_edges_in_each_profile_are_found_by_table() {
+    fn new_edges_in_each_profile_are_sorted_in() {
         let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0 };
         let function = |n: u32| Function::new("a.py".into(), n, "f".into(), calls);
         let mut merger = Merger::new();
@@ -244,7 +248,7 @@ mod tests {
                 .collect();
             merger.add(Profile::new((0..300).map(function).collect(), edges)).expect("alike");
         }
-        assert!(merger.edges.has_table(), "else this test shows nothing");
+        assert!(merger.edges.sorts(), "else this test shows nothing");
         let sum = merger.finish();
         let found: Vec<_> = sum.edges.iter().map(|e| ((e.caller.0, e.callee.0), e.calls.ncalls)).collect();
         assert_eq!(found.len(), expected.len());
