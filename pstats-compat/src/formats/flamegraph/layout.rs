@@ -47,9 +47,9 @@ impl Layout {
             boxes: Vec::new(),
             total,
             depth: 0,
-            notes: stacks.note().map(str::to_owned).into_iter().collect(),
+            notes: stacks.note().into_iter().collect(),
         };
-        let counted = stacks.exact && profile.metadata.counts == Counts::Calls;
+        let counted = stacks.exact() && profile.metadata.counts == Counts::Calls;
         let mut narrow = 0u64;
         // (node, place of its parent's box, left edge); siblings are pushed from the right.
         let mut steps: Vec<(NodeId, Option<usize>, f64)> = Vec::new();
@@ -92,9 +92,12 @@ impl Layout {
             layout.notes.push(format!("{narrow} boxes are too narrow to draw"));
         }
         if tree.cut.calls > 0 {
-            layout.notes.push(match stacks.exact {
+            layout.notes.push(match stacks.exact() {
                 true => format!("{} calls were too deep or too many to record", tree.cut.calls),
-                false => format!("{} small branches are drawn as their callers' own time", tree.cut.calls),
+                false => format!(
+                    "{} small branches are drawn where their function stands with another caller",
+                    tree.cut.calls
+                ),
             });
         }
         layout
