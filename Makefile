@@ -5,6 +5,7 @@ PYTHON ?= python3# the interpreter of `make run`, `make test` and `make check`
 RELEASES ?= 3.11 3.12 3.13 3.14 3.15# those of `make matrix`
 REQUIRED ?=# those of them without which `make matrix` fails
 DEBUG_ON ?= $(HERE)# the release of `make test-debug`
+ASSERTED ?=# releases that `make matrix` and `make test-%` build with the engine's assertions on
 EXAMPLE ?= site# `make run` profiles examples/$(EXAMPLE).py
 PYTEST_ARGS ?=
 DIST ?= wheel sdist# what `make test-dist` builds and installs
@@ -261,12 +262,11 @@ $(VENV)/.docs: docs/requirements.txt | $(VENV)/.created
 
 # ---- the package: one wheel for each release, in build/wheels/ ----
 
-# Where the engine's assertions are wanted; it builds faster, too.
-.venv-debug/.installed .venv-3.15-dbg/.installed: PROFILE := --profile assertions
-.venv-%/.installed: PROFILE := --release
+# The engine's assertions are on in the releases of ASSERTED; that builds faster, too.
+profile = $(if $(filter $(1),debug 3.15-dbg $(ASSERTED)),--profile assertions,--release)
 .venv-%/.installed: $(SOURCES) $(VENV)/.tools | .venv-%/.created
 	@rm -rf build/wheels/$*
-	echo "+ maturin build $(PROFILE)  (.venv-$*)"
-	$(VENV)/bin/maturin build $(PROFILE) --locked -i .venv-$*/bin/python -o build/wheels/$*
+	echo "+ maturin build $(call profile,$*)  (.venv-$*)"
+	$(VENV)/bin/maturin build $(call profile,$*) --locked -i .venv-$*/bin/python -o build/wheels/$*
 	.venv-$*/bin/python $(PIP_INSTALL) --no-deps --force-reinstall build/wheels/$*/*.whl
 	touch $@

@@ -7,6 +7,7 @@ depths, real code. Who tunes the calibration on a held-out program moves it to `
 
 from __future__ import annotations
 
+import collections
 import functools
 import operator
 import sys
@@ -105,6 +106,75 @@ def methods() -> int:
     for number in range(50_000):
         account.change(number)
         total += account.size()
+    return total
+
+
+class Vector:
+    """What graphics and physics compute with."""
+
+    __slots__ = ("x", "y", "z")
+
+    def __init__(self, x: float, y: float, z: float) -> None:
+        self.x = x
+        self.y = y
+        self.z = z
+
+    def __add__(self, other: Vector) -> Vector:
+        return Vector(self.x + other.x, self.y + other.y, self.z + other.z)
+
+    def moved(self, other: Vector, by: float) -> Vector:
+        return Vector(self.x + by * other.x, self.y + by * other.y, self.z + by * other.z)
+
+    def dot(self, other: Vector) -> float:
+        return self.x * other.x + self.y * other.y + self.z * other.z
+
+
+def vectors() -> float:
+    place, speed = Vector(0.0, 1.0, 2.0), Vector(0.1, 0.2, 0.3)
+    total = 0.0
+    for _ in range(20_000):
+        place = place.moved(speed, 0.5) + speed
+        total += place.dot(speed)
+    return total
+
+
+class Mark:
+    pass
+
+
+class Refusal(Exception):
+    pass
+
+
+Pair = collections.namedtuple("Pair", "left right")
+
+
+@dataclass
+class Entry:
+    name: str
+    size: int
+    parts: int = 1
+
+
+def marks() -> int:
+    total = 0
+    for number in range(40_000):
+        mark, refusal = Mark(), Refusal(number)
+        total += len(refusal.args) + (mark is None)
+    return total
+
+
+def entries() -> int:
+    total = 0
+    for number in range(25_000):
+        total += Entry("plain", number).size + Entry(name="named", size=number, parts=2).parts
+    return total
+
+
+def named_tuples() -> int:
+    total = 0
+    for number in range(25_000):
+        total += Pair(number, 1).right
     return total
 
 
@@ -486,6 +556,7 @@ PROGRAMS = (
         False,
         lambda: (tiny_calls, plain_loop, builtins_in_a_loop, generators, recursion, methods),
     ),
+    Program("classes", False, lambda: (vectors, marks, entries, named_tuples, plain_loop)),
     Program("three kinds", False, lambda: (tiny_calls, plain_loop, builtins_in_a_loop)),
     Program(
         "ways to call",

@@ -40,6 +40,9 @@ CALLS = 4
 #: Whether calls from Python code are reported before they are made, built-ins or not.
 REPORTS_CALLS = sys.version_info >= (3, 12)
 
+#: Whether the interpreter has a short cut for making objects of most classes, which a reported call doesn't take.
+SHORT_CUT_FOR_CLASSES = sys.version_info >= (3, 13)
+
 #: Where so many functions take turns that the caches don't hold our tables, our hooks may say so much of the interpreter. 3.11's
 #: keeps nothing for each function.
 CROWDED = 1.15 if REPORTS_CALLS else 1.0
@@ -174,6 +177,17 @@ class Empty:
         pass
 
 
+class Meta(type):
+    """Keeps the interpreter from taking a short cut."""
+
+
+class EmptyInFull(metaclass=Meta):
+    """The same, made by way of C with and without a profile."""
+
+    def __init__(self, first: object, second: object) -> None:
+        pass
+
+
 class Mix:
     """One loop over the calls of others, from several functions: what a program is like in which many calls take turns."""
 
@@ -234,7 +248,8 @@ class Calibration:
         if not REPORTS_CALLS:
             self.leaf = Loop("{m} + {f}({x}, {x})", {"m": 0, "f": add, "x": 300}, source)
             self.leaf_generator = Loop("", {"g": shifted_twice}, resumes, 2 * ROUNDS * CALLS)
-        self.new = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
+        self.new = Loop("{c}({x}, {x})", {"c": EmptyInFull, "x": 0})
+        self.new_by_short_cut = Loop("{c}({x}, {x})", {"c": Empty, "x": 0})
         #: What is called most of what doesn't count: built-in types. 3.11 reports only built-ins, and those
         #: where they don't count, either.
         self.others = [
@@ -256,7 +271,8 @@ class Calibration:
         self.shortcuts: dict[Callable[..., Any], Loop] = {}
         if builtins:
             self.add_builtins()
-        singles = [self.call, self.new, *self.others]
+        made = self.new_by_short_cut if SHORT_CUT_FOR_CLASSES else self.new
+        singles = [self.call, made, *self.others]
         self.mix = Mix(self.call, [*singles, *self.conventions.values(), *self.shortcuts.values()])
 
     def add_builtins(self) -> None:
@@ -293,6 +309,7 @@ class Calibration:
             self.generator,
             self.long,
             self.new,
+            self.new_by_short_cut,
             *self.others,
             self.code,
             self.mix.loop,
@@ -352,6 +369,7 @@ class Calibration:
             lines += [
                 ("call of a function", 0, self.call.added - function, 0, 1),
                 ("call of a class", 0, self.new.added - function, 0, 1),
+                ("call of a class by its short cut", 0, self.new_by_short_cut.added - function, 0, 1),
                 ("call of another object", 0, sum(loop.added for loop in self.others) / len(self.others), 0, 1),
             ]
         if not REPORTS_CALLS:

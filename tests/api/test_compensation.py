@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable
 
@@ -73,6 +74,93 @@ def test_methods_and_functions_of_c_are_different_kinds() -> None:
     assert taken_out(call_method, kind) == pytest.approx(20, abs=0.9)
     assert taken_out(call_bound, kind) == pytest.approx(0, abs=0.9)
     assert taken_out(call_bound, kind.replace("method", "function")) == pytest.approx(20, abs=0.9)
+
+
+class Meta(type):
+    pass
+
+
+class WithInit:
+    def __init__(self, value: int = 1) -> None:
+        self.value = value
+
+
+class Derived(WithInit):
+    pass
+
+
+class WithSlots:
+    __slots__ = ("value",)
+
+    def __init__(self, value: int = 1) -> None:
+        self.value = value
+
+
+class WithMeta(metaclass=Meta):
+    def __init__(self, value: int = 1) -> None:
+        self.value = value
+
+
+class WithNew:
+    def __new__(cls, value: int = 1) -> WithNew:
+        return object.__new__(cls)
+
+
+class WithBoth(WithInit):
+    def __new__(cls, value: int = 1) -> WithBoth:
+        return object.__new__(cls)
+
+
+class Plain:
+    pass
+
+
+class Numbers(list):  # type: ignore[type-arg]
+    pass
+
+
+class Refusal(Exception):
+    def __init__(self, value: int = 1) -> None:
+        self.value = value
+
+
+IN_FULL, BY_SHORT_CUT, OTHER = "call of a class", "call of a class by its short cut", "call of another object"
+#: 3.13's short cut is for objects that have their attributes in themselves.
+BY_SLOTS = IN_FULL if sys.version_info < (3, 14) else BY_SHORT_CUT
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 doesn't report calls of classes")
+@pytest.mark.parametrize(
+    ("call", "names", "kind"),
+    [
+        ("c(1)", [WithInit, Derived], BY_SHORT_CUT),
+        ("c(1)", [WithSlots], BY_SLOTS),
+        ("c(1)", [WithMeta, WithNew, WithBoth, Refusal], IN_FULL),
+        ("c(value=1)", [WithInit, WithSlots, WithMeta, WithNew], IN_FULL),
+        ("c(*(1,))", [WithInit, WithSlots], IN_FULL),
+        ("c()", [Plain, Numbers, dict, Exception], OTHER),
+        ("c(1)", [str, type, ValueError], OTHER),
+    ],
+)
+def test_kinds_of_classes(call: str, names: list[type], kind: str) -> None:
+    """The interpreter makes some objects by a short cut, which a reported call doesn't take: that costs more."""
+    if sys.version_info < (3, 13) and kind == BY_SHORT_CUT:
+        kind = IN_FULL
+    ticks = 10.0**9
+    for class_ in names:
+        scope = {"c": class_}
+        exec(f"def maker():\n for _ in range(20): {call}", scope)
+        maker = scope["maker"]
+        found = {}
+        for name in (IN_FULL, BY_SHORT_CUT, OTHER):
+            profiler = Profiler(costs=[(name, 0.0, ticks, 0.0, 1.0)])
+            profiler.enable()
+            maker()
+            profiler.disable()
+            _, _, _, own_excess, _ = profiler._ticks()[maker.__code__]
+            found[name] = round(own_excess / ticks)
+        # The loop's range is another object.
+        assert found == {IN_FULL: 0, BY_SHORT_CUT: 0, OTHER: 1} | {kind: 20 + (kind == OTHER)}, class_
 
 
 @pytest.mark.parametrize("builtins", [True, False])

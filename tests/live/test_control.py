@@ -313,3 +313,27 @@ def test_requests_around_the_end_are_answered(control: Control, messages: str, p
         assert msgpack.unpackb(each.socket.recv())["error"] in (None, "the profile has ended")
         each.socket.close()
     finish(process)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"\x01\x00",
+        b"\x05\x00name",
+        b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x00",
+        b"\xff" + bytes(8) + b"\x7f\x01\x02\x00\x00",
+    ],
+)
+def test_a_peer_of_an_older_protocol_is_disconnected(messages: str, control: Control, greeting: bytes) -> None:
+    """libzmq ends its process if such a peer introduces itself just when the socket closes."""
+    for address in (messages, messages.removesuffix(".pub") + ".ctl"):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(PATIENCE)
+            peer.connect(address.removeprefix("ipc://"))
+            peer.sendall(greeting)
+            try:
+                while peer.recv(100):
+                    pass
+            except ConnectionError:
+                pass
+    assert control.ask("status")["error"] is None

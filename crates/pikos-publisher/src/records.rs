@@ -162,6 +162,7 @@ impl Open {
         socket.set_linger(LINGER_MS)?;
         socket.set_sndhwm(QUEUE)?;
         socket.set_maxmsgsize(1 << 10)?;
+        options::set_guarded(&socket)?;
         options::set_tells_all(&mut socket);
         let extra = extra.map(|endpoint| open(&mut socket, endpoint)).transpose()?.unwrap_or_default();
         let own = bind(&mut socket, &place.records())?;

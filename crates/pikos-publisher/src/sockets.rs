@@ -27,9 +27,6 @@ const MAX_REQUEST: i64 = 16 << 20;
 /// How long replies may take to leave before an interruption, in milliseconds.
 const REPLY_LINGER_MS: i32 = 50;
 
-/// A peer that says nothing sensible is disconnected after so long, in milliseconds.
-const HANDSHAKE_MS: i32 = 5_000;
-
 /// Where the sockets are.
 #[derive(Clone, Debug)]
 pub struct Addresses {
@@ -70,7 +67,7 @@ impl Sockets {
         messages.set_linger(LINGER_MS)?;
         messages.set_sndhwm(QUEUE)?;
         messages.set_maxmsgsize(MAX_SUBSCRIPTION)?;
-        messages.set_handshake_ivl(HANDSHAKE_MS)?;
+        options::set_guarded(&messages)?;
         messages.set_ipv6(true)?;
         options::set_tells_all(&mut messages);
         let mut files = Vec::new();
@@ -83,7 +80,7 @@ impl Sockets {
             let mut socket = context.socket(SocketType::ROUTER)?;
             socket.set_linger(LINGER_MS)?;
             socket.set_maxmsgsize(MAX_REQUEST)?;
-            socket.set_handshake_ivl(HANDSHAKE_MS)?;
+            options::set_guarded(&socket)?;
             socket.set_rcvhwm(16)?;
             files.push(bind(&mut socket, &place.control())?);
             control = Some(socket);

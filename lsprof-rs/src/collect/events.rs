@@ -142,15 +142,19 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
 /// A call was reported that is none of a built-in: it costs, although it isn't counted.
 ///
 /// # Safety
-/// As for [`enter`]; `callable` is alive.
+/// As for [`enter`]; `callable` is alive, and is called in this code at this offset.
 #[cfg(Py_3_12)]
 #[inline(always)]
-pub unsafe fn uncounted(thread: *mut ThreadRecorder, callable: *mut PyObject) {
+pub unsafe fn uncounted(
+    thread: *mut ThreadRecorder,
+    callable: *mut PyObject,
+    (code, offset): (*mut PyObject, *mut PyObject),
+) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     if this.timing == Timing::Compensated {
         // SAFETY: by this function's contract.
-        let kind = kinds::of_uncounted(unsafe { callable::look_at(callable) });
+        let kind = kinds::of_uncounted(unsafe { callable::look_at(callable, code, offset) });
         this.recorder.spend_on(kind);
     }
 }

@@ -8,11 +8,11 @@ use pyo3::prelude::*;
 
 use crate::ffi::builtin::{Builtin, Convention};
 #[cfg(Py_3_12)]
-use crate::ffi::callable::Callable;
+use crate::ffi::callable::{self, Callable};
 
 /// The names that a calibration gives costs to, in the order of their numbers. A built-in function or method is of
 /// the kind of its calling convention; after these come built-ins with a kind of their own.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "function",
     "generator",
     "call of a function",
@@ -31,6 +31,7 @@ const NAMES: [&str; 18] = [
     "large offset",
     "leaf",
     "leaf generator",
+    "call of a class by its short cut",
 ];
 
 /// No kind: how much more all of them take where many different calls take turns, as ratios in the places of the ticks outside
@@ -50,6 +51,8 @@ const FIRST_BUILTIN_METHOD: u8 = 10;
 /// No call: an event whose place in the code is no small number, so that the interpreter makes an object for it.
 #[cfg(Py_3_12)]
 pub const LARGE_OFFSET: Kind = Kind(15);
+#[cfg(Py_3_13)]
+const CALL_OF_CLASS_BY_SHORT_CUT: Kind = Kind(18);
 #[cfg(not(Py_3_12))]
 const LEAF: Kind = Kind(16);
 #[cfg(not(Py_3_12))]
@@ -72,6 +75,10 @@ pub struct CostLine<'py>(Bound<'py, PyAny>, f64, f64, f64, f64);
 impl Calibration {
     /// Reads what `pikos._calibration` found.
     pub fn from_lines(lines: Vec<CostLine<'_>>) -> PyResult<Self> {
+        #[cfg(Py_3_12)]
+        if let Some(CostLine(subject, ..)) = lines.first() {
+            callable::learn(subject.py())?;
+        }
         let mut this = Self::default();
         let mut next = NAMES.len();
         for CostLine(subject, inside, outside, hooks, genuine) in lines {
@@ -141,6 +148,8 @@ pub fn of_uncounted(callable: Callable) -> Kind {
     match callable {
         Callable::Function => CALL_OF_FUNCTION,
         Callable::Class => CALL_OF_CLASS,
+        #[cfg(Py_3_13)]
+        Callable::ClassByShortCut => CALL_OF_CLASS_BY_SHORT_CUT,
         Callable::Other => CALL_OF_OTHER,
     }
 }

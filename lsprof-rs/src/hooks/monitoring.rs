@@ -351,7 +351,7 @@ unsafe extern "C" fn on_call_slowly(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([_, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
+    let Some([code, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
         return callback::too_few(4, count);
     };
     guard(|| {
@@ -365,7 +365,7 @@ unsafe extern "C" fn on_call_slowly(
             if builtin::key_of_call(*callable, *first, missing()).is_some() {
                 events::enter(thread, Callee::Builtin(Builtin::of_counted(*callable, *first)));
             } else {
-                events::uncounted(thread, *callable);
+                events::uncounted(thread, *callable, (*code, *offset));
             }
         }
     });
