@@ -27,7 +27,7 @@ const MAX_SWEEPS: usize = 100;
 const CLOSE: f64 = 2e-4;
 
 /// Scales items. `parents`: those of the places, each of a smaller number. `classes`: how much there is of each.
-pub(super) fn balance(parents: &[Option<u32>], items: &mut Vec<Item>, classes: &[f64], targets: &[Target]) {
+pub(super) fn balance(parents: &[Option<u32>], items: &mut [Item], classes: &[f64], targets: &[Target]) {
     let (positions, ends) = preorder(parents);
     items.sort_by_key(|item| (positions[item.place as usize], item.class));
     // Where the items of each position begin.

@@ -135,7 +135,7 @@ impl Builder<'_> {
         let from_nowhere = times.whole - by_others;
         let can_begin = times.calls_from_nowhere.is_none_or(|calls| calls > 0);
         if entries.is_empty() || (can_begin && from_nowhere > times.whole * 1e-6) {
-            entries.push(self.from_nowhere(function, from_nowhere));
+            entries.push(self.beginning(function, from_nowhere));
         }
         let id = self.push(function, times.own, 1.0);
         self.connect(id, &entries, true);
@@ -165,7 +165,7 @@ impl Builder<'_> {
             for (place, weight) in weights.into_iter().enumerate() {
                 if weight > 0.0 {
                     let time = from_nowhere.max(0.0) * weight / sum;
-                    entries[place].push(self.from_nowhere(functions[place], time));
+                    entries[place].push(self.beginning(functions[place], time));
                 }
             }
         }
@@ -228,7 +228,7 @@ impl Builder<'_> {
         weights
     }
 
-    fn from_nowhere(&self, function: u32, whole: f64) -> Entry {
+    fn beginning(&self, function: u32, whole: f64) -> Entry {
         let times = &self.links.functions[function as usize];
         let by_others: f64 =
             self.links.places_into(function).iter().map(|&place| self.links.all()[place as usize].own).sum();
