@@ -50,7 +50,7 @@ pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
     }
     let hidden = is_hidden.iter().filter(|&&hidden| hidden).count();
     let cut = tree.cut;
-    let tree = stacks.exact.then_some(CallTree { cut, ..builder.tree });
+    let tree = stacks.exact().then_some(CallTree { cut, ..builder.tree });
     Shown { profile: Profile { tree, ..builder.profile }, hidden, lost }
 }
 

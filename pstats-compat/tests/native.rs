@@ -35,8 +35,8 @@ fn calls() -> impl Strategy<Value = Calls> {
 fn metadata() -> impl Strategy<Value = Metadata> {
     (
         any::<[bool; 3]>(),
-        0..3,
-        0..3,
+        0..3_usize,
+        0..3_usize,
         proptest::option::of(text()),
         proptest::collection::vec("\\PC{0,9}", 0..3),
     )

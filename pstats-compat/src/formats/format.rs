@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::model::{EdgeDetail, Profile, Unit};
-use crate::stacks::APPROXIMATED;
+use crate::stacks::Stacks;
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -218,7 +218,7 @@ impl Format {
     pub fn notes(self, profile: &Profile) -> Vec<String> {
         let mut notes = Vec::new();
         match &profile.tree {
-            None if self.needs_stacks() => notes.push(APPROXIMATED.to_owned()),
+            None if self.needs_stacks() => notes.extend(Stacks::of(profile).note()),
             Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
                 "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
                 tree.cut.calls, tree.cut.seconds

@@ -28,6 +28,6 @@ pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId};
 
 pub(crate) use cycles::Cycles;
-pub(crate) use id_map::{IdMap, IdState};
+pub(crate) use id_map::IdMap;
 pub(crate) use index::EdgeIndex;
 pub(crate) use labels::{LabelIndex, label};

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::error::Result;
 use crate::model::{Function, Profile, Unit};
-use crate::stacks::Stacks;
+use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes one line for each stack in which time was spent.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
@@ -12,9 +12,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let factor = if profile.metadata.unit == Unit::Seconds { 1e9 } else { 1.0 };
     let frames: Vec<String> = profile.functions.iter().map(frame).collect();
     let mut path = Vec::new();
-    for node in &stacks.tree.nodes {
-        let value = (node.tottime * factor).round() as u64;
-        if value == 0 {
+    for (node, value) in stacks.tree.nodes.iter().zip(whole_numbers(&stacks.tree, factor)) {
+        if value <= 0 {
             continue;
         }
         path.clear();

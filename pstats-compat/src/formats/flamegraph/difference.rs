@@ -68,7 +68,7 @@ impl<'p> Difference<'p> {
         let greatest = greatest.filter(|change| change.is_finite()).fold(0.0, f64::max);
         let note = match (old.note(), new.note()) {
             (None, None) => None,
-            (Some(note), Some(_)) => Some(note.to_owned()),
+            (Some(note), Some(_)) => Some(note),
             (Some(note), None) => Some(format!("before: {note}")),
             (None, Some(note)) => Some(format!("after: {note}")),
         };

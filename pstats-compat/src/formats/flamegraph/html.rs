@@ -73,7 +73,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_WIDTH);
-    let counted = stacks.exact && profile.metadata.counts == Counts::Calls;
+    let counted = stacks.exact() && profile.metadata.counts == Counts::Calls;
     let mut named = Named::new(profile.functions.len());
     let mut frames = Vec::with_capacity(layout.boxes.len());
     for placed in &layout.boxes {

@@ -31,7 +31,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_PIXELS / INNER);
     let unit = &profile.metadata.unit;
-    let counted = stacks.exact && profile.metadata.counts == Counts::Calls;
+    let counted = stacks.exact() && profile.metadata.counts == Counts::Calls;
     let mut out = BufWriter::new(out);
     let mut notes = vec![format!("{} in total", amount(unit, layout.total))];
     notes.extend(told_of(&stacks));

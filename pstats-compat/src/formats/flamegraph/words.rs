@@ -5,12 +5,15 @@ use crate::stacks::Stacks;
 
 /// What a reader must know of these stacks.
 pub fn told_of(stacks: &Stacks<'_>) -> Vec<String> {
-    let mut notes: Vec<String> = stacks.note().map(|note| note.to_string()).into_iter().collect();
+    let mut notes: Vec<String> = stacks.note().into_iter().collect();
     let cut = stacks.tree.cut.calls;
     if cut > 0 {
-        notes.push(match stacks.exact {
+        notes.push(match stacks.exact() {
             true => format!("{} calls were too deep or too many to record", grouped(cut as f64)),
-            false => format!("{} small branches are drawn as their callers' own time", grouped(cut as f64)),
+            false => format!(
+                "{} small branches are drawn where their function stands with another caller",
+                grouped(cut as f64)
+            ),
         });
     }
     notes

@@ -9,7 +9,7 @@ use super::super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
 use crate::modules::Modules;
-use crate::stacks::Stacks;
+use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes the stacks with their counts and times.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
@@ -34,20 +34,19 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 
     let mut locations = Vec::new();
     let mut encoder = GzEncoder::new(out, Compression::fast());
-    for node in &stacks.tree.nodes {
+    for (node, time) in stacks.tree.nodes.iter().zip(whole_numbers(&stacks.tree, factor)) {
         locations.clear();
         let mut next = Some(node);
         while let Some(node) = next {
             locations.push(u64::from(node.function.0) + 1);
             next = node.parent.map(|parent| &stacks.tree.nodes[parent.index()]);
         }
-        let time = (node.tottime * factor).round() as i64 as u64;
         push_message(&mut message, 2, |m| {
             push_packed(m, 1, &locations);
             if counted {
-                push_packed(m, 2, &[node.ncalls, time]);
+                push_packed(m, 2, &[node.ncalls, time as u64]);
             } else {
-                push_packed(m, 2, &[time]);
+                push_packed(m, 2, &[time as u64]);
             }
         });
         if message.len() > 1 << 16 {
@@ -87,7 +86,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         });
     }
     if let Some(note) = stacks.note() {
-        let note = place(note);
+        let note = place(&note);
         push_number(&mut message, 13, note);
     }
     push_number(&mut message, 14, time_type);
