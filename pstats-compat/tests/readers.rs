@@ -142,7 +142,7 @@ fn an_unknown_file_gets_the_list_of_what_is_read() {
     let error = refused(b"import os\nprint(os)\n", "x.py");
     assert_eq!(
         error,
-        "unknown format; pikos reads pstats, callgrind, collapsed, speedscope, pprof, cpuprofile, trace, json"
+        "unknown format; pikos reads pstats, pikos, callgrind, collapsed, speedscope, pprof, cpuprofile, trace, json"
     );
     let nested = vec![b'{'; 100_000];
     assert!(refused(&nested, "x.pstats").contains("expected a label (file, line, name), found a dict"));

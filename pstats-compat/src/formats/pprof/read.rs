@@ -50,6 +50,7 @@ struct Location {
 #[derive(Clone, Copy, Default)]
 struct Function {
     name: u64,
+    system_name: u64,
     file: u64,
     line: u64,
 }
@@ -71,6 +72,13 @@ struct ProfileReader<'b> {
 }
 
 impl<'b> ProfileReader<'b> {
+    /// Where a function's name stands. Ours stand behind their modules, and alone in the system's place.
+    fn name(&self, function: &Function) -> u64 {
+        let alone = self.text(function.system_name);
+        let module = self.text(function.name).strip_suffix(alone).unwrap_or_default();
+        if !alone.is_empty() && module.ends_with(b".") { function.system_name } else { function.name }
+    }
+
     fn of(message: &'b [u8]) -> Result<Self> {
         let mut profile = Self { whole: message, ..Self::default() };
         for field in Fields::of(message) {
@@ -89,8 +97,8 @@ impl<'b> ProfileReader<'b> {
                 }
                 (4, Value::Bytes(inner)) => profile.location(inner)?,
                 (5, Value::Bytes(inner)) => {
-                    let [id, name, file, line] = profile.fields(inner, [1, 2, 4, 5])?;
-                    profile.functions.insert(id, Function { name, file, line });
+                    let [id, name, system_name, file, line] = profile.fields(inner, [1, 2, 3, 4, 5])?;
+                    profile.functions.insert(id, Function { name, system_name, file, line });
                 }
                 (6, Value::Bytes(text)) => profile.strings.push(text),
                 (13, value) => {
@@ -309,7 +317,7 @@ impl Stacks {
                     profile.functions.get(&id).ok_or("a location names a function that is not there")?;
                 let line =
                     if function.line > 0 { Some(function.line) } else { self.first_lines.get(&id).copied() };
-                (text(function.file), line.unwrap_or(0).try_into().unwrap_or(0), text(function.name))
+                (text(function.file), line.unwrap_or(0).try_into().unwrap_or(0), text(profile.name(function)))
             }
             Frame::Address(mapping, address) => {
                 let file = profile.mappings.get(&mapping).map(|&file| text(file)).unwrap_or_default();
