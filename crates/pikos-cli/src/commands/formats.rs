@@ -16,7 +16,11 @@ pub fn run() -> Result<Outcome, Error> {
     writeln!(out, "{:<11} {:width$}  read  written  stacks", "format", "endings")?;
     for format in formats() {
         let read = if format.reader().is_some() { "yes" } else { "" };
-        let stacks = if format.needs_stacks() { "full" } else { "" };
+        let stacks = match format {
+            Format::Pikos => "full, if recorded",
+            format if format.needs_stacks() => "full",
+            _ => "",
+        };
         let line = format!("{:<11} {:width$}  {read:<4}  yes      {stacks}", format.name(), endings(format));
         writeln!(out, "{}", line.trim_end())?;
     }
