@@ -50,7 +50,6 @@ struct Location {
 #[derive(Clone, Copy, Default)]
 struct Function {
     name: u64,
-    system_name: u64,
     file: u64,
     line: u64,
 }
@@ -72,13 +71,6 @@ struct ProfileReader<'b> {
 }
 
 impl<'b> ProfileReader<'b> {
-    /// Where a function's name stands. Ours stand behind their modules, and alone in the system's place.
-    fn name(&self, function: &Function) -> u64 {
-        let alone = self.text(function.system_name);
-        let module = self.text(function.name).strip_suffix(alone).unwrap_or_default();
-        if !alone.is_empty() && module.ends_with(b".") { function.system_name } else { function.name }
-    }
-
     fn of(message: &'b [u8]) -> Result<Self> {
         let mut profile = Self { whole: message, ..Self::default() };
         for field in Fields::of(message) {
@@ -97,8 +89,8 @@ impl<'b> ProfileReader<'b> {
                 }
                 (4, Value::Bytes(inner)) => profile.location(inner)?,
                 (5, Value::Bytes(inner)) => {
-                    let [id, name, system_name, file, line] = profile.fields(inner, [1, 2, 3, 4, 5])?;
-                    profile.functions.insert(id, Function { name, system_name, file, line });
+                    let [id, name, file, line] = profile.fields(inner, [1, 2, 4, 5])?;
+                    profile.functions.insert(id, Function { name, file, line });
                 }
                 (6, Value::Bytes(text)) => profile.strings.push(text),
                 (13, value) => {
@@ -317,7 +309,11 @@ impl Stacks {
                     profile.functions.get(&id).ok_or("a location names a function that is not there")?;
                 let line =
                     if function.line > 0 { Some(function.line) } else { self.first_lines.get(&id).copied() };
-                (text(function.file), line.unwrap_or(0).try_into().unwrap_or(0), text(profile.name(function)))
+                (
+                    text(function.file),
+                    line.unwrap_or(0).try_into().unwrap_or(0),
+                    without_module(profile.text(function.name), profile.text(function.file)),
+                )
             }
             Frame::Address(mapping, address) => {
                 let file = profile.mappings.get(&mapping).map(|&file| text(file)).unwrap_or_default();
@@ -326,4 +322,18 @@ impl Stacks {
             Frame::Nobody => (Text::default(), 0, "(no stack)".into()),
         })
     }
+}
+
+/// A function's name without the module that our writer puts in front, where the file's name ends in the same words.
+fn without_module(name: &[u8], file: &[u8]) -> Text {
+    let Some(stem) = file.strip_suffix(b".py") else { return Text::from_os_bytes(name) };
+    let stem = stem.strip_suffix(b"/__init__").unwrap_or(stem);
+    let dots = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.').map(|(place, _)| place);
+    let is_module = |end: &usize| {
+        let words = name[..*end].split(|&byte| byte == b'.').rev();
+        let folders = stem.rsplit(|&byte| byte == b'/').map(Some).chain(std::iter::repeat(None));
+        words.zip(folders).all(|(word, folder)| Some(word) == folder)
+    };
+    let start = dots.into_iter().find(is_module).map_or(0, |end| end + 1);
+    Text::from_os_bytes(&name[start..])
 }

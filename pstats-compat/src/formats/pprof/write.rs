@@ -74,8 +74,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         let name = place(&full);
         // Only where it is another one: pprof takes two equal names for C++ that is not demangled, and cuts off what stands
         // in angle brackets, which is all of `<module>` and of every built-in.
-        // Behind a module the name itself, by which a reader takes the two apart; else cProfile's.
-        let known = if plain == full { function.name.to_str_lossy() } else { plain };
+        let known = function.name.to_str_lossy();
         let system_name = if known == full { 0 } else { place(&known) };
         let file = place(&function.file.to_str_lossy());
         push_message(&mut message, 5, |m| {
