@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::model::{Calls, Counts, EdgeDetail, Function, Profile, Unit};
+use crate::model::{Calls, Counts, Cycles, EdgeDetail, Function, Profile, Unit};
 use crate::report::stdname;
 
 /// How bad it is.
@@ -42,9 +42,14 @@ const SMALLEST: f64 = 1e-6;
 
 /// Everything that is odd about a profile, in the order of its functions.
 pub fn check(profile: &Profile) -> Vec<Finding> {
-    let mut checker = Checker { profile, findings: Vec::new() };
-    checker.whole();
+    let unit = match &profile.metadata.unit {
+        Unit::Seconds => "s",
+        Unit::Other(unit) => unit,
+    };
     let from_callers = sums_by_callee(profile);
+    let is_swapped = is_swapped(profile, &from_callers);
+    let mut checker = Checker { profile, is_swapped, unit, findings: Vec::new() };
+    checker.whole();
     for (id, function) in profile.rows() {
         checker.function(function);
         checker.callers(function, &from_callers[id.index()]);
@@ -63,8 +68,22 @@ fn sums_by_callee(profile: &Profile) -> Vec<Calls> {
     sums
 }
 
+/// Whether calls and primitive calls stand in each other's place, as yappi writes them: wherever the two differ, callers made
+/// as many calls as there should be primitive ones at most.
+fn is_swapped(profile: &Profile, from_callers: &[Calls]) -> bool {
+    let rows = profile.rows().map(|(id, function)| (&from_callers[id.index()], &function.calls));
+    let mut differ = rows.filter(|(_, calls)| calls.primitive_calls != calls.ncalls).peekable();
+    profile.metadata.counts == Counts::Calls
+        && differ.peek().is_some()
+        && differ
+            .all(|(sum, calls)| calls.primitive_calls > calls.ncalls && sum.ncalls == calls.primitive_calls)
+}
+
 struct Checker<'p> {
     profile: &'p Profile,
+    is_swapped: bool,
+    /// What times are printed in.
+    unit: &'p str,
     findings: Vec<Finding>,
 }
 
@@ -105,6 +124,14 @@ impl Checker<'_> {
         if let Unit::Other(unit) = &profile.metadata.unit {
             self.odd(format!("the times are in {unit}, not in seconds"));
         }
+        if self.is_swapped {
+            self.odd(
+                "calls and primitive calls stand in each other's place, as yappi writes them".to_owned(),
+            );
+        }
+        for note in &profile.metadata.notes {
+            self.odd(note.clone());
+        }
     }
 
     fn function(&mut self, function: &Function) {
@@ -116,23 +143,27 @@ impl Checker<'_> {
         }
         if tottime < -SMALLEST || cumtime < -SMALLEST {
             let message = format!("{name}: negative time ({tottime} own, {cumtime} cumulative)");
-            match self.profile.metadata.compensated {
-                true => self.odd(format!("{message}; compensation took out too much")),
-                false => self.unsound(message),
+            match (&self.profile.metadata.unit, self.profile.metadata.compensated) {
+                (Unit::Other(_), _) => self.odd(format!("{message}, as in a difference of two profiles")),
+                (Unit::Seconds, true) => self.odd(format!("{message}; compensation took out too much")),
+                (Unit::Seconds, false) => self.unsound(message),
             }
         }
         let counts = self.profile.metadata.counts;
-        if counts == Counts::Calls && primitive_calls > ncalls {
-            self.unsound(format!(
-                "{name}: more primitive calls ({primitive_calls}) than calls ({ncalls}); yappi swaps the two"
-            ));
+        if counts == Counts::Calls && primitive_calls > ncalls && !self.is_swapped {
+            self.unsound(format!("{name}: more primitive calls ({primitive_calls}) than calls ({ncalls})"));
         }
-        if counts == Counts::Calls && ncalls == 0 && cumtime > 0.0 {
-            self.odd(format!("{name}: it was never called, yet took {cumtime} s"));
+        let unit = self.unit;
+        // Where calls are known from callers only, nobody called the first function.
+        let is_counted =
+            counts == Counts::Calls && self.profile.metadata.edges != EdgeDetail::CallsAndCumtime;
+        if is_counted && ncalls == 0 && cumtime > 0.0 {
+            self.odd(format!("{name}: it was never called, yet took {cumtime} {unit}"));
         }
-        if exceeds(tottime, cumtime) && ncalls == primitive_calls {
+        let may_be_negative = matches!(self.profile.metadata.unit, Unit::Other(_));
+        if exceeds(tottime, cumtime) && ncalls == primitive_calls && !may_be_negative {
             self.unsound(format!(
-                "{name}: its own time ({tottime} s) exceeds its cumulative time ({cumtime} s)"
+                "{name}: its own time ({tottime} {unit}) exceeds its cumulative time ({cumtime} {unit})"
             ));
         }
     }
@@ -151,26 +182,62 @@ impl Checker<'_> {
         }
         if metadata.edges == EdgeDetail::Full && exceeds(sum.tottime, calls.tottime) {
             self.unsound(format!(
-                "{name}: its callers account for {} s of its own time, which is only {} s",
-                sum.tottime, calls.tottime
+                "{name}: its callers account for {} {unit} of its own time, which is only {} {unit}",
+                sum.tottime,
+                calls.tottime,
+                unit = self.unit
             ));
         }
     }
 
     fn edges(&mut self) {
-        if self.profile.metadata.edges == EdgeDetail::CountsOnly {
+        match self.profile.metadata.edges {
+            EdgeDetail::CountsOnly => {}
+            EdgeDetail::CallsAndCumtime => self.edges_alone(),
+            EdgeDetail::Full => {
+                for edge in &self.profile.edges {
+                    let callee = self.profile.function(edge.callee);
+                    if !callee.caller_only && exceeds(edge.calls.cumtime, callee.calls.cumtime) {
+                        let message = format!(
+                            "{}: calls from {} took {} {unit} of its cumulative time, which is only {} {unit}",
+                            stdname(callee),
+                            stdname(self.profile.function(edge.caller)),
+                            edge.calls.cumtime,
+                            callee.calls.cumtime,
+                            unit = self.unit
+                        );
+                        self.unsound(message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where cumulative times were computed from edges, they agree with them. Calls may take longer than all functions
+    /// together where inner calls of a recursion are in the sum as well, and where functions were left out.
+    fn edges_alone(&mut self) {
+        let profile = self.profile;
+        if profile.rows().any(|(_, function)| function.calls.tottime < 0.0) {
             return;
         }
-        for edge in &self.profile.edges {
-            let callee = self.profile.function(edge.callee);
-            if !callee.caller_only && exceeds(edge.calls.cumtime, callee.calls.cumtime) {
-                let caller = stdname(self.profile.function(edge.caller));
-                self.unsound(format!(
-                    "{}: calls from {caller} took {} s of its cumulative time, which is only {} s",
-                    stdname(callee),
+        let cycles = Cycles::of(profile);
+        let mut calls_itself = vec![false; profile.functions.len()];
+        for edge in profile.edges.iter().filter(|edge| edge.caller == edge.callee) {
+            calls_itself[edge.callee.index()] = true;
+        }
+        let whole: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let rounding = profile.metadata.rounded_to * profile.functions.len() as f64;
+        for edge in &profile.edges {
+            let is_recursive = cycles.is_in_one(edge.callee) || calls_itself[edge.callee.index()];
+            if !is_recursive && exceeds(edge.calls.cumtime, whole + rounding) {
+                let message = format!(
+                    "{}: calls from {} took {} {unit}, and all functions together {whole} {unit}: some are left out",
+                    stdname(profile.function(edge.callee)),
+                    stdname(profile.function(edge.caller)),
                     edge.calls.cumtime,
-                    callee.calls.cumtime
-                ));
+                    unit = self.unit
+                );
+                self.odd(message);
             }
         }
     }
@@ -192,7 +259,10 @@ impl Checker<'_> {
         let stacks: f64 = tree.nodes.iter().map(|node| node.tottime).sum();
         let rows: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
         if exceeds(stacks, rows) || exceeds(rows, stacks) {
-            self.unsound(format!("the stacks add up to {stacks} s, the functions to {rows} s"));
+            self.unsound(format!(
+                "the stacks add up to {stacks} {unit}, the functions to {rows} {unit}",
+                unit = self.unit
+            ));
         }
     }
 
@@ -240,7 +310,10 @@ mod tests {
             change(&mut profile.functions[1].calls);
         };
         let odd = |text: String, expected: &str| {
-            assert!(text.starts_with("odd: ") && text.contains(expected), "{text:?}, {expected:?}");
+            assert!(
+                text.starts_with("odd: ") && text.contains(expected) && !text.contains("unsound: "),
+                "{text:?}, {expected:?}"
+            );
         };
         let unsound = |text: String, expected: &str| {
             assert!(text.contains("unsound: ") && text.contains(expected), "{text:?}, {expected:?}");
@@ -255,6 +328,11 @@ mod tests {
         unsound(found(|p| calls(p, |c| c.tottime = -1.0)), "negative time");
         unsound(found(|p| calls(p, |c| c.primitive_calls = 5)), "more primitive calls (5) than calls (4)");
         unsound(found(|p| calls(p, |c| c.tottime = 3.0)), "its own time (3 s) exceeds");
+        let swapped = |p: &mut Profile| {
+            calls(p, |c| c.primitive_calls = 5);
+            p.edges[0].calls.ncalls = 5;
+        };
+        odd(found(swapped), "stand in each other's place, as yappi writes them");
         let uncalled = |p: &mut Profile| {
             p.functions[0].calls.ncalls = 0;
             p.functions[0].calls.primitive_calls = 0;
@@ -275,6 +353,21 @@ mod tests {
             }),
             "the stacks add up to 2 s, the functions to 2.5 s",
         );
+        let from_edges = |p: &mut Profile| {
+            p.metadata.edges = EdgeDetail::CallsAndCumtime;
+            p.metadata.unit = Unit::Other("Ir".to_owned());
+        };
+        let longer = |p: &mut Profile, cumtime| {
+            from_edges(p);
+            p.edges[0].calls.cumtime = cumtime;
+        };
+        odd(found(|p| longer(p, 9.0)), "calls from a.py:1(f) took 9 Ir, and all functions together 2 Ir");
+        let recursive = found(|p| {
+            longer(p, 9.0);
+            p.edges.push(Edge { caller: FunctionId(1), callee: FunctionId(1), calls: Calls::default() });
+        });
+        assert!(!recursive.contains("took"), "{recursive}");
+        odd(found(|p| p.metadata.notes.push("half of it is missing".to_owned())), "half of it is missing");
         odd(
             found(|p| {
                 p.tree = tree(1);

@@ -60,6 +60,40 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file that ends too early, though nothing in it is malformed.
+    #[error("the file is cut short or damaged: {problem}")]
+    Incomplete {
+        /// How that shows.
+        problem: String,
+    },
+    /// What was asked for by name, and is not in the file.
+    #[error("there is no {kind} `{wanted}` in the file; it has {has}")]
+    NotInFile {
+        /// What kind of thing.
+        kind: &'static str,
+        /// The name that was asked for.
+        wanted: String,
+        /// What there is.
+        has: String,
+    },
+    /// A file of a kind that can't be read: what it is.
+    #[error("this is {0}")]
+    Unread(String),
+    /// Neither its name nor its content tells what a file is.
+    #[error("unknown format; pikos reads {readable}")]
+    UnknownFormat {
+        /// The names of those that are read.
+        readable: String,
+    },
+    /// A format that is only written.
+    #[error("pikos writes {0} files, but can't read them")]
+    NoReader(&'static str),
+    /// More than is taken from anybody.
+    #[error("there are more than {limit} bytes, and no more are read of one file")]
+    TooLarge {
+        /// How many are.
+        limit: usize,
+    },
     /// A profile that this format can't hold.
     #[error("{format} can't hold this profile: {problem}")]
     NotRepresentable {
@@ -74,6 +108,12 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// Profiles of which one says more than another: what it says more would have to be left out.
+    #[error("these profiles don't go together: {problem}")]
+    LessDetail {
+        /// What differs.
+        problem: String,
+    },
     /// Something stands there that no file can take the place of: what it is.
     #[error("this is {0}; name a regular file")]
     NotAFile(&'static str),
@@ -84,3 +124,14 @@ pub enum Error {
 
 /// Shorthand for this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What is wrong with JSON. The place stands in front, so it is taken off the end, where serde puts it.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let told = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let problem = told.strip_suffix(&place).unwrap_or(&told).to_owned();
+        Self::BadJson { line, column, problem }
+    }
+}

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use pstats_compat::check::check;
-use pstats_compat::formats::{Format, callgrind, pstats};
+use pstats_compat::formats::{Format, callgrind, collapsed, pstats};
 use pstats_compat::merge::Merger;
+use pstats_compat::stacks::Stacks;
 use pstats_compat::{Calls, Edge, Function, FunctionId, Profile, Text};
 
 fn text() -> impl Strategy<Value = Text> {
@@ -128,4 +129,112 @@ proptest! {
             }
         }
     }
+}
+
+/// Any calls among few functions, with times as a program has them.
+fn tables() -> impl Strategy<Value = Profile> {
+    let function = (0.0..2.0f64, 0.0..8.0f64, 1..50u64, 0..50u64);
+    let edge = (any::<u32>(), any::<u32>(), 1..30u64, 0.0..1.0f64, 0.0..4.0f64);
+    let edges = proptest::collection::vec(edge, 0..60);
+    (proptest::collection::vec(function, 1..15), edges).prop_map(|(functions, edges)| {
+        let count = functions.len() as u32;
+        let functions = functions.into_iter().enumerate().map(|(place, (tottime, rest, primitive, more))| {
+            let calls = Calls {
+                ncalls: primitive + more,
+                primitive_calls: primitive,
+                tottime,
+                cumtime: tottime + rest,
+            };
+            Function::new("a.py".into(), place as u32 + 1, "f".into(), calls)
+        });
+        let mut ends = HashSet::new();
+        let edges = edges.into_iter().filter_map(|(caller, callee, ncalls, tottime, rest)| {
+            let (caller, callee) = (FunctionId(caller % count), FunctionId(callee % count));
+            let calls = Calls { ncalls, primitive_calls: ncalls, tottime, cumtime: tottime + rest };
+            ends.insert((caller, callee)).then_some(Edge { caller, callee, calls })
+        });
+        Profile::new(functions.collect(), edges.collect())
+    })
+}
+
+/// Stacks of functions that call only those of a greater number, with how long each was on top.
+fn stacks_without_cycles() -> impl Strategy<Value = String> {
+    let stack = (proptest::collection::btree_set(0..12u32, 1..7), 1..1000u32);
+    proptest::collection::vec(stack, 1..40).prop_map(|stacks| {
+        let line = |(functions, time): (std::collections::BTreeSet<u32>, u32)| {
+            let names: Vec<String> = functions.iter().map(|function| format!("f{function}")).collect();
+            format!("{} {time}\n", names.join(";"))
+        };
+        stacks.into_iter().map(line).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn stacks_from_edges_keep_own_times_and_invent_no_recursion(profile in tables()) {
+        let stacks = Stacks::of(&profile);
+        prop_assert!(stacks.tree.is_sound(profile.functions.len()));
+        let mut own = vec![0.0; profile.functions.len()];
+        for (place, node) in stacks.tree.nodes.iter().enumerate() {
+            own[node.function.index()] += node.tottime;
+            prop_assert!(node.tottime >= 0.0);
+            let calls = &profile.function(node.function).calls;
+            let mut below = stacks.tree.nodes[place].parent;
+            while let Some(id) = below {
+                let node_below = &stacks.tree.nodes[id.index()];
+                prop_assert!(node_below.function != node.function || calls.ncalls > calls.primitive_calls);
+                below = node_below.parent;
+            }
+        }
+        for (own, function) in own.iter().zip(&profile.functions) {
+            prop_assert!((own - function.calls.tottime).abs() < 1e-9, "{} {}", own, function.calls.tottime);
+        }
+    }
+
+    #[test]
+    fn stacks_from_edges_keep_every_edge_that_is_in_no_cycle(text in stacks_without_cycles()) {
+        let recorded = collapsed::read(text.as_bytes()).expect("stacks");
+        let profile = Profile { tree: None, ..recorded };
+        let stacks = Stacks::of(&profile);
+        let tree = &stacks.tree;
+        let mut edges = std::collections::HashMap::new();
+        for (node, time) in tree.nodes.iter().zip(tree.cumtimes()) {
+            if let Some(parent) = node.parent {
+                *edges.entry((tree.nodes[parent.index()].function, node.function)).or_insert(0.0) += time;
+            }
+        }
+        let whole: f64 = profile.functions.iter().map(|function| function.calls.tottime).sum();
+        for edge in &profile.edges {
+            let found = edges.get(&(edge.caller, edge.callee)).copied().unwrap_or(0.0);
+            prop_assert!((found - edge.calls.cumtime).abs() < whole * 1e-3, "{} {}", found, edge.calls.cumtime);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_of_a_written_file_add_up(profile in tables()) {
+        let text = String::from_utf8(written(Format::Collapsed, &profile)).expect("text");
+        let sum: u64 = text
+            .lines()
+            .map(|line| line.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok()).expect("a number"))
+            .sum();
+        let whole: f64 = profile.functions.iter().map(|function| function.calls.tottime).sum();
+        prop_assert!((sum as f64 - whole * 1e9).abs() <= 1.0, "{} {}", sum, whole);
+    }
+}
+
+#[test]
+fn dense_cycles_end_soon_and_in_bounded_memory() {
+    let count = 1000u32;
+    let calls = |ncalls| Calls { ncalls, primitive_calls: 1, tottime: 1.0, cumtime: 900.0 };
+    let functions = (0..count).map(|line| Function::new("a.py".into(), line + 1, "f".into(), calls(5000)));
+    let edge = |caller: u32, callee: u32| {
+        let calls = Calls { cumtime: f64::from(1 + (caller * 7 + callee * 13) % 800), ..calls(3) };
+        Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls }
+    };
+    let edges = (0..count).flat_map(|a| (0..300).map(move |b| edge(a, (a * 31 + b * 17) % count)));
+    let profile = Profile::new(functions.collect(), edges.collect());
+    let stacks = Stacks::of(&profile);
+    assert!(stacks.tree.nodes.len() <= 60_000, "{}", stacks.tree.nodes.len());
+    let own: f64 = stacks.tree.nodes.iter().map(|node| node.tottime).sum();
+    assert!((own - 1000.0).abs() < 1e-6, "{own}");
 }

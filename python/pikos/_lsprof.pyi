@@ -140,6 +140,7 @@ class _Metadata(TypedDict):
     unit: str
     compensated: bool
     unfinished: bool
+    notes: list[str]
     stacks: int | None
     stacks_cut_calls: int
     stacks_cut_seconds: float
@@ -158,7 +159,9 @@ class _Listener:
 @final
 class _StoredProfile:
     @staticmethod
-    def read(data: bytes, name: str, format: str | None = None) -> _StoredProfile: ...
+    def read(
+        data: bytes, name: str, format: str | None = None, event: str | None = None, profile: str | None = None
+    ) -> _StoredProfile: ...
     def __len__(self) -> int: ...
     def sort(self, keys: list[str], reverse: bool) -> _StoredProfile: ...
     def filter(self, pattern: str) -> _StoredProfile: ...

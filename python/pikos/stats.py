@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Any, overload
 
 from pikos._lsprof import _StoredProfile
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pikos.cprofile import Stats
 
 __all__ = ["Node", "Profile", "Row", "export", "load", "of"]
+
+# More is not read of one file.
+_MOST_BYTES = 1 << 30
 
 
 class Profile:
@@ -157,16 +161,26 @@ class Profile:
         return table(self.metadata, list(self.top(MOST_ROWS)), len(self))
 
 
-def load(path: str | os.PathLike[str], format: str | None = None) -> Profile:
-    """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope or collapsed stacks.
+def load(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    *,
+    event: str | None = None,
+    profile: str | None = None,
+) -> Profile:
+    """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope, pprof, viztracer, V8 or collapsed stacks,
+    packed with gzip or not.
 
-    format: where neither content nor name tells. Raises OSError if the file can't be opened, ValueError with the place
-    in the file if it can't be understood.
+    format: where neither content nor name tells. event: which figures, of a file that has several (callgrind, pprof).
+    profile: which profile, of a speedscope file that has several, by number (from 1) or name. Raises OSError if the file
+    can't be opened, ValueError with the place in the file if it can't be understood.
     """
     name = os.fspath(path)
     with open(name, "rb") as stream:
-        data = stream.read()
-    return Profile(_StoredProfile.read(data, name, format))
+        # What has no end is refused by what it begins with.
+        is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+        data = stream.read() if is_file else stream.read(_MOST_BYTES)
+    return Profile(_StoredProfile.read(data, name, format, event, profile))
 
 
 def of(profile: object) -> Profile:

@@ -159,10 +159,16 @@ def node(*arguments: str | Path) -> str:
 def test_speedscopes_own_importer_finds_the_same_times(folder: Path) -> None:
     package = npm_package("speedscope")
     pikos.export(folder / "tree.pstats", "callgrind", folder / "z.callgrind")
+    pikos.export(folder / STACKS["speedscope"], "cpuprofile", folder / "z.cpuprofile")
+    pikos.export(folder / STACKS["speedscope"], "trace", folder / "z.trace.json")
     files = [folder / STACKS["speedscope"], folder / STACKS["collapsed"], folder / "z.callgrind"]
+    files += [folder / "z.cpuprofile", folder / "z.trace.json"]
     imported = json.loads(node(IMPORT_WITH_SPEEDSCOPE, package, *files))
     expected = own_times(folder / "tree.pstats")
-    ((stacks,), (collapsed,), (callgrind,)) = imported
+    ((stacks,), (collapsed,), (callgrind,), (cpuprofile,), (trace,)) = imported
+    assert cpuprofile["unit"] == trace["unit"] == "microseconds"
+    assert cpuprofile["total"] == pytest.approx(sum(expected.values()) * 1e6, abs=2)
+    assert trace["total"] == pytest.approx(sum(expected.values()) * 1e6, rel=1e-6)
     assert stacks["unit"] == "seconds"
     assert stacks["total"] == pytest.approx(sum(expected.values()), rel=1e-6)
     found: Counter[Place] = Counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import browser
 import pikos
 import pytest
 from browser import Browser
-from running import subject
+from running import python, subject
 
 pytestmark = [pytest.mark.any_release, pytest.mark.in_process, pytest.mark.beyond_cprofile]
 
@@ -136,3 +136,85 @@ def test_the_tooltip_goes_away_with_the_mouse(page: Browser) -> None:
 
 def test_nothing_is_fetched(page: Browser) -> None:
     assert page.value("performance.getEntriesByType('resource').length") == 0
+
+
+@pytest.fixture
+def opened(page: Browser, tmp_path: Path) -> Iterator[Callable[..., Browser]]:
+    """Opens another page, of what the command makes of stacks; the graph of the other tests is there again afterwards."""
+    home = page.value("location.href")
+
+    def open_page(*stacks: str) -> Browser:
+        paths = []
+        for number, text in enumerate(stacks):
+            paths.append(tmp_path / f"{number}.folded")
+            paths[-1].write_text(text)
+        command = "export" if len(stacks) == 1 else "diff"
+        python(["-m", "pikos", command, *paths, "-o", tmp_path / "page.html"]).succeeded()
+        page.open((tmp_path / "page.html").as_uri())
+        return page
+
+    yield open_page
+    page.open(home)
+
+
+def tip(page: Browser, name: str) -> list[str]:
+    page.move(*middle(boxes(page)[name]))
+    lines: list[str] = page.value("tip.textContent.split('\\n')")
+    return lines
+
+
+def test_what_is_too_narrow_is_one_grey_box(opened: Callable[..., Browser]) -> None:
+    page = opened("".join(f"main;f{number} 1\n" for number in range(20_000)) + "main;large 20000\n")
+    drawn = boxes(page)
+    assert drawn.keys() == {"main", "large", "20,000 more"}
+    assert drawn["20,000 more"]["width"] == pytest.approx(drawn["large"]["width"], abs=2)
+    assert "20,000 boxes are too narrow to draw" in page.value("byId('notes').textContent")
+    assert tip(page, "20,000 more")[1] == "20,000 samples (50.00 %)"
+    # Past what the page has a row for, too.
+    page = opened("".join(f"main;f{number} 1\n" for number in range(150_000)))
+    assert boxes(page).keys() == {"main", "150,000 more"}
+
+
+def test_recursion_is_collapsed_and_time_stays(opened: Callable[..., Browser]) -> None:
+    page = opened("main;" + "visit;generic;" * 50 + "leaf 60\nmain;visit;other 30\nmain;visit 10\n")
+    assert page.value("byId('collapse').hidden") is False
+    assert page.value("document.querySelectorAll('.box').length") == 103
+    page.value("byId('collapsed').click()")
+    drawn = boxes(page)
+    assert drawn.keys() == {"main", "visit", "generic", "leaf", "other"}
+    whole = page.value("graph.clientWidth")
+    assert drawn["visit"]["width"] == pytest.approx(whole, abs=2)
+    assert drawn["leaf"]["width"] == pytest.approx(0.6 * whole, abs=2)
+    assert drawn["leaf"]["top"] == drawn["visit"]["top"] + 36
+    assert tip(page, "visit")[-1] == "100 samples (100.00 %), own 10 samples"
+    page.value("byId('collapsed').click()")
+    assert page.value("document.querySelectorAll('.box').length") == 103
+
+
+def test_arrow_keys_lead_from_box_to_box(page: Browser) -> None:
+    page.value("graph.querySelector('.box').focus()")
+    names = []
+    for key, code in [("ArrowDown", 40)] * 8 + [("ArrowUp", 38)]:
+        names.append(page.value("document.activeElement.textContent"))
+        page.press(key, code)
+    assert "work" in names
+    assert page.value("document.querySelectorAll('.box[tabindex=\"0\"]').length") == 1
+
+
+def test_a_difference_is_red_and_blue_both_ways(opened: Callable[..., Browser]) -> None:
+    page = opened("main;slower 10\nmain;gone 20\nmain;same 10\n", "main;slower 30\nmain;same 10\nmain;new 5\n")
+    colours = """Object.fromEntries([...document.querySelectorAll(".box")].map(box =>
+        [box.textContent, getComputedStyle(box).backgroundColor.match(/\\d+/g).map(Number)]))"""
+    after = page.value(colours)
+    assert after.keys() == {"main", "slower", "same", "new"}
+    assert after["slower"][0] > after["slower"][2] + 50 and after["new"][0] > after["new"][2] + 20
+    assert tip(page, "slower")[1:] == [
+        "10 samples → 30 samples (+20 samples)",
+        "own 10 samples → 30 samples (+20 samples)",
+    ]
+    page.value("byId('switch').click()")
+    before = page.value(colours)
+    assert before.keys() == {"main", "slower", "same", "gone"}
+    assert before["gone"][2] > before["gone"][0] + 50 and before["slower"] == after["slower"]
+    assert tip(page, "gone")[1] == "20 samples → 0 samples (-20 samples)"
+    assert "40 samples in total (widths: before)" in page.value("document.querySelector('header').textContent")

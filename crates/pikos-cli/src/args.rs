@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use clap_complete::Shell;
-use pstats_compat::formats::Format;
+use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
@@ -65,6 +65,9 @@ pub enum Subcommand {
     /// Check whether a profile is sound, and say what is odd about it
     #[command(after_help = "Example: pikos check app.pstats")]
     Check(CheckArgs),
+    /// List the formats: their names, file endings, and which are read, written and hold full stacks
+    #[command(after_help = "Example: pikos formats")]
+    Formats,
     /// Print a completion script for a shell
     #[command(after_help = "Example: pikos completions bash")]
     Completions(CompletionsArgs),
@@ -108,6 +111,19 @@ pub struct InputArgs {
     /// The format of the input, if its content and name don't say
     #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
     pub from: Option<Format>,
+    /// Which figures to read, of a file that has several: an event of callgrind, a sample type of pprof
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+    /// Which profile to read, of a speedscope file that has several: a number, from 1, or a name
+    #[arg(long, value_name = "N|NAME")]
+    pub profile: Option<String>,
+}
+
+impl InputArgs {
+    /// The same for whoever reads.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { format: self.from, event: self.event.clone(), profile: self.profile.clone() }
+    }
 }
 
 /// Formats by their names, which help and completions list.
@@ -120,7 +136,8 @@ fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Profiles to read; several are added up; `-` is standard input
+    /// Profiles to read, which are added up; a folder stands for all in it, `@LIST` for the paths in that file, `-` for
+    /// standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// The format to write, if OUT's name doesn't say; html and svg are flame graphs
@@ -129,13 +146,36 @@ pub struct ExportArgs {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
     pub output: PathBuf,
+    /// Strip folders from file names
+    #[arg(long)]
+    pub strip_dirs: bool,
+    /// Keep only functions whose `file:line(name)` matches this regular expression; the time of others goes to their callers;
+    /// may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub only: Vec<Regex>,
+    /// Leave out functions whose `file:line(name)` matches this regular expression; their time goes to their callers; may be
+    /// repeated
+    #[arg(long, value_name = "REGEX")]
+    pub hide: Vec<Regex>,
+    /// Leave out functions with less cumulative time than this: a share of the total (`1%`) or an amount (`5ms`)
+    #[arg(long, value_name = "AMOUNT")]
+    pub min: Option<Amount>,
+    /// Draw a function that is on the stack already as its one box there
+    #[arg(long)]
+    pub collapse_recursion: bool,
+    /// Only this thread of files that keep threads apart (speedscope): its name or, from 1 on, its number
+    #[arg(long, value_name = "NAME")]
+    pub thread: Option<String>,
+    /// The title; by default the file's name and date
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
     #[command(flatten)]
     pub input: InputArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Profiles to add up; `-` is standard input
+    /// Profiles to add up; a folder stands for all in it, `@LIST` for the paths in that file, `-` for standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// Where to write; the ending of the name sets the format, pstats by default
@@ -144,8 +184,23 @@ pub struct MergeArgs {
     /// The format to write
     #[arg(short, long, value_parser = format_that(|_| true))]
     pub format: Option<Format>,
+    /// Add up profiles of different detail: the sum has what all of them have
+    #[arg(long)]
+    pub lossy: bool,
+    /// Keep the functions of each process (by the number in the file's name), thread (of speedscope files) or file apart: `f`
+    /// is `f [process 4711]`, below `process 4711`
+    #[arg(long, value_enum)]
+    pub by: Option<Parts>,
     #[command(flatten)]
     pub input: InputArgs,
+}
+
+/// What a sum keeps apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Parts {
+    Process,
+    Thread,
+    File,
 }
 
 #[derive(Debug, Args)]
@@ -158,23 +213,92 @@ pub struct DiffArgs {
     /// (`0.001s`); may be given once for each
     #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
     pub noise: Vec<Amount>,
-    /// Exit with code 1 if the total, or the cumulative time of any function, grew by more than this:
-    /// a share of the older total (`10%`) or an amount (`0.5s`)
+    /// Exit with code 1 if the total grew by more than this, or if it grew at all and the cumulative time of a function
+    /// in both profiles by more than this: a share of the older total (`10%`) or an amount (`0.5s`)
     #[arg(long, value_name = "AMOUNT")]
     pub fail_above: Option<Amount>,
-    /// Show at most N changes
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 40)]
-    pub top: usize,
-    /// Print JSON
+    /// Take files below the folder FROM for those below TO; may be repeated. Folders that have their last parts in common
+    /// are matched anyway
+    #[arg(long, value_name = "FROM=TO", value_parser = folders)]
+    pub map: Vec<(String, String)>,
+    /// Strip folders from file names
     #[arg(long)]
+    pub strip_dirs: bool,
+    /// Sort by the change in time, cumulative or calls, or by name, filename, line, nfl or stdname; further keys break ties
+    #[arg(short, long, value_name = "KEY", default_value = "time", value_delimiter = ',')]
+    pub sort: Vec<SortKey>,
+    /// Reverse the order
+    #[arg(short, long)]
+    pub reverse: bool,
+    /// Show only functions whose `file:line(name)` matches this regular expression; may be repeated
+    #[arg(short, long, value_name = "REGEX")]
+    pub grep: Vec<Regex>,
+    /// Leave out functions whose `file:line(name)` matches this regular expression; may be repeated
+    #[arg(short = 'x', long, value_name = "REGEX")]
+    pub exclude: Vec<Regex>,
+    /// Show at most N changes [default: 40; of GitHub's annotations 10]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub top: Option<usize>,
+    /// Print only totals and counts
+    #[arg(long)]
+    pub summary: bool,
+    /// What to write; by default what OUT's name says, else text. html and svg are differential flame graphs
+    #[arg(short, long, value_enum)]
+    pub format: Option<DiffFormat>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "OUT", default_value = "-")]
+    pub output: PathBuf,
+    /// The title of a flame graph
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Cut lines of the table to N columns, by default to the terminal's
+    #[arg(long, value_name = "N", value_parser = width)]
+    pub width: Option<usize>,
+    /// Colour what is slower and what is faster
+    #[arg(long, alias = "color", value_name = "WHEN", default_value = "auto")]
+    pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
 }
 
+/// What a difference is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// A table
+    Text,
+    /// For programs
+    Json,
+    /// For a comment or a job's summary
+    Markdown,
+    /// Annotations of GitHub's actions
+    Github,
+    /// A differential flame graph, as a page
+    Html,
+    /// A differential flame graph, as a picture
+    Svg,
+}
+
+impl DiffFormat {
+    /// What a file's name says.
+    pub fn of_name(path: &std::path::Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "txt" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
+            "svg" => Some(Self::Svg),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct StatsArgs {
-    /// Profiles to read; several are added up; `-` is standard input
+    /// Profiles to read, which are added up; a folder stands for all in it, `@LIST` for the paths in that file, `-` for
+    /// standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// Sort by calls, cumulative, filename, line, name, nfl, pcalls, stdname or time; further keys
@@ -413,6 +537,11 @@ pub enum When {
     Never,
 }
 
+/// Whether nobody said that there should be none: <https://no-color.org>.
+pub fn allows_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// `5%` or `0.01s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
@@ -440,6 +569,21 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+/// `FROM=TO`.
+fn folders(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() => Ok((from.to_owned(), to.to_owned())),
+        _ => Err("give two folders, as in `/home/ci/app=/srv/app`".to_owned()),
+    }
+}
+
+fn width(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(columns) if columns > 0 => Ok(columns),
+        _ => Err("give a number of columns above 0".to_owned()),
     }
 }
 

@@ -22,6 +22,16 @@ pub enum Error {
     BinaryToTerminal(&'static str),
     #[error("can't write {path}: {source}", path = path.display())]
     Write { path: PathBuf, source: pstats_compat::Error },
+    #[error("{}: there are no profiles in this folder", path.display())]
+    NoProfiles { path: PathBuf },
+    #[error("{}: this list names no files", path.display())]
+    EmptyList { path: PathBuf },
+    #[error("there is no thread `{thread}`; there are: {}", known.join(", "))]
+    NoThread { thread: String, known: Vec<String> },
+    #[error("{}: this format doesn't keep threads apart; speedscope does", path.display())]
+    NoThreads { path: PathBuf },
+    #[error("{0}; `--lossy` leaves out what only some of them have")]
+    NeedsLossy(pikos_views::Error),
     #[error("{0}")]
     Combine(pstats_compat::Error),
     #[error("can't sort by `{column}`: these profiles don't have it")]
@@ -50,6 +60,7 @@ impl Error {
                 | Error::UnknownPicture { .. }
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
+                | Error::NoThread { .. }
                 | Error::BadTarget(_)
         )
     }
@@ -71,6 +82,7 @@ impl From<pikos_views::Error> for Error {
     fn from(error: pikos_views::Error) -> Self {
         match error {
             pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
+            pikos_views::Error::NoThreads { path } => Error::NoThreads { path },
             _ => Error::Views(error),
         }
     }

@@ -1,25 +1,165 @@
 //! Profiles in and out of files and pipes.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use pikos_views::files::{self, is_pipe};
+use pikos_views::files;
+pub use pikos_views::files::is_pipe;
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
+use pstats_compat::merge::Merger;
 
 use crate::args::InputArgs;
 use crate::error::Error;
 use crate::progress::Progress;
 
-/// Reads one profile.
+/// Reads one profile, and says on standard error what is to be known of it; of a folder or a list, the sum of what is in it.
 pub fn load(path: &Path, args: &InputArgs) -> Result<Profile, Error> {
-    Ok(files::load(path, args.from)?)
+    match &inputs(&[path.to_owned()])?[..] {
+        [path] => {
+            let profile = files::load(path, &args.options())?;
+            tell(path, &profile.metadata.notes);
+            Ok(profile)
+        }
+        paths => Ok(files::load_all(paths, &args.options(), tell)?),
+    }
 }
 
 /// Reads profiles and adds them up in their order.
 pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
+    let paths = inputs(paths)?;
     let mut progress = Progress::new("reading", paths.len());
-    Ok(files::load_all(paths, args.from, || progress.step())?)
+    Ok(files::load_all(&paths, &args.options(), |path, notes| {
+        tell(path, notes);
+        progress.step();
+    })?)
+}
+
+/// Reads one thread of each profile, and adds these up.
+pub fn load_thread(paths: &[PathBuf], thread: &str, args: &InputArgs) -> Result<Profile, Error> {
+    let mut merger = Merger::new();
+    let mut known = Vec::new();
+    for path in inputs(paths)? {
+        for (name, profile) in files::load_threads(&path, &args.options())? {
+            known.push(name);
+            let number = known.len().to_string();
+            if known.last().is_some_and(|name| name == thread) || number == thread {
+                merger.add(profile).map_err(Error::Combine)?;
+            }
+        }
+    }
+    match merger.count() {
+        0 => Err(Error::NoThread { thread: thread.to_owned(), known }),
+        _ => Ok(merger.finish()),
+    }
+}
+
+/// Adds profiles to a sum, of what `prepare` makes of each.
+pub fn add_all(
+    merger: &mut Merger,
+    paths: &[PathBuf],
+    args: &InputArgs,
+    prepare: impl Fn(&Path, Profile) -> Profile,
+) -> Result<(), Error> {
+    let paths = inputs(paths)?;
+    let mut progress = Progress::new("reading", paths.len());
+    Ok(files::add_all(merger, &paths, &args.options(), prepare, |path, notes| {
+        tell(path, notes);
+        progress.step();
+    })?)
+}
+
+/// Adds the threads of profiles to a sum, of what `prepare` makes of each, with its name.
+pub fn add_threads(
+    merger: &mut Merger,
+    paths: &[PathBuf],
+    args: &InputArgs,
+    prepare: impl Fn(&Path, String, Profile) -> Profile,
+) -> Result<(), Error> {
+    for path in inputs(paths)? {
+        for (name, profile) in files::load_threads(&path, &args.options())? {
+            let added = merger.add(prepare(&path, name, profile));
+            added.map_err(|source| pikos_views::Error::Profile { path: path.clone(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// The files that are meant: a folder stands for the profiles in it, by name; `@list` for the paths in that file.
+pub fn inputs(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(in_folder(path)?);
+        } else if let Some(list) = list(path) {
+            for path in in_list(&list)? {
+                // A list may name folders, but no further lists: they could lead in circles.
+                if path.is_dir() {
+                    found.extend(in_folder(&path)?);
+                } else {
+                    found.push(path);
+                }
+            }
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The list that a path stands for: `@list`, unless there is a file of this name.
+fn list(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str()?.strip_prefix('@').filter(|name| !name.is_empty())?;
+    (!path.exists()).then(|| PathBuf::from(name))
+}
+
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Open { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.is_file() && files::is_profile(&path)? {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::NoProfiles { path: folder.to_owned() });
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A path on each line, or after each NUL (`find -print0`); what begins with `#` is a comment.
+fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Open { path: list.to_owned(), source };
+    let text = match is_pipe(list) {
+        true => io::read_to_string(io::stdin().lock()),
+        false => fs::read_to_string(list),
+    };
+    let text = text.map_err(failed)?;
+    let paths: Vec<PathBuf> = match text.contains('\0') {
+        true => text.split('\0').filter(|path| !path.trim().is_empty()).map(PathBuf::from).collect(),
+        false => text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(PathBuf::from)
+            .collect(),
+    };
+    if paths.is_empty() {
+        return Err(Error::EmptyList { path: list.to_owned() });
+    }
+    Ok(paths)
+}
+
+fn tell(path: &Path, notes: &[String]) {
+    for note in notes {
+        // What a file says of itself goes to a terminal.
+        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+    }
 }
 
 /// The format to write: the one named, else what the target's name says, else the default.
@@ -30,16 +170,16 @@ pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>
         .ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }
 
-/// Writes a picture.
-pub fn save_picture(bytes: &[u8], is_text: bool, path: &Path) -> Result<(), Error> {
+/// Writes what was made of a profile. `binary` is its name, if it is nothing for a terminal.
+pub fn save_bytes(bytes: &[u8], binary: Option<&'static str>, path: &Path) -> Result<(), Error> {
     if !is_pipe(path) {
         return formats::replace(path, |out| Ok(out.write_all(bytes)?))
             .map_err(|source| Error::Write { path: path.to_owned(), source });
     }
     let failed = |source: io::Error| Error::Write { path: path.to_owned(), source: source.into() };
     let stdout = io::stdout();
-    if !is_text && stdout.is_terminal() {
-        return Err(Error::BinaryToTerminal("png"));
+    if let Some(name) = binary.filter(|_| stdout.is_terminal()) {
+        return Err(Error::BinaryToTerminal(name));
     }
     let mut out = stdout.lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(failed)
@@ -47,6 +187,16 @@ pub fn save_picture(bytes: &[u8], is_text: bool, path: &Path) -> Result<(), Erro
 
 /// Writes a profile and says on standard error what the format could not say.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
+    save_as(profile, format, path, |out| format.write(profile, out))
+}
+
+/// The same, with a writer of its own.
+pub fn save_as(
+    profile: &Profile,
+    format: Format,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
+) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
     if is_pipe(path) {
         let stdout = io::stdout();
@@ -54,11 +204,11 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
             return Err(Error::BinaryToTerminal(format.name()));
         }
         let mut out = stdout.lock();
-        format.write(profile, &mut out).map_err(failed)?;
+        write(&mut out).map_err(failed)?;
         out.flush().map_err(|source| failed(source.into()))?;
     } else {
         let _progress = Progress::new("writing", 1);
-        formats::save(profile, format, path).map_err(failed)?;
+        formats::replace(path, write).map_err(failed)?;
     }
     for note in format.notes(profile) {
         eprintln!("pikos: note: {note}");

@@ -44,6 +44,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Subcommand::Detach(args) => commands::attach::detach(&args, attacher),
         Subcommand::Plot(args) => commands::plot::run(&args),
         Subcommand::Check(args) => commands::check::run(&args),
+        Subcommand::Formats => commands::formats::run(),
         Subcommand::Completions(args) => commands::completions::run(&args),
     };
     match outcome {

@@ -25,8 +25,16 @@ pub enum Error {
         source: pstats_compat::Error,
     },
     /// Neither its name nor its content tells the format of a file.
-    #[error("{}: unknown format; pikos reads pstats, callgrind, collapsed and speedscope files", path.display())]
+    #[error("{}: unknown format; pikos reads {readable}", path.display())]
     UnknownContent {
+        /// Which.
+        path: PathBuf,
+        /// What can be read.
+        readable: String,
+    },
+    /// Threads were asked for, of a file that doesn't keep them apart.
+    #[error("{}: this format doesn't keep threads apart", path.display())]
+    NoThreads {
         /// Which.
         path: PathBuf,
     },

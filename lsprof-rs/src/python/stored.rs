@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, ReadOptions};
 use pstats_compat::index::EdgeIndex;
 use pstats_compat::report::{Report, Restriction, SortKey, order};
 use pstats_compat::{Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
@@ -56,28 +56,29 @@ impl StoredProfile {
 #[pymethods]
 impl StoredProfile {
     /// Reads a profile from the bytes of a file. name: the file's, for messages and for the format where the content
-    /// doesn't tell. Raises ValueError if it can't be understood.
+    /// doesn't tell. event and profile: which of several. Raises ValueError if it can't be understood.
     #[staticmethod]
-    #[pyo3(signature = (data, name, format=None))]
-    fn read(py: Python<'_>, data: &[u8], name: PathBuf, format: Option<&str>) -> PyResult<Self> {
-        let wrong = |problem: String| PyValueError::new_err(format!("{}: {problem}", name.display()));
-        let Some(format) =
-            format.map(parse_format).transpose()?.or_else(|| formats::detect(Some(&name), data))
-        else {
-            return Err(wrong(
-                "unknown format; pikos reads pstats, callgrind, collapsed and speedscope files: name the format with format="
-                    .to_owned(),
-            ));
-        };
-        let Some(read) = format.reader() else {
-            return Err(wrong(format!("pikos writes {} files, but can't read them", format.name())));
+    #[pyo3(signature = (data, name, format=None, event=None, profile=None))]
+    fn read(
+        py: Python<'_>,
+        data: &[u8],
+        name: PathBuf,
+        format: Option<&str>,
+        event: Option<String>,
+        profile: Option<String>,
+    ) -> PyResult<Self> {
+        let options = ReadOptions { format: format.map(parse_format).transpose()?, event, profile };
+        let wrong = |error: Error| {
+            let named = matches!(error, Error::UnknownFormat { .. });
+            let way_out = if named { ": name the format with format=" } else { "" };
+            PyValueError::new_err(format!("{}: {error}{way_out}", name.display()))
         };
         let profile = py.detach(|| {
-            let mut profile = read(data)?;
+            let mut profile = formats::read_from(data, Some(&name), &options)?;
             profile.merge_labels();
             Ok::<_, Error>(profile)
         });
-        profile.map(Self::new).map_err(|error| wrong(error.to_string()))
+        profile.map(Self::new).map_err(wrong)
     }
 
     fn __len__(&self) -> usize {
@@ -258,6 +259,7 @@ impl StoredProfile {
         )?;
         facts.set_item("compensated", metadata.compensated)?;
         facts.set_item("unfinished", metadata.unfinished)?;
+        facts.set_item("notes", &metadata.notes)?;
         facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.nodes.len()))?;
         facts.set_item("stacks_cut_calls", profile.tree.as_ref().map_or(0, |tree| tree.cut.calls))?;
         facts.set_item("stacks_cut_seconds", profile.tree.as_ref().map_or(0.0, |tree| tree.cut.seconds))?;

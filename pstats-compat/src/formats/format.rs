@@ -5,17 +5,20 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{
-    callgrind, collapsed, csv, dot, firefox, flamegraph, json, markdown, pprof, pstats, speedscope, text,
+    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, pprof, pstats,
+    speedscope, text, trace,
 };
 use crate::error::Result;
 use crate::model::{EdgeDetail, Profile, Unit};
-use crate::stacks::APPROXIMATED;
+use crate::stacks::Stacks;
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// cProfile's own.
     Pstats,
+    /// Ours.
+    Pikos,
     /// KCachegrind's.
     Callgrind,
     /// flamegraph.pl's.
@@ -30,6 +33,10 @@ pub enum Format {
     Pprof,
     /// The Firefox Profiler's.
     Firefox,
+    /// V8's.
+    Cpuprofile,
+    /// Chrome's trace events.
+    Trace,
     /// Graphviz'.
     Dot,
     /// Everything, for programs.
@@ -46,8 +53,9 @@ pub enum Format {
 pub type ReadFn = fn(&[u8]) -> Result<Profile>;
 
 /// Name, and the endings by which a file name is known (the longest that fits counts).
-const FORMATS: [(Format, &str, &[&str]); 13] = [
+const FORMATS: [(Format, &str, &[&str]); 16] = [
     (Format::Pstats, "pstats", &[".pstats", ".prof", ".profile"]),
+    (Format::Pikos, "pikos", &[".pikos"]),
     (Format::Callgrind, "callgrind", &[".callgrind", ".cachegrind"]),
     (Format::Collapsed, "collapsed", &[".collapsed", ".folded"]),
     (Format::Speedscope, "speedscope", &[".speedscope", ".speedscope.json"]),
@@ -55,6 +63,8 @@ const FORMATS: [(Format, &str, &[&str]); 13] = [
     (Format::Svg, "svg", &[".svg"]),
     (Format::Pprof, "pprof", &[".pb.gz", ".pprof"]),
     (Format::Firefox, "firefox", &[".firefox.json", ".gecko.json"]),
+    (Format::Cpuprofile, "cpuprofile", &[".cpuprofile"]),
+    (Format::Trace, "trace", &[".trace", ".trace.json"]),
     (Format::Dot, "dot", &[".dot", ".gv"]),
     (Format::Json, "json", &[".json"]),
     (Format::Csv, "csv", &[".csv"]),
@@ -63,7 +73,8 @@ const FORMATS: [(Format, &str, &[&str]); 13] = [
 ];
 
 /// What else they are called.
-const ALIASES: [(Format, &str); 2] = [(Format::Html, "flamegraph"), (Format::Firefox, "gecko")];
+const ALIASES: [(Format, &str); 3] =
+    [(Format::Html, "flamegraph"), (Format::Firefox, "gecko"), (Format::Trace, "chrome")];
 
 /// A name that is no format's.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +97,22 @@ impl Format {
         FORMATS.iter().map(|(_, name, _)| *name).collect()
     }
 
+    /// The names of those that can be read.
+    pub fn readable() -> Vec<&'static str> {
+        let readable = FORMATS.iter().filter(|(format, ..)| format.reader().is_some());
+        readable.map(|(_, name, _)| *name).collect()
+    }
+
     /// Its name, as [`FromStr`] takes it.
     pub fn name(self) -> &'static str {
         let (_, name, _) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
         name
+    }
+
+    /// The endings by which a file name is known.
+    pub fn endings(self) -> &'static [&'static str] {
+        let (.., endings) = FORMATS.iter().find(|(format, ..)| *format == self).expect("all listed");
+        endings
     }
 
     /// Its other names, which [`FromStr`] takes, too.
@@ -111,14 +134,17 @@ impl Format {
             .map(|(format, _)| format)
     }
 
-    /// What the first bytes of a file say; only of formats that can be read.
+    /// What the first bytes of a file say; only of formats that can be read, and not of collapsed stacks, which are known by
+    /// there being nothing else.
     pub fn from_content(bytes: &[u8]) -> Option<Self> {
-        let start = &bytes[..bytes.len().min(4096)];
+        let start = &bytes[..bytes.len().min(1 << 14)];
         let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
         match start.trim_ascii_start() {
+            start if start.starts_with(&native::MAGIC) => Some(Format::Pikos),
             // A dict in marshal, or a bare `{`; JSON continues with a quote.
             [b'{' | 0xFB, 0xA9 | b')' | b'(' | 0xA8 | b'0', ..] => Some(Format::Pstats),
-            [b'{', ..] if has(b"speedscope") || has(b"\"shared\"") => Some(Format::Speedscope),
+            [b'{', ..] if has(b"//www.speedscope.app/file-format-schema.json") => Some(Format::Speedscope),
+            [b'{' | b'[', ..] => None,
             text if text.starts_with(b"# callgrind") => Some(Format::Callgrind),
             _ if has(b"\nevents:") || start.starts_with(b"events:") => Some(Format::Callgrind),
             _ => None,
@@ -129,9 +155,14 @@ impl Format {
     pub fn reader(self) -> Option<ReadFn> {
         match self {
             Format::Pstats => Some(pstats::read),
+            Format::Pikos => Some(native::read),
             Format::Callgrind => Some(callgrind::read),
             Format::Collapsed => Some(collapsed::read),
             Format::Speedscope => Some(speedscope::read),
+            Format::Pprof => Some(pprof::read),
+            Format::Cpuprofile => Some(cpuprofile::read),
+            Format::Trace => Some(trace::read),
+            Format::Json => Some(json::read),
             _ => None,
         }
     }
@@ -140,6 +171,7 @@ impl Format {
     pub fn write(self, profile: &Profile, out: &mut dyn Write) -> Result<()> {
         match self {
             Format::Pstats => pstats::write(profile, out),
+            Format::Pikos => native::write(profile, out),
             Format::Callgrind => callgrind::write(profile, out),
             Format::Collapsed => collapsed::write(profile, out),
             Format::Speedscope => speedscope::write(profile, out),
@@ -147,6 +179,8 @@ impl Format {
             Format::Svg => flamegraph::write_svg(profile, out),
             Format::Pprof => pprof::write(profile, out),
             Format::Firefox => firefox::write(profile, out),
+            Format::Cpuprofile => cpuprofile::write(profile, out),
+            Format::Trace => trace::write(profile, out),
             Format::Dot => dot::write(profile, out),
             Format::Json => json::write(profile, out),
             Format::Csv => csv::write(profile, out),
@@ -170,19 +204,21 @@ impl Format {
                 | Format::Svg
                 | Format::Pprof
                 | Format::Firefox
+                | Format::Cpuprofile
+                | Format::Trace
         )
     }
 
     /// Whether what is written is not text for a terminal.
     pub fn is_binary(self) -> bool {
-        matches!(self, Format::Pstats | Format::Pprof)
+        matches!(self, Format::Pstats | Format::Pikos | Format::Pprof)
     }
 
     /// What is lost or estimated when this profile is written in this format.
     pub fn notes(self, profile: &Profile) -> Vec<String> {
         let mut notes = Vec::new();
         match &profile.tree {
-            None if self.needs_stacks() => notes.push(APPROXIMATED.to_owned()),
+            None if self.needs_stacks() => notes.extend(Stacks::of(profile).note()),
             Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
                 "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
                 tree.cut.calls, tree.cut.seconds
@@ -205,19 +241,6 @@ impl Format {
         }
         notes
     }
-}
-
-/// What to read this file as: [`guess`], or pstats where nothing tells. Those files go by any name, and their reader says
-/// best why a file is none. `None` for what looks like text of some kind.
-pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
-    let binary = bytes.first().is_some_and(|byte| !byte.is_ascii_graphic());
-    guess(path, bytes).or(binary.then_some(Format::Pstats))
-}
-
-/// What this file seems to be: by its content, else by its name.
-pub fn guess(path: Option<&Path>, bytes: &[u8]) -> Option<Format> {
-    let readable = |format: &Format| format.reader().is_some();
-    Format::from_content(bytes).or_else(|| path.and_then(Format::from_path).filter(readable))
 }
 
 #[cfg(test)]
@@ -246,7 +269,10 @@ mod tests {
         assert_eq!(Format::from_content(b"{0"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"\xfb\xa9\x03"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"version: 1\nevents: ns\n"), Some(Format::Callgrind));
-        assert_eq!(Format::from_content(b"{\"shared\": {}}"), Some(Format::Speedscope));
+        assert_eq!(
+            Format::from_content(b"{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\"}"),
+            Some(Format::Speedscope)
+        );
         assert_eq!(Format::from_content(b"a;b 3\n"), None);
     }
 }

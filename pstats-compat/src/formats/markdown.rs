@@ -41,7 +41,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Text that no Markdown reader takes for markup.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -4,19 +4,28 @@
 
 pub mod callgrind;
 pub mod collapsed;
+mod content;
+pub mod cpuprofile;
 pub mod csv;
 pub mod dot;
 mod file;
 pub mod firefox;
 pub mod flamegraph;
 mod format;
+mod input;
 pub mod json;
+mod json_keys;
+mod limits;
 pub mod markdown;
+pub mod native;
 pub mod pprof;
 pub mod pstats;
 pub mod speedscope;
 mod string_table;
 pub mod text;
+pub mod trace;
 
 pub use file::{create, replace, replaceable, save, save_file};
-pub use format::{Format, ReadFn, UnknownFormat, detect, guess};
+pub use format::{Format, ReadFn, UnknownFormat};
+pub use input::{ReadOptions, contents, is_profile, read_from};
+pub use limits::MOST_BYTES;

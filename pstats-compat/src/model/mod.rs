@@ -6,10 +6,11 @@
 //! ```text
 //! addresses ─┐
 //! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └─> metadata ──────────────────────────────────────────┘
+//!      └─> metadata ──────────────────────────────────────────┘    └─> cycles
 //! ```
 
 mod addresses;
+mod cycles;
 mod function;
 mod id_map;
 pub mod index;
@@ -26,6 +27,7 @@ pub use profile::Profile;
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId};
 
+pub(crate) use cycles::Cycles;
 pub(crate) use id_map::IdMap;
 pub(crate) use index::EdgeIndex;
 pub(crate) use labels::{LabelIndex, label};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::function::{Edge, Function, FunctionId};
+use super::function::{Calls, Edge, Function, FunctionId};
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
@@ -89,6 +89,42 @@ impl Profile {
         self.merge_labels();
     }
 
+    /// Leaves out functions without calls, time, edges or stacks.
+    pub(crate) fn drop_unused(&mut self) {
+        let mut is_used: Vec<bool> =
+            self.functions.iter().map(|function| function.calls != Calls::default()).collect();
+        for edge in &self.edges {
+            is_used[edge.caller.index()] = true;
+            is_used[edge.callee.index()] = true;
+        }
+        for node in self.tree.iter().flat_map(|tree| &tree.nodes) {
+            is_used[node.function.index()] = true;
+        }
+        let mut kept = 0;
+        let moved: Vec<FunctionId> = is_used
+            .iter()
+            .map(|&is_used| {
+                kept += u32::from(is_used);
+                FunctionId(kept.saturating_sub(1))
+            })
+            .collect();
+        let mut is_used = is_used.iter();
+        self.functions.retain(|_| is_used.next().copied().unwrap_or(true));
+        self.renumber(&moved);
+    }
+
+    /// Puts files that lie below the folder `from` below `to`. An empty `to` leaves the rest of the path.
+    pub fn map_folder(&mut self, from: &[u8], to: &[u8]) {
+        let trimmed = |folder: &[u8]| folder.strip_suffix(b"/").unwrap_or(folder).to_vec();
+        let (from, to) = (trimmed(from), trimmed(to));
+        for function in &mut self.functions {
+            let rest = function.file.as_bytes().strip_prefix(&from[..]);
+            let Some(rest) = rest.filter(|rest| matches!(rest.first(), Some(b'/' | b'\\'))) else { continue };
+            let rest = if to.is_empty() { &rest[1..] } else { rest };
+            function.file = [&to, rest].concat().into();
+        }
+    }
+
     /// Makes labels unique, and those of one run the same as another's: the addresses that stand in some are left out.
     pub fn make_comparable(&mut self) {
         self.drop_addresses();
@@ -163,7 +199,6 @@ impl Profile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::function::Calls;
     use super::*;
 
     fn calls(ncalls: u64, seconds: f64) -> Calls {

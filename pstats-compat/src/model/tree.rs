@@ -5,6 +5,7 @@
 //! approximate one from edges for the formats that need stacks.
 
 use super::function::FunctionId;
+use super::id_map::IdMap;
 
 /// Index into [`CallTree::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +82,33 @@ impl CallTree {
         })
     }
 
+    /// Draws recursion together: a function that is on the stack already stands for its one place there, with all that it
+    /// called from deeper down.
+    pub fn collapse_recursion(&self) -> CallTree {
+        let mut kept: Vec<Node> = Vec::new();
+        let mut known: IdMap<(Option<NodeId>, FunctionId), NodeId> = IdMap::default();
+        let mut places: Vec<NodeId> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let parent = node.parent.map(|parent| places[parent.index()]);
+            let mut open = parent;
+            // A stack has each function once, so this ends soon, however deep the recursion was.
+            while let Some(place) = open.filter(|place| kept[place.index()].function != node.function) {
+                open = kept[place.index()].parent;
+            }
+            let next = NodeId(kept.len() as u32);
+            let place = open.unwrap_or_else(|| *known.entry((parent, node.function)).or_insert(next));
+            if place == next {
+                kept.push(Node { parent, ..node.clone() });
+            } else {
+                let sum = &mut kept[place.index()];
+                sum.ncalls = sum.ncalls.saturating_add(node.ncalls);
+                sum.tottime += node.tottime;
+            }
+            places.push(place);
+        }
+        CallTree { nodes: kept, cut: self.cut }
+    }
+
     /// Gives every node the new id of its function. Siblings may then name the same function;
     /// they stay apart, which costs a little width and no truth.
     pub(crate) fn renumber(&mut self, moved: &[FunctionId]) {
@@ -93,6 +121,30 @@ impl CallTree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recursion_is_drawn_together_and_no_time_is_lost() {
+        // a > b > a > c, a > b > b; and a > c.
+        let node = |parent: Option<u32>, function, tottime| Node {
+            parent: parent.map(NodeId),
+            function: FunctionId(function),
+            ncalls: 1,
+            tottime,
+        };
+        let nodes = vec![
+            node(None, 0, 1.0),
+            node(Some(0), 1, 2.0),
+            node(Some(1), 0, 4.0),
+            node(Some(2), 2, 8.0),
+            node(Some(1), 1, 16.0),
+            node(Some(0), 2, 32.0),
+        ];
+        let tree = CallTree { nodes, ..CallTree::default() }.collapse_recursion();
+        let found: Vec<_> =
+            tree.nodes.iter().map(|n| (n.parent.map(|p| p.0), n.function.0, n.ncalls, n.tottime)).collect();
+        assert_eq!(found, [(None, 0, 2, 5.0), (Some(0), 1, 2, 18.0), (Some(0), 2, 2, 40.0)]);
+        assert_eq!(tree.cumtimes()[0], 63.0);
+    }
 
     #[test]
     fn cumtimes_reach_the_root() {

@@ -5,6 +5,11 @@ use crate::model::{
     Text,
 };
 
+/// So many stacks and functions are taken in, and no deeper stack: what a file may make of memory has an end.
+const MOST_STACKS: usize = 10_000_000;
+const MOST_FUNCTIONS: usize = 10_000_000;
+const DEEPEST: u32 = 1_000_000;
+
 /// Grows a tree from stacks as they come in, and turns it into a profile.
 #[derive(Default)]
 pub(crate) struct StackCollector {
@@ -12,12 +17,17 @@ pub(crate) struct StackCollector {
     by_label: LabelIndex,
     tree: CallTree,
     nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
+    depths: Vec<u32>,
+    are_counted: bool,
 }
 
 impl StackCollector {
-    /// The id of a function, new or known. `None` if there are more than ids can number.
+    /// The id of a function, new or known. `None` if there are too many.
     pub fn function(&mut self, file: Text, line: u32, name: Text) -> Option<FunctionId> {
-        let next = FunctionId(u32::try_from(self.functions.len()).ok()?);
+        if self.functions.len() == MOST_FUNCTIONS {
+            return None;
+        }
+        let next = FunctionId(self.functions.len() as u32);
         let id = self.by_label.find_or_insert(&self.functions, (&file, line, &name), next);
         if id == next {
             self.functions.push(Function::new(file, line, name, Calls::default()));
@@ -25,11 +35,16 @@ impl StackCollector {
         Some(id)
     }
 
-    /// The node for a function on top of a stack.
+    /// The node for a function on top of a stack. `None` if there are too many, or the stack is too deep.
     pub fn enter(&mut self, parent: Option<NodeId>, function: FunctionId) -> Option<NodeId> {
-        let next = NodeId(u32::try_from(self.tree.nodes.len()).ok()?);
+        let depth = parent.map_or(0, |parent| self.depths[parent.index()] + 1);
+        if self.tree.nodes.len() == MOST_STACKS || depth == DEEPEST {
+            return None;
+        }
+        let next = NodeId(self.tree.nodes.len() as u32);
         let id = *self.nodes.entry((parent, function)).or_insert(next);
         if id == next {
+            self.depths.push(depth);
             self.tree.nodes.push(Node { parent, function, ncalls: 0, tottime: 0.0 });
         }
         Some(id)
@@ -40,9 +55,17 @@ impl StackCollector {
         self.tree.nodes[node.index()].tottime += time;
     }
 
-    /// The profile with its tables. Nothing was counted.
+    /// Counts calls that led to a stack. Who counts some, counts all.
+    pub fn call(&mut self, node: NodeId, count: u64) {
+        let ncalls = &mut self.tree.nodes[node.index()].ncalls;
+        *ncalls = ncalls.saturating_add(count);
+        self.are_counted = true;
+    }
+
+    /// The profile with its tables.
     pub fn finish(self, metadata: Metadata) -> Profile {
-        let metadata = Metadata { counts: Counts::Unknown, ..metadata };
+        let counts = if self.are_counted { Counts::Calls } else { Counts::Unknown };
+        let metadata = Metadata { counts, ..metadata };
         let mut profile = Profile { metadata, ..Profile::new(self.functions, Vec::new()) };
         fill_tables(&mut profile, &self.tree);
         profile.tree = Some(self.tree);
@@ -50,8 +73,8 @@ impl StackCollector {
     }
 }
 
-/// Adds own and cumulative times of every function and edge. As in pstats, only the outermost
-/// activation adds to a cumulative time.
+/// Adds own and cumulative times and the calls of every function and edge. As in pstats, only the outermost
+/// activation adds to a cumulative time and to the primitive calls.
 fn fill_tables(profile: &mut Profile, tree: &CallTree) {
     let cumtimes = tree.cumtimes();
     let (children, roots) = tree.children();
@@ -84,8 +107,10 @@ fn fill_tables(profile: &mut Profile, tree: &CallTree) {
         }
         let add = |calls: &mut Calls, open: &mut u32| {
             calls.tottime += node.tottime;
+            calls.ncalls = calls.ncalls.saturating_add(node.ncalls);
             if *open == 0 {
                 calls.cumtime += cumtimes[id.index()];
+                calls.primitive_calls = calls.primitive_calls.saturating_add(node.ncalls);
             }
             *open += 1;
         };

@@ -2,8 +2,16 @@
 //! only stacks.
 
 mod approximate;
+mod balance;
 mod collector;
+mod contexts;
+mod cycles;
+mod links;
 mod shown;
+mod unroll;
+mod weigh;
+mod whole;
 
 pub(crate) use collector::StackCollector;
 pub use shown::{APPROXIMATED, Stacks};
+pub(crate) use whole::whole_numbers;

@@ -13,31 +13,50 @@ pub const APPROXIMATED: &str = "stacks are approximated from caller edges";
 pub struct Stacks<'p> {
     /// One node for each stack.
     pub tree: Cow<'p, CallTree>,
-    /// Whether they were recorded, not computed.
-    pub exact: bool,
+    /// Which part of the time stands in stacks that the edges don't fix; `None` if all were recorded.
+    pub estimated: Option<f64>,
 }
 
 impl<'p> Stacks<'p> {
     /// The stacks of a profile.
     pub fn of(profile: &'p Profile) -> Self {
         match &profile.tree {
-            Some(tree) => Self { tree: Cow::Borrowed(tree), exact: true },
-            None => Self { tree: Cow::Owned(approximate(profile)), exact: false },
+            Some(tree) => Self { tree: Cow::Borrowed(tree), estimated: None },
+            None => {
+                let (tree, estimated) = approximate(profile);
+                Self { tree: Cow::Owned(tree), estimated: Some(estimated) }
+            }
         }
     }
 
+    /// Whether they were recorded, not computed.
+    pub fn exact(&self) -> bool {
+        self.estimated.is_none()
+    }
+
     /// What a reader of the output must be told, if anything.
-    pub fn note(&self) -> Option<&'static str> {
-        (!self.exact).then_some(APPROXIMATED)
+    pub fn note(&self) -> Option<String> {
+        let percent = 100.0 * self.estimated?;
+        Some(match percent {
+            0.0 => format!(
+                "{APPROXIMATED}; here they leave only one way, so all of the time is where it was spent"
+            ),
+            _ if percent < 0.05 => format!(
+                "{APPROXIMATED}; own times are exact, less than 0.1 % of the time may be in another stack"
+            ),
+            _ => format!(
+                "{APPROXIMATED}; own times are exact, {percent:.1} % of the time may be in another stack"
+            ),
+        })
     }
 
     /// A title that tells what must be told.
     pub fn title(&self, profile: &Profile) -> String {
         let title = profile.metadata.title.as_ref();
         let title = title.map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned());
-        match self.note() {
-            Some(note) => format!("{title} ({note})"),
-            None => title,
+        match self.exact() {
+            false => format!("{title} ({APPROXIMATED})"),
+            true => title,
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 
-use pikos_views::printable;
+use pikos_views::{files, printable};
 use pstats_compat::check::{Severity, check};
 
 use crate::args::CheckArgs;
 use crate::error::Error;
-use crate::files;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 
@@ -16,7 +15,7 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
     let mut outcome = Outcome::Fine;
     for path in &args.inputs {
         let progress = Progress::new("checking", 1);
-        let profile = files::load(path, &args.input)?;
+        let profile = files::load(path, &args.input.options())?;
         let findings = check(&profile);
         drop(progress);
         for finding in &findings {

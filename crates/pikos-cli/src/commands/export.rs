@@ -1,13 +1,108 @@
-//! `pikos export`: one format into another.
+//! `pikos export`: one format into another, whole or in part.
 
-use crate::args::ExportArgs;
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use pstats_compat::formats::{Format, dot};
+use pstats_compat::report::stdname;
+use pstats_compat::{Function, Profile, hide};
+
+use crate::args::{Amount, ExportArgs};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
 
 pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output, None)?;
-    let profile = files::load_all(&args.inputs, &args.input)?;
-    files::save(&profile, format, &args.output)?;
+    let mut profile = match &args.thread {
+        Some(thread) => files::load_thread(&args.inputs, thread, &args.input)?,
+        None => files::load_all(&args.inputs, &args.input)?,
+    };
+    if args.strip_dirs {
+        profile.strip_dirs();
+    }
+    let least = args.min.map(|min| match min {
+        Amount::Part(part) => part * total(&profile),
+        Amount::Seconds(seconds) => seconds,
+    });
+    // A graph leaves out what is small without adding it to what is drawn.
+    let least = least.filter(|_| format != Format::Dot);
+    if least.is_some() || !args.only.is_empty() || !args.hide.is_empty() {
+        profile = shown(&profile, args, least);
+    }
+    if args.collapse_recursion {
+        // Approximated stacks have none: no function is entered twice.
+        profile.tree = profile.tree.map(|tree| tree.collapse_recursion());
+    }
+    match &args.title {
+        Some(title) => profile.metadata.title = Some(title.as_str().into()),
+        None if profile.metadata.title.is_none() && has_heading(format) => {
+            profile.metadata.title = Some(title(&args.inputs).as_str().into());
+        }
+        None => {}
+    }
+    match args.min {
+        Some(min) if format == Format::Dot => {
+            let total = total(&profile);
+            let part = match min {
+                Amount::Part(part) => part,
+                Amount::Seconds(seconds) if total > 0.0 => seconds / total,
+                Amount::Seconds(_) => 0.0,
+            };
+            files::save_as(&profile, format, &args.output, |out| dot::write_above(&profile, part, out))?;
+        }
+        _ => files::save(&profile, format, &args.output)?,
+    }
     Ok(Outcome::Fine)
+}
+
+fn total(profile: &Profile) -> f64 {
+    profile.rows().map(|(_, function)| function.calls.tottime).sum()
+}
+
+/// The profile without what is not wanted, or too small.
+fn shown(profile: &Profile, args: &ExportArgs, least: Option<f64>) -> Profile {
+    let is_hidden = |function: &Function| {
+        let name = stdname(function);
+        let is_small = least.is_some_and(|least| !function.caller_only && function.calls.cumtime < least);
+        let is_only = args.only.is_empty() || args.only.iter().any(|pattern| pattern.is_match(&name));
+        is_small || !is_only || args.hide.iter().any(|pattern| pattern.is_match(&name))
+    };
+    let is_hidden: Vec<bool> = profile.functions.iter().map(is_hidden).collect();
+    let shown = hide::hide(profile, &is_hidden);
+    let total = total(profile);
+    // Below this it is the rounding of many additions.
+    if shown.lost > 1e-6 * total {
+        eprintln!(
+            "pikos: note: {:.1} % of the time is left out: functions that no function called which is shown",
+            100.0 * shown.lost / total
+        );
+    }
+    shown.profile
+}
+
+/// Whether a reader sees the title.
+fn has_heading(format: Format) -> bool {
+    matches!(format, Format::Html | Format::Svg | Format::Speedscope | Format::Firefox)
+}
+
+/// What the profile is of, and from when: the name of the first file and when it was written.
+fn title(inputs: &[PathBuf]) -> String {
+    let Some((first, rest)) = inputs.split_first() else { return "profile".to_owned() };
+    let mut title = match files::is_pipe(first) {
+        true => "profile".to_owned(),
+        false => first.file_name().unwrap_or(first.as_os_str()).to_string_lossy().into_owned(),
+    };
+    if !rest.is_empty() {
+        title.push_str(&format!(" and {} more", rest.len()));
+    }
+    match written(first) {
+        Some(time) => format!("{title}, {}", time.strftime("%Y-%m-%d %H:%M")),
+        None => title,
+    }
+}
+
+fn written(path: &Path) -> Option<Zoned> {
+    let time = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+    Zoned::try_from(time).ok()
 }

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod ctl;
 pub mod diff;
 pub mod export;
+pub mod formats;
 mod listen;
 pub mod merge;
 pub mod plot;

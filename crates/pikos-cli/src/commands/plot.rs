@@ -39,7 +39,8 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
             png.finish().map_err(io::Error::other)?
         }
     };
-    files::save_picture(&bytes, picture == PlotFormat::Svg, &args.output)?;
+    let binary = (picture == PlotFormat::Png).then_some("png");
+    files::save_bytes(&bytes, binary, &args.output)?;
     for peak in series.peaks() {
         eprintln!(
             "peak at record {}: {:.1} MiB, {}",

@@ -49,8 +49,7 @@ fn surface(colour: When, is_terminal: bool) -> Surface {
     let colours = match colour {
         When::Always => true,
         When::Never => false,
-        // https://no-color.org
-        When::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        When::Auto => is_terminal && crate::args::allows_colours(),
     };
     match colours || is_terminal {
         true => Surface::Terminal { colours },

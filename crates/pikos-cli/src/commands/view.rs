@@ -10,7 +10,7 @@ use crate::top;
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
     let mut progress = Progress::new("reading", args.inputs.len());
-    let mut source = Profiles::open(&args.inputs, args.input.from, || progress.step())?;
+    let mut source = Profiles::open(&args.inputs, &args.input.options(), || progress.step())?;
     drop(progress);
     let scope = source.first_scope();
     top::show("pikos view", &mut source, scope, &args.table.options())?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pikos_client::Command;
-use pstats_compat::formats::Format;
+use pstats_compat::formats::ReadOptions;
 use pstats_compat::merge::Merger;
 use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
 
@@ -72,16 +72,16 @@ struct File {
 }
 
 impl Profiles {
-    /// Reads files, `-` from standard input; `from` is their format, where names and contents don't tell. After each calls
-    /// `step`.
-    pub fn open(paths: &[PathBuf], from: Option<Format>, mut step: impl FnMut()) -> Result<Self, Error> {
+    /// Reads files, `-` from standard input. After each calls `step`.
+    pub fn open(paths: &[PathBuf], options: &ReadOptions, mut step: impl FnMut()) -> Result<Self, Error> {
         let mut inputs = Vec::with_capacity(paths.len());
         for path in paths {
-            let profile = files::load(path, from)?;
+            let profile = files::load(path, options)?;
             inputs.push(Input { path: (!files::is_pipe(path)).then(|| path.clone()), profile });
             step();
         }
-        Ok(Self::new(inputs, Box::new(move |path| files::load(path, from).ok())))
+        let options = options.clone();
+        Ok(Self::new(inputs, Box::new(move |path| files::load(path, &options).ok())))
     }
 
     /// Profiles that were read, and how to read them again.
@@ -288,6 +288,8 @@ fn stamp(path: &Path) -> Stamp {
 
 #[cfg(test)]
 mod tests {
+    use pstats_compat::formats::Format;
+
     use super::*;
 
     fn profile(name: &str) -> Profile {

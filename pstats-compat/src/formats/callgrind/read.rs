@@ -1,32 +1,37 @@
-//! Reads callgrind of three writers: our own, pyprof2calltree's and valgrind's.
+//! Reads what any writer of the format wrote.
 //!
 //! Unknown header lines are skipped, as the format asks; an unknown line in the body is an error.
 
-use std::collections::HashMap;
-
-use super::write::CREATOR;
+use super::events::{Events, NoEvent};
+use super::functions::{Functions, Place};
+use super::inclusive;
+use super::names::{Mention, Names, Unnamed};
+use super::numbers::{relative, signed, sum, unsigned, words};
+use super::totals::{Fault, Totals};
+use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::model::{Calls, Edge, EdgeDetail, Function, FunctionId, IdMap, Profile, Text, Unit};
+use crate::model::{Calls, Edge, EdgeDetail, FunctionId, IdMap, Profile, Text};
 
 /// Reads a callgrind file. The first event is taken as the time.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let mut reader = CallgrindReader::default();
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        reader.line_number = index + 1;
-        reader.line(line.trim_ascii())?;
-    }
-    reader.finish()
+    read_event(bytes, None)
 }
 
-/// How a writer uses lines.
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Lines {
-    /// A cost line names the line of a statement.
-    #[default]
-    OfStatements,
-    /// Every line of a block is the one where its function is defined, so it tells two functions
-    /// of one name apart.
-    OfDefinitions,
+/// Reads one event of a callgrind file; without a name, the first.
+pub fn read_event(bytes: &[u8], event: Option<&str>) -> Result<Profile> {
+    let mut reader = CallgrindReader::new(event);
+    match reader.lines(bytes) {
+        // Whether `-3` is a cost or a difference shows only where another can be nothing but a difference.
+        Err(_) if reader.saw_relative_cost && !reader.costs_are_relative => {
+            let mut reader = CallgrindReader { costs_are_relative: true, ..CallgrindReader::new(event) };
+            reader.lines(bytes)?;
+            reader.finish(bytes)
+        }
+        read => {
+            read?;
+            reader.finish(bytes)
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -35,45 +40,98 @@ struct Call {
     count: u64,
 }
 
-#[derive(Default)]
-struct CallgrindReader {
+/// The columns that may stand before the costs.
+#[derive(Clone, Copy, PartialEq)]
+enum Column {
+    Line,
+    /// An instruction's address, or the number of a basic block.
+    Other,
+}
+
+/// Those of a file that doesn't say.
+const LINES_ONLY: [Column; 1] = [Column::Line];
+
+struct CallgrindReader<'a> {
     line_number: usize,
     profile: Profile,
+    wanted: Option<&'a str>,
     saw_header: bool,
-    lines: Lines,
-    /// Columns before the costs in a cost line, and which of them is the line.
-    positions: usize,
-    line_column: usize,
-    /// Seconds for one unit of the first event.
-    factor: Option<f64>,
-    /// `fl`, `fi`, `fe`, `cfi`, `cfl` share one number space; `fn` and `cfn` another; `ob` and
-    /// `cob` a third.
-    files: HashMap<u64, Text>,
-    names: HashMap<u64, Text>,
-    objects: HashMap<u64, Text>,
-    file: Text,
-    /// The block that is open; its function is known once its first line number is.
-    name: Option<Text>,
+    writer: Writer,
+    events: Events,
+    /// How many of the profile's unit one of the event's is.
+    factor: f64,
+    totals: Totals,
+    columns: Vec<Column>,
+    /// The last value of each column, for `+3`, `-2` and `*`.
+    positions: Vec<i128>,
+    costs: Vec<i128>,
+    costs_are_relative: bool,
+    saw_relative_cost: bool,
+    /// `fl`, `fi`, `fe`, `cfi`, `cfl`, `jfi` share one number space; `fn`, `cfn` and `jfn` another; `ob` and `cob` a third.
+    files: Names,
+    names: Names,
+    objects: Names,
+    functions: Functions,
+    /// Where the code is that the next costs are of.
+    place: Place,
+    /// The block that is open, and where its function is; which one that is is known once its first line number is.
+    open: Option<(Mention, Place)>,
     function: Option<FunctionId>,
+    callee_object: Option<Text>,
     callee_file: Option<Text>,
-    callee_name: Option<Text>,
+    callee: Option<Mention>,
     /// A `calls=` line that waits for its cost line.
     call: Option<Call>,
-    /// The last value of each position column, for `+3`, `-2` and `*`.
-    last_positions: [u64; 2],
     /// `jump=` and `jcnd=` are followed by a position without cost.
     skip_next: bool,
-    ids: HashMap<(Text, Text, u32), FunctionId>,
     edges: IdMap<(FunctionId, FunctionId), usize>,
 }
 
-impl CallgrindReader {
-    fn line(&mut self, line: &[u8]) -> Result<()> {
-        if line.is_empty() || line[0] == b'#' {
-            return Ok(());
+impl<'a> CallgrindReader<'a> {
+    fn new(wanted: Option<&'a str>) -> Self {
+        Self {
+            line_number: 0,
+            profile: Profile::default(),
+            wanted,
+            saw_header: false,
+            writer: Writer::default(),
+            events: Events::default(),
+            factor: 1.0,
+            totals: Totals::default(),
+            columns: LINES_ONLY.to_vec(),
+            positions: vec![0],
+            costs: Vec::new(),
+            costs_are_relative: false,
+            saw_relative_cost: false,
+            files: Names::default(),
+            names: Names::default(),
+            objects: Names::default(),
+            functions: Functions::default(),
+            place: Place::default(),
+            open: None,
+            function: None,
+            callee_object: None,
+            callee_file: None,
+            callee: None,
+            call: None,
+            skip_next: false,
+            edges: IdMap::default(),
         }
-        if line[0].is_ascii_digit() || matches!(line[0], b'+' | b'-' | b'*') {
-            return self.costs(line);
+    }
+
+    fn lines(&mut self, bytes: &[u8]) -> Result<()> {
+        for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+            self.line_number = index + 1;
+            self.line(line.trim_ascii())?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<()> {
+        match line {
+            [] | [b'#', ..] => return Ok(()),
+            [b'0'..=b'9' | b'+' | b'-' | b'*', ..] => return self.cost_line(line),
+            _ => {}
         }
         let Some(split) = line.iter().position(|&byte| byte == b'=' || byte == b':') else {
             return Err(self.bad("expected a cost, a name or a header"));
@@ -84,26 +142,34 @@ impl CallgrindReader {
         }
         match key {
             b"fl" => {
-                self.file = named(&mut self.files, value, self.line_number)?;
-                self.name = None;
+                self.place.file = self.file(value)?;
+                self.place.is_certain = true;
+                self.open = None;
                 self.function = None;
             }
-            // Code inlined from another file: the cost still belongs to the open function.
+            // Code of another file that was put into the open function: its cost is the function's. Who names no file from
+            // here on means this one.
             b"fi" | b"fe" => {
-                named(&mut self.files, value, self.line_number)?;
+                self.place.file = self.file(value)?;
+                self.place.is_certain = false;
             }
             b"fn" => {
-                self.name = Some(named(&mut self.names, value, self.line_number)?);
+                let mention = self.function_name(value)?;
+                self.open = Some((mention, self.place.clone()));
                 self.function = None;
+                (self.callee_object, self.callee_file, self.callee) = (None, None, None);
             }
+            b"ob" => self.place.object = self.object(value)?,
             b"cfi" | b"cfl" => {
-                self.callee_file = Some(named(&mut self.files, value, self.line_number)?);
+                self.callee_file = Some(self.file(value)?).filter(|file| !file.as_bytes().is_empty())
             }
-            b"cfn" => self.callee_name = Some(named(&mut self.names, value, self.line_number)?),
-            b"ob" | b"cob" => {
-                named(&mut self.objects, value, self.line_number)?;
-            }
+            b"cfn" => self.callee = Some(self.function_name(value)?),
+            b"cob" => self.callee_object = Some(self.object(value)?),
             b"calls" => self.calls(value)?,
+            // Where a jump leads: not a call, but its names may get their numbers here.
+            b"jfi" => drop(self.file(value)?),
+            b"jfn" => drop(self.function_name(value)?),
+            b"job" => drop(self.object(value)?),
             b"jump" | b"jcnd" => self.skip_next = true,
             _ => return Err(self.bad(&format!("unknown key `{}`", String::from_utf8_lossy(key)))),
         }
@@ -115,34 +181,24 @@ impl CallgrindReader {
             b"version" if value != b"1" => {
                 return Err(self.bad("unknown version of the format; only version 1 can be read"));
             }
-            b"creator" if value == CREATOR.as_bytes() => self.lines = Lines::OfDefinitions,
-            // pyprof2calltree does not name itself; this line is its signature (and ours).
-            b"event" if value == b"ns : Nanoseconds" => self.lines = Lines::OfDefinitions,
-            b"cmd" => self.profile.metadata.title = Some(Text::from_os_bytes(value)),
-            b"positions" => {
-                let columns: Vec<&[u8]> = words(value).collect();
-                let line = columns.iter().position(|&column| column == b"line");
-                match (columns.len(), line) {
-                    (1 | 2, Some(line)) => (self.positions, self.line_column) = (columns.len(), line),
-                    _ => return Err(self.bad("`positions:` must name `line`, and at most one more")),
+            b"creator" => self.writer = Writer::of_creator(value),
+            b"event" => {
+                if value == b"ns : Nanoseconds" && self.writer == Writer::Other {
+                    self.writer = Writer::Pyprof2calltree;
                 }
+                self.events.long_name(value);
             }
-            b"events" => {
-                let Some(event) = words(value).next() else {
-                    return Err(self.bad("`events:` names no event"));
-                };
-                let event = String::from_utf8_lossy(event).into_owned();
-                let seconds = match event.to_ascii_lowercase().as_str() {
-                    "ns" | "nanoseconds" => Some(1e-9),
-                    "us" | "microseconds" => Some(1e-6),
-                    "ms" | "milliseconds" => Some(1e-3),
-                    "s" | "seconds" => Some(1.0),
-                    _ => None,
-                };
-                if seconds.is_none() {
-                    self.profile.metadata.unit = Unit::Other(event);
-                }
-                self.factor = Some(seconds.unwrap_or(1.0));
+            b"cmd" => self.profile.metadata.title = Some(Text::from_os_bytes(value)),
+            b"part" => self.positions.fill(0),
+            b"positions" => self.position_columns(value)?,
+            b"events" => self.event_columns(value)?,
+            b"totals" => {
+                let said = self.said(value);
+                self.totals.totals(said, self.events.name()).map_err(|fault| self.incomplete(fault))?;
+            }
+            b"summary" => {
+                let said = self.said(value);
+                self.totals.summary(said);
             }
             _ => {}
         }
@@ -150,172 +206,227 @@ impl CallgrindReader {
         Ok(())
     }
 
+    fn position_columns(&mut self, value: &[u8]) -> Result<()> {
+        let mut columns = Vec::new();
+        for word in words(value) {
+            columns.push(match word {
+                b"line" => Column::Line,
+                b"instr" | b"addr" | b"bb" => Column::Other,
+                _ => return Err(self.bad("`positions:` names something other than `instr`, `bb` and `line`")),
+            });
+        }
+        if columns.is_empty() || columns.len() > 3 {
+            return Err(self.bad("`positions:` must name `instr`, `bb` or `line`, each once at most"));
+        }
+        self.positions = vec![0; columns.len()];
+        self.columns = columns;
+        Ok(())
+    }
+
+    fn event_columns(&mut self, value: &[u8]) -> Result<()> {
+        let unit_before = self.events.column().map(|_| self.profile.metadata.unit.clone());
+        let listed = self.events.list(value, self.wanted);
+        match listed {
+            Err(NoEvent::NoneNamed) => return Err(self.bad("`events:` names no event")),
+            Err(NoEvent::NotAmong(has)) => {
+                let wanted = self.wanted.unwrap_or_default().to_owned();
+                return Err(Error::NotInFile { kind: "event", wanted, has });
+            }
+            Ok(()) => {}
+        }
+        let (unit, factor) = self.events.unit(self.writer);
+        if unit_before.is_some_and(|before| before != unit) {
+            return Err(self.bad(&format!(
+                "this part of the file counts {unit}, and the one before it {}: read one event of all with --event",
+                self.profile.metadata.unit
+            )));
+        }
+        self.profile.metadata.unit = unit;
+        self.factor = factor;
+        Ok(())
+    }
+
+    /// The figure of the event that is read in a line of all events' figures. Those at its end may be left out if they are 0.
+    fn said(&self, value: &[u8]) -> Option<i128> {
+        let column = self.events.column()?;
+        words(value).next()?;
+        words(value).nth(column).map_or(Some(0), sum)
+    }
+
     fn calls(&mut self, value: &[u8]) -> Result<()> {
         let mut words = words(value);
-        let count = words.next().and_then(number);
-        let Some(count) = count else {
+        let Some(count) = words.next().and_then(unsigned) else {
             return Err(self.bad("`calls=` has no count"));
         };
-        let Some(name) = self.callee_name.take() else {
+        let Some(callee) = self.callee.take() else {
             return Err(self.bad("`calls=` has no `cfn=` before it"));
         };
-        // The line stands last in the target's position, whatever stands before it.
-        let line = match words.nth(self.line_column).and_then(number).map(u32::try_from) {
-            Some(Ok(line)) => line,
-            // Relative targets (`+3`) and none: the callee's own block says its line.
-            _ => 0,
+        // Where the callee begins. It says nothing about where the next costs are, and may be left out.
+        let line = self.columns.iter().zip(&self.positions).zip(words).find_map(|((column, last), word)| {
+            (*column == Column::Line)
+                .then(|| relative(word, *last).and_then(|line| u32::try_from(line).ok()))?
+        });
+        let line = line.unwrap_or(0);
+        let place = Place {
+            object: self.callee_object.take().unwrap_or_else(|| self.place.object.clone()),
+            is_certain: self.callee_file.is_some() || self.place.is_certain,
+            file: self.callee_file.take().unwrap_or_else(|| self.place.file.clone()),
         };
-        let file = self.callee_file.take().unwrap_or_else(|| self.file.clone());
-        let callee = self.function_id(file, name, line)?;
+        let callee = self.function_id(&callee, &place, line)?;
+        self.functions.begins_at(callee, line);
         self.call = Some(Call { callee, count });
         Ok(())
     }
 
-    fn costs(&mut self, line: &[u8]) -> Result<()> {
+    fn cost_line(&mut self, line: &[u8]) -> Result<()> {
         let mut words = words(line);
-        for column in 0..self.positions.max(1) {
+        for last in &mut self.positions {
             let Some(word) = words.next() else {
-                return Err(self.bad("a cost line without a position"));
+                return Err(bad(self.line_number, "a cost line without a position"));
             };
-            let last = self.last_positions[column];
-            let position = match word {
-                b"*" => Some(last),
-                [b'+', offset @ ..] => number(offset).and_then(|by| last.checked_add(by)),
-                [b'-', offset @ ..] => number(offset).and_then(|by| last.checked_sub(by)),
-                _ => number(word),
-            };
-            match position {
-                Some(position) => self.last_positions[column] = position,
-                None => return Err(self.bad("the position is not a number")),
+            match relative(word, *last).filter(|position| *position >= 0) {
+                Some(position) => *last = position,
+                None => return Err(bad(self.line_number, "the position is not a number")),
             }
         }
         if std::mem::take(&mut self.skip_next) {
             return Ok(());
         }
-        let Some(factor) = self.factor else {
+        let Some(column) = self.events.column() else {
             return Err(self.bad("a cost comes before `events:`"));
         };
-        // Costs may be left out at the end of a line: they are 0.
-        let cost = match words.next() {
-            Some(word) => number(word).ok_or_else(|| self.bad("the cost is not a whole number"))? as f64,
-            None => 0.0,
+        let cost = match self.costs_are_relative {
+            true => self.relative_cost(words, column)?,
+            // Costs may be left out at the end of a line: they are 0.
+            false => words.nth(column).map_or(Ok(0), |word| self.cost(word))?,
         };
         let function = self.open_function()?;
-        match self.call.take() {
-            None => self.profile.functions[function.index()].calls.tottime += cost * factor,
-            Some(Call { callee, count }) => {
-                let calls =
-                    Calls { ncalls: count, primitive_calls: count, tottime: 0.0, cumtime: cost * factor };
-                let next = self.profile.edges.len();
-                let place = *self.edges.entry((function, callee)).or_insert(next);
-                if place == next {
-                    self.profile.edges.push(Edge { caller: function, callee, calls });
-                } else {
-                    self.profile.edges[place].calls.add(&calls);
-                }
-            }
+        let seconds = cost as f64 * self.factor;
+        let Some(Call { callee, count }) = self.call.take() else {
+            self.totals.add(cost);
+            self.functions.list[function.index()].calls.tottime += seconds;
+            return Ok(());
+        };
+        self.totals.saw_call();
+        let calls = Calls { ncalls: count, primitive_calls: count, tottime: 0.0, cumtime: seconds };
+        let next = self.profile.edges.len();
+        let place = *self.edges.entry((function, callee)).or_insert(next);
+        if place == next {
+            self.profile.edges.push(Edge { caller: function, callee, calls });
+        } else {
+            self.profile.edges[place].calls.add(&calls);
         }
         Ok(())
     }
 
+    fn cost(&mut self, word: &[u8]) -> Result<i128> {
+        match word {
+            b"." => Ok(0),
+            [b'+' | b'*', ..] => {
+                self.saw_relative_cost = true;
+                Err(self.bad("the cost is not a whole number"))
+            }
+            _ => signed(word).ok_or_else(|| self.bad("the cost is not a whole number")),
+        }
+    }
+
+    /// Some shorten costs as all shorten positions: `+3` and `-2` on top of the last cost, `*` for the same.
+    fn relative_cost<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>, column: usize) -> Result<i128> {
+        let mut cost = 0;
+        for (place, word) in words.take(column + 1).enumerate() {
+            if self.costs.len() == place {
+                self.costs.push(0);
+            }
+            let Some(new) = relative(word, self.costs[place]) else {
+                return Err(self.bad("the cost is not a whole number"));
+            };
+            self.costs[place] = new;
+            if place == column {
+                cost = new;
+            }
+        }
+        Ok(cost)
+    }
+
     /// The function whose block this is, made when its first line is known.
     fn open_function(&mut self) -> Result<FunctionId> {
-        if let Some(id) = self.function {
-            return Ok(id);
-        }
-        let Some(name) = self.name.clone() else {
-            return Err(self.bad("a cost comes before any `fn=`"));
-        };
-        let line = u32::try_from(self.last_positions[self.line_column])
+        let line = self.columns.iter().position(|column| *column == Column::Line);
+        let line = u32::try_from(line.map_or(0, |column| self.positions[column]))
             .map_err(|_| self.bad("the line number is too large"))?;
-        let id = self.function_id(self.file.clone(), name, line)?;
+        let id = match (self.function, &self.open) {
+            (Some(id), _) => id,
+            (None, None) => return Err(self.bad("a cost comes before any `fn=`")),
+            (None, Some((mention, place))) => {
+                let (mention, place) = (mention.clone(), place.clone());
+                self.function_id(&mention, &place, line)?
+            }
+        };
         self.function = Some(id);
+        self.functions.has_code_at(id, &self.place.file, line);
         Ok(id)
     }
 
-    fn function_id(&mut self, file: Text, name: Text, line: u32) -> Result<FunctionId> {
-        let next = u32::try_from(self.profile.functions.len())
-            .map_err(|_| self.bad("more than 4,294,967,295 functions"))?;
-        let key_line = if self.lines == Lines::OfDefinitions { line } else { 0 };
-        let id = *self.ids.entry((file.clone(), name.clone(), key_line)).or_insert(FunctionId(next));
-        if id.0 == next {
-            self.profile.functions.push(Function::new(file, line, name, Calls::default()));
-        } else if self.profile.functions[id.index()].line == 0 {
-            self.profile.functions[id.index()].line = line;
-        }
-        Ok(id)
+    fn function_id(&mut self, mention: &Mention, place: &Place, line: u32) -> Result<FunctionId> {
+        let line = self.writer.names_definitions().then_some(line);
+        let found = self.functions.find(mention, place, line);
+        found.ok_or_else(|| self.bad("more functions than a profile can hold"))
     }
 
-    /// What the format leaves to be computed: calls and cumulative time.
-    fn finish(mut self) -> Result<Profile> {
+    fn file(&mut self, value: &[u8]) -> Result<Text> {
+        self.files.mention(value).map(|mention| mention.text).map_err(|unnamed| self.unnamed(unnamed))
+    }
+
+    fn object(&mut self, value: &[u8]) -> Result<Text> {
+        self.objects.mention(value).map(|mention| mention.text).map_err(|unnamed| self.unnamed(unnamed))
+    }
+
+    fn function_name(&mut self, value: &[u8]) -> Result<Mention> {
+        self.names.mention(value).map_err(|unnamed| self.unnamed(unnamed))
+    }
+
+    fn finish(mut self, bytes: &[u8]) -> Result<Profile> {
         if self.call.is_some() {
             return Err(self.bad("the file ends after `calls=`, without the cost of those calls"));
         }
         if !self.saw_header {
             return Err(self.bad("no header: this is not a callgrind file"));
         }
+        if self.events.column().is_none() {
+            return Err(self.bad("the file ends before `events:`, which say what it counts"));
+        }
+        match self.totals.finish(self.writer, self.events.name(), bytes) {
+            Err(Fault::Doubtful(note)) => self.profile.metadata.notes.push(note),
+            whole => whole.map_err(|fault| self.incomplete(fault))?,
+        }
+        let others = self.events.others();
+        if self.wanted.is_none() && !others.is_empty() {
+            self.profile.metadata.notes.push(format!(
+                "the figures are {}; --event NAME reads another: {}",
+                self.events.name(),
+                others.join(", ")
+            ));
+        }
         self.profile.metadata.edges = EdgeDetail::CallsAndCumtime;
-        for function in &mut self.profile.functions {
-            function.calls.cumtime = function.calls.tottime;
-            if self.lines == Lines::OfDefinitions {
-                strip_suffix(function);
-            }
-        }
-        for edge in &self.profile.edges {
-            let callee = &mut self.profile.functions[edge.callee.index()].calls;
-            callee.ncalls = callee.ncalls.saturating_add(edge.calls.ncalls);
-            callee.primitive_calls = callee.ncalls;
-            if edge.caller != edge.callee {
-                self.profile.functions[edge.caller.index()].calls.cumtime += edge.calls.cumtime;
-            }
-        }
+        self.profile.metadata.rounded_to = self.factor;
+        self.profile.functions = self.functions.finish(self.writer);
+        inclusive::fill(&mut self.profile);
         Ok(self.profile)
     }
 
+    fn incomplete(&self, fault: Fault) -> Error {
+        let (Fault::CutShort(problem) | Fault::Doubtful(problem)) = fault;
+        Error::Incomplete { problem }
+    }
+
+    fn unnamed(&self, Unnamed(number): Unnamed) -> Error {
+        self.bad(&format!("number {number} has no name yet"))
+    }
+
     fn bad(&self, problem: &str) -> Error {
-        Error::BadLine { line: self.line_number, problem: problem.to_owned() }
+        bad(self.line_number, problem)
     }
 }
 
-/// Takes the line off a name to which the writer had added it: both pyprof2calltree and we write
-/// `name:line` where a file has two functions of one name.
-fn strip_suffix(function: &mut Function) {
-    let suffix = format!(":{}", function.line);
-    if let Some(name) = function.name.as_bytes().strip_suffix(suffix.as_bytes()) {
-        function.name = name.to_vec().into();
-    }
-}
-
-/// A name, `(7) name` which also defines number 7, or `(7)` which refers to it.
-fn named(names: &mut HashMap<u64, Text>, value: &[u8], line: usize) -> Result<Text> {
-    let compressed = value
-        .strip_prefix(b"(")
-        .and_then(|rest| Some(rest.split_at(rest.iter().position(|&byte| byte == b')')?)))
-        .and_then(|(digits, rest)| Some((number(digits)?, rest[1..].trim_ascii())));
-    match compressed {
-        None => Ok(Text::from_os_bytes(value)),
-        Some((key, b"")) => names
-            .get(&key)
-            .cloned()
-            .ok_or_else(|| Error::BadLine { line, problem: format!("number {key} has no name yet") }),
-        Some((key, name)) => {
-            let name = Text::from_os_bytes(name);
-            names.insert(key, name.clone());
-            Ok(name)
-        }
-    }
-}
-
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-}
-
-/// Decimal, or hexadecimal after `0x`, as instruction addresses are.
-fn number(word: &[u8]) -> Option<u64> {
-    let word = std::str::from_utf8(word).ok()?;
-    match word.strip_prefix("0x") {
-        Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).ok(),
-        None if word.starts_with('+') => None,
-        None => word.parse().ok(),
-    }
+fn bad(line: usize, problem: &str) -> Error {
+    Error::BadLine { line, problem: problem.to_owned() }
 }

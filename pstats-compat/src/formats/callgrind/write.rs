@@ -27,11 +27,11 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         ambiguous: ambiguous(profile),
     };
     writer.header(profile, &scale);
-    let mut total: u64 = 0;
+    let mut total: u128 = 0;
     for id in profile.ids() {
         let function = profile.function(id);
         let own = if function.caller_only { 0 } else { scale.units(function.calls.tottime) };
-        total = total.saturating_add(own);
+        total += u128::from(own);
         writer.name_of(b"fl", b"fn", profile, id);
         writer.pair(function.line.into(), own);
         for edge in by_caller.of(&profile.edges, id) {
@@ -47,7 +47,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         }
     }
     writer.push(b"totals: ");
-    writer.number(total);
+    // The sum of what fits may not fit.
+    writer.push(total.to_string().as_bytes());
     writer.push(b"\n");
     out.write_all(&writer.out)?;
     Ok(())

@@ -4,9 +4,13 @@ use std::io::{BufWriter, Write};
 
 use serde::Serialize;
 
-use super::layout::{Layout, amount, hue, place};
+use super::difference::{Difference, Times};
+use super::layout::Layout;
+use super::words::{amount, hue, place, told_of};
+use crate::diff::Diff;
 use crate::error::Result;
-use crate::model::{Profile, Unit};
+use crate::model::{Counts, Function, NodeId, Profile, Unit};
+use crate::stacks::Stacks;
 
 const PAGE: &str = include_str!("page.html");
 /// Where the data goes in the page.
@@ -17,56 +21,146 @@ const MIN_WIDTH: f64 = 1e-5;
 #[derive(Serialize)]
 struct Data {
     title: String,
-    total: String,
     /// A unit that the script should print as it is; none for seconds.
     unit: Option<String>,
     notes: Vec<String>,
     /// Name, place, hue.
     functions: Vec<(String, String, u32)>,
-    frames: Vec<BoxRow>,
+    views: Vec<View>,
 }
 
-/// Function, parent or -1, depth, start, width, cumulative, own, calls or null. A tuple, for a name
-/// in front of each number would double the page.
-type BoxRow = (usize, i64, usize, f64, f64, f64, f64, Option<u64>);
+/// One way to draw it; of a difference there are two.
+#[derive(Serialize)]
+struct View {
+    name: &'static str,
+    total: String,
+    frames: Vec<FrameRow>,
+    /// Parent or -1, depth, start, width, cumulative, how many: what is too narrow for a row of its own.
+    narrow: Vec<(i64, usize, f64, f64, f64, u64)>,
+}
+
+/// Function, parent or -1, depth, start, width, cumulative, own, calls or null; of a difference also the same times in the
+/// other profile, and how much it changed. A tuple, for a name in front of each number would double the page.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FrameRow {
+    Plain(usize, i64, usize, f64, f64, f64, f64, Option<u64>),
+    Changed(usize, i64, usize, f64, f64, f64, f64, Option<u64>, f64, f64, f64),
+}
+
+/// Only functions that are drawn are named: a page of a large profile stays small.
+struct Named {
+    numbers: Vec<Option<usize>>,
+    functions: Vec<(String, String, u32)>,
+}
+
+impl Named {
+    fn new(count: usize) -> Self {
+        Self { numbers: vec![None; count], functions: Vec::new() }
+    }
+
+    fn number(&mut self, place_of: usize, function: &Function) -> usize {
+        *self.numbers[place_of].get_or_insert_with(|| {
+            self.functions.push((function.display_name().into_owned(), place(function), hue(function)));
+            self.functions.len() - 1
+        })
+    }
+}
 
 /// Writes the page.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let layout = Layout::of(profile, MIN_WIDTH);
-    // Only functions that are drawn are named: a page of a large profile stays small.
-    let mut numbers = vec![None; profile.functions.len()];
-    let mut functions = Vec::new();
+    let stacks = Stacks::of(profile);
+    let tree = &stacks.tree;
+    let cumulative = tree.cumtimes();
+    let layout = Layout::of(tree, &cumulative, MIN_WIDTH);
+    let counted = stacks.exact() && profile.metadata.counts == Counts::Calls;
+    let mut named = Named::new(profile.functions.len());
     let mut frames = Vec::with_capacity(layout.boxes.len());
-    for frame in &layout.boxes {
-        let number = *numbers[frame.function.index()].get_or_insert_with(|| {
-            let function = profile.function(frame.function);
-            functions.push((function.display_name().into_owned(), place(function), hue(function)));
-            functions.len() - 1
-        });
-        frames.push((
+    for placed in &layout.boxes {
+        let node = &tree.nodes[placed.node.index()];
+        let number = named.number(node.function.index(), profile.function(node.function));
+        frames.push(FrameRow::Plain(
             number,
-            frame.parent.map_or(-1, |parent| parent as i64),
-            frame.depth,
-            frame.start,
-            frame.width,
-            frame.cumulative,
-            frame.own,
-            frame.ncalls,
+            row_of(placed.parent),
+            placed.depth,
+            placed.start,
+            placed.width,
+            cumulative[placed.node.index()],
+            node.tottime,
+            counted.then_some(node.ncalls),
         ));
     }
+    let unit = &profile.metadata.unit;
+    let view = View { name: "", total: amount(unit, layout.total), frames, narrow: narrow_rows(&layout) };
     let data = Data {
-        title: layout.title,
-        total: amount(profile, layout.total),
-        unit: match &profile.metadata.unit {
-            Unit::Seconds => None,
-            Unit::Other(unit) => Some(unit.clone()),
-        },
-        notes: layout.notes,
-        functions,
-        frames,
+        title: profile.metadata.shown_title(),
+        unit: shown_unit(unit),
+        notes: told_of(&stacks),
+        functions: named.functions,
+        views: vec![view],
     };
+    write_page(&data, out)
+}
+
+/// Writes the page of a difference.
+pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
+    let difference = Difference::of(diff);
+    let mut named = Named::new(difference.functions.len());
+    let mut view = |name, times: &Times, other: &Times| {
+        let layout = Layout::of(&difference.tree, &times.cumulative, MIN_WIDTH);
+        let mut frame = |placed: &super::layout::Placed| {
+            let at = placed.node.index();
+            let function = difference.tree.nodes[at].function;
+            FrameRow::Changed(
+                named.number(function.index(), difference.function(NodeId(at as u32))),
+                row_of(placed.parent),
+                placed.depth,
+                placed.start,
+                placed.width,
+                times.cumulative[at],
+                times.own[at],
+                None,
+                other.cumulative[at],
+                other.own[at],
+                difference.heat(placed.node),
+            )
+        };
+        let frames = layout.boxes.iter().map(&mut frame).collect();
+        View { name, total: amount(difference.unit, layout.total), frames, narrow: narrow_rows(&layout) }
+    };
+    let views = vec![
+        view("after", &difference.after, &difference.before),
+        view("before", &difference.before, &difference.after),
+    ];
+    let data = Data {
+        title: title.to_owned(),
+        unit: shown_unit(difference.unit),
+        notes: difference.notes.clone(),
+        functions: named.functions,
+        views,
+    };
+    write_page(&data, out)
+}
+
+fn row_of(parent: Option<usize>) -> i64 {
+    parent.map_or(-1, |parent| parent as i64)
+}
+
+fn narrow_rows(layout: &Layout) -> Vec<(i64, usize, f64, f64, f64, u64)> {
+    let rows = layout.narrow.iter();
+    rows.map(|n| (row_of(n.parent), n.depth, n.start, n.width, n.cumulative, n.count)).collect()
+}
+
+fn shown_unit(unit: &Unit) -> Option<String> {
+    match unit {
+        Unit::Seconds => None,
+        Unit::Other(unit) => Some(unit.clone()),
+    }
+}
+
+fn write_page(data: &Data, out: &mut dyn Write) -> Result<()> {
     let (before, after) = PAGE.split_once(DATA).expect("the page has a place for its data");
-    let data = serde_json::to_string(&data).map_err(std::io::Error::from)?;
+    let data = serde_json::to_string(data).map_err(std::io::Error::from)?;
     let mut out = BufWriter::new(out);
     out.write_all(before.as_bytes())?;
     // A name may hold `</script>`: with `<` spelled out the data can't leave its element.

@@ -16,7 +16,9 @@
 
 mod read;
 mod schema;
+mod threads;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_profile};
+pub use threads::read_threads;
 pub use write::write;

@@ -1,4 +1,4 @@
-//! Reads sampled and evented profiles; several in one file are added up.
+//! Reads sampled and evented profiles; several in one file are added up, if their units agree.
 
 use serde::Deserialize;
 
@@ -12,18 +12,52 @@ struct FileRead {
     name: Option<String>,
     shared: Shared,
     profiles: Vec<OneProfile>,
+    #[serde(rename = "activeProfileIndex")]
+    active: Option<usize>,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum OneProfile {
-    Evented { unit: String, events: Vec<Event> },
-    Sampled { unit: String, samples: Vec<Vec<u32>>, weights: Vec<f64> },
+    Evented {
+        name: Option<String>,
+        unit: String,
+        #[serde(rename = "endValue")]
+        end: Option<f64>,
+        events: Vec<Event>,
+    },
+    Sampled {
+        name: Option<String>,
+        unit: String,
+        samples: Vec<Vec<u32>>,
+        weights: Vec<f64>,
+    },
 }
 
-/// Reads a speedscope file.
+impl OneProfile {
+    fn unit(&self) -> &str {
+        match self {
+            OneProfile::Evented { unit, .. } | OneProfile::Sampled { unit, .. } => unit,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            OneProfile::Evented { name, .. } | OneProfile::Sampled { name, .. } => {
+                name.as_deref().unwrap_or("")
+            }
+        }
+    }
+}
+
+/// Reads a speedscope file: all of its profiles that have the unit of the one that it shows first.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
-    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
+    read_profile(bytes, None)
+}
+
+/// Reads one profile of a file, by its number (from 1) or its name.
+pub fn read_profile(bytes: &[u8], wanted: Option<&str>) -> Result<Profile> {
+    let document: FileRead = serde_json::from_slice(bytes).map_err(|error| Error::of_json(&error))?;
     let mut collector = StackCollector::default();
     let mut functions = Vec::with_capacity(document.shared.frames.len());
     for (index, frame) in document.shared.frames.into_iter().enumerate() {
@@ -33,32 +67,64 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         let function = collector.function(file.as_str().into(), frame.line.unwrap_or(0), name);
         functions.push(function.ok_or_else(|| too_many(format!("shared.frames[{index}]")))?);
     }
-    let mut unit: Option<String> = None;
-    for (index, profile) in document.profiles.into_iter().enumerate() {
-        let its_unit = match &profile {
-            OneProfile::Evented { unit, .. } | OneProfile::Sampled { unit, .. } => unit,
-        };
-        let known = unit.get_or_insert_with(|| its_unit.clone());
-        if known != its_unit {
-            return Err(Error::BadField {
-                field: format!("profiles[{index}].unit"),
-                problem: format!(
-                    "`{its_unit}` can't be added to `{known}`, the unit of the profiles before it"
-                ),
-            });
+    let mut profiles = document.profiles;
+    let mut title = document.name;
+    let mut notes = Vec::new();
+    // Their places in the file, for messages.
+    let mut places: Vec<usize> = (0..profiles.len()).collect();
+    if let Some(wanted) = wanted {
+        let place = place_of(&profiles, wanted)?;
+        let only = profiles.swap_remove(place);
+        title = Some(only.name().to_owned()).filter(|name| !name.is_empty()).or(title);
+        (profiles, places) = (vec![only], vec![place]);
+    } else if let Some(shown) = profiles.get(document.active.unwrap_or(0)).or(profiles.first()) {
+        let unit = shown.unit().to_owned();
+        let left_out: Vec<String> = profiles
+            .iter()
+            .zip(1..)
+            .filter(|(profile, _)| profile.unit() != unit)
+            .map(|(profile, number)| format!("{number} `{}` ({})", profile.name(), profile.unit()))
+            .collect();
+        if !left_out.is_empty() {
+            notes.push(format!(
+                "only profiles whose unit is {unit} are read; --profile NUMBER reads another: {}",
+                left_out.join(", ")
+            ));
         }
-        let (unit_factor, _) = meaning(its_unit);
+        places.retain(|&place| profiles[place].unit() == unit);
+        profiles.retain(|profile| profile.unit() == unit);
+    }
+    let (_, unit) = meaning(profiles.first().map_or("seconds", OneProfile::unit));
+    for (index, profile) in places.into_iter().zip(profiles) {
+        let (unit_factor, _) = meaning(profile.unit());
         let mut stacks = StackReader { collector: &mut collector, functions: &functions, unit_factor };
         match profile {
-            OneProfile::Evented { events, .. } => stacks.evented(index, &events)?,
+            OneProfile::Evented { events, end, .. } => stacks.evented(index, &events, end)?,
             OneProfile::Sampled { samples, weights, .. } => {
                 stacks.sampled(index, &samples, &weights)?;
             }
         }
     }
-    let (_, unit) = meaning(unit.as_deref().unwrap_or("seconds"));
-    let title = document.name.map(|name| name.as_str().into());
-    Ok(collector.finish(Metadata { unit, title, ..Metadata::default() }))
+    let title = title.map(|name| name.as_str().into());
+    Ok(collector.finish(Metadata { unit, title, notes, ..Metadata::default() }))
+}
+
+/// The place of the profile that is asked for. A name that is a number counts as one.
+fn place_of(profiles: &[OneProfile], wanted: &str) -> Result<usize> {
+    let by_number =
+        wanted.parse().ok().filter(|number| (1..=profiles.len()).contains(number)).map(|number| number - 1);
+    let place = by_number.or_else(|| profiles.iter().position(|profile| profile.name() == wanted));
+    place.ok_or_else(|| {
+        let listed: Vec<String> = profiles
+            .iter()
+            .zip(1..)
+            .take(20)
+            .map(|(profile, number)| format!("{number} `{}`", profile.name()))
+            .collect();
+        let more =
+            if profiles.len() > 20 { format!(" and {} more", profiles.len() - 20) } else { String::new() };
+        Error::NotInFile { kind: "profile", wanted: wanted.to_owned(), has: listed.join(", ") + &more }
+    })
 }
 
 /// How many of our units one of the file's is, and what ours is.
@@ -80,7 +146,7 @@ struct StackReader<'r> {
 }
 
 impl StackReader<'_> {
-    fn evented(&mut self, profile: usize, events: &[Event]) -> Result<()> {
+    fn evented(&mut self, profile: usize, events: &[Event], end: Option<f64>) -> Result<()> {
         let mut open: Vec<(NodeId, u32)> = Vec::new();
         let mut last = events.first().map_or(0.0, |event| event.at);
         for (index, event) in events.iter().enumerate() {
@@ -110,6 +176,10 @@ impl StackReader<'_> {
                     None => return Err(bad("it closes a frame, but none is open")),
                 },
             }
+        }
+        // What was not closed went on until the end.
+        if let (Some(&(top, _)), Some(end)) = (open.last(), end.filter(|end| *end > last)) {
+            self.collector.spend(top, (end - last) * self.unit_factor);
         }
         Ok(())
     }
@@ -143,15 +213,6 @@ impl StackReader<'_> {
     fn function(&self, frame: u32) -> Option<FunctionId> {
         self.functions.get(frame as usize).copied()
     }
-}
-
-/// The place stands in front, so it is taken off the end, where serde puts it.
-fn bad_json(error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    let told = error.to_string();
-    let place = format!(" at line {line} column {column}");
-    let problem = told.strip_suffix(&place).unwrap_or(&told).to_owned();
-    Error::BadJson { line, column, problem }
 }
 
 fn too_many(field: String) -> Error {

@@ -1,31 +1,20 @@
-//! pprof: the gzipped protobuf of `go tool pprof` and its web page.
-//!
-//! The message `Profile` of pprof's `profile.proto`, of which these fields are written:
-//!
-//! ```text
-//! Profile   1 sample_type*  2 sample*  4 location*  5 function*  6 string_table*
-//!           11 period_type  12 period  13 comment*  14 default_sample_type
-//! ValueType 1 type  2 unit              (all text is a place in the string table)
-//! Sample    1 location_id* (top first)  2 value*: calls, time
-//! Location  1 id  4 line: { 1 function_id  2 line }
-//! Function  1 id  2 name  3 system_name  4 filename  5 start_line
-//! ```
-//!
-//! That stacks are approximated is told in a comment (`pprof -comments` shows it).
+//! Writes one sample for each stack.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::string_table::StringTable;
+use super::super::string_table::StringTable;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
-use crate::stacks::Stacks;
+use crate::modules::Modules;
+use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes the stacks with their counts and times.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let stacks = Stacks::of(profile);
+    let modules = Modules::of(profile);
     let mut strings = StringTable::default();
     // By pprof's rule the first string is the empty one, which stands for none.
     strings.place("");
@@ -45,20 +34,19 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 
     let mut locations = Vec::new();
     let mut encoder = GzEncoder::new(out, Compression::fast());
-    for node in &stacks.tree.nodes {
+    for (node, time) in stacks.tree.nodes.iter().zip(whole_numbers(&stacks.tree, factor)) {
         locations.clear();
         let mut next = Some(node);
         while let Some(node) = next {
             locations.push(u64::from(node.function.0) + 1);
             next = node.parent.map(|parent| &stacks.tree.nodes[parent.index()]);
         }
-        let time = (node.tottime * factor).round() as i64 as u64;
         push_message(&mut message, 2, |m| {
             push_packed(m, 1, &locations);
             if counted {
-                push_packed(m, 2, &[node.ncalls, time]);
+                push_packed(m, 2, &[node.ncalls, time as u64]);
             } else {
-                push_packed(m, 2, &[time]);
+                push_packed(m, 2, &[time as u64]);
             }
         });
         if message.len() > 1 << 16 {
@@ -77,13 +65,17 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
                 push_number(m, 2, line);
             });
         });
-        let name = place(&function.display_name());
+        // Its module stands before it: pprof's tables know functions by their names alone, and each file has a `<module>`.
+        let plain = function.display_name();
+        let full = match modules.name(function) {
+            Some(module) => format!("{module}.{plain}"),
+            None => plain.to_string(),
+        };
+        let name = place(&full);
         // Only where it is another one: pprof takes two equal names for C++ that is not demangled, and cuts off what stands
         // in angle brackets, which is all of `<module>` and of every built-in.
-        let system_name = match &function.qualname {
-            Some(qualname) if *qualname != function.name => place(&function.name.to_str_lossy()),
-            _ => 0,
-        };
+        let known = function.name.to_str_lossy();
+        let system_name = if known == full { 0 } else { place(&known) };
         let file = place(&function.file.to_str_lossy());
         push_message(&mut message, 5, |m| {
             push_number(m, 1, number);
@@ -94,7 +86,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         });
     }
     if let Some(note) = stacks.note() {
-        let note = place(note);
+        let note = place(&note);
         push_number(&mut message, 13, note);
     }
     push_number(&mut message, 14, time_type);

@@ -2,11 +2,18 @@
 //!
 //! Functions are one if their labels are, but for addresses in them: those are another in each process.
 
+mod apart;
+mod edges;
+mod kinds;
+
+use self::edges::EdgeLists;
+use self::kinds::{Lost, combined, reduce};
 use crate::error::{Error, Result};
 use crate::model::{
-    CallTree, Edge, EdgeIndex, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile,
-    label,
+    CallTree, Counts, Edge, EdgeIndex, Function, FunctionId, IdMap, LabelIndex, Node, NodeId, Profile, label,
 };
+
+pub use apart::named;
 
 /// A sum of profiles.
 #[derive(Default)]
@@ -17,25 +24,9 @@ pub struct Merger {
     edges: EdgeLists,
     /// Stacks are exact only if every profile brought them.
     trees: Option<TreeMerger>,
+    /// What was left out of the sum, if that is allowed.
+    lost: Option<Lost>,
 }
-
-/// Finds edges of the sum by their ends without hashing: a list of the edges into each function, and
-/// for the function that is looked at, where its callers' edges are.
-#[derive(Default)]
-struct EdgeLists {
-    /// For each function, its newest in-edge.
-    newest: Vec<Option<EdgePlace>>,
-    /// For each edge, the one into the same function that came before it.
-    before: Vec<Option<EdgePlace>>,
-    /// For each function, the edge that it was last found to be the caller of. It may be that of
-    /// another callee: whoever reads it compares both ends.
-    as_caller: Vec<u32>,
-    /// For each function, one of the profile added last that had its label; checked likewise.
-    own: Vec<FunctionId>,
-}
-
-/// A place in the edges of the sum, plus one.
-type EdgePlace = std::num::NonZeroU32;
 
 #[derive(Default)]
 struct TreeMerger {
@@ -49,6 +40,16 @@ impl Merger {
         Self::default()
     }
 
+    /// The same, for profiles of different kinds: the sum has what all of them have.
+    pub fn lossy() -> Self {
+        Self { lost: Some(Lost::new()), ..Self::default() }
+    }
+
+    /// What was left out since only some of the profiles had it, a sentence each.
+    pub fn lost(&self) -> &[&'static str] {
+        self.lost.as_deref().unwrap_or_default()
+    }
+
     /// How many profiles were added.
     pub fn count(&self) -> usize {
         self.count
@@ -57,13 +58,22 @@ impl Merger {
     /// Adds one. Profiles whose counts or times mean something else are refused, and the sum stays
     /// what it was.
     pub fn add(&mut self, mut profile: Profile) -> Result<()> {
-        check_room(&self.sum, &profile)?;
+        check_room(&self.sum, self.edges.waiting(), &profile)?;
         profile.drop_addresses();
         if self.count == 0 {
             self.sum.metadata = profile.metadata.clone();
             self.trees = profile.tree.is_some().then(TreeMerger::default);
         } else {
-            self.sum.metadata = combined(&self.sum.metadata, &profile.metadata)?;
+            let metadata = combined(&self.sum.metadata, &profile.metadata, self.lost.as_mut())?;
+            reduce(&mut profile, &metadata);
+            if self.sum.metadata != metadata {
+                self.edges.flush(&mut self.sum.edges);
+                reduce(&mut self.sum, &metadata);
+            }
+            if let Some(trees) = self.trees.as_mut().filter(|_| metadata.counts == Counts::Unknown) {
+                trees.tree.nodes.iter_mut().for_each(|node| node.ncalls = 0);
+            }
+            self.sum.metadata = metadata;
         }
         let first = if self.count == 0 { profile.unique_labels() } else { None };
         self.count += 1;
@@ -94,6 +104,7 @@ impl Merger {
 
     /// The sum.
     pub fn finish(mut self) -> Profile {
+        self.edges.flush(&mut self.sum.edges);
         self.sum.tree = self.trees.map(|trees| trees.tree);
         self.sum
     }
@@ -117,66 +128,13 @@ impl Merger {
         for (own, &callee) in (0u32..).map(FunctionId).zip(moved) {
             let places = by_callee.places(own);
             if !places.is_empty() {
-                self.edges.look_at(callee, &self.sum.edges);
+                self.edges.look_at(callee, places.len(), &mut self.sum.edges);
             }
             for &place in places {
                 let Edge { caller, calls, .. } = edges[place as usize];
                 self.edges.add(Edge { caller: moved[caller.index()], callee, calls }, &mut self.sum.edges);
             }
         }
-    }
-}
-
-impl EdgeLists {
-    fn resize(&mut self, functions: usize) {
-        self.newest.resize(functions, None);
-        self.as_caller.resize(functions, 0);
-        self.own.resize(functions, FunctionId(0));
-    }
-
-    /// Edges that are all different and all that the sum has.
-    fn take(&mut self, edges: &[Edge]) {
-        self.before = (0u32..)
-            .zip(edges)
-            .map(|(place, edge)| self.newest[edge.callee.index()].replace(place_of(place)))
-            .collect();
-    }
-
-    /// For each function of a profile, the first of those that are one function in the sum.
-    fn first_of_same_label(&mut self, moved: &[FunctionId]) -> Vec<FunctionId> {
-        let ids = (0u32..).map(FunctionId).zip(moved);
-        ids.map(|(own, id)| {
-            let noted = &mut self.own[id.index()];
-            if *noted >= own || moved[noted.index()] != *id {
-                *noted = own;
-            }
-            *noted
-        })
-        .collect()
-    }
-
-    /// Notes where the edges into `callee` are.
-    fn look_at(&mut self, callee: FunctionId, sum: &[Edge]) {
-        let mut next = self.newest[callee.index()];
-        while let Some(place) = next {
-            let place = place.get() - 1;
-            self.as_caller[sum[place as usize].caller.index()] = place;
-            next = self.before[place as usize];
-        }
-    }
-
-    /// Adds one edge into the function that was looked at last.
-    fn add(&mut self, edge: Edge, sum: &mut Vec<Edge>) {
-        let place = &mut self.as_caller[edge.caller.index()];
-        let is_same = |known: &&mut Edge| (known.caller, known.callee) == (edge.caller, edge.callee);
-        if let Some(known) = sum.get_mut(*place as usize).filter(is_same) {
-            known.calls.add(&edge.calls);
-            return;
-        }
-        *place = sum.len() as u32;
-        let newest = &mut self.newest[edge.callee.index()];
-        self.before.push(newest.replace(place_of(*place)));
-        sum.push(edge);
     }
 }
 
@@ -202,42 +160,19 @@ impl TreeMerger {
     }
 }
 
-fn place_of(place: u32) -> EdgePlace {
-    EdgePlace::MIN.saturating_add(place)
-}
-
 /// Refuses what ids of 32 bits can't number.
-fn check_room(sum: &Profile, more: &Profile) -> Result<()> {
+fn check_room(sum: &Profile, waiting: usize, more: &Profile) -> Result<()> {
     let fits = |a: usize, b: usize| a.checked_add(b).is_some_and(|all| all < u32::MAX as usize);
-    if fits(sum.functions.len(), more.functions.len()) && fits(sum.edges.len(), more.edges.len()) {
+    if fits(sum.functions.len(), more.functions.len()) && fits(sum.edges.len() + waiting, more.edges.len()) {
         return Ok(());
     }
     Err(Error::Different { problem: "together they have more than 4 billion functions or edges".to_owned() })
 }
 
-/// What is known of a sum of two, if they may be added.
-fn combined(a: &Metadata, b: &Metadata) -> Result<Metadata> {
-    let different = |problem: String| Err(Error::Different { problem });
-    if a.counts != b.counts {
-        return different(format!("one counts {}, another {}", a.counts, b.counts));
-    }
-    if a.unit != b.unit {
-        return different(format!("one is in {}, another in {}", a.unit, b.unit));
-    }
-    if a.edges != b.edges {
-        return different(format!("one has {} for its callers, another {}", a.edges, b.edges));
-    }
-    if a.compensated != b.compensated {
-        return different("only one had the profiler's own cost taken out".to_owned());
-    }
-    let title = if a.title == b.title { a.title.clone() } else { None };
-    Ok(Metadata { title, ..a.clone() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Calls, Counts};
+    use crate::model::{Calls, EdgeDetail};
 
     fn profile(names: &[&str]) -> Profile {
         let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.5, cumtime: 1.0 };
@@ -293,6 +228,68 @@ mod tests {
             sum.edges.iter().map(|e| ((line(e.caller), line(e.callee)), e.calls.ncalls)).collect();
         assert_eq!(found.len(), expected.len(), "no edge stands there twice");
         assert_eq!(found.into_iter().collect::<std::collections::BTreeMap<_, _>>(), expected);
+    }
+
+    #[test]
+    fn new_edges_in_each_profile_are_sorted_in() {
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0 };
+        let function = |n: u32| Function::new("a.py".into(), n, "f".into(), calls);
+        let mut merger = Merger::new();
+        let mut expected = std::collections::BTreeMap::new();
+        let mut random = 1u64;
+        for _ in 0..400 {
+            let edges: Vec<Edge> = (0..300)
+                .map(|_| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let (caller, callee) = ((random >> 40) as u32 % 300, (random >> 20) as u32 % 100);
+                    *expected.entry((caller, callee)).or_insert(0) += 1;
+                    Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls }
+                })
+                .collect();
+            merger.add(Profile::new((0..300).map(function).collect(), edges)).expect("alike");
+        }
+        assert!(merger.edges.sorts(), "else this test shows nothing");
+        let sum = merger.finish();
+        let found: Vec<_> = sum.edges.iter().map(|e| ((e.caller.0, e.callee.0), e.calls.ncalls)).collect();
+        assert_eq!(found.len(), expected.len());
+        assert_eq!(found.into_iter().collect::<std::collections::BTreeMap<_, _>>(), expected);
+    }
+
+    #[test]
+    fn a_lossy_sum_has_what_all_have_and_says_what_it_lost() {
+        let with = |detail: EdgeDetail, counts: Counts| {
+            let mut profile = profile(&["main", "f"]);
+            (profile.metadata.edges, profile.metadata.counts) = (detail, counts);
+            for Edge { calls, .. } in &mut profile.edges {
+                calls.tottime = if detail == EdgeDetail::Full { calls.tottime } else { 0.0 };
+                calls.cumtime = if detail == EdgeDetail::CountsOnly { 0.0 } else { calls.cumtime };
+            }
+            profile
+        };
+        let sum = |kinds: &[(EdgeDetail, Counts)]| {
+            let mut merger = Merger::lossy();
+            kinds.iter().for_each(|&(detail, counts)| merger.add(with(detail, counts)).expect("lossy"));
+            let lost = merger.lost().len();
+            (merger.finish(), lost)
+        };
+        let full = (EdgeDetail::Full, Counts::Calls);
+        let (same, lost) = sum(&[full, full]);
+        assert_eq!((same.edges[0].calls.tottime, same.edges[0].calls.ncalls, lost), (1.0, 2, 0));
+        let (both, lost) = sum(&[full, (EdgeDetail::CallsAndCumtime, Counts::Calls), full]);
+        let calls = both.edges[0].calls;
+        assert_eq!((calls.tottime, calls.cumtime, calls.ncalls, lost), (0.0, 3.0, 3, 1));
+        assert_eq!(both.metadata.edges, EdgeDetail::CallsAndCumtime);
+        let (counts, lost) =
+            sum(&[(EdgeDetail::CallsAndCumtime, Counts::Calls), (EdgeDetail::CountsOnly, Counts::Calls)]);
+        assert_eq!((counts.edges[0].calls.cumtime, counts.edges[0].calls.ncalls, lost), (0.0, 2, 1));
+        let (none, lost) = sum(&[full, (EdgeDetail::CountsOnly, Counts::Samples), full]);
+        assert_eq!((none.functions[0].calls.ncalls, none.functions[0].calls.tottime, lost), (0, 1.5, 2));
+        assert_eq!(none.tree.expect("all have one").nodes[0].ncalls, 0);
+        let mut other_unit = Merger::lossy();
+        other_unit.add(with(full.0, full.1)).expect("the first");
+        let mut instructions = with(full.0, full.1);
+        instructions.metadata.unit = crate::Unit::Other("Ir".to_owned());
+        assert!(other_unit.add(instructions).is_err(), "seconds and instructions have no sum");
     }
 
     #[test]

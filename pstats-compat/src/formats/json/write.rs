@@ -1,22 +1,11 @@
-//! JSON: the whole profile, for programs.
-//!
-//! ```text
-//! { "format": "pikos-profile", "version": 1,
-//!   "unit": "seconds", "counts": "calls" | "samples" | "unknown",
-//!   "edges": "full" | "counts-only" | "calls-and-cumtime",
-//!   "functions": [ { "file": "a.py", "line": 1, "name": "f", "qualname": "C.f",
-//!                    "ncalls": 2, "primitive_calls": 1, "tottime": 0.5, "cumtime": 1.5,
-//!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
-//! ```
-//!
-//! `function` is a place in `functions`. A function that is known as a caller only has no figures.
-//! A time that is no number is `null`; figures that nobody measured are left out.
+//! Writes the functions with their callers.
 
 use std::io::Write;
 
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
+use super::schema::{FORMAT, VERSION};
 use crate::error::Result;
 use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
 use crate::printable::EscapedJson;
@@ -113,8 +102,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile = profile.with_unique_labels();
     let metadata = &profile.metadata;
     let document = ProfileJson {
-        format: "pikos-profile",
-        version: 1,
+        format: FORMAT,
+        version: VERSION,
         title: metadata.title.as_ref().map(|title| title.to_str_lossy().into_owned()),
         unit: match &metadata.unit {
             Unit::Seconds => "seconds",

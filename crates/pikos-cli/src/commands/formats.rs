@@ -1,0 +1,33 @@
+//! `pikos formats`: what is read and written.
+
+use std::io::{self, BufWriter, Write};
+
+use pstats_compat::formats::Format;
+
+use crate::error::Error;
+use crate::outcome::Outcome;
+
+pub fn run() -> Result<Outcome, Error> {
+    let formats =
+        || Format::names().into_iter().map(|name| name.parse::<Format>().expect("a name of the list"));
+    let endings = |format: Format| format.endings().join(" ");
+    let width = formats().map(|format| endings(format).len()).max().unwrap_or(0);
+    let mut out = BufWriter::new(io::stdout().lock());
+    writeln!(out, "{:<11} {:width$}  read  written  stacks", "format", "endings")?;
+    for format in formats() {
+        let read = if format.reader().is_some() { "yes" } else { "" };
+        let stacks = match format {
+            Format::Pikos => "full, if recorded",
+            format if format.needs_stacks() => "full",
+            _ => "",
+        };
+        let line = format!("{:<11} {:width$}  {read:<4}  yes      {stacks}", format.name(), endings(format));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    writeln!(
+        out,
+        "\nAny file that is read may be packed with gzip. What each format can't hold: docs/use/formats.md"
+    )?;
+    out.flush()?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,20 @@
+//! JSON: the whole profile, for programs.
+//!
+//! ```text
+//! { "format": "pikos-profile", "version": 1,
+//!   "unit": "seconds", "counts": "calls" | "samples" | "unknown",
+//!   "edges": "full" | "counts-only" | "calls-and-cumtime",
+//!   "functions": [ { "file": "a.py", "line": 1, "name": "f", "qualname": "C.f",
+//!                    "ncalls": 2, "primitive_calls": 1, "tottime": 0.5, "cumtime": 1.5,
+//!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
+//! ```
+//!
+//! `function` is a place in `functions`. A function that is known as a caller only has no figures.
+//! A time that is no number is `null`; figures that nobody measured are left out.
+
+mod read;
+mod schema;
+mod write;
+
+pub use read::read;
+pub use write::write;

@@ -1,0 +1,131 @@
+//! Reads what we wrote.
+
+use serde::{Deserialize, Deserializer};
+
+use super::schema::{FORMAT, VERSION};
+use crate::error::{Error, Result};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Unit};
+
+#[derive(Deserialize)]
+struct ProfileJson {
+    format: String,
+    version: u32,
+    title: Option<String>,
+    unit: String,
+    counts: String,
+    edges: String,
+    #[serde(default)]
+    compensated: bool,
+    functions: Vec<FunctionRow>,
+}
+
+#[derive(Deserialize)]
+struct FunctionRow {
+    file: String,
+    line: u32,
+    name: String,
+    qualname: Option<String>,
+    #[serde(flatten)]
+    calls: FigureFields,
+    #[serde(default)]
+    callers: Vec<CallerRow>,
+}
+
+#[derive(Deserialize)]
+struct CallerRow {
+    function: u32,
+    #[serde(flatten)]
+    calls: FigureFields,
+}
+
+#[derive(Deserialize)]
+struct FigureFields {
+    ncalls: Option<u64>,
+    primitive_calls: Option<u64>,
+    #[serde(default, deserialize_with = "time")]
+    tottime: Option<f64>,
+    #[serde(default, deserialize_with = "time")]
+    cumtime: Option<f64>,
+}
+
+/// `null` is a time that is no number.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Option::<f64>::deserialize(deserializer).map(|time| Some(time.unwrap_or(f64::NAN)))
+}
+
+impl FigureFields {
+    fn are_there(&self) -> bool {
+        self.ncalls.is_some() || self.tottime.is_some() || self.cumtime.is_some()
+    }
+
+    fn calls(&self, edges: EdgeDetail) -> Calls {
+        let ncalls = self.ncalls.unwrap_or(0);
+        // Of callers they are written only where they are known, and callgrind knows none that are not.
+        let primitive_calls = if edges == EdgeDetail::CountsOnly { 0 } else { ncalls };
+        Calls {
+            ncalls,
+            primitive_calls: self.primitive_calls.unwrap_or(primitive_calls),
+            tottime: self.tottime.unwrap_or(0.0),
+            cumtime: self.cumtime.unwrap_or(0.0),
+        }
+    }
+}
+
+/// Reads a whole profile. The calling-context tree is not in the format.
+pub fn read(bytes: &[u8]) -> Result<Profile> {
+    let document: ProfileJson = serde_json::from_slice(bytes).map_err(|error| Error::of_json(&error))?;
+    if document.format != FORMAT || document.version != VERSION {
+        let problem =
+            format!("`{}` {}: only `{FORMAT}` {VERSION} can be read", document.format, document.version);
+        return Err(Error::BadField { field: "format, version".to_owned(), problem });
+    }
+    let counts = match document.counts.as_str() {
+        "calls" => Counts::Calls,
+        "samples" => Counts::Samples,
+        "unknown" => Counts::Unknown,
+        other => return Err(unknown("counts", other)),
+    };
+    let edges = match document.edges.as_str() {
+        "full" => EdgeDetail::Full,
+        "counts-only" => EdgeDetail::CountsOnly,
+        "calls-and-cumtime" => EdgeDetail::CallsAndCumtime,
+        other => return Err(unknown("edges", other)),
+    };
+    let unit = match document.unit.as_str() {
+        "seconds" => Unit::Seconds,
+        _ => Unit::Other(document.unit),
+    };
+    let title = document.title.map(|title| title.as_str().into());
+    let metadata =
+        Metadata { counts, edges, unit, title, compensated: document.compensated, ..Metadata::default() };
+    let count = document.functions.len();
+    let mut profile = Profile { metadata, ..Profile::default() };
+    profile.functions.reserve(count);
+    for (row, id) in document.functions.into_iter().zip(0u32..) {
+        for (place, caller) in row.callers.iter().enumerate() {
+            if caller.function as usize >= count {
+                return Err(Error::BadField {
+                    field: format!("functions[{id}].callers[{place}].function"),
+                    problem: format!("there are only {count} functions"),
+                });
+            }
+            let (caller, calls) = (FunctionId(caller.function), caller.calls.calls(edges));
+            profile.edges.push(Edge { caller, callee: FunctionId(id), calls });
+        }
+        profile.functions.push(Function {
+            qualname: row.qualname.map(|name| name.as_str().into()),
+            caller_only: !row.calls.are_there(),
+            ..Function::new(
+                row.file.as_str().into(),
+                row.line,
+                row.name.as_str().into(),
+                row.calls.calls(edges),
+            )
+        });
+    }
+    Ok(profile)
+}
+
+fn unknown(field: &str, value: &str) -> Error {
+    Error::BadField { field: field.to_owned(), problem: format!("`{value}` is none that is known") }
+}

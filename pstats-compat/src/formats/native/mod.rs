@@ -1,0 +1,16 @@
+//! Pikos' own file, `.pikos`: all that a profile knows, compact, and readable as far as it was written. docs/file.md has the layout.
+//!
+//! ```text
+//!  magic, version │ META │ TEXT │ FUNC │ EDGE │ TREE │ DONE ║ META … DONE ║ …
+//!                 └────────────── a snapshot ──────────────┘  the last whole one counts
+//! ```
+
+mod blocks;
+mod columns;
+mod meta;
+mod read;
+mod write;
+
+pub use blocks::MAGIC;
+pub use read::read;
+pub use write::write;

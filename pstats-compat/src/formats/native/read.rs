@@ -1,0 +1,170 @@
+//! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
+
+use super::blocks::{self, Blocks, DONE, EDGE, FUNC, MAGIC, META, TEXT, TREE, VERSION, damaged};
+use super::columns::Cursor;
+use super::meta;
+use crate::error::{Error, Result};
+use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text};
+
+/// Reads a profile.
+pub fn read(bytes: &[u8]) -> Result<Profile> {
+    let rest =
+        bytes.strip_prefix(&MAGIC).ok_or_else(|| damaged("it doesn't begin as a file of Pikos does"))?;
+    match rest.split_first() {
+        Some((&VERSION, rest)) => snapshots(rest),
+        Some((version, _)) => Err(Error::Unread(format!(
+            "a file of a later version of Pikos (its layout is {version}, and {VERSION} is read): update Pikos"
+        ))),
+        None => Err(damaged("it ends after its first bytes")),
+    }
+}
+
+fn snapshots(rest: &[u8]) -> Result<Profile> {
+    let mut blocks = Blocks::new(rest);
+    let (mut whole, mut open) = (None, Vec::new());
+    while let Some(block) = blocks.next() {
+        match block.kind {
+            DONE => whole = Some(std::mem::take(&mut open)),
+            META | TEXT | FUNC | EDGE | TREE => open.push(block),
+            [first, ..] if first.is_ascii_lowercase() => {}
+            kind => {
+                return Err(Error::Unread(format!(
+                    "a file of a later version of Pikos (it has {} in it): update Pikos",
+                    String::from_utf8_lossy(&kind).escape_debug()
+                )));
+            }
+        }
+    }
+    let is_cut = !blocks.is_at_end() || !open.is_empty();
+    let is_part = whole.is_none();
+    let mut profile = snapshot(&mut blocks, &whole.unwrap_or(open))?;
+    if is_part {
+        let missing = match (profile.edges.is_empty(), &profile.tree) {
+            (true, _) => "callers and stacks are missing",
+            (false, None) => "stacks may be missing",
+            (false, Some(_)) => "nothing that is known is missing",
+        };
+        profile.metadata.notes.push(format!("the file is cut short: {missing}"));
+    } else if is_cut {
+        let note =
+            "the file is cut short: these are the figures of the last time that it was written as a whole";
+        profile.metadata.notes.push(note.to_owned());
+    }
+    Ok(profile)
+}
+
+fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Result<Profile> {
+    let mut content = |kind| {
+        let block = stored.iter().rev().find(|block| block.kind == kind);
+        block.map(|block| blocks.unpack(block)).transpose()
+    };
+    let mut profile = Profile::default();
+    if let Some(content) = content(META)? {
+        profile.metadata = meta::read(&content)?;
+    }
+    let texts = content(TEXT)?.map(|content| texts(&content)).transpose()?;
+    let functions_ = content(FUNC)?;
+    let (Some(texts), Some(content_)) = (texts, functions_) else {
+        return Err(damaged("it ends before its table of functions"));
+    };
+    profile.functions = functions(&content_, &texts)?;
+    if let Some(content) = content(EDGE)? {
+        profile.edges = edges(&content, profile.functions.len())?;
+    }
+    if let Some(content) = content(TREE)? {
+        profile.tree = Some(tree(&content, profile.functions.len())?);
+    }
+    Ok(profile)
+}
+
+fn texts(content: &[u8]) -> Result<Vec<Text>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let lengths = cursor.numbers(count)?;
+    let text = |length| match cursor.bytes(length)? {
+        bytes if Text::is_well_formed(bytes) => Ok(Text::from(bytes)),
+        _ => Err(damaged("a text is no UTF-8")),
+    };
+    lengths.into_iter().map(text).collect()
+}
+
+fn functions(content: &[u8], texts: &[Text]) -> Result<Vec<Function>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let files = cursor.differences(count)?;
+    let lines = cursor.differences(count)?;
+    let names = cursor.differences(count)?;
+    let qualnames = cursor.numbers(count)?;
+    let callers_only = cursor.numbers(count)?;
+    let calls = calls(&mut cursor, count)?;
+    let text = |place: u64| {
+        let text = usize::try_from(place).ok().and_then(|place| texts.get(place));
+        text.cloned().ok_or_else(|| damaged("a function's name is missing"))
+    };
+    let function = |(place, calls): (usize, Calls)| {
+        let line = u32::try_from(lines[place]).map_err(|_| damaged("a line has no such number"))?;
+        Ok(Function {
+            qualname: qualnames[place].checked_sub(1).map(text).transpose()?,
+            caller_only: callers_only[place] != 0,
+            ..Function::new(text(files[place])?, line, text(names[place])?, calls)
+        })
+    };
+    calls.into_iter().enumerate().map(function).collect()
+}
+
+/// The functions of these numbers, if there are so many.
+fn ids(numbers: Vec<u64>, functions: usize) -> Result<Vec<FunctionId>> {
+    let id = |number: u64| {
+        let id = u32::try_from(number).ok().map(FunctionId).filter(|id| id.index() < functions);
+        id.ok_or_else(|| damaged("a function is missing"))
+    };
+    numbers.into_iter().map(id).collect()
+}
+
+fn edges(content: &[u8], functions: usize) -> Result<Vec<Edge>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let callees = ids(cursor.differences(count)?, functions)?;
+    let callers = ids(cursor.differences(count)?, functions)?;
+    let calls = calls(&mut cursor, count)?;
+    let edges = callers.into_iter().zip(callees).zip(calls);
+    Ok(edges.map(|((caller, callee), calls)| Edge { caller, callee, calls }).collect())
+}
+
+fn tree(content: &[u8], functions: usize) -> Result<CallTree> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let parents = cursor.numbers(count)?;
+    let of = ids(cursor.differences(count)?, functions)?;
+    let ncalls = cursor.numbers(count)?;
+    let tottimes = cursor.times(count)?;
+    let calls = cursor.number()?;
+    let seconds = cursor.times(1)?;
+    let node = |(place, back): (usize, u64)| {
+        let parent = match back {
+            0 => None,
+            back => {
+                let parent = (place as u64).checked_sub(back).and_then(|parent| u32::try_from(parent).ok());
+                Some(NodeId(parent.ok_or_else(|| damaged("a stack has no bottom"))?))
+            }
+        };
+        Ok(Node { parent, function: of[place], ncalls: ncalls[place], tottime: tottimes[place] })
+    };
+    let nodes = parents.into_iter().enumerate().map(node).collect::<Result<_>>()?;
+    Ok(CallTree { nodes, cut: Cut { calls, seconds: seconds[0] } })
+}
+
+fn calls(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Calls>> {
+    let ncalls = cursor.numbers(count)?;
+    let recursive = cursor.numbers(count)?;
+    let tottimes = cursor.times(count)?;
+    let cumtimes = cursor.times(count)?;
+    let figures = ncalls.into_iter().zip(recursive).zip(tottimes.into_iter().zip(cumtimes));
+    let calls = figures.map(|((ncalls, recursive), (tottime, cumtime))| Calls {
+        ncalls,
+        primitive_calls: ncalls.wrapping_sub(recursive),
+        tottime,
+        cumtime,
+    });
+    Ok(calls.collect())
+}

@@ -1,0 +1,110 @@
+//! Writes one snapshot.
+
+use std::io::Write;
+
+use super::blocks::{self, DONE, EDGE, FUNC, MAGIC, META, TEXT, TREE, VERSION};
+use super::columns::{push_differences, push_number, push_numbers, push_times};
+use super::meta;
+use crate::error::Result;
+use crate::model::{Calls, Edge, IdMap, Profile, Text};
+
+/// Writes a file that holds this profile.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    out.write_all(&MAGIC)?;
+    out.write_all(&[VERSION])?;
+    blocks::push(META, &meta::write(&profile.metadata), out)?;
+    let mut texts = Texts::default();
+    let functions = functions(profile, &mut texts);
+    blocks::push(TEXT, &texts.content(), out)?;
+    blocks::push(FUNC, &functions, out)?;
+    blocks::push(EDGE, &edges(profile), out)?;
+    if let Some(tree) = tree(profile) {
+        blocks::push(TREE, &tree, out)?;
+    }
+    blocks::push(DONE, &[], out)
+}
+
+/// Each text once, in the order of first use.
+#[derive(Default)]
+struct Texts<'p> {
+    places: IdMap<&'p Text, u64>,
+    texts: Vec<&'p Text>,
+}
+
+impl<'p> Texts<'p> {
+    fn place(&mut self, text: &'p Text) -> u64 {
+        let next = self.texts.len() as u64;
+        let place = *self.places.entry(text).or_insert(next);
+        if place == next {
+            self.texts.push(text);
+        }
+        place
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        push_number(&mut out, self.texts.len() as u64);
+        push_numbers(&mut out, self.texts.iter().map(|text| text.as_bytes().len() as u64));
+        for text in &self.texts {
+            out.extend_from_slice(text.as_bytes());
+        }
+        out
+    }
+}
+
+fn functions<'p>(profile: &'p Profile, texts: &mut Texts<'p>) -> Vec<u8> {
+    let functions = &profile.functions;
+    let mut out = Vec::new();
+    push_number(&mut out, functions.len() as u64);
+    push_differences(&mut out, functions.iter().map(|function| texts.place(&function.file)));
+    push_differences(&mut out, functions.iter().map(|function| u64::from(function.line)));
+    push_differences(&mut out, functions.iter().map(|function| texts.place(&function.name)));
+    // None is 0.
+    let qualname = |name: &'p Option<Text>| name.as_ref().map_or(0, |name| texts.place(name) + 1);
+    push_numbers(&mut out, functions.iter().map(|function| &function.qualname).map(qualname));
+    push_numbers(&mut out, functions.iter().map(|function| u64::from(function.caller_only)));
+    push_calls(&mut out, profile, functions.iter().map(|function| &function.calls));
+    out
+}
+
+fn edges(profile: &Profile) -> Vec<u8> {
+    let mut edges: Vec<&Edge> = profile.edges.iter().collect();
+    // Neighbours are alike, and take less room.
+    edges.sort_by_key(|edge| (edge.callee, edge.caller));
+    let mut out = Vec::new();
+    push_number(&mut out, edges.len() as u64);
+    push_differences(&mut out, edges.iter().map(|edge| u64::from(edge.callee.0)));
+    push_differences(&mut out, edges.iter().map(|edge| u64::from(edge.caller.0)));
+    push_calls(&mut out, profile, edges.iter().map(|edge| &edge.calls));
+    out
+}
+
+fn tree(profile: &Profile) -> Option<Vec<u8>> {
+    let tree = profile.tree.as_ref()?;
+    let nodes = &tree.nodes;
+    let mut out = Vec::new();
+    push_number(&mut out, nodes.len() as u64);
+    // How far back the parent stands; 0 is none.
+    push_numbers(
+        &mut out,
+        (0_u64..).zip(nodes).map(|(place, node)| node.parent.map_or(0, |parent| place - u64::from(parent.0))),
+    );
+    push_differences(&mut out, nodes.iter().map(|node| u64::from(node.function.0)));
+    push_numbers(&mut out, nodes.iter().map(|node| node.ncalls));
+    let times: Vec<f64> = nodes.iter().map(|node| node.tottime).collect();
+    push_times(&mut out, profile.metadata.rounded_to, &times);
+    push_number(&mut out, tree.cut.calls);
+    push_times(&mut out, profile.metadata.rounded_to, &[tree.cut.seconds]);
+    Some(out)
+}
+
+fn push_calls<'p>(out: &mut Vec<u8>, profile: &Profile, calls: impl Iterator<Item = &'p Calls>) {
+    let calls: Vec<&Calls> = calls.collect();
+    push_numbers(out, calls.iter().map(|calls| calls.ncalls));
+    // Recursive calls: mostly none.
+    push_numbers(out, calls.iter().map(|calls| calls.ncalls.wrapping_sub(calls.primitive_calls)));
+    for figure in [|calls: &Calls| calls.tottime, |calls: &Calls| calls.cumtime] {
+        let times: Vec<f64> = calls.iter().map(|calls| figure(calls)).collect();
+        push_times(out, profile.metadata.rounded_to, &times);
+    }
+}

@@ -1,0 +1,163 @@
+//! Reads calls, and nests those of each thread.
+
+use super::events::{Document, Event, Events, Kind};
+use crate::error::{Error, Result};
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text};
+use crate::stacks::StackCollector;
+use serde::de::DeserializeSeed;
+
+/// Reads trace events; all threads are added up.
+pub fn read(bytes: &[u8]) -> Result<Profile> {
+    let mut events = Events::default();
+    let mut metadata = Metadata::default();
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = Document(&mut events).deserialize(&mut json).and_then(|()| json.end());
+    match read {
+        // Whoever writes while a program runs closes nothing, and may leave a comma.
+        Err(_) if bytes.trim_ascii_start().starts_with(b"[") && is_open(bytes) => {}
+        Err(error) if error.is_eof() && bytes.trim_ascii_start().starts_with(b"[") => {
+            metadata.notes.push("the file ends in the middle of an event: it may be cut short".to_owned());
+        }
+        read => read.map_err(|error| Error::of_json(&error))?,
+    }
+    if events.threads.is_empty() {
+        let problem = match events.has_samples {
+            true => "it has samples of a CPU profile and no calls (`X`, `B` and `E`): save it as .cpuprofile",
+            false => "there are no calls among its events (`X`, `B` and `E`)",
+        };
+        return Err(Error::BadField { field: "traceEvents".to_owned(), problem: problem.to_owned() });
+    }
+    let mut calls = Calls { collector: StackCollector::default(), functions: Vec::new(), open: Vec::new() };
+    for frame in &events.frames {
+        let (file, line, name) = match (&frame.file, frame.line) {
+            (Some(file), line) => (file.as_str().into(), line.unwrap_or(0), frame.name.as_str().into()),
+            (None, _) => place_in_name(&frame.name),
+        };
+        let function = calls.collector.function(file, line, name);
+        calls.functions.push(function.ok_or_else(too_many)?);
+    }
+    let mut ignored = 0;
+    for thread in &mut events.threads {
+        ignored += calls.thread(thread)?;
+    }
+    if ignored > 0 {
+        metadata.notes.push(format!("{ignored} ends of calls that had not begun are left out"));
+    }
+    if events.has_samples {
+        metadata.notes.push("samples of a CPU profile in it are left out".to_owned());
+    }
+    Ok(calls.collector.finish(metadata))
+}
+
+/// Whether what is missing is the closing bracket, and nothing else: the last event is whole.
+fn is_open(bytes: &[u8]) -> bool {
+    let end = bytes.trim_ascii_end();
+    end.strip_suffix(b",").unwrap_or(end).trim_ascii_end().ends_with(b"}")
+}
+
+/// A call that has begun.
+struct Open {
+    node: NodeId,
+    frame: Option<u32>,
+    /// When it ends, if that is known.
+    end: Option<f64>,
+}
+
+struct Calls {
+    collector: StackCollector,
+    functions: Vec<FunctionId>,
+    open: Vec<Open>,
+}
+
+impl Calls {
+    /// One thread's calls. How many ends had no beginning.
+    fn thread(&mut self, events: &mut [Event]) -> Result<usize> {
+        // Of those that begin at once the longer one is outside; others keep their order.
+        events.sort_by(|a, b| {
+            let at_once = || match (a.kind, b.kind) {
+                (Kind::Whole(a), Kind::Whole(b)) => b.total_cmp(&a),
+                _ => std::cmp::Ordering::Equal,
+            };
+            a.at.total_cmp(&b.at).then_with(at_once)
+        });
+        let mut at = events.first().map_or(0.0, |event| event.at);
+        let mut ignored = 0;
+        for event in events.iter() {
+            self.close_until(&mut at, event.at);
+            match event.kind {
+                Kind::Begin => self.begin(event, None)?,
+                Kind::Whole(time) => {
+                    // What is inside ends no later than what is around it.
+                    let around = self.open.iter().rev().find_map(|open| open.end);
+                    let end = event.at + time;
+                    self.begin(event, Some(around.map_or(end, |around| end.min(around))))?;
+                }
+                Kind::End => ignored += usize::from(!self.end(event.frame)),
+            }
+        }
+        let last_end = self.open.iter().filter_map(|open| open.end).fold(at, f64::max);
+        self.close_until(&mut at, last_end);
+        self.open.clear();
+        Ok(ignored)
+    }
+
+    /// Lets time go on until `until`, and closes what ends before.
+    fn close_until(&mut self, at: &mut f64, until: f64) {
+        // A call's end is a sum, and the next one's beginning a number of its own: they miss each other by their last bits.
+        let last_bits = until.abs() * (2.0 * f64::EPSILON) + 1e-6;
+        while let Some(top) = self.open.last() {
+            let end = top.end.filter(|end| *end <= until + last_bits);
+            let next = end.unwrap_or(until).max(*at);
+            self.collector.spend(top.node, (next - *at) * 1e-6);
+            *at = next;
+            if end.is_none() {
+                break;
+            }
+            self.open.pop();
+        }
+        *at = until.max(*at);
+    }
+
+    fn begin(&mut self, event: &Event, end: Option<f64>) -> Result<()> {
+        let function = event.frame.and_then(|frame| self.functions.get(frame as usize).copied());
+        let function = match function {
+            Some(function) => function,
+            None => self.collector.function(Text::default(), 0, "(no name)".into()).ok_or_else(too_many)?,
+        };
+        let node =
+            self.collector.enter(self.open.last().map(|open| open.node), function).ok_or_else(too_many)?;
+        self.collector.call(node, 1);
+        self.open.push(Open { node, frame: event.frame, end });
+        Ok(())
+    }
+
+    /// Closes the call of that name, with all that is open above it; without a name, the last one that has no known end.
+    fn end(&mut self, frame: Option<u32>) -> bool {
+        let begun = |open: &Open| open.end.is_none();
+        let same = self.open.iter().rposition(|open| begun(open) && frame.is_some() && open.frame == frame);
+        match same.or_else(|| self.open.iter().rposition(begun)) {
+            Some(place) => {
+                self.open.truncate(place);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// `name (file:line)`, as viztracer writes it, or a bare name.
+fn place_in_name(name: &str) -> (Text, u32, Text) {
+    let parts = || {
+        let (name, place) = name.strip_suffix(')')?.rsplit_once(" (")?;
+        let (file, line) = place.rsplit_once(':')?;
+        Some((file.into(), line.parse().ok()?, name.into()))
+    };
+    parts().unwrap_or_else(|| (Text::default(), 0, name.into()))
+}
+
+fn too_many() -> Error {
+    Error::BadField {
+        field: "traceEvents".to_owned(),
+        problem: "more stacks than a profile can hold, or a deeper one".to_owned(),
+    }
+}

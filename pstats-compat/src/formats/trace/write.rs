@@ -1,0 +1,105 @@
+//! Writes one whole call for each stack.
+
+use std::io::{BufWriter, Write};
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use crate::error::Result;
+use crate::model::{CallTree, NodeId, Profile, Unit};
+use crate::stacks::Stacks;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FileWritten<'p> {
+    trace_events: Calls<'p>,
+    display_time_unit: &'static str,
+    other_data: About<'p>,
+}
+
+#[derive(Serialize)]
+struct About<'p> {
+    exporter: &'static str,
+    title: &'p str,
+}
+
+#[derive(Serialize)]
+struct Call<'p> {
+    ph: &'static str,
+    name: &'p str,
+    ts: f64,
+    dur: f64,
+    pid: u32,
+    tid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<Place<'p>>,
+}
+
+#[derive(Serialize)]
+struct Place<'p> {
+    filename: &'p str,
+    line: u32,
+}
+
+/// Writes the stacks; what is approximated says so in the title.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    let stacks = Stacks::of(profile);
+    let title = stacks.title(profile);
+    let file = FileWritten {
+        trace_events: Calls { profile, tree: &stacks.tree },
+        display_time_unit: "ms",
+        other_data: About { exporter: "pikos", title: &title },
+    };
+    let mut out = BufWriter::new(out);
+    serde_json::to_writer(&mut out, &file).map_err(std::io::Error::from)?;
+    out.flush()?;
+    Ok(())
+}
+
+struct Calls<'p> {
+    profile: &'p Profile,
+    tree: &'p CallTree,
+}
+
+impl Serialize for Calls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let factor = if self.profile.metadata.unit == Unit::Seconds { 1e6 } else { 1.0 };
+        let (children, roots) = self.tree.children();
+        // Compensated times may be a hair below 0, and nothing lasts less than that.
+        let mut lasts: Vec<f64> =
+            self.tree.nodes.iter().map(|node| (node.tottime * factor).max(0.0)).collect();
+        for (place, node) in self.tree.nodes.iter().enumerate().rev() {
+            if let Some(parent) = node.parent {
+                lasts[parent.index()] += lasts[place];
+            }
+        }
+        let mut calls = serializer.serialize_seq(Some(self.tree.nodes.len()))?;
+        // A node and when it begins: its calls follow one another, then comes its own time.
+        let mut steps: Vec<(NodeId, f64)> = Vec::new();
+        let follow = |steps: &mut Vec<(NodeId, f64)>, nodes: &[NodeId], mut at: f64| {
+            let first = steps.len();
+            for &node in nodes {
+                steps.push((node, at));
+                at += lasts[node.index()];
+            }
+            steps[first..].reverse();
+        };
+        follow(&mut steps, &roots, 0.0);
+        while let Some((id, at)) = steps.pop() {
+            let function = self.profile.function(self.tree.nodes[id.index()].function);
+            let file = function.file.to_str_lossy();
+            let has_place = !function.is_builtin() && !file.is_empty();
+            calls.serialize_element(&Call {
+                ph: "X",
+                name: &function.display_name(),
+                ts: at,
+                dur: lasts[id.index()],
+                pid: 1,
+                tid: 1,
+                args: has_place.then_some(Place { filename: &file, line: function.line }),
+            })?;
+            follow(&mut steps, &children[id.index()], at);
+        }
+        calls.end()
+    }
+}

@@ -1,0 +1,218 @@
+//! Pikos' own file: everything comes back; cut anywhere, it gives what was whole before and says so.
+
+use proptest::prelude::*;
+use pstats_compat::formats::{Format, ReadOptions, native, pstats, read_from};
+use pstats_compat::{
+    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Error, Function, FunctionId, Metadata, Node, NodeId,
+    Profile, Text, Unit,
+};
+
+const TICK: f64 = 1.0 / 2_994_375_281.0;
+
+fn written(profile: &Profile) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    native::write(profile, &mut bytes).expect("a Vec takes every byte");
+    bytes
+}
+
+fn text() -> impl Strategy<Value = Text> {
+    prop_oneof![
+        "[a-z/<>_.]{1,12}".prop_map(|text| Text::from(text.as_str())),
+        proptest::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| Text::from_os_bytes(&bytes)),
+    ]
+}
+
+fn calls() -> impl Strategy<Value = Calls> {
+    let time = prop_oneof![
+        (0..1u64 << 40).prop_map(|ticks| ticks as f64 * TICK),
+        any::<f64>().prop_filter("equal to itself", |time| !time.is_nan())
+    ];
+    (any::<u64>(), any::<u64>(), time.clone(), time).prop_map(
+        |(ncalls, primitive_calls, tottime, cumtime)| Calls { ncalls, primitive_calls, tottime, cumtime },
+    )
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    (
+        any::<[bool; 3]>(),
+        0..3_usize,
+        0..3_usize,
+        proptest::option::of(text()),
+        proptest::collection::vec("\\PC{0,9}", 0..3),
+    )
+        .prop_map(|([seconds, compensated, unfinished], counts, edges, title, words)| Metadata {
+            counts: [Counts::Calls, Counts::Samples, Counts::Unknown][counts],
+            edges: [EdgeDetail::Full, EdgeDetail::CountsOnly, EdgeDetail::CallsAndCumtime][edges],
+            unit: if seconds { Unit::Seconds } else { Unit::Other("Ir".to_owned()) },
+            title,
+            compensated,
+            unfinished,
+            rounded_to: TICK,
+            facts: words.iter().map(|word| (word.clone(), "value".to_owned())).collect(),
+            notes: words,
+        })
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    let function = (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>());
+    let functions = proptest::collection::vec(function, 1..20);
+    let edges = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
+    let nodes = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
+    (functions, edges, proptest::option::of(nodes), metadata()).prop_map(
+        |(functions, edges, nodes, metadata)| {
+            let functions: Vec<Function> = functions
+                .into_iter()
+                .map(|(file, line, name, calls, qualname, caller_only)| Function {
+                    qualname,
+                    caller_only,
+                    ..Function::new(file, line, name, calls)
+                })
+                .collect();
+            let id = |number: u32| FunctionId(number % functions.len() as u32);
+            let mut edges: Vec<Edge> = edges
+                .into_iter()
+                .map(|(caller, callee, calls)| Edge { caller: id(caller), callee: id(callee), calls })
+                .collect();
+            edges.sort_by_key(|edge| (edge.callee, edge.caller));
+            let tree = nodes.map(|nodes| CallTree {
+                nodes: (0..)
+                    .zip(nodes)
+                    .map(|(place, (parent, function, calls))| Node {
+                        parent: (parent % (place + 1)).checked_sub(1).map(NodeId),
+                        function: id(function),
+                        ncalls: calls.ncalls,
+                        tottime: calls.tottime,
+                    })
+                    .collect(),
+                cut: Cut { calls: 3, seconds: 0.125 },
+            });
+            Profile { edges, tree, metadata, functions }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn everything_comes_back(profile in profile()) {
+        prop_assert_eq!(native::read(&written(&profile)).expect("our own file"), profile);
+    }
+
+    #[test]
+    fn cut_anywhere_it_says_so(profile in profile(), at in any::<prop::sample::Index>()) {
+        let bytes = written(&profile);
+        let cut = &bytes[..at.index(bytes.len())];
+        match native::read(cut) {
+            Ok(part) => {
+                prop_assert_eq!(&part.functions, &profile.functions);
+                prop_assert!(part.metadata.notes.iter().any(|note| note.contains("cut short")));
+            }
+            Err(Error::Incomplete { .. }) => {}
+            Err(error) => prop_assert!(false, "{}", error),
+        }
+    }
+
+    #[test]
+    fn what_was_whole_before_counts(first in profile(), second in profile(), at in any::<prop::sample::Index>()) {
+        let (mut bytes, more) = (written(&first), &written(&second)[9..]);
+        let whole = bytes.len();
+        bytes.extend_from_slice(more);
+        prop_assert_eq!(native::read(&bytes).expect("two snapshots"), second);
+        let cut = native::read(&bytes[..whole + at.index(more.len())]).expect("the first is whole");
+        prop_assert_eq!(&cut.functions, &first.functions);
+        prop_assert_eq!(&cut.edges, &first.edges);
+        prop_assert_eq!(cut.metadata.notes.len() > first.metadata.notes.len(), at.index(more.len()) > 0);
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_a_wrong_figure(profile in profile(), at in any::<prop::sample::Index>(), by in 1..=255u8) {
+        let mut bytes = written(&profile);
+        let place = at.index(bytes.len());
+        bytes[place] ^= by;
+        if let Ok(read) = native::read(&bytes) {
+            prop_assert_eq!(&read.functions, &profile.functions);
+            for (edge, other) in read.edges.iter().zip(&profile.edges) {
+                prop_assert_eq!(edge, other);
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), keeps in any::<bool>()) {
+        let mut file = if keeps { b"\x89PIKOS\r\n\x01".to_vec() } else { Vec::new() };
+        file.extend(bytes);
+        let _ = native::read(&file);
+    }
+}
+
+/// A program of many functions, as one finds them: paths that repeat, times in ticks.
+fn large(functions: u32, edges: u32) -> Profile {
+    let mut state = 7_u64;
+    let mut dice = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut calls = |most: u64| {
+        let ncalls = 1 + dice(most);
+        let (own, below) = (dice(1 << 22), dice(1 << 26));
+        Calls {
+            ncalls,
+            primitive_calls: ncalls,
+            tottime: own as f64 * TICK,
+            cumtime: (own + below) as f64 * TICK,
+        }
+    };
+    let functions: Vec<Function> = (0..functions)
+        .map(|number| {
+            let file = format!(
+                "/usr/lib/python3.13/site-packages/package_{}/module_{}.py",
+                number / 900,
+                number / 30
+            );
+            let name = format!("function_{number}");
+            Function::new(file.as_str().into(), 10 + number % 30 * 17, name.as_str().into(), calls(5000))
+        })
+        .collect();
+    let count = functions.len() as u32;
+    let edges = (0..edges)
+        .map(|number| Edge {
+            caller: FunctionId(number.wrapping_mul(2_654_435_761) % count),
+            callee: FunctionId(number % count),
+            calls: calls(500),
+        })
+        .collect();
+    let mut profile = Profile::new(functions, edges);
+    profile.metadata.rounded_to = TICK;
+    profile
+}
+
+#[test]
+fn it_takes_at_most_half_of_pstats() {
+    let profile = large(5_000, 30_000);
+    let (ours, mut theirs) = (written(&profile), Vec::new());
+    pstats::write(&profile, &mut theirs).expect("a Vec takes every byte");
+    assert!(2 * ours.len() <= theirs.len(), "{} of {} bytes", ours.len(), theirs.len());
+}
+
+#[test]
+fn it_is_known_by_its_content_and_its_name() {
+    let bytes = written(&large(3, 3));
+    assert!(read_from(&bytes[..], None, &ReadOptions::default()).is_ok());
+    assert_eq!(Format::from_path("x/out.pikos".as_ref()), Some(Format::Pikos));
+}
+
+#[test]
+fn later_versions_are_named_and_small_letters_left_out() {
+    let mut bytes = written(&large(3, 3));
+    bytes[8] = 2;
+    assert!(native::read(&bytes).unwrap_err().to_string().contains("update Pikos"));
+    // Empty blocks of other kinds: the checksum is that of the kind and two lengths of zero.
+    for (kind, sum, is_read) in [(b"samp", 0x6DE1_9086_u32, true), (b"SAMP", 0x3EE0_45DA, false)] {
+        let mut file = b"\x89PIKOS\r\n\x01".to_vec();
+        file.extend_from_slice(kind);
+        file.extend_from_slice(&[0; 8]);
+        file.extend_from_slice(&sum.to_le_bytes());
+        file.extend_from_slice(&written(&large(3, 3))[9..]);
+        let read = native::read(&file);
+        assert_eq!(read.is_ok(), is_read, "{:?}", read.err().map(|error| error.to_string()));
+    }
+}
