@@ -11,10 +11,17 @@ use super::mailbox::{Mailbox, Outcome};
 /// No more requests than these wait for the main thread at once.
 const MAX_WAITING: usize = 64;
 
+/// After the end, whoever has asked before is listened to until nothing comes for so long, in milliseconds,
+const QUIET_MS: i64 = 10;
+/// and never longer than this.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
 /// Answers requests.
 #[derive(Default)]
 pub struct Desk {
     waiting: Vec<Waiting>,
+    /// Whether anybody has asked.
+    is_used: bool,
 }
 
 /// A request that the main thread is at.
@@ -43,6 +50,7 @@ impl Desk {
     /// Reads and answers what has come.
     pub fn serve(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
         while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
+            self.is_used = true;
             let parts = frames.split_off(address_in(&frames));
             let outcome = match parts.as_slice() {
                 [body] => match Request::decode(body) {
@@ -77,13 +85,17 @@ impl Desk {
         }
     }
 
-    /// Answers whoever waits or asks in the last moment: there is nothing left to ask.
+    /// Answers whoever waits or asks in the last moment: there is nothing left to ask. Requests on their way are waited for,
+    /// where there have been any.
     pub fn close(&mut self, socket: &Socket, publisher: &mut impl Publishes) {
         let over = || Err("the profile has ended".to_owned());
         for Waiting { address, .. } in std::mem::take(&mut self.waiting) {
             answer(socket, address, over(), false, publisher);
         }
-        while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
+        let deadline = Instant::now() + LAST_REQUESTS;
+        let patience = if self.is_used { QUIET_MS } else { 0 };
+        while Instant::now() < deadline && socket.poll(zmq::POLLIN, patience).is_ok_and(|events| events > 0) {
+            let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) else { break };
             frames.truncate(address_in(&frames));
             answer(socket, frames, over(), false, publisher);
         }
