@@ -28,8 +28,8 @@ endif
 VENV := .venv-$(HERE)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-# The leaf crates, each tested on its own, so that another's feature flags can't hide an error.
-CRATES := lsprof-engine pstats-compat pikos-os pikos-wire pikos-endpoint pikos-publisher pikos-client pikos-views pikos-cli
+# Crates that are of use without the others.
+ALONE := lsprof-engine pstats-compat pikos-os pikos-wire
 
 # Folders are in the list because a deleted file changes nothing else. What fuzzing writes comes and goes.
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard .cargo .cargo/*) $(shell \
@@ -63,10 +63,8 @@ build: $(VENV)/.installed ## Build the package and install it into .venv, withou
 
 .PHONY: test
 test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite, on PYTHON's release
-	@for crate in $(CRATES); do
-		echo "+ cargo test -p $$crate"
-		cargo test --locked --quiet -p $$crate
-	done
+	@echo "+ cargo test --workspace"
+	PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python cargo test --locked --quiet --workspace
 	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-%
@@ -92,6 +90,10 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	export PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python
 	run cargo fmt --all --check
 	run cargo clippy --locked --workspace --all-targets --keep-going --quiet -- -D warnings
+	# Each on its own, so that another's feature flags can't hide an error.
+	for crate in $(ALONE); do
+		run cargo check --locked --quiet -p $$crate
+	done
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy

@@ -20,10 +20,10 @@ Stacks = list[tuple[tuple[str, ...], int]]
 
 
 def program(seed: int) -> str:
-    """Functions that call each other, also in circles; each call has a budget, so it ends."""
+    """Functions that call each other, also in circles; each call has a budget, so it ends. Only work makes time go by."""
     chance = random.Random(seed)
     count = chance.randint(4, 12)
-    lines = ["def work(n):", "    total = 0", "    for i in range(n): total += i * i", "    return total"]
+    lines = ["def work(n): now[0] += n"]
     for number in range(count):
         lines += [f"def f{number}(left):", f"    work({chance.randint(20, 400)})", "    if left <= 0: return"]
         for _ in range(chance.randint(1, 3)):
@@ -78,16 +78,16 @@ def compare_own_times(recorded: Stacks, computed: Stacks) -> None:
     assert {frame: time for frame, time in own.items() if abs(own_computed[frame] - time) > 50} == {}
 
 
-def compare_cumulative_times(recorded: Stacks, computed: Stacks) -> None:
+def cumulative_error(recorded: Stacks, computed: Stacks) -> float:
+    """In points of the whole: how far off the worst of the ten functions with the most cumulative time is."""
     whole = sum(own_times(recorded).values())
-    cumulative, cumulative_computed = cumulative_times(recorded), cumulative_times(computed)
-    for frame, time in cumulative.most_common(10):
-        points = 100 * (cumulative_computed[frame] - time) / whole
-        assert abs(points) <= 5, f"{frame}: {points:+.1f} points"
+    computed_times = cumulative_times(computed)
+    costliest = cumulative_times(recorded).most_common(10)
+    return max(100 * abs(computed_times[frame] - time) / whole for frame, time in costliest)
 
 
-def both(run: Any, tmp_path: Path) -> tuple[Stacks, Stacks]:
-    profile = subject().Profile(tree=True)
+def both(run: Any, tmp_path: Path, *clock: Any) -> tuple[Stacks, Stacks]:
+    profile = subject().Profile(*clock, tree=True)
     profile.runcall(run)
     profile.dump_stats(tmp_path / "edges.pstats")
     return (
@@ -96,14 +96,18 @@ def both(run: Any, tmp_path: Path) -> tuple[Stacks, Stacks]:
     )
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_programs_with_recursion(seed: int, tmp_path: Path) -> None:
-    source = program(seed)
-    namespace: dict[str, Any] = {}
-    exec(compile(source, f"program{seed}.py", "exec"), namespace)
-    stacks = both(namespace["main"], tmp_path)
-    compare_own_times(*stacks)
-    compare_cumulative_times(*stacks)
+def test_programs_with_recursion(tmp_path: Path) -> None:
+    """Own times are exact in all. With which caller a function of a circle spent its time is an estimate, good in most."""
+    errors = []
+    for seed in range(100):
+        now = [0]
+        namespace: dict[str, Any] = {"now": now}
+        exec(compile(program(seed), f"program{seed}.py", "exec"), namespace)
+        recorded, computed = both(namespace["main"], tmp_path, lambda now=now: now[0], 1e-6)
+        assert own_times(recorded) == own_times(computed), seed
+        errors.append(cumulative_error(recorded, computed))
+    assert sum(error <= 5 for error in errors) >= 90, sorted(errors)
+    assert sorted(errors)[50] < 0.1
 
 
 @pytest.mark.parametrize("seed", range(6))

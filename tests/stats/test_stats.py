@@ -162,7 +162,7 @@ def test_errors_name_file_and_cure(path: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as folder:
         pikos.export(path, "csv", tmp_path / "missing" / "a.csv")
     assert folder.value.filename == str(tmp_path / "missing" / "a.csv")
-    with pytest.raises(ValueError, match="not a format: choose one of pstats, callgrind"):
+    with pytest.raises(ValueError, match="not a format: choose one of pstats, pikos, callgrind"):
         pikos.export(path, "xml", tmp_path / "a.xml")
     with pytest.raises(ValueError, match="doesn't say"):
         pikos.export(path, None, tmp_path / "a")

@@ -12,7 +12,6 @@ pub mod in_front;
 pub mod interpreter_frame;
 pub mod modules;
 pub mod pending;
-pub mod stack;
 pub mod struct_sequence;
 pub mod thread;
 pub mod thread_state;

@@ -25,9 +25,9 @@ use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
 use crate::ffi::interpreter_frame::{self, InterpreterFrame};
-use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
+use pikos_os::stack;
 
 pub const NAME: &str = "frame-eval";
 
@@ -69,7 +69,7 @@ pub fn why_taken_over(py: Python<'_>) -> &'static str {
 
 /// How far down this thread's stack frames may be evaluated; below it our function has something to decide.
 pub fn stack_limit() -> usize {
-    if is_running() { stack::limit() } else { usize::MAX }
+    if is_running() { stack::limit_of_calls() } else { usize::MAX }
 }
 
 /// Sets our function, if it isn't. There is no obstacle.

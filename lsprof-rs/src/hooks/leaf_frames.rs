@@ -34,9 +34,9 @@ use crate::ffi::frame_eval;
 use crate::ffi::gil::GilCell;
 use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::profile_function;
-use crate::ffi::stack;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
+use pikos_os::stack;
 
 /// What an entry's note says of its code: nobody has looked yet.
 const UNKNOWN: u8 = 0;

@@ -195,7 +195,7 @@ pub fn running(py: Python<'_>, scope: Scope, chosen: &Choice) -> Choice {
 fn stack_limit() -> usize {
     #[cfg(not(Py_3_12))]
     if leaf_frames::is_running() {
-        return crate::ffi::stack::limit();
+        return pikos_os::stack::limit_of_calls();
     }
     frame_eval::stack_limit()
 }

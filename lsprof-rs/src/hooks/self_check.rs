@@ -18,9 +18,9 @@ use pyo3::types::{PyDict, PyList};
 use crate::ffi::attach::in_python;
 use crate::ffi::frame_eval;
 use crate::ffi::interpreter_frame::{self, InterpreterFrame};
-use crate::ffi::stack;
 use crate::ffi::thread;
 use crate::ffi::thread_state::{EventsOff, ThreadState};
+use pikos_os::stack;
 
 /// The code object that is looked for, and how often it was found.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
@@ -246,7 +246,7 @@ unsafe extern "C-unwind" fn count(
 ) -> *mut PyObject {
     // SAFETY: CPython calls us with the GIL held, this thread's state and a live frame.
     unsafe {
-        if stack::here() < stack::limit() {
+        if stack::here() < stack::limit_of_calls() {
             // Another thread, in a deep recursion of its own: its stack matters more than what we find out.
             in_python(frame_eval::set_default);
         }

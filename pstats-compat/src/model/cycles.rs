@@ -5,12 +5,14 @@
 use super::function::FunctionId;
 use super::profile::Profile;
 
-/// Which functions lie on a circle of calls together.
+/// Which functions lie on a circle of calls together. What a circle calls has a lower number than the circle.
 pub struct Cycles {
     /// The number of each function's circle. One that is on none has a number for itself.
     group: Vec<u32>,
-    /// How many functions each number has.
-    sizes: Vec<u32>,
+    /// All functions, number after number.
+    members: Vec<FunctionId>,
+    /// Where the functions of each number end.
+    ends: Vec<u32>,
 }
 
 impl Cycles {
@@ -25,7 +27,8 @@ impl Cycles {
             lowest: vec![NEVER; count],
             open: Vec::new(),
             group: vec![NEVER; count],
-            sizes: Vec::new(),
+            members: Vec::with_capacity(count),
+            ends: Vec::new(),
             next: 0,
         };
         // A stack of its own: the input decides how long a chain of calls is.
@@ -50,7 +53,7 @@ impl Cycles {
                 }
             }
         }
-        Self { group: search.group, sizes: search.sizes }
+        Self { group: search.group, members: search.members, ends: search.ends }
     }
 
     /// The number of a function's circle, below [`len`](Self::len).
@@ -60,12 +63,18 @@ impl Cycles {
 
     /// How many numbers there are.
     pub fn len(&self) -> usize {
-        self.sizes.len()
+        self.ends.len()
+    }
+
+    /// The functions of one number.
+    pub fn members(&self, group: usize) -> &[FunctionId] {
+        let start = group.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.members[start as usize..self.ends[group] as usize]
     }
 
     /// Whether a function calls others that call it.
     pub fn is_in_one(&self, function: FunctionId) -> bool {
-        self.sizes[self.group(function)] > 1
+        self.members(self.group(function)).len() > 1
     }
 }
 
@@ -79,7 +88,8 @@ struct Search {
     lowest: Vec<u32>,
     open: Vec<u32>,
     group: Vec<u32>,
-    sizes: Vec<u32>,
+    members: Vec<FunctionId>,
+    ends: Vec<u32>,
     next: u32,
 }
 
@@ -108,16 +118,15 @@ impl Search {
         if lowest != self.reached[function as usize] {
             return;
         }
-        let group = self.sizes.len() as u32;
-        let mut size = 0;
+        let group = self.ends.len() as u32;
         while let Some(member) = self.open.pop() {
             self.group[member as usize] = group;
-            size += 1;
+            self.members.push(FunctionId(member));
             if member == function {
                 break;
             }
         }
-        self.sizes.push(size);
+        self.ends.push(self.members.len() as u32);
     }
 }
 
@@ -146,6 +155,12 @@ mod tests {
         assert_eq!(found.group(FunctionId(4)), found.group(FunctionId(6)));
         assert_ne!(found.group(FunctionId(1)), found.group(FunctionId(4)));
         assert_eq!(found.len(), 5);
+        let all: Vec<FunctionId> = (0..found.len()).flat_map(|group| found.members(group)).copied().collect();
+        assert_eq!(all.len(), 8);
+        assert!(all.iter().all(|&id| found.members(found.group(id)).contains(&id)));
+        // What is called comes first.
+        assert!(found.group(FunctionId(3)) < found.group(FunctionId(1)));
+        assert!(found.group(FunctionId(1)) < found.group(FunctionId(0)));
     }
 
     #[test]

@@ -10,8 +10,11 @@ use crate::model::{CallTree, FunctionId, Node, NodeId, Profile};
 const MAX_NODES: usize = 50_000;
 /// No stack is deeper than this.
 const MAX_DEPTH: u32 = 256;
-/// A node below this part of the whole has no place of its own if its function has another one.
+/// A node below this part of the whole has no place of its own if its function has another one,
 const MIN_PART: f64 = 1e-5;
+/// and below this one while there are few nodes.
+const MIN_PART_OF_FEW: f64 = 1e-7;
+const FEW: usize = 5_000;
 /// No more ways than this are looked at while nodes are made.
 const MAX_WORK: usize = 8_000_000;
 
@@ -129,7 +132,8 @@ impl Grower<'_> {
             let part = Part { own: way.own * below, below: way.below * below, calls: way.calls * below };
             let seconds = self.seconds(way.to, part);
             self.work += 1;
-            if seconds < total * MIN_PART || self.sprouts.len() >= MAX_NODES || self.work > MAX_WORK {
+            let min_part = if self.sprouts.len() < FEW { MIN_PART_OF_FEW } else { MIN_PART };
+            if seconds < total * min_part || self.sprouts.len() >= MAX_NODES || self.work > MAX_WORK {
                 continue;
             }
             let child = self.push(node, place as u32, part);

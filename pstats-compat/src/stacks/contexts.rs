@@ -1,9 +1,8 @@
 //! An acyclic picture of who called whom: what the tree of stacks is drawn from.
 
-use super::cycles::Groups;
 use super::links::{Links, Times};
 use super::unroll::{Scratch, Unrolled, unroll};
-use crate::model::{IdMap, Profile};
+use crate::model::{Cycles, FunctionId, IdMap, Profile};
 
 /// Stands for no context.
 pub(super) const NONE: u32 = u32::MAX;
@@ -58,7 +57,7 @@ struct Entry {
 
 struct Builder<'l> {
     links: &'l Links,
-    groups: &'l Groups,
+    cycles: &'l Cycles,
     edges: u32,
     list: Vec<Context>,
     ways: Vec<Way>,
@@ -71,10 +70,10 @@ struct Builder<'l> {
 impl Contexts {
     pub fn of(profile: &Profile) -> Self {
         let links = Links::of(profile);
-        let groups = Groups::of(&links);
+        let cycles = Cycles::of(profile);
         let mut builder = Builder {
             links: &links,
-            groups: &groups,
+            cycles: &cycles,
             edges: profile.edges.len() as u32,
             list: Vec::with_capacity(links.functions.len()),
             ways: Vec::with_capacity(links.all().len()),
@@ -83,9 +82,10 @@ impl Contexts {
             estimated: 0.0,
             scratch: Scratch::new(&links),
         };
-        for group in 0..groups.len() {
-            match groups.functions(group) {
-                &[function] => builder.alone(function),
+        // Callers first.
+        for group in (0..cycles.len()).rev() {
+            match cycles.members(group) {
+                &[FunctionId(function)] => builder.alone(function),
                 functions => builder.group(group, functions),
             }
         }
@@ -142,7 +142,9 @@ impl Builder<'_> {
     }
 
     /// Functions that reach each other.
-    fn group(&mut self, group: usize, functions: &[u32]) {
+    fn group(&mut self, group: usize, functions: &[FunctionId]) {
+        let functions: Vec<u32> = functions.iter().map(|function| function.0).collect();
+        let functions = functions.as_slice();
         let mut entries: Vec<Vec<Entry>> = functions.iter().map(|&f| self.entries(f)).collect();
         let sums = |entries: &Vec<Entry>| {
             let sum = |of: fn(&Entry) -> f64| entries.iter().map(of).sum::<f64>();
@@ -154,7 +156,7 @@ impl Builder<'_> {
             .map(|&function| {
                 let times = &self.links.functions[function as usize];
                 let outside = self.links.from(function).iter();
-                let outside = outside.filter(|link| self.groups.of[link.callee as usize] as usize != group);
+                let outside = outside.filter(|link| self.cycles.group(FunctionId(link.callee)) != group);
                 times.own + outside.map(|link| link.whole).sum::<f64>()
             })
             .sum();
@@ -170,8 +172,7 @@ impl Builder<'_> {
             }
         }
         let entered: Vec<(f64, f64)> = entries.iter().map(sums).collect();
-        let Unrolled { inners, singles } =
-            unroll(self.links, self.groups, group, &entered, &mut self.scratch);
+        let Unrolled { inners, singles } = unroll(self.links, functions, &entered, &mut self.scratch);
         let first = self.list.len() as u32;
         let mut times_of_link: IdMap<u32, (f64, f64)> = IdMap::default();
         for inner in &inners {
@@ -247,7 +248,7 @@ impl Builder<'_> {
         let mut entries = Vec::new();
         for &place in self.links.places_into(function) {
             let link = &self.links.all()[place as usize];
-            if self.groups.of[link.caller as usize] == self.groups.of[function as usize] {
+            if self.cycles.group(FunctionId(link.caller)) == self.cycles.group(FunctionId(function)) {
                 continue;
             }
             let mut push = |from, part: f64| {

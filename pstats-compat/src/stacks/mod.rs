@@ -5,7 +5,6 @@ mod approximate;
 mod balance;
 mod collector;
 mod contexts;
-mod cycles;
 mod links;
 mod shown;
 mod unroll;

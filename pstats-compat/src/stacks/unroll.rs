@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::cycles::Groups;
 use super::links::Links;
 
 /// No more places than this are made for one group, but one for each function.
@@ -140,12 +139,10 @@ pub(super) struct Unroller<'l> {
 /// `entered`: for each function of the group, the time of entries from outside.
 pub(super) fn unroll(
     links: &Links,
-    groups: &Groups,
-    group: usize,
+    functions: &[u32],
     entered: &[(f64, f64)],
     scratch: &mut Scratch,
 ) -> Unrolled {
-    let functions = groups.functions(group);
     for (&function, member) in functions.iter().zip(0u32..) {
         scratch.members[function as usize] = member;
     }
@@ -156,7 +153,7 @@ pub(super) fn unroll(
         let mut drain = times.own;
         for place in links.places(function) {
             let link = &links.all()[place];
-            let inside = groups.of[link.callee as usize] as usize == group;
+            let inside = scratch.member(link.callee).is_some();
             if inside || is_single(links, place) {
                 scratch.left[place] = link.whole;
                 if inside {

@@ -8,7 +8,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use super::schema::ROOT;
 use crate::error::Result;
 use crate::model::{CallTree, NodeId, Profile, Unit};
-use crate::stacks::Stacks;
+use crate::stacks::{Stacks, whole_numbers};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,22 +48,20 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let tree = &*stacks.tree;
     // The format has microseconds and no other unit.
     let factor = if profile.metadata.unit == Unit::Seconds { 1e6 } else { 1.0 };
-    let mut end: u64 = 0;
+    let times = whole_numbers(tree, factor);
     let (mut samples, mut time_deltas) = (Vec::new(), Vec::new());
-    // Rounded as they add up, so that thousands of short ones don't vanish.
-    let (mut at, mut last) = (0.0, 0);
-    for (node, id) in tree.nodes.iter().zip(2u64..) {
-        let time = (node.tottime * factor).max(0.0);
-        if time > 0.0 {
+    // A sample's time is what goes by until the next one.
+    let (mut end, mut last) = (0u64, 0);
+    for (&time, id) in times.iter().zip(2u64..) {
+        if time > 0 {
             samples.push(id);
-            time_deltas.push(end - last);
-            last = end;
-            at += time;
-            end = at.round() as u64;
+            time_deltas.push(last);
+            last = time.unsigned_abs();
+            end = end.saturating_add(last);
         }
     }
     let file = FileWritten {
-        nodes: Nodes { profile, tree },
+        nodes: Nodes { profile, tree, times: &times },
         start_time: 0,
         end_time: end,
         samples,
@@ -86,6 +84,7 @@ impl<'p> CallFrame<'p> {
 struct Nodes<'p> {
     profile: &'p Profile,
     tree: &'p CallTree,
+    times: &'p [i64],
 }
 
 impl Serialize for Nodes<'_> {
@@ -106,7 +105,7 @@ impl Serialize for Nodes<'_> {
             nodes.serialize_element(&NodeWritten {
                 id: place as u64 + 2,
                 call_frame: CallFrame::new(&function.display_name(), url, function.line),
-                hit_count: u64::from(node.tottime > 0.0),
+                hit_count: u64::from(self.times[place] > 0),
                 children: ids(&children[place]),
             })?;
         }

@@ -59,7 +59,9 @@ const EXACT: f64 = (1_u64 << 53) as f64;
 pub fn push_times(out: &mut Vec<u8>, of: f64, times: &[f64]) {
     let multiple = |time: f64, unit: f64| {
         let count = (time / unit).round();
-        (count.abs() < EXACT && (count * unit).to_bits() == time.to_bits()).then_some(count as i64)
+        // Back from a whole number, which has no -0.
+        let is_same = |count: i64| (count as f64 * unit).to_bits() == time.to_bits();
+        (count.abs() < EXACT).then_some(count as i64).filter(|&count| is_same(count))
     };
     let unit = [of].into_iter().chain(USUAL).find(|&unit| {
         unit > 0.0 && unit.is_finite() && times.iter().all(|&time| multiple(time, unit).is_some())
