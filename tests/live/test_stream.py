@@ -368,12 +368,16 @@ def test_a_new_base_where_most_of_a_delta_stands_still(tmp_path: Path) -> None:
     with started(tmp_path, many(tmp_path)) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
         while "f1999" not in {name[3] for name in subscriber.receive()["functions"]}:
             pass
-        tell(process, "one")
         # A delta tells all that changed since the last full message: all 2,000, until there is another one. That comes
         # after ten seconds anyway, a hundred messages.
-        seen = [subscriber.receive()]
-        while not any(len(message["rows"]) > 1990 for message in seen) or len(seen[-1]["rows"]) >= 20:
-            seen.append(subscriber.receive())
+        while True:
+            tell(process, "one")
+            seen = [subscriber.receive()]
+            while not any(len(message["rows"]) > 1990 for message in seen) or len(seen[-1]["rows"]) >= 20:
+                seen.append(subscriber.receive())
+            # On a busy machine we may be too slow for some.
+            if seen[-1]["seq"] - seen[0]["seq"] == len(seen) - 1:
+                break
         assert len(seen) < 80
         assert "full" in {message["kind"] for message in seen} and seen[-1]["kind"] == "delta"
         finish(process)

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 
 use pyo3::ffi::{
     Py_tracefunc, PyFrameObject, PyInterpreterState_Get, PyInterpreterState_ThreadHead, PyObject,
-    PyThreadState, PyThreadState_Get, PyThreadState_GetID, PyThreadState_Next,
+    PyThreadState, PyThreadState_Get, PyThreadState_GetID, PyThreadState_Next, PyThreadState_SetAsyncExc,
 };
 use pyo3::prelude::*;
 
@@ -47,11 +47,15 @@ impl ThreadHandle {
     }
 
     /// All of this interpreter's threads, those included that were made and have not run yet.
-    pub fn all(_py: Python<'_>) -> Vec<Self> {
+    pub fn all(py: Python<'_>) -> Vec<Self> {
         let mut states = Vec::new();
-        // SAFETY: the list changes under the GIL only, which we hold.
+        // Those that `made` has counted are in the list then.
+        wait_for_the_list(py);
+        // SAFETY: states leave the list under the GIL only, which we hold.
         unsafe {
             let mut next = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+            // The first may have got into the list a moment ago, and nothing may be in it yet, not even the next one's address.
+            wait_for_the_list(py);
             while !next.is_null() {
                 states.push(Self(next));
                 next = PyThreadState_Next(next);
@@ -62,7 +66,8 @@ impl ThreadHandle {
 
     /// How many the interpreter has made so far: the newest one's number.
     pub fn made(_py: Python<'_>) -> i64 {
-        // SAFETY: the interpreter's fields change under the GIL only, which we hold; as long as it runs Python it has a thread.
+        // SAFETY: the fields are whole words, of which either value will do; as long as the interpreter runs Python it has a thread,
+        // and none is freed without the GIL.
         unsafe {
             let interpreter = PyInterpreterState_Get();
             let newest = PyInterpreterState_ThreadHead(interpreter);
@@ -140,6 +145,13 @@ impl ThreadHandle {
     ) -> PyResult<()> {
         self.set_function(py, Which::Profile, function, object)
     }
+}
+
+/// Waits until nobody is at the list of threads. A thread of C's enters its state before it has the GIL, and fills it then: both
+/// under the list's lock, which this call takes and gives back, looking for a thread of a number that none has.
+fn wait_for_the_list(_py: Python<'_>) {
+    // SAFETY: the GIL is held; without such a thread nothing is set.
+    unsafe { PyThreadState_SetAsyncExc(-1, std::ptr::null_mut()) };
 }
 
 /// The beginning of 3.11's `PyInterpreterState`, as it is for all of 3.11, which is closed.
