@@ -30,9 +30,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_collection_finish() -> None:
-    """Collect what finding the tests left: a generator that is closed as garbage would be in a test's profile."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What finding the tests left: a generator that is closed as garbage would be in a test's profile.
     gc.collect()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        assert all("@" in item.nodeid for item in grouped), "this pytest-xdist can't group tests of this pytest"
 
 
 # ---- in a process of pytest-xdist's: a profile of it would hold calls of its threads, now and then ----
