@@ -88,6 +88,9 @@ pub enum Error {
     /// A format that is only written.
     #[error("pikos writes {0} files, but can't read them")]
     NoReader(&'static str),
+    /// A format that is only read.
+    #[error("pikos reads {0} files, but can't write them")]
+    NoWriter(&'static str),
     /// More than is taken from anybody.
     #[error("there are more than {limit} bytes, and no more are read of one file")]
     TooLarge {

@@ -128,10 +128,10 @@ impl InputArgs {
 
 /// Formats by their names, which help and completions list.
 fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
-    let format = |name: &str| name.parse::<Format>().expect("only names of formats are possible values");
-    let meant = Format::names().into_iter().filter(|name| is_meant(format(name)));
-    let values = meant.map(|name| PossibleValue::new(name).aliases(format(name).aliases()));
-    PossibleValuesParser::new(values.collect::<Vec<_>>()).map(move |name| format(&name))
+    let meant = Format::all().filter(|format| is_meant(*format));
+    let values = meant.map(|format| PossibleValue::new(format.name()).aliases(format.aliases()));
+    let format = |name: String| name.parse().expect("only names of formats are possible values");
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).map(format)
 }
 
 #[derive(Debug, Args)]
@@ -141,7 +141,7 @@ pub struct ExportArgs {
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// The format to write, if OUT's name doesn't say; html and svg are flame graphs
-    #[arg(short, long, value_parser = format_that(|_| true))]
+    #[arg(short, long, value_parser = format_that(Format::is_written))]
     pub format: Option<Format>,
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
@@ -182,7 +182,7 @@ pub struct MergeArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long, value_parser = format_that(|_| true))]
+    #[arg(short, long, value_parser = format_that(Format::is_written))]
     pub format: Option<Format>,
     /// Add up profiles of different detail: the sum has what all of them have
     #[arg(long)]
@@ -433,7 +433,7 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
-    #[arg(short, long, value_parser = format_that(|_| true))]
+    #[arg(short, long, value_parser = format_that(Format::is_written))]
     pub format: Option<Format>,
     /// Add up several processes into one file
     #[arg(long)]

@@ -165,7 +165,7 @@ fn tell(path: &Path, notes: &[String]) {
 /// The format to write: the one named, else what the target's name says, else the default.
 pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>) -> Result<Format, Error> {
     named
-        .or_else(|| Format::from_path(path))
+        .or_else(|| Format::of_target(path))
         .or(default)
         .ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }

@@ -43,7 +43,7 @@ pub fn _now() -> u64 {
 /// For the launcher: whether the format that a file's name says holds full stacks; None if it says none.
 #[pyfunction]
 pub fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
-    pstats_compat::formats::Format::from_path(&path).map(|format| format.needs_stacks())
+    pstats_compat::formats::Format::of_target(&path).map(|format| format.needs_stacks())
 }
 
 /// The memory of this process: (resident, virtual), in bytes; zeros if the system doesn't say.

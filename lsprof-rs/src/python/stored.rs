@@ -271,7 +271,7 @@ impl StoredProfile {
 pub fn target_format(path: &Path, format: Option<&str>) -> PyResult<Format> {
     match format {
         Some(name) => parse_format(name),
-        None => Format::from_path(path).ok_or_else(|| {
+        None => Format::of_target(path).ok_or_else(|| {
             PyValueError::new_err(format!(
                 "{}: which format? The name doesn't say: name one, format='pstats' for instance",
                 path.display()

@@ -54,6 +54,9 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
             known => return known,
         }
     }
+    if is_text && super::perf::looks_like_it(bytes) {
+        return Content::Readable(Format::Perf);
+    }
     if let Some(what) = unread(bytes) {
         return Content::Unread(what.to_owned());
     }
@@ -107,9 +110,7 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         return Content::Readable(Format::Cpuprofile);
     }
     if has("meta") && (has("threads") || has("libs")) {
-        return known(
-            "a profile of the Firefox Profiler, which can't be read: open it on https://profiler.firefox.com",
-        );
+        return Content::Readable(Format::Firefox);
     }
     if has("profile") && has("fileType") {
         return known("a recording of Firefox's old developer tools, which can't be read");
@@ -129,9 +130,7 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
         );
     }
     if has("frame_tree") || has("root_frame") || has("frame_records") {
-        return known(
-            "a session of pyinstrument, which can't be read: `pyinstrument --load FILE -r speedscope -o OUT` makes a file that can",
-        );
+        return Content::Readable(Format::Pyinstrument);
     }
     if has("snapshot") && has("nodes") {
         return known("a heap snapshot of V8, and no profile of time");
@@ -164,10 +163,7 @@ const UNREAD: [(&[u8], &str); 20] = [
     (b"PAR1", "a table in Parquet"),
     (b"FLR\0", "a recording of Java's Flight Recorder, which can't be read"),
     (b"gmon", "a profile of gprof, which can't be read"),
-    (
-        b"PERFILE2",
-        "a recording of perf, which can't be read: `perf script | stackcollapse-perf.pl` makes stacks that can",
-    ),
+    (b"PERFILE2", "a recording of perf: `perf script >FILE` makes a text of it that can be read"),
     (
         b"memray",
         "a recording of memray, which can't be read: `memray transform` makes files that other tools open",
@@ -211,11 +207,6 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         }
         () if has("Timer unit:") => Some("the text of line_profiler, which can't be read"),
         () if has("mem_heap_B=") => Some("a profile of massif, which knows memory and no calls"),
-        _ if has("\n\t") && (has(" cycles") || has("cpu-clock") || has("task-clock") || has(" sched:")) => {
-            Some(
-                "the text of `perf script`, which can't be read: stackcollapse-perf.pl makes stacks of it that can",
-            )
-        }
         _ => None,
     }
 }
@@ -240,13 +231,10 @@ mod tests {
             (b"\tSun Jan 1 2017 Time and Allocation Profiling Report  (Final)\n", "GHC"),
             (b"<!DOCTYPE html>\n<html><title>profile</title>", "a page"),
             (b"<?xml version=\"1.0\"?><svg width=\"10\">", "a picture"),
-            (b"{\"meta\": {\"interval\": 1}, \"threads\": []}", "Firefox"),
             (b"{\"version\": 1, \"recording\": {}}", "Safari"),
             (b"{\"version\": 3, \"sources\": [\"shared\"], \"mappings\": \"\"}", "source map"),
             (b"{\"version\": 1.2, \"mode\": \"wall\", \"frames\": {}, \"raw\": []}", "stackprof"),
-            (b"{\"session\": {}, \"frame_tree\": {}}", "pyinstrument"),
             (b"         3 function calls in 0.001 seconds\n\n   ncalls  tottime", "pstats prints"),
-            (b"python 123 4.5: 1 cycles:\n\tffff main (/bin/x)\n", "perf script"),
             (b"digraph { a -> b }", "Graphviz"),
         ] {
             assert!(what(bytes).contains(expected), "{:?}: {}", String::from_utf8_lossy(bytes), what(bytes));

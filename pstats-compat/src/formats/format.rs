@@ -5,10 +5,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{
-    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, pprof, pstats,
-    speedscope, text, trace,
+    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, perf, pprof,
+    pstats, pyinstrument, speedscope, text, trace,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{EdgeDetail, Profile, Unit};
 use crate::stacks::Stacks;
 
@@ -37,6 +37,10 @@ pub enum Format {
     Cpuprofile,
     /// Chrome's trace events.
     Trace,
+    /// pyinstrument's.
+    Pyinstrument,
+    /// What `perf script` prints.
+    Perf,
     /// Graphviz'.
     Dot,
     /// Everything, for programs.
@@ -53,7 +57,7 @@ pub enum Format {
 pub type ReadFn = fn(&[u8]) -> Result<Profile>;
 
 /// Name, and the endings by which a file name is known (the longest that fits counts).
-const FORMATS: [(Format, &str, &[&str]); 16] = [
+const FORMATS: [(Format, &str, &[&str]); 18] = [
     (Format::Pstats, "pstats", &[".pstats", ".prof", ".profile"]),
     (Format::Pikos, "pikos", &[".pikos"]),
     (Format::Callgrind, "callgrind", &[".callgrind", ".cachegrind"]),
@@ -65,6 +69,8 @@ const FORMATS: [(Format, &str, &[&str]); 16] = [
     (Format::Firefox, "firefox", &[".firefox.json", ".gecko.json"]),
     (Format::Cpuprofile, "cpuprofile", &[".cpuprofile"]),
     (Format::Trace, "trace", &[".trace", ".trace.json"]),
+    (Format::Pyinstrument, "pyinstrument", &[".pyisession"]),
+    (Format::Perf, "perf", &[".perf"]),
     (Format::Dot, "dot", &[".dot", ".gv"]),
     (Format::Json, "json", &[".json"]),
     (Format::Csv, "csv", &[".csv"]),
@@ -92,15 +98,19 @@ impl FromStr for Format {
 }
 
 impl Format {
-    /// Every format's name.
+    /// Every format.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FORMATS.iter().map(|(format, ..)| *format)
+    }
+
+    /// The names of those that are written.
     pub fn names() -> Vec<&'static str> {
-        FORMATS.iter().map(|(_, name, _)| *name).collect()
+        Self::all().filter(|format| format.is_written()).map(Self::name).collect()
     }
 
     /// The names of those that can be read.
     pub fn readable() -> Vec<&'static str> {
-        let readable = FORMATS.iter().filter(|(format, ..)| format.reader().is_some());
-        readable.map(|(_, name, _)| *name).collect()
+        Self::all().filter(|format| format.reader().is_some()).map(Self::name).collect()
     }
 
     /// Its name, as [`FromStr`] takes it.
@@ -161,7 +171,10 @@ impl Format {
             Format::Speedscope => Some(speedscope::read),
             Format::Pprof => Some(pprof::read),
             Format::Cpuprofile => Some(cpuprofile::read),
+            Format::Firefox => Some(firefox::read),
             Format::Trace => Some(trace::read),
+            Format::Pyinstrument => Some(pyinstrument::read),
+            Format::Perf => Some(perf::read),
             Format::Json => Some(json::read),
             _ => None,
         }
@@ -181,6 +194,7 @@ impl Format {
             Format::Firefox => firefox::write(profile, out),
             Format::Cpuprofile => cpuprofile::write(profile, out),
             Format::Trace => trace::write(profile, out),
+            Format::Pyinstrument | Format::Perf => Err(Error::NoWriter(self.name())),
             Format::Dot => dot::write(profile, out),
             Format::Json => json::write(profile, out),
             Format::Csv => csv::write(profile, out),
@@ -189,9 +203,19 @@ impl Format {
         }
     }
 
+    /// Whether it is written, and not only read.
+    pub fn is_written(self) -> bool {
+        !matches!(self, Format::Pyinstrument | Format::Perf)
+    }
+
+    /// What a profile is written as, as its file's name says.
+    pub fn of_target(path: &Path) -> Option<Self> {
+        Self::from_path(path).filter(|format| format.is_written())
+    }
+
     /// What a recorded profile is written as: what the file's name says, else pstats.
     pub fn of_recorded(path: &Path) -> Self {
-        Self::from_path(path).unwrap_or(Self::Pstats)
+        Self::of_target(path).unwrap_or(Self::Pstats)
     }
 
     /// Whether the format is made of full stacks.

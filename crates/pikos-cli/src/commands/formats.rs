@@ -8,20 +8,20 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 
 pub fn run() -> Result<Outcome, Error> {
-    let formats =
-        || Format::names().into_iter().map(|name| name.parse::<Format>().expect("a name of the list"));
     let endings = |format: Format| format.endings().join(" ");
-    let width = formats().map(|format| endings(format).len()).max().unwrap_or(0);
+    let width = Format::all().map(|format| endings(format).len()).max().unwrap_or(0);
     let mut out = BufWriter::new(io::stdout().lock());
     writeln!(out, "{:<11} {:width$}  read  written  stacks", "format", "endings")?;
-    for format in formats() {
-        let read = if format.reader().is_some() { "yes" } else { "" };
+    for format in Format::all() {
+        let yes = |is: bool| if is { "yes" } else { "" };
+        let (read, written) = (yes(format.reader().is_some()), yes(format.is_written()));
         let stacks = match format {
             Format::Pikos => "full, if recorded",
-            format if format.needs_stacks() => "full",
+            format if format.needs_stacks() || !format.is_written() => "full",
             _ => "",
         };
-        let line = format!("{:<11} {:width$}  {read:<4}  yes      {stacks}", format.name(), endings(format));
+        let line =
+            format!("{:<11} {:width$}  {read:<4}  {written:<7}  {stacks}", format.name(), endings(format));
         writeln!(out, "{}", line.trim_end())?;
     }
     writeln!(

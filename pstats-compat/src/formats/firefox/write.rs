@@ -1,23 +1,11 @@
-//! The Firefox Profiler's "processed" format, for <https://profiler.firefox.com>.
-//!
-//! JSON of parallel columns, version 55 of `preprocessedProfileVersion`. One thread holds
-//!
-//! ```text
-//! samples     stack[], timeDeltas[], weight[] in ms      one sample for each stack with time
-//! stackTable  prefix[], frame[]                          the tree: a stack and the one below it
-//! frameTable  func[], line[], …                          one frame for each function
-//! funcTable   name[], fileName[], lineNumber[], …        places in stringArray
-//! ```
-//!
-//! The samples' order in time is made up, since a profile has none; use the call tree and the flame
-//! graph. Call counts have no place in the format.
+//! Writes one thread with all stacks.
 
 use std::io::{BufWriter, Write};
 
 use serde_json::{Value, json};
 
-use super::string_table::StringTable;
 use crate::error::Result;
+use crate::formats::string_table::StringTable;
 use crate::model::{Profile, Unit};
 use crate::stacks::Stacks;
 
