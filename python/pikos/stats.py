@@ -168,8 +168,8 @@ def load(
     event: str | None = None,
     profile: str | None = None,
 ) -> Profile:
-    """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope, pprof, viztracer, V8 or collapsed stacks,
-    packed with gzip or not.
+    """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope, pprof, pyinstrument, viztracer, Firefox,
+    V8, perf or collapsed stacks, packed with gzip or not.
 
     format: where neither content nor name tells. event: which figures, of a file that has several (callgrind, pprof).
     profile: which profile, of a speedscope file that has several, by number (from 1) or name. Raises OSError if the file

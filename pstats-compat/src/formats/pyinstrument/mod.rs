@@ -11,12 +11,12 @@
 //! the running line. `[self]` in a tree is the function's own time; `[await]` and `[out-of-context]` stay, since they are waiting.
 //! Nothing is counted.
 
+mod frame;
 mod session;
 mod tree;
 
 use crate::error::Result;
-use crate::model::{FunctionId, Profile, Text};
-use crate::stacks::StackCollector;
+use crate::model::Profile;
 
 /// Reads either.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -24,21 +24,4 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         true => session::read(bytes),
         false => tree::read(bytes),
     }
-}
-
-/// A function by what pyinstrument knows of it. `None` if there are too many.
-fn function(
-    collector: &mut StackCollector,
-    name: &str,
-    class: Option<&str>,
-    file: &str,
-    line: u32,
-) -> Option<FunctionId> {
-    let name: Text = match class {
-        Some(class) if !class.is_empty() => format!("{class}.{name}").as_str().into(),
-        _ => name.into(),
-    };
-    // What has no source: built-ins, and what pyinstrument puts in.
-    let file = if matches!(file, "<built-in>" | "") { "~" } else { file };
-    collector.function(file.into(), line, name)
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::function;
+use super::frame::function;
 use crate::error::{Error, Result};
 use crate::model::{Metadata, Profile};
 use crate::stacks::StackCollector;

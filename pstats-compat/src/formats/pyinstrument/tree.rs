@@ -1,6 +1,6 @@
 //! Reads the tree of `-r json`.
 
-use super::function;
+use super::frame::function;
 use crate::error::{Error, Result};
 use crate::formats::json_tokens::{Token, Tokens};
 use crate::model::{Metadata, NodeId, Profile};
