@@ -19,9 +19,13 @@ impl Cycles {
     /// The circles of a profile's edges. A function that calls itself and no other is on none.
     pub fn of(profile: &Profile) -> Self {
         let by_caller = profile.edges_by_caller();
-        let callees =
-            |function: u32| by_caller.of(&profile.edges, FunctionId(function)).map(|edge| edge.callee);
-        let count = profile.functions.len();
+        Self::find(profile.functions.len(), |caller| {
+            by_caller.of(&profile.edges, caller).map(|edge| edge.callee)
+        })
+    }
+
+    /// The circles of so many functions, by what each of them calls.
+    pub fn find<I: Iterator<Item = FunctionId>>(count: usize, callees: impl Fn(FunctionId) -> I) -> Self {
         let mut search = Search {
             reached: vec![NEVER; count],
             lowest: vec![NEVER; count],
@@ -36,14 +40,14 @@ impl Cycles {
         for root in 0..count as u32 {
             if search.reached[root as usize] == NEVER {
                 search.reach(root);
-                steps.push((root, callees(root)));
+                steps.push((root, callees(FunctionId(root))));
             }
             while let Some((function, rest)) = steps.last_mut() {
                 let function = *function;
                 match rest.next() {
                     Some(FunctionId(callee)) if search.reached[callee as usize] == NEVER => {
                         search.reach(callee);
-                        steps.push((callee, callees(callee)));
+                        steps.push((callee, callees(FunctionId(callee))));
                     }
                     Some(FunctionId(callee)) => search.leads_to(function, callee),
                     None => {

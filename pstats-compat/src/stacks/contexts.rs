@@ -70,7 +70,8 @@ struct Builder<'l> {
 impl Contexts {
     pub fn of(profile: &Profile) -> Self {
         let links = Links::of(profile);
-        let cycles = Cycles::of(profile);
+        let callees = |caller: FunctionId| links.from(caller.0).iter().map(|link| FunctionId(link.callee));
+        let cycles = Cycles::find(links.functions.len(), callees);
         let mut builder = Builder {
             links: &links,
             cycles: &cycles,
@@ -236,7 +237,7 @@ impl Builder<'_> {
         let whole = whole.max(0.0);
         Entry {
             from: NONE,
-            counter: self.edges + function,
+            counter: self.edges + self.links.real(function),
             calls: times.calls_from_nowhere.unwrap_or(0) as f64,
             own: (times.own - by_others - times.own_in_itself).clamp(0.0, whole),
             whole,
@@ -279,6 +280,7 @@ impl Builder<'_> {
     fn push(&mut self, function: u32, own: f64, drained: f64) -> u32 {
         let id = self.list.len() as u32;
         let next = std::mem::replace(&mut self.newest[function as usize], id);
+        let function = self.links.real(function);
         self.list.push(Context { function, own, drained, next, single: false });
         id
     }

@@ -1,6 +1,7 @@
 //! The tables of a profile as times that can be walked: finite, never negative, and estimated where
 //! the profile has only counts.
 
+use super::split::split;
 use crate::model::{Counts, EdgeDetail, FunctionId, Profile};
 
 /// A caller edge between two functions. What a function calls of itself is not among them.
@@ -32,7 +33,10 @@ pub(super) struct Times {
 
 /// Functions and links, the latter grouped by caller.
 pub(super) struct Links {
+    /// The profile's, and behind them parts of some, which [`split`](super::split) has found.
     pub functions: Vec<Times>,
+    /// Which of the profile's functions those parts are of.
+    parts_of: Vec<u32>,
     links: Vec<Link>,
     /// Where the links of each caller begin; the next entry is their end.
     starts: Vec<u32>,
@@ -107,6 +111,11 @@ impl Links {
                 functions[link.caller as usize].whole += link.whole;
             }
         }
+        let parts_of = match profile.metadata.edges {
+            EdgeDetail::Full => split(profile, &mut functions, &mut links),
+            // How much of a caller's time was the function's own is not known.
+            EdgeDetail::CallsAndCumtime | EdgeDetail::CountsOnly => Vec::new(),
+        };
         links.sort_by_key(|link| link.caller);
         let starts = starts(functions.len(), links.iter().map(|link| link.caller));
         let callee_starts = self::starts(functions.len(), links.iter().map(|link| link.callee));
@@ -117,7 +126,13 @@ impl Links {
             by_callee[*slot as usize] = place;
             *slot += 1;
         }
-        Self { functions, links, starts, by_callee, callee_starts }
+        Self { functions, parts_of, links, starts, by_callee, callee_starts }
+    }
+
+    /// The profile's function that this one is, or is a part of.
+    pub fn real(&self, function: u32) -> u32 {
+        let functions = self.functions.len() - self.parts_of.len();
+        (function as usize).checked_sub(functions).map_or(function, |part| self.parts_of[part])
     }
 
     /// All links, grouped by caller.

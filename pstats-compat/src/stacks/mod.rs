@@ -7,6 +7,7 @@ mod collector;
 mod contexts;
 mod links;
 mod shown;
+mod split;
 mod unroll;
 mod weigh;
 mod whole;
