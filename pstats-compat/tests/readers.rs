@@ -700,3 +700,18 @@ fn what_perf_script_prints() {
     let broken = text.replace("sh 7 1.5", "sh");
     assert!(refused(broken.as_bytes(), "").starts_with("line 13: "));
 }
+
+#[test]
+fn calls_and_beginnings_at_one_time() {
+    // Whole ones of every length between others that begin and end then: no order of all of them is right.
+    let events: Vec<String> = (0..200_u32)
+        .map(|number| match number % 3 {
+            0 => format!("{{\"ph\": \"X\", \"name\": \"x\", \"ts\": 1, \"dur\": {}}}", number * 7919 % 211),
+            1 => "{\"ph\": \"B\", \"name\": \"b\", \"ts\": 1}".to_owned(),
+            _ => "{\"ph\": \"E\", \"name\": \"b\", \"ts\": 1}".to_owned(),
+        })
+        .collect();
+    let profile = open(format!("[{}]", events.join(",")).as_bytes(), "").expect("trace events");
+    let calls = rows(&profile).iter().map(|row| row.3).sum::<u64>();
+    assert!(calls > 0 && total(&profile) > 0.0);
+}

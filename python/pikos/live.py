@@ -101,9 +101,14 @@ class Process:
 
     def snapshot(self, thread: Thread | int | None = None) -> pstats.Stats:
         """The same, for pstats."""
-        import pstats
+        return _as_stats([self.profile(thread)])
 
-        return pstats.Stats(self.profile(thread))  # type: ignore[arg-type]
+
+def _as_stats(profiles: list[Profile]) -> pstats.Stats:
+    import pstats
+
+    # pstats refuses what has no function yet.
+    return pstats.Stats(*(profile for profile in profiles if len(profile)))  # type: ignore[arg-type]
 
 
 class Subscriber:
@@ -154,12 +159,10 @@ class Subscriber:
 
     def snapshot(self) -> pstats.Stats:
         """The figures of all processes together, for pstats. ValueError if nobody has told anything."""
-        import pstats
-
         profiles = [process.profile() for process in self.processes]
         if not profiles:
             raise ValueError("no process has sent anything yet")
-        return pstats.Stats(*profiles)  # type: ignore[arg-type]
+        return _as_stats(profiles)
 
     def close(self) -> None:
         """Stop listening. What was heard is no more to be had."""

@@ -99,7 +99,7 @@ def test_a_process_that_is_killed(folder: Path, process: subprocess.Popen[str]) 
     from pikos.live import Subscriber
 
     with Subscriber([process.pid]) as subscriber:
-        until(lambda: subscriber.poll(0.1), "a message")
+        until(lambda: [heard for heard in subscriber.poll(0.1) if heard.ncalls], "a message with calls")
         process.kill()
         process.wait()
         for _ in subscriber:
@@ -107,6 +107,20 @@ def test_a_process_that_is_killed(folder: Path, process: subprocess.Popen[str]) 
         (last,) = subscriber.processes
         assert last.gone and last.end is None and last.is_over
         assert last.snapshot().total_calls > 0  # type: ignore[attr-defined]
+
+
+def test_figures_before_the_first_call(folder: Path) -> None:
+    from pikos.live import Subscriber
+
+    script = folder / "waits.py"
+    script.write_text("input()")
+    options = ["--paused", "--live", "-o", folder / "own.pstats"]
+    with started(folder, ["-m", "pikos.cprofile", *options, script]) as process:
+        until(lambda: list(sockets(folder).glob(f"{process.pid}-*.pub")), "a socket")
+        with Subscriber(process.pid) as subscriber:
+            (heard,) = until(lambda: subscriber.poll(0.1), "a message")
+            assert heard.snapshot().stats == subscriber.snapshot().stats == {}  # type: ignore[attr-defined]
+        process.communicate("\n", timeout=PATIENCE)
 
 
 def test_what_is_no_target(folder: Path) -> None:

@@ -72,14 +72,17 @@ struct Calls {
 impl Calls {
     /// One thread's calls. How many ends had no beginning.
     fn thread(&mut self, events: &mut [Event]) -> Result<usize> {
-        // Of those that begin at once the longer one is outside; others keep their order.
-        events.sort_by(|a, b| {
-            let at_once = || match (a.kind, b.kind) {
-                (Kind::Whole(a), Kind::Whole(b)) => b.total_cmp(&a),
-                _ => std::cmp::Ordering::Equal,
-            };
-            a.at.total_cmp(&b.at).then_with(at_once)
-        });
+        events.sort_by(|a, b| a.at.total_cmp(&b.at));
+        // Of calls that begin at once the longer one is outside; what was written between others stays there.
+        let time = |event: &Event| match event.kind {
+            Kind::Whole(time) => Some(time),
+            Kind::Begin | Kind::End => None,
+        };
+        let is_beside =
+            |a: &Event, b: &Event| a.at.total_cmp(&b.at).is_eq() && time(a).is_some() && time(b).is_some();
+        for at_once in events.chunk_by_mut(is_beside).filter(|events| events.len() > 1) {
+            at_once.sort_by(|a, b| time(b).unwrap_or(0.0).total_cmp(&time(a).unwrap_or(0.0)));
+        }
         let mut at = events.first().map_or(0.0, |event| event.at);
         let mut ignored = 0;
         for event in events.iter() {
