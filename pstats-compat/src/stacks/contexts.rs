@@ -1,6 +1,7 @@
 //! An acyclic picture of who called whom: what the tree of stacks is drawn from.
 
-use super::links::{Links, Times};
+use super::figures::Times;
+use super::links::Links;
 use super::unroll::{Scratch, Unrolled, unroll};
 use crate::model::{Cycles, FunctionId, IdMap, Profile};
 

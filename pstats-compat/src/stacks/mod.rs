@@ -5,6 +5,7 @@ mod approximate;
 mod balance;
 mod collector;
 mod contexts;
+mod figures;
 mod links;
 mod shown;
 mod split;

@@ -5,7 +5,7 @@
 //! with its caller and its callee. `exec_module` of the import system is above all that was imported, and `_handle_fromlist` isn't,
 //! though both go by `_call_with_frames_removed`.
 
-use super::links::{Link, Times};
+use super::figures::{Link, Times};
 use crate::model::{Cycles, FunctionId, Profile};
 
 /// Of what a caller's calls took beside the function's own time, at least this part was the callee's,
