@@ -457,7 +457,7 @@ fn formats_lists_all_of_them() {
         ["pprof", ".pb.gz", ".pprof", "yes", "yes", "full"]
     );
     assert_eq!(row("csv").split_whitespace().collect::<Vec<_>>(), ["csv", ".csv", "yes"]);
-    assert_eq!(list.lines().filter(|line| line.contains(" .")).count(), 16, "{list}");
+    assert_eq!(list.lines().filter(|line| line.contains(" .")).count(), 18, "{list}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub fn run() -> Result<Outcome, Error> {
     let endings = |format: Format| format.endings().join(" ");
     let width = Format::all().map(|format| endings(format).len()).max().unwrap_or(0);
     let mut out = BufWriter::new(io::stdout().lock());
-    writeln!(out, "{:<11} {:width$}  read  written  stacks", "format", "endings")?;
+    writeln!(out, "{:<12} {:width$}  read  written  stacks", "format", "endings")?;
     for format in Format::all() {
         let yes = |is: bool| if is { "yes" } else { "" };
         let (read, written) = (yes(format.reader().is_some()), yes(format.is_written()));
@@ -21,7 +21,7 @@ pub fn run() -> Result<Outcome, Error> {
             _ => "",
         };
         let line =
-            format!("{:<11} {:width$}  {read:<4}  {written:<7}  {stacks}", format.name(), endings(format));
+            format!("{:<12} {:width$}  {read:<4}  {written:<7}  {stacks}", format.name(), endings(format));
         writeln!(out, "{}", line.trim_end())?;
     }
     writeln!(
