@@ -313,7 +313,7 @@ def test_the_view_folds_and_saves(tmp_path: Path, running: subprocess.Popen[str]
         terminal.until("\u25be")
         # What takes little time is folded: how little that is depends on which thread gets the GIL.
         terminal.keys("/\x15\r")
-        terminal.until(lambda: "only dear" not in terminal.text)
+        terminal.until(lambda: "only dear" not in terminal.text and "select.select" in terminal.text)
         terminal.keys("ge")
         terminal.until("recurse")
         terminal.keys("s\x15" + str(saved) + "\r")

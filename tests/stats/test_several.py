@@ -56,7 +56,7 @@ def test_a_packed_file_is_read(tmp_path: Path) -> None:
     [
         (b"", "this is an empty file"),
         (b"Flat profile:\n\nEach sample counts as 0.01 seconds.\n", "the text of gprof"),
-        (b'{"session": {}, "frame_tree": {}}', "a session of pyinstrument"),
+        (b'{"version": 1.2, "mode": "wall", "frames": {}, "raw": []}', "a profile of stackprof"),
         (b"events: Ir\nfl=a\nfn=f\n1 5\ntotals: 5000\n", "cut short or damaged"),
     ],
 )
