@@ -316,9 +316,10 @@ def test_the_view_folds_and_saves(tmp_path: Path, running: subprocess.Popen[str]
         terminal.until(lambda: "only dear" not in terminal.text)
         # Two threads take as long as each other: which one's row is the first, and is opened, changes.
         for _ in range(100):
-            if "recurse" not in terminal.text:
-                terminal.keys("ge")
-                terminal.read(0.2)
+            if "recurse" in terminal.text:
+                break
+            terminal.keys("ge")
+            terminal.read(0.2)
         terminal.until("recurse")
         terminal.keys("s\x15" + str(saved) + "\r")
         terminal.until("saved as collapsed")

@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;
 
+use pikos_os::stack;
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
 
@@ -27,7 +28,6 @@ use crate::ffi::gil::GilCell;
 use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use pikos_os::stack;
 
 pub const NAME: &str = "frame-eval";
 

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Edge, Frame, Key, Kind, Recorder, Ticks, clock};
+use pikos_os::stack;
 use pyo3::ffi::{PyObject, PyThreadState, PyThreadState_Get};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode};
@@ -36,7 +37,6 @@ use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::profile_function;
 use crate::ffi::thread_state::ThreadState;
 use crate::ffi::trampoline::guard;
-use pikos_os::stack;
 
 /// What an entry's note says of its code: nobody has looked yet.
 const UNKNOWN: u8 = 0;

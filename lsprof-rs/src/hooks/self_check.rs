@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pikos_os::stack;
 use pyo3::ffi::{PyObject, PyThreadState};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -20,7 +21,6 @@ use crate::ffi::frame_eval;
 use crate::ffi::interpreter_frame::{self, InterpreterFrame};
 use crate::ffi::thread;
 use crate::ffi::thread_state::{EventsOff, ThreadState};
-use pikos_os::stack;
 
 /// The code object that is looked for, and how often it was found.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
