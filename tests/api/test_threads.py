@@ -185,7 +185,8 @@ def test_cumtime_never_exceeds_what_a_threads_time_allows() -> None:
     """)
     walls, work, recursive, leaf = got
     assert leaf < recursive < work
-    assert work == pytest.approx(walls, rel=0.05, abs=0.01)
+    # Before it looks at the clock first, and after it did last, a thread may wait for its turn: for one round of all.
+    assert 0.95 * walls < work < (1.05 + 1 / THREADS) * walls + 0.05 * THREADS
 
 
 def test_threads_are_told_apart_by_name_ident_and_object() -> None:
