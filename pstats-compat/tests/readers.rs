@@ -169,6 +169,10 @@ fn collapsed_stacks_are_known_by_their_lines() {
     let read = open(b"<module> (w.py:7);main (w.py:6);busy (w.py:4) 25\n", "").expect("stacks");
     let found = rows(&read);
     assert_eq!((found[1].0.as_str(), found[1].1.as_str(), found[1].2, found[1].4), ("busy", "w.py", 4, 25.0));
+    // Where a thread runs nothing of Python's, py-spy writes a number alone.
+    let read = open(b"main (w.py:6);busy (w.py:4) 25\n 2\n", "").expect("stacks");
+    assert_eq!((total(&read), rows(&read).remove(0).0.as_str()), (27.0, "(unknown)"));
+    assert!(open(b"  3\n  4\n", "").is_err(), "numbers are no stacks");
     // PowerShell's `>`.
     let wide: Vec<u8> = "\u{feff}a;b 3\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(total(&open(&wide, "").expect("stacks")), 3.0);

@@ -150,7 +150,7 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
 }
 
 /// By what a file that isn't read is known, and what it is.
-const UNREAD: [(&[u8], &str); 20] = [
+const UNREAD: [(&[u8], &str); 22] = [
     (b"\x28\xb5\x2f\xfd", "a file packed with zstd: unpack it first (`zstd -d`)"),
     (b"\xfd7zXZ", "a file packed with xz: unpack it first (`xz -d`)"),
     (b"BZh", "a file packed with bzip2: unpack it first (`bzip2 -d`)"),
@@ -168,6 +168,11 @@ const UNREAD: [(&[u8], &str); 20] = [
         b"memray",
         "a recording of memray, which can't be read: `memray transform` makes files that other tools open",
     ),
+    (
+        b"HCAT\x01\0",
+        "a recording of CPython's sampling profiler: `python -m profiling.sampling replay` makes files that can be read",
+    ),
+    (b"PeriodType: ", "the text of `go tool pprof -raw`: the profile itself is needed"),
     (b"Flat profile:", "the text of gprof, which can't be read"),
     (b"v8-version,", "a log of V8, which can't be read: `node --cpu-prof` makes a profile that can"),
     (b"digraph", "a graph for Graphviz: make a picture of it with `dot`"),
@@ -204,6 +209,9 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         ),
         () if has("function calls") && has("seconds") && has("ncalls") => {
             Some("the text that pstats prints: the profile itself is needed")
+        }
+        () if has("Statistical profiling result from") => {
+            Some("the text of V8's profiler, which can't be read: `node --cpu-prof` makes a profile that can")
         }
         () if has("Timer unit:") => Some("the text of line_profiler, which can't be read"),
         () if has("mem_heap_B=") => Some("a profile of massif, which knows memory and no calls"),
