@@ -149,8 +149,10 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
     }
 }
 
+const OLD_PPROF: &str = "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
+
 /// By what a file that isn't read is known, and what it is.
-const UNREAD: [(&[u8], &str); 22] = [
+const UNREAD: [(&[u8], &str); 26] = [
     (b"\x28\xb5\x2f\xfd", "a file packed with zstd: unpack it first (`zstd -d`)"),
     (b"\xfd7zXZ", "a file packed with xz: unpack it first (`xz -d`)"),
     (b"BZh", "a file packed with bzip2: unpack it first (`bzip2 -d`)"),
@@ -172,6 +174,11 @@ const UNREAD: [(&[u8], &str); 22] = [
         b"HCAT\x01\0",
         "a recording of CPython's sampling profiler: `python -m profiling.sampling replay` makes files that can be read",
     ),
+    // A head of zeros, which counts what follows: 3 numbers of 8 or of 4 bytes.
+    (b"\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0", OLD_PPROF),
+    (b"\0\0\0\0\x03\0\0\0\0\0\0\0", OLD_PPROF),
+    (b"heap profile: ", OLD_PPROF),
+    (b"--- heapz ", OLD_PPROF),
     (b"PeriodType: ", "the text of `go tool pprof -raw`: the profile itself is needed"),
     (b"Flat profile:", "the text of gprof, which can't be read"),
     (b"v8-version,", "a log of V8, which can't be read: `node --cpu-prof` makes a profile that can"),
@@ -244,6 +251,8 @@ mod tests {
             (b"{\"version\": 1.2, \"mode\": \"wall\", \"frames\": {}, \"raw\": []}", "stackprof"),
             (b"         3 function calls in 0.001 seconds\n\n   ncalls  tottime", "pstats prints"),
             (b"digraph { a -> b }", "Graphviz"),
+            (b"\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\x27\0\0\0\0\0\0", "gperftools"),
+            (b"HCAT\x01\0\0\0\x03\x0f", "profiling.sampling replay"),
         ] {
             assert!(what(bytes).contains(expected), "{:?}: {}", String::from_utf8_lossy(bytes), what(bytes));
         }
