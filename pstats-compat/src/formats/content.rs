@@ -54,6 +54,10 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
             known => return known,
         }
     }
+    let start = &bytes[..bytes.len().min(4096)];
+    if start.windows(OUR_PAGE.len()).any(|window| window == OUR_PAGE) {
+        return Content::Readable(Format::Html);
+    }
     if is_text && super::perf::looks_like_it(bytes) {
         return Content::Readable(Format::Perf);
     }
@@ -62,9 +66,10 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     }
     let named = path.and_then(Format::from_path);
     match named {
-        // No pstats file is text, and our JSON says that it is ours.
+        // No pstats file is text.
         Some(Format::Pstats) if is_text => {}
-        Some(Format::Json) => {}
+        // Our JSON and our pages say that they are ours.
+        Some(Format::Json | Format::Html) => {}
         Some(format) if format.reader().is_some() => return Content::Readable(format),
         _ => {}
     }
@@ -149,6 +154,9 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
     }
 }
 
+/// In the head of each page that Pikos writes.
+const OUR_PAGE: &[u8] = b"<meta name=\"generator\" content=\"Pikos\">";
+
 const OLD_PPROF: &str = "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
 
 /// By what a file that isn't read is known, and what it is.
@@ -201,7 +209,6 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
     // A stack may begin with `<module>` as well.
     if ["<!doctype", "<html", "<?xml", "<svg", "<!--"].into_iter().any(begins) {
         return Some(match () {
-            () if has("<html") && has("pikos") => "a page that Pikos wrote: open it in a browser",
             () if has("<!doctype html") || has("<html") => "a page: open it in a browser",
             () if has("<svg") => "a picture: open it in a browser",
             () => "XML, which can't be read",
