@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded, Records, Reply,
-    Request, ThreadRow, TreePart, VERSION, WireError,
+    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
+    Records, Reply, Request, ThreadRow, TreePart, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -165,7 +165,10 @@ fn the_table_of_a_message_names_what_is_sent() {
         quoted(described("tree")).into_iter().take(2).collect::<BTreeSet<_>>(),
         sent.map()["tree"].keys()
     );
-    assert_eq!(quoted(described("recorded")).into_iter().collect::<BTreeSet<_>>(), sent.map()["recorded"].keys());
+    assert_eq!(
+        quoted(described("recorded")).into_iter().collect::<BTreeSet<_>>(),
+        sent.map()["recorded"].keys()
+    );
     assert_eq!(quoted(described("end")).into_iter().collect::<BTreeSet<_>>(), sent.map()["end"].keys());
     let nodes = page.lines().find(|line| line.trim_start().starts_with("[thread, node, "));
     assert_eq!(elements(nodes.expect("nodes")), sent.map()["tree"].map()["nodes"].row());

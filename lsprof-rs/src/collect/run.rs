@@ -35,7 +35,9 @@ impl Run {
     pub fn about(&self) -> Facts {
         let about = self.about.borrow().clone();
         // A forked child has all of it from its parent, but for this.
-        about.map(|about| Facts { pid: std::process::id(), options: self.options(), ..about }).unwrap_or_default()
+        about
+            .map(|about| Facts { pid: std::process::id(), options: self.options(), ..about })
+            .unwrap_or_default()
     }
 
     /// Starts or stops the time.

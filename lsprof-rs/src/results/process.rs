@@ -39,6 +39,7 @@ pub fn facts(py: Python<'_>) -> Facts {
 /// A list of texts in `sys`; the program may have put anything there, and what are no texts are left out.
 fn words(py: Python<'_>, name: &std::ffi::CStr) -> Vec<WireText> {
     let list = modules::of_sys(py, name).and_then(|list| list.cast_into::<PyList>().ok());
-    let words = list.iter().flatten().filter_map(|word| word.cast::<PyString>().ok()?.extract::<OsString>().ok());
+    let words =
+        list.iter().flatten().filter_map(|word| word.cast::<PyString>().ok()?.extract::<OsString>().ok());
     words.map(|word| WireText(Text::from_os_bytes(word.as_encoded_bytes()))).collect()
 }

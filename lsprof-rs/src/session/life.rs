@@ -100,7 +100,8 @@ impl Session {
             (!settings.subcalls).then(|| "subcalls=False".to_owned()),
             settings.timer.as_ref().map(|_| "timer".to_owned()),
         ];
-        let options: Vec<String> = settings.asked.wishes.into_iter().chain(others.into_iter().flatten()).collect();
+        let options: Vec<String> =
+            settings.asked.wishes.into_iter().chain(others.into_iter().flatten()).collect();
         self.collector.run().set_options(options.join(", "));
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);

@@ -38,8 +38,8 @@ pub const MERGED: &str = "merged";
 
 /// All of them, in the order in which they are shown.
 pub const ALL: [&str; 15] = [
-    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, THREADS, OPTIONS, CUT,
-    MERGED,
+    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, THREADS, OPTIONS,
+    CUT, MERGED,
 ];
 
 /// Those without which figures can hardly be compared.
@@ -68,12 +68,11 @@ impl Metadata {
 
     /// What ran, when, and for how long, on one line; nothing where that isn't known.
     pub fn run(&self) -> Option<String> {
-        let seconds = |name| self.fact(name)?.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
         let parts = [
             self.shown_command(),
             self.shown_start(SECONDS),
-            seconds(ELAPSED).map(|elapsed| format!("{elapsed:.3} s elapsed")),
-            seconds(CPU).map(|cpu| format!("{cpu:.3} s of CPU")),
+            self.elapsed().map(|elapsed| format!("{elapsed:.3} s elapsed")),
+            self.seconds(CPU).map(|cpu| format!("{cpu:.3} s of CPU")),
             self.fact(MERGED).map(|count| format!("merged from {count} profiles")),
         ];
         let known: Vec<String> = parts.into_iter().flatten().collect();
@@ -87,6 +86,35 @@ impl Metadata {
             (own != others).then_some((name, own, others))
         };
         CONDITIONS.into_iter().filter_map(differs).collect()
+    }
+
+    /// How many runs were added up; their number is taken out, for more to be added.
+    pub(crate) fn take_merged(&mut self) -> u64 {
+        let count = self.fact(MERGED).and_then(|count| count.parse().ok()).unwrap_or(1);
+        self.facts.retain(|(name, _)| name != MERGED);
+        count
+    }
+
+    /// So many runs were added up.
+    pub(crate) fn set_merged(&mut self, count: u64) {
+        if count > 1 {
+            self.facts.push((MERGED.to_owned(), count.to_string()));
+        }
+    }
+
+    /// When recording began, in seconds since 1970.
+    pub fn started(&self) -> Option<i64> {
+        seconds_of(self.fact(STARTED)?)
+    }
+
+    /// Seconds that it was on.
+    pub fn elapsed(&self) -> Option<f64> {
+        self.seconds(ELAPSED)
+    }
+
+    /// A fact that is a time.
+    fn seconds(&self, name: &str) -> Option<f64> {
+        self.fact(name)?.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
     }
 
     /// Without the path of the interpreter, and not too long.
@@ -141,6 +169,26 @@ pub fn iso_date(seconds: f64, zone: i32) -> Option<String> {
     ))
 }
 
+/// Seconds since 1970 of a date that [`iso_date`] has written.
+fn seconds_of(date: &str) -> Option<i64> {
+    let number = |from: usize, to: usize| {
+        let digits = date.get(from..to).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        digits.parse::<i64>().ok()
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let second = (number(11, 13)? * 60 + number(14, 16)?) * 60 + number(17, 19)?;
+    let zone = (number(20, 22)? * 60 + number(23, 25)?) * 60;
+    let zone = if date.as_bytes()[19] == b'-' { -zone } else { zone };
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // As above, the other way round.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year;
+    Some((days - 719_468) * 86_400 + second - zone)
+}
+
 /// Words as a shell takes them.
 pub fn quoted<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let mut line = String::new();
@@ -180,15 +228,28 @@ mod tests {
             (253_402_300_799.0, 0, "9999-12-31T23:59:59+00:00"),
         ] {
             assert_eq!(iso_date(seconds, zone).as_deref(), Some(expected));
+            assert_eq!(seconds_of(expected), Some(seconds as i64));
         }
         for (seconds, zone) in [(f64::NAN, 0), (-1.0, 0), (1e300, 0), (0.0, i32::MAX), (0.0, -86_399)] {
             assert_eq!(iso_date(seconds, zone), None, "{seconds} {zone}");
+        }
+        for date in [
+            "",
+            "2026-11-29",
+            "2026-13-29T00:00:00+00:00",
+            "-026-11-29T00:00:00+00:00",
+            "2026-11-29T0ü:00:00+00:00",
+        ] {
+            assert_eq!(seconds_of(date), None, "{date}");
         }
     }
 
     #[test]
     fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted(["python3", "-c", "print(1)", "", "it's"]), "python3 -c 'print(1)' '' 'it'\"'\"'s'");
+        assert_eq!(
+            quoted(["python3", "-c", "print(1)", "", "it's"]),
+            "python3 -c 'print(1)' '' 'it'\"'\"'s'"
+        );
         assert_eq!(quoted([]), "");
     }
 

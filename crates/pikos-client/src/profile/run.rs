@@ -22,7 +22,10 @@ pub fn run_facts(about: &Facts, recorded: &Recorded, cut: Cut) -> Vec<(String, S
         (facts::SYSTEM, about.system.clone()),
         (facts::CPUS, number(about.cpus.into())),
         (facts::PROCESS, number(about.pid.into())),
-        (facts::STARTED, iso_date(about.started, about.zone).filter(|_| about.started > 0.0).unwrap_or_default()),
+        (
+            facts::STARTED,
+            iso_date(about.started, about.zone).filter(|_| about.started > 0.0).unwrap_or_default(),
+        ),
         (facts::ELAPSED, seconds(recorded.elapsed)),
         (facts::CPU, seconds(recorded.cpu)),
         (facts::THREADS, number(recorded.threads)),
