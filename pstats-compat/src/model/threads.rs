@@ -56,22 +56,25 @@ impl CallTree {
         self.threads.extend(thread.map(|thread| Thread { first, ..thread.clone() }));
     }
 
-    /// What the threads are called for people, in their order: by name, else by number. Where there are several processes, each says
-    /// its own, and where two are called the same, each says how many it is.
-    pub fn thread_names(&self) -> Vec<String> {
+    /// What the threads are called, in their order: by name, else by number. Where there are several processes, each says its own.
+    pub(crate) fn plain_thread_names(&self) -> Vec<String> {
         let first = self.threads.first().and_then(|thread| thread.process);
         let has_processes = self.threads.iter().any(|thread| thread.process != first);
-        let mut names: Vec<String> = (1..)
-            .zip(&self.threads)
-            .map(|(number, thread)| {
-                let name = thread.name.as_ref().map(|name| name.to_str_lossy().into_owned());
-                let name = name.unwrap_or_else(|| format!("thread {}", thread.id.unwrap_or(number)));
-                match thread.process.filter(|_| has_processes) {
-                    Some(process) => format!("{name}, process {process}"),
-                    None => name,
-                }
-            })
-            .collect();
+        let threads = (1..).zip(&self.threads);
+        let names = threads.map(|(number, thread)| {
+            let name = thread.name.as_ref().map(|name| name.to_str_lossy().into_owned());
+            let name = name.unwrap_or_else(|| format!("thread {}", thread.id.unwrap_or(number)));
+            match thread.process.filter(|_| has_processes) {
+                Some(process) => format!("{name}, process {process}"),
+                None => name,
+            }
+        });
+        names.collect()
+    }
+
+    /// The same, no two alike: where several would be, each says how many it is.
+    pub fn thread_names(&self) -> Vec<String> {
+        let mut names = self.plain_thread_names();
         let mut counts: HashMap<String, usize> = HashMap::new();
         for name in &names {
             *counts.entry(name.clone()).or_default() += 1;

@@ -1,16 +1,20 @@
 //! Where a thread's stacks, frames and functions are read from: its own tables, or else those that threads share.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::gecko;
 use super::table::{Column, Table, bad};
 use crate::error::Result;
-use crate::model::Text;
+use crate::model::{Text, Thread};
 
 /// What a thread has of its own, or shares with the others.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Tables {
+    name: Option<Word>,
+    pid: Option<Word>,
+    tid: Option<Word>,
     pub samples: Option<Box<Table>>,
     #[serde(alias = "stringTable")]
     string_array: Option<Vec<String>>,
@@ -21,11 +25,41 @@ pub struct Tables {
     sources: Option<Box<Table>>,
 }
 
+/// Some write numbers as text, and some text is a number and more.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Word {
+    Number(u64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+impl Word {
+    /// A number of the system's, which never is 0.
+    fn number(&self) -> Option<u64> {
+        let number = match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            Self::Other(_) => None,
+        };
+        number.filter(|&number| number > 0)
+    }
+}
+
 impl Tables {
+    /// The thread that they are of.
+    pub fn thread(&self) -> Thread {
+        let name = match &self.name {
+            Some(Word::Text(name)) if !name.is_empty() => Some(name.as_str().into()),
+            _ => None,
+        };
+        let number = |word: &Option<Word>| word.as_ref().and_then(Word::number);
+        Thread { name, process: number(&self.pid), id: number(&self.tid), ..Thread::default() }
+    }
+
     /// Whether there is any that stacks are read from.
     pub fn has_any(&self) -> bool {
-        let Self { samples: _, string_array, stack_table, frame_table, func_table, resource_table, sources } =
-            self;
+        let Self { string_array, stack_table, frame_table, func_table, resource_table, sources, .. } = self;
         let tables = [stack_table, frame_table, func_table, resource_table, sources];
         string_array.is_some() || tables.iter().any(|table| table.is_some())
     }

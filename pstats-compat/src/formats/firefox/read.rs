@@ -1,4 +1,4 @@
-//! Reads the stacks of all threads: from the samples down, each stack once.
+//! Reads the stacks of all threads: from the samples down, each stack once in a thread.
 
 use serde::Deserialize;
 
@@ -35,11 +35,15 @@ struct Meta {
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     let document: Document = serde_json::from_slice(bytes).map_err(|error| Error::of_json(&error))?;
-    let mut reader = Reader::new(MOST_AGAIN);
-    reader.document(&document, "")?;
+    let mut reader = Reader::new(MOST_AGAIN, true);
+    if reader.document(&document, "").is_err() {
+        // Too many stacks, if each thread has its own of those that it shares with others; or there is some other reason.
+        reader = Reader::new(MOST_AGAIN, false);
+        reader.document(&document, "")?;
+    }
     let mut notes = Vec::new();
-    if reader.threads > 1 {
-        notes.push(format!("{} threads are added up", reader.threads));
+    if reader.threads > 1 && !reader.are_apart {
+        notes.push(format!("{} threads are added up: apart they have too many stacks", reader.threads));
     }
     let unit = reader.unit.unwrap_or_else(counted);
     if unit == counted()
@@ -48,7 +52,13 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         notes.push(format!("samples were taken every {} ms", (interval * 1e3).round() / 1e3));
     }
     let title = document.meta.product.as_deref().map(Text::from);
-    Ok(reader.collector.finish(Metadata { unit, notes, title, ..Metadata::default() }))
+    let is_one = reader.threads == 1;
+    let mut profile = reader.collector.finish(Metadata { unit, notes, title, ..Metadata::default() });
+    // A name has to be in each thread. One that is of no process is not the system's.
+    if let Some(tree) = profile.tree.as_mut().filter(|_| is_one) {
+        tree.threads.retain(|thread| thread.process.is_some() || thread.id.is_some());
+    }
+    Ok(profile)
 }
 
 fn counted() -> Unit {
@@ -59,6 +69,8 @@ struct Reader {
     collector: StackCollector,
     unit: Option<Unit>,
     threads: usize,
+    /// Whether each thread has stacks of its own.
+    are_apart: bool,
     /// So many stacks are still entered: those that tables hold, and some of them again.
     room: usize,
 }
@@ -73,8 +85,8 @@ struct Known {
 }
 
 impl Reader {
-    fn new(room: usize) -> Self {
-        Self { collector: StackCollector::default(), unit: None, threads: 0, room }
+    fn new(room: usize, are_apart: bool) -> Self {
+        Self { collector: StackCollector::default(), unit: None, threads: 0, are_apart, room }
     }
 
     /// Reads all threads. `place` stands in front of the names of fields.
@@ -127,6 +139,10 @@ impl Reader {
             ));
         }
         let columns = columns()?;
+        if self.are_apart {
+            self.collector.add_thread(thread.thread());
+            known.nodes.clear();
+        }
         for sample in 0..tops.rows() {
             let Some(top) = tops.index(sample, columns.prefix.rows(), "stack")? else { continue };
             let node = self.enter(&columns, known, top)?;
@@ -204,7 +220,7 @@ mod tests {
     #[test]
     fn shared_stacks_are_entered_once_however_many_threads_there_are() {
         let document = shared(20_000, 10_000, "");
-        let mut reader = Reader::new(0);
+        let mut reader = Reader::new(0, false);
         reader.document(&document, "").expect("room for each stack once");
         assert_eq!(reader.room, 0);
         assert_eq!(reader.threads, 10_000);
@@ -214,12 +230,23 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_read_shared_stacks_anew_have_an_end() {
-        let document = shared(100, 50, r#", "stringArray": ["g"]"#);
-        let mut reader = Reader::new(50 * 100 - 100);
+    fn threads_have_their_own_of_shared_stacks() {
+        let document = shared(100, 50, "");
+        let mut reader = Reader::new(50 * 100 - 100, true);
         reader.document(&document, "").expect("just enough room");
         assert_eq!(reader.room, 0);
-        let error = Reader::new(50 * 100 - 101).document(&document, "").unwrap_err().to_string();
+        let tree = reader.collector.finish(Metadata::default()).tree.expect("stacks");
+        assert_eq!((tree.nodes.len(), tree.threads.len()), (50 * 100, 50));
+        assert!(Reader::new(50 * 100 - 101, true).document(&document, "").is_err());
+    }
+
+    #[test]
+    fn threads_that_read_shared_stacks_anew_have_an_end() {
+        let document = shared(100, 50, r#", "stringArray": ["g"]"#);
+        let mut reader = Reader::new(50 * 100 - 100, false);
+        reader.document(&document, "").expect("just enough room");
+        assert_eq!(reader.room, 0);
+        let error = Reader::new(50 * 100 - 101, false).document(&document, "").unwrap_err().to_string();
         assert!(error.starts_with("shared.stackTable.prefix[99]: more stacks"), "{error}");
     }
 }

@@ -66,7 +66,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profiles = match &tree.threads[..] {
         [] | [_] => vec![one(title.clone(), 0..tree.nodes.len())],
         _ => tree
-            .thread_names()
+            .plain_thread_names()
             .into_iter()
             .zip(tree.parts())
             .map(|(name, (_, places))| one(name, places))
