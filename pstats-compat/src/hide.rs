@@ -4,7 +4,7 @@
 //! it calls what they called. How much of a hidden function's time is whose comes from the stacks: it is exact where they were
 //! recorded, else as good as they are. What a hidden function has without a caller that stays is left out of the whole.
 
-use crate::model::{CallTree, Calls, Edge, EdgeDetail, FunctionId, IdMap, Node, NodeId, Profile};
+use crate::model::{CallTree, Calls, Edge, EdgeDetail, FunctionId, IdMap, Node, NodeId, Profile, Thread};
 use crate::stacks::Stacks;
 
 /// What is left of a profile.
@@ -19,34 +19,38 @@ pub struct Shown {
 
 /// Leaves out the functions for which `is_hidden` says so; one answer for each function.
 pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
-    let stacks = Stacks::of(profile);
+    let stacks = Stacks::by_thread(profile);
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let mut builder = Builder::new(profile, is_hidden);
     // For each node, the one that stands for it now.
     let mut places: Vec<Option<NodeId>> = Vec::with_capacity(tree.nodes.len());
     let mut lost = 0.0;
-    for (node, &cumulative) in tree.nodes.iter().zip(&cumulative) {
-        let above = node.parent.and_then(|parent| places[parent.index()]);
-        let is_gap = node.parent.is_some_and(|parent| is_hidden[tree.nodes[parent.index()].function.index()]);
-        let place = match (builder.numbers[node.function.index()], above) {
-            (Some(function), _) => {
-                let place = builder.put(above, function, node);
-                if let Some(above) = above.filter(|_| is_gap) {
-                    builder.call(above, function, node.ncalls, node.tottime, cumulative);
+    for (thread, stacks) in tree.parts() {
+        builder.begin(thread);
+        for (node, &cumulative) in tree.nodes[stacks.clone()].iter().zip(&cumulative[stacks]) {
+            let above = node.parent.and_then(|parent| places[parent.index()]);
+            let is_gap =
+                node.parent.is_some_and(|parent| is_hidden[tree.nodes[parent.index()].function.index()]);
+            let place = match (builder.numbers[node.function.index()], above) {
+                (Some(function), _) => {
+                    let place = builder.put(above, function, node);
+                    if let Some(above) = above.filter(|_| is_gap) {
+                        builder.call(above, function, node.ncalls, node.tottime, cumulative);
+                    }
+                    Some(place)
                 }
-                Some(place)
-            }
-            (None, Some(above)) => {
-                builder.take_over(above, node.tottime);
-                Some(above)
-            }
-            (None, None) => {
-                lost += node.tottime;
-                None
-            }
-        };
-        places.push(place);
+                (None, Some(above)) => {
+                    builder.take_over(above, node.tottime);
+                    Some(above)
+                }
+                (None, None) => {
+                    lost += node.tottime;
+                    None
+                }
+            };
+            places.push(place);
+        }
     }
     let hidden = is_hidden.iter().filter(|&&hidden| hidden).count();
     let cut = tree.cut;
@@ -93,16 +97,19 @@ impl Builder {
         }
     }
 
+    /// Stacks that follow are of this thread.
+    fn begin(&mut self, thread: Option<&Thread>) {
+        self.tree.begin(thread);
+        self.nodes.clear();
+    }
+
     /// The node of a function that stays.
     fn put(&mut self, parent: Option<NodeId>, function: FunctionId, node: &Node) -> NodeId {
         let next = NodeId(self.tree.nodes.len() as u32);
         let id = *self.nodes.entry((parent, function)).or_insert(next);
-        if id == next {
-            self.tree.nodes.push(Node { parent, function, ..*node });
-        } else {
-            let sum = &mut self.tree.nodes[id.index()];
-            sum.ncalls = sum.ncalls.saturating_add(node.ncalls);
-            sum.tottime += node.tottime;
+        match self.tree.nodes.get_mut(id.index()) {
+            Some(sum) => sum.absorb(node),
+            None => self.tree.nodes.push(Node { parent, function, ..*node }),
         }
         id
     }

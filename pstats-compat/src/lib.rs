@@ -14,9 +14,10 @@ pub mod modules;
 pub mod printable;
 pub mod report;
 pub mod stacks;
+pub mod threads;
 
 pub use error::{Error, Result};
 pub use model::{
     CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Unit, index, tree, without_addresses,
+    Text, Thread, Unit, index, tree, without_addresses,
 };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use pstats_compat::formats::{Format, ReadOptions, native, pstats, read_from};
 use pstats_compat::{
     CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Error, Function, FunctionId, Metadata, Node, NodeId,
-    Profile, Text, Unit,
+    Profile, Text, Thread, Unit,
 };
 
 const TICK: f64 = 1.0 / 2_994_375_281.0;
@@ -68,8 +68,13 @@ fn profile() -> impl Strategy<Value = Profile> {
     let functions = proptest::collection::vec(function, 1..20);
     let edges = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
     let nodes = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
-    (functions, edges, proptest::option::of(nodes), metadata()).prop_map(
-        |(functions, edges, nodes, metadata)| {
+    let number = proptest::option::of(any::<u64>());
+    let threads = proptest::collection::vec(
+        (proptest::option::of(text()), number.clone(), number, any::<prop::sample::Index>()),
+        0..4,
+    );
+    (functions, edges, proptest::option::of(nodes), threads, metadata()).prop_map(
+        |(functions, edges, nodes, threads, metadata)| {
             let functions: Vec<Function> = functions
                 .into_iter()
                 .map(|(file, line, name, calls, qualname, caller_only)| Function {
@@ -84,17 +89,35 @@ fn profile() -> impl Strategy<Value = Profile> {
                 .map(|(caller, callee, calls)| Edge { caller: id(caller), callee: id(callee), calls })
                 .collect();
             edges.sort_by_key(|edge| (edge.callee, edge.caller));
-            let tree = nodes.map(|nodes| CallTree {
-                nodes: (0..)
-                    .zip(nodes)
-                    .map(|(place, (parent, function, calls))| Node {
-                        parent: (parent % (place + 1)).checked_sub(1).map(NodeId),
+            let tree = nodes.map(|nodes| {
+                let mut firsts: Vec<u32> =
+                    threads.iter().map(|(.., at)| at.index(nodes.len() + 1) as u32).collect();
+                firsts.sort_unstable();
+                firsts.iter_mut().take(1).for_each(|first| *first = 0);
+                // A stack stands on one of its own thread.
+                let first_of =
+                    |place: u32| firsts.iter().rfind(|&&first| first <= place).map_or(0, |first| *first);
+                let node = |(place, (parent, function, calls)): (u32, (u32, u32, Calls))| {
+                    let first = first_of(place);
+                    let parent = (parent % (place - first + 1)).checked_sub(1);
+                    Node {
+                        parent: parent.map(|parent| NodeId(first + parent)),
                         function: id(function),
                         ncalls: calls.ncalls,
                         tottime: calls.tottime,
-                    })
-                    .collect(),
-                cut: Cut { calls: 3, seconds: 0.125 },
+                    }
+                };
+                let named = threads.iter().zip(&firsts).map(|((name, process, id, _), &first)| Thread {
+                    name: name.clone(),
+                    process: *process,
+                    id: *id,
+                    first: NodeId(first),
+                });
+                CallTree {
+                    threads: named.collect(),
+                    nodes: (0..).zip(nodes).map(node).collect(),
+                    cut: Cut { calls: 3, seconds: 0.125 },
+                }
             });
             Profile { edges, tree, metadata, functions }
         },

@@ -28,7 +28,10 @@ pub enum Error {
     EmptyList { path: PathBuf },
     #[error("there is no thread `{thread}`; there are: {}", known.join(", "))]
     NoThread { thread: String, known: Vec<String> },
-    #[error("{}: this format doesn't keep threads apart; speedscope does", path.display())]
+    #[error(
+        "{}: it doesn't tell threads apart; .pikos files of `--tree` do, and what other profilers wrote with threads",
+        path.display()
+    )]
     NoThreads { path: PathBuf },
     #[error("{0}; `--lossy` leaves out what only some of them have")]
     NeedsLossy(pikos_views::Error),
@@ -82,7 +85,6 @@ impl From<pikos_views::Error> for Error {
     fn from(error: pikos_views::Error) -> Self {
         match error {
             pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
-            pikos_views::Error::NoThreads { path } => Error::NoThreads { path },
             _ => Error::Views(error),
         }
     }

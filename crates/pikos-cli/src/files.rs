@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
 use pikos_views::printable;
-use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pstats_compat::merge::Merger;
+use pstats_compat::{Profile, threads};
 
 use crate::args::InputArgs;
 use crate::error::Error;
@@ -37,15 +37,16 @@ pub fn load_all(paths: &[PathBuf], args: &InputArgs) -> Result<Profile, Error> {
     })?)
 }
 
-/// Reads one thread of each profile, and adds these up.
+/// Reads one thread of each profile, by its name or its number among all of them, and adds these up.
 pub fn load_thread(paths: &[PathBuf], thread: &str, args: &InputArgs) -> Result<Profile, Error> {
     let mut merger = Merger::new();
     let mut known = Vec::new();
     for path in inputs(paths)? {
-        for (name, profile) in files::load_threads(&path, &args.options())? {
+        for (name, profile) in load_threads(&path, args)? {
             known.push(name);
             let number = known.len().to_string();
-            if known.last().is_some_and(|name| name == thread) || number == thread {
+            let is_meant = known.last().is_some_and(|name| name == thread) || number == thread;
+            if is_meant || is_called(&profile, thread) {
                 merger.add(profile).map_err(Error::Combine)?;
             }
         }
@@ -54,6 +55,23 @@ pub fn load_thread(paths: &[PathBuf], thread: &str, args: &InputArgs) -> Result<
         0 => Err(Error::NoThread { thread: thread.to_owned(), known }),
         _ => Ok(merger.finish()),
     }
+}
+
+/// Whether the one thread of this profile has that name, which others may have, too.
+fn is_called(profile: &Profile, name: &str) -> bool {
+    let mut threads = profile.tree.iter().flat_map(|tree| &tree.threads);
+    threads.any(|thread| thread.name.as_ref().is_some_and(|own| own.to_str_lossy() == name))
+}
+
+/// Reads the threads of one profile, each with what it is called.
+fn load_threads(path: &Path, args: &InputArgs) -> Result<Vec<(String, Profile)>, Error> {
+    let profile = files::load(path, &args.options())?;
+    tell(path, &profile.metadata.notes);
+    let threads = threads::apart(&profile);
+    if threads.is_empty() {
+        return Err(Error::NoThreads { path: path.to_owned() });
+    }
+    Ok(threads)
 }
 
 /// Adds profiles to a sum, of what `prepare` makes of each.
@@ -79,7 +97,7 @@ pub fn add_threads(
     prepare: impl Fn(&Path, String, Profile) -> Profile,
 ) -> Result<(), Error> {
     for path in inputs(paths)? {
-        for (name, profile) in files::load_threads(&path, &args.options())? {
+        for (name, profile) in load_threads(&path, args)? {
             let added = merger.add(prepare(&path, name, profile));
             added.map_err(|source| pikos_views::Error::Profile { path: path.clone(), source })?;
         }

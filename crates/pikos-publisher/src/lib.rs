@@ -34,6 +34,6 @@ pub use mailbox::{Mailbox, Outcome, Task};
 pub use pikos_endpoint::{Endpoint, EndpointError};
 pub use publisher::{Plan, Publisher};
 pub use records::{Batch, RecordStream, Sender};
-pub use source::{Rate, SharedName, Source, SourceThread, State};
+pub use source::{Rate, SharedName, Source, SourceThread, State, folded_row};
 pub use stopwatch::Stopwatch;
 pub use stream::since_epoch;

@@ -32,12 +32,6 @@ pub enum Error {
         /// What can be read.
         readable: String,
     },
-    /// Threads were asked for, of a file that doesn't keep them apart.
-    #[error("{}: this format doesn't keep threads apart", path.display())]
-    NoThreads {
-        /// Which.
-        path: PathBuf,
-    },
     /// A format that is only written.
     #[error("pikos writes {0} files, but can't read them")]
     NoReader(&'static str),

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format, ReadOptions};
+use pstats_compat::formats::{self, ReadOptions};
 use pstats_compat::merge::Merger;
 
 use crate::error::Error;
@@ -25,20 +25,6 @@ pub fn load(path: &Path, options: &ReadOptions) -> Result<Profile, Error> {
         false => formats::read_from(open(path)?, Some(path), options),
     };
     read.map_err(|error| of_file(path, error))
-}
-
-/// Reads the threads of one profile, each with its name.
-pub fn load_threads(path: &Path, options: &ReadOptions) -> Result<Vec<(String, Profile)>, Error> {
-    let held = match is_pipe(path) {
-        true => formats::contents(io::stdin().lock(), None, options.format),
-        false => formats::contents(open(path)?, Some(path), options.format),
-    };
-    match held.map_err(|error| of_file(path, error))? {
-        (Format::Speedscope, bytes) => {
-            formats::speedscope::read_threads(&bytes).map_err(|error| of_file(path, error))
-        }
-        _ => Err(Error::NoThreads { path: path.to_owned() }),
-    }
 }
 
 /// Whether a file's name or its first bytes say that it is a profile.

@@ -202,11 +202,9 @@ impl Collector {
         self.tree.borrow().is_some()
     }
 
-    /// The stacks of all threads together.
-    pub fn trees(&self) -> TreeTotals {
-        let mut totals = self.ended_trees.borrow().clone();
-        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
-        totals
+    /// The stacks of ended threads that are no longer kept apart.
+    pub fn ended_trees(&self) -> TreeTotals {
+        self.ended_trees.borrow().clone()
     }
 
     /// What kind of callee this is, where that matters.

@@ -1,12 +1,16 @@
 //! What was collected, as the model that the file formats know: plain values, without Python.
 
+use std::sync::atomic::Ordering;
+
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
 use pikos_client::run_facts;
-use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile};
+use pikos_publisher::folded_row;
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile, Thread};
 use pyo3::prelude::*;
 
-use crate::collect::collector::Collector;
+use crate::collect::collector::{Collector, ThreadRecorder};
 use crate::collect::names;
+use crate::collect::threads::name_of;
 
 /// The totals of all threads as a profile, times in seconds.
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
@@ -33,9 +37,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         Some(Edge { caller: number(*caller)?, callee: number(*callee)?, calls: calls(counts) })
     });
     let edges = edges.collect();
-    let tree = collector.has_tree().then(|| collector.trees());
     let tree =
-        tree.map(|totals| tree_of(py, collector, &totals, &mut functions, &mut numbers)).transpose()?;
+        collector.has_tree().then(|| trees(py, collector, &mut functions, &mut numbers)).transpose()?;
     let mut profile = Profile::new(functions, edges);
     profile.tree = tree;
     profile.metadata.compensated = collector.is_compensated();
@@ -44,16 +47,49 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     Ok(profile)
 }
 
-/// Full stacks. A function that is still open, and so has no row, becomes one that is only a caller.
-fn tree_of(
+/// Full stacks, each thread's apart, and those of ended threads that are no longer kept apart behind them.
+fn trees(
     py: Python<'_>,
     collector: &Collector,
-    totals: &TreeTotals,
     functions: &mut Vec<Function>,
     numbers: &mut Vec<Option<pstats_compat::FunctionId>>,
 ) -> PyResult<CallTree> {
-    let rate = collector.seconds_per_tick();
+    let mut threads = Vec::new();
+    collector.for_each_thread(|ThreadRecorder { thread, recorder, .. }| {
+        let name = thread.has_name().then(|| thread.name());
+        // Whoever has an ended thread's ident now is another one.
+        let ident = (!thread.mark.ended.load(Ordering::Acquire)).then_some(thread.ident);
+        let mut totals = TreeTotals::default();
+        totals.add(recorder.tables());
+        threads.push((ident, name, Some(thread.native_id), totals));
+    });
+    threads.push((None, Some(folded_row().name.0.to_string()), None, collector.ended_trees()));
     let mut tree = CallTree::default();
+    let process = Some(u64::from(std::process::id()));
+    for (ident, name, id, totals) in threads {
+        let first = NodeId(tree.nodes.len() as u32);
+        add_tree(py, collector, &totals, &mut tree, functions, numbers)?;
+        if tree.nodes.len() > first.index() {
+            // Nothing is borrowed here: asking runs the program's Python.
+            let name = ident.and_then(|ident| name_of(py, ident)).or(name);
+            let name = name.map(|name| name.as_str().into());
+            tree.threads.push(Thread { name, process, id, first });
+        }
+    }
+    Ok(tree)
+}
+
+/// A thread's stacks. A function that is still open, and so has no row, becomes one that is only a caller.
+fn add_tree(
+    py: Python<'_>,
+    collector: &Collector,
+    totals: &TreeTotals,
+    tree: &mut CallTree,
+    functions: &mut Vec<Function>,
+    numbers: &mut Vec<Option<pstats_compat::FunctionId>>,
+) -> PyResult<()> {
+    let rate = collector.seconds_per_tick();
+    let first = tree.nodes.len() as u32;
     for (place, node) in totals.nodes().iter().enumerate() {
         let counts = &node.counts;
         tree.cut.calls += counts.cut_calls;
@@ -76,11 +112,11 @@ fn tree_of(
         };
         tree.nodes.push(Node {
             // The bottom, which is no call, stands in front in the engine's numbering.
-            parent: node.parent.checked_sub(1).map(NodeId),
+            parent: node.parent.checked_sub(1).map(|parent| NodeId(first + parent)),
             function: number,
             ncalls: counts.calls,
             tottime: collector.seconds(counts.own.since(counts.own_excess), rate),
         });
     }
-    Ok(tree)
+    Ok(())
 }

@@ -7,10 +7,10 @@
 //! ```
 //!
 //! A sample is a line that says who, when and what, the frames from the top down, and an empty line. Each counts as one, whatever its
-//! period. Below all stands the command. Python's own frames are those that CPython's perf support names (`python -X perf`).
+//! period. Below all stands the command, which is also what the thread is called. Python's own frames are those that CPython's perf support names (`python -X perf`).
 
 use crate::error::{Error, Result};
-use crate::model::{Metadata, Profile, Text, Unit};
+use crate::model::{Metadata, Profile, Text, Thread, Unit};
 use crate::stacks::StackCollector;
 
 const TOO_MANY: &str = "more stacks than a profile can hold, or a deeper one";
@@ -55,7 +55,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             events.push(head.event);
         }
         let frames = frame(head.rest).into_iter().collect();
-        sample = Some(Sample { command: head.command, frames });
+        sample = Some(Sample { command: head.command, ids: head.ids, frames });
     }
     finish(&mut collector, sample).ok_or_else(|| Error::Incomplete { problem: TOO_MANY.to_owned() })?;
     let mut notes = Vec::new();
@@ -68,12 +68,17 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
 
 struct Sample<'b> {
     command: &'b [u8],
+    ids: &'b [u8],
     /// The top first.
     frames: Vec<(Text, u32, Text)>,
 }
 
 fn finish(collector: &mut StackCollector, sample: Option<Sample<'_>>) -> Option<()> {
-    let Some(Sample { command, frames }) = sample else { return Some(()) };
+    let Some(Sample { command, ids, frames }) = sample else { return Some(()) };
+    let mut numbers =
+        ids.rsplit(|&byte| byte == b'/').map(|number| str::from_utf8(number).ok()?.parse().ok());
+    let (id, process) = (numbers.next().flatten(), numbers.next().flatten());
+    collector.go_on_with(Thread { name: Some(command.into()), process, id, ..Thread::default() });
     let command = collector.function("~".into(), 0, command.into())?;
     let mut top = collector.enter(None, command)?;
     for (file, line, name) in frames.into_iter().rev() {
@@ -86,6 +91,8 @@ fn finish(collector: &mut StackCollector, sample: Option<Sample<'_>>) -> Option<
 
 struct Head<'b> {
     command: &'b [u8],
+    /// Process and thread, or the thread alone.
+    ids: &'b [u8],
     event: &'b [u8],
     /// Behind the event: the one frame of a sample without a stack.
     rest: &'b [u8],
@@ -94,14 +101,14 @@ struct Head<'b> {
 /// `command pid[/tid] [cpu] time: [period] event: …`. A command may have spaces in it.
 fn head(line: &[u8]) -> Option<Head<'_>> {
     let mut from = 0;
-    let (command, rest) = loop {
+    let (command, ids, rest) = loop {
         let space = from + line[from..].iter().position(|&byte| byte == b' ')?;
         let next = line[space..].trim_ascii_start();
         let end = next.iter().position(|&byte| byte == b' ').unwrap_or(next.len());
         let is_pid = next[..end].first().is_some_and(u8::is_ascii_digit)
             && next[..end].iter().all(|&byte| byte.is_ascii_digit() || byte == b'/');
         if is_pid && !line[..space].trim_ascii().is_empty() {
-            break (line[..space].trim_ascii(), &next[end..]);
+            break (line[..space].trim_ascii(), &next[..end], &next[end..]);
         }
         from = space + 1;
     };
@@ -118,7 +125,7 @@ fn head(line: &[u8]) -> Option<Head<'_>> {
     let event = rest[time + 1..].trim_ascii_start();
     let end = colon(event)?;
     let name = event[..end].rsplit(|&byte| byte == b' ').next()?;
-    is_time.then_some(Head { command, event: name, rest: event[end + 1..].trim_ascii() })
+    is_time.then_some(Head { command, ids, event: name, rest: event[end + 1..].trim_ascii() })
 }
 
 /// `address symbol+offset (object)`; a function of Python's is `py::name:file`.

@@ -32,21 +32,30 @@ pub fn named(mut profile: Profile, name: &str) -> Profile {
         }
     }
     let whole: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
-    let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: cumtime.max(whole) };
+    // Each thread has entered it once.
+    let ncalls = profile.tree.as_ref().map_or(1, |tree| tree.threads.len().max(1) as u64);
+    let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.0, cumtime: cumtime.max(whole) };
     profile.functions.push(Function::new(Text::default(), 0, name.into(), calls));
     profile.tree = profile.tree.map(|tree| below(tree, top));
     profile
 }
 
-/// The stacks with one more function at the bottom of each.
+/// The stacks with one more function at the bottom of each: one bottom for each thread.
 fn below(tree: CallTree, bottom: FunctionId) -> CallTree {
-    let shifted = |id: NodeId| NodeId(id.0 + 1);
-    let first = Node { parent: None, function: bottom, ncalls: 1, tottime: 0.0 };
-    let rest = tree.nodes.into_iter().map(|node| {
-        let parent = Some(node.parent.map_or(NodeId(0), shifted));
-        Node { parent, ..node }
-    });
-    CallTree { nodes: std::iter::once(first).chain(rest).collect(), cut: tree.cut }
+    let mut raised = CallTree { cut: tree.cut, ..CallTree::default() };
+    for (thread, stacks) in tree.parts() {
+        raised.begin(thread);
+        let first = raised.nodes.len();
+        let shifted = |id: NodeId| NodeId((id.index() - stacks.start + first + 1) as u32);
+        raised.nodes.push(Node { parent: None, function: bottom, ncalls: 1, tottime: 0.0 });
+        raised.nodes.extend(
+            tree.nodes[stacks.clone()].iter().map(|node| Node {
+                parent: Some(node.parent.map_or(NodeId(first as u32), shifted)),
+                ..*node
+            }),
+        );
+    }
+    raised
 }
 
 #[cfg(test)]

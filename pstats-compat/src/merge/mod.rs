@@ -5,13 +5,13 @@
 mod apart;
 mod edges;
 mod kinds;
+mod trees;
 
 use self::edges::EdgeLists;
 use self::kinds::{Lost, combined, reduce};
+use self::trees::TreeMerger;
 use crate::error::{Error, Result};
-use crate::model::{
-    CallTree, Counts, Edge, EdgeIndex, Function, FunctionId, IdMap, LabelIndex, Node, NodeId, Profile, label,
-};
+use crate::model::{Counts, Edge, EdgeIndex, Function, FunctionId, LabelIndex, Profile, label};
 
 pub use apart::named;
 
@@ -28,12 +28,6 @@ pub struct Merger {
     runs: u64,
     /// What was left out of the sum, if that is allowed.
     lost: Option<Lost>,
-}
-
-#[derive(Default)]
-struct TreeMerger {
-    tree: CallTree,
-    nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
 }
 
 impl Merger {
@@ -74,7 +68,7 @@ impl Merger {
                 reduce(&mut self.sum, &metadata);
             }
             if let Some(trees) = self.trees.as_mut().filter(|_| metadata.counts == Counts::Unknown) {
-                trees.tree.nodes.iter_mut().for_each(|node| node.ncalls = 0);
+                trees.forget_calls();
             }
             self.sum.metadata = metadata;
         }
@@ -100,7 +94,7 @@ impl Merger {
             }
         };
         match (&mut self.trees, profile.tree) {
-            (Some(trees), Some(tree)) => trees.add(tree, &moved),
+            (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,
         }
         Ok(())
@@ -110,7 +104,7 @@ impl Merger {
     pub fn finish(mut self) -> Profile {
         self.edges.flush(&mut self.sum.edges);
         self.sum.metadata.set_merged(self.runs);
-        self.sum.tree = self.trees.map(|trees| trees.tree);
+        self.sum.tree = self.trees.map(TreeMerger::finish);
         self.sum
     }
 
@@ -143,28 +137,6 @@ impl Merger {
     }
 }
 
-impl TreeMerger {
-    fn add(&mut self, tree: CallTree, moved: &[FunctionId]) {
-        self.tree.cut.calls = self.tree.cut.calls.saturating_add(tree.cut.calls);
-        self.tree.cut.seconds += tree.cut.seconds;
-        let mut places: Vec<NodeId> = Vec::with_capacity(tree.nodes.len());
-        for node in tree.nodes {
-            let parent = node.parent.map(|parent| places[parent.index()]);
-            let function = moved[node.function.index()];
-            let next = NodeId(self.tree.nodes.len() as u32);
-            let id = *self.nodes.entry((parent, function)).or_insert(next);
-            if id == next {
-                self.tree.nodes.push(Node { parent, function, ..node });
-            } else {
-                let sum = &mut self.tree.nodes[id.index()];
-                sum.ncalls = sum.ncalls.saturating_add(node.ncalls);
-                sum.tottime += node.tottime;
-            }
-            places.push(id);
-        }
-    }
-}
-
 /// Refuses what ids of 32 bits can't number.
 fn check_room(sum: &Profile, waiting: usize, more: &Profile) -> Result<()> {
     let fits = |a: usize, b: usize| a.checked_add(b).is_some_and(|all| all < u32::MAX as usize);
@@ -177,7 +149,7 @@ fn check_room(sum: &Profile, waiting: usize, more: &Profile) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Calls, EdgeDetail};
+    use crate::model::{CallTree, Calls, EdgeDetail, Node, NodeId};
 
     fn profile(names: &[&str]) -> Profile {
         let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.5, cumtime: 1.0 };

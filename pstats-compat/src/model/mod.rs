@@ -19,6 +19,7 @@ mod labels;
 mod metadata;
 mod profile;
 mod text;
+mod threads;
 pub mod tree;
 
 pub use addresses::without_addresses;
@@ -26,9 +27,11 @@ pub use function::{Calls, Edge, Function, FunctionId};
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;
 pub use text::Text;
+pub use threads::Thread;
 pub use tree::{CallTree, Cut, Node, NodeId};
 
 pub(crate) use cycles::Cycles;
 pub(crate) use id_map::IdMap;
 pub(crate) use index::EdgeIndex;
 pub(crate) use labels::{LabelIndex, label};
+pub(crate) use threads::ThreadKey;

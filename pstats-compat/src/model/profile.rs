@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::function::{Calls, Edge, Function, FunctionId};
+use super::function::{Edge, Function, FunctionId};
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
@@ -87,30 +87,6 @@ impl Profile {
             function.file = short.clone();
         }
         self.merge_labels();
-    }
-
-    /// Leaves out functions without calls, time, edges or stacks.
-    pub(crate) fn drop_unused(&mut self) {
-        let mut is_used: Vec<bool> =
-            self.functions.iter().map(|function| function.calls != Calls::default()).collect();
-        for edge in &self.edges {
-            is_used[edge.caller.index()] = true;
-            is_used[edge.callee.index()] = true;
-        }
-        for node in self.tree.iter().flat_map(|tree| &tree.nodes) {
-            is_used[node.function.index()] = true;
-        }
-        let mut kept = 0;
-        let moved: Vec<FunctionId> = is_used
-            .iter()
-            .map(|&is_used| {
-                kept += u32::from(is_used);
-                FunctionId(kept.saturating_sub(1))
-            })
-            .collect();
-        let mut is_used = is_used.iter();
-        self.functions.retain(|_| is_used.next().copied().unwrap_or(true));
-        self.renumber(&moved);
     }
 
     /// Puts files that lie below the folder `from` below `to`. An empty `to` leaves the rest of the path.
@@ -199,6 +175,7 @@ impl Profile {
 
 #[cfg(test)]
 mod tests {
+    use super::super::function::Calls;
     use super::*;
 
     fn calls(ncalls: u64, seconds: f64) -> Calls {

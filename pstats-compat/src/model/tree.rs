@@ -6,9 +6,10 @@
 
 use super::function::FunctionId;
 use super::id_map::IdMap;
+use super::threads::Thread;
 
 /// Index into [`CallTree::nodes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
@@ -31,6 +32,14 @@ pub struct Node {
     pub tottime: f64,
 }
 
+impl Node {
+    /// Adds the figures of an equal stack.
+    pub(crate) fn absorb(&mut self, other: &Node) {
+        self.ncalls = self.ncalls.saturating_add(other.ncalls);
+        self.tottime += other.tottime;
+    }
+}
+
 /// What a recorder left out because of its limits on depth and nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cut {
@@ -47,6 +56,8 @@ pub struct CallTree {
     pub nodes: Vec<Node>,
     /// What the limits cut off.
     pub cut: Cut,
+    /// The threads, in the order of their stacks; none where they aren't told apart.
+    pub threads: Vec<Thread>,
 }
 
 impl CallTree {
@@ -75,38 +86,41 @@ impl CallTree {
         (children, roots)
     }
 
-    /// Whether every parent stands before its child and every function exists.
+    /// Whether every parent stands before its child, in the same thread, and every function exists.
     pub fn is_sound(&self, functions: usize) -> bool {
-        self.nodes.iter().enumerate().all(|(index, node)| {
+        let are_sound = self.nodes.iter().enumerate().all(|(index, node)| {
             node.function.index() < functions && node.parent.is_none_or(|parent| parent.index() < index)
-        })
+        });
+        are_sound && self.has_sound_threads()
     }
 
     /// Draws recursion together: a function that is on the stack already stands for its one place there, with all that it
     /// called from deeper down.
     pub fn collapse_recursion(&self) -> CallTree {
-        let mut kept: Vec<Node> = Vec::new();
+        let mut drawn = CallTree { cut: self.cut, ..CallTree::default() };
         let mut known: IdMap<(Option<NodeId>, FunctionId), NodeId> = IdMap::default();
         let mut places: Vec<NodeId> = Vec::with_capacity(self.nodes.len());
-        for node in &self.nodes {
-            let parent = node.parent.map(|parent| places[parent.index()]);
-            let mut open = parent;
-            // A stack has each function once, so this ends soon, however deep the recursion was.
-            while let Some(place) = open.filter(|place| kept[place.index()].function != node.function) {
-                open = kept[place.index()].parent;
+        for (thread, stacks) in self.parts() {
+            drawn.begin(thread);
+            known.clear();
+            for node in &self.nodes[stacks] {
+                let parent = node.parent.map(|parent| places[parent.index()]);
+                let kept = &mut drawn.nodes;
+                let mut open = parent;
+                // A stack has each function once, so this ends soon, however deep the recursion was.
+                while let Some(place) = open.filter(|place| kept[place.index()].function != node.function) {
+                    open = kept[place.index()].parent;
+                }
+                let next = NodeId(kept.len() as u32);
+                let place = open.unwrap_or_else(|| *known.entry((parent, node.function)).or_insert(next));
+                match kept.get_mut(place.index()) {
+                    Some(sum) => sum.absorb(node),
+                    None => kept.push(Node { parent, ..node.clone() }),
+                }
+                places.push(place);
             }
-            let next = NodeId(kept.len() as u32);
-            let place = open.unwrap_or_else(|| *known.entry((parent, node.function)).or_insert(next));
-            if place == next {
-                kept.push(Node { parent, ..node.clone() });
-            } else {
-                let sum = &mut kept[place.index()];
-                sum.ncalls = sum.ncalls.saturating_add(node.ncalls);
-                sum.tottime += node.tottime;
-            }
-            places.push(place);
         }
-        CallTree { nodes: kept, cut: self.cut }
+        drawn
     }
 
     /// Gives every node the new id of its function. Siblings may then name the same function;

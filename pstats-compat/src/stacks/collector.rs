@@ -1,8 +1,11 @@
-//! Flat tables from full stacks: what a reader of stacks still has to work out.
+//! Stacks as a file has them, one after another, put together to a profile.
 
+use std::collections::HashMap;
+
+use super::tables::fill_tables;
 use crate::model::{
-    CallTree, Calls, Counts, Edge, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile,
-    Text,
+    CallTree, Calls, Counts, Function, FunctionId, IdMap, LabelIndex, Metadata, Node, NodeId, Profile, Text,
+    Thread, ThreadKey,
 };
 
 /// So many stacks and functions are taken in, and no deeper stack: what a file may make of memory has an end.
@@ -19,6 +22,17 @@ pub(crate) struct StackCollector {
     nodes: IdMap<(Option<NodeId>, FunctionId), NodeId>,
     depths: Vec<u32>,
     are_counted: bool,
+    threads: Vec<OneThread>,
+    by_thread: HashMap<ThreadKey, usize>,
+    /// The thread whose stacks come in.
+    thread: usize,
+}
+
+/// A thread, and where its stacks are.
+struct OneThread {
+    thread: Thread,
+    /// The bottoms of its stacks.
+    bottoms: IdMap<FunctionId, NodeId>,
 }
 
 impl StackCollector {
@@ -35,6 +49,25 @@ impl StackCollector {
         Some(id)
     }
 
+    /// Stacks that are entered from now on are of one more thread.
+    pub fn add_thread(&mut self, thread: Thread) {
+        self.thread = self.threads.len();
+        self.threads.push(OneThread { thread, bottoms: IdMap::default() });
+    }
+
+    /// Stacks that are entered from now on are of this thread, which may have come before.
+    pub fn go_on_with(&mut self, thread: Thread) {
+        if self.threads.get(self.thread).is_some_and(|one| one.thread.is_same(&thread)) {
+            return;
+        }
+        let next = self.threads.len();
+        let number = *self.by_thread.entry(thread.key()).or_insert(next);
+        if number == next {
+            self.add_thread(thread);
+        }
+        self.thread = number;
+    }
+
     /// The node for a function on top of a stack. `None` if there are too many, or the stack is too deep.
     pub fn enter(&mut self, parent: Option<NodeId>, function: FunctionId) -> Option<NodeId> {
         let depth = parent.map_or(0, |parent| self.depths[parent.index()] + 1);
@@ -42,7 +75,10 @@ impl StackCollector {
             return None;
         }
         let next = NodeId(self.tree.nodes.len() as u32);
-        let id = *self.nodes.entry((parent, function)).or_insert(next);
+        let id = match (parent, self.threads.get_mut(self.thread)) {
+            (None, Some(thread)) => *thread.bottoms.entry(function).or_insert(next),
+            _ => *self.nodes.entry((parent, function)).or_insert(next),
+        };
         if id == next {
             self.depths.push(depth);
             self.tree.nodes.push(Node { parent, function, ncalls: 0, tottime: 0.0 });
@@ -62,8 +98,11 @@ impl StackCollector {
         self.are_counted = true;
     }
 
-    /// The profile with its tables.
-    pub fn finish(self, metadata: Metadata) -> Profile {
+    /// The profile with its tables. One thread of which no name is known tells nothing apart.
+    pub fn finish(mut self, metadata: Metadata) -> Profile {
+        if self.threads.len() > 1 || self.threads.iter().any(|one| one.thread.name.is_some()) {
+            self.sort_by_thread();
+        }
         let counts = if self.are_counted { Counts::Calls } else { Counts::Unknown };
         let metadata = Metadata { counts, ..metadata };
         let mut profile = Profile { metadata, ..Profile::new(self.functions, Vec::new()) };
@@ -71,60 +110,34 @@ impl StackCollector {
         profile.tree = Some(self.tree);
         profile
     }
-}
 
-/// Adds own and cumulative times and the calls of every function and edge. As in pstats, only the outermost
-/// activation adds to a cumulative time and to the primitive calls.
-fn fill_tables(profile: &mut Profile, tree: &CallTree) {
-    let cumtimes = tree.cumtimes();
-    let (children, roots) = tree.children();
-    let mut edge_places: IdMap<(FunctionId, FunctionId), usize> = IdMap::default();
-    let mut functions_open = vec![0u32; profile.functions.len()];
-    let mut edges_open: Vec<u32> = Vec::new();
-    // A stack of its own: the input decides how deep a tree is.
-    let mut steps: Vec<Step> = roots.into_iter().rev().map(Step::Enter).collect();
-    while let Some(step) = steps.pop() {
-        let (id, entering) = match step {
-            Step::Enter(id) => (id, true),
-            Step::Leave(id) => (id, false),
-        };
-        let node = &tree.nodes[id.index()];
-        let edge_place = node.parent.map(|parent| {
-            let ends = (tree.nodes[parent.index()].function, node.function);
-            *edge_places.entry(ends).or_insert_with(|| {
-                let (caller, callee) = ends;
-                profile.edges.push(Edge { caller, callee, calls: Calls::default() });
-                edges_open.push(0);
-                profile.edges.len() - 1
-            })
+    /// Puts the stacks of each thread together: in a file they may take turns.
+    fn sort_by_thread(&mut self) {
+        let nodes = &self.tree.nodes;
+        let mut threads = vec![0; nodes.len()];
+        for (thread, one) in self.threads.iter().enumerate() {
+            one.bottoms.values().for_each(|bottom| threads[bottom.index()] = thread);
+        }
+        for (place, node) in nodes.iter().enumerate() {
+            if let Some(parent) = node.parent {
+                threads[place] = threads[parent.index()];
+            }
+        }
+        let mut order: Vec<usize> = (0..nodes.len()).collect();
+        order.sort_by_key(|&place| threads[place]);
+        let mut moved = vec![NodeId(0); nodes.len()];
+        for (&place, to) in order.iter().zip((0..).map(NodeId)) {
+            moved[place] = to;
+        }
+        let sorted = order.iter().map(|&place| Node {
+            parent: nodes[place].parent.map(|parent| moved[parent.index()]),
+            ..nodes[place]
         });
-        if !entering {
-            functions_open[node.function.index()] -= 1;
-            if let Some(place) = edge_place {
-                edges_open[place] -= 1;
-            }
-            continue;
+        let sorted = sorted.collect();
+        for (number, one) in self.threads.drain(..).enumerate() {
+            let first = order.partition_point(|&place| threads[place] < number) as u32;
+            self.tree.threads.push(Thread { first: NodeId(first), ..one.thread });
         }
-        let add = |calls: &mut Calls, open: &mut u32| {
-            calls.tottime += node.tottime;
-            calls.ncalls = calls.ncalls.saturating_add(node.ncalls);
-            if *open == 0 {
-                calls.cumtime += cumtimes[id.index()];
-                calls.primitive_calls = calls.primitive_calls.saturating_add(node.ncalls);
-            }
-            *open += 1;
-        };
-        let function = node.function.index();
-        add(&mut profile.functions[function].calls, &mut functions_open[function]);
-        if let Some(place) = edge_place {
-            add(&mut profile.edges[place].calls, &mut edges_open[place]);
-        }
-        steps.push(Step::Leave(id));
-        steps.extend(children[id.index()].iter().rev().map(|&child| Step::Enter(child)));
+        self.tree.nodes = sorted;
     }
-}
-
-enum Step {
-    Enter(NodeId),
-    Leave(NodeId),
 }

@@ -9,10 +9,12 @@ mod figures;
 mod links;
 mod shown;
 mod split;
+mod tables;
 mod unroll;
 mod weigh;
 mod whole;
 
 pub(crate) use collector::StackCollector;
 pub use shown::{APPROXIMATED, Stacks};
+pub(crate) use tables::fill_tables;
 pub(crate) use whole::whole_numbers;

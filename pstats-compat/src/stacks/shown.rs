@@ -18,8 +18,16 @@ pub struct Stacks<'p> {
 }
 
 impl<'p> Stacks<'p> {
-    /// The stacks of a profile.
+    /// The stacks of a profile, those of all threads added up.
     pub fn of(profile: &'p Profile) -> Self {
+        match &profile.tree {
+            Some(tree) => Self { tree: tree.added_up(), estimated: None },
+            None => Self::by_thread(profile),
+        }
+    }
+
+    /// The same, those of each thread apart where they are told apart.
+    pub fn by_thread(profile: &'p Profile) -> Self {
         match &profile.tree {
             Some(tree) => Self { tree: Cow::Borrowed(tree), estimated: None },
             None => {

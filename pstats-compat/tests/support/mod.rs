@@ -63,6 +63,7 @@ pub fn sample_with_tree() -> Profile {
             node(None, 6, 1, 0.0615),
         ],
         cut: Cut { calls: 3, seconds: 0.25 },
+        threads: Vec::new(),
     };
     Profile { tree: Some(tree), ..sample() }
 }

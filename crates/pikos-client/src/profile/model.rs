@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
-use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile};
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread};
 
 use super::known::Known;
 use super::names::KnownNames;
@@ -263,7 +263,7 @@ impl Model {
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
-        let tree = self.stacks(thread).map(|nodes| self.call_tree(&nodes, &mut functions, &mut places));
+        let tree = self.tree.has_come().then(|| self.call_tree(thread, &mut functions, &mut places));
         let mut profile = Profile::new(functions, edges);
         profile.tree = tree;
         profile.metadata.compensated = self.facts.compensated;
@@ -274,34 +274,54 @@ impl Model {
         profile
     }
 
-    /// Full stacks as a profile has them. A function that has no row yet becomes one that is only a caller.
+    /// Full stacks as a profile has them, each thread's apart. A function that has no row yet becomes one that is only a caller.
     fn call_tree(
         &self,
-        nodes: &[KnownNode],
+        only: Option<u64>,
         functions: &mut Vec<Function>,
         places: &mut HashMap<u32, FunctionId>,
     ) -> CallTree {
-        let mut tree = CallTree { nodes: Vec::with_capacity(nodes.len()), ..CallTree::default() };
-        for KnownNode { figures, .. } in nodes {
-            tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
-            tree.cut.seconds += self.seconds(figures.cut_tottime);
-        }
-        for node in nodes.iter().skip(1) {
-            let function = *places.entry(node.function).or_insert_with(|| {
-                let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
-                let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
-                functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
-                FunctionId(functions.len() as u32 - 1)
-            });
-            let figures = &node.figures;
-            tree.nodes.push(Node {
-                parent: node.parent.checked_sub(1).map(NodeId),
-                function,
-                ncalls: figures.ncalls.saturating_add(figures.open.calls),
-                tottime: self.seconds(figures.tottime.wrapping_add(figures.open.tottime)),
-            });
+        let rows: HashMap<u64, &ThreadRow> = self.threads().iter().map(|row| (row.thread, row)).collect();
+        let mut tree = CallTree::default();
+        for number in self.tree.threads().filter(|number| only.is_none_or(|only| only == *number)) {
+            let nodes = self.tree.stacks(Some(number));
+            for KnownNode { figures, .. } in &nodes {
+                tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
+                tree.cut.seconds += self.seconds(figures.cut_tottime);
+            }
+            if nodes.len() == 1 {
+                continue;
+            }
+            let first = tree.nodes.len() as u32;
+            tree.threads.push(self.known_thread(rows.get(&number).copied(), NodeId(first)));
+            for node in nodes.iter().skip(1) {
+                let function = *places.entry(node.function).or_insert_with(|| {
+                    let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
+                    let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
+                    functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
+                    FunctionId(functions.len() as u32 - 1)
+                });
+                let figures = &node.figures;
+                tree.nodes.push(Node {
+                    // The bottom, which is no stack, stands in front.
+                    parent: node.parent.checked_sub(1).map(|parent| NodeId(first + parent)),
+                    function,
+                    ncalls: figures.ncalls.saturating_add(figures.open.calls),
+                    tottime: self.seconds(figures.tottime.wrapping_add(figures.open.tottime)),
+                });
+            }
         }
         tree
+    }
+
+    /// What is known of a thread whose stacks begin there.
+    fn known_thread(&self, row: Option<&ThreadRow>, first: NodeId) -> Thread {
+        Thread {
+            name: row.map(|row| row.name.0.clone()).filter(|name| !name.as_bytes().is_empty()),
+            process: Some(u64::from(self.facts.pid)).filter(|&process| process > 0),
+            id: row.map(|row| row.native_id).filter(|&id| id > 0),
+            first,
+        }
     }
 }
 

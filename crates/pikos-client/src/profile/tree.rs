@@ -154,6 +154,12 @@ impl KnownTrees {
         }
     }
 
+    /// The numbers of the threads that have stacks. 0, the sum of threads that are no longer kept apart, is the last.
+    pub fn threads(&self) -> impl Iterator<Item = u64> {
+        let numbers = || self.threads.keys().copied();
+        numbers().filter(|&number| number > 0).chain(numbers().filter(|&number| number == 0))
+    }
+
     /// The stacks of all threads, equal ones added up; or those of one. Those below stand before those above, and the
     /// bottom, which is no stack, in front of all.
     pub fn stacks(&self, thread: Option<u64>) -> Vec<KnownNode> {

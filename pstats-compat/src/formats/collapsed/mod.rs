@@ -16,6 +16,7 @@
 mod austin;
 mod frame;
 mod read;
+mod thread;
 mod write;
 
 pub(crate) use read::looks_like_it;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::austin::Austin;
 use super::frame::{self, Frame};
+use super::thread;
 use crate::error::{Error, Result};
 use crate::model::{FunctionId, Metadata, Profile, Unit};
 use crate::stacks::StackCollector;
@@ -53,6 +54,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             stack = before;
         }
         good += 1;
+        stacks.collector.go_on_with(thread::of(stack, austin.is_some()));
         stacks
             .add(stack, value * factor, |frame| match &austin {
                 Some(austin) => austin.frame(frame),

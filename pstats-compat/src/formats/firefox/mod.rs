@@ -1,6 +1,6 @@
 //! The Firefox Profiler's "processed" format, for <https://profiler.firefox.com>.
 //!
-//! JSON of parallel columns, version 55 of `preprocessedProfileVersion`. One thread holds
+//! JSON of parallel columns, version 55 of `preprocessedProfileVersion`. Each thread holds
 //!
 //! ```text
 //! samples     stack[], timeDeltas[], weight[] in ms      one sample for each stack with time
@@ -10,14 +10,17 @@
 //! ```
 //!
 //! The samples' order in time is made up, since a profile has none; use the call tree and the flame
-//! graph. Call counts have no place in the format.
+//! graph. Call counts have no place in the format. Where threads aren't told apart, one of process 0 has all stacks.
 //!
 //! Read is what any version of it holds, and the "gecko" format before it is processed, whose tables are lists of rows under a
-//! schema. Tables may stand in each thread or be shared. All threads, and all processes, are added up. Samples stay samples,
-//! unless the file says that they are milliseconds.
+//! schema. Tables may stand in each thread or be shared. Threads stay apart, those of all processes, unless that makes too many
+//! stacks. Samples stay samples, unless the file says that they are milliseconds. What threads share is read only as far as samples
+//! name it.
 
+mod columns;
 mod gecko;
 mod read;
+mod table;
 mod write;
 
 pub use read::read;

@@ -1,23 +1,38 @@
-//! Writes one thread with all stacks.
+//! Writes each thread with its stacks.
 
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::formats::string_table::StringTable;
-use crate::model::{Metadata, Profile, Unit, facts};
+use crate::model::{CallTree, Function, FunctionId, IdMap, Metadata, Profile, Unit, facts};
 use crate::stacks::Stacks;
 
 /// Writes the stacks; approximated ones say so in the name of the product.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+    let stacks = Stacks::by_thread(profile);
     let title = stacks.title(profile);
-    let seconds = profile.metadata.unit == Unit::Seconds;
+    let (names, numbers) = (stacks.tree.thread_names(), stacks.tree.thread_numbers());
+    let mut processes = HashSet::new();
+    let mut threads: Vec<Value> = Vec::new();
+    for (place, (known, places)) in stacks.tree.parts().enumerate() {
+        let (process, id) = numbers.get(place).copied().unwrap_or_default();
+        let own = known.and_then(|thread| Some(thread.name.as_ref()?.to_str_lossy().into_owned()));
+        let track = Track {
+            name: own.or_else(|| names.get(place).cloned()).unwrap_or_else(|| "profile".to_owned()),
+            process,
+            id,
+            is_first: processes.insert(process),
+        };
+        threads.push(thread(profile, &stacks.tree, places, track));
+    }
     let document = json!({
         "meta": meta(&title, &profile.metadata),
         "libs": [],
-        "threads": [thread(profile, &stacks, seconds)],
+        "threads": threads,
         "pages": [],
         "profilerOverhead": [],
         "counters": [],
@@ -53,9 +68,29 @@ fn meta(title: &str, metadata: &Metadata) -> Value {
     })
 }
 
-fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
-    let nodes = &stacks.tree.nodes;
-    let functions = &profile.functions;
+/// What a thread is called.
+struct Track {
+    name: String,
+    process: u64,
+    id: u64,
+    /// Of its process.
+    is_first: bool,
+}
+
+/// A thread with the stacks at these places, and with the functions in them.
+fn thread(profile: &Profile, tree: &CallTree, places: Range<usize>, track: Track) -> Value {
+    let seconds = profile.metadata.unit == Unit::Seconds;
+    let nodes = &tree.nodes[places.clone()];
+    let mut functions: Vec<&Function> = Vec::new();
+    let mut numbers: IdMap<FunctionId, usize> = IdMap::default();
+    let mut number = |function: FunctionId| {
+        *numbers.entry(function).or_insert_with(|| {
+            functions.push(profile.function(function));
+            functions.len() - 1
+        })
+    };
+    let frames: Vec<usize> = nodes.iter().map(|node| number(node.function)).collect();
+    let below = nodes.iter().map(|node| node.parent.map(|parent| parent.index() - places.start));
     let mut strings = StringTable::default();
     let names: Vec<usize> = functions.iter().map(|f| strings.place(&f.display_name())).collect();
     let files: Vec<Option<usize>> =
@@ -73,7 +108,7 @@ fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
     let everywhere = |value: Value, length: usize| vec![value; length];
     let count = functions.len();
     json!({
-        "name": "profile",
+        "name": track.name,
         "processType": "default",
         "processName": "Python",
         "processStartupTime": 0.0,
@@ -81,10 +116,10 @@ fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
         "registerTime": 0.0,
         "unregisterTime": null,
         "pausedRanges": [],
-        "isMainThread": true,
+        "isMainThread": track.is_first,
         "showMarkersInTimeline": false,
-        "pid": "0",
-        "tid": "0",
+        "pid": track.process.to_string(),
+        "tid": track.id.to_string(),
         "samples": {
             "length": spent.len(),
             "weightType": if seconds { "tracing-ms" } else { "samples" },
@@ -94,8 +129,8 @@ fn thread(profile: &Profile, stacks: &Stacks<'_>, seconds: bool) -> Value {
         },
         "stackTable": {
             "length": nodes.len(),
-            "prefix": nodes.iter().map(|node| node.parent.map(|id| id.0)).collect::<Vec<_>>(),
-            "frame": nodes.iter().map(|node| node.function.0).collect::<Vec<_>>(),
+            "prefix": below.collect::<Vec<_>>(),
+            "frame": frames,
         },
         "frameTable": {
             "length": count,

@@ -20,6 +20,8 @@ pub const META: Kind = *b"META";
 pub const TEXT: Kind = *b"TEXT";
 pub const FUNC: Kind = *b"FUNC";
 pub const EDGE: Kind = *b"EDGE";
+/// Which thread each stack is of; in front of the stacks, so that these are never there without it.
+pub const THREADS: Kind = *b"thrd";
 pub const TREE: Kind = *b"TREE";
 /// The end of a snapshot.
 pub const DONE: Kind = *b"DONE";

@@ -1,10 +1,10 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
-use super::blocks::{self, Blocks, DONE, EDGE, FUNC, MAGIC, META, TEXT, TREE, VERSION, damaged};
+use super::blocks::{self, Blocks, DONE, EDGE, FUNC, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged};
 use super::columns::Cursor;
 use super::meta;
 use crate::error::{Error, Result};
-use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text};
+use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text, Thread};
 
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -25,7 +25,7 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | EDGE | TREE => open.push(block),
+            META | TEXT | FUNC | EDGE | THREADS | TREE => open.push(block),
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -71,8 +71,14 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
     }
+    let threads_ = content(THREADS)?;
     if let Some(content) = content(TREE)? {
-        profile.tree = Some(tree(&content, profile.functions.len())?);
+        let mut tree = tree(&content, profile.functions.len())?;
+        tree.threads = threads_.map_or(Ok(Vec::new()), |content| threads(&content, &texts))?;
+        if !tree.is_sound(profile.functions.len()) {
+            return Err(damaged("a stack stands on one of another thread"));
+        }
+        profile.tree = Some(tree);
     }
     Ok(profile)
 }
@@ -88,6 +94,12 @@ fn texts(content: &[u8]) -> Result<Vec<Text>> {
     lengths.into_iter().map(text).collect()
 }
 
+/// The text of this number.
+fn text(texts: &[Text], place: u64, missing: &str) -> Result<Text> {
+    let text = usize::try_from(place).ok().and_then(|place| texts.get(place));
+    text.cloned().ok_or_else(|| damaged(missing))
+}
+
 fn functions(content: &[u8], texts: &[Text]) -> Result<Vec<Function>> {
     let mut cursor = Cursor::new(content);
     let count = cursor.count()?;
@@ -97,10 +109,7 @@ fn functions(content: &[u8], texts: &[Text]) -> Result<Vec<Function>> {
     let qualnames = cursor.numbers(count)?;
     let callers_only = cursor.numbers(count)?;
     let calls = calls(&mut cursor, count)?;
-    let text = |place: u64| {
-        let text = usize::try_from(place).ok().and_then(|place| texts.get(place));
-        text.cloned().ok_or_else(|| damaged("a function's name is missing"))
-    };
+    let text = |place: u64| text(texts, place, "a function's name is missing");
     let function = |(place, calls): (usize, Calls)| {
         let line = u32::try_from(lines[place]).map_err(|_| damaged("a line has no such number"))?;
         Ok(Function {
@@ -151,7 +160,31 @@ fn tree(content: &[u8], functions: usize) -> Result<CallTree> {
         Ok(Node { parent, function: of[place], ncalls: ncalls[place], tottime: tottimes[place] })
     };
     let nodes = parents.into_iter().enumerate().map(node).collect::<Result<_>>()?;
-    Ok(CallTree { nodes, cut: Cut { calls, seconds: seconds[0] } })
+    Ok(CallTree { nodes, cut: Cut { calls, seconds: seconds[0] }, threads: Vec::new() })
+}
+
+fn threads(content: &[u8], texts: &[Text]) -> Result<Vec<Thread>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let firsts = cursor.differences(count)?;
+    let names = cursor.numbers(count)?;
+    let processes = known_numbers(&mut cursor, count)?;
+    let ids = known_numbers(&mut cursor, count)?;
+    let numbers = processes.into_iter().zip(ids);
+    let thread = |((first, name), (process, id)): ((u64, u64), (Option<u64>, Option<u64>))| {
+        let first = u32::try_from(first).map_err(|_| damaged("a thread's stacks are missing"))?;
+        let name = name.checked_sub(1).map(|place| text(texts, place, "a thread's name is missing"));
+        Ok(Thread { name: name.transpose()?, process, id, first: NodeId(first) })
+    };
+    firsts.into_iter().zip(names).zip(numbers).map(thread).collect()
+}
+
+/// Numbers some of which aren't known: which are, and those.
+fn known_numbers(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Option<u64>>> {
+    let are_known = cursor.numbers(count)?;
+    let known = cursor.numbers(are_known.iter().filter(|&&is_known| is_known != 0).count())?;
+    let mut known = known.into_iter();
+    Ok(are_known.iter().map(|&is_known| if is_known == 0 { None } else { known.next() }).collect())
 }
 
 fn calls(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Calls>> {

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, MAGIC, META, TEXT, TREE, VERSION};
+use super::blocks::{self, DONE, EDGE, FUNC, MAGIC, META, TEXT, THREADS, TREE, VERSION};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
 use super::meta;
 use crate::error::Result;
-use crate::model::{Calls, Edge, IdMap, Profile, Text};
+use crate::model::{Calls, Edge, IdMap, Profile, Text, Thread};
 
 /// Writes a file that holds this profile.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
@@ -15,9 +15,13 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     blocks::push(META, &meta::write(&profile.metadata), out)?;
     let mut texts = Texts::default();
     let functions = functions(profile, &mut texts);
+    let threads = threads(profile, &mut texts);
     blocks::push(TEXT, &texts.content(), out)?;
     blocks::push(FUNC, &functions, out)?;
     blocks::push(EDGE, &edges(profile), out)?;
+    if let Some(threads) = threads {
+        blocks::push(THREADS, &threads, out)?;
+    }
     if let Some(tree) = tree(profile) {
         blocks::push(TREE, &tree, out)?;
     }
@@ -77,6 +81,21 @@ fn edges(profile: &Profile) -> Vec<u8> {
     push_differences(&mut out, edges.iter().map(|edge| u64::from(edge.caller.0)));
     push_calls(&mut out, profile, edges.iter().map(|edge| &edge.calls));
     out
+}
+
+fn threads<'p>(profile: &'p Profile, texts: &mut Texts<'p>) -> Option<Vec<u8>> {
+    let threads = profile.tree.as_ref().map(|tree| &tree.threads).filter(|threads| !threads.is_empty())?;
+    let mut out = Vec::new();
+    push_number(&mut out, threads.len() as u64);
+    push_differences(&mut out, threads.iter().map(|thread| u64::from(thread.first.0)));
+    // None is 0.
+    let name = |name: &'p Option<Text>| name.as_ref().map_or(0, |name| texts.place(name) + 1);
+    push_numbers(&mut out, threads.iter().map(|thread| &thread.name).map(name));
+    for number in [|thread: &Thread| thread.process, |thread: &Thread| thread.id] {
+        push_numbers(&mut out, threads.iter().map(|thread| u64::from(number(thread).is_some())));
+        push_numbers(&mut out, threads.iter().filter_map(number));
+    }
+    Some(out)
 }
 
 fn tree(profile: &Profile) -> Option<Vec<u8>> {

@@ -1,5 +1,8 @@
 //! Protobuf, as far as a profile needs it: fields of a message, one after another.
 
+/// The label of a sample that says which thread it is of.
+pub const THREAD: &str = "thread";
+
 /// One field.
 pub struct Field<'b> {
     pub number: u64,

@@ -6,7 +6,7 @@
 //! Profile   1 sample_type*  2 sample*  4 location*  5 function*  6 string_table*
 //!           9 time_nanos  10 duration_nanos  13 comment*  14 default_sample_type
 //! ValueType 1 type  2 unit              (all text is a place in the string table)
-//! Sample    1 location_id* (top first)  2 value*: calls, time
+//! Sample    1 location_id* (top first)  2 value*: calls, time  3 label: { 1 key: `thread`  2 str: its name }
 //! Location  1 id  4 line: { 1 function_id  2 line }
 //! Function  1 id  2 name  3 system_name  4 filename  5 start_line
 //! ```

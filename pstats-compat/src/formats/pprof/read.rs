@@ -6,9 +6,9 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 
 use super::super::limits::MOST_BYTES;
-use super::message::{Field, Fields, Malformed, Value, numbers};
+use super::message::{Field, Fields, Malformed, THREAD, Value, numbers};
 use crate::error::{Error, Result};
-use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Thread, Unit};
 use crate::stacks::{APPROXIMATED, StackCollector};
 
 /// Reads a profile, packed with gzip or not.
@@ -158,16 +158,25 @@ impl<'b> ProfileReader<'b> {
         for sample in std::mem::take(&mut self.samples) {
             locations.clear();
             values.clear();
+            let mut thread = Thread::default();
             for field in Fields::of(sample) {
                 let field = field.map_err(|Malformed(place)| self.malformed(sample, place))?;
-                let to = match field.number {
-                    1 => &mut locations,
-                    2 => &mut values,
+                let to = match (field.number, &field.value) {
+                    (1, _) => &mut locations,
+                    (2, _) => &mut values,
+                    (3, Value::Bytes(label)) => {
+                        let [key, name] = self.fields(label, [1, 2])?;
+                        if self.text(key) == THREAD.as_bytes() {
+                            thread.name = Some(Text::from_os_bytes(self.text(name)));
+                        }
+                        continue;
+                    }
                     _ => continue,
                 };
                 numbers(&field.value, to)
                     .ok_or_else(|| bad(self.place_of(sample), "a sample's numbers end too early"))?;
             }
+            stacks.collector.go_on_with(thread);
             let node =
                 stacks.node(&self, &locations).map_err(|problem| bad(self.place_of(sample), problem))?;
             if values.len() != self.types.len() {

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::super::string_table::StringTable;
+use super::message::THREAD;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
 use crate::modules::Modules;
@@ -13,7 +14,7 @@ use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes the stacks with their counts and times.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+    let stacks = Stacks::by_thread(profile);
     let modules = Modules::of(profile);
     let mut strings = StringTable::default();
     // By pprof's rule the first string is the empty one, which stands for none.
@@ -32,26 +33,40 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     }
     push_message(&mut message, 1, |m| value_type(m, time_type, time_unit));
 
+    let names = stacks.tree.thread_names();
+    let thread_label = if names.is_empty() { 0 } else { place(THREAD) };
+    let threads: Vec<u64> = names.iter().map(|name| place(name)).collect();
     let mut locations = Vec::new();
     let mut encoder = GzEncoder::new(out, Compression::fast());
-    for (node, time) in stacks.tree.nodes.iter().zip(whole_numbers(&stacks.tree, factor)) {
-        locations.clear();
-        let mut next = Some(node);
-        while let Some(node) = next {
-            locations.push(u64::from(node.function.0) + 1);
-            next = node.parent.map(|parent| &stacks.tree.nodes[parent.index()]);
-        }
-        push_message(&mut message, 2, |m| {
-            push_packed(m, 1, &locations);
-            if counted {
-                push_packed(m, 2, &[node.ncalls, time as u64]);
-            } else {
-                push_packed(m, 2, &[time as u64]);
+    let mut times = whole_numbers(&stacks.tree, factor).into_iter();
+    let mut threads = threads.into_iter();
+    for (_, places) in stacks.tree.parts() {
+        let thread = threads.next();
+        for (node, time) in stacks.tree.nodes[places].iter().zip(&mut times) {
+            locations.clear();
+            let mut next = Some(node);
+            while let Some(node) = next {
+                locations.push(u64::from(node.function.0) + 1);
+                next = node.parent.map(|parent| &stacks.tree.nodes[parent.index()]);
             }
-        });
-        if message.len() > 1 << 16 {
-            encoder.write_all(&message)?;
-            message.clear();
+            push_message(&mut message, 2, |m| {
+                push_packed(m, 1, &locations);
+                if counted {
+                    push_packed(m, 2, &[node.ncalls, time as u64]);
+                } else {
+                    push_packed(m, 2, &[time as u64]);
+                }
+                if let Some(thread) = thread {
+                    push_message(m, 3, |m| {
+                        push_number(m, 1, thread_label);
+                        push_number(m, 2, thread);
+                    });
+                }
+            });
+            if message.len() > 1 << 16 {
+                encoder.write_all(&message)?;
+                message.clear();
+            }
         }
     }
     for id in profile.ids() {

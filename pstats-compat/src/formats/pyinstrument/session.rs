@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::frame::function;
 use crate::error::{Error, Result};
-use crate::model::{Metadata, Profile};
+use crate::model::{Metadata, Profile, Text, Thread};
 use crate::stacks::StackCollector;
 
 #[derive(Deserialize)]
@@ -12,6 +12,22 @@ struct Session<'b> {
     #[serde(borrow)]
     frame_records: Vec<(Vec<std::borrow::Cow<'b, str>>, f64)>,
     target_description: Option<String>,
+}
+
+/// The file of a frame that is a thread.
+const THREAD: &str = "<thread>";
+
+/// The thread that the first frame of a stack is.
+fn thread(frame: &str) -> Thread {
+    let mut parts = frame.split(['\0', '\x01']);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(name), Some(THREAD), id) => Thread {
+            name: Some(name).filter(|name| !name.is_empty()).map(Text::from),
+            id: id.and_then(|id| id.parse().ok()),
+            ..Thread::default()
+        },
+        _ => Thread::default(),
+    }
 }
 
 /// Reads the stacks.
@@ -23,6 +39,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             field: format!("frame_records[{index}]"),
             problem: problem.to_owned(),
         };
+        collector.go_on_with(frames.first().map_or_else(Thread::default, |frame| thread(frame)));
         let mut top = None;
         for frame in frames {
             let (identifier, attributes) = frame.split_once('\x01').unwrap_or((frame, ""));
@@ -32,7 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
             let class = attributes.split('\x01').find_map(|attribute| attribute.strip_prefix('c'));
             // A thread has its number where others have a line.
-            let line = if file == "<thread>" { 0 } else { line };
+            let line = if file == THREAD { 0 } else { line };
             let entered = function(&mut collector, name, class, file, line)
                 .and_then(|function| collector.enter(top, function));
             top = Some(entered.ok_or_else(|| bad("more stacks than a profile can hold, or a deeper one"))?);

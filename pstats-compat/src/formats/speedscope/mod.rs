@@ -9,16 +9,15 @@
 //!     { "type": "sampled", …, "samples": [ [0, 1], … ], "weights": [ 0.01, … ] } ] }
 //! ```
 //!
-//! We write one evented profile: its size grows with the number of stacks, not with their depth.
-//! Its order in time is made up (a node's calls one after another, then its own time), since a
-//! profile has no order; speedscope's "Left Heavy" and "Sandwich" views don't depend on it.
-//! Call counts have no place in the format.
+//! We write a sampled profile for each thread, with its name; one with the title where threads aren't told apart. Each stack
+//! is one sample, with the time spent in it: nothing is said of an order in time, since a profile has none. Call counts have no
+//! place in the format.
+//!
+//! Several profiles of a file are its threads, and so is one that has another name than the file.
 
 mod read;
 mod schema;
-mod threads;
 mod write;
 
 pub use read::{read, read_profile};
-pub use threads::read_threads;
 pub use write::write;

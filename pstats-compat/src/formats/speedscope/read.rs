@@ -1,10 +1,10 @@
-//! Reads sampled and evented profiles; several in one file are added up, if their units agree.
+//! Reads sampled and evented profiles; several in one file are its threads, if their units agree.
 
 use serde::Deserialize;
 
 use super::schema::{Event, EventType, Shared};
 use crate::error::{Error, Result};
-use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Thread, Unit};
 use crate::stacks::StackCollector;
 
 #[derive(Deserialize)]
@@ -95,8 +95,15 @@ pub fn read_profile(bytes: &[u8], wanted: Option<&str>) -> Result<Profile> {
         profiles.retain(|profile| profile.unit() == unit);
     }
     let (_, unit) = meaning(profiles.first().map_or("seconds", OneProfile::unit));
+    // One profile of the file's own name is the whole of it.
+    let is_whole = |profile: &OneProfile| title.as_deref().unwrap_or("") == profile.name();
+    let are_threads = profiles.len() > 1 || !profiles.iter().all(is_whole);
     for (index, profile) in places.into_iter().zip(profiles) {
         let (unit_factor, _) = meaning(profile.unit());
+        if are_threads {
+            let name = Some(Text::from(profile.name())).filter(|name| !name.as_bytes().is_empty());
+            collector.add_thread(Thread { name, ..Thread::default() });
+        }
         let mut stacks = StackReader { collector: &mut collector, functions: &functions, unit_factor };
         match profile {
             OneProfile::Evented { events, end, .. } => stacks.evented(index, &events, end)?,

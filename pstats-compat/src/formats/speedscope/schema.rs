@@ -22,7 +22,7 @@ pub struct Frame {
 }
 
 /// A function is entered or left.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 pub struct Event {
     pub r#type: EventType,
     /// A place in [`Shared::frames`].
@@ -31,7 +31,7 @@ pub struct Event {
     pub at: f64,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 pub enum EventType {
     #[serde(rename = "O")]
     Open,

@@ -33,15 +33,30 @@ pub struct Frame {
     pub line: Option<u32>,
 }
 
-/// The events of each thread, in the order of the file.
+/// The events of a thread, in the order of the file.
+pub struct ThreadEvents {
+    pub ids: Ids,
+    pub events: Vec<Event>,
+}
+
+/// The process and the thread, as the file writes them: mostly numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ids {
+    pub process: String,
+    pub thread: String,
+}
+
+/// The events of a file.
 #[derive(Default)]
 pub struct Events {
-    pub threads: Vec<Vec<Event>>,
+    pub threads: Vec<ThreadEvents>,
     pub frames: Vec<Frame>,
+    /// What threads are called, if the file says so.
+    pub names: HashMap<Ids, String>,
     /// Whether there are samples of a CPU profile, which are something else.
     pub has_samples: bool,
     places: HashMap<Frame, u32>,
-    by_thread: HashMap<(String, String), usize>,
+    by_ids: HashMap<Ids, usize>,
 }
 
 #[derive(Deserialize)]
@@ -101,12 +116,15 @@ enum Arguments {
         url: Option<String>,
         #[serde(default)]
         line: Option<Number>,
+        #[serde(default)]
+        name: Option<Number>,
     },
     Other(IgnoredAny),
 }
 
 impl Events {
     fn take(&mut self, event: EventRead) {
+        let ids = Ids { process: Number::text(event.pid), thread: Number::text(event.tid) };
         let kind = match (event.ph.as_str(), &event.dur) {
             ("B", _) => Kind::Begin,
             ("E", _) => Kind::End,
@@ -116,6 +134,12 @@ impl Events {
                 Some(time) => Kind::Whole(time.max(0.0)),
                 None => return,
             },
+            ("M", _) if event.name.as_deref() == Some("thread_name") => {
+                if let Some(Arguments::Place { name: Some(Number::Text(name)), .. }) = event.args {
+                    self.names.insert(ids, name);
+                }
+                return;
+            }
             ("P" | "N", _) if event.name.as_deref().is_some_and(|name| name.starts_with("Profile")) => {
                 self.has_samples = true;
                 return;
@@ -125,15 +149,18 @@ impl Events {
         let Some(at) = event.ts.as_ref().and_then(Number::value) else {
             return;
         };
-        let thread = (Number::text(event.pid), Number::text(event.tid));
         let next = self.threads.len();
-        let thread = *self.by_thread.entry(thread).or_insert(next);
-        if thread == next {
-            self.threads.push(Vec::new());
-        }
+        let thread = match self.by_ids.get(&ids) {
+            Some(&known) => known,
+            None => {
+                self.by_ids.insert(ids.clone(), next);
+                self.threads.push(ThreadEvents { ids, events: Vec::new() });
+                next
+            }
+        };
         let frame = event.name.map(|name| {
             let (file, line) = match event.args {
-                Some(Arguments::Place { filename, url, line }) => {
+                Some(Arguments::Place { filename, url, line, .. }) => {
                     let line = line.as_ref().and_then(Number::value).filter(|line| *line >= 0.0);
                     (filename.or(url), line.map(|line| line as u32))
                 }
@@ -141,7 +168,7 @@ impl Events {
             };
             self.place(Frame { name, line: line.filter(|_| file.is_some()), file })
         });
-        self.threads[thread].push(Event { kind, at, frame });
+        self.threads[thread].events.push(Event { kind, at, frame });
     }
 
     fn place(&mut self, frame: Frame) -> u32 {

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Or the array alone, which need not be closed. Times are microseconds. `X` is a whole call, `B` and `E` are the beginning and
-//! the end of one; all of a thread nest. Whatever else there is (counters, flows, marks, asynchronous work) is no call.
+//! the end of one; all of a thread nest. `M` with the name `thread_name` says in `args.name` what a thread is called. Whatever else
+//! there is (counters, flows, marks, asynchronous work) is no call.
 //!
-//! We write one `X` for each stack, its calls one after another; that order is made up.
+//! We write one `X` for each stack of each thread, its calls one after another; that order is made up.
 
 mod events;
 mod read;

@@ -1,12 +1,12 @@
 //! Reads calls, and nests those of each thread.
 
-use super::events::{Document, Event, Events, Kind};
+use super::events::{Document, Event, Events, Ids, Kind};
 use crate::error::{Error, Result};
-use crate::model::{FunctionId, Metadata, NodeId, Profile, Text};
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Thread};
 use crate::stacks::StackCollector;
 use serde::de::DeserializeSeed;
 
-/// Reads trace events; all threads are added up.
+/// Reads trace events, each thread's apart.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     let mut events = Events::default();
     let mut metadata = Metadata::default();
@@ -38,7 +38,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     }
     let mut ignored = 0;
     for thread in &mut events.threads {
-        ignored += calls.thread(thread)?;
+        let name = events.names.get(&thread.ids);
+        calls.collector.add_thread(thread_of(&thread.ids, name.map(String::as_str)));
+        ignored += calls.thread(&mut thread.events)?;
     }
     if ignored > 0 {
         metadata.notes.push(format!("{ignored} ends of calls that had not begun are left out"));
@@ -47,6 +49,15 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         metadata.notes.push("samples of a CPU profile in it are left out".to_owned());
     }
     Ok(calls.collector.finish(metadata))
+}
+
+/// A thread with these ids. Some write its name in place of the number.
+fn thread_of(Ids { process, thread }: &Ids, name: Option<&str>) -> Thread {
+    let id = thread.parse().ok();
+    let name = name.or((id.is_none()).then_some(thread)).filter(|name| !name.is_empty());
+    // No program is process 0.
+    let process = process.parse().ok().filter(|&process| process > 0);
+    Thread { name: name.map(Text::from), process, id, ..Thread::default() }
 }
 
 /// Whether what is missing is the closing bracket, and nothing else: the last event is whole.

@@ -1,4 +1,4 @@
-//! Writes one whole call for each stack.
+//! Writes one whole call for each stack of each thread, and the threads' names.
 
 use std::io::{BufWriter, Write};
 
@@ -12,7 +12,7 @@ use crate::stacks::Stacks;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FileWritten<'p> {
-    trace_events: Calls<'p>,
+    trace_events: Events<'p>,
     display_time_unit: &'static str,
     other_data: About<'p>,
 }
@@ -29,8 +29,8 @@ struct Call<'p> {
     name: &'p str,
     ts: f64,
     dur: f64,
-    pid: u32,
-    tid: u32,
+    pid: u64,
+    tid: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     args: Option<Place<'p>>,
 }
@@ -41,12 +41,27 @@ struct Place<'p> {
     line: u32,
 }
 
+/// What a thread is called.
+#[derive(Serialize)]
+struct Called<'p> {
+    ph: &'static str,
+    name: &'static str,
+    pid: u64,
+    tid: u64,
+    args: Name<'p>,
+}
+
+#[derive(Serialize)]
+struct Name<'p> {
+    name: &'p str,
+}
+
 /// Writes the stacks; what is approximated says so in the title.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+    let stacks = Stacks::by_thread(profile);
     let title = stacks.title(profile);
     let file = FileWritten {
-        trace_events: Calls { profile, tree: &stacks.tree },
+        trace_events: Events { profile, tree: &stacks.tree },
         display_time_unit: "ms",
         other_data: About { exporter: "pikos", title: &title },
     };
@@ -56,12 +71,12 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-struct Calls<'p> {
+struct Events<'p> {
     profile: &'p Profile,
     tree: &'p CallTree,
 }
 
-impl Serialize for Calls<'_> {
+impl Serialize for Events<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let factor = if self.profile.metadata.unit == Unit::Seconds { 1e6 } else { 1.0 };
         let (children, roots) = self.tree.children();
@@ -73,7 +88,7 @@ impl Serialize for Calls<'_> {
                 lasts[parent.index()] += lasts[place];
             }
         }
-        let mut calls = serializer.serialize_seq(Some(self.tree.nodes.len()))?;
+        let mut events = serializer.serialize_seq(None)?;
         // A node and when it begins: its calls follow one another, then comes its own time.
         let mut steps: Vec<(NodeId, f64)> = Vec::new();
         let follow = |steps: &mut Vec<(NodeId, f64)>, nodes: &[NodeId], mut at: f64| {
@@ -84,22 +99,34 @@ impl Serialize for Calls<'_> {
             }
             steps[first..].reverse();
         };
-        follow(&mut steps, &roots, 0.0);
-        while let Some((id, at)) = steps.pop() {
-            let function = self.profile.function(self.tree.nodes[id.index()].function);
-            let file = function.file.to_str_lossy();
-            let has_place = !function.is_builtin() && !file.is_empty();
-            calls.serialize_element(&Call {
-                ph: "X",
-                name: &function.display_name(),
-                ts: at,
-                dur: lasts[id.index()],
-                pid: 1,
-                tid: 1,
-                args: has_place.then_some(Place { filename: &file, line: function.line }),
-            })?;
-            follow(&mut steps, &children[id.index()], at);
+        let mut numbers = self.tree.thread_numbers().into_iter();
+        let mut roots = &roots[..];
+        for (thread, stacks) in self.tree.parts() {
+            // Where threads aren't told apart, all is one.
+            let (pid, tid) = numbers.next().unwrap_or((1, 1));
+            if let Some(name) = thread.and_then(|thread| thread.name.as_ref()) {
+                let args = Name { name: &name.to_str_lossy() };
+                events.serialize_element(&Called { ph: "M", name: "thread_name", pid, tid, args })?;
+            }
+            let own;
+            (own, roots) = roots.split_at(roots.partition_point(|root| root.index() < stacks.end));
+            follow(&mut steps, own, 0.0);
+            while let Some((id, at)) = steps.pop() {
+                let function = self.profile.function(self.tree.nodes[id.index()].function);
+                let file = function.file.to_str_lossy();
+                let has_place = !function.is_builtin() && !file.is_empty();
+                events.serialize_element(&Call {
+                    ph: "X",
+                    name: &function.display_name(),
+                    ts: at,
+                    dur: lasts[id.index()],
+                    pid,
+                    tid,
+                    args: has_place.then_some(Place { filename: &file, line: function.line }),
+                })?;
+                follow(&mut steps, &children[id.index()], at);
+            }
         }
-        calls.end()
+        events.end()
     }
 }
