@@ -180,6 +180,7 @@ impl Format {
             Format::Pyinstrument => Some(pyinstrument::read),
             Format::Perf => Some(perf::read),
             Format::Json => Some(json::read),
+            Format::Html => Some(flamegraph::read_html),
             _ => None,
         }
     }
