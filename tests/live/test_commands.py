@@ -215,7 +215,9 @@ def test_record_writes_what_it_knows_and_where_a_name_says_nothing_our_own(tmp_p
     assert heard.keys() == saved.keys()
     # It was heard a moment earlier than it was saved.
     moving = {"elapsed", "cpu", "started"}
-    assert {name: heard[name] for name in heard.keys() - moving} == {name: saved[name] for name in saved.keys() - moving}
+    assert {name: heard[name] for name in heard.keys() - moving} == {
+        name: saved[name] for name in saved.keys() - moving
+    }
     assert saved["process"] == str(process.pid) and str(script) in saved["command"]
     assert "live=True" in saved["options"]
     assert load(tmp_path / "now").metadata["facts"] == {}, "pstats, which holds none"

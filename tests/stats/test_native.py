@@ -16,7 +16,7 @@ import pikos.stats
 import pytest
 from running import python, subject
 
-pytestmark = [pytest.mark.any_release, pytest.mark.in_process, pytest.mark.beyond_cprofile]
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 MAGIC = b"\x89PIKOS\r\n"
 #: Magic and version, in front of the first snapshot.
@@ -61,7 +61,7 @@ def test_the_facts_of_a_run(tmp_path: Path) -> None:
     assert int(found["process"]) != os.getpid()
     started = datetime.datetime.fromisoformat(found["started"])
     assert started.tzinfo is not None
-    assert abs((datetime.datetime.now(datetime.timezone.utc) - started).total_seconds()) < 300
+    assert abs((datetime.datetime.now(datetime.UTC) - started).total_seconds()) < 300
     assert started.utcoffset() == datetime.datetime.now().astimezone().utcoffset()
     assert float(found["elapsed"]) > 0 and 0 < float(found["cpu"])
     assert found["threads"] == "2"
@@ -89,9 +89,7 @@ def test_the_zone_is_that_of_the_run(tmp_path: Path) -> None:
         ("a.bin", [], "pstats"),
     ],
 )
-def test_the_name_says_the_format_and_a_tree_is_kept(
-    tmp_path: Path, name: str, options: list[str], holds: str
-) -> None:
+def test_the_name_says_the_format_and_a_tree_is_kept(tmp_path: Path, name: str, options: list[str], holds: str) -> None:
     path = recorded(tmp_path, *options, name=name)
     assert path.read_bytes().startswith(MAGIC) == (holds == "pikos")
     assert (pikos.stats.load(path).tree() is not None) == bool(options)
@@ -106,6 +104,7 @@ def test_cprofiles_names_stay_pstats_and_the_loss_is_told(tmp_path: Path, name: 
     assert (refused.code, refused.out) == (2, "") and ".pikos" in refused.err
 
 
+@pytest.mark.in_process
 def test_dump_stats_goes_by_the_name(tmp_path: Path) -> None:
     import pstats
 
@@ -120,6 +119,7 @@ def test_dump_stats_goes_by_the_name(tmp_path: Path) -> None:
     assert pstats.Stats(str(tmp_path / "plain")).total_calls > 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.in_process
 def test_the_program_sees_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = subject().Profile()
     seen: list[str] = []
@@ -133,8 +133,14 @@ def test_the_program_sees_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(builtins, "__import__", spy)
     profile.enable()
     profile.disable()
+    first = list(seen)
+    seen.clear()
+    profile.enable()
+    profile.disable()
     monkeypatch.undo()
-    assert seen == [] and set(sys.modules) == before
+    # The facts are gathered when it is enabled for the first time.
+    assert seen == first and set(sys.modules) == before
+    assert pikos.stats.of(profile).metadata["facts"]["host"]
     # What is no list of texts is none of ours to fail by.
     monkeypatch.setattr(sys, "orig_argv", [1, "python", None])
     other = subject().Profile()
@@ -142,6 +148,7 @@ def test_the_program_sees_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None
     assert pikos.stats.of(other).metadata["facts"]["command"] == "python"
 
 
+@pytest.mark.in_process
 def test_pauses_are_left_out_and_a_clear_begins_anew() -> None:
     import time
 

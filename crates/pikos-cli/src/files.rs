@@ -173,7 +173,8 @@ fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn tell(path: &Path, notes: &[String]) {
+/// Says on standard error what is to be known of a file.
+pub fn tell(path: &Path, notes: &[String]) {
     for note in notes {
         // What a file says of itself goes to a terminal.
         eprintln!("pikos: note: {}: {}", path.display(), printable(note));

@@ -44,15 +44,13 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 }
 
 fn meta(title: &str, metadata: &Metadata) -> Value {
-    json!({
+    let mut meta = json!({
         "version": 24,
         "preprocessedProfileVersion": 55,
         "product": title,
         "processType": 0,
         "interval": 1.0,
         "startTime": metadata.started().map_or(0.0, |seconds| seconds as f64 * 1e3),
-        "arguments": metadata.fact(facts::COMMAND).unwrap_or_default(),
-        "oscpu": metadata.fact(facts::SYSTEM).unwrap_or_default(),
         "debug": false,
         "symbolicated": true,
         "usesOnlyOneStackType": true,
@@ -65,7 +63,13 @@ fn meta(title: &str, metadata: &Metadata) -> Value {
             { "name": "Python", "color": "yellow", "subcategories": ["Other"] },
             { "name": "Built-in", "color": "blue", "subcategories": ["Other"] },
         ],
-    })
+    });
+    for (name, fact) in [("arguments", facts::COMMAND), ("oscpu", facts::SYSTEM)] {
+        if let Some(value) = metadata.fact(fact) {
+            meta[name] = value.into();
+        }
+    }
+    meta
 }
 
 /// What a thread is called.
