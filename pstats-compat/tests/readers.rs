@@ -662,10 +662,10 @@ fn the_firefox_profilers_files() {
     assert_rows(&profile, &[("main", 0, 1.0, 3.0), ("malloc", 0, 2.0, 2.0)]);
     assert_eq!(rows(&profile)[0].2, 3);
     for (old, new, part) in [
-        ("\"prefix\": [null, 0, 1]", "\"prefix\": [null, 1, 1]", "before the one below it"),
-        ("\"stack\": [1]", "\"stack\": [9]", "no such stack"),
-        ("\"frame\": [0, 1, 1]", "\"frame\": [0, 9, 1]", "no such frame"),
-        ("\"func\": [0, 1]", "\"func\": [0, 9]", "no function"),
+        ("\"prefix\": [null, 0, 1]", "\"prefix\": [null, 1, 1]", "stands above itself"),
+        ("\"stack\": [1]", "\"stack\": [9]", "no stack 9"),
+        ("\"frame\": [0, 1, 1]", "\"frame\": [0, 9, 1]", "no frame 9"),
+        ("\"func\": [0, 1]", "\"func\": [0, 9]", "no function 9"),
         ("\"weight\": [5]", "\"weight\": []", "not as many"),
         (
             "\"weight\": [5], \"weightType\": \"samples\"",

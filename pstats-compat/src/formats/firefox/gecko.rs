@@ -1,22 +1,6 @@
-//! Tables as Firefox itself makes them: rows, and a schema that says what stands where in each.
-
-use std::collections::HashMap;
-
-use serde_json::Value;
+//! Locations, as Firefox itself writes them: a function, its file and its line in one text.
 
 use crate::model::Text;
-
-/// The place in a row, by the column's name.
-pub type Schema = HashMap<String, usize>;
-/// Rows. What stands last may be left out.
-pub type Data = Vec<Vec<Value>>;
-
-/// A column of places in other tables.
-pub fn column(schema: &Schema, data: &Data, name: &str) -> Vec<Option<usize>> {
-    let place = schema.get(name);
-    let cell = |row: &Vec<Value>| row.get(*place?)?.as_u64().and_then(|at| usize::try_from(at).ok());
-    data.iter().map(cell).collect()
-}
 
 /// File, line and name of a location: `name (file:line:column)`, `name (in library)` or a name alone.
 pub fn function(location: &str) -> (Text, u32, Text) {

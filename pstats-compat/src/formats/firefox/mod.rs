@@ -14,10 +14,13 @@
 //!
 //! Read is what any version of it holds, and the "gecko" format before it is processed, whose tables are lists of rows under a
 //! schema. Tables may stand in each thread or be shared. All threads, and all processes, are added up. Samples stay samples,
-//! unless the file says that they are milliseconds.
+//! unless the file says that they are milliseconds. What threads share is read once for all of them, and only as far as samples
+//! name it.
 
+mod columns;
 mod gecko;
 mod read;
+mod table;
 mod write;
 
 pub use read::read;

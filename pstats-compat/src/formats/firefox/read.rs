@@ -1,11 +1,16 @@
-//! Reads the stacks of all threads.
+//! Reads the stacks of all threads: from the samples down, each stack once.
 
 use serde::Deserialize;
 
-use super::gecko::{self, Data, Schema, column};
+use super::columns::{Columns, Tables};
+use super::table::bad;
 use crate::error::{Error, Result};
 use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
 use crate::stacks::StackCollector;
+
+/// Threads that share stacks may have other tables of their own: then each reads those stacks anew, and no more of them than
+/// this.
+const MOST_AGAIN: usize = 10_000_000;
 
 #[derive(Deserialize)]
 struct Document {
@@ -27,80 +32,11 @@ struct Meta {
     product: Option<String>,
 }
 
-/// What a thread has of its own, or shares with the others. Each table is of columns, or gecko's of rows.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Tables {
-    samples: Option<Samples>,
-    #[serde(alias = "stringTable")]
-    string_array: Option<Vec<String>>,
-    stack_table: Option<StackTable>,
-    frame_table: Option<FrameTable>,
-    func_table: Option<FuncTable>,
-    resource_table: Option<ResourceTable>,
-    sources: Option<Sources>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Samples {
-    stack: Option<Vec<Option<usize>>>,
-    weight: Option<Vec<Option<f64>>>,
-    weight_type: Option<String>,
-    #[serde(default)]
-    schema: Schema,
-    #[serde(default)]
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct StackTable {
-    prefix: Option<Vec<Option<usize>>>,
-    frame: Option<Vec<usize>>,
-    #[serde(default)]
-    schema: Schema,
-    #[serde(default)]
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct FrameTable {
-    func: Option<Vec<usize>>,
-    #[serde(default)]
-    schema: Schema,
-    #[serde(default)]
-    data: Data,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FuncTable {
-    name: Vec<usize>,
-    #[serde(default)]
-    file_name: Vec<Option<usize>>,
-    #[serde(default)]
-    source: Vec<Option<usize>>,
-    #[serde(default)]
-    line_number: Vec<Option<u32>>,
-    #[serde(default)]
-    resource: Vec<i64>,
-}
-
-#[derive(Deserialize)]
-struct ResourceTable {
-    name: Vec<usize>,
-}
-
-#[derive(Deserialize)]
-struct Sources {
-    filename: Vec<usize>,
-}
-
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
     let document: Document = serde_json::from_slice(bytes).map_err(|error| Error::of_json(&error))?;
-    let mut reader = Reader { collector: StackCollector::default(), unit: None, threads: 0 };
-    reader.document(&document)?;
+    let mut reader = Reader::new(MOST_AGAIN);
+    reader.document(&document, "")?;
     let mut notes = Vec::new();
     if reader.threads > 1 {
         notes.push(format!("{} threads are added up", reader.threads));
@@ -123,31 +59,97 @@ struct Reader {
     collector: StackCollector,
     unit: Option<Unit>,
     threads: usize,
+    /// So many stacks are still entered: those that tables hold, and some of them again.
+    room: usize,
 }
 
-/// What a thread's stacks are made of: for each the one below it, if any, and its frame; for each frame its function.
-struct Stacks {
-    below: Vec<Option<usize>>,
-    frames: Vec<usize>,
-    functions: Vec<(Text, u32, Text)>,
+/// What rows of the same tables were found to be.
+#[derive(Default)]
+struct Known {
+    /// By frame.
+    functions: Memory<FunctionId>,
+    /// By stack; none while what is below it is not known.
+    nodes: Memory<Option<NodeId>>,
+}
+
+impl Known {
+    fn forget(&mut self) {
+        self.functions.forget();
+        self.nodes.forget();
+    }
+}
+
+/// What is known of some rows. To forget it takes no longer than it took to learn, however long the table is.
+struct Memory<T> {
+    values: Vec<Option<T>>,
+    rows: Vec<usize>,
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), rows: Vec::new() }
+    }
+}
+
+impl<T: Copy> Memory<T> {
+    fn get(&self, row: usize) -> Option<T> {
+        self.values.get(row).copied().flatten()
+    }
+
+    fn set(&mut self, row: usize, value: T) {
+        if row >= self.values.len() {
+            self.values.resize(row + 1, None);
+        }
+        if self.values[row].replace(value).is_none() {
+            self.rows.push(row);
+        }
+    }
+
+    fn forget(&mut self) {
+        for row in self.rows.drain(..) {
+            self.values[row] = None;
+        }
+    }
 }
 
 impl Reader {
-    fn document(&mut self, document: &Document) -> Result<()> {
-        for (index, thread) in document.threads.iter().enumerate() {
-            self.thread(thread, &document.shared, &format!("threads[{index}]"))?;
-        }
-        document.processes.iter().try_for_each(|process| self.document(process))
+    fn new(room: usize) -> Self {
+        Self { collector: StackCollector::default(), unit: None, threads: 0, room }
     }
 
-    fn thread(&mut self, thread: &Tables, shared: &Tables, place: &str) -> Result<()> {
+    /// Reads all threads. `place` stands in front of the names of fields.
+    fn document(&mut self, document: &Document, place: &str) -> Result<()> {
+        let shared = (&document.shared, format!("{place}shared"));
+        self.room += document.shared.count_stacks();
+        let (mut of_shared, mut of_own) = (Known::default(), Known::default());
+        for (index, thread) in document.threads.iter().enumerate() {
+            let own = (thread, format!("{place}threads[{index}]"));
+            self.room += thread.count_stacks();
+            let columns = || Columns::of((own.0, &own.1), (shared.0, &shared.1));
+            match thread.has_any() {
+                true => self.thread(thread, &own.1, columns, &mut of_own)?,
+                false => self.thread(thread, &own.1, columns, &mut of_shared)?,
+            }
+            of_own.forget();
+        }
+        for (index, process) in document.processes.iter().enumerate() {
+            self.document(process, &format!("{place}processes[{index}]."))?;
+        }
+        Ok(())
+    }
+
+    fn thread<'d>(
+        &mut self,
+        thread: &Tables,
+        place: &str,
+        columns: impl FnOnce() -> Result<Columns<'d>>,
+        known: &mut Known,
+    ) -> Result<()> {
         let Some(samples) = &thread.samples else { return Ok(()) };
-        let stacks = stacks(thread, shared, place)?;
-        let (tops, weights) = match &samples.stack {
-            Some(tops) => (tops.clone(), samples.weight.clone()),
-            None => (column(&samples.schema, &samples.data, "stack"), None),
-        };
-        if weights.as_ref().is_some_and(|weights| weights.len() != tops.len()) {
+        let column = |name| samples.column(place, "samples", name);
+        let Some(tops) = column("stack") else { return Ok(()) };
+        let weights = column("weight");
+        if weights.is_some_and(|weights| weights.rows() != tops.rows()) {
             return Err(bad(format!("{place}.samples.weight"), "not as many as there are stacks"));
         }
         let (unit, factor) = match samples.weight_type.as_deref() {
@@ -155,7 +157,7 @@ impl Reader {
             Some("bytes") => (Unit::Other("bytes".to_owned()), 1.0),
             _ => (counted(), 1.0),
         };
-        if tops.iter().all(Option::is_none) {
+        if tops.is_blank() {
             return Ok(());
         }
         self.threads += 1;
@@ -165,102 +167,100 @@ impl Reader {
                 "threads of different units can't be added up",
             ));
         }
-        // Stacks of markers are no samples.
-        let mut is_used = vec![false; stacks.below.len()];
-        for top in tops.iter().flatten() {
-            *is_used
-                .get_mut(*top)
-                .ok_or_else(|| bad(format!("{place}.samples.stack"), "there is no such stack"))? = true;
-        }
-        for stack in (0..stacks.below.len()).rev() {
-            match stacks.below[stack] {
-                Some(below) if below >= stack => {
-                    return Err(bad(
-                        format!("{place}.stackTable.prefix[{stack}]"),
-                        "a stack comes before the one below it",
-                    ));
-                }
-                Some(below) if is_used[stack] => is_used[below] = true,
-                _ => {}
-            }
-        }
-        let mut functions: Vec<Option<FunctionId>> = vec![None; stacks.functions.len()];
-        let mut nodes: Vec<Option<NodeId>> = vec![None; stacks.below.len()];
-        for stack in (0..stacks.below.len()).filter(|&stack| is_used[stack]) {
-            let frame = stacks.frames[stack];
-            let known = functions.get_mut(frame);
-            let known = known
-                .ok_or_else(|| bad(format!("{place}.stackTable.frame[{stack}]"), "there is no such frame"))?;
-            let (file, line, name) = &stacks.functions[frame];
-            let function = known.or_else(|| self.collector.function(file.clone(), *line, name.clone()));
-            *known = function;
-            let below = stacks.below[stack].and_then(|below| nodes[below]);
-            let entered = function.and_then(|function| self.collector.enter(below, function));
-            nodes[stack] = Some(entered.ok_or_else(|| {
-                bad(format!("{place}.stackTable"), "more stacks than a profile can hold, or a deeper one")
-            })?);
-        }
-        for (sample, top) in tops.iter().enumerate() {
-            if let Some(node) = top.and_then(|top| nodes[top]) {
-                let weight = weights.as_ref().map_or(1.0, |weights| weights[sample].unwrap_or(1.0));
-                self.collector.spend(node, weight * factor);
-            }
+        let columns = columns()?;
+        for sample in 0..tops.rows() {
+            let Some(top) = tops.index(sample, columns.prefix.rows(), "stack")? else { continue };
+            let node = self.enter(&columns, known, top)?;
+            let weight = weights.map_or(Ok(None), |weights| weights.number(sample))?;
+            self.collector.spend(node, weight.unwrap_or(1.0) * factor);
         }
         Ok(())
     }
-}
 
-fn stacks(own: &Tables, shared: &Tables, place: &str) -> Result<Stacks> {
-    let field = |name: &str| format!("{place}.{name}");
-    let missing = |name: &str| bad(field(name), "it is missing");
-    let table =
-        own.stack_table.as_ref().or(shared.stack_table.as_ref()).ok_or_else(|| missing("stackTable"))?;
-    let (below, frames) = match (&table.prefix, &table.frame) {
-        (Some(prefix), Some(frame)) => (prefix.clone(), frame.clone()),
-        _ => {
-            let frames: Option<Vec<usize>> =
-                column(&table.schema, &table.data, "frame").into_iter().collect();
-            (
-                column(&table.schema, &table.data, "prefix"),
-                frames.ok_or_else(|| bad(field("stackTable.frame"), "a stack has none"))?,
-            )
+    /// The node of a stack, which is entered with all that is below it if it is new.
+    fn enter(&mut self, columns: &Columns<'_>, known: &mut Known, top: usize) -> Result<NodeId> {
+        let mut below: Option<NodeId> = None;
+        // A stack of its own: the input decides how deep one is.
+        let mut new: Vec<usize> = Vec::new();
+        let mut next = Some(top);
+        while let Some(stack) = next {
+            match known.nodes.get(stack) {
+                Some(None) => return Err(columns.prefix.bad(stack, "this stack stands above itself")),
+                Some(Some(node)) => {
+                    below = Some(node);
+                    break;
+                }
+                None => {
+                    known.nodes.set(stack, None);
+                    new.push(stack);
+                    next = columns.prefix.index(stack, columns.prefix.rows(), "stack")?;
+                }
+            }
         }
-    };
-    if below.len() != frames.len() {
-        return Err(bad(field("stackTable"), "its columns are not equally long"));
+        for &stack in new.iter().rev() {
+            let too_many =
+                || columns.prefix.bad(stack, "more stacks than a profile can hold, or a deeper one");
+            self.room = self.room.checked_sub(1).ok_or_else(too_many)?;
+            let frame = columns.frame(stack)?;
+            let function = match known.functions.get(frame) {
+                Some(function) => function,
+                None => {
+                    let (file, line, name) = columns.function(frame)?;
+                    let function = self.collector.function(file, line, name).ok_or_else(too_many)?;
+                    known.functions.set(frame, function);
+                    function
+                }
+            };
+            let node = self.collector.enter(below, function).ok_or_else(too_many)?;
+            known.nodes.set(stack, Some(node));
+            below = Some(node);
+        }
+        Ok(below.expect("the top one is known, or new"))
     }
-    let texts =
-        own.string_array.as_ref().or(shared.string_array.as_ref()).ok_or_else(|| missing("stringArray"))?;
-    let frame_table =
-        own.frame_table.as_ref().or(shared.frame_table.as_ref()).ok_or_else(|| missing("frameTable"))?;
-    let Some(of_frames) = &frame_table.func else {
-        let functions =
-            column(&frame_table.schema, &frame_table.data, "location").into_iter().map(|location| {
-                location.and_then(|location| texts.get(location)).map(|location| gecko::function(location))
-            });
-        let functions: Option<Vec<_>> = functions.collect();
-        let functions = functions.ok_or_else(|| bad(field("frameTable.location"), "a frame has none"))?;
-        return Ok(Stacks { below, frames, functions });
-    };
-    let table = own.func_table.as_ref().or(shared.func_table.as_ref()).ok_or_else(|| missing("funcTable"))?;
-    let resources = own.resource_table.as_ref().or(shared.resource_table.as_ref());
-    let sources = own.sources.as_ref().or(shared.sources.as_ref());
-    let text = |at: Option<usize>| at.and_then(|at| texts.get(at)).map(String::as_str);
-    let function = |func: usize| -> Option<(Text, u32, Text)> {
-        let name = text(Some(*table.name.get(func)?))?;
-        let at = |column: &[Option<usize>]| column.get(func).copied().flatten();
-        let source = || sources?.filename.get(at(&table.source)?).copied();
-        let library = || resources?.name.get(usize::try_from(*table.resource.get(func)?).ok()?).copied();
-        let file = text(at(&table.file_name).or_else(source).or_else(library));
-        let line = table.line_number.get(func).copied().flatten().unwrap_or(0);
-        Some((file.unwrap_or("~").into(), line, name.into()))
-    };
-    let functions: Option<Vec<_>> = of_frames.iter().map(|&func| function(func)).collect();
-    let functions =
-        functions.ok_or_else(|| bad(field("frameTable.func"), "a frame has no function with a name"))?;
-    Ok(Stacks { below, frames, functions })
 }
 
-fn bad(field: String, problem: &str) -> Error {
-    Error::BadField { field, problem: problem.to_owned() }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stacks in a row, each above the one before, and threads with a sample of the topmost and one of another.
+    fn shared(stacks: usize, threads: usize, own: &str) -> Document {
+        let prefix: Vec<String> = (0..stacks)
+            .map(|stack| stack.checked_sub(1).map_or("null".to_owned(), |below| below.to_string()))
+            .collect();
+        let thread = |number: usize| {
+            format!(r#"{{"samples": {{"stack": [{}, {}]}}{own}}}"#, stacks - 1, number % stacks)
+        };
+        let threads: Vec<String> = (0..threads).map(thread).collect();
+        let json = format!(
+            r#"{{"shared": {{"stringArray": ["f"], "funcTable": {{"name": [0]}}, "frameTable": {{"func": [0]}},
+               "stackTable": {{"prefix": [{}], "frame": [{}]}}}}, "threads": [{}]}}"#,
+            prefix.join(","),
+            vec!["0"; stacks].join(","),
+            threads.join(",")
+        );
+        serde_json::from_str(&json).expect("a document")
+    }
+
+    #[test]
+    fn shared_stacks_are_entered_once_however_many_threads_there_are() {
+        let document = shared(20_000, 10_000, "");
+        let mut reader = Reader::new(0);
+        reader.document(&document, "").expect("room for each stack once");
+        assert_eq!(reader.room, 0);
+        assert_eq!(reader.threads, 10_000);
+        let profile = reader.collector.finish(Metadata::default());
+        assert_eq!(profile.functions[0].calls.tottime, 20_000.0);
+        assert_eq!(profile.tree.expect("stacks").nodes.len(), 20_000);
+    }
+
+    #[test]
+    fn threads_that_read_shared_stacks_anew_have_an_end() {
+        let document = shared(100, 50, r#", "stringArray": ["g"]"#);
+        let mut reader = Reader::new(50 * 100 - 100);
+        reader.document(&document, "").expect("just enough room");
+        assert_eq!(reader.room, 0);
+        let error = Reader::new(50 * 100 - 101).document(&document, "").unwrap_err().to_string();
+        assert!(error.starts_with("shared.stackTable.prefix[99]: more stacks"), "{error}");
+    }
 }

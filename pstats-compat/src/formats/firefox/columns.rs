@@ -1,0 +1,169 @@
+//! Where a thread's stacks, frames and functions are read from: its own tables, or else those that threads share.
+
+use serde::Deserialize;
+
+use super::gecko;
+use super::table::{Column, Table, bad};
+use crate::error::Result;
+use crate::model::Text;
+
+/// What a thread has of its own, or shares with the others.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Tables {
+    pub samples: Option<Box<Table>>,
+    #[serde(alias = "stringTable")]
+    string_array: Option<Vec<String>>,
+    stack_table: Option<Box<Table>>,
+    frame_table: Option<Box<Table>>,
+    func_table: Option<Box<Table>>,
+    resource_table: Option<Box<Table>>,
+    sources: Option<Box<Table>>,
+}
+
+impl Tables {
+    /// Whether there is any that stacks are read from.
+    pub fn has_any(&self) -> bool {
+        let Self { samples: _, string_array, stack_table, frame_table, func_table, resource_table, sources } =
+            self;
+        let tables = [stack_table, frame_table, func_table, resource_table, sources];
+        string_array.is_some() || tables.iter().any(|table| table.is_some())
+    }
+
+    pub fn count_stacks(&self) -> usize {
+        let prefix = self.stack_table.as_ref().and_then(|table| table.column("", "", "prefix"));
+        prefix.map_or(0, |prefix| prefix.rows())
+    }
+
+    fn table(&self, name: &str) -> Option<&Table> {
+        let table = match name {
+            "stackTable" => &self.stack_table,
+            "frameTable" => &self.frame_table,
+            "funcTable" => &self.func_table,
+            "resourceTable" => &self.resource_table,
+            _ => &self.sources,
+        };
+        table.as_deref()
+    }
+}
+
+/// The columns that stacks are made of.
+pub struct Columns<'d> {
+    /// For each stack the one below it.
+    pub prefix: Column<'d>,
+    frame: Column<'d>,
+    frames: Frames<'d>,
+    texts: &'d [String],
+}
+
+/// For each frame its function.
+enum Frames<'d> {
+    /// Gecko's: all that is known of a function is one text.
+    Located(Column<'d>),
+    Processed {
+        func: Column<'d>,
+        functions: Functions<'d>,
+    },
+}
+
+struct Functions<'d> {
+    name: Column<'d>,
+    line: Option<Column<'d>>,
+    file: Option<Column<'d>>,
+    /// Of later versions: a row of another table, and in that its file.
+    source: Option<(Column<'d>, Column<'d>)>,
+    /// The same for a library.
+    library: Option<(Column<'d>, Column<'d>)>,
+}
+
+impl<'d> Columns<'d> {
+    /// Those of a thread. Each pair is tables, and what they are called in an error.
+    pub fn of(own: (&'d Tables, &'d str), shared: (&'d Tables, &'d str)) -> Result<Self> {
+        let column = |table: &'static str, name: &'static str| {
+            let find = |(tables, owner): (&'d Tables, &'d str)| Some((tables.table(table)?, owner));
+            let (found, owner) = find(own).or_else(|| find(shared))?;
+            found.column(owner, table, name)
+        };
+        let needed = |table, name| {
+            column(table, name).ok_or_else(|| bad(format!("{}.{table}.{name}", own.1), "it is missing"))
+        };
+        let both = |first: Option<_>, second: Option<_>| Some((first?, second?));
+        let (prefix, frame) = (needed("stackTable", "prefix")?, needed("stackTable", "frame")?);
+        if prefix.rows() != frame.rows() {
+            return Err(bad(format!("{}.stackTable", own.1), "its columns are not equally long"));
+        }
+        let texts = own.0.string_array.as_ref().or(shared.0.string_array.as_ref());
+        let texts = texts.ok_or_else(|| bad(format!("{}.stringArray", own.1), "it is missing"))?;
+        let frames = match (column("frameTable", "func"), column("frameTable", "location")) {
+            (None, Some(location)) => Frames::Located(location),
+            _ => Frames::Processed {
+                func: needed("frameTable", "func")?,
+                functions: Functions {
+                    name: needed("funcTable", "name")?,
+                    line: column("funcTable", "lineNumber"),
+                    file: column("funcTable", "fileName"),
+                    source: both(column("funcTable", "source"), column("sources", "filename")),
+                    library: both(column("funcTable", "resource"), column("resourceTable", "name")),
+                },
+            },
+        };
+        Ok(Self { prefix, frame, frames, texts })
+    }
+
+    /// The frame of a stack.
+    pub fn frame(&self, stack: usize) -> Result<usize> {
+        let (Frames::Located(frames) | Frames::Processed { func: frames, .. }) = &self.frames;
+        self.frame.some_index(stack, frames.rows(), "frame")
+    }
+
+    /// File, line and name of a frame's function.
+    pub fn function(&self, frame: usize) -> Result<(Text, u32, Text)> {
+        let texts = self.texts;
+        match &self.frames {
+            Frames::Located(location) => {
+                Ok(gecko::function(&texts[location.some_index(frame, texts.len(), "text")?]))
+            }
+            Frames::Processed { func, functions } => {
+                let function = func.some_index(frame, functions.name.rows(), "function")?;
+                let name = functions.name.some_index(function, texts.len(), "text")?;
+                let file = functions.file(function, texts.len())?;
+                let file = file.map_or("~", |file| texts[file].as_str());
+                Ok((file.into(), functions.line(function)?, texts[name].as_str().into()))
+            }
+        }
+    }
+}
+
+impl Functions<'_> {
+    /// The text that is a function's file, or its library.
+    fn file(&self, function: usize, texts: usize) -> Result<Option<usize>> {
+        if let Some(file) = &self.file
+            && let Some(text) = file.index(function, texts, "text")?
+        {
+            return Ok(Some(text));
+        }
+        if let Some((source, file)) = &self.source
+            && let Some(source) = source.index(function, file.rows(), "source")?
+            && let Some(text) = file.index(source, texts, "text")?
+        {
+            return Ok(Some(text));
+        }
+        // -1 is none of them.
+        if let Some((resource, name)) = &self.library
+            && resource.number(function)? != Some(-1.0)
+            && let Some(resource) = resource.index(function, name.rows(), "resource")?
+        {
+            return name.index(resource, texts, "text");
+        }
+        Ok(None)
+    }
+
+    fn line(&self, function: usize) -> Result<u32> {
+        let Some(line) = &self.line else { return Ok(0) };
+        let number = line.number(function)?.unwrap_or(0.0);
+        match f64::from(number as u32) == number {
+            true => Ok(number as u32),
+            false => Err(line.bad(function, &format!("there is no line {number}"))),
+        }
+    }
+}
