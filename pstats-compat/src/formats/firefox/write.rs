@@ -10,14 +10,13 @@ use crate::model::{Profile, Unit};
 use crate::stacks::Stacks;
 
 /// Writes the stacks; approximated ones say so in the name of the product.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let seconds = profile.metadata.unit == Unit::Seconds;
     let document = json!({
         "meta": meta(&title),
         "libs": [],
-        "threads": [thread(profile, &stacks, seconds)],
+        "threads": [thread(profile, stacks, seconds)],
         "pages": [],
         "profilerOverhead": [],
         "counters": [],

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::difference::{Difference, Times};
 use super::layout::Layout;
 use super::words::{amount, hue, place, told_of};
-use crate::diff::Diff;
 use crate::error::Result;
 use crate::model::{Counts, Function, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
@@ -68,8 +67,7 @@ impl Named {
 }
 
 /// Writes the page.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_WIDTH);
@@ -95,7 +93,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let data = Data {
         title: profile.metadata.shown_title(),
         unit: shown_unit(unit),
-        notes: told_of(&stacks),
+        notes: told_of(stacks),
         functions: named.functions,
         views: vec![view],
     };
@@ -103,8 +101,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Writes the page of a difference.
-pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
-    let difference = Difference::of(diff);
+pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
     let mut named = Named::new(difference.functions.len());
     let mut view = |name, times: &Times, other: &Times| {
         let layout = Layout::of(&difference.tree, &times.cumulative, MIN_WIDTH);

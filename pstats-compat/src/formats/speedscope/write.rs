@@ -34,8 +34,7 @@ struct Evented<'p> {
 }
 
 /// Writes the stacks; approximated ones say so in the profile's name.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let events = Events { tree: &stacks.tree };
     let name = stacks.title(profile);
     let frames = profile.functions.iter().map(|function| Frame {

@@ -42,8 +42,7 @@ struct Place<'p> {
 }
 
 /// Writes the stacks; what is approximated says so in the title.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let file = FileWritten {
         trace_events: Calls { profile, tree: &stacks.tree },
