@@ -32,6 +32,9 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
         } else {
             writeln!(out, "{}: sound, {functions} functions, {edges} edges", path.display())?;
         }
+        for (name, value) in &profile.metadata.facts {
+            writeln!(out, "    {:9} {}", printable(name), printable(value))?;
+        }
     }
     out.flush()?;
     Ok(outcome)
