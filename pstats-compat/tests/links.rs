@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pstats_compat::Profile;
 use pstats_compat::error::Result;
-use pstats_compat::formats::{Format, create, replace, save_file};
+use pstats_compat::formats::{Format, Output, create, replace, save_file};
 
 fn put(path: &Path, text: &str) -> Result<()> {
     replace(path, |out| Ok(out.write_all(text.as_bytes())?))
@@ -75,16 +75,17 @@ fn what_is_no_file_is_refused_at_once() {
     let (folder, animals) = zoo("refused");
     let before = Instant::now();
     for (path, what) in animals {
-        let told = save_file(&Profile::default(), Format::Pstats, &path).unwrap_err().to_string();
+        let told =
+            save_file(&Output::new(&Profile::default(), Format::Pstats), &path).unwrap_err().to_string();
         assert!(told.contains(what), "{path:?}: {told}");
     }
     assert!(before.elapsed() < Duration::from_secs(1));
     // With a reader, too: it gets nothing, not even an end.
     let reader = fs::OpenOptions::new().read(true).write(true).open(folder.join("pipe")).unwrap();
-    assert!(save_file(&Profile::default(), Format::Pstats, &folder.join("pipe")).is_err());
+    assert!(save_file(&Output::new(&Profile::default(), Format::Pstats), &folder.join("pipe")).is_err());
     drop(reader);
     symlink("file", folder.join("good")).unwrap();
-    save_file(&Profile::default(), Format::Pstats, &folder.join("good")).unwrap();
+    save_file(&Output::new(&Profile::default(), Format::Pstats), &folder.join("good")).unwrap();
     assert_ne!(fs::read(folder.join("file")).unwrap(), b"kept");
     fs::remove_dir_all(folder).unwrap();
 }

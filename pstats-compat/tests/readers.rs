@@ -9,8 +9,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pstats_compat::check::{Severity, check};
 use pstats_compat::diff::{Diff, Noise};
+use pstats_compat::formats::flamegraph::{Difference, write_difference_html};
 use pstats_compat::formats::{
-    Format, ReadOptions, cpuprofile, json, pprof, pstats, read_from, speedscope, trace,
+    Format, ReadOptions, cpuprofile, json, pprof, pstats, pyinstrument, read_from, speedscope, trace,
 };
 use pstats_compat::{Counts, Error, Profile, Unit};
 
@@ -183,7 +184,7 @@ fn a_page_holds_the_whole_profile() {
     }
     let diff = Diff::new(&profile, &profile, Noise { part: 0.0, seconds: 0.0 }).expect("comparable");
     let mut difference = Vec::new();
-    pstats_compat::formats::flamegraph::write_difference_html(&diff, "x", &mut difference).expect("written");
+    write_difference_html(&Difference::of(&diff), "x", &mut difference).expect("written");
     assert!(refused(&difference, "x.html").contains("without a profile in it"));
 }
 
@@ -669,6 +670,49 @@ fn pyinstrument_sessions_and_trees() {
     assert_eq!((profile.tree.as_ref().expect("stacks").nodes.len(), total(&profile)), (deep, 1.0));
     assert!(refused(&text.as_bytes()[..text.len() / 2], "").contains("cut short"));
     assert!(refused(br#"{"frame_records": [[[], 1.0]]}"#, "").contains("frame_records[0]"));
+}
+
+#[test]
+fn pyinstruments_frames_have_names() {
+    let function = r#""function": "f", "file_path": "a.py", "line_no": 1, "time": 1"#;
+    for (text, told) in [
+        (r#"{"frame_tree": {}}"#.to_owned(), "byte 15: a frame names no function"),
+        (r#"{"root_frame": {"file_path": "a.py", "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (r#"{"root_frame": {"function": "", "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (r#"{"root_frame": {"function": null, "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (
+            format!(r#"{{"root_frame": {{{function}, "children": [{{{function}}}, {{"time": 1}}]}}}}"#),
+            "byte 157: a frame names no function",
+        ),
+        (format!(r#"{{"root_frame": [{{{function}}}]}}"#), "byte 15: this is no frame"),
+        (r#"{"root_frame": "f"}"#.to_owned(), "byte 15: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": {{}}}}}}"#), "byte 91: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": "f"}}}}"#), "byte 91: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": [[]]}}}}"#), "byte 92: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": [null]}}}}"#), "byte 92: this is no frame"),
+        (
+            r#"{"frame_records": [[["f\u0000a.py\u00001"], 1], [["f", ""], 1]]}"#.to_owned(),
+            "frame_records[1][0][1]: ",
+        ),
+        (
+            r#"{"frame_records": [[["\u0000a.py\u00001"], 1]]}"#.to_owned(),
+            "frame_records[0][0][0]: a frame names",
+        ),
+        (r#"{"frame_records": [[["\u0001cClass"], 1]]}"#.to_owned(), "frame_records[0][0][0]: a frame names"),
+    ] {
+        let error = refused(text.as_bytes(), "");
+        assert!(error.starts_with(told), "{text}: {error}");
+    }
+    assert!(pyinstrument::read(b"{}").expect_err("nothing").to_string().starts_with("root_frame: "));
+    // Nothing was sampled; and a thread needs no name.
+    for nothing in [r#"{"root_frame": null}"#, r#"{"frame_records": []}"#] {
+        assert_eq!(total(&open(nothing.as_bytes(), "").expect(nothing)), 0.0);
+    }
+    let leaf = format!(r#"{{"root_frame": {{{function}, "children": null}}}}"#);
+    assert_rows(&open(leaf.as_bytes(), "").expect("no children"), &[("f", 0, 1.0, 1.0)]);
+    let thread = br#"{"frame_records": [[["\u0000<thread>\u00007", "f\u0000a.py\u00001"], 1]]}"#;
+    let thread = open(thread, "").expect("a thread without a name");
+    assert_rows(&thread, &[("<thread>", 0, 0.0, 1.0), ("f", 0, 1.0, 1.0)]);
 }
 
 #[test]

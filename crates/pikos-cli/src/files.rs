@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
 use pikos_views::printable;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 use pstats_compat::{Profile, threads};
 
@@ -203,12 +203,21 @@ pub fn save_bytes(bytes: &[u8], binary: Option<&'static str>, path: &Path) -> Re
 
 /// Writes a profile and says on standard error what the format could not say.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
-    save_as(profile, format, path, |out| format.write(profile, out))
+    let output = Output::new(profile, format);
+    save_as(format, path, |out| output.write(out))?;
+    tell_of(&output);
+    Ok(())
 }
 
-/// The same, with a writer of its own.
+/// Says what is lost or estimated in what was written.
+pub fn tell_of(output: &Output<'_>) {
+    for note in output.notes() {
+        eprintln!("pikos: note: {note}");
+    }
+}
+
+/// Writes what `write` writes in a format.
 pub fn save_as(
-    profile: &Profile,
     format: Format,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
@@ -225,9 +234,6 @@ pub fn save_as(
     } else {
         let _progress = Progress::new("writing", 1);
         formats::replace(path, write).map_err(failed)?;
-    }
-    for note in format.notes(profile) {
-        eprintln!("pikos: note: {note}");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use lsprof_engine::Totals;
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -216,7 +216,7 @@ impl Profiler {
             if fresh {
                 formats::create(&path, |out| format.write(&profile, out))
             } else {
-                formats::save(&profile, format, &path)
+                formats::save(&Output::new(&profile, format), &path)
             }
         });
         saved.map(|()| true).map_err(|error| file_error(py, error, &path))

@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 
 use pikos_os::files;
 
-use super::format::Format;
+use super::format::Output;
 use crate::error::{Error, Result};
-use crate::model::Profile;
 
 /// As many links as the system follows before it calls them a circle.
 const MOST_LINKS: usize = 40;
@@ -32,14 +31,14 @@ const NO_READER: Duration = Duration::from_secs(2);
 const NOTHING_READ: Duration = Duration::from_secs(30);
 
 /// Writes a profile as [`replace`] does.
-pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<()> {
-    replace(path, |out| format.write(profile, out))
+pub fn save(output: &Output<'_>, path: &Path) -> Result<()> {
+    replace(path, |out| output.write(out))
 }
 
 /// The same, if `path` leads to a regular file or to none; else it is an error, and nothing was opened: a pipe, a device.
-pub fn save_file(profile: &Profile, format: Format, path: &Path) -> Result<()> {
+pub fn save_file(output: &Output<'_>, path: &Path) -> Result<()> {
     let target = replaceable(path).ok_or_else(|| no_file(path))?;
-    replace_file(&target, |out| format.write(profile, out))
+    replace_file(&target, |out| output.write(out))
 }
 
 /// Puts what `write` writes at `path`, as a whole.

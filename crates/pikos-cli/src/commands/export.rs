@@ -54,7 +54,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
                 Amount::Seconds(seconds) if total > 0.0 => seconds / total,
                 Amount::Seconds(_) => 0.0,
             };
-            files::save_as(&profile, format, &args.output, |out| dot::write_above(&profile, part, out))?;
+            files::save_as(format, &args.output, |out| dot::write_above(&profile, part, out))?;
         }
         _ => files::save(&profile, format, &args.output)?,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pikos_client::{Listener, Stream};
 use pikos_views::printable;
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 
 use crate::args::RecordArgs;
@@ -105,16 +105,15 @@ fn write(
 
 /// Writes a file; where that fails, another one in the folder for temporary files: nothing that was heard is lost.
 fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
-    let Err(source) = formats::save(profile, format, path) else {
-        for note in format.notes(profile) {
-            eprintln!("pikos: note: {note}");
-        }
+    let output = Output::new(profile, format);
+    let Err(source) = formats::save(&output, path) else {
+        files::tell_of(&output);
         return Ok(());
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
     // That folder is everybody's: what is there isn't ours.
-    if formats::create(&fallback, |out| format.write(profile, out)).is_ok() {
+    if formats::create(&fallback, |out| output.write(out)).is_ok() {
         eprintln!("pikos: saved the profile as {} instead", fallback.display());
     }
     Err(Error::Write { path: path.to_owned(), source })

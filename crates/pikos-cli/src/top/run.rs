@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pikos_views::{Command, Error, Source, SourceLines};
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
 use super::print;
@@ -180,7 +180,8 @@ fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String
         _ => error.to_string(),
     })?;
     let format = Format::of_recorded(target, Format::untold(profile.tree.is_some()));
-    formats::save(&profile, format, target).map_err(|error| format!("{path}: {error}"))?;
-    let note = format.notes(&profile).into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
+    let output = Output::new(&profile, format);
+    formats::save(&output, target).map_err(|error| format!("{path}: {error}"))?;
+    let note = output.notes().into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
     Ok(format!("saved as {}: {path}{note}", format.name()))
 }

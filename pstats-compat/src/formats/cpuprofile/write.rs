@@ -43,8 +43,7 @@ struct CallFrame<'p> {
 }
 
 /// Writes the stacks; what is approximated says so in the title.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let tree = &*stacks.tree;
     // The format has microseconds and no other unit.

@@ -12,8 +12,7 @@ use crate::model::{CallTree, Function, FunctionId, IdMap, Metadata, Profile, Uni
 use crate::stacks::Stacks;
 
 /// Writes the stacks; approximated ones say so in the name of the product.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let (names, numbers) = (stacks.tree.thread_names(), stacks.tree.thread_numbers());
     let mut processes = HashSet::new();

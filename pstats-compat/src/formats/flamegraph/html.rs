@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::difference::{Difference, Times};
 use super::layout::Layout;
 use super::words::{amount, hue, place, told_of};
-use crate::diff::Diff;
 use crate::error::{Error, Result};
 use crate::formats::native;
 use crate::model::{Counts, Function, NodeId, Profile, Unit};
@@ -75,8 +74,7 @@ impl Named {
 }
 
 /// Writes the page.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_WIDTH);
@@ -102,7 +100,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let data = Data {
         title: profile.metadata.shown_title(),
         unit: shown_unit(unit),
-        notes: told_of(&stacks),
+        notes: told_of(stacks),
         functions: named.functions,
         views: vec![view],
     };
@@ -123,15 +121,14 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     let end = packed.iter().position(|byte| *byte == close.as_bytes()[0]).unwrap_or(packed.len());
     // Of a page that is cut short, what there is of it.
     let whole = &packed[..end - end % 4];
-    let profile = BASE64_STANDARD
-        .decode(whole)
-        .map_err(|error| Error::Incomplete { problem: format!("the profile in this page is damaged: {error}") })?;
+    let profile = BASE64_STANDARD.decode(whole).map_err(|error| Error::Incomplete {
+        problem: format!("the profile in this page is damaged: {error}"),
+    })?;
     native::read(&profile)
 }
 
 /// Writes the page of a difference.
-pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
-    let difference = Difference::of(diff);
+pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
     let mut named = Named::new(difference.functions.len());
     let mut view = |name, times: &Times, other: &Times| {
         let layout = Layout::of(&difference.tree, &times.cumulative, MIN_WIDTH);

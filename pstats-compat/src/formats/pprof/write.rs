@@ -13,8 +13,7 @@ use crate::modules::Modules;
 use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes the stacks with their counts and times.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let modules = Modules::of(profile);
     let mut strings = StringTable::default();
     // By pprof's rule the first string is the empty one, which stands for none.

@@ -14,7 +14,7 @@ use std::path::Path;
 use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
-use pstats_compat::formats::{Format, flamegraph};
+use pstats_compat::formats::flamegraph::{self, Difference};
 
 use self::selection::Selection;
 use self::table::Look;
@@ -55,7 +55,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         exclude: &args.exclude,
         top: args.top.unwrap_or(ROWS),
     };
-    let mut out = Vec::new();
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
     match format {
         DiffFormat::Text if args.summary => table::write_summary(&diff, &words, &mut out)?,
         DiffFormat::Text => table::write(&diff, &words, &selection.of(&diff), look(args), &mut out)?,
@@ -73,20 +73,18 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
         DiffFormat::Html | DiffFormat::Svg => {
             let title = args.title.clone().unwrap_or_else(|| title(&args.before, &args.after));
+            let difference = Difference::of(&diff);
             let write = match format {
                 DiffFormat::Html => flamegraph::write_difference_html,
                 _ => flamegraph::write_difference_svg,
             };
-            write(&diff, &title, &mut out)
+            write(&difference, &title, &mut out)
                 .map_err(|source| Error::Write { path: args.output.clone(), source })?;
+            notes = difference.notes;
         }
     }
     files::save_bytes(&out, None, &args.output)?;
-    if matches!(format, DiffFormat::Html | DiffFormat::Svg) {
-        let mut notes: Vec<String> = [&before, &after].map(|profile| Format::Svg.notes(profile)).concat();
-        notes.dedup();
-        notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
-    }
+    notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
     match (verdict, limit) {
         (Some(verdict), _) => {
             eprintln!("pikos: {verdict}");
