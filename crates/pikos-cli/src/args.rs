@@ -163,7 +163,7 @@ pub struct ExportArgs {
     /// Draw a function that is on the stack already as its one box there
     #[arg(long)]
     pub collapse_recursion: bool,
-    /// Only this thread of files that keep threads apart (speedscope): its name or, from 1 on, its number
+    /// Only this thread, of files that tell threads apart: its name or, from 1 on, its number
     #[arg(long, value_name = "NAME")]
     pub thread: Option<String>,
     /// The title; by default the file's name and date
@@ -187,8 +187,8 @@ pub struct MergeArgs {
     /// Add up profiles of different detail: the sum has what all of them have
     #[arg(long)]
     pub lossy: bool,
-    /// Keep the functions of each process (by the number in the file's name), thread (of speedscope files) or file apart: `f`
-    /// is `f [process 4711]`, below `process 4711`
+    /// Keep the functions of each process (by the number in the file's name), thread (of files that tell them apart) or file
+    /// apart: `f` is `f [process 4711]`, below `process 4711`
     #[arg(long, value_enum)]
     pub by: Option<Parts>,
     #[command(flatten)]

@@ -125,7 +125,15 @@ fn threads_can_be_taken_and_kept_apart() {
     assert_eq!(none.status.code(), Some(2));
     assert!(text(&none.stderr).contains("there is no thread `other`; there are: MainThread, worker"));
     let pstats = pikos(args!["export", profile(), "-f", "collapsed", "--thread", "1"]);
-    assert!(text(&pstats.stderr).contains("this format doesn't keep threads apart; speedscope does"));
+    assert!(text(&pstats.stderr).contains("it doesn't tell threads apart; .pikos files of `--tree` do"));
+    // So it is with all formats that keep them apart.
+    for name in ["two.pikos", "two.firefox.json", "two.trace.json", "two.pb.gz"] {
+        let other = folder.path(name);
+        let written = pikos(args!["export", &path, "-o", &other]);
+        assert_eq!(written.status.code(), Some(0), "{name}: {}", text(&written.stderr));
+        let stacks = pikos(args!["export", &other, "-f", "collapsed", "--thread", "worker"]);
+        assert_eq!(text(&stacks.stdout), "run;b 5000000000\n", "{name}");
+    }
     let out = folder.path("apart.folded");
     let result = pikos(args!["merge", &path, "--by", "thread", "-o", &out]);
     assert_eq!(result.status.code(), Some(0), "{}", text(&result.stderr));

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
 use pstats_compat::report::{Report, Restriction, SortKey, order};
-use pstats_compat::{Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
+use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
 use pyo3::exceptions::{PyIndexError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -162,11 +162,11 @@ impl StoredProfile {
         Ok(list)
     }
 
-    /// The full stacks as tuples, those below before those above: (parent, file, line, name, qualname, ncalls, tottime,
+    /// The full stacks of all threads together as tuples, those below before those above: (parent, file, line, name, qualname, ncalls, tottime,
     /// cumtime, number); None if there are none. parent: the place of the stack without its top.
     fn tree<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let profile = self.profile();
-        let Some(tree) = &profile.tree else { return Ok(None) };
+        let Some(tree) = profile.tree.as_ref().map(CallTree::added_up) else { return Ok(None) };
         let mut files = FileNames::default();
         let label = |function: &Function| {
             let qualname = function.qualname.as_ref().map(|name| string(py, name)).transpose()?;
@@ -265,7 +265,7 @@ impl StoredProfile {
         let run = PyDict::new(py);
         metadata.facts.iter().try_for_each(|(name, value)| run.set_item(name, value))?;
         facts.set_item("facts", run)?;
-        facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.nodes.len()))?;
+        facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.added_up().nodes.len()))?;
         facts.set_item("stacks_cut_calls", profile.tree.as_ref().map_or(0, |tree| tree.cut.calls))?;
         facts.set_item("stacks_cut_seconds", profile.tree.as_ref().map_or(0.0, |tree| tree.cut.seconds))?;
         Ok(facts)

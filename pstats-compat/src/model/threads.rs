@@ -101,9 +101,9 @@ impl CallTree {
         numbers.drain(..).map(&mut number).collect()
     }
 
-    /// The stacks without threads, equal ones of several added up.
+    /// The stacks whoever made them: equal ones of several threads are one.
     pub fn added_up(&self) -> Cow<'_, CallTree> {
-        if self.threads.is_empty() {
+        if self.threads.len() < 2 {
             return Cow::Borrowed(self);
         }
         let mut sum = CallTree { cut: self.cut, ..CallTree::default() };
