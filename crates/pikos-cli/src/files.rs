@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
-use pikos_views::printable;
+use pikos_views::{Escaped, printable};
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format};
 use pstats_compat::merge::Merger;
@@ -158,7 +158,7 @@ fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
 fn tell(path: &Path, notes: &[String]) {
     for note in notes {
         // What a file says of itself goes to a terminal.
-        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+        say_note(&format!("{}: {note}", path.display()));
     }
 }
 
@@ -198,6 +198,11 @@ pub fn save_as(
     write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
 ) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
+    let is_escaped = !format.is_binary() && is_shown(path);
+    let write = |out: &mut dyn Write| match is_escaped {
+        true => write(&mut Escaped(out)),
+        false => write(out),
+    };
     if is_pipe(path) {
         let stdout = io::stdout();
         if format.is_binary() && stdout.is_terminal() {
@@ -210,8 +215,27 @@ pub fn save_as(
         let _progress = Progress::new("writing", 1);
         formats::replace(path, write).map_err(failed)?;
     }
-    for note in format.notes(profile) {
-        eprintln!("pikos: note: {note}");
-    }
+    format.notes(profile).iter().for_each(|note| say_note(note));
     Ok(())
+}
+
+/// Says on standard error what else is to be known; it may quote a stranger's file.
+pub fn say_note(note: &str) {
+    eprintln!("pikos: note: {}", printable(note));
+}
+
+/// Whether what is written there may end on a terminal: of standard output nobody knows, be it a pipe. Such text is escaped; a
+/// file has it as it is.
+pub fn is_shown(path: &Path) -> bool {
+    is_pipe(path) || fs::metadata(path).is_ok_and(|found| pikos_os::files::is_device(found.file_type()))
+}
+
+/// The text with escapes for what a terminal would obey, if [`is_shown`].
+pub fn as_shown(text: Vec<u8>, path: &Path) -> io::Result<Vec<u8>> {
+    if !is_shown(path) {
+        return Ok(text);
+    }
+    let mut escaped = Escaped(Vec::with_capacity(text.len()));
+    escaped.write_all(&text)?;
+    Ok(escaped.0)
 }

@@ -33,7 +33,7 @@ pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
         error => error,
     })?;
     for lost in merger.lost() {
-        eprintln!("pikos: note: {lost}");
+        files::say_note(&lost.to_string());
     }
     files::save(&merger.finish(), format, &args.output)?;
     Ok(Outcome::Fine)

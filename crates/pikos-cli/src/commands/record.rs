@@ -108,16 +108,14 @@ fn write(
 /// Writes a file; where that fails, another one in the folder for temporary files: nothing that was heard is lost.
 fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     let Err(source) = formats::save(profile, format, path) else {
-        for note in format.notes(profile) {
-            eprintln!("pikos: note: {note}");
-        }
+        format.notes(profile).iter().for_each(|note| files::say_note(note));
         return Ok(());
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
     // That folder is everybody's: what is there isn't ours.
     if formats::create(&fallback, |out| format.write(profile, out)).is_ok() {
-        eprintln!("pikos: saved the profile as {} instead", fallback.display());
+        eprintln!("pikos: saved the profile as {} instead", printable(&fallback.display().to_string()));
     }
     Err(Error::Write { path: path.to_owned(), source })
 }

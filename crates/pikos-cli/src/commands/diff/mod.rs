@@ -75,13 +75,14 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
             };
             write(&diff, &title, &mut out)
                 .map_err(|source| Error::Write { path: args.output.clone(), source })?;
+            out = files::as_shown(out, &args.output)?;
         }
     }
     files::save_bytes(&out, None, &args.output)?;
     if matches!(format, DiffFormat::Html | DiffFormat::Svg) {
         let mut notes: Vec<String> = [&before, &after].map(|profile| Format::Svg.notes(profile)).concat();
         notes.dedup();
-        notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
+        notes.iter().for_each(|note| files::say_note(note));
     }
     match (verdict, limit) {
         (Some(verdict), _) => {
@@ -90,7 +91,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
         (None, Some(limit)) => {
             if let Some(note) = words.although_faster(&diff, limit) {
-                eprintln!("pikos: note: {note}");
+                files::say_note(&note);
             }
         }
         (None, None) => {}
