@@ -234,7 +234,7 @@ fn names_cannot_leave_their_place() {
     profile.functions[1].file = "</title><img src=x onerror=alert(1)>".into();
     let text = |format| String::from_utf8(written(format, &profile)).expect("UTF-8");
     let html = text(Format::Html);
-    assert_eq!(html.matches("</script>").count(), 2, "the page's own two");
+    assert_eq!(html.matches("</script>").count(), 3, "the page's own three");
     assert!(!html.contains("<img"));
     let svg = text(Format::Svg);
     assert!(!svg.contains("<script") && !svg.contains("<img"));

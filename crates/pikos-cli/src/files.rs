@@ -162,12 +162,9 @@ fn tell(path: &Path, notes: &[String]) {
     }
 }
 
-/// The format to write: the one named, else what the target's name says, else the default.
-pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>) -> Result<Format, Error> {
-    named
-        .or_else(|| Format::of_target(path))
-        .or(default)
-        .ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
+/// The format to write: the one named, else what the target's name says.
+pub fn target_format(named: Option<Format>, path: &Path) -> Result<Format, Error> {
+    named.or_else(|| Format::of_target(path)).ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }
 
 /// Writes what was made of a profile. `binary` is its name, if it is nothing for a terminal.

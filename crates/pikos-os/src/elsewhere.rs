@@ -195,6 +195,26 @@ pub fn processor_time() -> Duration {
     START.elapsed()
 }
 
+/// Of [`crate::process`]: nobody says.
+pub fn process_time() -> Duration {
+    Duration::ZERO
+}
+
+/// Of [`crate::host`]: as its environment has it.
+pub fn name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// Of [`crate::host`].
+pub fn system() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// Of [`crate::host`]: nobody says.
+pub fn zone_at(_seconds: f64) -> i32 {
+    0
+}
+
 /// Of [`crate::wake`].
 pub type Ear = u64;
 
@@ -255,6 +275,7 @@ mod tests {
         seen();
         let before = processor_time();
         assert!(processor_time() >= before);
+        assert!(process_time().is_zero() && zone_at(0.0) == 0 && name() == name() && !system().is_empty());
         let file = File::open(std::env::current_exe().expect("a test has one")).expect("and may read it");
         assert!(!wait_until_gone(&file));
         assert!(!is_socket(file.metadata().expect("it is open").file_type()));

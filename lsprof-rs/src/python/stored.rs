@@ -260,6 +260,9 @@ impl StoredProfile {
         facts.set_item("compensated", metadata.compensated)?;
         facts.set_item("unfinished", metadata.unfinished)?;
         facts.set_item("notes", &metadata.notes)?;
+        let run = PyDict::new(py);
+        metadata.facts.iter().try_for_each(|(name, value)| run.set_item(name, value))?;
+        facts.set_item("facts", run)?;
         facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.nodes.len()))?;
         facts.set_item("stacks_cut_calls", profile.tree.as_ref().map_or(0, |tree| tree.cut.calls))?;
         facts.set_item("stacks_cut_seconds", profile.tree.as_ref().map_or(0.0, |tree| tree.cut.seconds))?;

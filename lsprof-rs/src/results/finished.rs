@@ -1,7 +1,8 @@
 //! What was collected, as the model that the file formats know: plain values, without Python.
 
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
-use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile};
+use pikos_client::run_facts;
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile};
 use pyo3::prelude::*;
 
 use crate::collect::collector::Collector;
@@ -38,6 +39,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let mut profile = Profile::new(functions, edges);
     profile.tree = tree;
     profile.metadata.compensated = collector.is_compensated();
+    let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
+    profile.metadata.facts = run_facts(&collector.run().about(), &collector.run().recorded(), cut);
     Ok(profile)
 }
 

@@ -78,6 +78,10 @@ const FORMATS: [(Format, &str, &[&str]); 18] = [
     (Format::Text, "text", &[".txt"]),
 ];
 
+/// Endings of files that are cProfile's, by what people call them, beside those of [`Format::Pstats`].
+const CPROFILES: [&str; 10] =
+    ["cprof", "cprofile", "out", "p", "pr", "prf", "profiling", "pstat", "stat", "stats"];
+
 /// What else they are called.
 const ALIASES: [(Format, &str); 3] =
     [(Format::Html, "flamegraph"), (Format::Firefox, "gecko"), (Format::Trace, "chrome")];
@@ -176,6 +180,7 @@ impl Format {
             Format::Pyinstrument => Some(pyinstrument::read),
             Format::Perf => Some(perf::read),
             Format::Json => Some(json::read),
+            Format::Html => Some(flamegraph::read_html),
             _ => None,
         }
     }
@@ -213,9 +218,17 @@ impl Format {
         Self::from_path(path).filter(|format| format.is_written())
     }
 
-    /// What a recorded profile is written as: what the file's name says, else pstats.
-    pub fn of_recorded(path: &Path) -> Self {
-        Self::of_target(path).unwrap_or(Self::Pstats)
+    /// What a recorded profile is written as: what the file's name says, pstats if it is a name that people give to cProfile's files,
+    /// else `untold`.
+    pub fn of_recorded(path: &Path, untold: Self) -> Self {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let is_cprofiles = || ending.is_some_and(|ending| CPROFILES.contains(&&*ending));
+        Self::of_target(path).unwrap_or_else(|| if is_cprofiles() { Self::Pstats } else { untold })
+    }
+
+    /// What a profile is written as whose file's name says nothing: pstats, unless it has full stacks, for which that has no place.
+    pub fn untold(has_tree: bool) -> Self {
+        if has_tree { Self::Pikos } else { Self::Pstats }
     }
 
     /// Whether the format is made of full stacks.
@@ -253,6 +266,11 @@ impl Format {
             notes.push("the numbers are nanoseconds; the format has no place to say so".to_owned());
         }
         if self == Format::Pstats {
+            if profile.tree.is_some() {
+                notes.push(
+                    "pstats has no place for full stacks: name the file `.pikos` to keep them".to_owned(),
+                );
+            }
             if let Unit::Other(unit) = &profile.metadata.unit {
                 notes.push(format!("this profile is in {unit}, which pstats will show as seconds"));
             }
@@ -286,6 +304,20 @@ mod tests {
             assert_eq!(alias.parse::<Format>().ok(), Some(format));
         }
         assert!("xml".parse::<Format>().is_err());
+    }
+
+    #[test]
+    fn a_recorded_profile_is_what_its_name_says_and_pstats_under_cprofiles_names() {
+        let recorded = |name: &str| Format::of_recorded(Path::new(name), Format::untold(true));
+        for name in ["a.pstats", "a.prof", "a.OUT", "x/a.b.stats", "a.cprof"] {
+            assert_eq!(recorded(name), Format::Pstats, "{name}");
+        }
+        for name in ["a", "a.pikos", ".out", "out/a", "a.bin", "a.4711", "a.perf", "a."] {
+            assert_eq!(recorded(name), Format::Pikos, "{name}");
+        }
+        assert_eq!(recorded("a.html"), Format::Html);
+        assert_eq!(recorded("callgrind.out.1"), Format::Callgrind);
+        assert_eq!(Format::of_recorded(Path::new("a"), Format::untold(false)), Format::Pstats);
     }
 
     #[test]

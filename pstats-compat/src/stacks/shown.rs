@@ -52,8 +52,7 @@ impl<'p> Stacks<'p> {
 
     /// A title that tells what must be told.
     pub fn title(&self, profile: &Profile) -> String {
-        let title = profile.metadata.title.as_ref();
-        let title = title.map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned());
+        let title = profile.metadata.shown_title();
         match self.exact() {
             false => format!("{title} ({APPROXIMATED})"),
             true => title,

@@ -32,6 +32,9 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
         } else {
             writeln!(out, "{name}: sound, {functions} functions, {edges} edges")?;
         }
+        for (name, value) in &profile.metadata.facts {
+            writeln!(out, "    {:9} {}", printable(name), printable(value))?;
+        }
     }
     out.flush()?;
     Ok(outcome)

@@ -13,7 +13,6 @@ use pstats_compat::merge::Merger;
 use crate::args::RecordArgs;
 use crate::commands::listen;
 use crate::error::Error;
-use crate::files;
 use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
 
@@ -27,8 +26,7 @@ struct Written(bool);
 type Files = HashSet<PathBuf>;
 
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
-    // Before anything is heard: what can't be meant is told at once.
-    let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
+    let format = args.format.unwrap_or_else(|| Format::of_recorded(&args.output, Format::Pikos));
     let signals = Signals::new().map_err(Error::Output)?;
     let mut listener: Listener<Written> = listen::to_profiles(&args.from)?;
     for endpoint in listener.endpoints() {

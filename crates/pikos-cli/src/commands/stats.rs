@@ -38,7 +38,8 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     } else if args.callees {
         report.write_callees(&mut out)?;
     } else {
-        let headings: Vec<String> = args.inputs.iter().map(|path| heading(path)).collect();
+        let files = args.inputs.iter().map(|path| heading(path));
+        let headings: Vec<String> = files.chain(profile.metadata.run()).collect();
         report.write_stats(&headings, &mut out)?;
     }
     out.flush()?;

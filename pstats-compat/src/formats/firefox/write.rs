@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::formats::string_table::StringTable;
-use crate::model::{Profile, Unit};
+use crate::model::{Metadata, Profile, Unit, facts};
 use crate::stacks::Stacks;
 
 /// Writes the stacks; approximated ones say so in the name of the product.
@@ -15,7 +15,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let seconds = profile.metadata.unit == Unit::Seconds;
     let document = json!({
-        "meta": meta(&title),
+        "meta": meta(&title, &profile.metadata),
         "libs": [],
         "threads": [thread(profile, &stacks, seconds)],
         "pages": [],
@@ -28,14 +28,16 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn meta(title: &str) -> Value {
+fn meta(title: &str, metadata: &Metadata) -> Value {
     json!({
         "version": 24,
         "preprocessedProfileVersion": 55,
         "product": title,
         "processType": 0,
         "interval": 1.0,
-        "startTime": 0.0,
+        "startTime": metadata.started().map_or(0.0, |seconds| seconds as f64 * 1e3),
+        "arguments": metadata.fact(facts::COMMAND).unwrap_or_default(),
+        "oscpu": metadata.fact(facts::SYSTEM).unwrap_or_default(),
         "debug": false,
         "symbolicated": true,
         "usesOnlyOneStackType": true,

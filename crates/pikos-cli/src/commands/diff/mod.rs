@@ -11,6 +11,7 @@ mod words;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
 use pstats_compat::formats::{Format, flamegraph};
@@ -37,6 +38,9 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     let after = load(&args.after, args)?;
     drop(progress);
     let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
+    for (name, was, is) in before.metadata.other_conditions(&after.metadata) {
+        eprintln!("pikos: note: not the same {name}: {} before, {} after", printable(was), printable(is));
+    }
     let words = Words::new(&diff);
     let limit = args.fail_above.map(|limit| match limit {
         Amount::Part(part) => part * diff.total_before.tottime,
