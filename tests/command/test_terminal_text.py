@@ -47,7 +47,10 @@ def profile(tmp_path: Path) -> Path:
 
 def slower(profile: Path) -> Path:
     table = marshal.loads(profile.read_bytes())
-    table = {label: (ncalls, all_, 2 * own, 2 * whole, callers) for label, (ncalls, all_, own, whole, callers) in table.items()}
+    table = {
+        label: (ncalls, all_, 2 * own, 2 * whole, callers)
+        for label, (ncalls, all_, own, whole, callers) in table.items()
+    }
     path = profile.with_name("slower.pstats")
     path.write_bytes(marshal.dumps(table))
     return path

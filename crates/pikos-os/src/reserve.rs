@@ -271,9 +271,8 @@ mod tests {
         }
         for (at, (piece, size)) in pieces.iter().enumerate() {
             // SAFETY: as above.
-            assert!(
-                unsafe { std::slice::from_raw_parts(*piece, *size) }.iter().all(|byte| *byte == at as u8)
-            );
+            let found = unsafe { std::slice::from_raw_parts(*piece, *size) };
+            assert!(found.iter().all(|byte| *byte == at as u8));
         }
         assert!(take(most, 1).is_none());
         // Every second one, then the others: what lies between is found again.

@@ -157,7 +157,8 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
 /// In the head of each page that Pikos writes.
 const OUR_PAGE: &[u8] = b"<meta name=\"generator\" content=\"Pikos\">";
 
-const OLD_PPROF: &str = "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
+const OLD_PPROF: &str =
+    "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
 
 /// By what a file that isn't read is known, and what it is.
 const UNREAD: [(&[u8], &str); 26] = [

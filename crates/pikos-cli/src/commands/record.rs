@@ -13,6 +13,7 @@ use pstats_compat::merge::Merger;
 use crate::args::RecordArgs;
 use crate::commands::listen;
 use crate::error::Error;
+use crate::files;
 use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
 

@@ -123,9 +123,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
     let end = packed.iter().position(|byte| *byte == close.as_bytes()[0]).unwrap_or(packed.len());
     // Of a page that is cut short, what there is of it.
     let whole = &packed[..end - end % 4];
-    let profile = BASE64_STANDARD
-        .decode(whole)
-        .map_err(|error| Error::Incomplete { problem: format!("the profile in this page is damaged: {error}") })?;
+    let profile = BASE64_STANDARD.decode(whole).map_err(|error| Error::Incomplete {
+        problem: format!("the profile in this page is damaged: {error}"),
+    })?;
     native::read(&profile)
 }
 
