@@ -94,7 +94,8 @@ def test_a_limit_that_comes_later(tmp_path: Path, options: list[str], room: int)
     (tmp_path / "program.py").write_text(PROGRAM)
     done = run(tmp_path, "-m", SUBJECT, *options, "-o", "out.pstats", "program.py", str(room * MB))
     assert (done.returncode, done.stdout) == (0, "survived\n"), done.stderr
-    assert set(done.stderr.splitlines()) <= {"pikos: no checkpoint: too little memory is left to write it (ulimit -v)"}
+    told = [line for line in done.stderr.splitlines() if "can't hold full stacks" not in line]
+    assert set(told) <= {"pikos: no checkpoint: too little memory is left to write it (ulimit -v)"}
     rows = pstats.Stats(str(tmp_path / "out.pstats")).stats  # type: ignore[attr-defined]
     assert {label[2]: row[1] for label, row in rows.items()}["fill"] == 15
     assert [name for name in os.listdir(tmp_path) if name.endswith(".tmp")] == []

@@ -103,9 +103,12 @@ unsafe extern "C" fn __wrap_posix_memalign(piece: *mut *mut c_void, alignment: u
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __wrap_free(piece: *mut c_void) {
+    let is_ours = reserve::has(piece.cast());
     // SAFETY: the caller's promise; and each goes back to where it came from.
-    match reserve::has(piece.cast()) {
-        true => unsafe { reserve::give_back(piece.cast()) },
-        false => unsafe { __real_free(piece) },
+    unsafe {
+        match is_ours {
+            true => reserve::give_back(piece.cast()),
+            false => __real_free(piece),
+        }
     }
 }
