@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
-use pikos_views::printable;
+use pikos_views::{Escaped, printable};
 use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 use pstats_compat::{Profile, threads};
@@ -177,7 +177,7 @@ fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
 pub fn tell(path: &Path, notes: &[String]) {
     for note in notes {
         // What a file says of itself goes to a terminal.
-        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+        say_note(&format!("{}: {note}", path.display()));
     }
 }
 
@@ -211,9 +211,7 @@ pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error>
 
 /// Says what is lost or estimated in what was written.
 pub fn tell_of(output: &Output<'_>) {
-    for note in output.notes() {
-        eprintln!("pikos: note: {note}");
-    }
+    output.notes().iter().for_each(|note| say_note(note));
 }
 
 /// Writes what `write` writes in a format.
@@ -223,6 +221,11 @@ pub fn save_as(
     write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
 ) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
+    let is_escaped = !format.is_binary() && is_shown(path);
+    let write = |out: &mut dyn Write| match is_escaped {
+        true => write(&mut Escaped(out)),
+        false => write(out),
+    };
     if is_pipe(path) {
         let stdout = io::stdout();
         if format.is_binary() && stdout.is_terminal() {
@@ -236,4 +239,25 @@ pub fn save_as(
         formats::replace(path, write).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Says on standard error what else is to be known; it may quote a stranger's file.
+pub fn say_note(note: &str) {
+    eprintln!("pikos: note: {}", printable(note));
+}
+
+/// Whether what is written there may end on a terminal: of standard output nobody knows, be it a pipe. Such text is escaped; a
+/// file has it as it is.
+pub fn is_shown(path: &Path) -> bool {
+    is_pipe(path) || fs::metadata(path).is_ok_and(|found| pikos_os::files::is_device(found.file_type()))
+}
+
+/// The text with escapes for what a terminal would obey, if [`is_shown`].
+pub fn as_shown(text: Vec<u8>, path: &Path) -> io::Result<Vec<u8>> {
+    if !is_shown(path) {
+        return Ok(text);
+    }
+    let mut escaped = Escaped(Vec::with_capacity(text.len()));
+    escaped.write_all(&text)?;
+    Ok(escaped.0)
 }

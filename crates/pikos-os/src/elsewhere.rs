@@ -22,6 +22,16 @@ pub fn resemble(_new: &File, _old: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Of [`crate::files`]: how many names a file has isn't asked.
+pub fn has_other_names(_file: &File) -> bool {
+    false
+}
+
+/// Of [`crate::files`]: devices have no names here that we know of.
+pub fn is_device(_kind: FileType) -> bool {
+    false
+}
+
 /// Of [`crate::files`]: there is no such option.
 pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
     options
@@ -275,6 +285,7 @@ mod tests {
         wait_until_writable(&file, Duration::from_millis(1));
         let folder = std::fs::metadata(std::env::temp_dir()).expect("there is one").file_type();
         assert_eq!(file_kind(folder), "a folder");
+        assert!(!is_device(folder) && !has_other_names(&file));
         assert!(!lock(&file));
         remove_socket(&path, 0);
         assert_eq!((map_memory(1), address_limit()), (None, None));

@@ -32,7 +32,7 @@ pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
         error => error,
     })?;
     for lost in merger.lost() {
-        eprintln!("pikos: note: {lost}");
+        files::say_note(lost);
     }
     let sum = merger.finish();
     let named = args.format;

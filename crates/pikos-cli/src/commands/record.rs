@@ -13,6 +13,7 @@ use pstats_compat::merge::Merger;
 use crate::args::RecordArgs;
 use crate::commands::listen;
 use crate::error::Error;
+use crate::files;
 use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
 
@@ -114,7 +115,7 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
     // That folder is everybody's: what is there isn't ours.
     if formats::create(&fallback, |out| output.write(out)).is_ok() {
-        eprintln!("pikos: saved the profile as {} instead", fallback.display());
+        eprintln!("pikos: saved the profile as {} instead", printable(&fallback.display().to_string()));
     }
     Err(Error::Write { path: path.to_owned(), source })
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Zoned;
-use pstats_compat::printable::EscapedJson;
+use pstats_compat::printable::Escaped;
 use pstats_compat::report::{Report, Restriction, Surface};
 use pstats_compat::{Counts, Profile};
 use serde::Serialize;
@@ -101,7 +101,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             cumtime: function.calls.cumtime,
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(EscapedJson(&mut *out), &row)?;
+        serde_json::to_writer(Escaped(&mut *out), &row)?;
     }
     out.write_all(b"\n]\n")
 }

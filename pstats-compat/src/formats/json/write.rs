@@ -8,7 +8,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use super::schema::{FORMAT, VERSION};
 use crate::error::Result;
 use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
-use crate::printable::EscapedJson;
+use crate::printable::Escaped;
 
 #[derive(Serialize)]
 struct ProfileJson<'p> {
@@ -141,7 +141,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
     };
     let mut out = std::io::BufWriter::new(out);
-    serde_json::to_writer(EscapedJson(&mut out), &document).map_err(std::io::Error::from)?;
+    serde_json::to_writer(Escaped(&mut out), &document).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(())

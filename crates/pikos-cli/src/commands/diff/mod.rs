@@ -80,11 +80,12 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
             };
             write(&difference, &title, &mut out)
                 .map_err(|source| Error::Write { path: args.output.clone(), source })?;
+            out = files::as_shown(out, &args.output)?;
             notes = difference.notes;
         }
     }
     files::save_bytes(&out, None, &args.output)?;
-    notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
+    notes.iter().for_each(|note| files::say_note(note));
     match (verdict, limit) {
         (Some(verdict), _) => {
             eprintln!("pikos: {verdict}");
@@ -92,7 +93,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
         (None, Some(limit)) => {
             if let Some(note) = words.although_faster(&diff, limit) {
-                eprintln!("pikos: note: {note}");
+                files::say_note(&note);
             }
         }
         (None, None) => {}
