@@ -55,7 +55,7 @@ fn a_file_with_several_names_is_one_file_still() {
         let read = |name| fs::read_to_string(at(name)).unwrap();
         assert_eq!((read("first").as_str(), read("second").as_str()), (text, text), "{name}");
     }
-    save_file(&Profile::default(), Format::Json, &at("second")).unwrap();
+    save_file(&Output::new(&Profile::default(), Format::Json), &at("second")).unwrap();
     let both = [at("first"), at("second")].map(|path| fs::metadata(path).unwrap());
     assert_eq!(both.each_ref().map(MetadataExt::nlink), [2, 2]);
     assert_eq!(both[0].ino(), both[1].ino());
