@@ -14,9 +14,6 @@ struct Session<'b> {
     target_description: Option<String>,
 }
 
-/// The file of a frame that is a thread.
-const THREAD: &str = "<thread>";
-
 /// The thread that the first frame of a stack is.
 fn thread(frame: &str) -> Thread {
     let mut parts = frame.split(['\0', '\x01']);
