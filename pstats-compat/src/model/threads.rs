@@ -45,7 +45,7 @@ impl CallTree {
     /// The places of each thread's stacks; of all stacks, and no thread, where they aren't told apart.
     pub fn parts(&self) -> impl Iterator<Item = (Option<&Thread>, Range<usize>)> {
         let end = |next: usize| self.threads.get(next).map_or(self.nodes.len(), |next| next.first.index());
-        let whole = self.threads.is_empty().then(|| (None, 0..self.nodes.len()));
+        let whole = self.threads.is_empty().then_some((None, 0..self.nodes.len()));
         let threads = self.threads.iter().zip(1..);
         whole.into_iter().chain(threads.map(move |(own, next)| (Some(own), own.first.index()..end(next))))
     }

@@ -96,7 +96,7 @@ enum Frames<'d> {
     Located(Column<'d>),
     Processed {
         func: Column<'d>,
-        functions: Functions<'d>,
+        functions: Box<Functions<'d>>,
     },
 }
 
@@ -132,13 +132,13 @@ impl<'d> Columns<'d> {
             (None, Some(location)) => Frames::Located(location),
             _ => Frames::Processed {
                 func: needed("frameTable", "func")?,
-                functions: Functions {
+                functions: Box::new(Functions {
                     name: needed("funcTable", "name")?,
                     line: column("funcTable", "lineNumber"),
                     file: column("funcTable", "fileName"),
                     source: both(column("funcTable", "source"), column("sources", "filename")),
                     library: both(column("funcTable", "resource"), column("resourceTable", "name")),
-                },
+                }),
             },
         };
         Ok(Self { prefix, frame, frames, texts })
