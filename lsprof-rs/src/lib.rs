@@ -19,10 +19,6 @@ mod session;
 
 use pyo3::prelude::*;
 
-/// A program may live where memory has an end: what the system refuses us comes out of a reserve.
-#[global_allocator]
-static ALLOCATOR: pikos_os::reserve::Allocator = pikos_os::reserve::Allocator;
-
 /// The whole Python surface at a glance.
 #[pymodule(gil_used = true)]
 mod _lsprof {
@@ -48,7 +44,7 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _quiet, _set_own_folder, clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _quiet, _recorded_as, _set_own_folder, clock_name, hook,
     };
 
     #[pymodule_export]

@@ -36,25 +36,28 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// Takes JSON as serde_json writes it, and writes what a terminal would obey as an escape, which means the same.
-pub struct EscapedJson<W>(pub W);
+/// Takes text and writes what a terminal would obey as an escape of JSON and JavaScript, in which it means the same. Tabs and
+/// ends of lines stay. The text comes in pieces that are whole.
+pub struct Escaped<W>(pub W);
 
-impl<W: Write> Write for EscapedJson<W> {
+impl<W: Write> Write for Escaped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What stands between strings are single bytes, and newlines where it is pretty. Strings come in pieces that are whole.
-        match std::str::from_utf8(bytes) {
-            Ok(text) if text.contains(|c| c != '\n' && is_command(c)) => {
-                for piece in text.split_inclusive(|c| c != '\n' && is_command(c)) {
-                    match piece.chars().next_back() {
-                        Some(c) if c != '\n' && is_command(c) => {
-                            self.0.write_all(&piece.as_bytes()[..piece.len() - c.len_utf8()])?;
-                            write!(self.0, "\\u{:04x}", u32::from(c))?;
-                        }
-                        _ => self.0.write_all(piece.as_bytes())?,
-                    }
+        let mut rest = bytes;
+        for chunk in bytes.utf8_chunks() {
+            let text = chunk.valid();
+            let mut plain = 0;
+            for (at, c) in text.char_indices().filter(|(_, c)| is_command(*c)) {
+                let after = &text[at + c.len_utf8()..];
+                if matches!(c, '\n' | '\t') || (c == '\r' && after.starts_with('\n')) {
+                    continue;
                 }
+                self.0.write_all(&text.as_bytes()[plain..at])?;
+                write!(self.0, "\\u{:04x}", u32::from(c))?;
+                plain = at + c.len_utf8();
             }
-            _ => self.0.write_all(bytes)?,
+            let (whole, next) = rest.split_at(text.len() + chunk.invalid().len());
+            self.0.write_all(&whole[plain..])?;
+            rest = next;
         }
         Ok(bytes.len())
     }
@@ -81,11 +84,18 @@ mod tests {
     fn json_means_the_same() {
         let text = "a\x1b\u{7f}\u{80}\u{9b}\u{202E}\u{2028}é\n\"\\ 名前";
         let value = serde_json::json!({ "text": [text, "plain"], text: 1 });
-        let mut out = EscapedJson(Vec::new());
+        let mut out = Escaped(Vec::new());
         serde_json::to_writer_pretty(&mut out, &value).unwrap();
         let written = String::from_utf8(out.0).unwrap();
         assert!(!written.contains(|c| c != '\n' && is_command(c)), "{written:?}");
         assert!(written.contains("\\u001b\\u007f\\u0080\\u009b\\u202e\\u2028é"));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+    }
+
+    #[test]
+    fn lines_stay_and_text_that_is_none() {
+        let mut out = Escaped(Vec::new());
+        out.write_all(b"a\tb\r\nc\rd\n\x9be\xff\x1b").unwrap();
+        assert_eq!(out.0, b"a\tb\r\nc\\u000dd\n\x9be\xff\\u001b");
     }
 }

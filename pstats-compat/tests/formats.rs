@@ -2,7 +2,7 @@
 
 mod support;
 
-use pstats_compat::formats::{Format, collapsed, pprof, speedscope};
+use pstats_compat::formats::{Format, collapsed, speedscope};
 use pstats_compat::{Counts, Error, Profile, Text, Unit};
 
 fn written(format: Format, profile: &Profile) -> Vec<u8> {
@@ -88,8 +88,7 @@ fn pprof_holds_every_stack_and_name() {
     }
     assert_eq!(of(13).count(), 0, "nothing is approximated");
 
-    let mut approximated = Vec::new();
-    pprof::write(&support::sample(), &mut approximated).expect("a Vec takes every byte");
+    let approximated = written(Format::Pprof, &support::sample());
     let mut message = Vec::new();
     flate2::read::GzDecoder::new(&approximated[..]).read_to_end(&mut message).expect("gzip");
     let comment = self::fields(&message).iter().any(|(field, ..)| *field == 13);
@@ -234,7 +233,7 @@ fn names_cannot_leave_their_place() {
     profile.functions[1].file = "</title><img src=x onerror=alert(1)>".into();
     let text = |format| String::from_utf8(written(format, &profile)).expect("UTF-8");
     let html = text(Format::Html);
-    assert_eq!(html.matches("</script>").count(), 2, "the page's own two");
+    assert_eq!(html.matches("</script>").count(), 3, "the page's own three");
     assert!(!html.contains("<img"));
     let svg = text(Format::Svg);
     assert!(!svg.contains("<script") && !svg.contains("<img"));
@@ -278,11 +277,12 @@ fn two_profiles() -> (Profile, Profile) {
 #[test]
 fn a_difference_is_drawn_with_the_widths_of_both() {
     use pstats_compat::diff::{Diff, Noise};
-    use pstats_compat::formats::flamegraph::{write_difference_html, write_difference_svg};
+    use pstats_compat::formats::flamegraph::{Difference, write_difference_html, write_difference_svg};
     let (before, after) = two_profiles();
     let diff = Diff::new(&before, &after, Noise { part: 0.0, seconds: 0.0 }).expect("alike");
+    let difference = Difference::of(&diff);
     let mut svg = Vec::new();
-    write_difference_svg(&diff, "a → b", &mut svg).expect("a Vec takes every byte");
+    write_difference_svg(&difference, "a → b", &mut svg).expect("a Vec takes every byte");
     support::assert_golden("difference.svg", &svg);
     let svg = String::from_utf8(svg).expect("UTF-8");
     assert!(
@@ -294,8 +294,37 @@ fn a_difference_is_drawn_with_the_widths_of_both() {
     assert_eq!(svg.matches("<title>main\n").count(), 2);
     assert!(svg.contains("own 300 samples → 500 samples (+200 samples)"), "{svg}");
     let mut html = Vec::new();
-    write_difference_html(&diff, "a → b", &mut html).expect("a Vec takes every byte");
+    write_difference_html(&difference, "a → b", &mut html).expect("a Vec takes every byte");
     support::assert_golden("difference.html", &html);
+}
+
+#[test]
+fn a_difference_tells_of_both_profiles() {
+    use pstats_compat::diff::{Diff, Noise};
+    use pstats_compat::formats::flamegraph::{Difference, write_difference_svg};
+    let told = |before: &Profile, after: &Profile| {
+        let diff = Diff::new(before, after, Noise { part: 0.0, seconds: 0.0 }).expect("alike");
+        let difference = Difference::of(&diff);
+        let mut svg = Vec::new();
+        write_difference_svg(&difference, "", &mut svg).expect("a Vec takes every byte");
+        let svg = String::from_utf8(svg).expect("UTF-8");
+        assert!(difference.notes.iter().all(|note| svg.contains(note.as_str())), "{svg}");
+        difference.notes
+    };
+    let (recorded, tables) = (support::sample_with_tree(), support::sample());
+    let (cut, estimated) = ("3 calls (0.250 s) went past", "stacks are approximated");
+    let notes = told(&recorded, &tables);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with(&format!("before: {cut}")), "{notes:?}");
+    assert!(notes[1].starts_with(&format!("after: {estimated}")), "{notes:?}");
+    // What is so in both is told once.
+    let notes = told(&tables, &tables);
+    assert!(notes.len() == 1 && notes[0].starts_with(estimated), "{notes:?}");
+    let whole = Profile {
+        tree: recorded.tree.clone().map(|tree| pstats_compat::CallTree { cut: Default::default(), ..tree }),
+        ..recorded.clone()
+    };
+    assert!(told(&whole, &whole).is_empty());
 }
 
 #[test]

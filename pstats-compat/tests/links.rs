@@ -2,13 +2,13 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pstats_compat::Profile;
 use pstats_compat::error::Result;
-use pstats_compat::formats::{Format, create, replace, save_file};
+use pstats_compat::formats::{Format, Output, create, replace, save_file};
 
 fn put(path: &Path, text: &str) -> Result<()> {
     replace(path, |out| Ok(out.write_all(text.as_bytes())?))
@@ -38,6 +38,36 @@ fn links_lead_on_and_modes_stay() {
     assert!(put(&folder.join("circle"), "no").is_err());
     assert!(put(&folder.join("sub"), "no").is_err());
     put(Path::new("/dev/null"), "gone").unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_file_with_several_names_is_one_file_still() {
+    let folder = std::env::temp_dir().join(format!("pikos-names-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let at = |name: &str| folder.join(name);
+    put(&at("first"), "a text that is longer").unwrap();
+    fs::hard_link(at("first"), at("second")).unwrap();
+    symlink("second", at("link")).unwrap();
+    fs::set_permissions(at("first"), fs::Permissions::from_mode(0o640)).unwrap();
+    for (name, text) in [("first", "new"), ("second", "newer, and longer"), ("link", "last")] {
+        put(&at(name), text).unwrap();
+        let read = |name| fs::read_to_string(at(name)).unwrap();
+        assert_eq!((read("first").as_str(), read("second").as_str()), (text, text), "{name}");
+    }
+    save_file(&Output::new(&Profile::default(), Format::Json), &at("second")).unwrap();
+    let both = [at("first"), at("second")].map(|path| fs::metadata(path).unwrap());
+    assert_eq!(both.each_ref().map(MetadataExt::nlink), [2, 2]);
+    assert_eq!(both[0].ino(), both[1].ino());
+    assert_eq!(both[0].permissions().mode() & 0o777, 0o640);
+    // A failure in the making leaves what was there.
+    let before = fs::read_to_string(at("first")).unwrap();
+    assert!(replace(&at("first"), |_| Err(std::io::Error::other("no").into())).is_err());
+    assert_eq!(fs::read_to_string(at("second")).unwrap(), before);
+    // With one name only, it is replaced as a whole.
+    fs::remove_file(at("second")).unwrap();
+    put(&at("first"), "alone").unwrap();
+    assert_ne!(fs::metadata(at("first")).unwrap().ino(), both[0].ino());
     fs::remove_dir_all(folder).unwrap();
 }
 
@@ -75,16 +105,17 @@ fn what_is_no_file_is_refused_at_once() {
     let (folder, animals) = zoo("refused");
     let before = Instant::now();
     for (path, what) in animals {
-        let told = save_file(&Profile::default(), Format::Pstats, &path).unwrap_err().to_string();
+        let told =
+            save_file(&Output::new(&Profile::default(), Format::Pstats), &path).unwrap_err().to_string();
         assert!(told.contains(what), "{path:?}: {told}");
     }
     assert!(before.elapsed() < Duration::from_secs(1));
     // With a reader, too: it gets nothing, not even an end.
     let reader = fs::OpenOptions::new().read(true).write(true).open(folder.join("pipe")).unwrap();
-    assert!(save_file(&Profile::default(), Format::Pstats, &folder.join("pipe")).is_err());
+    assert!(save_file(&Output::new(&Profile::default(), Format::Pstats), &folder.join("pipe")).is_err());
     drop(reader);
     symlink("file", folder.join("good")).unwrap();
-    save_file(&Profile::default(), Format::Pstats, &folder.join("good")).unwrap();
+    save_file(&Output::new(&Profile::default(), Format::Pstats), &folder.join("good")).unwrap();
     assert_ne!(fs::read(folder.join("file")).unwrap(), b"kept");
     fs::remove_dir_all(folder).unwrap();
 }

@@ -15,6 +15,16 @@ fn written(profile: &Profile) -> Vec<u8> {
     bytes
 }
 
+/// The page lists the facts that the code has, in their order.
+#[test]
+fn the_list_of_facts_is_that_of_the_page() {
+    let page = include_str!("../../docs/file.md");
+    let (_, table) = page.split_once("\n| name | fact |\n").expect("a table");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with("| `"));
+    let names: Vec<&str> = rows.map(|row| row.split('`').nth(1).expect("a name")).collect();
+    assert_eq!(names, pstats_compat::model::facts::ALL);
+}
+
 fn text() -> impl Strategy<Value = Text> {
     prop_oneof![
         "[a-z/<>_.]{1,12}".prop_map(|text| Text::from(text.as_str())),

@@ -8,8 +8,10 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pstats_compat::check::{Severity, check};
+use pstats_compat::diff::{Diff, Noise};
+use pstats_compat::formats::flamegraph::{Difference, write_difference_html};
 use pstats_compat::formats::{
-    Format, ReadOptions, cpuprofile, json, pprof, pstats, read_from, speedscope, trace,
+    Format, ReadOptions, cpuprofile, json, pprof, pstats, pyinstrument, read_from, speedscope, trace,
 };
 use pstats_compat::{Counts, Error, Profile, Unit};
 
@@ -142,7 +144,7 @@ fn an_unknown_file_gets_the_list_of_what_is_read() {
     let error = refused(b"import os\nprint(os)\n", "x.py");
     assert_eq!(
         error,
-        "unknown format; pikos reads pstats, pikos, callgrind, collapsed, speedscope, pprof, firefox, cpuprofile, trace, pyinstrument, perf, json"
+        "unknown format; pikos reads pstats, pikos, callgrind, collapsed, speedscope, html, pprof, firefox, cpuprofile, trace, pyinstrument, perf, json"
     );
     let nested = vec![b'{'; 100_000];
     assert!(refused(&nested, "x.pstats").contains("expected a label (file, line, name), found a dict"));
@@ -152,13 +154,38 @@ fn an_unknown_file_gets_the_list_of_what_is_read() {
     assert!(refused(b"Flat profile:\n", "x.prof").starts_with("this is the text of gprof"));
     let error = refused(b"{\"a\": 1}", "x.json");
     assert!(error.starts_with("this is JSON of no kind"), "{error}");
-    assert!(
-        refused(&written(Format::Html, &support::sample()), "x.html").contains("a page that Pikos wrote")
-    );
+    assert!(refused(b"<!doctype html><html><title>x</title>", "x.html").contains("a page: open it"));
     assert!(refused(&written(Format::Svg, &support::sample()), "x").contains("a picture"));
     assert!(refused(&written(Format::Dot, &support::sample()), "x").contains("Graphviz"));
     assert!(refused(&written(Format::Text, &support::sample()), "x").contains("pstats prints"));
     assert!(refused(&written(Format::Csv, &support::sample()), "x.csv").contains("a csv file by its name"));
+}
+
+#[test]
+fn a_page_holds_the_whole_profile() {
+    let mut profile = support::sample();
+    profile.edges.sort_by_key(|edge| (edge.callee, edge.caller));
+    let page = written(Format::Html, &profile);
+    assert_eq!(open(&page, "x.html").expect("our page"), profile);
+    assert_eq!(open(&page, "").expect("our page, by its content"), profile);
+    let mut named = profile.clone();
+    named.functions[0].name = "</script><script type=\"application/octet-stream\" id=\"profile\">".into();
+    assert_eq!(open(&written(Format::Html, &named), "").expect("the one in its place"), named);
+    // Cut anywhere, it says so, or gives what is whole of it.
+    let packed = page.windows(12).position(|window| window == b"id=\"profile\"").expect("it is in it");
+    let after = page.len() - page[packed..].len() + 60;
+    let notes = |bytes: &[u8]| open(bytes, "x.html").map(|profile| profile.metadata.notes);
+    for end in (packed..page.len()).step_by(7) {
+        match notes(&page[..end]) {
+            Ok(notes) if notes.is_empty() => assert!(end > after),
+            Ok(notes) => assert!(notes[0].contains("cut short"), "{notes:?}"),
+            Err(error) => assert!(end < page.len(), "{error}"),
+        }
+    }
+    let diff = Diff::new(&profile, &profile, Noise { part: 0.0, seconds: 0.0 }).expect("comparable");
+    let mut difference = Vec::new();
+    write_difference_html(&Difference::of(&diff), "x", &mut difference).expect("written");
+    assert!(refused(&difference, "x.html").contains("without a profile in it"));
 }
 
 #[test]
@@ -169,6 +196,10 @@ fn collapsed_stacks_are_known_by_their_lines() {
     let read = open(b"<module> (w.py:7);main (w.py:6);busy (w.py:4) 25\n", "").expect("stacks");
     let found = rows(&read);
     assert_eq!((found[1].0.as_str(), found[1].1.as_str(), found[1].2, found[1].4), ("busy", "w.py", 4, 25.0));
+    // Where a thread runs nothing of Python's, py-spy writes a number alone.
+    let read = open(b"main (w.py:6);busy (w.py:4) 25\n 2\n", "").expect("stacks");
+    assert_eq!((total(&read), rows(&read).remove(0).0.as_str()), (27.0, "(unknown)"));
+    assert!(open(b"  3\n  4\n", "").is_err(), "numbers are no stacks");
     // PowerShell's `>`.
     let wide: Vec<u8> = "\u{feff}a;b 3\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(total(&open(&wide, "").expect("stacks")), 3.0);
@@ -639,6 +670,49 @@ fn pyinstrument_sessions_and_trees() {
     assert_eq!((profile.tree.as_ref().expect("stacks").nodes.len(), total(&profile)), (deep, 1.0));
     assert!(refused(&text.as_bytes()[..text.len() / 2], "").contains("cut short"));
     assert!(refused(br#"{"frame_records": [[[], 1.0]]}"#, "").contains("frame_records[0]"));
+}
+
+#[test]
+fn pyinstruments_frames_have_names() {
+    let function = r#""function": "f", "file_path": "a.py", "line_no": 1, "time": 1"#;
+    for (text, told) in [
+        (r#"{"frame_tree": {}}"#.to_owned(), "byte 15: a frame names no function"),
+        (r#"{"root_frame": {"file_path": "a.py", "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (r#"{"root_frame": {"function": "", "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (r#"{"root_frame": {"function": null, "time": 1.0}}"#.to_owned(), "byte 15: a frame names no"),
+        (
+            format!(r#"{{"root_frame": {{{function}, "children": [{{{function}}}, {{"time": 1}}]}}}}"#),
+            "byte 157: a frame names no function",
+        ),
+        (format!(r#"{{"root_frame": [{{{function}}}]}}"#), "byte 15: this is no frame"),
+        (r#"{"root_frame": "f"}"#.to_owned(), "byte 15: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": {{}}}}}}"#), "byte 91: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": "f"}}}}"#), "byte 91: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": [[]]}}}}"#), "byte 92: this is no frame"),
+        (format!(r#"{{"root_frame": {{{function}, "children": [null]}}}}"#), "byte 92: this is no frame"),
+        (
+            r#"{"frame_records": [[["f\u0000a.py\u00001"], 1], [["f", ""], 1]]}"#.to_owned(),
+            "frame_records[1][0][1]: ",
+        ),
+        (
+            r#"{"frame_records": [[["\u0000a.py\u00001"], 1]]}"#.to_owned(),
+            "frame_records[0][0][0]: a frame names",
+        ),
+        (r#"{"frame_records": [[["\u0001cClass"], 1]]}"#.to_owned(), "frame_records[0][0][0]: a frame names"),
+    ] {
+        let error = refused(text.as_bytes(), "");
+        assert!(error.starts_with(told), "{text}: {error}");
+    }
+    assert!(pyinstrument::read(b"{}").expect_err("nothing").to_string().starts_with("root_frame: "));
+    // Nothing was sampled; and a thread needs no name.
+    for nothing in [r#"{"root_frame": null}"#, r#"{"frame_records": []}"#] {
+        assert_eq!(total(&open(nothing.as_bytes(), "").expect(nothing)), 0.0);
+    }
+    let leaf = format!(r#"{{"root_frame": {{{function}, "children": null}}}}"#);
+    assert_rows(&open(leaf.as_bytes(), "").expect("no children"), &[("f", 0, 1.0, 1.0)]);
+    let thread = br#"{"frame_records": [[["\u0000<thread>\u00007", "f\u0000a.py\u00001"], 1]]}"#;
+    let thread = open(thread, "").expect("a thread without a name");
+    assert_rows(&thread, &[("<thread>", 0, 0.0, 1.0), ("f", 0, 1.0, 1.0)]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: What ``--fast`` stands for, on the launcher's command line and that of ``pikos attach``.
 FAST = {"hook": "fast", "builtins": False}
 
-#: Names of files that hold full stacks.
+#: Names of files that are made of full stacks.
 STACKS = "x.speedscope.json, .folded, .html, .svg, .pb.gz or .firefox.json"
 
 
@@ -156,7 +156,8 @@ class Options:
         False,
         Flag(
             "--tree",
-            f"keep full stacks for pikos top, with --live; a file that holds them, -o {STACKS}, has them anyway",
+            "keep full stacks: in the file of -o (.pikos, if its name has no ending of another format), and for pikos top, with "
+            f"--live; a file that is made of them, -o {STACKS}, has them anyway",
             {"tree": True},
         ),
         read=yes_or_no,

@@ -89,6 +89,23 @@ def test_full_stacks(arguments: list[str | Path], tmp_path: Path) -> None:
     assert seconds_in_leaf() > first
 
 
+def test_full_stacks_where_the_name_says_nothing(arguments: list[str | Path], tmp_path: Path) -> None:
+    path = tmp_path / "busy"
+    arguments[5] = path
+    with started(tmp_path, [*arguments[:2], "--tree", *arguments[2:]]) as process:
+        until(path.exists, "a checkpoint")
+        process.kill()
+        process.wait()
+    profile = pikos.stats.load(path)
+    nodes = profile.tree()
+    assert nodes is not None and "leaf" in {node.name for node in nodes}
+    assert profile.metadata["unfinished"]
+    known = profile.metadata["facts"]
+    assert known["process"] == str(process.pid) and "busy.py" in known["command"]
+    assert float(known["elapsed"]) > 0 and known["threads"] == "1"
+    assert "tree=True" in known["options"]
+
+
 def test_pikos_check_says_that_it_is_unfinished(arguments: list[str | Path], tmp_path: Path) -> None:
     path = tmp_path / "busy.pstats"
     with started(tmp_path, arguments):

@@ -16,6 +16,7 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
+from pikos.stats import load
 from running import SUBJECT
 from terminal import Terminal
 from watching import PATIENCE, live_environment, started, until
@@ -188,6 +189,38 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
             # No older than what another subscriber had seen before.
             assert sum(calls.values()) >= before
         assert not own.exists()
+
+
+def test_record_writes_what_it_knows_and_where_a_name_says_nothing_our_own(tmp_path: Path, script: Path) -> None:
+    out, own, stop = tmp_path / "out", tmp_path / "own.pikos", tmp_path / "stop"
+    words = ["-m", "pikos.cprofile", "--live", "--interval", "0.05", "--follow", "-o", own, script, stop]
+    with started(tmp_path, words) as process:
+        until(lambda: listed(tmp_path), "a process that is live")
+        recorder = subprocess.Popen(
+            [PIKOS, "record", str(process.pid), "-o", str(out)],
+            env=live_environment(tmp_path),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
+        until(lambda: row_of(tmp_path, process.pid), "its calls")
+        for name in ("now", "now.out"):
+            assert pikos(tmp_path, "ctl", "dump", tmp_path / name, str(process.pid)).returncode == 0
+        stop.touch()
+        _, said = recorder.communicate(timeout=PATIENCE)
+        assert recorder.returncode == 0, said
+        process.wait(PATIENCE)
+    assert out.read_bytes().startswith(b"\x89PIKOS")
+    heard, saved = (load(path).metadata["facts"] for path in (out, own))
+    assert heard.keys() == saved.keys()
+    # It was heard a moment earlier than it was saved.
+    moving = {"elapsed", "cpu", "started"}
+    assert {name: heard[name] for name in heard.keys() - moving} == {
+        name: saved[name] for name in saved.keys() - moving
+    }
+    assert saved["process"] == str(process.pid) and str(script) in saved["command"]
+    assert "live=True" in saved["options"]
+    assert load(tmp_path / "now").metadata["facts"] == {}, "pstats, which holds none"
 
 
 def row_of(folder: Path, pid: int) -> int | None:

@@ -111,6 +111,26 @@ def test_200_children_are_each_seen(tmp_path: Path) -> None:
         assert {label[2]: row[1] for label, row in stats.items()}["leaf"] == 200
 
 
+def test_requests_while_it_forks_get_replies(tmp_path: Path) -> None:
+    script = tmp_path / "forks_on.py"
+    script.write_text(
+        "import os, select, sys\n"
+        "print('begun', flush=True)\n"
+        "while not select.select([sys.stdin], [], [], 0)[0]:\n"
+        "    if not (pid := os.fork()): os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+    )
+    with started(tmp_path, ["-m", SUBJECT, "--live", "-o", tmp_path / "forks.pstats", script]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        ctl = [sys.executable, "-m", "pikos", "ctl", "status", str(process.pid)]
+        for _ in range(25):
+            asked = subprocess.run(ctl, env=live_environment(tmp_path), capture_output=True, text=True)
+            assert (asked.returncode, asked.stderr) == (0, "")
+        say(process)
+        ended_well(process)
+
+
 def test_a_fork_that_python_does_not_know_of(tmp_path: Path) -> None:
     script = tmp_path / "c_fork.py"
     script.write_text(

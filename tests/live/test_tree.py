@@ -372,10 +372,13 @@ def test_children_that_are_followed_keep_theirs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--live"], ["--live", "-o", "out.pstats"], ["--live", "-o", "out"]], ids=str)
 def test_a_live_tree_needs_no_file_that_holds_it(tmp_path: Path, options: list[str]) -> None:
     words = ["-m", "pikos.cprofile", "--tree", *options, "-c", "print('ran')"]
-    run = python(words, cwd=tmp_path, env=live_environment(tmp_path)).succeeded()
-    assert run.out.startswith("ran\n")
+    run = python(words, cwd=tmp_path, env=live_environment(tmp_path))
+    assert run.code == 0 and run.out.startswith("ran\n")
+    is_lost = options[-1].endswith(".pstats")
+    assert ("can't hold full stacks" in run.err) == is_lost == bool(run.err)
     if "-o" in options:
         assert run_pikos(tmp_path, "stats", tmp_path / options[-1]).returncode == 0
+        assert (pikos.stats.load(tmp_path / options[-1]).tree() is None) == is_lost
     else:
         assert "function calls" in run.out
 

@@ -198,7 +198,89 @@ def every_kind_of_call() -> Work:
     return work
 
 
+def every_kind_of_class() -> Work:
+    """Classes by what their parameters are: the interpreter makes objects of some by a short cut, of others by way of C."""
+
+    class One:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+    class Default:
+        def __init__(self, value: int = 1) -> None:
+            self.value = value
+
+    class Star:
+        def __init__(self, *values: int) -> None:
+            self.value = len(values)
+
+    class OneAndStar:
+        def __init__(self, value: int, *values: int) -> None:
+            self.value = value
+
+    class Keys:
+        def __init__(self, **values: int) -> None:
+            self.value = 1
+
+    class KeyOnly:
+        def __init__(self, *, value: int = 1) -> None:
+            self.value = value
+
+    class Slots:
+        __slots__ = ("value",)
+
+        def __init__(self, *values: int) -> None:
+            self.value = len(values)
+
+    class New:
+        def __new__(cls, *_values: int) -> New:
+            return object.__new__(cls)
+
+        def __init__(self, *values: int) -> None:
+            self.value = len(values)
+
+    class Inherits(Star):
+        pass
+
+    class Meta(type):
+        def __call__(cls, *values: int) -> object:
+            return super().__call__(*values)
+
+    class WithMeta(metaclass=Meta):
+        def __init__(self, *values: int) -> None:
+            self.value = len(values)
+
+    class Fails:
+        def __init__(self, *values: int) -> None:
+            raise ValueError
+
+    def make(kind: Callable[..., object], count: int) -> int:
+        for _ in range(100):
+            kind(*range(count))
+        return count
+
+    def work() -> int:
+        total = 0
+        for _ in range(400):
+            total += One(1).value + Default().value + Default(2).value + OneAndStar(1).value + OneAndStar(1, 2).value
+            total += Star().value + Star(1).value + Star(1, 2, 3).value + Inherits(1, 2).value + Slots(1).value
+            total += Keys().value + Keys(a=1).value + KeyOnly().value + KeyOnly(value=2).value + New(1).value
+            total += WithMeta(1).value
+            try:
+                Fails(1)
+            except ValueError:
+                total += 1
+        return total + sum(make(kind, 2) for kind in (Star, OneAndStar, Slots, New, Inherits, WithMeta))
+
+    return work
+
+
 SETUPS: dict[str, Callable[[], Work]] = {
     setup.__name__: setup
-    for setup in (exceptions_through_c, abandoned_generators, mutual_recursion, every_kind_of_call)
+    for setup in (
+        exceptions_through_c,
+        abandoned_generators,
+        mutual_recursion,
+        every_kind_of_call,
+        every_kind_of_class,
+    )
 }

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 RECORD = SUPPORT / "record.py"
 IMPORT_WITH_SPEEDSCOPE = SUPPORT / "speedscope.js"
+LOAD_AS_CHROME_DOES = SUPPORT / "chrome.mjs"
 FILES = ("tables", "control", "tree")
 
 
@@ -183,6 +184,22 @@ def test_speedscopes_own_importer_finds_the_same_times(folder: Path) -> None:
     names = {frame["name"] for frame in callgrind["frames"]}
     known = {(name, f"{name}:{line}") for _, line, name in raw(folder / "tree.pstats")}
     assert names and names <= set().union(*known)
+
+
+def test_chromes_own_tools_find_the_same_times(folder: Path) -> None:
+    package = npm_package("paulirish-trace_engine")
+    files = [folder / "chrome.cpuprofile", folder / "chrome.trace.json"]
+    for target, name in zip(files, ("cpuprofile", "trace"), strict=True):
+        pikos.export(folder / STACKS["speedscope"], name, target)
+    expected = own_times(folder / "tree.pstats")
+    # A .cpuprofile has whole microseconds: each function's are right, to one of them.
+    for functions, error in zip(json.loads(node(LOAD_AS_CHROME_DOES, package, *files)), (2, 1e-3), strict=True):
+        found: Counter[Place] = Counter()
+        for function in functions:
+            found[(function["file"], function["line"]) if function["line"] else function["name"]] += function["self"]
+        assert found.keys() >= expected.keys()
+        assert {place: found[place] / 1e6 for place in expected} == pytest.approx(expected, rel=1e-6, abs=error / 1e6)
+        assert sum(found.values()) == pytest.approx(sum(expected.values()) * 1e6, rel=1e-6, abs=2)
 
 
 def test_go_tool_pprof_finds_the_same_times(folder: Path) -> None:

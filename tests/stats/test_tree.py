@@ -193,7 +193,7 @@ def test_the_launcher_writes_what_the_name_says(tmp_path: Path, name: str) -> No
         assert not any(b"left" in line and b"right" in line for line in written.splitlines())
 
 
-@pytest.mark.parametrize("arguments", [["--tree"], ["--tree", "-o", "a.pstats"], ["--tree", "-o", "a"]])
+@pytest.mark.parametrize("arguments", [["--tree"], ["--tree", "-o", "a.pstats"], ["--tree", "-o", "a.json"]])
 def test_the_launcher_refuses_a_tree_that_nothing_would_hold(tmp_path: Path, arguments: list[str]) -> None:
     run = python(["-m", "pikos.cprofile", *arguments, "-c", "print('ran')"], cwd=tmp_path)
     assert (run.code, run.out) == (2, "")

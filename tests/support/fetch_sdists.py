@@ -19,8 +19,8 @@ from pathlib import Path
 from running import sdists_folder
 
 SDISTS = ("pyprof2calltree==1.4.5", "yappi==1.7.6")
-# speedscope's importer, and the Firefox Profiler's own code as a command.
-NPM = ("speedscope@1.25.0", "@firefox-devtools/profiler-cli@0.10.0")
+# speedscope's importer, the Firefox Profiler's own code as a command, and the engine of Chrome's developer tools.
+NPM = ("speedscope@1.25.0", "@firefox-devtools/profiler-cli@0.10.0", "@paulirish/trace_engine@0.0.65")
 
 
 def fetch(command: list[str], target: Path, name: str) -> None:

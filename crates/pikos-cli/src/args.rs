@@ -48,7 +48,7 @@ pub enum Subcommand {
     #[command(after_help = "Example: pikos ps")]
     Ps(PsArgs),
     /// Save the profiles of live processes when they end, even if they are killed
-    #[command(after_help = "Example: pikos record 4711 -o app.pstats")]
+    #[command(after_help = "Example: pikos record 4711 -o app.pikos")]
     Record(RecordArgs),
     /// Control live processes: pause, resume, clear, interval, status, stop, dump
     #[command(after_help = "Example: pikos ctl pause 4711")]
@@ -178,7 +178,7 @@ pub struct MergeArgs {
     /// Profiles to add up; a folder stands for all in it, `@LIST` for the paths in that file, `-` for standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// Where to write; the ending of the name sets the format, pstats by default
+    /// Where to write; the ending of the name sets the format; by default it is pstats, or .pikos with full stacks
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
@@ -428,7 +428,7 @@ pub struct PsArgs {
 pub struct RecordArgs {
     #[command(flatten)]
     pub from: FromArgs,
-    /// Where to write; the ending of the name sets the format, pstats by default. If there are several processes, each
+    /// Where to write; the ending of the name sets the format, .pikos by default, which holds everything. If there are several processes, each
     /// gets a file with its process ID in the name
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
@@ -504,7 +504,8 @@ pub enum Action {
         #[command(flatten)]
         to: ToArgs,
     },
-    /// Write one process's profile so far, as pstats
+    /// Write one process's profile so far, in the format that the file's name says; by default as pstats, or .pikos with
+    /// full stacks
     #[command(after_help = "Example: pikos ctl dump now.pstats 4711")]
     Dump {
         /// Where to write

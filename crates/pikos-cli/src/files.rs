@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use pikos_views::files;
 pub use pikos_views::files::is_pipe;
-use pikos_views::printable;
-use pstats_compat::formats::{self, Format};
+use pikos_views::{Escaped, printable};
+use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 use pstats_compat::{Profile, threads};
 
@@ -173,19 +173,17 @@ fn in_list(list: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn tell(path: &Path, notes: &[String]) {
+/// Says on standard error what is to be known of a file.
+pub fn tell(path: &Path, notes: &[String]) {
     for note in notes {
         // What a file says of itself goes to a terminal.
-        eprintln!("pikos: note: {}: {}", path.display(), printable(note));
+        say_note(&format!("{}: {note}", path.display()));
     }
 }
 
-/// The format to write: the one named, else what the target's name says, else the default.
-pub fn target_format(named: Option<Format>, path: &Path, default: Option<Format>) -> Result<Format, Error> {
-    named
-        .or_else(|| Format::of_target(path))
-        .or(default)
-        .ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
+/// The format to write: the one named, else what the target's name says.
+pub fn target_format(named: Option<Format>, path: &Path) -> Result<Format, Error> {
+    named.or_else(|| Format::of_target(path)).ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }
 
 /// Writes what was made of a profile. `binary` is its name, if it is nothing for a terminal.
@@ -205,17 +203,29 @@ pub fn save_bytes(bytes: &[u8], binary: Option<&'static str>, path: &Path) -> Re
 
 /// Writes a profile and says on standard error what the format could not say.
 pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
-    save_as(profile, format, path, |out| format.write(profile, out))
+    let output = Output::new(profile, format);
+    save_as(format, path, |out| output.write(out))?;
+    tell_of(&output);
+    Ok(())
 }
 
-/// The same, with a writer of its own.
+/// Says what is lost or estimated in what was written.
+pub fn tell_of(output: &Output<'_>) {
+    output.notes().iter().for_each(|note| say_note(note));
+}
+
+/// Writes what `write` writes in a format.
 pub fn save_as(
-    profile: &Profile,
     format: Format,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> pstats_compat::Result<()>,
 ) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
+    let is_escaped = !format.is_binary() && is_shown(path);
+    let write = |out: &mut dyn Write| match is_escaped {
+        true => write(&mut Escaped(out)),
+        false => write(out),
+    };
     if is_pipe(path) {
         let stdout = io::stdout();
         if format.is_binary() && stdout.is_terminal() {
@@ -228,8 +238,26 @@ pub fn save_as(
         let _progress = Progress::new("writing", 1);
         formats::replace(path, write).map_err(failed)?;
     }
-    for note in format.notes(profile) {
-        eprintln!("pikos: note: {note}");
-    }
     Ok(())
+}
+
+/// Says on standard error what else is to be known; it may quote a stranger's file.
+pub fn say_note(note: &str) {
+    eprintln!("pikos: note: {}", printable(note));
+}
+
+/// Whether what is written there may end on a terminal: of standard output nobody knows, be it a pipe. Such text is escaped; a
+/// file has it as it is.
+pub fn is_shown(path: &Path) -> bool {
+    is_pipe(path) || fs::metadata(path).is_ok_and(|found| pikos_os::files::is_device(found.file_type()))
+}
+
+/// The text with escapes for what a terminal would obey, if [`is_shown`].
+pub fn as_shown(text: Vec<u8>, path: &Path) -> io::Result<Vec<u8>> {
+    if !is_shown(path) {
+        return Ok(text);
+    }
+    let mut escaped = Escaped(Vec::with_capacity(text.len()));
+    escaped.write_all(&text)?;
+    Ok(escaped.0)
 }

@@ -13,6 +13,7 @@ mod top;
 use std::ffi::OsString;
 
 use clap::Parser;
+use pstats_compat::printable::{is_command, printable};
 
 use crate::args::{Arguments, Subcommand};
 use crate::outcome::{Outcome, exit};
@@ -25,8 +26,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // `--help` is an "error" too, with code 0. If the terminal is gone, nobody can be told.
-            let _ = error.print();
+            refuse(&error);
             return error.exit_code();
         }
     };
@@ -54,8 +54,23 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
             // What is wrong may be quoted from a stranger's file, and goes to a terminal.
-            eprintln!("pikos: {}", pikos_views::printable(&error.to_string()));
+            eprintln!("pikos: {}", printable(&error.to_string()));
             if error.is_usage() { exit::USAGE } else { exit::FAILURE }
         }
+    }
+}
+
+/// Says what is wrong with a command line. `--help` is an "error" too, with code 0.
+fn refuse(error: &clap::Error) {
+    let text = error.render().to_string();
+    let quotes_commands = |line: &str| line.contains(|c| c != '\t' && is_command(c));
+    if !text.lines().any(quotes_commands) {
+        // If the terminal is gone, nobody can be told.
+        let _ = error.print();
+        return;
+    }
+    // A shell passes on whatever a file is called; in one colour, as colours are commands.
+    for line in text.lines() {
+        eprintln!("{}", printable(line));
     }
 }

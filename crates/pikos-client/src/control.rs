@@ -1,11 +1,15 @@
 //! Telling processes what to do.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pikos_wire::{Command, Reply, Request};
 
-use crate::places::{endpoint_of, not_live, profiles};
+use crate::places::{endpoint_of, of_process, profiles};
 use crate::target::{ClientError, Target};
+
+/// How long a process is left alone whose connection has ended.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Where a target takes commands: each of a process's profiles.
 pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
@@ -14,33 +18,67 @@ pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
         Target::Endpoint(endpoint) => Ok(vec![
             endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
         ]),
-        Target::Process(pid) => {
+        Target::Process(pid) => of_process(*pid, || {
             let own = profiles()?.into_iter().filter(|place| place.pid == *pid);
-            let own: Vec<String> = own.map(|place| endpoint_of(&place.control())).collect();
-            if own.is_empty() { Err(not_live(*pid)) } else { Ok(own) }
-        }
+            Ok(own.map(|place| endpoint_of(&place.control())).collect())
+        }),
     }
 }
 
 /// Tells a process what to do, at its control endpoint; waits for the answer, at most so long.
+///
+/// A process closes its sockets while it forks. A request that was on its way just then is gone with the connection, and is
+/// made again: nobody has acted on it, else there were a reply.
 pub fn request(endpoint: &str, command: Command, timeout: Duration) -> Result<Reply, ClientError> {
     let context = zmq::Context::new();
-    let asked = || {
-        let socket = context.socket(zmq::REQ)?;
-        socket.set_linger(0)?;
-        socket.set_rcvtimeo(timeout.as_millis() as i32)?;
-        socket.set_sndtimeo(timeout.as_millis() as i32)?;
-        socket.set_maxmsgsize(64 << 10)?;
-        socket.connect(endpoint)?;
-        socket.send(Request::new(command).encode(), 0)?;
-        socket.recv_bytes(0)
+    let deadline = Instant::now() + timeout;
+    let request = Request::new(command).encode();
+    let asked = loop {
+        match ask(&context, endpoint, &request, deadline) {
+            Ok(None) => std::thread::sleep(AGAIN),
+            Ok(Some(frame)) => break Ok(frame),
+            Err(problem) => break Err(problem),
+        }
     };
-    match asked() {
+    match asked {
         Ok(frame) => Reply::decode(&frame)
             .map_err(|problem| ClientError::Answer { endpoint: endpoint.to_owned(), problem }),
         Err(zmq::Error::EAGAIN) => {
             Err(ClientError::Silent { endpoint: endpoint.to_owned(), seconds: timeout.as_secs() })
         }
         Err(problem) => Err(ClientError::Socket { endpoint: endpoint.to_owned(), problem }),
+    }
+}
+
+/// Asks once. `None` if the connection ended before there was a reply.
+fn ask(
+    context: &zmq::Context,
+    endpoint: &str,
+    request: &[u8],
+    deadline: Instant,
+) -> zmq::Result<Option<Vec<u8>>> {
+    let socket = context.socket(zmq::REQ)?;
+    socket.set_linger(0)?;
+    socket.set_maxmsgsize(64 << 10)?;
+    // An end of its own for each connection: the one of before may still be closing.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let ends = format!("inproc://ends-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    socket.monitor(&ends, zmq::SocketEvent::DISCONNECTED.to_raw().into())?;
+    let ended = context.socket(zmq::PAIR)?;
+    ended.set_linger(0)?;
+    ended.connect(&ends)?;
+    socket.connect(endpoint)?;
+    socket.send(request, zmq::DONTWAIT)?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut items = [socket.as_poll_item(zmq::POLLIN), ended.as_poll_item(zmq::POLLIN)];
+        zmq::poll(&mut items, left.as_millis() as i64 + 1)?;
+        // Asked first: a reply that came before the end is there by now.
+        let has_ended = ended.recv_multipart(zmq::DONTWAIT).is_ok();
+        match socket.recv_bytes(zmq::DONTWAIT) {
+            Err(zmq::Error::EAGAIN) if has_ended => return Ok(None),
+            Err(zmq::Error::EAGAIN) if Instant::now() < deadline => {}
+            done => return done.map(Some),
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use listener::Listener;
 pub use pikos_wire::{
     Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireText,
 };
-pub use profile::{Known, KnownNode, Model, labelled};
+pub use profile::{Known, KnownNode, Model, labelled, run_facts};
 pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -7,7 +7,7 @@ use pikos_endpoint::{Bound, Endpoint};
 use pikos_wire::discovery::Place;
 use pikos_wire::{Message, Records, WireError};
 
-use crate::places::{endpoint_of, not_live, profiles, recorders};
+use crate::places::{endpoint_of, of_process, profiles, recorders};
 use crate::profile::Model;
 use crate::records::RecordModel;
 use crate::stream::{RecordStream, Stream};
@@ -80,11 +80,10 @@ impl<T: Default> Listener<T> {
             match target {
                 Target::Endpoint(endpoint) => self.add(endpoint.clone(), None, false)?,
                 Target::Process(pid) => {
-                    let all = self.sockets()?;
-                    let mut own = all.into_iter().filter(|(_, place, _)| place.pid == *pid).peekable();
-                    if own.peek().is_none() {
-                        return Err(not_live(*pid));
-                    }
+                    let own = of_process(*pid, || {
+                        let all = self.sockets()?;
+                        Ok(all.into_iter().filter(|(_, place, _)| place.pid == *pid).collect())
+                    })?;
                     for (endpoint, place, sends_records) in own {
                         self.add(endpoint, Some(place), sends_records)?;
                     }

@@ -22,6 +22,16 @@ pub fn resemble(_new: &File, _old: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Of [`crate::files`]: how many names a file has isn't asked.
+pub fn has_other_names(_file: &File) -> bool {
+    false
+}
+
+/// Of [`crate::files`]: devices have no names here that we know of.
+pub fn is_device(_kind: FileType) -> bool {
+    false
+}
+
 /// Of [`crate::files`]: there is no such option.
 pub fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
     options
@@ -185,6 +195,26 @@ pub fn processor_time() -> Duration {
     START.elapsed()
 }
 
+/// Of [`crate::process`]: nobody says.
+pub fn process_time() -> Duration {
+    Duration::ZERO
+}
+
+/// Of [`crate::host`]: as its environment has it.
+pub fn name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+/// Of [`crate::host`].
+pub fn system() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// Of [`crate::host`]: nobody says.
+pub fn zone_at(_seconds: f64) -> i32 {
+    0
+}
+
 /// Of [`crate::wake`].
 pub type Ear = u64;
 
@@ -245,6 +275,7 @@ mod tests {
         seen();
         let before = processor_time();
         assert!(processor_time() >= before);
+        assert!(process_time().is_zero() && zone_at(0.0) == 0 && name() == name() && !system().is_empty());
         let file = File::open(std::env::current_exe().expect("a test has one")).expect("and may read it");
         assert!(!wait_until_gone(&file));
         assert!(!is_socket(file.metadata().expect("it is open").file_type()));
@@ -254,6 +285,7 @@ mod tests {
         wait_until_writable(&file, Duration::from_millis(1));
         let folder = std::fs::metadata(std::env::temp_dir()).expect("there is one").file_type();
         assert_eq!(file_kind(folder), "a folder");
+        assert!(!is_device(folder) && !has_other_names(&file));
         assert!(!lock(&file));
         remove_socket(&path, 0);
         assert_eq!((map_memory(1), address_limit()), (None, None));

@@ -2,10 +2,14 @@
 
 #[cfg(not(unix))]
 pub use crate::elsewhere::{
-    file_kind as kind, for_owner_alone, has_no_reader, lock, resemble, wait_until_writable, without_waiting,
+    file_kind as kind, for_owner_alone, has_no_reader, has_other_names, is_device, lock, resemble,
+    wait_until_writable, without_waiting,
 };
 #[cfg(unix)]
-pub use unix::{for_owner_alone, has_no_reader, kind, lock, resemble, wait_until_writable, without_waiting};
+pub use unix::{
+    for_owner_alone, has_no_reader, has_other_names, is_device, kind, lock, resemble, wait_until_writable,
+    without_waiting,
+};
 
 #[cfg(unix)]
 mod unix {
@@ -56,13 +60,23 @@ mod unix {
         rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
+    /// Whether the file has more names than one: hard links. Only what is written into it is seen by all of them.
+    pub fn has_other_names(file: &File) -> bool {
+        file.metadata().is_ok_and(|found| found.nlink() > 1)
+    }
+
+    /// A terminal may be one.
+    pub fn is_device(kind: FileType) -> bool {
+        kind.is_char_device() || kind.is_block_device()
+    }
+
     /// What stands in a folder, in words.
     pub fn kind(kind: FileType) -> &'static str {
         match () {
             () if kind.is_dir() => "a folder",
             () if kind.is_fifo() => "a pipe",
             () if kind.is_socket() => "a socket",
-            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () if is_device(kind) => "a device",
             () if kind.is_file() => "a file that a process has open",
             () => "no regular file",
         }

@@ -9,6 +9,7 @@ pub mod descriptor;
 #[cfg_attr(unix, allow(dead_code, reason = "on Unix nothing but the tests has a use for it"))]
 mod elsewhere;
 pub mod files;
+pub mod host;
 pub mod local_socket;
 pub mod memory;
 pub mod paths;

@@ -1,7 +1,9 @@
-//! Processes: whether one is there, and since when.
+//! Processes: whether one is there, since when, and what this one has had of the processors.
+
+use std::time::Duration;
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{can_be_executed, exists, parent};
+pub use crate::elsewhere::{can_be_executed, exists, parent, process_time as processor_time};
 
 /// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
 /// doesn't say.
@@ -39,6 +41,13 @@ pub fn can_be_executed(path: &std::path::Path) -> bool {
 #[cfg(unix)]
 pub fn parent() -> Option<u32> {
     Some(std::os::unix::process::parent_id())
+}
+
+/// What all threads of this process have had of the processors; zero where the system doesn't say.
+#[cfg(unix)]
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Memory for the moment in which there is none left.
 //!
-//! Rust ends the process where an allocation fails. A program that lives at its limit, catches its MemoryErrors and goes on must
-//! not end because we wanted a few bytes just then. So our allocations go through [`Allocator`]: what the system refuses comes
-//! out of a reserve that was asked for when there was room. A thread that nobody waits for ([`this_thread_waits`]) first gives
-//! the program a moment to free what it has taken. Who wants much asks [`room`] before.
+//! Rust ends the process where an allocation fails, and so does libzmq. A program that lives at its limit, catches its
+//! MemoryErrors and goes on must not end because we wanted a few bytes just then. So what the system refuses to the extension,
+//! in whatever language it asks, comes out of a reserve that was asked for when there was room ([`instead`]). A thread that
+//! nobody waits for ([`this_thread_waits`]) first gives the program a moment to free what it has taken. Who wants much asks
+//! [`room`] before.
 //!
-//! The reserve costs address space; memory it takes only while it is in use. It is a stack with a count: what is freed on top
-//! is free at once, the rest when all is.
+//! The reserve costs address space; memory it takes only while it is in use. It is a row of blocks, each with a head that says
+//! how long it is; free ones that stand side by side become one.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::Layout;
+use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,12 +25,8 @@ const WAITERS: usize = 16;
 const SHORT: u32 = 10;
 const LONG: u32 = 3_000;
 
-static RESERVE: Reserve = Reserve {
-    start: AtomicPtr::new(ptr::null_mut()),
-    is_locked: AtomicBool::new(false),
-    top: AtomicUsize::new(0),
-    count: AtomicUsize::new(0),
-};
+static RESERVE: Reserve =
+    Reserve { start: AtomicPtr::new(ptr::null_mut()), is_locked: AtomicBool::new(false) };
 
 /// By their addresses; 0 is a free place.
 static WAITING: [AtomicUsize; WAITERS] = [const { AtomicUsize::new(0) }; WAITERS];
@@ -37,11 +35,18 @@ struct Reserve {
     /// Null while there is none.
     start: AtomicPtr<u8>,
     is_locked: AtomicBool,
-    /// What is taken ends here.
-    top: AtomicUsize,
-    /// How many pieces are taken.
-    count: AtomicUsize,
 }
+
+/// In front of each block.
+#[repr(C, align(16))]
+struct Head {
+    /// Of what follows, in bytes: a multiple of [`HEAD`].
+    size: usize,
+    is_free: bool,
+}
+
+/// Its size, and what blocks are multiples of.
+const HEAD: usize = size_of::<Head>();
 
 /// Asks for the reserve, if there is none yet. A system that has no room for it gives none, and all is as without.
 pub fn hold() {
@@ -49,6 +54,8 @@ pub fn hold() {
         return;
     }
     let Some(start) = map(SIZE) else { return };
+    // SAFETY: it is as long, begins at a page, and nobody knows of it yet.
+    unsafe { start.cast::<Head>().write(Head { size: SIZE - HEAD, is_free: true }) };
     let set = RESERVE.start.compare_exchange(ptr::null_mut(), start, Ordering::AcqRel, Ordering::Acquire);
     if set.is_err() {
         unmap(start, SIZE);
@@ -80,119 +87,109 @@ pub fn room() -> Option<u64> {
     Some(limit.saturating_sub(crate::memory::Meter::open().read().vms))
 }
 
-/// Takes from the reserve what the system refuses.
-pub struct Allocator;
-
-// SAFETY: pieces of the reserve are as large and as aligned as asked for, apart from each other, and kept until they are freed;
-// all others are the system allocator's. Nothing here unwinds.
-// Never inlined: memory is asked for at thousands of places, and the extension would grow by an eighth.
-unsafe impl GlobalAlloc for Allocator {
-    #[inline(never)]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        let found = unsafe { System.alloc(layout) };
-        if found.is_null() { instead(layout) } else { found }
-    }
-
-    #[inline(never)]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        let found = unsafe { System.alloc_zeroed(layout) };
-        if !found.is_null() {
-            return found;
-        }
-        let found = instead(layout);
-        if !found.is_null() {
-            // SAFETY: it is as long as the layout, and nobody else's.
-            unsafe { found.write_bytes(0, layout.size()) };
-        }
-        found
-    }
-
-    #[inline(never)]
-    unsafe fn dealloc(&self, found: *mut u8, layout: Layout) {
-        if RESERVE.has(found) {
-            RESERVE.give_back(found, layout);
-        } else {
-            // SAFETY: the caller's promise, and it isn't ours, so it is the system's.
-            unsafe { System.dealloc(found, layout) }
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn realloc(&self, found: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !RESERVE.has(found) {
-            // SAFETY: the caller's promise, and it isn't ours.
-            let moved = unsafe { System.realloc(found, layout, size) };
-            if !moved.is_null() {
-                return moved;
-            }
-        }
-        // SAFETY: the caller promises that the new size fits this alignment.
-        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        // SAFETY: the size isn't zero, as the caller promises.
-        let moved = unsafe { self.alloc(new) };
-        if !moved.is_null() {
-            // SAFETY: both are at least so long, and a new piece overlaps no other.
-            unsafe { ptr::copy_nonoverlapping(found, moved, layout.size().min(size)) };
-            // SAFETY: it was given out with this layout, and isn't used any more.
-            unsafe { self.dealloc(found, layout) };
-        }
-        moved
-    }
-}
-
+/// What the system has refused, from the reserve; null if there is no more of it. A thread that waits asks `again` meanwhile.
 #[cold]
-fn instead(layout: Layout) -> *mut u8 {
+pub fn instead(layout: Layout, again: impl Fn() -> *mut u8) -> *mut u8 {
     let here = address();
     let waits = WAITING.iter().any(|place| place.load(Ordering::Relaxed) == here);
-    let again = |milliseconds: u32| {
+    let soon = |milliseconds: u32| {
         (0..milliseconds).find_map(|_| {
             std::thread::sleep(Duration::from_millis(1));
-            // SAFETY: whoever asked has promised that the size isn't zero.
-            let found = unsafe { System.alloc(layout) };
+            let found = again();
             (!found.is_null()).then_some(found)
         })
     };
-    let soon = if waits { again(SHORT) } else { None };
-    let found = soon.or_else(|| RESERVE.take(layout));
-    found.or_else(|| if waits { again(LONG) } else { None }).unwrap_or(ptr::null_mut())
+    let found = if waits { soon(SHORT) } else { None };
+    let found = found.or_else(|| RESERVE.take(layout));
+    found.or_else(|| if waits { soon(LONG) } else { None }).unwrap_or(ptr::null_mut())
+}
+
+/// Whether this piece is of the reserve.
+#[inline]
+pub fn has(piece: *mut u8) -> bool {
+    RESERVE.has(piece)
+}
+
+/// How much may be written to a piece of the reserve.
+///
+/// # Safety
+/// [`instead`] gave it, and it was not given back.
+pub unsafe fn size(piece: *mut u8) -> usize {
+    // SAFETY: by this function's contract there is a head in front of it, which stays until it is given back.
+    unsafe { (*head(piece)).size }
+}
+
+/// Gives a piece back to the reserve.
+///
+/// # Safety
+/// [`instead`] gave it, and nobody uses it any more.
+pub unsafe fn give_back(piece: *mut u8) {
+    // SAFETY: by this function's contract.
+    RESERVE.locked(|| unsafe { (*head(piece)).is_free = true });
+}
+
+/// What stands in front of a block.
+fn head(block: *mut u8) -> *mut Head {
+    block.wrapping_sub(HEAD).cast()
 }
 
 impl Reserve {
+    #[inline]
     fn has(&self, piece: *mut u8) -> bool {
         let start = self.start.load(Ordering::Relaxed);
         piece.addr().wrapping_sub(start.addr()) < SIZE && !start.is_null()
     }
 
+    /// The first block that is free and large enough.
     fn take(&self, layout: Layout) -> Option<*mut u8> {
         let start = self.start.load(Ordering::Acquire);
         if start.is_null() {
             return None;
         }
+        let size = layout.size().max(1).checked_next_multiple_of(HEAD)?;
+        let end = start.addr() + SIZE;
         self.locked(|| {
-            let place = self.top.load(Ordering::Relaxed).checked_next_multiple_of(layout.align())?;
-            let end = place.checked_add(layout.size()).filter(|end| *end <= SIZE)?;
-            self.top.store(end, Ordering::Relaxed);
-            self.count.fetch_add(1, Ordering::Relaxed);
-            // Within the reserve, which begins at a page.
-            Some(start.wrapping_add(place))
+            let mut block = start.wrapping_add(HEAD);
+            while block.addr() < end {
+                // SAFETY: blocks follow each other up to the end, each with a head in front, and we hold the lock.
+                let Head { size: found, is_free } = unsafe { &mut *head(block) };
+                if *is_free {
+                    loop {
+                        let next = block.wrapping_add(*found + HEAD);
+                        // SAFETY: as above.
+                        match unsafe { (next.addr() < end).then(|| &*head(next)) } {
+                            Some(Head { size, is_free: true }) => *found += HEAD + size,
+                            _ => break,
+                        }
+                    }
+                    // What is in front of an aligned piece is a block of its own, whose own bytes may be none.
+                    let front = block.addr().next_multiple_of(layout.align()) - block.addr();
+                    if front.checked_add(size).is_some_and(|needed| needed <= *found) {
+                        let piece = block.wrapping_add(front);
+                        let whole = *found - front;
+                        if front > 0 {
+                            *found = front - HEAD;
+                        }
+                        let rest = whole - size;
+                        let kept = if rest >= HEAD { size } else { whole };
+                        // SAFETY: both places are within the block that was found free.
+                        unsafe {
+                            head(piece).write(Head { size: kept, is_free: false });
+                            if rest >= HEAD {
+                                head(piece.wrapping_add(size + HEAD))
+                                    .write(Head { size: rest - HEAD, is_free: true });
+                            }
+                        }
+                        return Some(piece);
+                    }
+                }
+                block = block.wrapping_add(*found + HEAD);
+            }
+            None
         })
     }
 
-    fn give_back(&self, piece: *mut u8, layout: Layout) {
-        let place = piece.addr() - self.start.load(Ordering::Relaxed).addr();
-        self.locked(|| {
-            let is_last = self.count.fetch_sub(1, Ordering::Relaxed) == 1;
-            if is_last {
-                self.top.store(0, Ordering::Relaxed);
-            } else if self.top.load(Ordering::Relaxed) == place + layout.size() {
-                self.top.store(place, Ordering::Relaxed);
-            }
-        });
-    }
-
-    /// A few instructions long, and never held while anything is called.
+    /// As long as a walk over the blocks, and never held while anything is called.
     fn locked<T>(&self, act: impl FnOnce() -> T) -> T {
         while self.is_locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err()
         {
@@ -241,45 +238,67 @@ use crate::elsewhere::{address_limit as limit, map_memory as map, unmap_memory a
 mod tests {
     use super::*;
 
-    #[test]
-    fn pieces_are_apart_and_come_back() {
-        hold();
-        hold();
-        let layout = |size, align| Layout::from_size_align(size, align).unwrap();
-        let (a, b, c) = (layout(10, 1), layout(100, 64), layout(1 << 20, 4096));
-        let pieces: Vec<_> =
-            [a, b, c].into_iter().map(|layout| (RESERVE.take(layout).unwrap(), layout)).collect();
-        for (piece, layout) in &pieces {
-            assert!(RESERVE.has(*piece) && piece.addr() % layout.align() == 0);
-            // SAFETY: it was given out with this size.
-            unsafe { piece.write_bytes(7, layout.size()) };
-        }
-        assert!(RESERVE.take(layout(SIZE, 1)).is_none());
-        // From the top, and what remains all at once.
-        RESERVE.give_back(pieces[2].0, c);
-        assert_eq!(RESERVE.take(c), Some(pieces[2].0));
-        for (piece, layout) in pieces {
-            RESERVE.give_back(piece, layout);
-        }
-        let all = layout(SIZE, 1);
-        let whole = RESERVE.take(all).unwrap();
-        RESERVE.give_back(whole, all);
-        assert!(!RESERVE.has(ptr::null_mut()) && !RESERVE.has(whole.wrapping_add(SIZE)));
-        // What was in the reserve moves out of it when it grows, and is what it was.
-        let small = RESERVE.take(a).unwrap();
-        // SAFETY: as large as the layout says; freed once.
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    /// A piece, all of which is written to.
+    fn take(size: usize, align: usize) -> Option<*mut u8> {
+        let piece = RESERVE.take(layout(size, align))?;
+        assert!(has(piece) && piece.addr() % align == 0);
+        // SAFETY: it was given out with this size, or more.
         unsafe {
-            small.write_bytes(9, 10);
-            let moved = Allocator.realloc(small, a, 1000);
-            assert!(!RESERVE.has(moved));
-            assert_eq!(std::slice::from_raw_parts(moved, 10), [9; 10]);
-            Allocator.dealloc(moved, layout(1000, 1));
+            assert!(super::size(piece) >= size);
+            piece.write_bytes(7, super::size(piece));
         }
-        // A thread that waits gets it in the end.
+        Some(piece)
+    }
+
+    #[test]
+    fn pieces_are_apart_and_come_back_in_any_order() {
+        hold();
+        hold();
+        let most = SIZE - HEAD;
+        let mut pieces: Vec<_> = (0..200)
+            .map(|number| {
+                let (size, align) = (number * 37 % 5000, 1 << (number % 13));
+                (take(size, align).unwrap(), size)
+            })
+            .collect();
+        for (at, (piece, size)) in pieces.iter().enumerate() {
+            // SAFETY: as large as it was asked for.
+            unsafe { piece.write_bytes(at as u8, *size) };
+        }
+        for (at, (piece, size)) in pieces.iter().enumerate() {
+            // SAFETY: as above.
+            let found = unsafe { std::slice::from_raw_parts(*piece, *size) };
+            assert!(found.iter().all(|byte| *byte == at as u8));
+        }
+        assert!(take(most, 1).is_none());
+        // Every second one, then the others: what lies between is found again.
+        let (odd, even): (Vec<_>, Vec<_>) = pieces.drain(..).enumerate().partition(|(at, _)| at % 2 == 1);
+        for (_, (piece, _)) in odd.into_iter().chain(even) {
+            // SAFETY: given out once, and used no more.
+            unsafe { give_back(piece) };
+        }
+        let whole = take(most, 1).unwrap();
+        assert!(take(1, 1).is_none());
+        assert!(!has(ptr::null_mut()) && !has(whole.wrapping_add(most)));
+        // SAFETY: as above.
+        unsafe { give_back(whole) };
+        assert!(RESERVE.take(layout(usize::MAX / 2, 1)).is_none());
+
+        // A thread that waits takes what the system has by then; one that doesn't, takes at once.
+        let mut found = 0_u8;
+        let system = ptr::from_mut(&mut found);
+        let at_once = instead(layout(10, 1), || system);
+        assert!(has(at_once));
         let _waits = this_thread_waits();
-        let found = instead(a);
-        assert!(!found.is_null() && !RESERVE.has(found));
-        // SAFETY: allocated above with this layout.
-        unsafe { Allocator.dealloc(found, a) };
+        assert_eq!(instead(layout(10, 1), || system), system);
+        // SAFETY: as above.
+        unsafe { give_back(at_once) };
+        let whole = take(most, 1).unwrap();
+        // SAFETY: as above.
+        unsafe { give_back(whole) };
     }
 }

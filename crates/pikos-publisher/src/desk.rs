@@ -11,10 +11,13 @@ use super::mailbox::{Mailbox, Outcome};
 /// No more requests than these wait for the main thread at once.
 const MAX_WAITING: usize = 64;
 
-/// After the end, whoever has asked before is listened to until nothing comes for so long, in milliseconds,
+/// After the end, and before an interruption, whoever has asked before is listened to until nothing comes for so long, in
+/// milliseconds,
 const QUIET_MS: i64 = 10;
+const QUIET_BEFORE_INTERRUPTION_MS: i64 = 1;
 /// and never longer than this.
 const LAST_REQUESTS: Duration = Duration::from_millis(100);
+const LAST_BEFORE_INTERRUPTION: Duration = Duration::from_millis(10);
 
 /// Answers requests.
 #[derive(Default)]
@@ -78,8 +81,15 @@ impl Desk {
         }
     }
 
-    /// Answers whoever waits: for what is to come, it is pending.
-    pub fn interrupt(&mut self, socket: &Socket, publisher: &mut impl Publishes) {
+    /// Answers whoever waits: for what is to come, it is pending. Whoever has asked before may have the next request on its way;
+    /// it would be lost with the connection.
+    pub fn interrupt(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
+        let deadline = Instant::now() + LAST_BEFORE_INTERRUPTION;
+        let has_come =
+            || socket.poll(zmq::POLLIN, QUIET_BEFORE_INTERRUPTION_MS).is_ok_and(|events| events > 0);
+        while self.is_used && Instant::now() < deadline && has_come() {
+            self.serve(socket, mailbox, publisher);
+        }
         for Waiting { address, .. } in std::mem::take(&mut self.waiting) {
             answer(socket, address, Ok(()), true, publisher);
         }

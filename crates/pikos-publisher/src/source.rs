@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use lsprof_engine::{NodeTotals, Tables, Totals};
 use pikos_wire::{Facts, Name, ThreadRow, WireText};
 
+use super::stopwatch::Stopwatch;
+
 /// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
 pub type SharedName = Arc<Mutex<Option<String>>>;
 
@@ -72,6 +74,10 @@ pub struct State {
     pub epoch: u64,
     /// Whether nothing is collected.
     pub paused: bool,
+    /// How long something was.
+    pub time: Stopwatch,
+    /// How many threads were recorded, those in `folded` included.
+    pub threads_seen: u64,
     /// How ticks become seconds.
     pub rate: Rate,
 }
@@ -103,7 +109,10 @@ impl Source {
 
     /// A new thread.
     pub fn add_thread(&self, thread: SourceThread) {
-        self.change(|state| state.threads.push(thread));
+        self.change(|state| {
+            state.threads.push(thread);
+            state.threads_seen += 1;
+        });
     }
 
     /// Threads that have ended are from now on in the sum `folded`, and no more by themselves.
@@ -121,6 +130,7 @@ impl Source {
         self.change(|state| {
             state.names.clear();
             state.threads.clear();
+            state.threads_seen = 0;
             state.folded = Arc::default();
             state.folded_tree = Arc::default();
             state.epoch += 1;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
 use pikos_os::reserve;
-use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, VERSION};
+use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
@@ -212,6 +212,7 @@ impl Stream {
     /// What every message says.
     fn head(&mut self, state: &State, seq: u64) -> Message {
         let folded = (state.folds > 0).then(folded_row);
+        let (elapsed, cpu) = state.time.read();
         Message {
             v: VERSION,
             id: self.id.clone(),
@@ -225,6 +226,11 @@ impl Stream {
             interval: self.interval.as_secs_f64(),
             dropped: self.dropped,
             overhead: self.overhead(state),
+            recorded: Some(Recorded {
+                elapsed: elapsed.as_secs_f64(),
+                cpu: cpu.as_secs_f64(),
+                threads: state.threads_seen,
+            }),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }

@@ -60,7 +60,8 @@ pub fn run(mut work: Box<Work>, mut sockets: Sockets, mailbox: &Arc<Mailbox>) ->
         match order {
             Some(Order::Rest) => {
                 if let Some(control) = &sockets.control {
-                    desk.interrupt(control, &mut Lent { work: &mut work, subscribers: sockets.subscribers });
+                    let mut publisher = Lent { work: &mut work, subscribers: sockets.subscribers };
+                    desk.interrupt(control, mailbox, &mut publisher);
                 }
                 work.expected = work.expected.max(sockets.subscribers);
                 sockets.close_at_once();

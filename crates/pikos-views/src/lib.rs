@@ -30,7 +30,7 @@ pub use picture::{
     Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, StackId, Stacks, Thread, Totals, Tree,
 };
 pub use pikos_client::Command;
-pub use pstats_compat::printable::{EscapedJson, printable};
+pub use pstats_compat::printable::{Escaped, printable};
 pub use recording::{LineId, LineLabel, Lines, Piece, RecorderFacts, Recording, ShownLine, Summit};
 pub use source_lines::SourceLines;
 pub use sources::{Input, Live, Profiles, Query, Reader, Source};

@@ -41,7 +41,7 @@ pub enum Command {
         /// From one message to the next.
         seconds: f64,
     },
-    /// Write the profile so far, as pstats.
+    /// Write the profile so far, in the format that the file's name says.
     Dump {
         /// An absolute path.
         path: WireText,

@@ -14,7 +14,7 @@ mod text;
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
     EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
-    ThreadRow, TreePart, VERSION, WireError,
+    Recorded, ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records};
 pub use text::WireText;

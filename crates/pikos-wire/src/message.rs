@@ -84,6 +84,9 @@ pub struct Message {
     /// What recording is estimated to have taken so far, in ticks.
     #[serde(default)]
     pub overhead: i64,
+    /// How long it has been recording. Older processes don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// In a full message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
@@ -117,6 +120,17 @@ pub struct TreePart {
     pub nodes: Vec<NodeRow>,
 }
 
+/// What was recorded so far, pauses left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Seconds.
+    pub elapsed: f64,
+    /// Seconds of processors that the process has had in these; 0 if the system doesn't say.
+    pub cpu: f64,
+    /// How many threads were recorded, those that ended included.
+    pub threads: u64,
+}
+
 /// What doesn't change while the process runs, or hardly ever.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -129,9 +143,24 @@ pub struct Facts {
     pub host: String,
     /// When the stream began, in seconds since 1970.
     pub started: f64,
+    /// By how many seconds the clocks there are ahead of Greenwich's.
+    #[serde(default)]
+    pub zone: i32,
     /// `sys.argv`.
     #[serde(default)]
     pub argv: Vec<WireText>,
+    /// The whole command line: `sys.orig_argv`.
+    #[serde(default)]
+    pub command: Vec<WireText>,
+    /// The working folder when recording began.
+    #[serde(default)]
+    pub folder: WireText,
+    /// The operating system, its release, and the kind of processor.
+    #[serde(default)]
+    pub system: String,
+    /// How many processors it may use; 0 if the system doesn't say.
+    #[serde(default)]
+    pub cpus: u32,
     /// `CPython 3.13.0`.
     pub python: String,
     /// The version of pikos.
@@ -140,6 +169,9 @@ pub struct Facts {
     pub clock: String,
     /// Which hook counts: `Profile.hook`'s name.
     pub hook: String,
+    /// The options that differ from the default, as Python has them: `threads=True, tree=True`.
+    #[serde(default)]
+    pub options: String,
     /// Whether what recording costs has been taken out of the times.
     #[serde(default)]
     pub compensated: bool,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Records, Reply,
-    Request, ThreadRow, TreePart, VERSION, WireError,
+    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
+    Records, Reply, Request, ThreadRow, TreePart, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -130,6 +130,7 @@ impl Shape {
 fn whole() -> Message {
     Message {
         v: VERSION,
+        recorded: Some(Recorded::default()),
         facts: Some(Facts {
             tree: true,
             parent: Some(1),
@@ -163,6 +164,10 @@ fn the_table_of_a_message_names_what_is_sent() {
     assert_eq!(
         quoted(described("tree")).into_iter().take(2).collect::<BTreeSet<_>>(),
         sent.map()["tree"].keys()
+    );
+    assert_eq!(
+        quoted(described("recorded")).into_iter().collect::<BTreeSet<_>>(),
+        sent.map()["recorded"].keys()
     );
     assert_eq!(quoted(described("end")).into_iter().collect::<BTreeSet<_>>(), sent.map()["end"].keys());
     let nodes = page.lines().find(|line| line.trim_start().starts_with("[thread, node, "));

@@ -4,7 +4,7 @@
 
 use pikos_wire::{
     Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow, Open,
-    Reply, Request, Status, ThreadRow, TreePart, VERSION,
+    Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.
@@ -31,16 +31,23 @@ fn full(seq: u64) -> Message {
         tick: 1e-9,
         interval: 0.5,
         overhead: 1_000,
+        recorded: Some(Recorded { elapsed: 0.5 * seq as f64, cpu: 0.25, threads: 8 }),
         facts: Some(Facts {
             pid: 4711,
             parent: Some(4710),
             host: "host".into(),
             started: 1_700_000_000.0,
+            zone: 3600,
             argv: vec!["app.py".into(), "--port".into()],
+            command: vec!["python3".into(), "app.py".into(), "--port".into()],
+            folder: "/srv".into(),
+            system: "Linux 6.8.0 x86_64".into(),
+            cpus: 8,
             python: "CPython 3.13.0".into(),
             pikos: "0.1.0".into(),
             clock: "tsc".into(),
             hook: "monitoring".into(),
+            options: "threads=True".into(),
             compensated: false,
             builtins: true,
             tree: false,

@@ -13,12 +13,13 @@ use lsprof_engine::cells::Link;
 use lsprof_engine::{
     Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, Totals, TreeTotals, clock,
 };
-use pikos_publisher::{Rate, Source, SourceThread};
+use pikos_publisher::{Rate, Source, SourceThread, Stopwatch};
 use pyo3::prelude::*;
 
 use crate::collect::functions::Functions;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
+use crate::collect::run::Run;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::collect::visible::Visible;
@@ -129,6 +130,7 @@ pub struct Collector {
     ended: RefCell<Totals>,
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
+    run: Run,
     /// While the profile is live: whoever publishes it hears of all that is new.
     live: RefCell<Option<Arc<Source>>>,
 }
@@ -210,6 +212,17 @@ impl Collector {
         self.calibration.borrow().as_ref().map(of).unwrap_or_default()
     }
 
+    /// What is known of the run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Starts or stops the time of the run.
+    pub fn change_time(&self, change: impl FnOnce(&mut Stopwatch)) {
+        self.run.change_time(change);
+        self.tell(|source| source.change(|state| state.time = self.run.time()));
+    }
+
     /// Tells this source all that there is, and from now on all that is new.
     pub fn go_live(&self, py: Python<'_>, source: &Arc<Source>) {
         self.functions.borrow().iter().for_each(|(code, number)| {
@@ -220,7 +233,11 @@ impl Collector {
         if ended.functions().next().is_some() {
             source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
         }
-        source.change(|state| state.rate = self.rate());
+        source.change(|state| {
+            state.rate = self.rate();
+            state.time = self.run.time();
+            state.threads_seen = self.run.threads();
+        });
         self.live.replace(Some(Arc::clone(source)));
     }
 
@@ -300,6 +317,7 @@ impl Collector {
             evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
+        self.run.add_thread();
         self.tell(|source| source.add_thread(fresh.source()));
         let address = &raw mut *fresh;
         recorders.push(fresh);
@@ -374,6 +392,8 @@ impl Collector {
         self.ended.take();
         self.ended_trees.take();
         self.tell(Source::clear);
+        self.run.clear();
+        self.change_time(|_| ());
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
         }

@@ -11,6 +11,7 @@ pub mod greenlets;
 pub mod kinds;
 pub mod names;
 pub mod registry;
+pub mod run;
 pub mod threads;
 pub mod timer;
 pub mod visible;

@@ -10,6 +10,8 @@ pub mod frame_eval;
 pub mod gil;
 pub mod in_front;
 pub mod interpreter_frame;
+#[cfg(wraps_memory)]
+mod memory;
 pub mod modules;
 pub mod pending;
 pub mod struct_sequence;

@@ -1,6 +1,7 @@
 //! The module's functions.
 
 use lsprof_engine::clock;
+use pstats_compat::formats::Format;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
@@ -43,7 +44,13 @@ pub fn _now() -> u64 {
 /// For the launcher: whether the format that a file's name says holds full stacks; None if it says none.
 #[pyfunction]
 pub fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
-    pstats_compat::formats::Format::of_target(&path).map(|format| format.needs_stacks())
+    Format::of_target(&path).map(Format::needs_stacks)
+}
+
+/// The name of the format that a recorded profile is written in, with or without full stacks, to a file of this name.
+#[pyfunction]
+pub fn _recorded_as(path: std::path::PathBuf, has_stacks: bool) -> &'static str {
+    Format::of_recorded(&path, Format::untold(has_stacks)).name()
 }
 
 /// The memory of this process: (resident, virtual), in bytes; zeros if the system doesn't say.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use lsprof_engine::Totals;
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -202,7 +202,7 @@ impl Profiler {
     }
 
     /// Writes the profile so far to a file as a whole, or leaves what is there: in the format that its name says, else what
-    /// `_pstats` returns. With `fresh`, nothing may be there, not even a link.
+    /// `_pstats` returns, or with full stacks as our own format. With `fresh`, nothing may be there, not even a link.
     /// False where it can only be written to: a device or a pipe.
     ///
     /// It is one step, which a signal's handler in Python comes before or after. Raises OSError.
@@ -216,7 +216,7 @@ impl Profiler {
             if fresh {
                 formats::create(&path, |out| format.write(&profile, out))
             } else {
-                formats::save(&profile, format, &path)
+                formats::save(&Output::new(&profile, format), &path)
             }
         });
         saved.map(|()| true).map_err(|error| file_error(py, error, &path))
@@ -319,7 +319,7 @@ impl Profiler {
     /// The profile so far, and the format that a file of that name is to have; in all but pstats' own each label is one function.
     fn recorded(&self, py: Python<'_>, path: &Path) -> PyResult<(Profile, Format)> {
         let mut profile = finished::profile(py, self.0.get(py).collector())?;
-        let format = Format::of_recorded(path);
+        let format = Format::of_recorded(path, Format::untold(profile.tree.is_some()));
         if format != Format::Pstats {
             py.detach(|| profile.merge_labels());
         }

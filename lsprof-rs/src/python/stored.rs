@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use pstats_compat::formats::{self, Format, ReadOptions};
+use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
 use pstats_compat::report::{Report, Restriction, SortKey, order};
 use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
@@ -217,9 +217,11 @@ impl StoredProfile {
     #[pyo3(signature = (path, format=None))]
     fn export(&self, py: Python<'_>, path: PathBuf, format: Option<&str>) -> PyResult<Vec<String>> {
         let format = target_format(&path, format)?;
-        py.detach(|| formats::save(self.profile(), format, &path))
-            .map_err(|error| file_error(py, error, &path))?;
-        Ok(format.notes(self.profile()))
+        py.detach(|| {
+            let output = Output::new(self.profile(), format);
+            formats::save(&output, &path).map(|()| output.notes())
+        })
+        .map_err(|error| file_error(py, error, &path))
     }
 
     /// What is known of the profile as a whole.
@@ -260,6 +262,9 @@ impl StoredProfile {
         facts.set_item("compensated", metadata.compensated)?;
         facts.set_item("unfinished", metadata.unfinished)?;
         facts.set_item("notes", &metadata.notes)?;
+        let run = PyDict::new(py);
+        metadata.facts.iter().try_for_each(|(name, value)| run.set_item(name, value))?;
+        facts.set_item("facts", run)?;
         facts.set_item("stacks", profile.tree.as_ref().map(|tree| tree.added_up().nodes.len()))?;
         facts.set_item("stacks_cut_calls", profile.tree.as_ref().map_or(0, |tree| tree.cut.calls))?;
         facts.set_item("stacks_cut_seconds", profile.tree.as_ref().map_or(0.0, |tree| tree.cut.seconds))?;

@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
+use pikos_client::run_facts;
 use pikos_publisher::folded_row;
-use pstats_compat::{CallTree, Calls, Edge, Function, Node, NodeId, Profile, Thread};
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile, Thread};
 use pyo3::prelude::*;
 
 use crate::collect::collector::{Collector, ThreadRecorder};
@@ -41,6 +42,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let mut profile = Profile::new(functions, edges);
     profile.tree = tree;
     profile.metadata.compensated = collector.is_compensated();
+    let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
+    profile.metadata.facts = run_facts(&collector.run().about(), &collector.run().recorded(), cut);
     Ok(profile)
 }
 

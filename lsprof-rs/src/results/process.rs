@@ -1,27 +1,45 @@
-//! What the process is, for those who hear from it.
+//! What the process is, for those who hear from it and for the profile. The program sees nothing of that: no module is imported, and no
+//! code of Python runs.
 
 use std::ffi::OsString;
 
+use pikos_os::{host, paths};
+use pikos_publisher::since_epoch;
 use pikos_wire::{Facts, WireText};
+use pstats_compat::Text;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
 
-/// `parent` is the profiled process that has made this one.
-pub fn facts(py: Python<'_>, parent: Option<u32>) -> PyResult<Facts> {
-    let sys = py.import("sys")?;
+use crate::ffi::modules;
+
+/// What there is to know now, as recording begins.
+pub fn facts(py: Python<'_>) -> Facts {
     let version = py.version_info();
-    let argv: Vec<OsString> = sys.getattr("argv").and_then(|argv| argv.extract()).unwrap_or_default();
-    let host: String = py.import("os")?.call_method0("uname")?.getattr("nodename")?.extract()?;
-    Ok(Facts {
+    let (major, minor, patch) = (version.major, version.minor, version.patch);
+    let started = since_epoch();
+    // It may be gone.
+    let folder = std::env::current_dir().map(|folder| paths::to_bytes(&folder));
+    Facts {
         pid: std::process::id(),
-        parent,
-        host,
-        argv: argv
-            .iter()
-            .map(|word| WireText(pstats_compat::Text::from_os_bytes(word.as_encoded_bytes())))
-            .collect(),
-        python: format!("CPython {}.{}.{}", version.major, version.minor, version.patch),
+        host: host::name(),
+        started,
+        zone: host::zone_at(started),
+        argv: words(py, c"argv"),
+        command: words(py, c"orig_argv"),
+        folder: WireText(Text::from_os_bytes(&folder.unwrap_or_default())),
+        system: host::system(),
+        cpus: u32::try_from(host::processors()).unwrap_or(0),
+        python: format!("CPython {major}.{minor}.{patch}{}", version.suffix.unwrap_or_default()),
         pikos: env!("CARGO_PKG_VERSION").to_owned(),
         clock: lsprof_engine::clock::name().to_owned(),
         ..Facts::default()
-    })
+    }
+}
+
+/// A list of texts in `sys`; the program may have put anything there, and what are no texts are left out.
+fn words(py: Python<'_>, name: &std::ffi::CStr) -> Vec<WireText> {
+    let list = modules::of_sys(py, name).and_then(|list| list.cast_into::<PyList>().ok());
+    let words =
+        list.iter().flatten().filter_map(|word| word.cast::<PyString>().ok()?.extract::<OsString>().ok());
+    words.map(|word| WireText(Text::from_os_bytes(word.as_encoded_bytes()))).collect()
 }

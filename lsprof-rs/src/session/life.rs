@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use pikos_publisher::StartError;
+use pikos_publisher::{StartError, Stopwatch};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
@@ -19,6 +19,7 @@ use crate::collect::registry::{self, Refusal, Scope};
 use crate::collect::timer::Timer;
 use crate::ffi::thread;
 use crate::hooks::{self, Choice, Unseen, Wish};
+use crate::results::process;
 
 /// What a profile is asked to do, found to be in order.
 pub struct Settings {
@@ -95,6 +96,13 @@ impl Session {
         self.choice.replace(None);
         self.collector.set_tree(settings.asked.tree);
         self.collector.show(settings.asked.visible);
+        let others = [
+            (!settings.subcalls).then(|| "subcalls=False".to_owned()),
+            settings.timer.as_ref().map(|_| "timer".to_owned()),
+        ];
+        let options: Vec<String> =
+            settings.asked.wishes.into_iter().chain(others.into_iter().flatten()).collect();
+        self.collector.run().set_options(options.join(", "));
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
         self.threads.set(settings.asked.threads);
@@ -147,6 +155,8 @@ impl Session {
         })?;
         self.configure(py, subcalls, builtins);
         collector.fix_rate(false);
+        collector.run().begin(|| process::facts(py));
+        collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));
         match self.install(scope, profiler) {
             Ok(choice) => {
@@ -156,6 +166,7 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
+                collector.change_time(Stopwatch::stop);
                 self.scope.set(None);
                 registry::remove(py, scope);
                 Err(error)
@@ -192,6 +203,7 @@ impl Session {
         registry::remove(py, scope);
         let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
         self.collector.end_open_calls(py);
+        self.collector.change_time(Stopwatch::stop);
         self.collector.fix_rate(true);
         self.tell_live(py);
         removed

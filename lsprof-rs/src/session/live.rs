@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use pikos_publisher::{Outcome, Plan, Publisher, Source, StartError};
-use pikos_wire::{Command, End};
+use pikos_wire::{Command, End, Facts};
 use pyo3::prelude::*;
 
 use super::controlled::Controlled;
@@ -77,7 +77,8 @@ impl Live {
 
     fn publish(&self, py: Python<'_>, is_public: bool, paused: bool) -> PyResult<Result<(), StartError>> {
         let source = Source::new();
-        let facts = process::facts(py, PARENT.get(py).get())?;
+        let options = self.collector.run().options();
+        let facts = Facts { parent: PARENT.get(py).get(), options, ..process::facts(py) };
         source.change(|state| {
             state.facts = facts;
             state.facts.tree = self.collector.has_tree();

@@ -10,7 +10,7 @@ use pikos_publisher::{Endpoint, EndpointError, check_interval};
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
+use pyo3::types::{PyBool, PyDict};
 use regex::Regex;
 
 use crate::collect::visible::Visible;
@@ -30,6 +30,8 @@ pub struct Asked {
     pub visible: Option<Visible>,
     /// What is published.
     pub live: Option<LiveOptions>,
+    /// Those options that differ from the default, as Python has them: `threads=True`.
+    pub wishes: Vec<String>,
 }
 
 impl Asked {
@@ -44,6 +46,7 @@ impl Asked {
             tree: tree.then_some(limits),
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
+            wishes: wishes(options)?,
         })
     }
 }
@@ -128,6 +131,12 @@ fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str)
             || error.is_instance_of::<PyValueError>(options.py());
         if is_another_kind { PyTypeError::new_err(format!("{name} can't be {value:?}")) } else { error }
     })
+}
+
+/// Those that differ from the default.
+fn wishes(options: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let wishes = options.call_method0("wishes")?.cast_into::<PyDict>()?;
+    wishes.iter().map(|(name, value)| Ok(format!("{name}={}", value.repr()?))).collect()
 }
 
 /// The option of this name, a regular expression.

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use pikos_client::Model;
 use pikos_wire::Message;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 
-/// Writes what a full message says, in the format that the file's name says, else pstats. The file is replaced as a whole or not
+/// Writes what a full message says, in the format that the file's name says, else as the recording is saved at its end. The file is replaced as a whole or not
 /// at all. What is no file is refused: a pipe would hold the publisher's thread, and whoever waits for it, for as long as its reader
 /// likes.
 pub fn save(message: Message, path: &Path) -> Result<(), String> {
     let mut model = Model::default();
     let taken = model.apply(message);
     taken.map_err(|error| error.to_string())?;
-    let format = Format::of_recorded(path);
-    let saved = formats::save_file(&model.profile(None), format, path);
+    let format = Format::of_recorded(path, Format::untold(model.has_tree()));
+    let saved = formats::save_file(&Output::new(&model.profile(None), format), path);
     saved.map_err(|error| format!("{}: {error}", path.display()))
 }

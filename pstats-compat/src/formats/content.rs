@@ -54,6 +54,10 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
             known => return known,
         }
     }
+    let start = &bytes[..bytes.len().min(4096)];
+    if start.windows(OUR_PAGE.len()).any(|window| window == OUR_PAGE) {
+        return Content::Readable(Format::Html);
+    }
     if is_text && super::perf::looks_like_it(bytes) {
         return Content::Readable(Format::Perf);
     }
@@ -62,9 +66,10 @@ pub fn of(bytes: &[u8], is_whole: bool, path: Option<&Path>) -> Content {
     }
     let named = path.and_then(Format::from_path);
     match named {
-        // No pstats file is text, and our JSON says that it is ours.
+        // No pstats file is text.
         Some(Format::Pstats) if is_text => {}
-        Some(Format::Json) => {}
+        // Our JSON and our pages say that they are ours.
+        Some(Format::Json | Format::Html) => {}
         Some(format) if format.reader().is_some() => return Content::Readable(format),
         _ => {}
     }
@@ -149,8 +154,14 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
     }
 }
 
+/// In the head of each page that Pikos writes.
+const OUR_PAGE: &[u8] = b"<meta name=\"generator\" content=\"Pikos\">";
+
+const OLD_PPROF: &str =
+    "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
+
 /// By what a file that isn't read is known, and what it is.
-const UNREAD: [(&[u8], &str); 20] = [
+const UNREAD: [(&[u8], &str); 26] = [
     (b"\x28\xb5\x2f\xfd", "a file packed with zstd: unpack it first (`zstd -d`)"),
     (b"\xfd7zXZ", "a file packed with xz: unpack it first (`xz -d`)"),
     (b"BZh", "a file packed with bzip2: unpack it first (`bzip2 -d`)"),
@@ -168,6 +179,16 @@ const UNREAD: [(&[u8], &str); 20] = [
         b"memray",
         "a recording of memray, which can't be read: `memray transform` makes files that other tools open",
     ),
+    (
+        b"HCAT\x01\0",
+        "a recording of CPython's sampling profiler: `python -m profiling.sampling replay` makes files that can be read",
+    ),
+    // A head of zeros, which counts what follows: 3 numbers of 8 or of 4 bytes.
+    (b"\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0", OLD_PPROF),
+    (b"\0\0\0\0\x03\0\0\0\0\0\0\0", OLD_PPROF),
+    (b"heap profile: ", OLD_PPROF),
+    (b"--- heapz ", OLD_PPROF),
+    (b"PeriodType: ", "the text of `go tool pprof -raw`: the profile itself is needed"),
     (b"Flat profile:", "the text of gprof, which can't be read"),
     (b"v8-version,", "a log of V8, which can't be read: `node --cpu-prof` makes a profile that can"),
     (b"digraph", "a graph for Graphviz: make a picture of it with `dot`"),
@@ -189,7 +210,6 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
     // A stack may begin with `<module>` as well.
     if ["<!doctype", "<html", "<?xml", "<svg", "<!--"].into_iter().any(begins) {
         return Some(match () {
-            () if has("<html") && has("pikos") => "a page that Pikos wrote: open it in a browser",
             () if has("<!doctype html") || has("<html") => "a page: open it in a browser",
             () if has("<svg") => "a picture: open it in a browser",
             () => "XML, which can't be read",
@@ -204,6 +224,9 @@ fn unread(bytes: &[u8]) -> Option<&'static str> {
         ),
         () if has("function calls") && has("seconds") && has("ncalls") => {
             Some("the text that pstats prints: the profile itself is needed")
+        }
+        () if has("Statistical profiling result from") => {
+            Some("the text of V8's profiler, which can't be read: `node --cpu-prof` makes a profile that can")
         }
         () if has("Timer unit:") => Some("the text of line_profiler, which can't be read"),
         () if has("mem_heap_B=") => Some("a profile of massif, which knows memory and no calls"),
@@ -236,6 +259,8 @@ mod tests {
             (b"{\"version\": 1.2, \"mode\": \"wall\", \"frames\": {}, \"raw\": []}", "stackprof"),
             (b"         3 function calls in 0.001 seconds\n\n   ncalls  tottime", "pstats prints"),
             (b"digraph { a -> b }", "Graphviz"),
+            (b"\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\x27\0\0\0\0\0\0", "gperftools"),
+            (b"HCAT\x01\0\0\0\x03\x0f", "profiling.sampling replay"),
         ] {
             assert!(what(bytes).contains(expected), "{:?}: {}", String::from_utf8_lossy(bytes), what(bytes));
         }

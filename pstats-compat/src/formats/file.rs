@@ -2,8 +2,9 @@
 //!
 //! It is written beside the target and moves there, so that a failure, a signal or a full disk leaves what was there. What
 //! opening the target would have kept stays: links lead where they led, mode and owner are those of the old file, and one that
-//! may not be written is not replaced. What can't be replaced is written to: devices, pipes, what a process has open, and files
-//! in folders that take no new one.
+//! may not be written is not replaced. What can't be replaced is written to: devices, pipes, what a process has open, files in
+//! folders that take no new one, and those with other names (hard links), from which a new file would part this one. The text
+//! is whole by then, and a write that fails puts back what was there; but whoever is killed in it leaves half a file.
 //!
 //! Nothing here waits without limit. Files are opened without waiting (a pipe for its reader, a leased file for its holder), and
 //! a pipe that nobody empties is given up. Whoever can't wait at all, or writes where others have named the file, takes
@@ -17,9 +18,8 @@ use std::time::{Duration, Instant};
 
 use pikos_os::files;
 
-use super::format::Format;
+use super::format::Output;
 use crate::error::{Error, Result};
-use crate::model::Profile;
 
 /// As many links as the system follows before it calls them a circle.
 const MOST_LINKS: usize = 40;
@@ -32,14 +32,14 @@ const NO_READER: Duration = Duration::from_secs(2);
 const NOTHING_READ: Duration = Duration::from_secs(30);
 
 /// Writes a profile as [`replace`] does.
-pub fn save(profile: &Profile, format: Format, path: &Path) -> Result<()> {
-    replace(path, |out| format.write(profile, out))
+pub fn save(output: &Output<'_>, path: &Path) -> Result<()> {
+    replace(path, |out| output.write(out))
 }
 
 /// The same, if `path` leads to a regular file or to none; else it is an error, and nothing was opened: a pipe, a device.
-pub fn save_file(profile: &Profile, format: Format, path: &Path) -> Result<()> {
+pub fn save_file(output: &Output<'_>, path: &Path) -> Result<()> {
     let target = replaceable(path).ok_or_else(|| no_file(path))?;
-    replace_file(&target, |out| format.write(profile, out))
+    replace_file(&target, |out| output.write(out))
 }
 
 /// Puts what `write` writes at `path`, as a whole.
@@ -60,6 +60,9 @@ fn replace_file(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>)
         Err(Error::Io(error)) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
+    if old.as_ref().is_some_and(files::has_other_names) {
+        return write_whole_in_place(target, write);
+    }
     match beside(target, old.as_ref()) {
         Ok((file, temporary)) => {
             let moved = write_to(file, write).and_then(|()| move_to(target, &temporary));
@@ -72,12 +75,14 @@ fn replace_file(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>)
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
             Err(error.into())
         }
-        Err(_) => {
-            let mut bytes = Vec::new();
-            write(&mut bytes)?;
-            write_in_place(target, &bytes)
-        }
+        Err(_) => write_whole_in_place(target, write),
     }
+}
+
+fn write_whole_in_place(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut bytes = Vec::new();
+    write(&mut bytes)?;
+    write_in_place(target, &bytes)
 }
 
 /// Makes a file of what `write` writes, which only its owner may read. An error if there is anything at `path`, a link, too.

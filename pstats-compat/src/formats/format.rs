@@ -1,5 +1,6 @@
 //! The list of formats: their names, file endings, readers and writers, and what each can't say.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
@@ -77,6 +78,10 @@ const FORMATS: [(Format, &str, &[&str]); 18] = [
     (Format::Markdown, "markdown", &[".md", ".markdown"]),
     (Format::Text, "text", &[".txt"]),
 ];
+
+/// Endings of files that are cProfile's, by what people call them, beside those of [`Format::Pstats`].
+const CPROFILES: [&str; 10] =
+    ["cprof", "cprofile", "out", "p", "pr", "prf", "profiling", "pstat", "stat", "stats"];
 
 /// What else they are called.
 const ALIASES: [(Format, &str); 3] =
@@ -176,36 +181,41 @@ impl Format {
             Format::Pyinstrument => Some(pyinstrument::read),
             Format::Perf => Some(perf::read),
             Format::Json => Some(json::read),
+            Format::Html => Some(flamegraph::read_html),
             _ => None,
         }
     }
 
-    /// Writes a profile.
+    fn writer(self) -> Option<Writer> {
+        Some(match self {
+            Format::Pstats => Writer::Tables(pstats::write),
+            Format::Pikos => Writer::Tables(native::write),
+            Format::Callgrind => Writer::Tables(callgrind::write),
+            Format::Collapsed => Writer::Stacks(collapsed::write),
+            Format::Speedscope => Writer::Stacks(speedscope::write),
+            Format::Html => Writer::Stacks(flamegraph::write_html),
+            Format::Svg => Writer::Stacks(flamegraph::write_svg),
+            Format::Pprof => Writer::Stacks(pprof::write),
+            Format::Firefox => Writer::Stacks(firefox::write),
+            Format::Cpuprofile => Writer::Stacks(cpuprofile::write),
+            Format::Trace => Writer::Stacks(trace::write),
+            Format::Pyinstrument | Format::Perf => return None,
+            Format::Dot => Writer::Tables(dot::write),
+            Format::Json => Writer::Tables(json::write),
+            Format::Csv => Writer::Tables(csv::write),
+            Format::Markdown => Writer::Tables(markdown::write),
+            Format::Text => Writer::Tables(text::write),
+        })
+    }
+
+    /// Writes a profile, for whoever has nobody to tell what [`Output::notes`] says.
     pub fn write(self, profile: &Profile, out: &mut dyn Write) -> Result<()> {
-        match self {
-            Format::Pstats => pstats::write(profile, out),
-            Format::Pikos => native::write(profile, out),
-            Format::Callgrind => callgrind::write(profile, out),
-            Format::Collapsed => collapsed::write(profile, out),
-            Format::Speedscope => speedscope::write(profile, out),
-            Format::Html => flamegraph::write_html(profile, out),
-            Format::Svg => flamegraph::write_svg(profile, out),
-            Format::Pprof => pprof::write(profile, out),
-            Format::Firefox => firefox::write(profile, out),
-            Format::Cpuprofile => cpuprofile::write(profile, out),
-            Format::Trace => trace::write(profile, out),
-            Format::Pyinstrument | Format::Perf => Err(Error::NoWriter(self.name())),
-            Format::Dot => dot::write(profile, out),
-            Format::Json => json::write(profile, out),
-            Format::Csv => csv::write(profile, out),
-            Format::Markdown => markdown::write(profile, out),
-            Format::Text => text::write(profile, out),
-        }
+        Output::new(profile, self).write(out)
     }
 
     /// Whether it is written, and not only read.
     pub fn is_written(self) -> bool {
-        !matches!(self, Format::Pyinstrument | Format::Perf)
+        self.writer().is_some()
     }
 
     /// What a profile is written as, as its file's name says.
@@ -213,46 +223,86 @@ impl Format {
         Self::from_path(path).filter(|format| format.is_written())
     }
 
-    /// What a recorded profile is written as: what the file's name says, else pstats.
-    pub fn of_recorded(path: &Path) -> Self {
-        Self::of_target(path).unwrap_or(Self::Pstats)
+    /// What a recorded profile is written as: what the file's name says, pstats if it is a name that people give to cProfile's files,
+    /// else `untold`.
+    pub fn of_recorded(path: &Path, untold: Self) -> Self {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let is_cprofiles = || ending.is_some_and(|ending| CPROFILES.contains(&&*ending));
+        Self::of_target(path).unwrap_or_else(|| if is_cprofiles() { Self::Pstats } else { untold })
+    }
+
+    /// What a profile is written as whose file's name says nothing: pstats, unless it has full stacks, for which that has no place.
+    pub fn untold(has_tree: bool) -> Self {
+        if has_tree { Self::Pikos } else { Self::Pstats }
     }
 
     /// Whether the format is made of full stacks.
     pub fn needs_stacks(self) -> bool {
-        matches!(
-            self,
-            Format::Collapsed
-                | Format::Speedscope
-                | Format::Html
-                | Format::Svg
-                | Format::Pprof
-                | Format::Firefox
-                | Format::Cpuprofile
-                | Format::Trace
-        )
+        matches!(self.writer(), Some(Writer::Stacks(_)))
+    }
+
+    /// Whether its stacks are those of threads, where these are told apart.
+    fn tells_threads_apart(self) -> bool {
+        matches!(self, Format::Speedscope | Format::Pprof | Format::Firefox | Format::Trace)
     }
 
     /// Whether what is written is not text for a terminal.
     pub fn is_binary(self) -> bool {
         matches!(self, Format::Pstats | Format::Pikos | Format::Pprof)
     }
+}
 
-    /// What is lost or estimated when this profile is written in this format.
-    pub fn notes(self, profile: &Profile) -> Vec<String> {
-        let mut notes = Vec::new();
-        match &profile.tree {
-            None if self.needs_stacks() => notes.extend(Stacks::of(profile).note()),
-            Some(tree) if self.needs_stacks() && tree.cut.calls > 0 => notes.push(format!(
-                "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
-                tree.cut.calls, tree.cut.seconds
-            )),
-            _ => {}
+/// What writes a format: from the tables alone, or from full stacks as well.
+enum Writer {
+    Tables(fn(&Profile, &mut dyn Write) -> Result<()>),
+    Stacks(fn(&Profile, &Stacks<'_>, &mut dyn Write) -> Result<()>),
+}
+
+/// A profile on its way into a format: what is written, and what is to be told with it. Stacks are found once for both.
+pub struct Output<'p> {
+    profile: &'p Profile,
+    format: Format,
+    stacks: OnceCell<Stacks<'p>>,
+}
+
+impl<'p> Output<'p> {
+    /// Does nothing yet.
+    pub fn new(profile: &'p Profile, format: Format) -> Self {
+        Self { profile, format, stacks: OnceCell::new() }
+    }
+
+    /// Writes it.
+    pub fn write(&self, out: &mut dyn Write) -> Result<()> {
+        match self.format.writer() {
+            Some(Writer::Tables(write)) => write(self.profile, out),
+            Some(Writer::Stacks(write)) => write(self.profile, self.stacks(), out),
+            None => Err(Error::NoWriter(self.format.name())),
         }
-        if self == Format::Collapsed && profile.metadata.unit == Unit::Seconds {
+    }
+
+    fn stacks(&self) -> &Stacks<'p> {
+        self.stacks.get_or_init(|| match self.format.tells_threads_apart() {
+            true => Stacks::by_thread(self.profile),
+            false => Stacks::of(self.profile),
+        })
+    }
+
+    /// What is lost or estimated in it.
+    pub fn notes(&self) -> Vec<String> {
+        let Self { profile, format, .. } = self;
+        let mut notes = Vec::new();
+        if format.needs_stacks() {
+            notes.extend(self.stacks().told());
+        }
+        if *format == Format::Collapsed && profile.metadata.unit == Unit::Seconds {
             notes.push("the numbers are nanoseconds; the format has no place to say so".to_owned());
         }
-        if self == Format::Pstats {
+        if *format == Format::Pstats {
+            if profile.tree.is_some() {
+                notes.push(
+                    "pstats has no place for full stacks: name the file `.pikos` to keep them".to_owned(),
+                );
+            }
             if let Unit::Other(unit) = &profile.metadata.unit {
                 notes.push(format!("this profile is in {unit}, which pstats will show as seconds"));
             }
@@ -260,7 +310,7 @@ impl Format {
                 notes.push("own times per caller are not known: they are written as 0".to_owned());
             }
         }
-        if self == Format::Callgrind && profile.metadata.edges == EdgeDetail::CountsOnly {
+        if *format == Format::Callgrind && profile.metadata.edges == EdgeDetail::CountsOnly {
             notes.push("times per caller are not known: they are written as 0".to_owned());
         }
         notes
@@ -289,6 +339,20 @@ mod tests {
     }
 
     #[test]
+    fn a_recorded_profile_is_what_its_name_says_and_pstats_under_cprofiles_names() {
+        let recorded = |name: &str| Format::of_recorded(Path::new(name), Format::untold(true));
+        for name in ["a.pstats", "a.prof", "a.OUT", "x/a.b.stats", "a.cprof"] {
+            assert_eq!(recorded(name), Format::Pstats, "{name}");
+        }
+        for name in ["a", "a.pikos", ".out", "out/a", "a.bin", "a.4711", "a.perf", "a."] {
+            assert_eq!(recorded(name), Format::Pikos, "{name}");
+        }
+        assert_eq!(recorded("a.html"), Format::Html);
+        assert_eq!(recorded("callgrind.out.1"), Format::Callgrind);
+        assert_eq!(Format::of_recorded(Path::new("a"), Format::untold(false)), Format::Pstats);
+    }
+
+    #[test]
     fn content_tells_what_a_file_is() {
         assert_eq!(Format::from_content(b"{0"), Some(Format::Pstats));
         assert_eq!(Format::from_content(b"\xfb\xa9\x03"), Some(Format::Pstats));
@@ -298,5 +362,19 @@ mod tests {
             Some(Format::Speedscope)
         );
         assert_eq!(Format::from_content(b"a;b 3\n"), None);
+    }
+
+    #[test]
+    fn stacks_are_found_once_for_what_is_written_and_what_is_told() {
+        let profile = Profile::default();
+        let output = Output::new(&profile, Format::Svg);
+        assert!(output.stacks.get().is_none());
+        output.write(&mut std::io::sink()).expect("a sink takes every byte");
+        let found = std::ptr::from_ref(output.stacks.get().expect("drawn from them"));
+        assert_eq!(output.notes().len(), 1);
+        assert_eq!(output.stacks.get().map(std::ptr::from_ref), Some(found));
+        let output = Output::new(&profile, Format::Csv);
+        assert_eq!(output.notes(), Vec::<String>::new());
+        assert!(output.stacks.get().is_none(), "they are costly");
     }
 }

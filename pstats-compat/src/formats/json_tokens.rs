@@ -21,6 +21,8 @@ pub enum Token<'b> {
 pub struct Tokens<'b> {
     bytes: &'b [u8],
     at: usize,
+    /// Where the last token begins.
+    start: usize,
     open: Vec<u8>,
     is_over: bool,
 }
@@ -28,7 +30,7 @@ pub struct Tokens<'b> {
 impl<'b> Tokens<'b> {
     /// From the beginning.
     pub fn new(bytes: &'b [u8]) -> Self {
-        Self { bytes, at: 0, open: Vec::new(), is_over: false }
+        Self { bytes, at: 0, start: 0, open: Vec::new(), is_over: false }
     }
 
     /// The next token; `None` behind the last one.
@@ -38,6 +40,7 @@ impl<'b> Tokens<'b> {
         }
         self.skip(b" \t\r\n,:");
         let start = self.at;
+        self.start = start;
         let token = match self.bytes.get(start) {
             None => return Err(cut_short()),
             Some(&byte @ (b'{' | b'[')) => {
@@ -49,7 +52,7 @@ impl<'b> Tokens<'b> {
                 self.at += 1;
                 let opened = self.open.pop();
                 if opened.is_none_or(|opened| opened != byte - 2) {
-                    return Err(self.bad(start, "a bracket closes what is not open"));
+                    return Err(self.bad("a bracket closes what is not open"));
                 }
                 Token::Close(byte)
             }
@@ -73,6 +76,11 @@ impl<'b> Tokens<'b> {
         Ok(Some(token))
     }
 
+    /// Where the last token begins.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     fn skip(&mut self, any: &[u8]) {
         while self.bytes.get(self.at).is_some_and(|byte| any.contains(byte)) {
             self.at += 1;
@@ -93,14 +101,14 @@ impl<'b> Tokens<'b> {
         Ok(())
     }
 
-    fn bad(&self, offset: usize, problem: &str) -> Error {
-        Error::BadValue { offset, problem: problem.to_owned() }
+    /// What is wrong with the last token.
+    pub fn bad(&self, problem: &str) -> Error {
+        Error::BadValue { offset: self.start, problem: problem.to_owned() }
     }
 
-    /// A token's value.
+    /// The value of the last token.
     pub fn value<T: Deserialize<'b>>(&self, text: &'b [u8]) -> Result<T> {
-        serde_json::from_slice(text)
-            .map_err(|error| self.bad(self.at - text.len(), &format!("{error}").replace(" at line 1", "")))
+        serde_json::from_slice(text).map_err(|error| self.bad(&format!("{error}").replace(" at line 1", "")))
     }
 }
 

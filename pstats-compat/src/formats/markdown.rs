@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::error::Result;
 use crate::model::{Calls, Counts, Profile, Unit};
+use crate::printable::is_command;
 use crate::report::{SortKey, order};
 
 /// As many rows as a reader of an issue will look at; the rest is counted below the table.
@@ -40,7 +41,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Text that no Markdown reader takes for markup.
+/// Text that no Markdown reader takes for markup, and no terminal for a command.
 pub fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -49,7 +50,8 @@ pub fn cell(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            _ if character.is_control() => escaped.push(' '),
+            _ if character.is_whitespace() && is_command(character) => escaped.push(' '),
+            _ if is_command(character) => escaped.push('\u{FFFD}'),
             _ => escaped.push(character),
         }
     }

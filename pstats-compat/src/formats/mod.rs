@@ -1,6 +1,7 @@
-//! One module for each file format, all alike: `read(bytes)` and `write(profile, out)`.
+//! One module for each file format, all alike: `read(bytes)` and `write(profile, out)`, or `write(profile, stacks, out)` for those
+//! that are made of full stacks.
 //!
-//! [`Format`] is the list of them: names, file endings, and what each can't say.
+//! [`Format`] is the list of them: names and file endings. [`Output`] is a profile in one of them, with what it can't say.
 
 pub mod callgrind;
 pub mod collapsed;
@@ -29,6 +30,6 @@ pub mod text;
 pub mod trace;
 
 pub use file::{create, replace, replaceable, save, save_file};
-pub use format::{Format, ReadFn, UnknownFormat};
+pub use format::{Format, Output, ReadFn, UnknownFormat};
 pub use input::{ReadOptions, contents, is_profile, read_from};
 pub use limits::MOST_BYTES;

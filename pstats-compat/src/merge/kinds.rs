@@ -19,7 +19,8 @@ pub(super) fn combined(a: &Metadata, b: &Metadata, lost: Option<&mut Lost>) -> R
     }
     let different = |problem: String| Err(Error::LessDetail { problem });
     let title = if a.title == b.title { a.title.clone() } else { None };
-    let mut sum = Metadata { title, unfinished: a.unfinished || b.unfinished, ..a.clone() };
+    let facts = a.facts.iter().filter(|fact| b.facts.contains(fact)).cloned().collect();
+    let mut sum = Metadata { title, unfinished: a.unfinished || b.unfinished, facts, ..a.clone() };
     if a.counts != b.counts {
         let Some(lost) = lost else {
             return different(format!("one counts {}, another {}", a.counts, b.counts));

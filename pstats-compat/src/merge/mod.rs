@@ -24,6 +24,8 @@ pub struct Merger {
     edges: EdgeLists,
     /// Stacks are exact only if every profile brought them.
     trees: Option<TreeMerger>,
+    /// How many runs these are, a sum that was added counting as many as it has.
+    runs: u64,
     /// What was left out of the sum, if that is allowed.
     lost: Option<Lost>,
 }
@@ -54,6 +56,7 @@ impl Merger {
     pub fn add(&mut self, mut profile: Profile) -> Result<()> {
         check_room(&self.sum, self.edges.waiting(), &profile)?;
         profile.drop_addresses();
+        let runs = profile.metadata.take_merged();
         if self.count == 0 {
             self.sum.metadata = profile.metadata.clone();
             self.trees = profile.tree.is_some().then(TreeMerger::default);
@@ -69,6 +72,7 @@ impl Merger {
             }
             self.sum.metadata = metadata;
         }
+        self.runs = self.runs.saturating_add(runs);
         let first = if self.count == 0 { profile.unique_labels() } else { None };
         self.count += 1;
         let moved: Vec<FunctionId> = match first {
@@ -99,6 +103,7 @@ impl Merger {
     /// The sum.
     pub fn finish(mut self) -> Profile {
         self.edges.flush(&mut self.sum.edges);
+        self.sum.metadata.set_merged(self.runs);
         self.sum.tree = self.trees.map(TreeMerger::finish);
         self.sum
     }
@@ -262,6 +267,32 @@ mod tests {
         let mut instructions = with(full.0, full.1);
         instructions.metadata.unit = crate::Unit::Other("Ir".to_owned());
         assert!(other_unit.add(instructions).is_err(), "seconds and instructions have no sum");
+    }
+
+    #[test]
+    fn facts_that_are_equal_stay_and_runs_are_counted() {
+        let of = |host: &str, elapsed: &str| {
+            let facts = [("python", "CPython 3.13.0"), ("host", host), ("elapsed", elapsed)];
+            let mut profile = profile(&["main", "f"]);
+            profile.metadata.facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            profile
+        };
+        let sum = |profiles: Vec<Profile>| {
+            let mut merger = Merger::new();
+            profiles.into_iter().for_each(|profile| merger.add(profile).expect("alike"));
+            merger.finish()
+        };
+        let fact = |profile: &Profile, name| profile.metadata.fact(name).map(str::to_owned);
+        let two = sum(vec![of("a", "1"), of("a", "2")]);
+        assert_eq!(fact(&two, "host").as_deref(), Some("a"));
+        assert_eq!((fact(&two, "elapsed"), fact(&two, "merged").as_deref()), (None, Some("2")));
+        let three = sum(vec![two, of("b", "1")]);
+        assert_eq!((fact(&three, "host"), fact(&three, "merged").as_deref()), (None, Some("3")));
+        assert_eq!(fact(&three, "python").as_deref(), Some("CPython 3.13.0"));
+        assert_eq!(fact(&sum(vec![of("a", "1")]), "merged"), None);
+        // A profile of which nothing is known is one, too; but then nothing is known of the sum.
+        let unknown = || profile(&["main", "f"]);
+        assert_eq!(sum(vec![unknown(), unknown()]).metadata.facts, [("merged".to_owned(), "2".to_owned())]);
     }
 
     #[test]

@@ -87,13 +87,6 @@ pub struct Metadata {
     pub rounded_to: f64,
     /// What whoever reads the figures should know of the file: what was left out, or looks wrong. A sentence each.
     pub notes: Vec<String>,
-    /// What is known of the run, by name, in the order in which it is shown: `command`, `python`, `host`, ….
+    /// What is known of the run, by name, in the order in which it is shown: see [`facts`](super::facts).
     pub facts: Vec<(String, String)>,
-}
-
-impl Metadata {
-    /// The title for people to read, or a word in its place.
-    pub fn shown_title(&self) -> String {
-        self.title.as_ref().map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned())
-    }
 }

@@ -6,11 +6,12 @@
 //! ```text
 //! addresses ─┐
 //! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └─> metadata ──────────────────────────────────────────┘    └─> cycles
+//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles
 //! ```
 
 mod addresses;
 mod cycles;
+pub mod facts;
 mod function;
 mod id_map;
 pub mod index;

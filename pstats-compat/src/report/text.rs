@@ -18,6 +18,37 @@ pub struct Report<'p> {
     keys: Vec<SortKey>,
     selection: Selection,
     surface: Surface,
+    figures: Figures,
+}
+
+/// How times are printed.
+#[derive(Clone, Copy, Debug)]
+struct Figures {
+    decimals: usize,
+    width: usize,
+}
+
+impl Figures {
+    /// Seconds as Python's `"%8.3f"`; bytes, samples, instructions without decimals if they are whole, in columns that are wide enough.
+    fn of(profile: &Profile) -> Self {
+        if profile.metadata.unit == Unit::Seconds {
+            return Self { decimals: 3, width: 8 };
+        }
+        let times =
+            || profile.rows().flat_map(|(_, function)| [function.calls.tottime, function.calls.cumtime]);
+        let decimals = if times().all(|time| time.fract() == 0.0) { 0 } else { 3 };
+        let width = times().map(|time| decimal(time, decimals).len()).max().unwrap_or(0);
+        Self { decimals, width: width.max(8) }
+    }
+
+    fn column(self, value: f64) -> String {
+        format!("{:>width$}", decimal(value, self.decimals), width = self.width)
+    }
+
+    fn per_call(self, time: f64, calls: u64) -> String {
+        let figure = if calls == 0 { String::new() } else { decimal(time / calls as f64, 3) };
+        format!("{figure:>width$}", width = self.width)
+    }
 }
 
 /// What the report is printed on.
@@ -36,13 +67,13 @@ pub enum Surface {
 impl<'p> Report<'p> {
     /// Sorts the rows; no key leaves them in the order of the profile.
     pub fn new(profile: &'p Profile, keys: &[SortKey]) -> Self {
-        let selection = Selection::all(order(profile, keys));
-        Self { profile, keys: keys.to_vec(), selection, surface: Surface::Plain }
+        Self::of_rows(profile, keys, order(profile, keys))
     }
 
     /// Rows that were sorted by these keys already.
     pub fn of_rows(profile: &'p Profile, keys: &[SortKey], rows: Vec<FunctionId>) -> Self {
-        Self { profile, keys: keys.to_vec(), selection: Selection::all(rows), surface: Surface::Plain }
+        let (keys, figures) = (keys.to_vec(), Figures::of(profile));
+        Self { profile, keys, selection: Selection::all(rows), surface: Surface::Plain, figures }
     }
 
     /// Says where it will be printed.
@@ -84,7 +115,12 @@ impl<'p> Report<'p> {
             return Ok(());
         }
         self.write_order(out)?;
-        writeln!(out, "   ncalls  tottime  percall  cumtime  percall filename:lineno(function)")?;
+        let (figures, width) = (self.figures, self.figures.width);
+        write!(out, "{:>9}", "ncalls")?;
+        for column in ["tottime", "percall", "cumtime", "percall"] {
+            write!(out, " {column:>width$}")?;
+        }
+        writeln!(out, " filename:lineno(function)")?;
         let total: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
         for &id in self.rows() {
             let function = self.profile.function(id);
@@ -94,10 +130,10 @@ impl<'p> Report<'p> {
                 out,
                 "{colour}{:>9} {} {} {} {} {}{plain}",
                 self.counted(&function.calls),
-                f8(tottime),
-                per_call(tottime, ncalls),
-                f8(cumtime),
-                per_call(cumtime, primitive_calls),
+                figures.column(tottime),
+                figures.per_call(tottime, ncalls),
+                figures.column(cumtime),
+                figures.per_call(cumtime, primitive_calls),
                 self.name(id)
             )?;
         }
@@ -139,7 +175,8 @@ impl<'p> Report<'p> {
         writeln!(out, "{:width$}{title}", "Function ")?;
         let with_times = self.profile.metadata.edges != EdgeDetail::CountsOnly;
         if with_times && !self.profile.edges.is_empty() {
-            writeln!(out, "{:width$}    ncalls  tottime  cumtime", "")?;
+            let column = self.figures.width;
+            writeln!(out, "{:width$}    ncalls {:>column$} {:>column$}", "", "tottime", "cumtime")?;
         }
         for &id in self.rows() {
             write!(out, "{:width$}{arrow} ", name(id))?;
@@ -158,7 +195,8 @@ impl<'p> Report<'p> {
                     let left = indent * (width + 1);
                     let counted = self.counted(&edge.calls);
                     let columns = 7 + 2 * indent;
-                    let (own, all) = (f8(edge.calls.tottime), f8(edge.calls.cumtime));
+                    let (own, all) =
+                        [edge.calls.tottime, edge.calls.cumtime].map(|time| self.figures.column(time)).into();
                     let other = name(other);
                     writeln!(out, "{:left$}{counted:>columns$} {own} {all}  {other}", "")?;
                 } else {
@@ -167,7 +205,7 @@ impl<'p> Report<'p> {
                     let function = self.profile.function(other);
                     let all = match function.caller_only {
                         true => String::new(),
-                        false => f8(function.calls.cumtime),
+                        false => self.figures.column(function.calls.cumtime),
                     };
                     writeln!(out, "{:left$}{}({count}) {all}", "", name(other))?;
                 }
@@ -195,20 +233,21 @@ impl<'p> Report<'p> {
         for (_, function) in self.profile.rows() {
             total.add(&function.calls);
         }
-        let calls = match self.profile.metadata.counts {
-            Counts::Unknown => "function calls, not counted,".to_owned(),
-            Counts::Calls | Counts::Samples if total.ncalls == total.primitive_calls => {
-                format!("{} function calls", total.ncalls)
-            }
-            Counts::Calls | Counts::Samples => {
-                format!("{} function calls ({} primitive calls)", total.ncalls, total.primitive_calls)
-            }
-        };
         let unit = match &self.profile.metadata.unit {
             Unit::Seconds => "seconds",
             Unit::Other(unit) => &escaped(unit),
         };
-        format!("{calls} in {} {unit}", decimal(total.tottime))
+        let time = decimal(total.tottime, self.figures.decimals);
+        let Calls { ncalls, primitive_calls, .. } = total;
+        match self.profile.metadata.counts {
+            Counts::Unknown => format!("{time} {unit}; calls were not counted"),
+            Counts::Calls | Counts::Samples if ncalls == primitive_calls => {
+                format!("{ncalls} function calls in {time} {unit}")
+            }
+            Counts::Calls | Counts::Samples => {
+                format!("{ncalls} function calls ({primitive_calls} primitive calls) in {time} {unit}")
+            }
+        }
     }
 
     fn name(&self, id: FunctionId) -> String {
@@ -236,16 +275,7 @@ impl<'p> Report<'p> {
     }
 }
 
-/// Python's `"%.3f"`.
-fn decimal(value: f64) -> String {
-    if value.is_nan() { "nan".to_owned() } else { format!("{value:.3}") }
-}
-
-/// Python's `"%8.3f"`.
-fn f8(value: f64) -> String {
-    format!("{:>8}", decimal(value))
-}
-
-fn per_call(time: f64, calls: u64) -> String {
-    if calls == 0 { " ".repeat(8) } else { f8(time / calls as f64) }
+/// Python's `"%.3f"`, with so many decimals.
+fn decimal(value: f64, decimals: usize) -> String {
+    if value.is_nan() { "nan".to_owned() } else { format!("{value:.decimals$}") }
 }

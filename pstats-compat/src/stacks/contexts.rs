@@ -2,7 +2,8 @@
 
 use super::figures::Times;
 use super::links::Links;
-use super::unroll::{Scratch, Unrolled, unroll};
+use super::scratch::Scratch;
+use super::unroll::{Unrolled, unroll};
 use crate::model::{Cycles, FunctionId, IdMap, Profile};
 
 /// Stands for no context.

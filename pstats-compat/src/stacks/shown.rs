@@ -58,10 +58,22 @@ impl<'p> Stacks<'p> {
         })
     }
 
+    /// What is estimated in them, or else what was not recorded of them.
+    pub fn told(&self) -> Option<String> {
+        let cut = &self.tree.cut;
+        self.note().or_else(|| {
+            (cut.calls > 0).then(|| {
+                format!(
+                    "{} calls ({:.3} s) went past the tree's limits; their time counts for the stack that made them",
+                    cut.calls, cut.seconds
+                )
+            })
+        })
+    }
+
     /// A title that tells what must be told.
     pub fn title(&self, profile: &Profile) -> String {
-        let title = profile.metadata.title.as_ref();
-        let title = title.map_or("profile".to_owned(), |title| title.to_str_lossy().into_owned());
+        let title = profile.metadata.shown_title();
         match self.exact() {
             false => format!("{title} ({APPROXIMATED})"),
             true => title,

@@ -6,7 +6,8 @@ use crate::model::IdMap;
 
 impl Unroller<'_> {
     /// Gives every place its part of own times and of calls out of the group, so that edges have their times.
-    pub(super) fn weigh(&mut self, functions: &[u32], entered: &[(f64, f64)]) {
+    pub(super) fn weigh(&mut self, entered: &[(f64, f64)]) {
+        let functions = self.functions;
         let mut items = Vec::new();
         let mut classes = Vec::new();
         for member in &self.members {

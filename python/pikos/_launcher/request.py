@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Refuse = Callable[[str], NoReturn]
 
-#: Endings of files that are pstats': none, its own, and others that people give to files of cProfile. The native code need not be
+#: Endings that say nothing of stacks: none, pstats', and others that people give to files of cProfile. The native code need not be
 #: asked for its opinion.
 PSTATS = frozenset(
     ["", *".bin .cprof .cprofile .dat .data .dump .out .p .pr .prf .prof .profile .profiling .pstat .pstats".split()]
@@ -77,9 +77,9 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
         asked["checkpoint"] = (outfile, seconds)
     if outfile is not None and holds_stacks(outfile):
         asked["tree"] = True
-    elif asked.get("tree") and asked["live"] is False:
+    elif asked.get("tree") and asked["live"] is False and not keeps_stacks(outfile):
         refuse(
-            "--tree keeps full stacks, which neither a table nor a pstats file can hold: write them to a file, -o "
+            "--tree keeps full stacks, which neither a table nor a pstats file can hold: write them to a file, -o x.pikos, "
             f"{STACKS}; or watch them, --live"
         )
     if asked.get("follow") and outfile is None and asked["live"] is False:
@@ -125,8 +125,8 @@ def outfile_of(name: str | None, refuse: "Refuse") -> str | None:
         refuse(f"-o {name}: you may not write there: choose another place")
     if holds_stacks(file) is None:
         refuse(
-            f"-o {name}: {ending_of(file)} is no format that Pikos writes: use .pstats (or no ending) for pstats; {STACKS} for "
-            "stacks; .callgrind, .json, .csv, .md, .txt or .dot for others"
+            f"-o {name}: {ending_of(file)} is no format that Pikos writes: use .pikos for all that is known; .pstats (or no "
+            f"ending) for pstats; {STACKS} for stacks; .callgrind, .json, .csv, .md, .txt or .dot for others"
         )
     return path
 
@@ -139,6 +139,15 @@ def holds_stacks(path: str) -> bool | None:
     from pikos._lsprof import _holds_stacks
 
     return _holds_stacks(path)
+
+
+def keeps_stacks(outfile: str | None) -> bool:
+    """Whether a file of this name keeps stacks that were recorded, without being made of them."""
+    if outfile is None:
+        return False
+    from pikos._lsprof import _recorded_as
+
+    return _recorded_as(outfile, True) == "pikos"
 
 
 def ending_of(path: str) -> str:

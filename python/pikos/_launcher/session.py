@@ -6,6 +6,7 @@ from _thread import get_ident
 from sys import getprofile
 
 from pikos._launcher.run import Run, say, show
+from pikos._lsprof import _recorded_as
 from pikos.cprofile.profile import write_whole
 
 TYPE_CHECKING = False
@@ -135,6 +136,7 @@ class Session(Run):
         """Write the file; where that fails, another one in a folder for temporary files; else a table."""
         problem = self.try_write(path)
         if problem is None:
+            self.say_what_is_lost(path)
             return
         stem = path.rpartition("/")[2] or "profile"
         fallback, second = "", problem
@@ -154,6 +156,11 @@ class Session(Run):
         say(
             f"pikos: can't write {path}: {reason(problem)}; nor {fallback}: {reason(second)}; here is its table:\n{self.table()}"
         )
+
+    def say_what_is_lost(self, path: str) -> None:
+        """A pstats file, which its name asks for, has no place for the stacks that were kept for those who watched."""
+        if self.profile.tree and self.speaks and _recorded_as(path, True) == "pstats":
+            say(f"pikos: {path} is a pstats file, which can't hold full stacks: name it .pikos to keep them\n")
 
     def try_write(self, path: str, fresh: bool = False) -> OSError | None:
         """Why the profile couldn't be written there, or None. With ``fresh``, nothing may be there."""

@@ -69,7 +69,7 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         -s KEY    sort by a key of pstats (cumulative, calls, …); may be given again; default: time
         -r        return the profile, a pikos.stats.Profile
         -T FILE   write the table to FILE
-        -D FILE   write the profile to FILE, in the format that its name says (default: pstats)
+        -D FILE   write the profile to FILE, in the format that its name says (default: pstats; with -t, .pikos)
         -q        show nothing
         -t        record exact full stacks; without, the flame graph is approximated from callers
         -g        show no flame graph
@@ -114,10 +114,10 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         return of(recorder), ending
 
     def dump(self, profile: Finished, path: str) -> None:
-        """Write the profile, as pstats where the name says nothing."""
-        from pikos._lsprof import _holds_stacks
+        """Write the profile, as what a recording is saved as under that name."""
+        from pikos._lsprof import _recorded_as
 
-        for sentence in profile.export(path, None if _holds_stacks(path) is not None else "pstats"):
+        for sentence in profile.export(path, _recorded_as(path, profile.metadata["stacks"] is not None)):
             print(f"Note: {sentence}.")
         print(f"The profile is in {path!r}.")
 

@@ -68,8 +68,8 @@ class Profile(Profiler):
     this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
     can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/use/hooks.md).
 
-    tree: keep the calls and times of each full stack as well, for the formats that show stacks (``pikos.export``);
-    ``dump_stats`` can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
+    tree: keep the calls and times of each full stack as well, for the formats that show stacks (``pikos.export``) and for
+    ``dump_stats("x.pikos")``; a pstats file can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
 
@@ -84,7 +84,8 @@ class Profile(Profiler):
     interval: seconds from one message to the next, 0.02 to 60. connect: the subscriber binds the endpoint. remote: allow
     tcp beyond this host's loopback. follow: children that ``os.fork`` makes are live as well, each from zero.
     checkpoint: (file, seconds): write the profile so far to that file so often, from the first enable() to the same end; calls
-    that are open count as if they returned then. The file is replaced as a whole or not at all.
+    that are open count as if they returned then. The format is what the file's name says, else pstats, or ``.pikos`` with ``tree``. The
+    file is replaced as a whole or not at all.
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
@@ -149,7 +150,8 @@ class Profile(Profiler):
         pstats.Stats(self).strip_dirs().sort_stats(*sort).print_stats()  # type: ignore[arg-type]
 
     def dump_stats(self, file: "str | bytes | os.PathLike[Any]") -> None:
-        """Stop recording and write the profile to a file that ``pstats.Stats`` loads.
+        """Stop recording and write the profile to a file that ``pstats.Stats`` loads; to one whose name ends in ``.pikos``
+        all that is known, full stacks included.
 
         Raises OSError if the file can't be written; what was there stays, and the profile in memory.
         """
@@ -158,7 +160,8 @@ class Profile(Profiler):
             self.disable()
             try:
                 # Before the dict is made: both at once would take more memory than cProfile's dict and list do.
-                write_whole(file, self._pstats())
+                is_ours = not isinstance(file, int) and os.fsdecode(file).lower().endswith(".pikos")
+                write_whole(file, self._bytes_for(os.fsdecode(file)) if is_ours else self._pstats())
             finally:
                 self.create_stats()
         else:

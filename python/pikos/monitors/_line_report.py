@@ -42,7 +42,7 @@ class Report:
         """One function's table. Lines that were not executed are shown, too, between the first and the last that were."""
         total = seconds(lines)
         head = f"{total:.6f} s" if not self.reads_memory else f"{growth(lines) / MIB:+.1f} MiB"
-        stream.write(f"{name}  {filename}:{first}  {head}\n\n")
+        stream.write(f"{shown(name)}  {shown(filename)}:{first}  {head}\n\n")
         if self.reads_memory:
             stream.write(f"{'line':>6} {'hits':>10} {'growth MiB':>12} {'peak MiB':>12}  source\n")
         else:
@@ -59,7 +59,7 @@ class Report:
             if gap:
                 stream.write("   ...\n")
                 gap = False
-            source = linecache.getline(filename, number).rstrip()
+            source = shown(linecache.getline(filename, number).rstrip())
             stream.write(f"{number:>6} {self.figures(row, total)}  {source}".rstrip() + "\n")
         stream.write("\n")
 
@@ -75,6 +75,13 @@ class Report:
         _, hits, time, _, _ = row
         share = 100 * time / total if total else 0.0
         return f"{hits:>10} {time:>12.6f} {1e6 * time / hits:>12.3f} {share:>6.1f}"
+
+
+def shown(text: str) -> str:
+    """The text with an escape for what a terminal would obey: the table may end on one."""
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def seconds(lines: list[Line]) -> float:

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use pikos_views::printable;
+
 use crate::args::{AttachArgs, DetachArgs};
 use crate::error::Error;
 use crate::outcome::Outcome;
@@ -43,6 +45,9 @@ pub fn detach(args: &DetachArgs, attacher: Attacher<'_>) -> Result<Outcome, Erro
 
 fn ask(request: Request, attacher: Attacher<'_>) -> Result<Outcome, Error> {
     let done = attacher(request).map_err(Error::Attach)?;
-    writeln!(io::stdout().lock(), "{done}")?;
+    let mut out = io::stdout().lock();
+    for line in done.lines() {
+        writeln!(out, "{}", printable(line))?;
+    }
     Ok(Outcome::Fine)
 }

@@ -18,19 +18,22 @@ pub fn run(args: &CheckArgs) -> Result<Outcome, Error> {
         let profile = files::load(path, &args.input.options())?;
         let findings = check(&profile);
         drop(progress);
+        // Names may hold control characters, and this goes to a terminal.
+        let name = path.display().to_string();
+        let name = printable(&name);
         for finding in &findings {
-            // A name may hold control characters, and this goes to a terminal.
-            let finding = finding.to_string();
-            let finding = printable(&finding);
-            writeln!(out, "{}: {finding}", path.display())?;
+            writeln!(out, "{name}: {}", printable(&finding.to_string()))?;
         }
         let functions = profile.rows().count();
         let edges = profile.edges.len();
         if findings.iter().any(|finding| finding.severity == Severity::Unsound) {
             outcome = Outcome::Failed;
-            writeln!(out, "{}: not sound", path.display())?;
+            writeln!(out, "{name}: not sound")?;
         } else {
-            writeln!(out, "{}: sound, {functions} functions, {edges} edges", path.display())?;
+            writeln!(out, "{name}: sound, {functions} functions, {edges} edges")?;
+        }
+        for (name, value) in &profile.metadata.facts {
+            writeln!(out, "    {:9} {}", printable(name), printable(value))?;
         }
     }
     out.flush()?;

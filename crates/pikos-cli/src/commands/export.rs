@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use pstats_compat::formats::{Format, dot};
+use pstats_compat::model::facts;
 use pstats_compat::report::stdname;
 use pstats_compat::{Function, Profile, hide};
 
@@ -13,7 +14,7 @@ use crate::files;
 use crate::outcome::Outcome;
 
 pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
-    let format = files::target_format(args.format, &args.output, None)?;
+    let format = files::target_format(args.format, &args.output)?;
     let mut profile = match &args.thread {
         Some(thread) => files::load_thread(&args.inputs, thread, &args.input)?,
         None => files::load_all(&args.inputs, &args.input)?,
@@ -36,7 +37,11 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     }
     match &args.title {
         Some(title) => profile.metadata.title = Some(title.as_str().into()),
-        None if profile.metadata.title.is_none() && has_heading(format) => {
+        // Where the command is known, that and the date are the title.
+        None if profile.metadata.title.is_none()
+            && profile.metadata.fact(facts::COMMAND).is_none()
+            && has_heading(format) =>
+        {
             profile.metadata.title = Some(title(&args.inputs).as_str().into());
         }
         None => {}
@@ -49,7 +54,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
                 Amount::Seconds(seconds) if total > 0.0 => seconds / total,
                 Amount::Seconds(_) => 0.0,
             };
-            files::save_as(&profile, format, &args.output, |out| dot::write_above(&profile, part, out))?;
+            files::save_as(format, &args.output, |out| dot::write_above(&profile, part, out))?;
         }
         _ => files::save(&profile, format, &args.output)?,
     }

@@ -12,7 +12,6 @@ use crate::files;
 use crate::outcome::Outcome;
 
 pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
-    let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
     let mut merger = if args.lossy { Merger::lossy() } else { Merger::new() };
     let added = match args.by {
         Some(Parts::Thread) => {
@@ -33,9 +32,13 @@ pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
         error => error,
     })?;
     for lost in merger.lost() {
-        eprintln!("pikos: note: {lost}");
+        files::say_note(lost);
     }
-    files::save(&merger.finish(), format, &args.output)?;
+    let sum = merger.finish();
+    let named = args.format;
+    let untold = Format::untold(sum.tree.is_some());
+    let format = named.unwrap_or_else(|| Format::of_recorded(&args.output, untold));
+    files::save(&sum, format, &args.output)?;
     Ok(Outcome::Fine)
 }
 

@@ -40,6 +40,7 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
         }
     };
     let binary = (picture == PlotFormat::Png).then_some("png");
+    let bytes = if binary.is_none() { files::as_shown(bytes, &args.output)? } else { bytes };
     files::save_bytes(&bytes, binary, &args.output)?;
     for peak in series.peaks() {
         eprintln!(

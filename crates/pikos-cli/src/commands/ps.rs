@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use pikos_client::{Listener, RecordStream, Stream};
-use pikos_views::{EscapedJson, RecorderFacts, printable};
+use pikos_views::{Escaped, RecorderFacts, printable};
 use serde::Serialize;
 
 use crate::args::PsArgs;
@@ -77,7 +77,7 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
     let outcome = if silent.is_some() { Outcome::Failed } else { Outcome::Fine };
     let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer(EscapedJson(&mut out), &rows).map_err(io::Error::from)?;
+        serde_json::to_writer(Escaped(&mut out), &rows).map_err(io::Error::from)?;
         writeln!(out)?;
     }
     if let Some(silent) = &silent {

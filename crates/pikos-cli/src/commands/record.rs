@@ -7,7 +7,7 @@ use std::time::Duration;
 use pikos_client::{Listener, Stream};
 use pikos_views::printable;
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 
 use crate::args::RecordArgs;
@@ -27,8 +27,7 @@ struct Written(bool);
 type Files = HashSet<PathBuf>;
 
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
-    // Before anything is heard: what can't be meant is told at once.
-    let format = files::target_format(args.format, &args.output, Some(Format::Pstats))?;
+    let format = args.format.unwrap_or_else(|| Format::of_recorded(&args.output, Format::Pikos));
     let signals = Signals::new().map_err(Error::Output)?;
     let mut listener: Listener<Written> = listen::to_profiles(&args.from)?;
     for endpoint in listener.endpoints() {
@@ -107,17 +106,16 @@ fn write(
 
 /// Writes a file; where that fails, another one in the folder for temporary files: nothing that was heard is lost.
 fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
-    let Err(source) = formats::save(profile, format, path) else {
-        for note in format.notes(profile) {
-            eprintln!("pikos: note: {note}");
-        }
+    let output = Output::new(profile, format);
+    let Err(source) = formats::save(&output, path) else {
+        files::tell_of(&output);
         return Ok(());
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fallback = std::env::temp_dir().join(format!("pikos-{}-{name}", std::process::id()));
     // That folder is everybody's: what is there isn't ours.
-    if formats::create(&fallback, |out| format.write(profile, out)).is_ok() {
-        eprintln!("pikos: saved the profile as {} instead", fallback.display());
+    if formats::create(&fallback, |out| output.write(out)).is_ok() {
+        eprintln!("pikos: saved the profile as {} instead", printable(&fallback.display().to_string()));
     }
     Err(Error::Write { path: path.to_owned(), source })
 }

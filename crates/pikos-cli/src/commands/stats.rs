@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Zoned;
-use pstats_compat::printable::EscapedJson;
+use pstats_compat::printable::Escaped;
 use pstats_compat::report::{Report, Restriction, Surface};
 use pstats_compat::{Counts, Profile};
 use serde::Serialize;
@@ -38,7 +38,8 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     } else if args.callees {
         report.write_callees(&mut out)?;
     } else {
-        let headings: Vec<String> = args.inputs.iter().map(|path| heading(path)).collect();
+        let files = args.inputs.iter().map(|path| heading(path));
+        let headings: Vec<String> = files.chain(profile.metadata.run()).collect();
         report.write_stats(&headings, &mut out)?;
     }
     out.flush()?;
@@ -100,7 +101,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             cumtime: function.calls.cumtime,
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(EscapedJson(&mut *out), &row)?;
+        serde_json::to_writer(Escaped(&mut *out), &row)?;
     }
     out.write_all(b"\n]\n")
 }

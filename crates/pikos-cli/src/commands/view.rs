@@ -4,13 +4,17 @@ use pikos_views::Profiles;
 
 use crate::args::ViewArgs;
 use crate::error::Error;
+use crate::files;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::top;
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
     let mut progress = Progress::new("reading", args.inputs.len());
-    let mut source = Profiles::open(&args.inputs, &args.input.options(), || progress.step())?;
+    let mut source = Profiles::open(&args.inputs, &args.input.options(), |path, notes| {
+        files::tell(path, notes);
+        progress.step();
+    })?;
     drop(progress);
     let scope = source.first_scope();
     top::show("pikos view", &mut source, scope, &args.table.options())?;

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pikos_views::{Command, Error, Source, SourceLines};
-use pstats_compat::formats::{self, Format};
+use pstats_compat::formats::{self, Format, Output};
 use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
 
 use super::print;
 use super::state::{Effect, Event, State};
 use super::terminal::{Signals, TerminalGuard};
 use super::view::Theme;
-use crate::files;
 
 /// More keys than this without a new screen would feel like a program that hangs.
 const BURST: usize = 64;
@@ -180,8 +179,9 @@ fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String
         Error::NoSum => format!("{error} with Tab"),
         _ => error.to_string(),
     })?;
-    let format = files::target_format(None, target, Some(Format::Pstats)).map_err(|e| e.to_string())?;
-    formats::save(&profile, format, target).map_err(|error| format!("{path}: {error}"))?;
-    let note = format.notes(&profile).into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
+    let format = Format::of_recorded(target, Format::untold(profile.tree.is_some()));
+    let output = Output::new(&profile, format);
+    formats::save(&output, target).map_err(|error| format!("{path}: {error}"))?;
+    let note = output.notes().into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
     Ok(format!("saved as {}: {path}{note}", format.name()))
 }

@@ -4,9 +4,11 @@ mod known;
 mod model;
 mod names;
 mod neighbours;
+mod run;
 mod table;
 mod tree;
 
 pub use known::Known;
 pub use model::{Model, labelled};
+pub use run::run_facts;
 pub use tree::KnownNode;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
-use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile, Thread};
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread};
 
 use super::known::Known;
 use super::names::KnownNames;
 use super::neighbours::EdgeChains;
+use super::run::run_facts;
 use super::table::KnownTable;
 use super::tree::{KnownNode, KnownTrees};
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
@@ -95,7 +96,9 @@ impl Model {
         if !(message.tick > 0.0 && message.tick <= 1.0) {
             return Err(WireError::Contradiction("a tick is 0 to 1 second long"));
         }
-        if ![message.age, message.time, message.interval].into_iter().all(is_sound) {
+        let recorded = message.recorded.unwrap_or_default();
+        let times = [message.age, message.time, message.interval, recorded.elapsed, recorded.cpu];
+        if !times.into_iter().all(is_sound) {
             return Err(WireError::Contradiction("times are not negative"));
         }
         if message.seq == 0 || message.base > message.seq {
@@ -265,6 +268,8 @@ impl Model {
         profile.tree = tree;
         profile.metadata.compensated = self.facts.compensated;
         profile.metadata.unfinished = self.end().is_none();
+        let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
+        profile.metadata.facts = run_facts(&self.facts, &self.head.recorded.unwrap_or_default(), cut);
         profile.merge_labels();
         profile
     }
@@ -331,8 +336,17 @@ fn shorten(text: &mut String) {
 /// How many bytes of text a message has.
 fn text_of(message: &Message) -> usize {
     let facts = message.facts.iter().flat_map(|facts| {
-        let short = [&facts.host, &facts.python, &facts.pikos, &facts.clock, &facts.hook];
-        let texts = facts.argv.iter().chain(&facts.control).map(WireText::len);
+        let short = [
+            &facts.host,
+            &facts.python,
+            &facts.pikos,
+            &facts.clock,
+            &facts.hook,
+            &facts.system,
+            &facts.options,
+        ];
+        let texts = facts.argv.iter().chain(&facts.command).chain([&facts.folder]).chain(&facts.control);
+        let texts = texts.map(WireText::len);
         texts.chain(short.map(String::len))
     });
     let threads = message.threads.iter().map(|row| row.name.len());

@@ -72,13 +72,17 @@ struct File {
 }
 
 impl Profiles {
-    /// Reads files, `-` from standard input. After each calls `step`.
-    pub fn open(paths: &[PathBuf], options: &ReadOptions, mut step: impl FnMut()) -> Result<Self, Error> {
+    /// Reads files, `-` from standard input. After each calls `step` with what is to be told of it.
+    pub fn open(
+        paths: &[PathBuf],
+        options: &ReadOptions,
+        mut step: impl FnMut(&Path, &[String]),
+    ) -> Result<Self, Error> {
         let mut inputs = Vec::with_capacity(paths.len());
         for path in paths {
             let profile = files::load(path, options)?;
+            step(path, &profile.metadata.notes);
             inputs.push(Input { path: (!files::is_pipe(path)).then(|| path.clone()), profile });
-            step();
         }
         let options = options.clone();
         Ok(Self::new(inputs, Box::new(move |path| files::load(path, &options).ok())))

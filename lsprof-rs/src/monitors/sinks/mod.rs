@@ -118,7 +118,7 @@ impl Sink {
         let extra = extra.map_err(|error| PyValueError::new_err(error.to_string()))?;
         let names = fields.clone();
         let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
-        let facts = process::facts(py, None)?;
+        let facts = process::facts(py);
         let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let inner = sink.0.get(py);

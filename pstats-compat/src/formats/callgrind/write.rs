@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::io::Write;
 
 use crate::error::Result;
-use crate::model::{Function, FunctionId, Profile, Unit};
+use crate::model::{Function, FunctionId, Profile, Text, Unit, facts};
 
 /// Who we say wrote the file; a reader that sees it knows that one function has one line.
 pub const CREATOR: &str = "pikos";
@@ -112,9 +112,15 @@ impl CallgrindWriter {
     fn header(&mut self, profile: &Profile, scale: &Scale) {
         self.push(b"# callgrind format\nversion: 1\ncreator: ");
         self.push(CREATOR.as_bytes());
-        if let Some(title) = &profile.metadata.title {
+        let metadata = &profile.metadata;
+        let title = metadata.title.as_ref().map(Text::as_bytes);
+        if let Some(title) = title.or_else(|| metadata.fact(facts::COMMAND).map(str::as_bytes)) {
             self.push(b"\ncmd: ");
-            push_on_one_line(&mut self.out, title.as_bytes());
+            push_on_one_line(&mut self.out, title);
+        }
+        for (name, value) in metadata.facts.iter().filter(|(name, _)| name != facts::COMMAND) {
+            self.push(b"\ndesc: ");
+            push_on_one_line(&mut self.out, format!("{name}: {value}").as_bytes());
         }
         self.push(b"\npositions: line\n");
         if profile.metadata.unit == Unit::Seconds {

@@ -7,6 +7,9 @@ pub type Frame = (Text, u32, Text);
 
 /// `name (file:line)`, or a bare name.
 pub fn of(frame: &[u8]) -> Frame {
+    if frame.is_empty() {
+        return (Text::default(), 0, "(unknown)".into());
+    }
     let parts = || {
         let inside = frame.strip_suffix(b")")?;
         let open = inside.windows(2).rposition(|pair| pair == b" (")?;

@@ -88,8 +88,9 @@ pub(crate) fn looks_like_it(bytes: &[u8], is_whole: bool) -> bool {
     let mut lines = bytes.split(|&byte| byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         match line_of(line) {
+            // A number alone may stand in any text.
+            Line::Empty | Line::Comment(_) | Line::Stack([], _) => {}
             Line::Stack(..) => stacks += 1,
-            Line::Empty | Line::Comment(_) => {}
             // The end of the piece that is known may be anywhere in a line.
             Line::Other(_) if !is_whole && lines.peek().is_none() => {
                 return stacks > 0 && others * MOST_OTHERS <= stacks
@@ -112,8 +113,8 @@ enum Line<'b> {
     Other(&'static str),
 }
 
-fn line_of(line: &[u8]) -> Line<'_> {
-    let line = line.trim_ascii();
+fn line_of(raw: &[u8]) -> Line<'_> {
+    let line = raw.trim_ascii();
     let comment = match line {
         [] => return Line::Empty,
         [b'#', text @ ..] | [b'/', b'/', text @ ..] => Some(text),
@@ -124,8 +125,12 @@ fn line_of(line: &[u8]) -> Line<'_> {
         return Line::Comment(text);
     }
     let stack = || {
-        let space =
-            line.iter().rposition(u8::is_ascii_whitespace).ok_or("the stack has no number after it")?;
+        let space = line.iter().rposition(u8::is_ascii_whitespace);
+        // A line that py-spy writes where a thread ran none of Python's code: a number, and no stack.
+        let value_only = || raw.first().is_some_and(u8::is_ascii_whitespace).then(|| value(line)).flatten();
+        let Some(space) = space else {
+            return value_only().map(|value| (&b""[..], value)).ok_or("the stack has no number after it");
+        };
         let value = value(&line[space + 1..]).ok_or("what follows the last space is not a number")?;
         Ok((line[..space].trim_ascii(), value))
     };

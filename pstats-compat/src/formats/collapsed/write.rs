@@ -7,8 +7,7 @@ use crate::model::{Function, Profile, Unit};
 use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes one line for each stack in which time was spent.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let factor = if profile.metadata.unit == Unit::Seconds { 1e9 } else { 1.0 };
     let frames: Vec<String> = profile.functions.iter().map(frame).collect();
     let mut path = Vec::new();

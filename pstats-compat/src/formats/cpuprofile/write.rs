@@ -27,6 +27,7 @@ struct FileWritten<'p> {
 struct NodeWritten<'p> {
     id: u64,
     call_frame: CallFrame<'p>,
+    /// As if each microsecond had been a sample: Chrome shares the whole out by it, and looks at no time of `samples`.
     hit_count: u64,
     children: Vec<u64>,
 }
@@ -42,8 +43,7 @@ struct CallFrame<'p> {
 }
 
 /// Writes the stacks; what is approximated says so in the title.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let tree = &*stacks.tree;
     // The format has microseconds and no other unit.
@@ -105,7 +105,7 @@ impl Serialize for Nodes<'_> {
             nodes.serialize_element(&NodeWritten {
                 id: place as u64 + 2,
                 call_frame: CallFrame::new(&function.display_name(), url, function.line),
-                hit_count: u64::from(self.times[place] > 0),
+                hit_count: self.times[place].max(0).unsigned_abs(),
                 children: ids(&children[place]),
             })?;
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::columns::{Columns, Tables};
 use super::table::bad;
 use crate::error::{Error, Result};
-use crate::model::{FunctionId, IdMap, Metadata, NodeId, Profile, Text, Unit};
+use crate::model::{FunctionId, Metadata, NodeId, Profile, Text, Unit};
 use crate::stacks::StackCollector;
 
 /// Threads that share stacks may have other tables of their own: then each reads those stacks anew, and no more of them than
@@ -79,9 +79,49 @@ struct Reader {
 #[derive(Default)]
 struct Known {
     /// By frame.
-    functions: IdMap<usize, FunctionId>,
+    functions: Memory<FunctionId>,
     /// By stack; none while what is below it is not known.
-    nodes: IdMap<usize, Option<NodeId>>,
+    nodes: Memory<Option<NodeId>>,
+}
+
+impl Known {
+    fn forget(&mut self) {
+        self.functions.forget();
+        self.nodes.forget();
+    }
+}
+
+/// What is known of some rows. To forget it takes no longer than it took to learn, however long the table is.
+struct Memory<T> {
+    values: Vec<Option<T>>,
+    rows: Vec<usize>,
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), rows: Vec::new() }
+    }
+}
+
+impl<T: Copy> Memory<T> {
+    fn get(&self, row: usize) -> Option<T> {
+        self.values.get(row).copied().flatten()
+    }
+
+    fn set(&mut self, row: usize, value: T) {
+        if row >= self.values.len() {
+            self.values.resize(row + 1, None);
+        }
+        if self.values[row].replace(value).is_none() {
+            self.rows.push(row);
+        }
+    }
+
+    fn forget(&mut self) {
+        for row in self.rows.drain(..) {
+            self.values[row] = None;
+        }
+    }
 }
 
 impl Reader {
@@ -93,15 +133,16 @@ impl Reader {
     fn document(&mut self, document: &Document, place: &str) -> Result<()> {
         let shared = (&document.shared, format!("{place}shared"));
         self.room += document.shared.count_stacks();
-        let mut known = Known::default();
+        let (mut of_shared, mut of_own) = (Known::default(), Known::default());
         for (index, thread) in document.threads.iter().enumerate() {
             let own = (thread, format!("{place}threads[{index}]"));
             self.room += thread.count_stacks();
             let columns = || Columns::of((own.0, &own.1), (shared.0, &shared.1));
             match thread.has_any() {
-                true => self.thread(thread, &own.1, columns, &mut Known::default())?,
-                false => self.thread(thread, &own.1, columns, &mut known)?,
+                true => self.thread(thread, &own.1, columns, &mut of_own)?,
+                false => self.thread(thread, &own.1, columns, &mut of_shared)?,
             }
+            of_own.forget();
         }
         for (index, process) in document.processes.iter().enumerate() {
             self.document(process, &format!("{place}processes[{index}]."))?;
@@ -141,7 +182,7 @@ impl Reader {
         let columns = columns()?;
         if self.are_apart {
             self.collector.add_thread(thread.thread());
-            known.nodes.clear();
+            known.nodes.forget();
         }
         for sample in 0..tops.rows() {
             let Some(top) = tops.index(sample, columns.prefix.rows(), "stack")? else { continue };
@@ -159,14 +200,14 @@ impl Reader {
         let mut new: Vec<usize> = Vec::new();
         let mut next = Some(top);
         while let Some(stack) = next {
-            match known.nodes.get(&stack) {
+            match known.nodes.get(stack) {
                 Some(None) => return Err(columns.prefix.bad(stack, "this stack stands above itself")),
-                Some(&Some(node)) => {
+                Some(Some(node)) => {
                     below = Some(node);
                     break;
                 }
                 None => {
-                    known.nodes.insert(stack, None);
+                    known.nodes.set(stack, None);
                     new.push(stack);
                     next = columns.prefix.index(stack, columns.prefix.rows(), "stack")?;
                 }
@@ -177,17 +218,17 @@ impl Reader {
                 || columns.prefix.bad(stack, "more stacks than a profile can hold, or a deeper one");
             self.room = self.room.checked_sub(1).ok_or_else(too_many)?;
             let frame = columns.frame(stack)?;
-            let function = match known.functions.get(&frame) {
-                Some(&function) => function,
+            let function = match known.functions.get(frame) {
+                Some(function) => function,
                 None => {
                     let (file, line, name) = columns.function(frame)?;
                     let function = self.collector.function(file, line, name).ok_or_else(too_many)?;
-                    known.functions.insert(frame, function);
+                    known.functions.set(frame, function);
                     function
                 }
             };
             let node = self.collector.enter(below, function).ok_or_else(too_many)?;
-            known.nodes.insert(stack, Some(node));
+            known.nodes.set(stack, Some(node));
             below = Some(node);
         }
         Ok(below.expect("the top one is known, or new"))

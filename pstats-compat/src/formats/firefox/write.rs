@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::formats::string_table::StringTable;
-use crate::model::{CallTree, Function, FunctionId, IdMap, Profile, Unit};
+use crate::model::{CallTree, Function, FunctionId, IdMap, Metadata, Profile, Unit, facts};
 use crate::stacks::Stacks;
 
 /// Writes the stacks; approximated ones say so in the name of the product.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let (names, numbers) = (stacks.tree.thread_names(), stacks.tree.thread_numbers());
     let mut processes = HashSet::new();
@@ -30,7 +29,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         threads.push(thread(profile, &stacks.tree, places, track));
     }
     let document = json!({
-        "meta": meta(&title),
+        "meta": meta(&title, &profile.metadata),
         "libs": [],
         "threads": threads,
         "pages": [],
@@ -43,14 +42,14 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn meta(title: &str) -> Value {
-    json!({
+fn meta(title: &str, metadata: &Metadata) -> Value {
+    let mut meta = json!({
         "version": 24,
         "preprocessedProfileVersion": 55,
         "product": title,
         "processType": 0,
         "interval": 1.0,
-        "startTime": 0.0,
+        "startTime": metadata.started().map_or(0.0, |seconds| seconds as f64 * 1e3),
         "debug": false,
         "symbolicated": true,
         "usesOnlyOneStackType": true,
@@ -63,7 +62,13 @@ fn meta(title: &str) -> Value {
             { "name": "Python", "color": "yellow", "subcategories": ["Other"] },
             { "name": "Built-in", "color": "blue", "subcategories": ["Other"] },
         ],
-    })
+    });
+    for (name, fact) in [("arguments", facts::COMMAND), ("oscpu", facts::SYSTEM)] {
+        if let Some(value) = metadata.fact(fact) {
+            meta[name] = value.into();
+        }
+    }
+    meta
 }
 
 /// What a thread is called.

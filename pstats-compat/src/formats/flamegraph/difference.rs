@@ -8,19 +8,20 @@ use crate::stacks::Stacks;
 
 /// The stacks of two profiles. Functions are those of the newer one, where it has them.
 pub struct Difference<'p> {
-    pub functions: Vec<&'p Function>,
+    pub(super) functions: Vec<&'p Function>,
     /// Its times are those of the newer profile.
-    pub tree: CallTree,
-    pub before: Times,
-    pub after: Times,
-    pub unit: &'p Unit,
+    pub(super) tree: CallTree,
+    pub(super) before: Times,
+    pub(super) after: Times,
+    pub(super) unit: &'p Unit,
+    /// What is estimated in them, or was not recorded of them.
     pub notes: Vec<String>,
     /// The greatest change of one stack's own time.
     greatest: f64,
 }
 
 /// The times of one of the profiles, for each node.
-pub struct Times {
+pub(super) struct Times {
     pub own: Vec<f64>,
     pub cumulative: Vec<f64>,
 }
@@ -33,6 +34,7 @@ impl Times {
 }
 
 impl<'p> Difference<'p> {
+    /// Finds the stacks of both.
     pub fn of(diff: &Diff<'p>) -> Self {
         let functions: Vec<&Function> = diff
             .pairs
@@ -66,28 +68,28 @@ impl<'p> Difference<'p> {
         let (before, after) = (own(before), own(after));
         let greatest = before.own.iter().zip(&after.own).map(|(was, is)| (is - was).abs());
         let greatest = greatest.filter(|change| change.is_finite()).fold(0.0, f64::max);
-        let note = match (old.note(), new.note()) {
-            (None, None) => None,
-            (Some(note), Some(_)) => Some(note),
-            (Some(note), None) => Some(format!("before: {note}")),
-            (None, Some(note)) => Some(format!("after: {note}")),
+        let notes = match (old.told(), new.told()) {
+            (Some(old), Some(new)) if old == new => vec![old],
+            (old, new) => {
+                let of = |which: &str, note: Option<String>| note.map(|note| format!("{which}: {note}"));
+                [of("before", old), of("after", new)].into_iter().flatten().collect()
+            }
         };
-        let notes = note.into_iter().collect();
         Self { functions, tree, before, after, unit: &diff.after.metadata.unit, notes, greatest }
     }
 
     /// How much this very stack changed, from -1 (faster) to 1 (slower), compared with the one that changed most. By its own
     /// time: by that of all below it, everything above a change would be coloured as well.
-    pub fn heat(&self, node: NodeId) -> f64 {
+    pub(super) fn heat(&self, node: NodeId) -> f64 {
         let change = self.after.own[node.index()] - self.before.own[node.index()];
         if self.greatest > 0.0 { (change / self.greatest).clamp(-1.0, 1.0) } else { 0.0 }
     }
 
-    pub fn function(&self, node: NodeId) -> &'p Function {
+    pub(super) fn function(&self, node: NodeId) -> &'p Function {
         self.functions[self.tree.nodes[node.index()].function.index()]
     }
 
-    pub fn name(&self, node: NodeId) -> Cow<'p, str> {
+    pub(super) fn name(&self, node: NodeId) -> Cow<'p, str> {
         self.function(node).display_name()
     }
 }

@@ -1,20 +1,26 @@
-//! The page: one file that needs no network. The script is `page.html`'s own; here it gets its data.
+//! The page: one file that needs no network. The script is `page.html`'s own; here it gets its data. What is drawn is a part of the
+//! profile, or an estimate; so the profile itself is in the page, too, as a `.pikos` file, and is read from there.
 
 use std::io::{BufWriter, Write};
 
+use base64::prelude::*;
 use serde::Serialize;
 
 use super::difference::{Difference, Times};
 use super::layout::Layout;
 use super::words::{amount, hue, place, told_of};
-use crate::diff::Diff;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::formats::native;
 use crate::model::{Counts, Function, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
 
 const PAGE: &str = include_str!("page.html");
 /// Where the data goes in the page.
 const DATA: &str = "{{data}}";
+/// Where the profile goes, if it has one.
+const PROFILE: &str = "{{profile}}";
+/// Stands around the profile. In the data, `<` is spelled out.
+const ELEMENT: (&str, &str) = ("<script type=\"application/octet-stream\" id=\"profile\">", "</script>\n");
 /// A box this narrow is a pixel wide only after a zoom of some 100 times.
 const MIN_WIDTH: f64 = 1e-5;
 
@@ -68,8 +74,7 @@ impl Named {
 }
 
 /// Writes the page.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_WIDTH);
@@ -95,16 +100,35 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let data = Data {
         title: profile.metadata.shown_title(),
         unit: shown_unit(unit),
-        notes: told_of(&stacks),
+        notes: told_of(stacks),
         functions: named.functions,
         views: vec![view],
     };
-    write_page(&data, out)
+    let mut packed = Vec::new();
+    native::write(profile, &mut packed)?;
+    let (open, close) = ELEMENT;
+    write_page(&data, &[open, &BASE64_STANDARD.encode(packed), close].concat(), out)
+}
+
+/// Reads the profile that is in a page.
+pub fn read(bytes: &[u8]) -> Result<Profile> {
+    let (open, close) = ELEMENT;
+    let start = bytes.windows(open.len()).position(|window| window == open.as_bytes());
+    let packed = start.map(|start| &bytes[start + open.len()..]).ok_or_else(|| {
+        let what = "a page of Pikos without a profile in it, as of a difference: open it in a browser";
+        Error::Unread(what.to_owned())
+    })?;
+    let end = packed.iter().position(|byte| *byte == close.as_bytes()[0]).unwrap_or(packed.len());
+    // Of a page that is cut short, what there is of it.
+    let whole = &packed[..end - end % 4];
+    let profile = BASE64_STANDARD.decode(whole).map_err(|error| Error::Incomplete {
+        problem: format!("the profile in this page is damaged: {error}"),
+    })?;
+    native::read(&profile)
 }
 
 /// Writes the page of a difference.
-pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
-    let difference = Difference::of(diff);
+pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
     let mut named = Named::new(difference.functions.len());
     let mut view = |name, times: &Times, other: &Times| {
         let layout = Layout::of(&difference.tree, &times.cumulative, MIN_WIDTH);
@@ -139,7 +163,7 @@ pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Re
         functions: named.functions,
         views,
     };
-    write_page(&data, out)
+    write_page(&data, "", out)
 }
 
 fn row_of(parent: Option<usize>) -> i64 {
@@ -158,14 +182,17 @@ fn shown_unit(unit: &Unit) -> Option<String> {
     }
 }
 
-fn write_page(data: &Data, out: &mut dyn Write) -> Result<()> {
-    let (before, after) = PAGE.split_once(DATA).expect("the page has a place for its data");
+fn write_page(data: &Data, profile: &str, out: &mut dyn Write) -> Result<()> {
+    let (before, rest) = PAGE.split_once(DATA).expect("the page has a place for its data");
+    let (between, after) = rest.split_once(PROFILE).expect("the page has a place for a profile");
     let data = serde_json::to_string(data).map_err(std::io::Error::from)?;
     let mut out = BufWriter::new(out);
     out.write_all(before.as_bytes())?;
     // A name may hold `</script>`: with `<` spelled out the data can't leave its element.
     out.write_all(data.replace('<', "\\u003c").as_bytes())?;
-    out.write_all(after.as_bytes())?;
+    for part in [between, profile, after] {
+        out.write_all(part.as_bytes())?;
+    }
     out.flush()?;
     Ok(())
 }

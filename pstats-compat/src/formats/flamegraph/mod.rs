@@ -13,5 +13,6 @@ mod layout;
 mod svg;
 mod words;
 
-pub use html::{write as write_html, write_difference as write_difference_html};
+pub use difference::Difference;
+pub use html::{read as read_html, write as write_html, write_difference as write_difference_html};
 pub use svg::{write as write_svg, write_difference as write_difference_svg};

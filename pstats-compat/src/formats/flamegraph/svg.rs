@@ -5,7 +5,6 @@ use std::io::{BufWriter, Write};
 use super::difference::{Difference, Times};
 use super::layout::{Layout, Placed};
 use super::words::{amount, grouped, hue, place, told_of};
-use crate::diff::Diff;
 use crate::error::Result;
 use crate::model::{Counts, Profile, Unit};
 use crate::stacks::Stacks;
@@ -25,8 +24,7 @@ const INNER: f64 = WIDTH - 2.0 * MARGIN;
 const GREY: &str = "#c4c4c4";
 
 /// Writes the picture.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::of(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let layout = Layout::of(tree, &cumulative, MIN_PIXELS / INNER);
@@ -34,7 +32,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let counted = stacks.exact() && profile.metadata.counts == Counts::Calls;
     let mut out = BufWriter::new(out);
     let mut notes = vec![format!("{} in total", amount(unit, layout.total))];
-    notes.extend(told_of(&stacks));
+    notes.extend(told_of(stacks));
     notes.extend(narrow_note(layout.count_narrow()));
     let height = TOP + ROW * layout.depth as f64 + MARGIN;
     write_head(&profile.metadata.shown_title(), &notes, height, &mut out)?;
@@ -63,8 +61,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Writes the picture of a difference: the newer profile, and below it the older one.
-pub fn write_difference(diff: &Diff<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
-    let difference = Difference::of(diff);
+pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn Write) -> Result<()> {
     let unit = difference.unit;
     let layout = |times: &Times| Layout::of(&difference.tree, &times.cumulative, MIN_PIXELS / INNER);
     let (after, before) = (layout(&difference.after), layout(&difference.before));

@@ -4,12 +4,13 @@
 //! { "format": "pikos-profile", "version": 1,
 //!   "unit": "seconds", "counts": "calls" | "samples" | "unknown",
 //!   "edges": "full" | "counts-only" | "calls-and-cumtime",
+//!   "facts": { "command": "python3 a.py", … },
 //!   "functions": [ { "file": "a.py", "line": 1, "name": "f", "qualname": "C.f",
 //!                    "ncalls": 2, "primitive_calls": 1, "tottime": 0.5, "cumtime": 1.5,
 //!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
 //! ```
 //!
-//! `function` is a place in `functions`. A function that is known as a caller only has no figures.
+//! `facts` are those of the run, by name, as docs/file.md lists them; they may be missing. `function` is a place in `functions`. A function that is known as a caller only has no figures.
 //! A time that is no number is `null`; figures that nobody measured are left out.
 
 mod read;

@@ -1,5 +1,8 @@
 //! Reads what we wrote.
 
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::{FORMAT, VERSION};
@@ -16,7 +19,35 @@ struct ProfileJson {
     edges: String,
     #[serde(default)]
     compensated: bool,
+    #[serde(default)]
+    facts: Facts,
     functions: Vec<FunctionRow>,
+}
+
+/// A map whose order is kept.
+#[derive(Default)]
+struct Facts(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Facts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Facts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Facts, A::Error> {
+                let mut facts = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    facts.push(entry);
+                }
+                Ok(Facts(facts))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 #[derive(Deserialize)]
@@ -96,8 +127,8 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         _ => Unit::Other(document.unit),
     };
     let title = document.title.map(|title| title.as_str().into());
-    let metadata =
-        Metadata { counts, edges, unit, title, compensated: document.compensated, ..Metadata::default() };
+    let (compensated, Facts(facts)) = (document.compensated, document.facts);
+    let metadata = Metadata { counts, edges, unit, title, compensated, facts, ..Metadata::default() };
     let count = document.functions.len();
     let mut profile = Profile { metadata, ..Profile::default() };
     profile.functions.reserve(count);

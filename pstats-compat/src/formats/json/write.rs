@@ -8,7 +8,7 @@ use serde::ser::{SerializeSeq, Serializer};
 use super::schema::{FORMAT, VERSION};
 use crate::error::Result;
 use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
-use crate::printable::EscapedJson;
+use crate::printable::Escaped;
 
 #[derive(Serialize)]
 struct ProfileJson<'p> {
@@ -20,6 +20,8 @@ struct ProfileJson<'p> {
     counts: &'static str,
     edges: &'static str,
     compensated: bool,
+    #[serde(skip_serializing_if = "Facts::are_unknown")]
+    facts: Facts<'p>,
     functions: Functions<'p>,
 }
 
@@ -63,6 +65,21 @@ impl FigureFields {
             tottime: (detail == EdgeDetail::Full).then_some(calls.tottime),
             cumtime: (detail != EdgeDetail::CountsOnly).then_some(calls.cumtime),
         }
+    }
+}
+
+/// A map, in the order in which they are shown.
+struct Facts<'p>(&'p [(String, String)]);
+
+impl Facts<'_> {
+    fn are_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Facts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -120,10 +137,11 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             EdgeDetail::CallsAndCumtime => "calls-and-cumtime",
         },
         compensated: metadata.compensated,
+        facts: Facts(&metadata.facts),
         functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
     };
     let mut out = std::io::BufWriter::new(out);
-    serde_json::to_writer(EscapedJson(&mut out), &document).map_err(std::io::Error::from)?;
+    serde_json::to_writer(Escaped(&mut out), &document).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(())

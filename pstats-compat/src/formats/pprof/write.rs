@@ -13,8 +13,7 @@ use crate::modules::Modules;
 use crate::stacks::{Stacks, whole_numbers};
 
 /// Writes the stacks with their counts and times.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let modules = Modules::of(profile);
     let mut strings = StringTable::default();
     // By pprof's rule the first string is the empty one, which stands for none.
@@ -100,9 +99,19 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             push_number(m, 5, line);
         });
     }
-    if let Some(note) = stacks.note() {
-        let note = place(&note);
-        push_number(&mut message, 13, note);
+    let metadata = &profile.metadata;
+    if let Some(nanoseconds) =
+        metadata.started().and_then(|began| u64::try_from(began).ok()?.checked_mul(1_000_000_000))
+    {
+        push_number(&mut message, 9, nanoseconds);
+    }
+    if let Some(elapsed) = metadata.elapsed() {
+        push_number(&mut message, 10, (elapsed * 1e9) as u64);
+    }
+    let facts = metadata.facts.iter().map(|(name, value)| format!("{name}: {value}"));
+    for comment in stacks.note().into_iter().chain(facts) {
+        let comment = place(&comment);
+        push_number(&mut message, 13, comment);
     }
     push_number(&mut message, 14, time_type);
     for text in strings.texts() {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::frame::function;
+use super::frame::{NAMELESS, THREAD, function, is_named};
 use crate::error::{Error, Result};
 use crate::model::{Metadata, Profile, Text, Thread};
 use crate::stacks::StackCollector;
@@ -13,9 +13,6 @@ struct Session<'b> {
     frame_records: Vec<(Vec<std::borrow::Cow<'b, str>>, f64)>,
     target_description: Option<String>,
 }
-
-/// The file of a frame that is a thread.
-const THREAD: &str = "<thread>";
 
 /// The thread that the first frame of a stack is.
 fn thread(frame: &str) -> Thread {
@@ -41,13 +38,19 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         };
         collector.go_on_with(frames.first().map_or_else(Thread::default, |frame| thread(frame)));
         let mut top = None;
-        for frame in frames {
+        for (depth, frame) in frames.iter().enumerate() {
             let (identifier, attributes) = frame.split_once('\x01').unwrap_or((frame, ""));
             let mut parts = identifier.split('\0');
             let name = parts.next().unwrap_or_default();
             let file = parts.next().unwrap_or_default();
             let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
             let class = attributes.split('\x01').find_map(|attribute| attribute.strip_prefix('c'));
+            if !is_named(name, file) {
+                return Err(Error::BadField {
+                    field: format!("frame_records[{index}][0][{depth}]"),
+                    problem: NAMELESS.to_owned(),
+                });
+            }
             // A thread has its number where others have a line.
             let line = if file == THREAD { 0 } else { line };
             let entered = function(&mut collector, name, class, file, line)

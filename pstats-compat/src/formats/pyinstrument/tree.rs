@@ -1,6 +1,6 @@
 //! Reads the tree of `-r json`.
 
-use super::frame::function;
+use super::frame::{NAMELESS, function, is_named};
 use crate::error::{Error, Result};
 use crate::formats::json_tokens::{Token, Tokens};
 use crate::model::{Metadata, NodeId, Profile};
@@ -8,6 +8,10 @@ use crate::stacks::StackCollector;
 
 /// Own time within a function, as a child of it.
 const SELF: &str = "[self]";
+const CHILDREN: &[u8] = b"\"children\"";
+
+/// What stands where a frame has to.
+const NO_FRAME: &str = "this is no frame";
 
 #[derive(Default)]
 struct Frame {
@@ -19,6 +23,8 @@ struct Frame {
     time: f64,
     /// That of its children.
     below: f64,
+    /// Where it begins in the file.
+    start: usize,
 }
 
 /// Reads the stacks.
@@ -66,42 +72,55 @@ fn frames(bytes: &[u8], title: &mut Option<String>) -> Result<Vec<Frame>> {
     let mut frames: Vec<Frame> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     let mut key: &[u8] = b"";
+    let mut has_root = false;
     let mut tokens = Tokens::new(bytes);
     while let Some(token) = tokens.next()? {
         let inside = open.last().copied().unwrap_or(Open::Other);
+        let is_outermost = open.len() == 1;
+        let is_root = is_outermost && matches!(key, b"\"root_frame\"" | b"\"frame_tree\"");
+        let mut push = |parent, tokens: &Tokens<'_>| {
+            frames.push(Frame { parent, start: tokens.start(), ..Frame::default() });
+            frames.len() - 1
+        };
         match token {
             Token::Key(name) => key = name,
-            Token::Open(bracket) => {
-                let parent = match inside {
-                    Open::Children(parent) => Some(parent),
-                    _ => None,
-                };
-                let is_root = || open.len() == 1 && matches!(key, b"\"root_frame\"" | b"\"frame_tree\"");
-                let opened = match (inside, bracket) {
-                    (Open::Frame(frame), b'[') if key == b"\"children\"" => Open::Children(frame),
-                    (_, b'{') if parent.is_some() || is_root() => {
-                        frames.push(Frame { parent, ..Frame::default() });
-                        Open::Frame(frames.len() - 1)
-                    }
-                    _ => Open::Other,
-                };
-                open.push(opened);
-            }
+            Token::Open(bracket) => open.push(match (inside, bracket) {
+                (Open::Children(parent), b'{') => Open::Frame(push(Some(parent), &tokens)),
+                (_, b'{') if is_root => Open::Frame(push(None, &tokens)),
+                (Open::Frame(frame), b'[') if key == CHILDREN => Open::Children(frame),
+                (Open::Children(_), _) => return Err(tokens.bad(NO_FRAME)),
+                (Open::Frame(_), _) if key == CHILDREN => return Err(tokens.bad(NO_FRAME)),
+                _ if is_root => return Err(tokens.bad(NO_FRAME)),
+                _ => Open::Other,
+            }),
             Token::Close(_) => {
-                if let Some(Open::Frame(frame)) = open.pop()
-                    && let Some(parent) = frames[frame].parent
-                {
-                    frames[parent].below += frames[frame].time;
+                if let Some(Open::Frame(frame)) = open.pop() {
+                    let Frame { parent, time, start, .. } = frames[frame];
+                    if !is_named(&frames[frame].name, &frames[frame].file) {
+                        return Err(Error::BadValue { offset: start, problem: NAMELESS.to_owned() });
+                    }
+                    if let Some(parent) = parent {
+                        frames[parent].below += time;
+                    }
                 }
             }
             Token::Value(text) => match (inside, key) {
+                (Open::Children(_), _) => return Err(tokens.bad(NO_FRAME)),
+                // A session without samples has none.
+                (Open::Frame(_), CHILDREN) | (Open::Other, _) if text == b"null" => {}
+                (Open::Frame(_), CHILDREN) => return Err(tokens.bad(NO_FRAME)),
                 (Open::Frame(frame), _) => frames[frame].take(key, text, &tokens)?,
-                (_, b"\"target_description\"") if open.len() == 1 => *title = tokens.value(text)?,
+                _ if is_root => return Err(tokens.bad(NO_FRAME)),
+                (_, b"\"target_description\"") if is_outermost => *title = tokens.value(text)?,
                 _ => {}
             },
         }
+        has_root |= is_root;
     }
-    Ok(frames)
+    match has_root {
+        true => Ok(frames),
+        false => Err(Error::BadField { field: "root_frame".to_owned(), problem: "it is missing".to_owned() }),
+    }
 }
 
 impl Frame {

@@ -36,8 +36,7 @@ struct Sampled<'p> {
 }
 
 /// Writes the stacks, those of each thread in a profile with its name; approximated ones say so in the profile's.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let frames = profile.functions.iter().map(|function| Frame {
         name: function.display_name().into_owned(),

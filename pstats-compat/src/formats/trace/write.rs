@@ -57,8 +57,7 @@ struct Name<'p> {
 }
 
 /// Writes the stacks; what is approximated says so in the title.
-pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    let stacks = Stacks::by_thread(profile);
+pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
     let title = stacks.title(profile);
     let file = FileWritten {
         trace_events: Events { profile, tree: &stacks.tree },

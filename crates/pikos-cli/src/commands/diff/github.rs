@@ -9,6 +9,7 @@ use std::path::Path;
 
 use pstats_compat::Function;
 use pstats_compat::diff::{Change, Diff, Growth};
+use pstats_compat::printable::printable;
 
 use super::selection::Selected;
 use super::words::{Words, name, relative};
@@ -77,9 +78,10 @@ fn place(function: &Function, caller: Option<&Function>) -> Option<String> {
     Some(format!("file={},line={},", property(path), shown.line.max(1)))
 }
 
-/// Text in which nothing ends the command.
+/// Text in which nothing ends the command, and which a log shows as it is.
 fn message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    printable(&text).into_owned()
 }
 
 /// The same for a value, after which others come.
@@ -95,6 +97,7 @@ mod tests {
     #[test]
     fn no_name_is_a_command() {
         assert_eq!(message("a\n::error::50%"), "a%0A::error::50%25");
+        assert_eq!(property("a\x1b[2J\u{202e}.py"), "a\u{FFFD}[2J\u{FFFD}.py");
         assert_eq!(property("a,line=3::x"), "a%2Cline=3%3A%3Ax");
         let function = Function::new("a,b.py".into(), 3, "f".into(), Calls::default());
         assert_eq!(place(&function, None).as_deref(), Some("file=a%2Cb.py,line=3,"));

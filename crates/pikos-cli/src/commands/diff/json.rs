@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use pikos_views::EscapedJson;
+use pikos_views::Escaped;
 use pstats_compat::Function;
 use pstats_compat::diff::{Change, Diff, Fate};
 use serde::Serialize;
@@ -72,7 +72,7 @@ pub fn write(diff: &Diff<'_>, selected: &Selected<'_, '_>, out: &mut dyn Write) 
         not_shown: selected.cut + selected.filtered,
         changes: changes.collect(),
     };
-    serde_json::to_writer_pretty(EscapedJson(&mut *out), &document)?;
+    serde_json::to_writer_pretty(Escaped(&mut *out), &document)?;
     writeln!(out)
 }
 

@@ -11,9 +11,10 @@ mod words;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
-use pstats_compat::formats::{Format, flamegraph};
+use pstats_compat::formats::flamegraph::{self, Difference};
 
 use self::selection::Selection;
 use self::table::Look;
@@ -37,6 +38,9 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     let after = load(&args.after, args)?;
     drop(progress);
     let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
+    for (name, was, is) in before.metadata.other_conditions(&after.metadata) {
+        eprintln!("pikos: note: not the same {name}: {} before, {} after", printable(was), printable(is));
+    }
     let words = Words::new(&diff);
     let limit = args.fail_above.map(|limit| match limit {
         Amount::Part(part) => part * diff.total_before.tottime,
@@ -51,7 +55,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         exclude: &args.exclude,
         top: args.top.unwrap_or(ROWS),
     };
-    let mut out = Vec::new();
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
     match format {
         DiffFormat::Text if args.summary => table::write_summary(&diff, &words, &mut out)?,
         DiffFormat::Text => table::write(&diff, &words, &selection.of(&diff), look(args), &mut out)?,
@@ -69,20 +73,19 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
         DiffFormat::Html | DiffFormat::Svg => {
             let title = args.title.clone().unwrap_or_else(|| title(&args.before, &args.after));
+            let difference = Difference::of(&diff);
             let write = match format {
                 DiffFormat::Html => flamegraph::write_difference_html,
                 _ => flamegraph::write_difference_svg,
             };
-            write(&diff, &title, &mut out)
+            write(&difference, &title, &mut out)
                 .map_err(|source| Error::Write { path: args.output.clone(), source })?;
+            out = files::as_shown(out, &args.output)?;
+            notes = difference.notes;
         }
     }
     files::save_bytes(&out, None, &args.output)?;
-    if matches!(format, DiffFormat::Html | DiffFormat::Svg) {
-        let mut notes: Vec<String> = [&before, &after].map(|profile| Format::Svg.notes(profile)).concat();
-        notes.dedup();
-        notes.iter().for_each(|note| eprintln!("pikos: note: {note}"));
-    }
+    notes.iter().for_each(|note| files::say_note(note));
     match (verdict, limit) {
         (Some(verdict), _) => {
             eprintln!("pikos: {verdict}");
@@ -90,7 +93,7 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
         }
         (None, Some(limit)) => {
             if let Some(note) = words.although_faster(&diff, limit) {
-                eprintln!("pikos: note: {note}");
+                files::say_note(&note);
             }
         }
         (None, None) => {}

@@ -45,6 +45,6 @@ pub fn write_json(state: &State, top: Option<usize>, out: &mut dyn Write) -> io:
             records: Some(recording::document(state, memory, top)),
         },
     };
-    serde_json::to_writer(pikos_views::EscapedJson(&mut *out), &document)?;
+    serde_json::to_writer(pikos_views::Escaped(&mut *out), &document)?;
     writeln!(out)
 }

@@ -1,0 +1,69 @@
+//! What a profile says of the run that it is of: what its process told of itself.
+
+use pikos_wire::{Facts, Recorded};
+use pstats_compat::Cut;
+use pstats_compat::model::facts::{self, iso_date, quoted};
+
+/// The facts of a run, by name, those that are known. `cut` is what the limits of full stacks left out.
+pub fn run_facts(about: &Facts, recorded: &Recorded, cut: Cut) -> Vec<(String, String)> {
+    let command: Vec<_> = about.command.iter().map(|word| word.0.to_str_lossy()).collect();
+    let seconds = |seconds: f64| if seconds > 0.0 { format!("{seconds:.6}") } else { String::new() };
+    let number = |number: u64| if number > 0 { number.to_string() } else { String::new() };
+    let left_out = match cut.calls {
+        0 => String::new(),
+        calls => format!("{calls} calls ({:.6} s) have no stack of their own", cut.seconds),
+    };
+    let values = [
+        (facts::COMMAND, quoted(command.iter().map(|word| &**word))),
+        (facts::FOLDER, about.folder.0.to_str_lossy().into_owned()),
+        (facts::PYTHON, about.python.clone()),
+        (facts::PIKOS, about.pikos.clone()),
+        (facts::HOST, about.host.clone()),
+        (facts::SYSTEM, about.system.clone()),
+        (facts::CPUS, number(about.cpus.into())),
+        (facts::PROCESS, number(about.pid.into())),
+        (
+            facts::STARTED,
+            iso_date(about.started, about.zone).filter(|_| about.started > 0.0).unwrap_or_default(),
+        ),
+        (facts::ELAPSED, seconds(recorded.elapsed)),
+        (facts::CPU, seconds(recorded.cpu)),
+        (facts::THREADS, number(recorded.threads)),
+        (facts::OPTIONS, about.options.clone()),
+        (facts::CUT, left_out),
+    ];
+    let known = values.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_there_under_its_name_and_nothing_else() {
+        let about = Facts {
+            pid: 7,
+            started: 0.5,
+            command: vec!["python3".into(), "a b.py".into()],
+            folder: "/srv".into(),
+            cpus: 2,
+            ..Facts::default()
+        };
+        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3 };
+        let found = run_facts(&about, &recorded, Cut { calls: 2, seconds: 0.25 });
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let expected = [
+            ("command", "python3 'a b.py'"),
+            ("folder", "/srv"),
+            ("cpus", "2"),
+            ("process", "7"),
+            ("started", "1970-01-01T00:00:00+00:00"),
+            ("elapsed", "1.500000"),
+            ("threads", "3"),
+            ("cut", "2 calls (0.250000 s) have no stack of their own"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(run_facts(&Facts::default(), &Recorded::default(), Cut::default()), []);
+    }
+}
