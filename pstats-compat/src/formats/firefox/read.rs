@@ -214,8 +214,7 @@ impl Reader {
             }
         }
         for &stack in new.iter().rev() {
-            let too_many =
-                || columns.bad(stack, "more stacks than a profile can hold, or a deeper one");
+            let too_many = || columns.bad(stack, "more stacks than a profile can hold, or a deeper one");
             self.room = self.room.checked_sub(1).ok_or_else(too_many)?;
             let frame = columns.frame(stack)?;
             let function = match known.functions.get(frame) {
