@@ -56,6 +56,27 @@ fn threads_with_tables_of_their_own_stand_beside_those_that_share() {
 }
 
 #[test]
+fn a_stack_may_say_how_far_above_it_the_one_below_stands() {
+    let offsets = SHARED.replace("\"prefix\": [null, 0, 1]", "\"prefixOffset\": [0, 1, 1]");
+    let of = |shared: &str| {
+        format!(
+            r#"{{"meta": {{}}, "shared": {{{shared}}}, "threads": [{{"samples": {{"stack": [1, 2, 0]}}}}]}}"#
+        )
+    };
+    assert_rows(&of(&offsets), &[("main", 1.0, 3.0), ("rest", 1.0, 1.0), ("work", 1.0, 2.0)]);
+    for (offset, problem) in
+        [("2", "there is no stack"), ("-1", "there is no stack"), ("0.5", "there is no stack")]
+    {
+        let wrong = offsets.replace("[0, 1, 1]", &format!("[0, {offset}, 1]"));
+        let error = read(&of(&wrong)).expect_err("no such stack").to_string();
+        assert!(
+            error.starts_with("shared.stackTable.prefixOffset[1]: ") && error.contains(problem),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn threads_without_samples_need_nothing() {
     for nothing in
         ["", "{}", r#"{"samples": null}"#, r#"{"samples": {}}"#, r#"{"samples": {"stack": [null, null]}}"#]

@@ -510,11 +510,14 @@ fn trace_events_nest() {
     // after the one around it ends with it.
     spy.truncate(2);
     spy.push(event("E", "other", 4.0, ""));
-    spy.push(event("E", "other", 5.0, ""));
-    spy.push(event("E", "other", 6.0, ""));
+    spy.push(r#"{"ph": "E", "ts": 5, "pid": 1, "tid": 1}"#.to_owned());
+    spy.push(event("C", "memory", 6.0, ""));
+    spy.push(event("B", "last", 7.0, ""));
     let torn = read(&spy);
-    assert_rows(&torn, &[("busy", 1, 3.0 * micro, 3.0 * micro), ("main", 1, 2.0 * micro, 5.0 * micro)]);
-    assert_eq!(torn.metadata.notes, ["1 ends of calls that had not begun are left out"]);
+    assert_rows(&torn, &[("busy", 1, 4.0 * micro, 4.0 * micro), ("main", 1, 3.0 * micro, 7.0 * micro)]);
+    assert_eq!(torn.metadata.notes, ["the end of 1 call that had not begun is left out"]);
+    spy.insert(0, event("E", "main", 0.0, ""));
+    assert_eq!(read(&spy).metadata.notes, ["the ends of 2 calls that had not begun are left out"]);
     let late = read(&[call("a", 0.0, 10.0), call("b", 5.0, 10.0)]);
     assert_rows(&late, &[("a", 1, 5.0 * micro, 10.0 * micro), ("b", 1, 5.0 * micro, 5.0 * micro)]);
     assert!(

@@ -27,11 +27,10 @@ pub use function::{Calls, Edge, Function, FunctionId};
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;
 pub use text::Text;
-pub use threads::Thread;
-pub use tree::{CallTree, Cut, Node, NodeId};
+pub use tree::{CallTree, Cut, Node, NodeId, Thread};
 
 pub(crate) use cycles::Cycles;
 pub(crate) use id_map::IdMap;
 pub(crate) use index::EdgeIndex;
 pub(crate) use labels::{LabelIndex, label};
-pub(crate) use threads::ThreadKey;
+pub(crate) use tree::ThreadKey;

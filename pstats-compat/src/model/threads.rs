@@ -1,61 +1,12 @@
-//! Which thread each stack of a tree is of.
-//!
-//! ```text
-//!  nodes    0 … 6 │ 7 … 9 │ 10 …        a thread's stacks stand together, and none stands on another thread's
-//!  threads  first 0   7      10         no threads at all: they aren't told apart
-//! ```
+//! The threads of a tree: what they are called, and their sum.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use super::id_map::IdMap;
-use super::text::Text;
-use super::tree::{CallTree, Node, NodeId};
-
-/// A thread whose stacks stand apart. One of which nothing is known has all stacks that are told apart no further.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Thread {
-    /// What its program calls it. Several may have one name.
-    pub name: Option<Text>,
-    /// The system's number of the process.
-    pub process: Option<u64>,
-    /// The system's number of the thread; when it has ended, another one may get it.
-    pub id: Option<u64>,
-    /// Its first stack. It has those up to the first one of the next thread.
-    pub first: NodeId,
-}
-
-/// What is known of a thread itself: two that have it in common are one, if they aren't of one tree.
-pub(crate) type ThreadKey = (Option<Text>, Option<u64>, Option<u64>);
-
-impl Thread {
-    /// What is known of it.
-    pub(crate) fn key(&self) -> ThreadKey {
-        (self.name.clone(), self.process, self.id)
-    }
-
-    /// Whether both are the same thread as far as is known.
-    pub(crate) fn is_same(&self, other: &Thread) -> bool {
-        (&self.name, self.process, self.id) == (&other.name, other.process, other.id)
-    }
-}
+use super::tree::{CallTree, Node, NodeId, Thread};
 
 impl CallTree {
-    /// The places of each thread's stacks; of all stacks, and no thread, where they aren't told apart.
-    pub fn parts(&self) -> impl Iterator<Item = (Option<&Thread>, Range<usize>)> {
-        let end = |next: usize| self.threads.get(next).map_or(self.nodes.len(), |next| next.first.index());
-        let whole = self.threads.is_empty().then_some((None, 0..self.nodes.len()));
-        let threads = self.threads.iter().zip(1..);
-        whole.into_iter().chain(threads.map(move |(own, next)| (Some(own), own.first.index()..end(next))))
-    }
-
-    /// Lets the nodes that follow be of this thread.
-    pub(crate) fn begin(&mut self, thread: Option<&Thread>) {
-        let first = NodeId(self.nodes.len() as u32);
-        self.threads.extend(thread.map(|thread| Thread { first, ..thread.clone() }));
-    }
-
     /// What the threads are called, in their order: by name, else by number. Where there are several processes, each says its own.
     pub(crate) fn plain_thread_names(&self) -> Vec<String> {
         let first = self.threads.first().and_then(|thread| thread.process);
@@ -120,18 +71,5 @@ impl CallTree {
             places.push(place);
         }
         Cow::Owned(sum)
-    }
-
-    /// Whether threads have stacks of their own, in their order.
-    pub(super) fn has_sound_threads(&self) -> bool {
-        let firsts = || self.threads.iter().map(|thread| thread.first.index());
-        let is_ordered = firsts().is_sorted()
-            && firsts().next().is_none_or(|first| first == 0)
-            && firsts().all(|first| first <= self.nodes.len());
-        is_ordered
-            && self.parts().all(|(_, places)| {
-                let parents = self.nodes[places.clone()].iter().filter_map(|node| node.parent);
-                parents.map(NodeId::index).all(|parent| places.contains(&parent))
-            })
     }
 }

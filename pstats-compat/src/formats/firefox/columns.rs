@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::gecko;
 use super::table::{Column, Table, bad};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Text, Thread};
 
 /// What a thread has of its own, or shares with the others.
@@ -65,8 +65,8 @@ impl Tables {
     }
 
     pub fn count_stacks(&self) -> usize {
-        let prefix = self.stack_table.as_ref().and_then(|table| table.column("", "", "prefix"));
-        prefix.map_or(0, |prefix| prefix.rows())
+        let frame = self.stack_table.as_ref().and_then(|table| table.column("", "", "frame"));
+        frame.map_or(0, |frame| frame.rows())
     }
 
     fn table(&self, name: &str) -> Option<&Table> {
@@ -83,8 +83,10 @@ impl Tables {
 
 /// The columns that stacks are made of.
 pub struct Columns<'d> {
-    /// For each stack the one below it.
-    pub prefix: Column<'d>,
+    /// For each stack the one below it, …
+    prefix: Column<'d>,
+    /// … or how many rows above it that stands, and 0 for none: version 66 and later.
+    is_offset: bool,
     frame: Column<'d>,
     frames: Frames<'d>,
     texts: &'d [String],
@@ -122,7 +124,10 @@ impl<'d> Columns<'d> {
             column(table, name).ok_or_else(|| bad(format!("{}.{table}.{name}", own.1), "it is missing"))
         };
         let both = |first: Option<_>, second: Option<_>| Some((first?, second?));
-        let (prefix, frame) = (needed("stackTable", "prefix")?, needed("stackTable", "frame")?);
+        let offset = column("stackTable", "prefixOffset");
+        let is_offset = offset.is_some();
+        let prefix = offset.map_or_else(|| needed("stackTable", "prefix"), Ok)?;
+        let frame = needed("stackTable", "frame")?;
         if prefix.rows() != frame.rows() {
             return Err(bad(format!("{}.stackTable", own.1), "its columns are not equally long"));
         }
@@ -141,7 +146,27 @@ impl<'d> Columns<'d> {
                 }),
             },
         };
-        Ok(Self { prefix, frame, frames, texts })
+        Ok(Self { prefix, is_offset, frame, frames, texts })
+    }
+
+    /// How many stacks there are.
+    pub fn stacks(&self) -> usize {
+        self.prefix.rows()
+    }
+
+    /// The stack below a stack, if any.
+    pub fn below(&self, stack: usize) -> Result<Option<usize>> {
+        if !self.is_offset {
+            return self.prefix.index(stack, self.stacks(), "stack");
+        }
+        // No further up than the first row.
+        let up = self.prefix.index(stack, stack + 1, "stack so many rows above it:")?.unwrap_or(0);
+        Ok((up > 0).then(|| stack - up))
+    }
+
+    /// What is wrong with a stack.
+    pub fn bad(&self, stack: usize, problem: &str) -> Error {
+        self.prefix.bad(stack, problem)
     }
 
     /// The frame of a stack.

@@ -185,7 +185,7 @@ impl Reader {
             known.nodes.forget();
         }
         for sample in 0..tops.rows() {
-            let Some(top) = tops.index(sample, columns.prefix.rows(), "stack")? else { continue };
+            let Some(top) = tops.index(sample, columns.stacks(), "stack")? else { continue };
             let node = self.enter(&columns, known, top)?;
             let weight = weights.map_or(Ok(None), |weights| weights.number(sample))?;
             self.collector.spend(node, weight.unwrap_or(1.0) * factor);
@@ -201,7 +201,7 @@ impl Reader {
         let mut next = Some(top);
         while let Some(stack) = next {
             match known.nodes.get(stack) {
-                Some(None) => return Err(columns.prefix.bad(stack, "this stack stands above itself")),
+                Some(None) => return Err(columns.bad(stack, "this stack stands above itself")),
                 Some(Some(node)) => {
                     below = Some(node);
                     break;
@@ -209,13 +209,12 @@ impl Reader {
                 None => {
                     known.nodes.set(stack, None);
                     new.push(stack);
-                    next = columns.prefix.index(stack, columns.prefix.rows(), "stack")?;
+                    next = columns.below(stack)?;
                 }
             }
         }
         for &stack in new.iter().rev() {
-            let too_many =
-                || columns.prefix.bad(stack, "more stacks than a profile can hold, or a deeper one");
+            let too_many = || columns.bad(stack, "more stacks than a profile can hold, or a deeper one");
             self.room = self.room.checked_sub(1).ok_or_else(too_many)?;
             let frame = columns.frame(stack)?;
             let function = match known.functions.get(frame) {

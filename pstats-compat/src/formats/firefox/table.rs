@@ -10,10 +10,11 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 use crate::error::{Error, Result};
 
 /// The columns that are read. What else a table has is not kept.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "stack",
     "weight",
     "prefix",
+    "prefixOffset",
     "frame",
     "func",
     "location",

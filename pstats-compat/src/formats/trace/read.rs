@@ -27,7 +27,9 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         };
         return Err(Error::BadField { field: "traceEvents".to_owned(), problem: problem.to_owned() });
     }
-    let mut calls = Calls { collector: StackCollector::default(), functions: Vec::new(), open: Vec::new() };
+    let names: Vec<&str> = events.frames.iter().map(|frame| frame.name.as_str()).collect();
+    let mut calls =
+        Calls { names, collector: StackCollector::default(), functions: Vec::new(), open: Vec::new() };
     for frame in &events.frames {
         let (file, line, name) = match (&frame.file, frame.line) {
             (Some(file), line) => (file.as_str().into(), line.unwrap_or(0), frame.name.as_str().into()),
@@ -42,9 +44,11 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         calls.collector.add_thread(thread_of(&thread.ids, name.map(String::as_str)));
         ignored += calls.thread(&mut thread.events)?;
     }
-    if ignored > 0 {
-        metadata.notes.push(format!("{ignored} ends of calls that had not begun are left out"));
-    }
+    metadata.notes.extend(match ignored {
+        0 => None,
+        1 => Some("the end of 1 call that had not begun is left out".to_owned()),
+        _ => Some(format!("the ends of {ignored} calls that had not begun are left out")),
+    });
     if events.has_samples {
         metadata.notes.push("samples of a CPU profile in it are left out".to_owned());
     }
@@ -74,13 +78,15 @@ struct Open {
     end: Option<f64>,
 }
 
-struct Calls {
+struct Calls<'e> {
+    /// Of each frame.
+    names: Vec<&'e str>,
     collector: StackCollector,
     functions: Vec<FunctionId>,
     open: Vec<Open>,
 }
 
-impl Calls {
+impl Calls<'_> {
     /// One thread's calls. How many ends had no beginning.
     fn thread(&mut self, events: &mut [Event]) -> Result<usize> {
         events.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -145,11 +151,14 @@ impl Calls {
         Ok(())
     }
 
-    /// Closes the call of that name, with all that is open above it; without a name, the last one that has no known end.
+    /// Closes the call of that name, with all that is open above it; without a name, the last one that has no known end. An end of
+    /// some other name is nobody's: what is open goes on.
     fn end(&mut self, frame: Option<u32>) -> bool {
-        let begun = |open: &Open| open.end.is_none();
-        let same = self.open.iter().rposition(|open| begun(open) && frame.is_some() && open.frame == frame);
-        match same.or_else(|| self.open.iter().rposition(begun)) {
+        let name = |frame: u32| self.names.get(frame as usize).filter(|name| !name.is_empty());
+        let ended = frame.and_then(name);
+        let is_it = |open: &Open| ended.is_none() || open.frame.and_then(name) == ended;
+        let place = self.open.iter().rposition(|open| open.end.is_none() && is_it(open));
+        match place {
             Some(place) => {
                 self.open.truncate(place);
                 true
