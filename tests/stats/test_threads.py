@@ -110,8 +110,8 @@ def test_one_can_be_had_alone(recorded: Path) -> None:
     for thread, own in (("größer", {"gamma"}), ("worker", {"alpha", "beta"}), ("1", {"delta"})):
         lines = run_pikos("export", recorded, "-f", "csv", "--thread", thread)
         assert {name for name in OWN if f"{name}," in lines or f"{name}\n" in lines} == own, lines
-    lines = run_pikos("export", recorded, "-f", "csv", "--thread", "größer").splitlines()
-    assert ",50," in next(line for line in lines if "gamma" in line)
+    rows = run_pikos("export", recorded, "-f", "csv", "--thread", "größer").splitlines()
+    assert ",50," in next(row for row in rows if "gamma" in row)
     refused = python(["-m", "pikos", "export", recorded, "-f", "csv", "--thread", "other"])
     assert refused.code != 0 and "there is no thread `other`; there are: MainThread, " in refused.err
 
