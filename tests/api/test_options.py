@@ -133,7 +133,7 @@ def test_the_publisher_knows_the_same_intervals(options: Any) -> None:
         (math.nextafter(option.least, 0), False),
         (math.nextafter(option.most, math.inf), False),
     ]:
-        asked: Any = SimpleNamespace(**{**plain, "live": True, "interval": number})
+        asked: Any = SimpleNamespace(**{**plain, "live": True, "interval": number}, wishes=dict)
         if fits:
             Profiler(options=asked)
         else:
@@ -158,7 +158,7 @@ def test_the_native_profiler_reads_names(options: Any) -> None:
     from pikos._lsprof import Profiler
 
     values = {name: each.default for name, each in options.OPTIONS.items()}
-    asked: Any = SimpleNamespace(**{**values, "tree": True, "threads": False})
+    asked: Any = SimpleNamespace(**{**values, "tree": True, "threads": False}, wishes=dict)
     profiler = Profiler(options=asked)
     assert profiler.tree and profiler.threads is False
     del asked.tree
