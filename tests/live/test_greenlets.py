@@ -61,7 +61,8 @@ def test_calls_of_greenlets_that_wait_are_shown_with_the_time_that_they_had(opti
         assert (ncalls, primitive, tottime, cumtime, opened) == (0, 4, 0, 0, 10)
         tick = subscriber.messages[-1]["tick"]
         if "--compensate" not in options:
-            assert open_cumtime * tick >= 5 * 0.01
+            # The publisher's thread has some of the process's time, on another core.
+            assert open_cumtime * tick >= 0.8 * 5 * 0.01
         before = subscriber.row("main")
         for _ in range(5):
             subscriber.receive()
@@ -74,7 +75,8 @@ def test_calls_of_greenlets_that_wait_are_shown_with_the_time_that_they_had(opti
         process.stdin.write("\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]
         subscriber.to_the_end()
-        assert process.communicate(timeout=PATIENCE)[1] == ""
+        said = process.communicate(timeout=PATIENCE)[1]
+        assert "name it .pikos to keep them" in said if "--tree" in options else said == ""
         same_as_file(subscriber, out)
         assert subscriber.row("job")[:2] == [10, 5]
         assert subscriber.row("outer")[:2] == [5, 5]
