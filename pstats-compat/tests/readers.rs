@@ -315,6 +315,10 @@ fn exact_stacks_come_back_from_pprof_trace_and_cpuprofile() {
     assert_eq!(back.metadata.counts, Counts::Calls);
     assert_rows(&back, &SAMPLE);
     assert_eq!(back.tree.expect("stacks").nodes.len(), 10);
+    // Those that are an estimate say so, and their counts aren't taken for calls.
+    let back = pprof::read(&written(Format::Pprof, &support::sample())).expect("our own");
+    assert_eq!(back.metadata.counts, Counts::Unknown);
+    assert!(back.metadata.notes[0].starts_with("its stacks are approximated"), "{:?}", back.metadata.notes);
     let uncounted = SAMPLE.map(|(name, _, own, cumulative)| (name, 0, own, cumulative));
     let back = cpuprofile::read(&written(Format::Cpuprofile, &profile)).expect("our own");
     assert_rows(&back, &uncounted);

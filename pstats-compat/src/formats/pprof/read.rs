@@ -143,7 +143,7 @@ impl<'b> ProfileReader<'b> {
     fn read(mut self, event: Option<&str>) -> Result<Profile> {
         let (column, mut metadata, factor) = self.choose(event)?;
         let is_approximated =
-            self.comments.iter().any(|&comment| self.text(comment) == APPROXIMATED.as_bytes());
+            self.comments.iter().any(|&comment| self.text(comment).starts_with(APPROXIMATED.as_bytes()));
         let calls =
             self.types.iter().position(|kind| self.text(kind.kind) == b"calls").filter(|_| !is_approximated);
         if is_approximated {
