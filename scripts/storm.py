@@ -161,8 +161,9 @@ class Round:
             except subprocess.TimeoutExpired:
                 # A busy machine may just not have come to it.
                 if (now := cpu_time(process.pid)) == before or now > PATIENCE:
+                    where = threads_of(process.pid)
                     process.kill()
-                    raise Fault("it hung") from None
+                    raise Fault(f"it hung: {where}") from None
                 before = now
         if "internal error" in err or "panicked" in err:
             raise Fault(err)
@@ -183,6 +184,14 @@ def cpu_time(pid: int) -> float:
     """Seconds that a process had on a CPU so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def threads_of(pid: int) -> str:
+    """What each thread of a process waits for in the system."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return ", ".join(
+        f"{(task / 'comm').read_text().strip()} in {(task / 'wchan').read_text() or '?'}" for task in tasks
+    )
 
 
 def calls(path: Path, name: str) -> int:
@@ -293,7 +302,8 @@ def hostile_peers(this: Round) -> None:
                 pass
             peer.close()
     code, out, err = this.end(process)
-    expect(code == 0 and err == "", f"exit code {code}: {err[-300:]}")
+    lost = f"pikos: {this.out} is a pstats file, which can't hold full stacks: name it .pikos to keep them\n"
+    expect(code == 0 and err == lost, f"exit code {code}: {err[-300:]}")
     expect(calls(this.out, "work") == 6 * int(out), "calls are missing")
 
 
