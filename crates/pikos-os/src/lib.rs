@@ -4,6 +4,8 @@
 //! refused at run time, with a sentence that says what to do instead ([`Unsupported`]), and the rest works. What isn't Unix
 //! has all its refusals in one file, `elsewhere.rs`. PLATFORM.md tells users which system has what.
 
+#[cfg(unix)]
+mod clocks;
 pub mod descriptor;
 #[cfg(any(test, not(unix)))]
 #[cfg_attr(unix, allow(dead_code, reason = "on Unix nothing but the tests has a use for it"))]

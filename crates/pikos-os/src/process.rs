@@ -46,8 +46,7 @@ pub fn parent() -> Option<u32> {
 /// What all threads of this process have had of the processors; zero where the system doesn't say.
 #[cfg(unix)]
 pub fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+    crate::clocks::read(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 #[cfg(test)]

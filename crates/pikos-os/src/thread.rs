@@ -43,8 +43,7 @@ fn address_of_a_local() -> usize {
 /// What this thread has had of a processor: on a busy machine it waits as well, which costs nobody anything.
 #[cfg(unix)]
 pub fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+    crate::clocks::read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
 #[cfg(test)]
