@@ -122,10 +122,7 @@ def test_python_threads_and_those_of_c_together() -> None:
         profile.disable()
         answer([counts(profile), profile._threads_missed()])
     """)
-    counts, missed = got
-    # Where the machine does much else, a thread may be missed; never without saying so.
-    assert counts == {"seen": 1800 - missed, "leaf": 2 * (1800 - missed)}
-    assert missed < 18
+    assert got == [{"seen": 1800, "leaf": 3600}, 0]
 
 
 COVERS_ALL = sys.version_info >= (3, 12)
