@@ -2,9 +2,12 @@
 //!
 //! A function that stays keeps its calls and its cumulative time. Its own time grows by that of hidden functions below it, and
 //! it calls what they called. How much of a hidden function's time is whose comes from the stacks: it is exact where they were
-//! recorded, else as good as they are. What a hidden function has without a caller that stays is left out of the whole.
+//! recorded, else as good as they are. What a hidden function has without a caller that stays is left out of the whole, or stands
+//! beside it as a row of its own.
 
-use crate::model::{CallTree, Calls, Edge, EdgeDetail, FunctionId, IdMap, Node, NodeId, Profile, Thread};
+use crate::model::{
+    CallTree, Calls, Edge, EdgeDetail, Function, FunctionId, IdMap, Node, NodeId, Profile, Thread,
+};
 use crate::stacks::Stacks;
 
 /// What is left of a profile.
@@ -13,12 +16,17 @@ pub struct Shown {
     pub profile: Profile,
     /// How many functions are hidden.
     pub hidden: usize,
-    /// The time that is nowhere now.
+    /// The time of hidden functions below none that is shown.
     pub lost: f64,
 }
 
-/// Leaves out the functions for which `is_hidden` says so; one answer for each function.
+/// Leaves out the functions for which `is_hidden` says so; one answer for each function. What is lost by that is nowhere.
 pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
+    hide_with(profile, is_hidden, None)
+}
+
+/// The same; what would be lost is the time of `rest`, at the bottom of stacks.
+pub fn hide_with(profile: &Profile, is_hidden: &[bool], rest: Option<Function>) -> Shown {
     let stacks = Stacks::by_thread(profile);
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
@@ -26,6 +34,7 @@ pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
     // For each node, the one that stands for it now.
     let mut places: Vec<Option<NodeId>> = Vec::with_capacity(tree.nodes.len());
     let mut lost = 0.0;
+    let rest = rest.map(|function| builder.add(function));
     for (thread, stacks) in tree.parts() {
         builder.begin(thread);
         for (node, &cumulative) in tree.nodes[stacks.clone()].iter().zip(&cumulative[stacks]) {
@@ -46,6 +55,9 @@ pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
                 }
                 (None, None) => {
                     lost += node.tottime;
+                    if let Some(rest) = rest.filter(|_| node.tottime != 0.0) {
+                        builder.leave_to(rest, node.tottime);
+                    }
                     None
                 }
             };
@@ -95,6 +107,20 @@ impl Builder {
             tree: CallTree::default(),
             nodes: IdMap::default(),
         }
+    }
+
+    /// One more function, which nobody calls.
+    fn add(&mut self, function: Function) -> FunctionId {
+        self.profile.functions.push(function);
+        FunctionId(self.profile.functions.len() as u32 - 1)
+    }
+
+    /// Adds time to a function at the bottom of stacks.
+    fn leave_to(&mut self, function: FunctionId, time: f64) {
+        let node = Node { parent: None, function, ncalls: 0, tottime: 0.0 };
+        let place = self.put(None, function, &node);
+        self.take_over(place, time);
+        self.profile.functions[function.index()].calls.cumtime += time;
     }
 
     /// Stacks that follow are of this thread.
@@ -167,7 +193,6 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Function;
 
     fn profile() -> Profile {
         let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime };

@@ -9,12 +9,16 @@ pub mod error;
 pub mod formats;
 pub mod hide;
 pub mod merge;
+pub mod mine;
 pub mod model;
 pub mod modules;
+pub mod owners;
 pub mod printable;
 pub mod report;
 pub mod stacks;
+pub mod summary;
 pub mod threads;
+pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{

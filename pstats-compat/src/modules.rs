@@ -95,6 +95,16 @@ pub fn installed(path: &[u8]) -> Option<(Origin, Vec<&[u8]>)> {
     Some((Origin::Library, bare(parts[place + 1..].to_vec())))
 }
 
+/// The folder that an interpreter or an environment was installed in, of a path below its `lib`.
+pub fn home(path: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut parts: Vec<&[u8]> = parts(path).collect();
+    let is_inner = |part: &[u8]| is_release(part) || matches!(part, b"site-packages" | b"dist-packages");
+    let is_lib = |part: &[u8]| part.eq_ignore_ascii_case(b"lib") || part == b"lib64";
+    let place = parts.windows(2).rposition(|pair| is_lib(pair[0]) && is_inner(pair[1]))?;
+    parts.truncate(place);
+    Some(parts)
+}
+
 /// `re.py` and `re/__init__.py` are one module.
 fn bare(mut parts: Vec<&[u8]>) -> Vec<&[u8]> {
     if let Some(last) = parts.last_mut() {

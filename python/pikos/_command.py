@@ -1,13 +1,19 @@
-"""The ``pikos`` command: hands the command line to the native code, which does everything.
+"""The ``pikos`` command: hands the command line to the native code, which does everything but run programs.
 
 Beside ``__main__``, since an entry point is imported under its name, and that of ``__main__`` is taken while a program runs.
 """
 
 import sys
 
-from pikos._lsprof import _command
-
 
 def main() -> int:
     """Run the command line in ``sys.argv``; return the exit code: 0 fine, 1 failed, 2 a wrong command line."""
+    if sys.argv[1:2] == ["run"]:
+        # Not the native code, which takes time to load: another process will need it, not this one.
+        from pikos._run import command
+
+        command.main(sys.argv[2:])
+        return 0
+    from pikos._lsprof import _command
+
     return _command(["pikos", *sys.argv[1:]])

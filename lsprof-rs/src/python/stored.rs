@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
 use pstats_compat::report::{Report, Restriction, SortKey, order};
+use pstats_compat::summary::{self, Paper};
 use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
 use pyo3::exceptions::{PyIndexError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -200,6 +201,16 @@ impl StoredProfile {
                 .write_stats(&[], &mut text)
                 .map(|()| String::from_utf8_lossy(&text).into_owned())
                 .map_err(PyErr::from)
+        })
+    }
+
+    /// What the run was, on one screen. width: no line has more characters; colours: whether there are any, as a terminal takes
+    /// them.
+    fn summary(&self, py: Python<'_>, width: usize, colours: bool) -> PyResult<String> {
+        py.detach(|| {
+            let mut text = Vec::new();
+            summary::write(self.profile(), &Paper { width, colours }, &mut text)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
         })
     }
 

@@ -58,7 +58,7 @@ impl Metadata {
     pub fn shown_title(&self) -> String {
         match &self.title {
             Some(title) => title.to_str_lossy().into_owned(),
-            None => match (self.shown_command(), self.shown_start(MINUTES)) {
+            None => match (self.command(), self.shown_start(MINUTES)) {
                 (Some(command), Some(start)) => format!("{command}, {start}"),
                 (Some(command), None) => command,
                 _ => "profile".to_owned(),
@@ -69,10 +69,10 @@ impl Metadata {
     /// What ran, when, and for how long, on one line; nothing where that isn't known.
     pub fn run(&self) -> Option<String> {
         let parts = [
-            self.shown_command(),
+            self.command(),
             self.shown_start(SECONDS),
             self.elapsed().map(|elapsed| format!("{elapsed:.3} s elapsed")),
-            self.seconds(CPU).map(|cpu| format!("{cpu:.3} s of CPU")),
+            self.cpu().map(|cpu| format!("{cpu:.3} s of CPU")),
             self.fact(MERGED).map(|count| format!("merged from {count} profiles")),
         ];
         let known: Vec<String> = parts.into_iter().flatten().collect();
@@ -112,13 +112,18 @@ impl Metadata {
         self.seconds(ELAPSED)
     }
 
+    /// Seconds of processors that the process had in these.
+    pub fn cpu(&self) -> Option<f64> {
+        self.seconds(CPU)
+    }
+
     /// A fact that is a time.
     fn seconds(&self, name: &str) -> Option<f64> {
         self.fact(name)?.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
     }
 
-    /// Without the path of the interpreter, and not too long.
-    fn shown_command(&self) -> Option<String> {
+    /// The command line without the path of the interpreter, and not too long.
+    pub fn command(&self) -> Option<String> {
         let command = self.fact(COMMAND).filter(|command| !command.is_empty())?;
         let (first, rest) = command.split_once(' ').unwrap_or((command, ""));
         // A quoted path may have blanks, and stays.

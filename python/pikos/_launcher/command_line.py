@@ -1,4 +1,4 @@
-"""The command line of ``python -m pikos.cprofile`` as most people type it, read in no time.
+"""The command line of ``python -m pikos.cprofile``, and of ``pikos run``, as most people type it, read in no time.
 
 What is rare, wrong or a request for help is left to ``options``, which knows all that there is and imports optparse, and with that a
 third of what a start takes.
@@ -8,6 +8,7 @@ from pikos._options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 #: ``pstats``' number for "cumulative", cProfile's default on the command line.
@@ -33,9 +34,19 @@ WITH_TEXT = {
 
 ENDPOINTS = ("tcp://", "ipc://")
 
+#: Flags that `pikos run` alone has: the attribute of ``Values`` that each sets, and to what.
+OF_RUN = {
+    "--no-save": ("keeps", False),
+    "--open": ("opens", True),
+    "-q": ("quiet", True),
+    "--quiet": ("quiet", True),
+    "--table": ("table", True),
+}
+
 
 class Values:
-    """What was said. asked: the options of ``pikos._options`` among that."""
+    """What was said. asked: the options of ``pikos._options`` among that; keeps: whether there is a file; None where nothing was said
+    of it."""
 
     def __init__(self) -> None:
         self.outfile: str | None = None
@@ -43,11 +54,16 @@ class Values:
         self.module = False
         self.code: str | None = None
         self.top = False
+        self.keeps: bool | None = None
+        self.opens = False
+        self.quiet = False
+        self.table = False
         self.asked: dict[str, Any] = {}
 
 
-def read(argv: list[str]) -> tuple[Values, list[str]] | None:
-    """What was said, and the program with its arguments. None for what takes a closer look."""
+def read(argv: list[str], more: "Mapping[str, tuple[str, bool]] | None" = None) -> tuple[Values, list[str]] | None:
+    """What was said, and the program with its arguments. None for what takes a closer look. more: flags that a command has beside
+    those of cProfile's, as OF_RUN."""
     values = Values()
     rest = list(argv)
     while rest and rest[0].startswith("-") and rest[0] != "-":
@@ -56,6 +72,8 @@ def read(argv: list[str]) -> tuple[Values, list[str]] | None:
             values.module = True
         elif word == "--top":
             values.top = True
+        elif more and word in more:
+            setattr(values, *more[word])
         elif word in FLAGS:
             values.asked.update(FLAGS[word])
         elif word == "--live":

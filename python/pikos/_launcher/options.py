@@ -1,29 +1,74 @@
-"""All of the command line of ``python -m pikos.cprofile``: cProfile's options, and ours of ``pikos._options``; their help, and what
-is said of wrong ones."""
+"""All of the command lines of ``python -m pikos.cprofile`` and ``pikos run``: cProfile's options, and ours of ``pikos._options``; their
+help, and what is said of wrong ones."""
 
 from optparse import OptionParser
 
-from pikos._launcher.command_line import CUMULATIVE, ENDPOINTS, SORT_KEYS
+from pikos._launcher.command_line import CUMULATIVE, ENDPOINTS, OF_RUN, SORT_KEYS
+from pikos._launcher.command_line import Values as Said
 from pikos._lsprof import __version__
 from pikos._options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from optparse import Values
     from typing import Any, NoReturn
 
     from pikos._options import Flag, Option
 
-PROGRAM = "python -m pikos.cprofile"
-USAGE = f"{PROGRAM} [-o OUT] [-s SORT] [OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]..."
 
-EXAMPLES = f"""
+class Command:
+    """A command that runs a program. usage: what may follow its name; flags: what it has beside cProfile's options and ours, with
+    their texts."""
+
+    def __init__(
+        self, name: str, usage: str, outfile: str, sort: str, flags: "Mapping[str, str]", examples: str
+    ) -> None:
+        self.name = name
+        self.usage = f"{name} {usage}"
+        self.outfile = outfile
+        self.sort = sort
+        self.flags = flags
+        self.examples = examples.replace("PROGRAM", name)
+
+
+CPROFILE = Command(
+    "python -m pikos.cprofile",
+    "[-o OUT] [-s SORT] [OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]...",
+    "save the profile to OUT; without, print a table",
+    "sort the table by this key of pstats.Stats.sort_stats",
+    {},
+    """
 Examples:
-  {PROGRAM} script.py                       run it, then print where its time went
-  {PROGRAM} -o out.pstats -m package ARG    save the profile; look at it with: pikos view out.pstats
-  {PROGRAM} --live script.py                watch it from another terminal: pikos top
-  {PROGRAM} -o flame.html script.py         draw a flame graph of its exact stacks
-"""
+  PROGRAM script.py                       run it, then print where its time went
+  PROGRAM -o out.pstats -m package ARG    save the profile; look at it with: pikos view out.pstats
+  PROGRAM --live script.py                watch it from another terminal: pikos top
+  PROGRAM -o flame.html script.py         draw a flame graph of its exact stacks
+""",
+)
+
+RUN = Command(
+    "pikos run",
+    "[OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]...",
+    "save the profile to OUT (default: NAME-DATE.pikos in the working folder)",
+    "sort the table of --table by this key of pstats.Stats.sort_stats",
+    {
+        "--no-save": "save nothing",
+        "--open": "show the report in a browser when the program is done",
+        "-q": "print no summary",
+        "--table": "print the table of all functions, as cProfile does, instead of the summary",
+    },
+    """
+Examples:
+  PROGRAM script.py ARG            run it, then say where its time went
+  PROGRAM --open -m pytest tests   show the report in a browser, too
+  PROGRAM --live script.py         watch it from another terminal: pikos top
+  PROGRAM -o flame.html script.py  draw a flame graph of its exact stacks
+
+The summary goes to standard error: the program's own output stays as it is.
+Look at the file that was saved with `pikos view FILE`, share it with `pikos report FILE`.
+""",
+)
 
 OPTIONS = Options.OPTIONS
 
@@ -41,19 +86,19 @@ class Parser(OptionParser):
             super()._process_long_opt(rargs, values)
 
     def format_epilog(self, formatter: object) -> str:
-        return EXAMPLES
+        return self.epilog or ""
 
 
-def option_parser() -> "Parser":
+def option_parser(command: Command) -> "Parser":
     """cProfile's options, and ours. Those of ``pikos._options`` are gathered in ``values.asked``: what was said, and no defaults."""
     # Its own options for help and version would look for a translation of six words, and import `locale` for that.
-    parser = Parser(prog=PROGRAM, usage=USAGE, add_help_option=False)
+    parser = Parser(prog=command.name, usage=command.usage, epilog=command.examples, add_help_option=False)
     parser.allow_interspersed_args = False
-    parser.set_defaults(asked={})
+    parser.set_defaults(**{**vars(Said()), "asked": {}})
     parser.add_option("-h", "--help", action="help", help="show this help and exit")
     parser.version = f"pikos {__version__}"
     parser.add_option("--version", action="version", help="show the version and exit")
-    parser.add_option("-o", "--outfile", metavar="OUT", help="save the profile to OUT; without, print a table")
+    parser.add_option("-o", "--outfile", metavar="OUT", help=command.outfile)
     parser.add_option(
         "-s",
         "--sort",
@@ -61,8 +106,12 @@ def option_parser() -> "Parser":
         action="callback",
         type="string",
         callback=check_sort,
-        help="sort the table by this key of pstats.Stats.sort_stats",
+        help=command.sort,
     )
+    for name, text in command.flags.items():
+        attribute, value = OF_RUN[name]
+        names = [flag for flag, sets in OF_RUN.items() if sets == OF_RUN[name]]
+        parser.add_option(*names, dest=attribute, action="store_const", const=value, help=text)
     parser.add_option("-m", dest="module", action="store_true", default=False, help="run a module, as python -m does")
     parser.add_option(
         "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
@@ -120,18 +169,18 @@ def value_of(option: "Option", text: str, name: str, parser: "OptionParser") -> 
     return value
 
 
-def read(argv: list[str]) -> "tuple[Any, list[str]]":
+def read(command: Command, argv: list[str]) -> "tuple[Any, list[str]]":
     """What was said, and the program with its arguments. Ends the process where that is wrong, or a request for help."""
-    parser = option_parser()
+    parser = option_parser(command)
     values, rest = parser.parse_args(argv)
     if values.code is None and not rest:
         parser.error("name a program: a script, -m and a module, or -c and code")
     return values, rest
 
 
-def refuse(message: str) -> "NoReturn":
+def refuse(command: Command, message: str) -> "NoReturn":
     """Wrong usage: say so, and end."""
-    option_parser().error(message)
+    option_parser(command).error(message)
 
 
 def asked_of(parser: "OptionParser") -> "dict[str, Any]":

@@ -20,18 +20,35 @@ PSTATS = frozenset(
 )
 
 
-class Request:
-    """What a run is asked to do. outfile: an absolute path, or None for a table; sort: how that is sorted; shows_top: ``--top``."""
+#: What is printed at the end of a run.
+TABLE, SUMMARY, NOTHING = "table", "summary", "nothing"
 
-    def __init__(self, options: Options, outfile: str | None, sort: "str | int", shows_top: bool) -> None:
+
+class Request:
+    """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; shows_top: ``--top``; shows: what is
+    printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result."""
+
+    def __init__(
+        self,
+        options: Options,
+        outfile: str | None,
+        sort: "str | int",
+        shows_top: bool,
+        shows: str = TABLE,
+        opens: bool = False,
+    ) -> None:
         self.options = options
         self.outfile = outfile
         self.sort = sort
         self.shows_top = shows_top
+        self.shows = shows
+        self.opens = opens
 
     def encoded(self) -> dict[str, str]:
         """As texts."""
-        texts = {**self.options.encoded(), "sort": str(self.sort), "top": str(int(self.shows_top))}
+        texts = {**self.options.encoded(), "sort": str(self.sort), "top": str(int(self.shows_top)), "shows": self.shows}
+        if self.opens:
+            texts["opens"] = "1"
         if self.options.checkpoint is not None:
             texts["checkpoint"] = str(self.options.checkpoint[1])
         return texts if self.outfile is None else {**texts, "out": self.outfile}
@@ -45,7 +62,14 @@ class Request:
         if "checkpoint" in texts and outfile is not None:
             options = options.but(checkpoint=(outfile, float(texts["checkpoint"])))
         sort = texts["sort"]
-        return cls(options, outfile, int(sort) if sort.lstrip("-").isdigit() else sort, texts["top"] == "1")
+        return cls(
+            options,
+            outfile,
+            int(sort) if sort.lstrip("-").isdigit() else sort,
+            texts["top"] == "1",
+            texts["shows"],
+            "opens" in texts,
+        )
 
 
 def request_of(values: "Any", refuse: "Refuse") -> Request:
@@ -84,7 +108,8 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
         )
     if asked.get("follow") and outfile is None and asked["live"] is False:
         refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
-    return Request(checked(Options(**asked), said, values.top, refuse), outfile, values.sort, values.top)
+    shows = TABLE if outfile is None else NOTHING
+    return Request(checked(Options(**asked), said, values.top, refuse), outfile, values.sort, values.top, shows)
 
 
 def checked(options: Options, said: "Mapping[str, Any]", is_top: bool, refuse: "Refuse") -> Options:

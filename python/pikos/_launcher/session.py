@@ -5,6 +5,7 @@ import sys
 from _thread import get_ident
 from sys import getprofile
 
+from pikos._launcher.request import NOTHING, SUMMARY, TABLE
 from pikos._launcher.run import Run, say, show
 from pikos._lsprof import _recorded_as
 from pikos.cprofile.profile import write_whole
@@ -13,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pikos._launcher.request import Request
     from pikos.cprofile.profile import Profile
 
 #: How often what is in the way of saving may come in between: each Ctrl-C does.
@@ -26,14 +28,17 @@ MOST_NAMES = 20
 class Session(Run):
     """A profiled run."""
 
-    def __init__(self, profile: "Profile", outfile: str | None, sort: str | int) -> None:
-        super().__init__(outfile)
+    def __init__(self, profile: "Profile", request: "Request") -> None:
+        super().__init__(request.outfile)
         self.profile = profile
-        self.sort = sort
-        #: Whether the table is printed where there is no file.
-        self.prints = True
+        self.request = request
         #: Whether somebody reads what we have to say.
         self.speaks = True
+        if request.shows == SUMMARY or request.opens:
+            # Now: by the end the program may have changed where modules come from.
+            from pikos._launcher import summary
+
+            self.summary = summary
         #: Whether there is nothing to gain from writing again.
         self.is_written = False
         #: The thread that the program begins in.
@@ -96,10 +101,14 @@ class Session(Run):
         self.say_what_is_missing()
         self.profile.disable()
         self.profile._end_live(*self.ending)
-        if self.outfile is not None:
-            self.write(self.outfile)
-        elif self.prints:
+        path = None if self.outfile is None else self.write(self.outfile)
+        shows = self.request.shows if self.speaks else NOTHING
+        if shows == TABLE:
             show(self.table(), "pikos", "the table")
+        elif shows == SUMMARY:
+            self.summary.say_summary(self.profile, path)
+        if self.request.opens and path is not None and self.speaks:
+            self.summary.open_page(path)
 
     def say_what_is_missing(self) -> None:
         """Before 3.12 a profile covers one thread, unless it is told otherwise, and a program's own profile function takes its place."""
@@ -126,18 +135,19 @@ class Session(Run):
     def table(self) -> str:
         """What ``Profile.print_stats`` prints, without importing pstats."""
         finished = self.profile._finished().strip_dirs()
-        table: str = finished.sort([str(self.sort)], False).report()
+        table: str = finished.sort([str(self.request.sort)], False).report()
         if not self.profile.compensate:
             return table
         seconds, share = self.profile.overhead()
         return f"{table}Recording took {seconds:.3f} seconds, {share:.0%} of the time measured; the table leaves it out.\n\n"
 
-    def write(self, path: str) -> None:
-        """Write the file; where that fails, another one in a folder for temporary files; else a table."""
+    def write(self, path: str) -> str | None:
+        """Write the file; where that fails, another one in a folder for temporary files; else a table. Returns the path of what was
+        written."""
         problem = self.try_write(path)
         if problem is None:
             self.say_what_is_lost(path)
-            return
+            return path
         stem = path.rpartition("/")[2] or "profile"
         fallback, second = "", problem
         for folder in self.temporary:
@@ -149,17 +159,19 @@ class Session(Run):
                 again = self.try_write(fallback, fresh=True)
                 if again is None:
                     say(f"pikos: can't write {path}: {reason(problem)}; the profile is in {fallback}\n")
-                    return
+                    return fallback
                 second = again
                 if not isinstance(second, FileExistsError):
                     break
         say(
             f"pikos: can't write {path}: {reason(problem)}; nor {fallback}: {reason(second)}; here is its table:\n{self.table()}"
         )
+        return None
 
     def say_what_is_lost(self, path: str) -> None:
         """A pstats file, which its name asks for, has no place for the stacks that were kept for those who watched."""
-        if self.profile.tree and self.speaks and _recorded_as(path, True) == "pstats":
+        # A summary is made of the stacks: nobody has asked for them in the file.
+        if self.profile.tree and self.speaks and self.request.shows != SUMMARY and _recorded_as(path, True) == "pstats":
             say(f"pikos: {path} is a pstats file, which can't hold full stacks: name it .pikos to keep them\n")
 
     def try_write(self, path: str, fresh: bool = False) -> OSError | None:

@@ -11,7 +11,7 @@ def profiled(request: Request) -> Session:
     """A session that does what is asked, and saves it however the program ends. It waits for the program."""
     profile = Profile(**request.options.for_profile())
     profile._calibrate()
-    session = Session(profile, request.outfile, request.sort)
+    session = Session(profile, request)
     session.guard()
     if request.shows_top:
         from pikos._launcher.pane import show_top

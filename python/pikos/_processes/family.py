@@ -13,6 +13,7 @@ import sys
 from os import getpid
 
 from pikos._launcher.environment import announce
+from pikos._launcher.request import Request
 from pikos._launcher.session import Session
 from pikos._lsprof import _live_parent, _quiet
 from pikos._options import Options
@@ -62,7 +63,7 @@ def join(session: Session, family: Family) -> None:
         session.process = getpid()
         session.saved = False
         session.saving = _thread.RLock()
-        session.prints = session.speaks = False
+        session.speaks = False
         session.patience = PATIENCE
         session.outfile = family.outfile()
         if not session.profile.endpoints:
@@ -84,8 +85,8 @@ def start(texts: dict[str, str]) -> None:
     options = Options.decoded(texts)
     family = Family(options, texts.get("out"), parent)
     profile = Profile(**options.for_profile())
-    session = Session(profile, family.outfile(), 0)
-    session.prints = session.speaks = False
+    session = Session(profile, Request(options, family.outfile(), 0, False))
+    session.speaks = False
     session.patience = PATIENCE
     # A child that is to be ended by a signal (Pool.terminate) may be where no Python runs: only a file is worth the wait.
     session.guard(catches=session.outfile is not None)

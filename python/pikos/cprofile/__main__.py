@@ -6,8 +6,8 @@ Reads its command line, and becomes an interpreter that runs the program with th
 import sys
 
 from pikos._launcher import command_line
-from pikos._launcher.handover import become
-from pikos._launcher.request import Request, request_of
+from pikos._launcher.request import request_of
+from pikos._run.launch import launch, program_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,43 +16,22 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command. Ends as the program ends: with its exception, its exit status, or its signal."""
-    values, program = command_line.read(sys.argv[1:]) or in_full(sys.argv[1:])
-    request = request_of(values, refuse)
-    if values.code is not None:
-        program = ["-c", values.code, *program]
-    elif values.module:
-        program = ["-m", *program]
-    elif program[0] != "-" and program[0].startswith("-"):
-        program = ["--", *program]
-    reason = become(program, {"run": "profile", **request.encoded()})
-    run_here(program, request, reason)
-
-
-def run_here(program: list[str], request: Request, reason: str) -> None:
-    """Run it within this process."""
-    from pikos._launcher.program import run
-    from pikos._launcher.start import at_main, profiled
-
-    session = profiled(request)
-    if request.options.follow:
-        from pikos._processes.family import lead
-
-        lead(session, request.options)
-    run(program, lambda: at_main(session, request), reason)
+    values, rest = command_line.read(sys.argv[1:]) or in_full(sys.argv[1:])
+    launch(program_of(values, rest), request_of(values, refuse))
 
 
 def in_full(argv: list[str]) -> "tuple[Any, list[str]]":
     """Read all that a command line can say."""
     from pikos._launcher import options
 
-    return options.read(argv)
+    return options.read(options.CPROFILE, argv)
 
 
 def refuse(message: str) -> "NoReturn":
     """Wrong usage: say so, and end."""
     from pikos._launcher import options
 
-    options.refuse(message)
+    options.refuse(options.CPROFILE, message)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+//! The head of a summary: what ran, and how long.
+
+use super::paper::{Ink, Line, Paper, grouped, percent, short};
+use super::subject::Subject;
+use crate::model::{Counts, Unit, facts};
+use crate::waiting::{Wait, wait};
+
+/// What is waited for less than this part of the time isn't told.
+const LEAST_WAIT: f64 = 0.05;
+
+pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
+    let profile = subject.profile;
+    let metadata = &profile.metadata;
+    let title = metadata.command().unwrap_or_else(|| metadata.shown_title());
+    let mut lines = vec![Line::new(paper).put(Ink::Bold, &title).done()];
+
+    let calls: u64 = profile.rows().map(|(_, function)| function.calls.ncalls).sum();
+    let functions = profile.rows().count();
+    let threads =
+        metadata.fact(facts::THREADS).and_then(|count| count.parse().ok()).filter(|&count: &u64| count > 1);
+    let counted = match metadata.counts {
+        Counts::Calls => Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64))),
+        Counts::Samples | Counts::Unknown => None,
+    };
+    let parts = [
+        metadata.elapsed().map(|elapsed| format!("{} elapsed", short(&Unit::Seconds, elapsed))),
+        metadata.cpu().map(|cpu| format!("{} of CPU", short(&Unit::Seconds, cpu))),
+        counted,
+        metadata.fact(facts::PYTHON).map(str::to_owned),
+    ];
+    let known: Vec<String> = parts.into_iter().flatten().collect();
+    if !known.is_empty() {
+        lines.push(Line::new(paper).put(Ink::Plain, &known.join(", ")).done());
+    }
+    let whole = short(&metadata.unit, subject.total());
+    lines.push(match threads {
+        Some(count) => format!("{whole} in all {} threads together{}", grouped(count), waits(subject)),
+        None => format!("{whole} recorded{}", waits(subject)),
+    });
+    if let Some(note) = subject.stacks.told() {
+        lines.push(Line::new(paper).put(Ink::Dim, &note).done());
+    }
+    lines
+}
+
+/// How much of the time is waiting, and for what.
+fn waits(subject: &Subject<'_>) -> String {
+    let time = |kind: Wait| -> f64 {
+        let waiting = subject.profile.rows().filter(|(_, function)| wait(function) == Some(kind));
+        waiting.map(|(_, function)| function.calls.tottime).sum()
+    };
+    let kinds =
+        [(Wait::Lock, "for locks and threads"), (Wait::Sleep, "asleep"), (Wait::Others, "for others")];
+    let parts = kinds.map(|(kind, name)| (time(kind), name));
+    let all: f64 = parts.iter().map(|(time, _)| time).sum();
+    if subject.share(all) < LEAST_WAIT {
+        return String::new();
+    }
+    let told = parts.iter().filter(|(time, _)| subject.share(*time) >= LEAST_WAIT);
+    let told: Vec<String> =
+        told.map(|(time, name)| format!("{} {name}", short(&subject.profile.metadata.unit, *time))).collect();
+    format!("; {} of it waiting ({})", percent(subject.share(all)).trim_start(), told.join(", "))
+}

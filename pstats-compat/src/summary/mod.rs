@@ -1,0 +1,38 @@
+//! What a run was, on one screen: how long it took, its call tree, its costliest functions, and what stands out.
+//!
+//! The tree is of the user's own code, and what that calls of others is a part of it; the costliest functions are those of
+//! everybody, each with the own function that it worked for.
+
+mod facts;
+mod findings;
+mod functions;
+mod paper;
+mod places;
+mod subject;
+mod tree;
+
+use std::io::{self, Write};
+
+use crate::model::Profile;
+
+pub use paper::Paper;
+use subject::Subject;
+
+/// Writes the summary of a profile whose labels are unique.
+pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Result<()> {
+    let subject = Subject::of(profile);
+    for line in facts::lines(&subject, paper) {
+        writeln!(out, "{line}")?;
+    }
+    for part in
+        [tree::lines(&subject, paper), functions::lines(&subject, paper), findings::lines(&subject, paper)]
+    {
+        if !part.is_empty() {
+            writeln!(out)?;
+        }
+        for line in part {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}

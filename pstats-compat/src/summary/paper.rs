@@ -1,0 +1,159 @@
+//! What a summary is written on: how wide it is, and whether it has colours.
+
+use crate::model::Unit;
+use crate::printable::printable;
+
+/// Where a summary is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Paper {
+    /// No line has more characters than this.
+    pub width: usize,
+    /// Whether there are colours, and letters of several weights.
+    pub colours: bool,
+}
+
+/// How a word is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// As the rest.
+    Plain,
+    /// What the eye is to find first.
+    Bold,
+    /// What it may skip.
+    Dim,
+    /// Much.
+    Red,
+    /// Not little.
+    Yellow,
+}
+
+impl Ink {
+    fn code(self) -> &'static str {
+        match self {
+            Ink::Plain => "",
+            Ink::Bold => "\x1b[1m",
+            Ink::Dim => "\x1b[2m",
+            Ink::Red => "\x1b[31m",
+            Ink::Yellow => "\x1b[33m",
+        }
+    }
+
+    /// Of a part of the whole.
+    pub fn of_share(share: f64) -> Self {
+        match share {
+            _ if share >= 0.1 => Ink::Red,
+            _ if share >= 0.02 => Ink::Yellow,
+            _ => Ink::Plain,
+        }
+    }
+}
+
+/// A line that grows, and ends at the paper's edge.
+pub struct Line<'p> {
+    paper: &'p Paper,
+    text: String,
+    used: usize,
+}
+
+impl<'p> Line<'p> {
+    /// An empty one.
+    pub fn new(paper: &'p Paper) -> Self {
+        Self { paper, text: String::new(), used: 0 }
+    }
+
+    /// Adds words, as far as there is room.
+    pub fn put(mut self, ink: Ink, words: &str) -> Self {
+        let words = printable(words);
+        let room = self.paper.width.saturating_sub(self.used);
+        let count = words.chars().count();
+        let mut shown: String = words.chars().take(room).collect();
+        if count > room {
+            // The last that there is room for says that there is more.
+            shown.pop();
+            shown.push('…');
+        }
+        self.used += count;
+        if room == 0 || shown.is_empty() {
+            return self;
+        }
+        match self.paper.colours && ink != Ink::Plain {
+            true => self.text.extend([ink.code(), &shown, "\x1b[0m"]),
+            false => self.text.push_str(&shown),
+        }
+        self
+    }
+
+    /// The line, without blanks behind it.
+    pub fn done(self) -> String {
+        self.text.trim_end().to_owned()
+    }
+}
+
+/// A part of the whole, in six characters.
+pub fn percent(share: f64) -> String {
+    format!("{:>5.1}%", 100.0 * share)
+}
+
+/// An amount with three digits, in at most nine characters for times.
+pub fn short(unit: &Unit, value: f64) -> String {
+    let (value, unit) = match unit {
+        Unit::Other(unit) => return format!("{} {unit}", grouped(value.round().max(0.0) as u64)),
+        Unit::Seconds if value >= 99_999.5 => return format!("{} s", grouped(value.round() as u64)),
+        Unit::Seconds if value >= 0.9995 => (value, "s"),
+        Unit::Seconds if value >= 0.9995e-3 => (value * 1e3, "ms"),
+        Unit::Seconds => (value * 1e6, "µs"),
+    };
+    let decimals = match value {
+        _ if value >= 99.95 => 0,
+        _ if value >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A count with commas between thousands.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_three_digits_and_a_unit() {
+        for (seconds, expected) in [
+            (0.0, "0.00 µs"),
+            (0.000_012_345, "12.3 µs"),
+            (0.000_999_9, "1.00 ms"),
+            (0.0456, "45.6 ms"),
+            (0.999_9, "1.00 s"),
+            (1.318, "1.32 s"),
+            (12.34, "12.3 s"),
+            (4321.0, "4321 s"),
+            (123_456.0, "123,456 s"),
+        ] {
+            assert_eq!(short(&Unit::Seconds, seconds), expected);
+        }
+        assert_eq!(short(&Unit::Other("samples".to_owned()), 12_345.0), "12,345 samples");
+    }
+
+    #[test]
+    fn lines_end_at_the_edge_and_obey_nobody() {
+        let paper = Paper { width: 10, colours: true };
+        let line =
+            Line::new(&paper).put(Ink::Bold, "12345").put(Ink::Plain, " 78\x1b[2J 0123").put(Ink::Dim, "x");
+        assert_eq!(line.done(), "\x1b[1m12345\x1b[0m 78\u{FFFD}…");
+        let paper = Paper { width: 10, colours: false };
+        assert_eq!(Line::new(&paper).put(Ink::Red, "1234567890").put(Ink::Dim, "   ").done(), "1234567890");
+        assert_eq!(Line::new(&paper).put(Ink::Red, "12").put(Ink::Dim, "   ").done(), "12");
+    }
+}

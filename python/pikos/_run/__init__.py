@@ -1,0 +1,1 @@
+"""Commands that run a program: what they have in common, and `pikos run`."""
