@@ -1,5 +1,6 @@
 //! The command line. Doc comments here are the help texts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,11 +14,17 @@ use regex::Regex;
 use crate::plot::Memory;
 use crate::top::{Form, Options, SortBy};
 
-/// Look at profiles of Python programs: convert, add, compare and check them.
+/// Profile Python programs: see what they spend their time on, look around in it, compare it, watch it live.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
+#[command(help_template = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")]
+#[command(before_help = "\
+  pikos run app.py           run a program, and see where its time went
+  pikos FILE                 look around in the profile that this has saved
+  pikos run --live app.py    run it for others to watch …
+  pikos top                  … and watch it while it runs, from another terminal")]
 #[command(
-    after_help = "Make a profile:  python -m pikos.cprofile -o app.pstats app.py\nLook at it:      pikos view app.pstats"
+    after_help = "Each command has a --help of its own, with an example. As cProfile: python -m pikos.cprofile --help"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -26,6 +33,9 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
+    /// Run a program, say where its time went, and save the profile
+    #[command(disable_help_flag = true, after_help = "Example: pikos run app.py")]
+    Run(RunArgs),
     /// Convert a profile to another format
     #[command(after_help = "Example: pikos export app.pstats -o app.html")]
     Export(ExportArgs),
@@ -71,6 +81,14 @@ pub enum Subcommand {
     /// Print a completion script for a shell
     #[command(after_help = "Example: pikos completions bash")]
     Completions(CompletionsArgs),
+}
+
+/// All of it is Python's to read: it runs the program.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Options, then the program with its own: `pikos run --help` lists them
+    #[arg(value_name = "OPTION | PROGRAM", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

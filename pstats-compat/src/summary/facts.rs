@@ -1,6 +1,6 @@
 //! The head of a summary: what ran, and how long.
 
-use super::paper::{Ink, Line, Paper, grouped, percent, short};
+use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
 use crate::model::{Counts, Unit, facts};
 use crate::waiting::{Wait, wait};
@@ -30,16 +30,19 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     ];
     let known: Vec<String> = parts.into_iter().flatten().collect();
     if !known.is_empty() {
-        lines.push(Line::new(paper).put(Ink::Plain, &known.join(", ")).done());
+        lines.extend(wrapped(&known.join(", "), "", paper));
+    }
+    if profile.rows().next().is_none() {
+        lines.push("nothing was recorded".to_owned());
+        return lines;
     }
     let whole = short(&metadata.unit, subject.total());
-    lines.push(match threads {
+    let told = match threads {
         Some(count) => format!("{whole} in all {} threads together{}", grouped(count), waits(subject)),
         None => format!("{whole} recorded{}", waits(subject)),
-    });
-    if let Some(note) = subject.stacks.told() {
-        lines.push(Line::new(paper).put(Ink::Dim, &note).done());
-    }
+    };
+    lines.extend(wrapped(&told, "", paper));
+    lines.extend(subject.stacks.told().iter().flat_map(|note| wrapped(note, "", paper)));
     lines
 }
 

@@ -1,7 +1,7 @@
 //! What stands out in a run: a sentence each, with the place to look at.
 
 use super::functions::{costliest, users};
-use super::paper::{Ink, Line, Paper, grouped, percent, short};
+use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
 use crate::model::{Counts, FunctionId, IdMap, Unit};
 use crate::modules;
@@ -28,23 +28,7 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec![Line::new(paper).put(Ink::Bold, "What stands out").done()];
-    lines.extend(found.iter().flat_map(|text| wrapped(text, paper.width)));
-    lines
-}
-
-/// A sentence on as many lines as it takes.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let text = crate::printable::printable(text);
-    let mut lines = vec!["-".to_owned()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().expect("there is one from the beginning");
-        if last.chars().count() + 1 + word.chars().count() > width && last.len() > 1 {
-            lines.push(format!("  {word}"));
-        } else {
-            last.push(' ');
-            last.push_str(word);
-        }
-    }
+    lines.extend(found.iter().flat_map(|text| wrapped(text, "- ", paper)));
     lines
 }
 
