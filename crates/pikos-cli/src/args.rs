@@ -17,12 +17,17 @@ use crate::top::{Form, Options, SortBy};
 /// Profile Python programs: see what they spend their time on, look around in it, compare it, watch it live.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
-#[command(help_template = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")]
-#[command(before_help = "\
+#[command(help_template = "\
+{about}
+
   pikos run app.py           run a program, and see where its time went
   pikos FILE                 look around in the profile that this has saved
-  pikos run --live app.py    run it for others to watch …
-  pikos top                  … and watch it while it runs, from another terminal")]
+  pikos run --live app.py    run a program for others to watch …
+  pikos top                  … and watch it, from another terminal
+
+{usage-heading} {usage}
+
+{all-args}{after-help}")]
 #[command(
     after_help = "Each command has a --help of its own, with an example. As cProfile: python -m pikos.cprofile --help"
 )]
@@ -255,7 +260,7 @@ pub struct DiffArgs {
     #[arg(short = 'x', long, value_name = "REGEX")]
     pub exclude: Vec<Regex>,
     /// Show at most N changes [default: 40; of GitHub's annotations 10]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
     /// Print only totals and counts
     #[arg(long)]
@@ -330,7 +335,7 @@ pub struct StatsArgs {
     #[arg(short, long, value_name = "REGEX")]
     pub grep: Vec<Regex>,
     /// Show only the first N rows
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
     /// Strip folders from file names
     #[arg(long)]
@@ -385,7 +390,7 @@ pub struct TableArgs {
     #[arg(long)]
     pub json: bool,
     /// Print only the first N rows
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
 }
 
@@ -482,7 +487,7 @@ pub struct AttachArgs {
 #[derive(Debug, Args)]
 pub struct DetachArgs {
     /// The process ID
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
     pub pid: u32,
     /// Give up after this many seconds: a process inside a long C call can't respond
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
@@ -588,6 +593,22 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+/// A number of rows.
+fn rows(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rows) if rows > 0 => Ok(rows),
+        _ => Err("give a number of rows, 1 or more".to_owned()),
+    }
+}
+
+/// A number of a process.
+fn process(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => Err("give a process ID, as `pikos ps` and `ps` show it".to_owned()),
     }
 }
 

@@ -30,7 +30,10 @@ struct Written(bool);
 type Files = HashSet<PathBuf>;
 
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
-    let format = args.format.unwrap_or_else(|| Format::of_recorded(&args.output, Format::Pikos));
+    let format = match args.format {
+        Some(format) => format,
+        None => files::recorded_format(&args.output, Format::Pikos)?,
+    };
     let signals = Signals::new().map_err(Error::Output)?;
     let mut listener: Listener<Written> = listen::to_profiles(&args.from)?;
     for endpoint in listener.endpoints() {
