@@ -96,6 +96,17 @@ def settle(screen: Screen, seconds: float) -> None:
         pass
 
 
+def run(studio: Studio) -> None:
+    """A program's summary, when it is over."""
+    environment = {**studio.environment, "NO_COLOR": ""}
+    # The shell waits, so that the terminal stays.
+    command = ["sh", "-c", '"$0" run site.py; read -r line', PIKOS]
+    with Screen(command, COLUMNS, 46, environment, str(studio.demo)) as screen:
+        screen.until("share:")
+        settle(screen, 0.3)
+        studio.keep("run", screen, "pikos run site.py")
+
+
 def view(studio: Studio) -> None:
     """A finished profile."""
     studio.run(sys.executable, "-m", "pikos.cprofile", "-o", "site.pstats", "site.py")
@@ -156,7 +167,7 @@ def flame_graph(studio: Studio) -> bool:
 
 
 #: By the names of the pictures; each says whether it could be made.
-SHOTS = {"view": view, "top": top, "memory": memory, "flame": flame_graph}
+SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "flame": flame_graph}
 
 
 def main() -> int:

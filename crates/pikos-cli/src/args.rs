@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
-use clap_complete::Shell;
 use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
@@ -83,8 +82,13 @@ pub enum Subcommand {
     /// List the formats: their names, file endings, and which are read, written and hold full stacks
     #[command(after_help = "Example: pikos formats")]
     Formats,
-    /// Print a completion script for a shell
-    #[command(after_help = "Example: pikos completions bash")]
+    /// Print what makes a shell complete commands, options, sort keys and live processes at Tab
+    #[command(after_help = "Example: pikos completions bash
+
+To have it in each new shell:
+  bash  echo 'source <(pikos completions bash)' >> ~/.bashrc
+  zsh   echo 'source <(pikos completions zsh)' >> ~/.zshrc      (below the line with compinit)
+  fish  pikos completions fish > ~/.config/fish/completions/pikos.fish")]
     Completions(CompletionsArgs),
 }
 
@@ -550,8 +554,16 @@ pub struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// bash, zsh, fish, elvish or powershell
+    /// The shell that is to complete `pikos` and `pikos-run`
     pub shell: Shell,
+}
+
+/// A shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -658,7 +670,8 @@ mod tests {
                 let name = format!("{name} {}", command.get_name());
                 let help =
                     command.get_after_help().unwrap_or_else(|| panic!("no example: {name}")).to_string();
-                let example = help.strip_prefix("Example: ").expect("one line");
+                let example = help.lines().next().and_then(|line| line.strip_prefix("Example: "));
+                let example = example.expect("it begins with an example");
                 assert!(example.starts_with(&name), "{example}");
                 let parsed = Arguments::try_parse_from(example.split(' '));
                 assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("checked"));

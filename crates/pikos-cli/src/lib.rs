@@ -22,10 +22,19 @@ use crate::outcome::{Outcome, exit};
 
 pub use crate::commands::attach::{Attacher, Request};
 
+/// What the scripts of `pikos completions` call.
+const COMPLETE: &str = "__complete";
+
 /// Runs one command. The first argument is the program's own name. `attacher` is who can have a process run Python code. Returns
 /// the exit code: 0 if all went well, 1 if it failed, 2 if the command line is wrong.
 pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 {
-    let args = match front::with_command(args.collect()) {
+    let words: Vec<OsString> = args.collect();
+    if words.get(1).is_some_and(|word| word == COMPLETE) {
+        let words: Vec<String> = words[2..].iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        // Whoever completes a line sees nothing of what goes wrong.
+        return commands::completions::complete(&words).map_or(exit::FAILURE, |_| exit::SUCCESS);
+    }
+    let args = match front::with_command(words) {
         Ok(args) => args,
         Err(problem) => {
             eprintln!("pikos: {}", printable(&problem));

@@ -37,11 +37,15 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         return lines;
     }
     let whole = short(&metadata.unit, subject.total());
+    let waits = waits(subject);
     let told = match threads {
-        Some(count) => format!("{whole} in all {} threads together{}", grouped(count), waits(subject)),
-        None => format!("{whole} recorded{}", waits(subject)),
+        Some(count) => Some(format!("{whole} in all {} threads together{waits}", grouped(count))),
+        None if waits.is_empty() && metadata.elapsed().is_some() => None,
+        None => Some(format!("{whole} recorded{waits}")),
     };
-    lines.extend(wrapped(&told, "", paper));
+    if let Some(told) = told {
+        lines.extend(wrapped(&told, "", paper));
+    }
     lines.extend(subject.stacks.told().iter().flat_map(|note| wrapped(note, "", paper)));
     lines
 }
