@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -98,12 +99,16 @@ def settle(screen: Screen, seconds: float) -> None:
 
 def run(studio: Studio) -> None:
     """A program's summary, when it is over."""
-    environment = {**studio.environment, "NO_COLOR": ""}
-    # The shell waits, so that the terminal stays.
-    command = ["sh", "-c", '"$0" run site.py; read -r line', PIKOS]
-    with Screen(command, COLUMNS, 46, environment, str(studio.demo)) as screen:
-        screen.until("share:")
-        settle(screen, 0.3)
+    written = bytearray()
+    with studio.screen("run", "site.py") as screen:
+        while screen.process.poll() is None or select.select([screen.master], [], [], 0)[0]:
+            if select.select([screen.master], [], [], 0.1)[0]:
+                written += os.read(screen.master, 65536)
+    lines = written.decode().split("\r\n")
+    # What scrolls by in a terminal, on a screen that is high enough for all of it.
+    with Screen(["true"], COLUMNS, len(lines) - 1, studio.environment, str(studio.demo)) as screen:
+        placed = "".join(f"\x1b[{number};1H{line}" for number, line in enumerate(lines, 1))
+        screen.feed(f"\x1b[?1049h{placed}".encode())
         studio.keep("run", screen, "pikos run site.py")
 
 
