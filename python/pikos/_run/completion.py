@@ -65,7 +65,7 @@ def launcher() -> "list[Spec]":
 
     specs: list[Spec] = []
     for option in option_parser(RUN).option_list:
-        names = [*option._short_opts, *option._long_opts]  # type: ignore[attr-defined]
+        names = [*option._short_opts, *option._long_opts]
         has_value = option.takes_value() and "-m" not in names
         choices = sorted(SORT_KEYS) if "--sort" in names else []
         specs.append((names, bool(has_value), choices, first_line(option.help)))
