@@ -19,8 +19,10 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     let threads =
         metadata.fact(facts::THREADS).and_then(|count| count.parse().ok()).filter(|&count: &u64| count > 1);
     let counted = match metadata.counts {
-        Counts::Calls => Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64))),
-        Counts::Samples | Counts::Unknown => None,
+        Counts::Calls if functions > 0 => {
+            Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64)))
+        }
+        Counts::Calls | Counts::Samples | Counts::Unknown => None,
     };
     let parts = [
         metadata.elapsed().map(|elapsed| format!("{} elapsed", short(&Unit::Seconds, elapsed))),
