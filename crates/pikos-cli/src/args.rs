@@ -328,8 +328,8 @@ pub struct StatsArgs {
     /// standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// Sort by calls, cumulative, filename, line, name, nfl, pcalls, stdname or time; further keys
-    /// break ties
+    /// Sort by calls (or ncalls), cumulative (cumtime), filename (module), line, name, nfl, pcalls, stdname or time (tottime);
+    /// further keys break ties
     #[arg(short, long, value_name = "KEY", default_value = "cumulative", value_delimiter = ',')]
     pub sort: Vec<SortKey>,
     /// Reverse the order

@@ -49,8 +49,8 @@ const WORDS: [(&str, SortKey); 13] = [
 /// A word that is no sort key.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not a sort key: choose one of calls, cumulative, filename, line, name, nfl, pcalls, \
-     stdname and time"
+    "`{0}` is not a sort key: choose one of calls (or ncalls), cumulative (cumtime), filename (module), line, name, \
+     nfl, pcalls, stdname and time (tottime)"
 )]
 pub struct UnknownSortKey(String);
 
