@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
+#: What `pikos-run` writes to files of memory has this field, too: nanoseconds since the process's first record of memory.
+TIME = "time_ns"
+
 __all__ = ["FunctionMemoryRecord", "FunctionRecord", "LineMemoryRecord", "LineRecord"]
 
 
@@ -56,3 +59,19 @@ class LineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineNo RSS
     __slots__ = ()
     header = "{:^12} | {:^30} | {:^7} | {:^15} | {:^15} | {} {}"
     line = LineField("{:<12} | {:<30} | {:<7} | {:>15} | {:>15} | {} {}", 5)
+
+
+class TimedFunctionMemoryRecord(namedtuple("FunctionMemoryRecord", (*FunctionMemoryRecord._fields, TIME))):
+    """A `FunctionMemoryRecord` that tells when it was made. Only native code makes them."""
+
+    __slots__ = ()
+    header = f"{FunctionMemoryRecord.header} | {{}}"
+    line = f"{FunctionMemoryRecord.line} | {{}}"
+
+
+class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", (*LineMemoryRecord._fields, TIME))):
+    """A `LineMemoryRecord` that tells when it was made. Only native code makes them."""
+
+    __slots__ = ()
+    header = f"{LineMemoryRecord.header} | {{}}"
+    line = LineField(f"{LineMemoryRecord.line} | {{}}", 5)
