@@ -11,6 +11,7 @@ letters.txt, beside what this writes.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ ORIGIN = (20, 60)
 
 def main() -> None:
     font, target = sys.argv[1:]
-    from fontTools.ttLib import TTFont
+    from fontTools.ttLib import TTFont  # type: ignore[import-not-found]
 
     source = TTFont(font)
     names, glyphs = source.getBestCmap(), source["glyf"]
@@ -35,7 +36,7 @@ def main() -> None:
         points, ends, flags = glyphs[name].getCoordinates(glyphs)
         starts = [0, *(end + 1 for end in ends)]
         data.append(round(source["hmtx"][name][0] * scale))
-        data += bytes(last - first for first, last in zip(starts, starts[1:], strict=False)) + b"\0"
+        data += bytes(last - first for first, last in itertools.pairwise(starts)) + b"\0"
         for place in (0, 1):
             data += bytes(round(point[place] * scale) + ORIGIN[place] for point in points)
         bits = sum((flag & 1) << number for number, flag in enumerate(flags))

@@ -228,7 +228,14 @@ def test_the_table_reads_as_the_other_views(shell: Any) -> None:
 
 @pytest.mark.parametrize(
     "seconds, shown",
-    [(2.5, "2.50&nbsp;s"), (0.0125, "12.5&nbsp;ms"), (123.4e-6, "123&nbsp;µs"), (5e-9, "5.00&nbsp;ns"), (1e-10, "0.10&nbsp;ns"), (0, "0")],
+    [
+        (2.5, "2.50&nbsp;s"),
+        (0.0125, "12.5&nbsp;ms"),
+        (123.4e-6, "123&nbsp;µs"),
+        (5e-9, "5.00&nbsp;ns"),
+        (1e-10, "0.10&nbsp;ns"),
+        (0, "0"),
+    ],
 )
 def test_times_have_units_that_fit(seconds: float, shown: str) -> None:
     from pikos._notebook.html import per_call
@@ -240,10 +247,14 @@ def test_times_have_units_that_fit(seconds: float, shown: str) -> None:
 def test_the_frame_is_as_high_as_its_graph(shell: Any) -> None:
     def height(code: str) -> int:
         _, captured = shell.profiled(code)
-        (found,) = re.findall(r"height: (\d+)px", captured.outputs[0].data["text/html"])
+        (found,) = re.findall(r'title="flame graph" style="width: 100%; height: (\d+)px', captured.outputs[0].data["text/html"])
         return int(found)
 
-    flat, deep, deepest = height("%pikos sum([1])"), height("%pikos fib(12)"), height("%pikos fib(100) if 0 else fib(19)")
+    flat, deep, deepest = (
+        height("%pikos sum([1])"),
+        height("%pikos fib(12)"),
+        height("%pikos fib(100) if 0 else fib(19)"),
+    )
     assert flat < deep < deepest <= 600
 
 

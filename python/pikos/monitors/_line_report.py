@@ -1,8 +1,8 @@
 """The report of ``pikos-run lines --report`` and ``line_memory --report``: the costliest functions, each line with its source.
 
-    what ran, and what is not shown
-    function  file:line  time or memory
-        line, hits, figures, source
+what ran, and what is not shown
+function  file:line  time or memory
+    line, hits, figures, source
 """
 
 from __future__ import annotations
@@ -136,8 +136,11 @@ class Report:
         sentences = []
         if chosen < worth:
             sentences.append(f"The first {chosen} of {counted(worth, 'function')}: -n {worth} shows all")
-        hidden = [f"{counted(others, 'function')} of others"] * bool(others)
-        hidden += [f"{counted(bodies, 'module or class body', 'module and class bodies')} of cheap lines"] * bool(bodies)
+        hidden = []
+        if others:
+            hidden.append(f"{counted(others, 'function')} of others")
+        if bodies:
+            hidden.append(f"{counted(bodies, 'module or class body', 'module and class bodies')} of cheap lines")
         if hidden:
             sentences.append(f"{' and '.join(hidden)} {was(others + bodies, 'is', 'are')} not shown: --all")
         return sentences

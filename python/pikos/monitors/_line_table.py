@@ -26,6 +26,8 @@ CHEAP = 0.01
 LEAST_GROWTH = MIB
 #: So many lines in a row that were not executed are shown.
 MOST_UNSEEN = 4
+#: A terminal that is less wide has a column less: the source needs room.
+NARROW = 72
 #: How far a hot line's bar goes.
 BAR = 8
 
@@ -78,14 +80,15 @@ class Paper:
 class Table:
     """What the tables of time and of memory have in common."""
 
-    #: Above the figures, with the places that they take.
-    heading: str
-
     def __init__(self, paper: Paper, shows_cheap: bool) -> None:
         self.paper = paper
         self.shows_cheap = shows_cheap
-        # The source needs room.
+        self.is_narrow = paper.width is not None and paper.width < NARROW
         self.bar = BAR if paper.has_blocks and paper.width is not None and paper.width >= 100 else 0
+
+    def heading(self) -> str:
+        """Above the figures, with the places that they take."""
+        raise NotImplementedError
 
     def cost(self, line: Line) -> float:
         """What is weighed."""
@@ -118,41 +121,38 @@ class Table:
         total = self.total(lines)
         place = paper.cut(shown(place), columns(shown(name)) + len(total) + 4)
         stream.write(f"{paper.bold(shown(name))}  {paper.dim(place)}  {paper.bold(total)}\n")
-        stream.write(paper.dim(f"{'line':>6} {self.heading}{'':{self.bar + bool(self.bar)}}  source") + "\n")
+        stream.write(paper.dim(f"{'line':>6} {self.heading()}{'':{self.bar + bool(self.bar)}}  source") + "\n")
         known = {line[0]: line for line in lines}
         whole = self.whole(lines)
-        for numbers in self.stretches(lines, whole, first, is_body):
+        most_unseen = MOST_UNSEEN if linecache.getlines(filename) and not is_body else 0
+        for numbers in self.stretches(lines, whole, None if is_body else first, most_unseen):
             if not numbers:
                 stream.write(paper.dim("   ...") + "\n")
             for number in numbers:
                 self.write_line(stream, number, filename, known.get(number), whole)
 
-    def stretches(self, lines: list[Line], whole: float, first: int, is_body: bool) -> list[list[int]]:
-        """The numbers of the lines to show, in runs; an empty one where lines are left out."""
-        folds = is_body and not self.shows_cheap and any(not self.is_cheap(line, whole) for line in lines)
-        kept = {line[0] for line in lines if not (folds and self.is_cheap(line, whole))}
-        start, last = min(kept) if is_body else min(first, min(kept)), max(kept)
-        runs: list[list[int]] = [[]]
-        unseen: list[int] = []
-        for number in range(start, last + 1):
-            if number not in kept:
-                unseen.append(number)
-                continue
-            if len(unseen) > MOST_UNSEEN or (is_body and unseen):
-                runs[-1] += unseen[: first in unseen and not is_body]
-                runs += [[], []]
+    def stretches(self, lines: list[Line], whole: float, first: int | None, most_unseen: int) -> list[list[int]]:
+        """The numbers of the lines to show, in runs; an empty one where lines are left out. first: the line of the ``def``; None
+        for the body of a module or a class. most_unseen: so many lines in a row are shown that were not executed."""
+        folds = first is None and not self.shows_cheap and any(not self.is_cheap(line, whole) for line in lines)
+        kept = sorted(line[0] for line in lines if not (folds and self.is_cheap(line, whole)))
+        runs = [[kept[0]]]
+        if first is not None and first < kept[0]:
+            runs = [[first]]
+        for number in kept:
+            last = runs[-1][-1]
+            if number - last - 1 > most_unseen:
+                runs += [[], [number]]
             else:
-                runs[-1] += unseen
-            runs[-1].append(number)
-            unseen = []
-        return runs if runs[0] else runs[1:]
+                runs[-1] += range(last + 1, number + 1)
+        return runs
 
     def write_line(self, stream: TextIO, number: int, filename: str, line: Line | None, whole: float) -> None:
         """One line."""
         paper = self.paper
         source = shown(linecache.getline(filename, number).rstrip().expandtabs())
         if line is None:
-            figures, bar, style = " " * len(self.heading), "", "2"
+            figures, bar, style = " " * len(self.heading()), "", "2"
         else:
             share = self.share(line, whole)
             figures, bar = self.figures(line, share), blocks(share, self.bar)
@@ -165,7 +165,9 @@ class Table:
 class TimeTable(Table):
     """Hits and time."""
 
-    heading = f"{'hits':>10} {'seconds':>12} {'us per hit':>12} {'%':>6}"
+    def heading(self) -> str:
+        each = "" if self.is_narrow else f"{'us per hit':>12} "
+        return f"{'hits':>10} {'seconds':>12} {each}{'%':>6}"
 
     def cost(self, line: Line) -> float:
         return line[2]
@@ -178,13 +180,15 @@ class TimeTable(Table):
 
     def figures(self, line: Line, share: float) -> str:
         _, hits, time, _, _ = line
-        return f"{hits:>10} {time:>12.6f} {1e6 * time / hits:>12.3f} {100 * share:>6.1f}"
+        each = "" if self.is_narrow else f"{1e6 * time / hits:>12.3f} "
+        return f"{hits:>10} {time:>12.6f} {each}{100 * share:>6.1f}"
 
 
 class MemoryTable(Table):
     """Hits, what the line has grown memory by, and the most that was in use at it."""
 
-    heading = f"{'hits':>10} {'growth MiB':>12} {'peak MiB':>12}"
+    def heading(self) -> str:
+        return f"{'hits':>10} {'growth MiB':>12}" + ("" if self.is_narrow else f" {'peak MiB':>12}")
 
     def cost(self, line: Line) -> float:
         return line[3]
@@ -200,7 +204,7 @@ class MemoryTable(Table):
 
     def figures(self, line: Line, share: float) -> str:
         _, hits, _, grown, peak = line
-        return f"{hits:>10} {grown / MIB:>+12.3f} {peak / MIB:>12.1f}"
+        return f"{hits:>10} {grown / MIB:>+12.3f}" + ("" if self.is_narrow else f" {peak / MIB:>12.1f}")
 
 
 def blocks(share: float, width: int) -> str:

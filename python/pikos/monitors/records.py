@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-#: What `pikos-run` writes to files of memory has this field, too: nanoseconds since the process's first record of memory.
-TIME = "time_ns"
-
 __all__ = ["FunctionMemoryRecord", "FunctionRecord", "LineMemoryRecord", "LineRecord"]
 
 
@@ -61,16 +58,19 @@ class LineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineNo RSS
     line = LineField("{:<12} | {:<30} | {:<7} | {:>15} | {:>15} | {} {}", 5)
 
 
-class TimedFunctionMemoryRecord(namedtuple("FunctionMemoryRecord", (*FunctionMemoryRecord._fields, TIME))):
-    """A `FunctionMemoryRecord` that tells when it was made. Only native code makes them."""
+class TimedFunctionMemoryRecord(
+    namedtuple("FunctionMemoryRecord", "index type function RSS VMS lineNo filename time_ns")
+):
+    """A `FunctionMemoryRecord` that tells when it was made: nanoseconds since the process's first record of memory. Only native
+    code makes them, for the files of `pikos-run`."""
 
     __slots__ = ()
     header = f"{FunctionMemoryRecord.header} | {{}}"
     line = f"{FunctionMemoryRecord.line} | {{}}"
 
 
-class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", (*LineMemoryRecord._fields, TIME))):
-    """A `LineMemoryRecord` that tells when it was made. Only native code makes them."""
+class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineNo RSS VMS line filename time_ns")):
+    """A `LineMemoryRecord` that tells when it was made, likewise."""
 
     __slots__ = ()
     header = f"{LineMemoryRecord.header} | {{}}"

@@ -27,7 +27,7 @@ pub fn run(args: &PlotArgs) -> Result<Outcome, Error> {
     let series = Series::read(input, args.memory)
         .map_err(|source| Error::Records { path: args.input.clone(), source })?;
     let name = args.input.file_name().unwrap_or_default().to_string_lossy();
-    let source = format!("{name}, {} records", series.count());
+    let source = format!("{name}, {} records", plot::with_thousands_apart(series.count()));
     let theme = args.dark.then_some(Theme::Dark);
     let bytes = match picture {
         PlotFormat::Svg => {

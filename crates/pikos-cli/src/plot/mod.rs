@@ -169,6 +169,16 @@ pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &s
         let height = format!("{} MiB", mebibytes(peak.at.bytes as f64, MEBIBYTE / 10.0));
         // One that has no room is named in the list.
         if let Some((corner, anchor)) = labels.place(at, &[&peak.label, &height]) {
+            let width = letters::width(&peak.label, SMALL).max(letters::width(&height, SMALL));
+            let left = corner.0
+                - match anchor {
+                    Anchor::Start => 0.0,
+                    Anchor::Middle => width / 2.0,
+                    Anchor::End => width,
+                };
+            let (top, right) = (corner.1 - labels::LINE + 3.0, left + width);
+            let ground = [(left, top), (right, top), (right, top + 28.0), (left, top + 28.0)];
+            canvas.area(&ground, Colour::Paper, 0.8);
             canvas.text(corner, anchor, Colour::Ink, SMALL, &peak.label);
             let below = (corner.0, corner.1 + labels::LINE);
             canvas.text(below, anchor, Colour::Peak, SMALL, &height);
@@ -229,6 +239,11 @@ fn short(number: f64, step: f64) -> String {
         apart.push(sign);
     }
     apart
+}
+
+/// A count as a person writes it.
+pub fn with_thousands_apart(count: usize) -> String {
+    short(count as f64, 1.0)
 }
 
 #[cfg(test)]

@@ -25,25 +25,25 @@ pub fn peaks(series: &Series) -> Vec<Peak> {
     let mut found: Vec<Peak> = Vec::new();
     // The lowest place since the last peak, and the highest since memory has risen from it by enough.
     let mut low = u64::MAX;
-    let mut high: Option<(Point, &str)> = None;
-    // Where memory came near the height that it has now, and has kept it since: what is named, rather than the last page.
-    let mut reached: Vec<(Point, &str)> = Vec::new();
+    let mut high: Option<Point> = None;
+    // Each place on the way there that was higher than all before, and how much it was above the place just before.
+    let mut rise: Vec<(Point, &str, u64)> = Vec::new();
+    let mut before = 0;
     for (point, label) in series.steps() {
+        let step = point.bytes.saturating_sub(before);
+        before = point.bytes;
         match high {
             None if point.bytes >= low.saturating_add(worth) => {
-                high = Some((point, label));
-                reached = vec![(point, label)];
+                high = Some(point);
+                rise = vec![(point, label, step)];
             }
             None => low = low.min(point.bytes),
-            Some((top, _)) if point.bytes > top.bytes => {
-                high = Some((point, label));
-                reached.push((point, label));
+            Some(top) if point.bytes > top.bytes => {
+                high = Some(point);
+                rise.push((point, label, step));
             }
-            Some((top, _)) if point.bytes + worth <= top.bytes => {
-                let near = top.bytes - worth / 3;
-                if let Some((at, label)) = reached.iter().find(|(point, _)| point.bytes >= near) {
-                    found.push(Peak { at: *at, label: (*label).to_owned() });
-                }
+            Some(top) if point.bytes + worth <= top.bytes => {
+                found.extend(named(&rise, top, worth));
                 low = point.bytes;
                 high = None;
             }
@@ -54,6 +54,13 @@ pub fn peaks(series: &Series) -> Vec<Peak> {
     found.truncate(PEAKS);
     found.sort_by_key(|peak| peak.at.index);
     found
+}
+
+/// What of a rise is named: its top; but where one step brought memory next to it, that step rather than the last page.
+fn named(rise: &[(Point, &str, u64)], top: Point, worth: u64) -> Option<Peak> {
+    let near = rise.iter().find(|(point, ..)| point.bytes >= top.bytes - worth / 3);
+    let start = near.filter(|(point, _, step)| *step >= top.bytes - point.bytes);
+    start.or(rise.last()).map(|(at, label, _)| Peak { at: *at, label: (*label).to_owned() })
 }
 
 #[cfg(test)]
@@ -103,6 +110,14 @@ mod tests {
         assert_eq!(places([100, 100, 9000, 9001, 9001, 9002, 9002, 100]), [(2, 9000)]);
         // A dip does not make two of it.
         assert_eq!(places([100, 9000, 8900, 9000, 8950, 9001, 100]), [(1, 9000)]);
+    }
+
+    #[test]
+    fn of_a_slow_rise_the_top_is_named() {
+        let rise = (0..=1000).map(|step| 1000 + step * 10);
+        assert_eq!(places(rise.clone().chain([1000])), [(1000, 11_000)]);
+        // And of one that ends in a leap, the leap.
+        assert_eq!(places(rise.chain([40_000, 40_100, 1000])), [(1001, 40_000)]);
     }
 
     #[test]
