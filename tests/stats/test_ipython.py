@@ -247,7 +247,9 @@ def test_times_have_units_that_fit(seconds: float, shown: str) -> None:
 def test_the_frame_is_as_high_as_its_graph(shell: Any) -> None:
     def height(code: str) -> int:
         _, captured = shell.profiled(code)
-        (found,) = re.findall(r'title="flame graph" style="width: 100%; height: (\d+)px', captured.outputs[0].data["text/html"])
+        (found,) = re.findall(
+            r'title="flame graph" style="width: 100%; height: (\d+)px', captured.outputs[0].data["text/html"]
+        )
         return int(found)
 
     flat, deep, deepest = (

@@ -118,8 +118,9 @@ class Report:
         worth.sort(key=self.order)
         count = self.count if self.count is not None else len(worth) if shows_others else FUNCTIONS
         chosen = worth[:count]
-        ran = f": {duration(run.elapsed)} with the monitor"
-        stream.write(paper.bold(paper.cut(shown(run.program), len(ran)) + ran) + "\n")
+        took = f" in {duration(run.elapsed)} with the monitor"
+        program = paper.cut(shown(run.program), len("Ran ") + len(took))
+        stream.write(paper.bold(f"Ran {program}{took}") + "\n")
         for sentence in self.left_out(len(seen) - len(mine), len(mine) - len(worth), len(worth), len(chosen)):
             stream.write(paper.wrapped(sentence))
         if run.threads_missed and seen:
