@@ -34,7 +34,8 @@ impl Code {
     pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
         let code = self.object.bind(py);
         let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
-        let qualname = text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
+        let qualname =
+            text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
         let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
         (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from pikos._rows import Row
+
 if TYPE_CHECKING:
-    from pikos._lsprof import _Metadata
-    from pikos._rows import Node, Row
+    from pikos._lsprof import _Metadata, _StoredProfile
+    from pikos._rows import Node
 
 #: A table longer than this is for a program, not for a page.
 MOST_ROWS = 50
@@ -24,6 +26,12 @@ STYLE = """<style>
 .pikos-table small { opacity: 0.65; }
 .pikos-table .bar { background: linear-gradient(to left, #e8743b66 var(--part), transparent var(--part)); }
 </style>"""
+
+
+def shown(profile: _StoredProfile) -> str:
+    """The table of a profile, or of some of its rows."""
+    rows = [Row(*row) for row in profile.slice(0, min(MOST_ROWS, len(profile))).rows()]
+    return table(profile.metadata(), rows, len(profile))
 
 
 def table(facts: _Metadata, shown: list[Row], count: int) -> str:

@@ -194,9 +194,9 @@ class Profile(Profiler):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was recorded so far."""
-        from pikos.stats import of
+        from pikos._notebook.html import shown
 
-        return of(self)._repr_html_()
+        return shown(self._finished())
 
     def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
         """Profile a statement in the namespaces given."""

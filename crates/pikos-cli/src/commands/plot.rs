@@ -66,7 +66,7 @@ fn list(series: &Series) -> String {
         return peaks.iter().map(|peak| format!("peak at {}\n", place(peak))).collect();
     }
     let fall = mebibytes(plot::least_fall(series));
-    let most = series.summit().map_or_else(String::new, |summit| format!("; the most, at {}", place(&summit)));
+    let most = plot::summit(series).map_or_else(String::new, |top| format!("; the most, at {}", place(&top)));
     format!("no peak: memory never rose and fell again by {fall}{most}\n")
 }
 

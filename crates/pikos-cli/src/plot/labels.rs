@@ -1,6 +1,7 @@
 //! Where the peaks' names stand: beside their dots, and not on each other.
 
-use super::{Anchor, SMALL, letters};
+use super::canvas::{Anchor, SMALL};
+use super::letters;
 
 /// From one line of a label to the next.
 pub const LINE: f64 = 14.0;
@@ -49,7 +50,8 @@ impl Labels {
             (x - CLEAR - 3.0, Anchor::End, x - CLEAR - 3.0 - width),
         ];
         let above = y - CLEAR - 1.0 - height;
-        let tops = (0..=FARTHEST).flat_map(|step| [above - f64::from(step) * LINE, above + f64::from(step) * LINE]);
+        let tops =
+            (0..=FARTHEST).flat_map(|step| [above - f64::from(step) * LINE, above + f64::from(step) * LINE]);
         for top in tops {
             for (start, anchor, left) in sides {
                 let wanted = Box(left, top, left + width, top + height);
@@ -87,6 +89,8 @@ mod tests {
         let mut labels = Labels::within((0.0, 0.0), (100.0, 60.0));
         let ((x, _), anchor) = labels.place((98.0, 40.0), &["load:5"]).unwrap();
         assert!(x < 98.0 && anchor == Anchor::End);
-        assert!(labels.place((50.0, 30.0), &["a name that is much longer than the picture is wide"]).is_none());
+        assert!(
+            labels.place((50.0, 30.0), &["a name that is much longer than the picture is wide"]).is_none()
+        );
     }
 }

@@ -4,6 +4,7 @@
 //!  records.csv ─ records: steps ─ peaks ─> draw: axes, area, labels ─> svg or png ─ letters
 //! ```
 
+mod canvas;
 mod labels;
 mod letters;
 mod peaks;
@@ -11,92 +12,19 @@ mod png;
 mod records;
 mod svg;
 
+pub use self::canvas::{Anchor, Canvas, Colour, Theme};
+use self::canvas::{HEIGHT, LARGE, SMALL, WIDTH};
 use self::labels::Labels;
-pub use self::peaks::{Peak, least_fall, peaks};
+pub use self::peaks::{Peak, least_fall, peaks, summit};
 pub use self::png::Png;
+use self::records::Point;
 pub use self::records::{Memory, RecordsError, Series};
 pub use self::svg::Svg;
 
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 76.0;
 const BOTTOM: f64 = 52.0;
-
-/// Sizes of letters.
-const LARGE: f64 = 16.0;
-const SMALL: f64 = 12.0;
-
-/// Whether the picture is light or dark.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Theme {
-    Light,
-    Dark,
-}
-
-/// What a colour is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    Paper,
-    Ink,
-    Faint,
-    Grid,
-    Curve,
-    Peak,
-}
-
-impl Colour {
-    const ALL: [Self; 6] = [Self::Paper, Self::Ink, Self::Faint, Self::Grid, Self::Curve, Self::Peak];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Paper => "paper",
-            Self::Ink => "ink",
-            Self::Faint => "faint",
-            Self::Grid => "grid",
-            Self::Curve => "curve",
-            Self::Peak => "peak",
-        }
-    }
-
-    /// Red, green, blue.
-    fn of(self, theme: Theme) -> (u8, u8, u8) {
-        match (self, theme) {
-            (Self::Paper, Theme::Light) => (0xff, 0xff, 0xff),
-            (Self::Paper, Theme::Dark) => (0x16, 0x1b, 0x22),
-            (Self::Ink, Theme::Light) => (0x1f, 0x23, 0x28),
-            (Self::Ink, Theme::Dark) => (0xe6, 0xed, 0xf3),
-            (Self::Faint, Theme::Light) => (0x65, 0x6d, 0x76),
-            (Self::Faint, Theme::Dark) => (0x8d, 0x96, 0xa0),
-            (Self::Grid, Theme::Light) => (0xe4, 0xe7, 0xeb),
-            (Self::Grid, Theme::Dark) => (0x2d, 0x33, 0x3b),
-            (Self::Curve, Theme::Light) => (0x1f, 0x6f, 0xc4),
-            (Self::Curve, Theme::Dark) => (0x58, 0xa6, 0xff),
-            (Self::Peak, Theme::Light) => (0xc2, 0x3b, 0x22),
-            (Self::Peak, Theme::Dark) => (0xff, 0x8a, 0x6b),
-        }
-    }
-}
-
-/// Which point of a text is given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
-}
-
-/// What can be drawn on. Units are points, from the upper left corner.
-pub trait Canvas {
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: Colour);
-    fn path(&mut self, points: &[(f64, f64)], colour: Colour);
-    /// Closed, and filled.
-    fn area(&mut self, points: &[(f64, f64)], colour: Colour, opacity: f64);
-    fn dot(&mut self, at: (f64, f64), colour: Colour);
-    /// `at` is on the base line.
-    fn text(&mut self, at: (f64, f64), anchor: Anchor, colour: Colour, size: f64, text: &str);
-}
 
 /// Draws the plot of one kind of memory; `source` is where the records are from.
 pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &str) {
@@ -107,7 +35,7 @@ pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &s
     let last = if last > 0.0 { last } else { 1.0 };
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     let across = |at: f64| LEFT + (right - LEFT) * at / last;
-    let along = |point: records::Point| across(if series.has_time() { point.time } else { point.index as f64 });
+    let along = |point: Point| across(if series.has_time() { point.time } else { point.index as f64 });
     let up = |bytes: f64| bottom - (bottom - TOP) * bytes / high;
 
     canvas.text((LEFT, 28.0), Anchor::Start, Colour::Ink, LARGE, &headline(series));
@@ -188,8 +116,8 @@ pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &s
 
 /// What the picture says in one line.
 fn headline(series: &Series) -> String {
-    let most = series.summit().map_or_else(String::new, |summit| {
-        format!("At most {} MiB, {}", mebibytes(summit.at.bytes as f64, MEBIBYTE / 10.0), summit.label)
+    let most = summit(series).map_or_else(String::new, |top| {
+        format!("At most {} MiB, {}", mebibytes(top.at.bytes as f64, MEBIBYTE / 10.0), top.label)
     });
     let mut short: String = most.chars().take(70).collect();
     if short.len() < most.len() {

@@ -56,6 +56,17 @@ pub fn peaks(series: &Series) -> Vec<Peak> {
     found
 }
 
+/// Where memory was highest, at first, and the line that made it so.
+pub fn summit(series: &Series) -> Option<Peak> {
+    let mut top: Option<(Point, &str)> = None;
+    for (point, label) in series.steps() {
+        if top.is_none_or(|(highest, _)| point.bytes > highest.bytes) {
+            top = Some((point, label));
+        }
+    }
+    top.map(|(at, label)| Peak { at, label: label.to_owned() })
+}
+
 /// What of a rise is named: its top; but where one step brought memory next to it, that step rather than the last page.
 fn named(rise: &[(Point, &str, u64)], top: Point, worth: u64) -> Option<Peak> {
     let near = rise.iter().find(|(point, ..)| point.bytes >= top.bytes - worth / 3);
@@ -99,7 +110,8 @@ mod tests {
 
     #[test]
     fn noise_is_none() {
-        let trembling = |height: u64| (0..100_000_u64).map(move |step| height + step * 50 + step * 7919 % 1000);
+        let trembling =
+            |height: u64| (0..100_000_u64).map(move |step| height + step * 50 + step * 7919 % 1000);
         assert_eq!(places(trembling(100_000)), []);
         // Less than a hundredth of what is in use, although it is all that happens.
         assert_eq!(places([1_000_000, 1_004_000, 1_000_000]), []);

@@ -2,7 +2,8 @@
 //!
 //! All is outlines that are filled: a line is a narrow rectangle, a letter is what [`letters`] says.
 
-use super::{Anchor, Canvas, Colour, HEIGHT, SMALL, Theme, WIDTH, letters};
+use super::canvas::{Anchor, Canvas, Colour, HEIGHT, Theme, WIDTH};
+use super::letters;
 
 const SCALE: f64 = 2.0;
 const COLUMNS: usize = (WIDTH * SCALE) as usize;
@@ -70,7 +71,7 @@ fn edge(rows: &mut [f64], top: usize, from: (f64, f64), to: (f64, f64)) {
     let lines = LINES as f64;
     // The middles of lines that are between its ends.
     let first = (upper.1 * lines - 0.5).ceil().max((top * LINES) as f64) as usize;
-    let end = (lower.1 * lines - 0.5).ceil().max(0.0) as usize;
+    let end = (lower.1 * lines - 0.5).ceil().clamp(0.0, (ROWS * LINES) as f64) as usize;
     for line in first..end {
         let y = (line as f64 + 0.5) / lines;
         let x = upper.0 + (lower.0 - upper.0) * (y - upper.1) / (lower.1 - upper.1);
@@ -136,8 +137,7 @@ impl Canvas for Png {
         };
         // On whole pixels letters are sharper.
         let at = ((left * SCALE).round(), (y * SCALE).round());
-        let size = size.max(SMALL) * SCALE;
-        self.fill(&letters::outlines(text, size, at), colour, 1.0);
+        self.fill(&letters::outlines(text, size * SCALE, at), colour, 1.0);
     }
 }
 

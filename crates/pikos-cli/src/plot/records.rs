@@ -5,8 +5,6 @@ use std::io::Read;
 
 use thiserror::Error;
 
-use super::Peak;
-
 /// Which memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Memory {
@@ -39,7 +37,9 @@ impl Memory {
 pub enum RecordsError {
     #[error("{0}")]
     Csv(#[from] csv::Error),
-    #[error("not a CSV file of memory records; to make one: `pikos-run line_memory -o records.csv script.py`")]
+    #[error(
+        "not a CSV file of memory records; to make one: `pikos-run line_memory -o records.csv script.py`"
+    )]
     NotCsv,
     #[error(
         "no column {column:?} among {found}: memory records come from `pikos-run line_memory` or `pikos-run function_memory`"
@@ -96,7 +96,8 @@ impl Series {
         if header.get(0).is_some_and(|start| start.starts_with(b"PAR1")) {
             return Err(RecordsError::Parquet);
         }
-        let is_text = |field: &[u8]| std::str::from_utf8(field).is_ok_and(|text| !text.contains(char::is_control));
+        let is_text =
+            |field: &[u8]| std::str::from_utf8(field).is_ok_and(|text| !text.contains(char::is_control));
         if header.len() < 2 || !header.iter().all(is_text) {
             return Err(if header.is_empty() { RecordsError::Empty } else { RecordsError::NotCsv });
         }
@@ -111,8 +112,13 @@ impl Series {
         // A line's record tells the memory before it is executed: what it shows is the line's before.
         let shows_before = place("type").is_none();
         let clock = place("time_ns");
-        let mut series =
-            Self { pieces: Vec::new(), width: 1, count: 0, has_time: clock.is_some(), last: Point::default() };
+        let mut series = Self {
+            pieces: Vec::new(),
+            width: 1,
+            count: 0,
+            has_time: clock.is_some(),
+            last: Point::default(),
+        };
         let mut record = csv::ByteRecord::new();
         let mut label = String::new();
         let mut began = None;
@@ -209,13 +215,6 @@ impl Series {
         self.pieces.iter().map(|piece| piece.greatest.bytes).max().unwrap_or(0)
     }
 
-    /// Where memory was highest, at first, and the line that made it so.
-    pub fn summit(&self) -> Option<Peak> {
-        // The first of equals: where it was reached.
-        let piece = self.pieces.iter().rev().max_by_key(|piece| piece.greatest.bytes)?;
-        Some(Peak { at: piece.greatest, label: piece.label.clone() })
-    }
-
     /// The curve, and the line of each point that is the greatest of its neighbours.
     pub fn steps(&self) -> impl Iterator<Item = (Point, &str)> {
         self.pieces.iter().flat_map(|piece| {
@@ -249,8 +248,7 @@ mod tests {
         let series = series(
             "index,function,lineNo,RSS,VMS,line,filename\n0,f,1,100,9,\"a, b\",x\n1,f,2,900,9,b,x\n2,f,3,100,9,c,x\n",
         );
-        let summit = series.summit().unwrap();
-        assert_eq!((summit.at.index, summit.at.bytes, &*summit.label), (1, 900, "f:1"));
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "f:1", "f:2"]);
         let curve: Vec<_> = series.steps().map(|(point, _)| (point.index, point.bytes)).collect();
         assert_eq!(curve, [(0, 100), (1, 900), (2, 100)]);
         assert!(!series.has_time());
@@ -261,7 +259,7 @@ mod tests {
         let series = series(
             "index,type,function,RSS,VMS,lineNo,filename\n0,call,f,100,9,1,x\n1,return,g,900,9,2,x\n2,call,f,100,9,3,x\n",
         );
-        assert_eq!(series.summit().unwrap().label, "g:2");
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "g:2", "f:3"]);
     }
 
     #[test]
@@ -290,8 +288,8 @@ mod tests {
         let series = series(&text);
         assert!(series.pieces.len() <= PIECES);
         assert_eq!((series.least(), series.greatest(), series.count()), (10, 5_000_000, 50_000));
-        let summit = series.summit().unwrap();
-        assert_eq!((summit.at.index, &*summit.label), (31_234, "f:33"));
+        let (highest, label) = series.steps().max_by_key(|(point, _)| point.bytes).unwrap();
+        assert_eq!((highest.index, label), (31_234, "f:33"));
     }
 
     #[test]
@@ -303,7 +301,12 @@ mod tests {
         assert!(error(b"function,lineNo,RSS\nf,1,2\nf,1,many\n").contains("line 3: RSS is \"many\""));
         assert!(error(b"function,lineNo,RSS,time_ns\nf,1,2,soon\n").contains("line 2: time_ns is \"soon\""));
         assert!(error(b"function,lineNo,RSS\nf,1\n").contains("line: 2"));
-        for other in [&b"{\x01\xe9\x80,\xff\xfe"[..], b"\x1f\x8b\x08,\x00", b"import os\nprint()\n", b"a,\x1b[2J\n1,2\n"] {
+        for other in [
+            &b"{\x01\xe9\x80,\xff\xfe"[..],
+            b"\x1f\x8b\x08,\x00",
+            b"import os\nprint()\n",
+            b"a,\x1b[2J\n1,2\n",
+        ] {
             assert!(error(other).contains("not a CSV file"), "{}", error(other));
         }
         assert!(error(format!("{}\n1\n", "a,".repeat(5000)).as_bytes()).len() < 500);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Anchor, Canvas, Colour, HEIGHT, Theme, WIDTH};
+use super::canvas::{Anchor, Canvas, Colour, HEIGHT, Theme, WIDTH};
 
 /// A drawing in SVG.
 pub struct Svg(String);
@@ -41,10 +41,7 @@ fn rules(text: &mut String, theme: Theme, indent: &str) {
     for colour in Colour::ALL {
         let ((red, green, blue), name) = (colour.of(theme), colour.name());
         _ = writeln!(text, "{indent}.{name} {{ fill: #{red:02x}{green:02x}{blue:02x} }}");
-        _ = writeln!(
-            text,
-            "{indent}.{name}-line {{ stroke: #{red:02x}{green:02x}{blue:02x}; fill: none }}"
-        );
+        _ = writeln!(text, "{indent}.{name}-line {{ stroke: #{red:02x}{green:02x}{blue:02x}; fill: none }}");
     }
 }
 

@@ -42,13 +42,14 @@ impl Noted {
     }
 }
 
-const SPIKE: &str =
-    "type,function,RSS,lineNo,time_ns\ncall,f,50000000,1,0\ncall,f,90000000,2,1500000000\ncall,f,50000000,3,4000000000\n";
+const SPIKE: &str = "type,function,RSS,lineNo,time_ns\ncall,f,50000000,1,0\ncall,f,90000000,2,1500000000\ncall,f,50000000,3,4000000000\n";
 
 #[test]
 fn the_axes_are_seconds_and_mebibytes_from_0() {
     let noted = drawn(SPIKE);
-    assert!(noted.has("seconds") && noted.has("MiB") && noted.has("0") && noted.has("4") && !noted.has("record"));
+    assert!(
+        noted.has("seconds") && noted.has("MiB") && noted.has("0") && noted.has("4") && !noted.has("record")
+    );
     // The greatest, in the headline and at its peak.
     assert!(noted.has("At most 85.8 MiB, f:2") && noted.has("f:2") && noted.has("85.8 MiB"));
     let area = noted.areas.last().unwrap();
@@ -79,7 +80,9 @@ fn the_legend_names_peaks_only_where_there_are_any() {
 
 #[test]
 fn one_record_can_be_drawn() {
-    for records in ["type,function,RSS,lineNo,time_ns\ncall,f,0,1,5\n", "type,function,RSS,lineNo\ncall,f,7,1\n"] {
+    for records in
+        ["type,function,RSS,lineNo,time_ns\ncall,f,0,1,5\n", "type,function,RSS,lineNo\ncall,f,7,1\n"]
+    {
         let noted = drawn(records);
         let places = noted.paths.concat().into_iter().chain(noted.texts.iter().map(|(x, y, _)| (*x, *y)));
         assert!(places.into_iter().all(|(x, y)| x.is_finite() && y.is_finite()));

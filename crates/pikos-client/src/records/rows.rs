@@ -345,7 +345,8 @@ mod tests {
         rows.record(1, LIBRARY, Moment::End, 170);
         rows.record(1, F, line(2), 170);
         rows.record(1, F, line(3), 171);
-        let own: Vec<_> = rows.list().iter().map(|row| (row.line_no, row.hits, row.growth, row.own)).collect();
+        let own: Vec<_> =
+            rows.list().iter().map(|row| (row.line_no, row.hits, row.growth, row.own)).collect();
         let nothing = |line_no, hits, growth| (line_no, hits, growth, 0);
         assert_eq!(own[0], (1, 0, 70, 70));
         assert_eq!(own[1..4], [nothing(90, 0, 70), nothing(95, 0, 50), nothing(96, 1, 10)]);

@@ -50,7 +50,12 @@ struct Threads {
 impl Subscribers {
     /// To this stream.
     pub fn new(stream: RecordStream) -> Self {
-        Self { stream, places: TextPlaces::default(), threads: Threads::default(), introduced: (Vec::new(), 0) }
+        Self {
+            stream,
+            places: TextPlaces::default(),
+            threads: Threads::default(),
+            introduced: (Vec::new(), 0),
+        }
     }
 
     /// Whether anybody listens.
