@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,21 @@ def settle(screen: Screen, seconds: float) -> None:
         pass
 
 
+def run(studio: Studio) -> None:
+    """A program's summary, when it is over."""
+    written = bytearray()
+    with studio.screen("run", "site.py") as screen:
+        while screen.process.poll() is None or select.select([screen.master], [], [], 0)[0]:
+            if select.select([screen.master], [], [], 0.1)[0]:
+                written += os.read(screen.master, 65536)
+    lines = written.decode().split("\r\n")
+    # What scrolls by in a terminal, on a screen that is high enough for all of it.
+    with Screen(["true"], COLUMNS, len(lines) - 1, studio.environment, str(studio.demo)) as screen:
+        placed = "".join(f"\x1b[{number};1H{line}" for number, line in enumerate(lines, 1))
+        screen.feed(f"\x1b[?1049h{placed}".encode())
+        studio.keep("run", screen, "pikos run site.py")
+
+
 def view(studio: Studio) -> None:
     """A finished profile."""
     studio.run(sys.executable, "-m", "pikos.cprofile", "-o", "site.pstats", "site.py")
@@ -156,7 +172,7 @@ def flame_graph(studio: Studio) -> bool:
 
 
 #: By the names of the pictures; each says whether it could be made.
-SHOTS = {"view": view, "top": top, "memory": memory, "flame": flame_graph}
+SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "flame": flame_graph}
 
 
 def main() -> int:

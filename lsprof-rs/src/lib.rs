@@ -44,7 +44,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _quiet, _recorded_as, _set_own_folder, clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder,
+        clock_name, hook,
     };
 
     #[pymodule_export]

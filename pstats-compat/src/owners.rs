@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{Function, FunctionId, Profile, facts};
+use crate::model::{FunctionId, Profile, facts};
 use crate::modules::{self, Origin};
 
 /// Whose code it is.
@@ -27,14 +27,18 @@ pub struct Owners(Vec<Owner>);
 impl Owners {
     /// As the files of the profile tell, and the command that ran.
     pub fn of(profile: &Profile) -> Self {
-        let homes: HashSet<Vec<&[u8]>> =
-            profile.functions.iter().filter_map(|function| modules::home(function.file.as_bytes())).collect();
-        let in_files = profile.functions.iter().map(|function| owner_in_file(function, &homes));
-        let mut owners: Vec<Owner> = in_files.collect();
+        let files = profile.functions.iter().map(|function| function.file.as_bytes());
+        Self::of_files(files, profile.metadata.fact(facts::COMMAND).unwrap_or_default())
+    }
+
+    /// Whose the functions of these files are, each as a profile names it; of a run of this command.
+    pub fn of_files<'f>(files: impl Iterator<Item = &'f [u8]> + Clone, command: &str) -> Self {
+        let homes: HashSet<Vec<&[u8]>> = files.clone().filter_map(modules::home).collect();
+        let mut owners: Vec<Owner> = files.clone().map(|file| owner_of(file, &homes)).collect();
         // What `python -c` runs has no file; nor has what others make at run time, under the same name.
-        if ran_code(profile) || !owners.contains(&Owner::User) {
-            for (owner, function) in owners.iter_mut().zip(&profile.functions) {
-                if function.file.as_bytes() == b"<string>" {
+        if ran_code(command) || !owners.contains(&Owner::User) {
+            for (owner, file) in owners.iter_mut().zip(files) {
+                if file == b"<string>" {
                     *owner = Owner::User;
                 }
             }
@@ -57,20 +61,24 @@ impl Owners {
         self.0.contains(&Owner::User)
     }
 
+    /// Whether each is the user's own, in their order.
+    pub fn own(&self) -> impl Iterator<Item = bool> {
+        self.0.iter().map(|&owner| owner == Owner::User)
+    }
+
     /// Whether each function is another's than the user's.
     pub fn others(&self) -> Vec<bool> {
         self.0.iter().map(|&owner| owner != Owner::User).collect()
     }
 }
 
-fn owner_in_file(function: &Function, homes: &HashSet<Vec<&[u8]>>) -> Owner {
-    let path = function.file.as_bytes();
+fn owner_of(path: &[u8], homes: &HashSet<Vec<&[u8]>>) -> Owner {
     match modules::installed(path) {
         Some((Origin::Library, _)) => return Owner::Library,
         Some((Origin::Package, _)) => return Owner::Package,
         None => {}
     }
-    if function.is_builtin() {
+    if path == b"~" {
         return Owner::Builtin;
     }
     // Typed in by hand: they have the rest of the brackets to themselves.
@@ -95,8 +103,7 @@ fn is_for_commands(folder: &[u8]) -> bool {
 }
 
 /// Whether the run was one of `python -c`.
-fn ran_code(profile: &Profile) -> bool {
-    let command = profile.metadata.fact(facts::COMMAND).unwrap_or_default();
+fn ran_code(command: &str) -> bool {
     let mut words = command.split(' ').skip(1);
     while let Some(word) = words.next() {
         match word {
@@ -113,16 +120,9 @@ fn ran_code(profile: &Profile) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Calls;
 
     fn owners(files: &[&str], command: &str) -> Vec<Owner> {
-        let function = |file: &&str| {
-            let line = u32::from(*file != "~");
-            Function::new((*file).into(), line, "f".into(), Calls::default())
-        };
-        let mut profile = Profile::new(files.iter().map(function).collect(), Vec::new());
-        profile.metadata.facts.push((facts::COMMAND.to_owned(), command.to_owned()));
-        Owners::of(&profile).0
+        Owners::of_files(files.iter().map(|file| file.as_bytes()), command).0
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn what_is_no_profile_is_refused_with_its_place() {
             b"{(\x03\0\0\0s\x01\0\0\0f".to_vec(),
             "byte 6: expected a file name, found bytes (a profile of Python 2?)",
         ),
-        ("no marshal", b"\x7fELF".to_vec(), "found the byte 0x7f, which is not a marshal type"),
+        ("no marshal", b"\x7fELF".to_vec(), "this is no profile in a format that Pikos knows"),
         ("a label of two", b"{\x29\x02z\x01f".to_vec(), "byte 1: a label of 2 items"),
         ("a huge tuple", b"{(\xff\xff\xff\x7f".to_vec(), "byte 1: a label of 2147483647 items"),
         (

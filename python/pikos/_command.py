@@ -14,6 +14,12 @@ def main() -> int:
 
         command.main(sys.argv[2:])
         return 0
+    if sys.argv[1:2] == ["__complete"]:
+        from pikos._run import completion
+
+        if completion.is_ours(sys.argv[2:]):
+            completion.complete(sys.argv[2:])
+            return 0
     from pikos._lsprof import _command
 
     return _command(["pikos", *sys.argv[1:]])

@@ -22,12 +22,14 @@ fib(12), repr(Näme()), json.loads('[1, {"a": 2}]'), sorted([3, 1], key=abs), [f
 BOTH = """
 import contextlib, io, pathlib, sys
 from pikos.cprofile import Profile
+from pikos._launcher.request import Request
 from pikos._launcher.session import Session
+from pikos._options import Options
 profile = Profile()
 with contextlib.suppress(SystemExit):
     profile.run(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
 sort = int(sys.argv[2]) if sys.argv[2].lstrip("-").isdigit() else sys.argv[2]
-ours = Session(profile, None, sort).table()
+ours = Session(profile, Request(Options(), None, sort, False)).table()
 theirs = io.StringIO()
 with contextlib.redirect_stdout(theirs):
     profile.print_stats(sort)

@@ -1,11 +1,11 @@
 //! The command line. Doc comments here are the help texts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
-use clap_complete::Shell;
 use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
@@ -13,11 +13,22 @@ use regex::Regex;
 use crate::plot::Memory;
 use crate::top::{Form, Options, SortBy};
 
-/// Look at profiles of Python programs: convert, add, compare and check them.
+/// Profile Python programs: see what they spend their time on, look around in it, compare it, watch it live.
 #[derive(Debug, Parser)]
 #[command(name = "pikos", version, arg_required_else_help = true)]
+#[command(help_template = "\
+{about}
+
+  pikos run app.py           run a program, and see where its time went
+  pikos FILE                 look around in the profile that this has saved
+  pikos run --live app.py    run a program for others to watch …
+  pikos top                  … and watch it, from another terminal
+
+{usage-heading} {usage}
+
+{all-args}{after-help}")]
 #[command(
-    after_help = "Make a profile:  python -m pikos.cprofile -o app.pstats app.py\nLook at it:      pikos view app.pstats"
+    after_help = "Each command has a --help of its own, with an example. As cProfile: python -m pikos.cprofile --help"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -26,6 +37,9 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
+    /// Run a program, say where its time went, and save the profile
+    #[command(disable_help_flag = true, after_help = "Example: pikos run app.py")]
+    Run(RunArgs),
     /// Convert a profile to another format
     #[command(after_help = "Example: pikos export app.pstats -o app.html")]
     Export(ExportArgs),
@@ -68,9 +82,22 @@ pub enum Subcommand {
     /// List the formats: their names, file endings, and which are read, written and hold full stacks
     #[command(after_help = "Example: pikos formats")]
     Formats,
-    /// Print a completion script for a shell
-    #[command(after_help = "Example: pikos completions bash")]
+    /// Print what makes a shell complete commands, options, sort keys and live processes at Tab
+    #[command(after_help = "Example: pikos completions bash
+
+To have it in each new shell:
+  bash  echo 'source <(pikos completions bash)' >> ~/.bashrc
+  zsh   echo 'source <(pikos completions zsh)' >> ~/.zshrc      (below the line with compinit)
+  fish  pikos completions fish > ~/.config/fish/completions/pikos.fish")]
     Completions(CompletionsArgs),
+}
+
+/// All of it is Python's to read: it runs the program.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Options, then the program with its own: `pikos run --help` lists them
+    #[arg(value_name = "OPTION | PROGRAM", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -240,7 +267,7 @@ pub struct DiffArgs {
     #[arg(short = 'x', long, value_name = "REGEX")]
     pub exclude: Vec<Regex>,
     /// Show at most N changes [default: 40; of GitHub's annotations 10]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
     /// Print only totals and counts
     #[arg(long)]
@@ -315,7 +342,7 @@ pub struct StatsArgs {
     #[arg(short, long, value_name = "REGEX")]
     pub grep: Vec<Regex>,
     /// Show only the first N rows
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
     /// Strip folders from file names
     #[arg(long)]
@@ -370,7 +397,7 @@ pub struct TableArgs {
     #[arg(long)]
     pub json: bool,
     /// Print only the first N rows
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
 }
 
@@ -467,7 +494,7 @@ pub struct AttachArgs {
 #[derive(Debug, Args)]
 pub struct DetachArgs {
     /// The process ID
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
     pub pid: u32,
     /// Give up after this many seconds: a process inside a long C call can't respond
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
@@ -530,8 +557,16 @@ pub struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// bash, zsh, fish, elvish or powershell
+    /// The shell that is to complete `pikos` and `pikos-run`
     pub shell: Shell,
+}
+
+/// A shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -573,6 +608,22 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+/// A number of rows.
+fn rows(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rows) if rows > 0 => Ok(rows),
+        _ => Err("give a number of rows, 1 or more".to_owned()),
+    }
+}
+
+/// A number of a process.
+fn process(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => Err("give a process ID, as `pikos ps` and `ps` show it".to_owned()),
     }
 }
 
@@ -622,7 +673,8 @@ mod tests {
                 let name = format!("{name} {}", command.get_name());
                 let help =
                     command.get_after_help().unwrap_or_else(|| panic!("no example: {name}")).to_string();
-                let example = help.strip_prefix("Example: ").expect("one line");
+                let example = help.lines().next().and_then(|line| line.strip_prefix("Example: "));
+                let example = example.expect("it begins with an example");
                 assert!(example.starts_with(&name), "{example}");
                 let parsed = Arguments::try_parse_from(example.split(' '));
                 assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("checked"));

@@ -1,7 +1,7 @@
 //! What ends a command, each with the file it happened to.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum Error {
     UnknownContent(pikos_views::Error),
     #[error("{0}")]
     Views(pikos_views::Error),
-    #[error("which format? The name `{}` doesn't say: add `--format FORMAT`", path.display())]
+    #[error("{}", unknown_target(path))]
     UnknownTarget { path: PathBuf },
     #[error("SVG or PNG? The name `{}` doesn't say: add `--format svg` or `--format png`", path.display())]
     UnknownPicture { path: PathBuf },
@@ -47,10 +47,26 @@ pub enum Error {
     Attach(String),
     #[error("no process sent anything, so nothing was saved; `pikos ps` lists live processes")]
     NobodyHeard,
+    #[error("this `pikos` has no Python to run programs with: type `python -m pikos run`")]
+    NeedsPython,
     #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
+}
+
+/// What to do where a target's name doesn't tell its format.
+fn unknown_target(path: &Path) -> String {
+    let what = "`pikos formats` lists the formats and their endings";
+    match path.as_os_str() == "-" {
+        true => {
+            format!("which format? Name a file (`-o app.html`) or a format (`--format collapsed`); {what}")
+        }
+        false => format!(
+            "which format? The name `{}` doesn't say: give it a known ending, or add `--format FORMAT`; {what}",
+            path.display()
+        ),
+    }
 }
 
 impl Error {
@@ -64,6 +80,7 @@ impl Error {
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
                 | Error::NoThread { .. }
+                | Error::NeedsPython
                 | Error::BadTarget(_)
         )
     }
@@ -86,6 +103,41 @@ impl From<pikos_views::Error> for Error {
         match error {
             pikos_views::Error::UnknownContent { .. } => Error::UnknownContent(error),
             _ => Error::Views(error),
+        }
+    }
+}
+
+/// What the system says of an error, without its number: ` (os error 2)`.
+pub fn without_numbers(text: &str) -> String {
+    const BEFORE: &str = " (os error ";
+    let mut rest = text;
+    let mut plain = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(BEFORE) {
+        plain.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        match after[digits..].strip_prefix(')').filter(|_| digits > 0) {
+            Some(after) => rest = after,
+            None => {
+                plain.push_str(BEFORE);
+                rest = after;
+            }
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_systems_errors_are_left_out() {
+        for (text, expected) in [
+            ("a: No such file or directory (os error 2)", "a: No such file or directory"),
+            ("a (os error 13): b (os error 2)!", "a: b!"),
+            ("a (os error x) (os error ", "a (os error x) (os error "),
+        ] {
+            assert_eq!(without_numbers(text), expected);
         }
     }
 }

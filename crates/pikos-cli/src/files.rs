@@ -186,6 +186,19 @@ pub fn target_format(named: Option<Format>, path: &Path) -> Result<Format, Error
     named.or_else(|| Format::of_target(path)).ok_or_else(|| Error::UnknownTarget { path: path.to_owned() })
 }
 
+/// The format to write where a name that says nothing stands for `untold`: one that says something else is refused.
+pub fn recorded_format(path: &Path, untold: Format) -> Result<Format, Error> {
+    let is_odd = path.extension().is_some_and(|ending| {
+        let ending = ending.to_string_lossy().to_lowercase();
+        let is_plain = Format::is_of_cprofile(&ending) || ending.bytes().all(|byte| byte.is_ascii_digit());
+        !is_plain && Format::of_target(path).is_none()
+    });
+    match is_odd {
+        true => Err(Error::UnknownTarget { path: path.to_owned() }),
+        false => Ok(Format::of_recorded(path, untold)),
+    }
+}
+
 /// Writes what was made of a profile. `binary` is its name, if it is nothing for a terminal.
 pub fn save_bytes(bytes: &[u8], binary: Option<&'static str>, path: &Path) -> Result<(), Error> {
     if !is_pipe(path) {

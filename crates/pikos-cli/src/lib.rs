@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod error;
 mod files;
+mod front;
 mod outcome;
 mod plot;
 mod progress;
@@ -16,13 +17,30 @@ use clap::Parser;
 use pstats_compat::printable::{is_command, printable};
 
 use crate::args::{Arguments, Subcommand};
+use crate::error::{Error, without_numbers};
 use crate::outcome::{Outcome, exit};
 
 pub use crate::commands::attach::{Attacher, Request};
 
+/// What the scripts of `pikos completions` call.
+const COMPLETE: &str = "__complete";
+
 /// Runs one command. The first argument is the program's own name. `attacher` is who can have a process run Python code. Returns
 /// the exit code: 0 if all went well, 1 if it failed, 2 if the command line is wrong.
 pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 {
+    let words: Vec<OsString> = args.collect();
+    if words.get(1).is_some_and(|word| word == COMPLETE) {
+        let words: Vec<String> = words[2..].iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        // Whoever completes a line sees nothing of what goes wrong.
+        return commands::completions::complete(&words).map_or(exit::FAILURE, |_| exit::SUCCESS);
+    }
+    let args = match front::with_command(words) {
+        Ok(args) => args,
+        Err(problem) => {
+            eprintln!("pikos: {}", printable(&problem));
+            return exit::USAGE;
+        }
+    };
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -31,6 +49,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         }
     };
     let outcome = match arguments.command {
+        Subcommand::Run(_) => Err(Error::NeedsPython),
         Subcommand::Export(args) => commands::export::run(&args),
         Subcommand::Merge(args) => commands::merge::run(&args),
         Subcommand::Diff(args) => commands::diff::run(&args),
@@ -54,7 +73,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Err(error) if error.is_broken_pipe() => exit::SUCCESS,
         Err(error) => {
             // What is wrong may be quoted from a stranger's file, and goes to a terminal.
-            eprintln!("pikos: {}", printable(&error.to_string()));
+            eprintln!("pikos: {}", printable(&without_numbers(&error.to_string())));
             if error.is_usage() { exit::USAGE } else { exit::FAILURE }
         }
     }

@@ -469,10 +469,15 @@ fn formats_lists_all_of_them() {
 }
 
 #[test]
-fn completions_name_the_commands() {
+fn completions_ask_for_what_they_offer() {
     for shell in ["bash", "zsh", "fish"] {
         let result = pikos(["completions", shell]);
         assert_eq!(result.status.code(), Some(0));
-        assert!(text(&result.stdout).contains("merge"), "{shell}");
+        assert!(text(&result.stdout).contains("pikos __complete"), "{shell}");
     }
+    let offered = pikos(["__complete", "pikos", "me"]);
+    assert_eq!(
+        (offered.status.code(), text(&offered.stdout)),
+        (Some(0), "merge\tAdd up profiles into one\n")
+    );
 }

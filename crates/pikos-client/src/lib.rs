@@ -19,6 +19,7 @@ mod target;
 pub use applied::Applied;
 pub use control::{controls, request};
 pub use listener::Listener;
+pub use places::{profiles, recorders};
 // What the models above are made of, so that whoever uses them needs no other crate.
 pub use pikos_wire::{
     Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireText,

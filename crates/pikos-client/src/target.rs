@@ -9,7 +9,7 @@ use pikos_wire::discovery::DiscoveryError;
 pub enum ClientError {
     /// No process of that number is live.
     #[error(
-        "process {0} is not profiled live: start it with `python -m pikos.cprofile --live`; `pikos ps` lists the processes that are"
+        "process {0} is not profiled live: start it with `pikos run --live`; `pikos ps` lists the processes that are"
     )]
     NotLive(u32),
     /// A process of that number only sends records.

@@ -31,6 +31,13 @@ pub fn exists(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
+/// A process's command line without the program's own path, as far as the system tells it.
+pub fn command(pid: u32) -> Option<String> {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = String::from_utf8_lossy(words.strip_suffix(b"\0").unwrap_or(&words)).into_owned();
+    Some(words.split('\0').skip(1).collect::<Vec<_>>().join(" ")).filter(|rest| !rest.is_empty())
+}
+
 /// Whether this is a file that may be executed as a program.
 #[cfg(unix)]
 pub fn can_be_executed(path: &std::path::Path) -> bool {
@@ -70,6 +77,7 @@ mod tests {
     #[test]
     fn numbers_that_no_process_has() {
         assert!(exists(std::process::id()) && is_at_work(std::process::id()));
+        assert_eq!(command(u32::MAX), None);
         assert!(exists(parent().unwrap()));
         assert!(!exists(u32::MAX));
         assert_eq!(start_of(u32::MAX), None);

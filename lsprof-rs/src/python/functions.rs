@@ -2,6 +2,7 @@
 
 use lsprof_engine::clock;
 use pstats_compat::formats::Format;
+use pstats_compat::owners::Owners;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
@@ -51,6 +52,13 @@ pub fn _holds_stacks(path: std::path::PathBuf) -> Option<bool> {
 #[pyfunction]
 pub fn _recorded_as(path: std::path::PathBuf, has_stacks: bool) -> &'static str {
     Format::of_recorded(&path, Format::untold(has_stacks)).name()
+}
+
+/// Whether each of these files, named as in a profile, is the user's own code, in a run of this command.
+#[pyfunction]
+pub fn _own_files(files: Vec<std::ffi::OsString>, command: &str) -> Vec<bool> {
+    let files = files.iter().map(|file| file.as_encoded_bytes());
+    Owners::of_files(files, command).own().collect()
 }
 
 /// The memory of this process: (resident, virtual), in bytes; zeros if the system doesn't say.

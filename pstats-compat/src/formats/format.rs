@@ -223,6 +223,12 @@ impl Format {
         Self::from_path(path).filter(|format| format.is_written())
     }
 
+    /// Whether people give this ending, in small letters, to files of cProfile's, and to others that are no format's.
+    pub fn is_of_cprofile(ending: &str) -> bool {
+        CPROFILES.contains(&ending)
+            || matches!(ending, "bin" | "dat" | "data" | "dump" | "profile" | "raw" | "tmp")
+    }
+
     /// What a recorded profile is written as: what the file's name says, pstats if it is a name that people give to cProfile's files,
     /// else `untold`.
     pub fn of_recorded(path: &Path, untold: Self) -> Self {

@@ -78,6 +78,11 @@ impl FromStr for SortKey {
 }
 
 impl SortKey {
+    /// Every word that names one.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        WORDS.iter().map(|(word, _)| *word)
+    }
+
     /// As pstats says it after "Ordered by:".
     pub fn description(self) -> &'static str {
         match self {

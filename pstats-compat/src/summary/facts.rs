@@ -1,6 +1,6 @@
 //! The head of a summary: what ran, and how long.
 
-use super::paper::{Ink, Line, Paper, grouped, percent, short};
+use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
 use crate::model::{Counts, Unit, facts};
 use crate::waiting::{Wait, wait};
@@ -19,8 +19,10 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     let threads =
         metadata.fact(facts::THREADS).and_then(|count| count.parse().ok()).filter(|&count: &u64| count > 1);
     let counted = match metadata.counts {
-        Counts::Calls => Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64))),
-        Counts::Samples | Counts::Unknown => None,
+        Counts::Calls if functions > 0 => {
+            Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64)))
+        }
+        Counts::Calls | Counts::Samples | Counts::Unknown => None,
     };
     let parts = [
         metadata.elapsed().map(|elapsed| format!("{} elapsed", short(&Unit::Seconds, elapsed))),
@@ -30,16 +32,23 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     ];
     let known: Vec<String> = parts.into_iter().flatten().collect();
     if !known.is_empty() {
-        lines.push(Line::new(paper).put(Ink::Plain, &known.join(", ")).done());
+        lines.extend(wrapped(&known.join(", "), "", paper));
+    }
+    if profile.rows().next().is_none() {
+        lines.push("nothing was recorded".to_owned());
+        return lines;
     }
     let whole = short(&metadata.unit, subject.total());
-    lines.push(match threads {
-        Some(count) => format!("{whole} in all {} threads together{}", grouped(count), waits(subject)),
-        None => format!("{whole} recorded{}", waits(subject)),
-    });
-    if let Some(note) = subject.stacks.told() {
-        lines.push(Line::new(paper).put(Ink::Dim, &note).done());
+    let waits = waits(subject);
+    let told = match threads {
+        Some(count) => Some(format!("{whole} in all {} threads together{waits}", grouped(count))),
+        None if waits.is_empty() && metadata.elapsed().is_some() => None,
+        None => Some(format!("{whole} recorded{waits}")),
+    };
+    if let Some(told) = told {
+        lines.extend(wrapped(&told, "", paper));
     }
+    lines.extend(subject.stacks.told().iter().flat_map(|note| wrapped(note, "", paper)));
     lines
 }
 

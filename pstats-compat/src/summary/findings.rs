@@ -1,9 +1,9 @@
 //! What stands out in a run: a sentence each, with the place to look at.
 
 use super::functions::{costliest, users};
-use super::paper::{Ink, Line, Paper, grouped, percent, short};
+use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
-use crate::model::{Counts, FunctionId, IdMap, Unit};
+use crate::model::{Counts, Edge, FunctionId, IdMap, Unit};
 use crate::modules;
 use crate::waiting::{Wait, wait};
 
@@ -28,23 +28,7 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec![Line::new(paper).put(Ink::Bold, "What stands out").done()];
-    lines.extend(found.iter().flat_map(|text| wrapped(text, paper.width)));
-    lines
-}
-
-/// A sentence on as many lines as it takes.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let text = crate::printable::printable(text);
-    let mut lines = vec!["-".to_owned()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().expect("there is one from the beginning");
-        if last.chars().count() + 1 + word.chars().count() > width && last.len() > 1 {
-            lines.push(format!("  {word}"));
-        } else {
-            last.push(' ');
-            last.push_str(word);
-        }
-    }
+    lines.extend(found.iter().flat_map(|text| wrapped(text, "- ", paper)));
     lines
 }
 
@@ -64,20 +48,29 @@ fn user(subject: &Subject<'_>, id: FunctionId) -> Option<String> {
     users[0].map(|user| named(subject, user))
 }
 
-fn alone(subject: &Subject<'_>) -> Vec<String> {
-    let profile = subject.profile;
-    let much = costliest(subject, MOST).into_iter().filter(|&id| {
-        let function = profile.function(id);
+/// The functions that take much by themselves.
+fn much(subject: &Subject<'_>) -> Vec<FunctionId> {
+    let takes_much = |id: &FunctionId| {
+        let function = subject.profile.function(*id);
         subject.share(function.calls.tottime) >= MUCH && wait(function).is_none()
-    });
+    };
+    costliest(subject, MOST).into_iter().filter(takes_much).collect()
+}
+
+fn alone(subject: &Subject<'_>) -> Vec<String> {
     let sentence = |id: FunctionId| {
-        let share = part(subject, profile.function(id).calls.tottime);
+        let calls = &subject.profile.function(id).calls;
+        let share = part(subject, calls.tottime);
+        let count = match subject.profile.metadata.counts {
+            Counts::Calls if calls.ncalls > 1 => format!(" in {} calls", grouped(calls.ncalls)),
+            _ => String::new(),
+        };
         match user(subject, id).filter(|_| !subject.owners.is_own(id)) {
-            Some(user) => format!("{} takes {share} of the time, called by {user}.", named(subject, id)),
-            None => format!("{} takes {share} of the time itself.", named(subject, id)),
+            Some(user) => format!("{} takes {share} of the time{count}, for {user}.", named(subject, id)),
+            None => format!("{} takes {share} of the time itself{count}.", named(subject, id)),
         }
     };
-    much.map(sentence).collect()
+    much(subject).into_iter().map(sentence).collect()
 }
 
 fn often(subject: &Subject<'_>) -> Vec<String> {
@@ -85,13 +78,22 @@ fn often(subject: &Subject<'_>) -> Vec<String> {
     if profile.metadata.counts != Counts::Calls {
         return Vec::new();
     }
-    let mut edges: Vec<_> = profile.edges.iter().filter(|edge| edge.calls.ncalls > OFTEN).collect();
+    let told = much(subject);
+    let is_new = |edge: &&Edge| edge.calls.ncalls > OFTEN && !told.contains(&edge.callee);
+    let mut edges: Vec<_> = profile.edges.iter().filter(is_new).collect();
     edges.sort_by_key(|edge| (std::cmp::Reverse(edge.calls.ncalls), edge.caller, edge.callee));
-    let sentence = |edge: &&crate::model::Edge| {
+    let sentence = |edge: &&Edge| {
+        let (callee, count) = (named(subject, edge.callee), grouped(edge.calls.ncalls));
         let share = part(subject, edge.calls.tottime);
-        let count = grouped(edge.calls.ncalls);
-        let (caller, callee) = (named(subject, edge.caller), named(subject, edge.callee));
-        format!("{caller} calls {callee} {count} times: {share} of the time.")
+        match subject.owners.is_own(edge.caller) {
+            true => {
+                format!("{} calls {callee} {count} times: {share} of the time.", named(subject, edge.caller))
+            }
+            false => {
+                let who = user(subject, edge.callee).map(|user| format!(" for {user}")).unwrap_or_default();
+                format!("{callee} is called {count} times{who}: {share} of the time.")
+            }
+        }
     };
     edges.iter().take(MOST).map(sentence).collect()
 }

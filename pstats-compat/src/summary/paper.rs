@@ -89,6 +89,29 @@ impl<'p> Line<'p> {
     }
 }
 
+/// A sentence on as many lines as it takes, with `mark` in front of the first.
+pub fn wrapped(text: &str, mark: &str, paper: &Paper) -> Vec<String> {
+    let text = printable(text);
+    let indent = mark.chars().count();
+    let (mut lines, mut line, mut used) = (Vec::new(), mark.to_owned(), indent);
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if !is_empty && used + 1 + length > paper.width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            (used, is_empty) = (indent, true);
+        }
+        if !is_empty {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        (used, is_empty) = (used + length, false);
+    }
+    lines.push(line);
+    lines
+}
+
 /// A part of the whole, in six characters.
 pub fn percent(share: f64) -> String {
     format!("{:>5.1}%", 100.0 * share)
@@ -144,6 +167,16 @@ mod tests {
             assert_eq!(short(&Unit::Seconds, seconds), expected);
         }
         assert_eq!(short(&Unit::Other("samples".to_owned()), 12_345.0), "12,345 samples");
+    }
+
+    #[test]
+    fn sentences_are_broken_between_words() {
+        let paper = Paper { width: 12, colours: false };
+        assert_eq!(
+            wrapped("one two three a-very-long-word x", "- ", &paper),
+            ["- one two", "  three", "  a-very-long-word", "  x"]
+        );
+        assert_eq!(wrapped("one", "", &paper), ["one"]);
     }
 
     #[test]

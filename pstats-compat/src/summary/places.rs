@@ -3,6 +3,9 @@
 use crate::model::{FunctionId, Profile, facts};
 use crate::modules;
 
+/// What Python puts into the names of functions that are made in functions.
+const LOCALS: &str = ".<locals>";
+
 /// Short names for the files of a profile.
 pub struct Places<'p> {
     profile: &'p Profile,
@@ -21,6 +24,8 @@ impl<'p> Places<'p> {
     pub fn name(&self, id: FunctionId) -> String {
         let function = self.profile.function(id);
         let name = function.display_name();
+        // `outer.<locals>.inner`: that the one is in the other is said by the dot.
+        let name = if name.contains(LOCALS) { name.replace(LOCALS, "").into() } else { name };
         if function.is_builtin() {
             return match name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
                 Some(inner) => format!("{{{}}}", plain(inner)),

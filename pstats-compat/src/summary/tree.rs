@@ -13,6 +13,9 @@ const MOST: usize = 18;
 const LEAST: f64 = 0.01;
 
 pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
+    if subject.total() <= 0.0 {
+        return Vec::new();
+    }
     match &subject.own {
         Some(own) => {
             let mut lines = drawn(subject, &own.profile, &Stacks::of(&own.profile), paper);

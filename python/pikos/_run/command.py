@@ -38,13 +38,20 @@ def request_for(values: "Any", rest: list[str]) -> Request:
 
 
 def free_name(values: "Any", rest: list[str]) -> str:
-    """A name for the file: of the program, and the time."""
-    name = "code" if values.code is not None else os.path.splitext(os.path.basename(rest[0].rstrip("/")))[0]
+    """A name for the file: of the program, and the time. In the working folder, if we may write there; else in that for temporary
+    files."""
+    folder = "" if os.access(os.curdir, os.W_OK) else os.environ.get("TMPDIR") or "/tmp"
+    if values.code is not None:
+        name = "code"
+    elif values.module:
+        name = rest[0]
+    else:
+        name = os.path.splitext(os.path.basename(rest[0].rstrip("/")))[0]
     name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name).lstrip(".-")
     stem = f"{name[:MOST_OF_A_NAME] or 'stdin'}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
     while True:
-        path = f"{stem}.pikos" if number == 1 else f"{stem}-{number}.pikos"
+        path = os.path.join(folder, f"{stem}.pikos" if number == 1 else f"{stem}-{number}.pikos")
         if not os.path.lexists(path):
             return path
         number += 1

@@ -47,7 +47,10 @@ pub fn run(args: &CtlArgs) -> Result<Outcome, Error> {
         for endpoint in endpoints {
             match ask(&endpoint, &command) {
                 Err(problem) => fail(&problem.to_string()),
-                Ok(Reply { error: Some(problem), .. }) => fail(&format!("{endpoint}: {problem}")),
+                Ok(Reply { error: Some(problem), .. }) => fail(&match target {
+                    Target::Process(pid) => format!("process {pid}: {problem}"),
+                    Target::Endpoint(endpoint) => format!("{endpoint}: {problem}"),
+                }),
                 Ok(reply) => report(&reply)?,
             }
         }

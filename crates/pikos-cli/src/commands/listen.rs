@@ -5,6 +5,9 @@ use pikos_client::{Listener, Target};
 use crate::args::FromArgs;
 use crate::error::Error;
 
+/// What to do where nobody is there to be listened to.
+pub const NOBODY: &str = "no process is profiled live; start one with `pikos run --live app.py`";
+
 /// Listens to profiles, as the command line says.
 pub fn to_profiles<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
     match &args.bind {

@@ -37,7 +37,10 @@ pub fn run(args: &MergeArgs) -> Result<Outcome, Error> {
     let sum = merger.finish();
     let named = args.format;
     let untold = Format::untold(sum.tree.is_some());
-    let format = named.unwrap_or_else(|| Format::of_recorded(&args.output, untold));
+    let format = match named {
+        Some(format) => format,
+        None => files::recorded_format(&args.output, untold)?,
+    };
     files::save(&sum, format, &args.output)?;
     Ok(Outcome::Fine)
 }

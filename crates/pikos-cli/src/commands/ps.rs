@@ -87,9 +87,7 @@ pub fn run(args: &PsArgs) -> Result<Outcome, Error> {
         return Ok(outcome);
     }
     if rows.is_empty() {
-        eprintln!(
-            "pikos: no process is profiled live; start one with `python -m pikos.cprofile --live script.py`"
-        );
+        eprintln!("pikos: {}", listen::NOBODY);
         return Ok(Outcome::Failed);
     }
     writeln!(

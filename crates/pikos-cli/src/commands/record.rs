@@ -19,6 +19,9 @@ use crate::top::terminal::Signals;
 
 const PACE: Duration = Duration::from_millis(100);
 
+/// So many processes are named.
+const NAMED: usize = 5;
+
 /// Whether the stream has been written.
 #[derive(Default)]
 struct Written(bool);
@@ -27,15 +30,21 @@ struct Written(bool);
 type Files = HashSet<PathBuf>;
 
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
-    let format = args.format.unwrap_or_else(|| Format::of_recorded(&args.output, Format::Pikos));
+    let format = match args.format {
+        Some(format) => format,
+        None => files::recorded_format(&args.output, Format::Pikos)?,
+    };
     let signals = Signals::new().map_err(Error::Output)?;
     let mut listener: Listener<Written> = listen::to_profiles(&args.from)?;
     for endpoint in listener.endpoints() {
         eprintln!("pikos: listening to {}", printable(endpoint));
     }
     let mut files = Files::new();
+    let mut told = Told::Nothing;
+    told.say_who(&listener);
     while signals.seen().is_none() && !listener.is_over() {
         listener.poll(PACE).map_err(Error::Listen)?;
+        told.say_who(&listener);
         if !args.merge {
             let several = !is_alone(args, &listener);
             for stream in listener.streams_mut() {
@@ -69,6 +78,48 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// What was said of who is heard: a recording without a word looks as if it hung.
+#[derive(PartialEq)]
+enum Told {
+    Nothing,
+    Waits,
+    Records(usize),
+}
+
+impl Told {
+    /// Says who is recorded, where that has changed, and how it ends.
+    fn say_who(&mut self, listener: &Listener<Written>) {
+        let heard: Vec<String> = listener
+            .streams()
+            .iter()
+            .filter(|stream| is_to_be_written(stream) && stream.model.end().is_none() && !stream.is_lost)
+            .map(|stream| {
+                let facts = stream.model.facts();
+                let script = facts.argv.first().map(|word| word.0.to_str_lossy().into_owned());
+                format!("{} {}", facts.pid, script.unwrap_or_default()).trim_end().to_owned()
+            })
+            .collect();
+        let now = if heard.is_empty() { Told::Waits } else { Told::Records(heard.len()) };
+        if *self == now {
+            return;
+        }
+        match (&now, heard.len()) {
+            (Told::Records(_), 1..=NAMED) => {
+                let list = heard.join(", ");
+                eprintln!("pikos: recording {}; Ctrl-C ends it and saves", printable(&list));
+            }
+            (Told::Records(count), _) => {
+                eprintln!("pikos: recording {count} processes; Ctrl-C ends it and saves")
+            }
+            _ if *self == Told::Nothing => {
+                eprintln!("pikos: waiting for a process to be profiled live; Ctrl-C ends it")
+            }
+            _ => eprintln!("pikos: all have ended; waiting for others, Ctrl-C ends it"),
+        }
+        *self = now;
+    }
 }
 
 /// Not of a stream whose full message never came: nobody knows whose it is.

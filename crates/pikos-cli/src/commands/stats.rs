@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Zoned;
-use pstats_compat::printable::Escaped;
+use pstats_compat::printable::{Escaped, printable};
 use pstats_compat::report::{Report, Restriction, Surface};
 use pstats_compat::{Counts, Profile};
 use serde::Serialize;
@@ -30,6 +30,10 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     }
     let stdout = io::stdout();
     report = report.restricted(&restrictions).on(surface(args.colour, stdout.is_terminal()));
+    if report.rows().is_empty() && !args.grep.is_empty() && profile.rows().next().is_some() {
+        let patterns: Vec<String> = args.grep.iter().map(|pattern| format!("`{pattern}`")).collect();
+        eprintln!("pikos: no function matches {}", printable(&patterns.join(" and ")));
+    }
     let mut out = BufWriter::new(stdout.lock());
     if args.json {
         write_json(&profile, &report, &mut out)?;

@@ -22,7 +22,14 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
     while args.is_printed() && !source.poll() && start.elapsed() < PATIENCE {
         std::thread::sleep(source.pace());
     }
+    let is_vain = args.is_printed() && source.is_empty();
+    if is_vain {
+        eprintln!("pikos: {}", listen::NOBODY);
+        if !args.table.json {
+            return Ok(Outcome::Failed);
+        }
+    }
     let scope = source.first_scope();
     top::show("pikos top", &mut source, scope, &args.table.options())?;
-    Ok(Outcome::Fine)
+    Ok(if is_vain { Outcome::Failed } else { Outcome::Fine })
 }

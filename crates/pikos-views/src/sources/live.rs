@@ -59,6 +59,11 @@ impl<F: Feed> Live<F> {
         live
     }
 
+    /// Whether nobody was heard.
+    pub fn is_empty(&self) -> bool {
+        self.feed.heard().is_empty()
+    }
+
     /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
     pub fn first_scope(&self) -> Scope {
         let heard = self.feed.heard();

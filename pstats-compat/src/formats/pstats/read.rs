@@ -98,7 +98,11 @@ impl PstatsReader<'_> {
     fn document(&mut self) -> Result<()> {
         let tag = self.tag("the dict of a profile")?;
         if tag.code != b'{' {
-            return Err(tag.refused("the dict of a profile"));
+            return Err(match tag.code {
+                b'c' | b'[' | b'(' | b')' | b'<' | b'>' => tag.refused("the dict of a profile"),
+                // Whatever it is, nobody should have to learn of marshal for it.
+                _ => Error::Unread("no profile in a format that Pikos knows".to_owned()),
+            });
         }
         let mut sampled = false;
         loop {

@@ -66,6 +66,17 @@ impl FromStr for SortBy {
 }
 
 impl SortBy {
+    /// Every word that names a column.
+    pub fn words() -> Vec<&'static str> {
+        let mut words = Column::words();
+        for word in MemoryColumn::words() {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words
+    }
+
     /// The column that such a picture doesn't have, if it is wanted.
     pub fn missing(self, picture: &Picture) -> Option<&'static str> {
         let Self { of_functions, of_records } = self;
