@@ -1,7 +1,14 @@
 """Pikos, a profiler. ``pikos.cprofile`` records, ``pikos.stats`` and ``pikos.export`` look at what was recorded."""
 
+#: Modules that ``pikos.NAME`` imports.
+_MODULES = ("api", "cprofile", "live", "stats")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pikos import api as api
+    from pikos import cprofile as cprofile
+    from pikos import live as live
+    from pikos import stats as stats
     from pikos._lsprof import __version__ as __version__
     from pikos.stats import export as export
 
@@ -22,4 +29,13 @@ def __getattr__(name: str) -> object:
         from pikos._lsprof import __version__
 
         return __version__
+    if name in _MODULES:
+        import importlib
+
+        return importlib.import_module(f"pikos.{name}")
     raise AttributeError(f"module 'pikos' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    private = {name for name in globals() if name.startswith("_") and not name.endswith("__")}
+    return sorted({*globals(), *__all__, *_MODULES, "__version__"} - private - {"TYPE_CHECKING"})

@@ -183,3 +183,7 @@ class Subscriber:
     def _process(listener: _Listener, place: int, fields: dict[str, object]) -> Process:
         threads = [Thread(*thread) for thread in fields.pop("threads")]  # type: ignore[attr-defined]
         return Process(**fields, threads=threads, _listener=listener, _place=place)  # type: ignore[arg-type]
+
+
+def __dir__() -> list[str]:
+    return sorted(name for name in globals() if name in __all__ or name.endswith("__"))

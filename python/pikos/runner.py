@@ -12,12 +12,17 @@ import importlib
 import io
 import os
 import sys
+from time import perf_counter
 
 from pikos._launcher.handover import become
 from pikos._launcher.run import Run, say, show
+from pikos._launcher.summary import columns, has_colours
 from pikos._lsprof import __version__, _at_main
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 from pikos.cprofile.profile import write_whole
+from pikos.monitors._line_report import FUNCTIONS, OF_MEMORY, OF_TIME, Circumstances, Report
+from pikos.monitors._line_table import Paper
+from pikos.monitors._own_code import OwnCode
 from pikos.monitors.focus import code_of
 
 TYPE_CHECKING = False
@@ -45,7 +50,8 @@ none of these options begins the script's own; so does what follows --.
 EXAMPLES = """\
 examples:
   pikos-run line_memory --focused-on load script.py   memory at each line of load()
-  pikos-run lines --report --focused-on load -m tool  hits and time of each line of load()
+  pikos-run lines --report script.py                  hits and time of each line of the costliest functions
+  pikos-run lines --report --focused-on load -m tool  the same of load() alone: the rest runs at full speed
   pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
   pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
 """
@@ -82,7 +88,7 @@ def begin_recording(texts: Mapping[str, str]) -> None:
 def prepare(argv: list[str]) -> Recording:
     """What a command line asks to be recorded."""
     parser = argument_parser()
-    options, _ = parse(parser, argv)
+    options, program = parse(parser, argv)
     outfile = output_of(options, parser)
     recorder, report = recorder_of(options, outfile)
     kind: Any = monitor_class(MONITORS[options.monitor], focused=bool(options.focused_on))
@@ -90,12 +96,15 @@ def prepare(argv: list[str]) -> Recording:
     def monitor_of(code: CodeType) -> Any:
         """The monitor, when the program's code is known."""
         functions = [focus(path, code, parser) for path in options.focused_on]
-        monitor = kind(recorder, threads=options.threads, **({"functions": functions} if functions else {}))
+        # `pikos plot` draws them over time.
+        record_type = kind._timed_record_type if options.recording in ("csv", "parquet") else None
+        focused = {"functions": functions} if functions else {}
+        monitor = kind(recorder, record_type=record_type, threads=options.threads, **focused)
         if report is not None:
-            report.attach_to(monitor)
+            report.attach_to(monitor, OwnCode(code.co_filename, options.module))
         return monitor
 
-    return Recording(monitor_of, report, outfile, options.threads, bool(options.focused_on), parser)
+    return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -148,7 +157,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--report",
         action="store_true",
         default=missing,
-        help="with lines and line_memory: print each line with its hits and its time, or memory, instead of records",
+        help="with lines and line_memory: print the program's own functions, the costliest first, each line with its hits and "
+        "its time, or memory, instead of records",
+    )
+    parser.add_argument(
+        "-n",
+        dest="count",
+        type=whole_number,
+        default=missing,
+        metavar="N",
+        help=f"with --report: show this many functions (default: {FUNCTIONS})",
+    )
+    parser.add_argument(
+        "--sort",
+        default=missing,
+        metavar="KEY",
+        help=f"with --report: the order of functions: {', '.join(OF_TIME)} of lines, {', '.join(OF_MEMORY)} of line_memory",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        dest="everything",
+        default=missing,
+        help="with --report: show all functions, those of libraries, too",
     )
     parser.add_argument(
         "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
@@ -159,8 +190,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     """The options, and the program with its arguments."""
     loose = argparse.ArgumentParser(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
     add_options(loose)
-    takes_value = {"-o", "--output", "--recording", "--focused-on"}
-    flags = {"--buffered", "--report", "--threads"}
+    takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"}
+    flags = {"--buffered", "--report", "--threads", "--all"}
     ours: list[str] = []
     monitor: str | None = None
     module = False
@@ -174,7 +205,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
                 if not rest:
                     parser.error(f"argument {word}: expected one argument")
                 ours.append(rest.pop(0))
-        elif word in flags:
+        elif word in flags or (word[:2] in takes_value and not word.startswith("--")):
+            # What follows a short option may stand right behind it.
             ours.append(word)
         elif word in ("-h", "--help", "--version") and not script:
             parser.parse_args([word])  # prints, and exits
@@ -208,8 +240,21 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         focused_on=[],
         report=False,
         threads=False,
+        count=None,
+        sort=None,
+        everything=False,
     )
     loose.parse_args(ours, options)
+    orders = OF_MEMORY if monitor == "line_memory" else OF_TIME
+    if options.sort is not None and options.sort not in orders:
+        parser.error(f"--sort {options.sort}: choose {', '.join(orders)}")
+    needless = [
+        name
+        for name, value in (("-n", options.count), ("--sort", options.sort), ("--all", options.everything or None))
+        if value is not None
+    ]
+    if needless and not options.report:
+        parser.error(f"{needless[0]} is for --report: add it")
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
     return options, script
 
@@ -242,10 +287,9 @@ def guess(name: str) -> str:
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
     """The recorder, and the report if there is to be one."""
     if options.report:
-        from pikos.monitors._line_report import Report
         from pikos.recorders.list_recorder import ListRecorder
 
-        return ListRecorder(), Report(reads_memory=options.monitor == "line_memory")
+        return ListRecorder(), Report(options.monitor == "line_memory", options.count, options.sort, options.everything)
     if options.recording == "csv":
         from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
@@ -326,18 +370,20 @@ class Recording(Run):
     def __init__(
         self,
         monitor_of: Callable[[CodeType], Any],
-        report: Any,
+        report: Report | None,
         outfile: str | None,
-        threads: bool,
-        is_focused: bool,
+        options: argparse.Namespace,
+        program: str,
         parser: argparse.ArgumentParser,
     ) -> None:
         super().__init__(outfile)
-        self.is_focused = is_focused
         self.monitor_of = monitor_of
         self.monitor: EventMonitor | None = None
         self.report = report
-        self.threads = threads
+        self.focus: list[str] = options.focused_on
+        self.threads: bool = options.threads
+        self.program = program
+        self.began = 0.0
         self.parser = parser
         self.guard()
 
@@ -356,6 +402,7 @@ class Recording(Run):
             say(f"pikos-run: {error}\n")
             sys.exit(1)
         self.monitor = monitor
+        self.began = perf_counter()
 
     def covers_all_threads(self) -> bool:
         """Whether other threads' events are recorded."""
@@ -371,14 +418,18 @@ class Recording(Run):
         if self.monitor is None:
             return
         self.monitor.disable()
-        if self.is_focused and not self.threads and self.monitor._native.threads_missed:
-            # Before 3.12 nothing tells what other threads run.
-            ran = "may have run" if sys.version_info < (3, 12) else "ran"
+        elapsed = perf_counter() - self.began
+        missed = 0 if self.threads else self.monitor._native.threads_missed
+        # Before 3.12 nothing tells what other threads run.
+        is_certain = sys.version_info >= (3, 12)
+        if self.focus and missed:
+            ran = "ran" if is_certain else "may have run"
             say(f"pikos-run: a function in focus {ran} in a thread that was not watched: add --threads to watch all\n")
         if self.report is None:
             return
         table = io.StringIO()
-        self.report.write(table)
+        run = Circumstances(self.program, elapsed, missed, is_certain, self.focus)
+        self.report.write(table, run, paper_for(self.outfile))
         if self.outfile is None:
             show(table.getvalue(), "pikos-run", "the report")
             return
@@ -386,6 +437,28 @@ class Recording(Run):
             write_whole(self.outfile, table.getvalue().encode("utf-8"))
         except OSError as error:
             say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{table.getvalue()}")
+
+
+def paper_for(outfile: str | None) -> Paper:
+    """What the report is written on: a terminal is as wide as it is; a file and a pipe have no width, and no colours."""
+    stream = sys.stdout
+    try:
+        if outfile is not None or not stream.isatty():
+            return Paper()
+        "▏…".encode(stream.encoding or "ascii")
+    except UnicodeError:
+        return Paper(columns(1), has_colours(1))
+    except Exception:
+        # The program's own stream may be anything.
+        return Paper()
+    return Paper(columns(1), has_colours(1), has_blocks=True)
+
+
+def whole_number(text: str) -> int:
+    """A number of functions."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
 
 
 if __name__ == "__main__":

@@ -156,9 +156,9 @@ class Profile:
         return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {facts['ncalls']} calls>"
 
     def _repr_html_(self) -> str:
-        from pikos._notebook.html import MOST_ROWS, table
+        from pikos._notebook.html import shown
 
-        return table(self.metadata, list(self.top(MOST_ROWS)), len(self))
+        return shown(self._native)
 
 
 def load(

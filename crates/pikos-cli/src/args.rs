@@ -115,6 +115,9 @@ pub struct PlotArgs {
     /// Which memory to plot
     #[arg(long, value_enum, default_value_t = Memory::Rss)]
     pub memory: Memory,
+    /// Draw on dark ground; without, an SVG follows its viewer, and a PNG is light
+    #[arg(long)]
+    pub dark: bool,
 }
 
 /// A kind of picture.

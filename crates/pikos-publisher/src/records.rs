@@ -5,7 +5,7 @@
 //! ```
 //! While nobody listens, nothing is collected. The program waits for nobody: what is too much is dropped and counted.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -64,6 +64,8 @@ struct Shared {
     batch: Mutex<Batch>,
     wake: Condvar,
     listens: AtomicBool,
+    /// How often somebody has begun to listen.
+    arrivals: AtomicU32,
     /// Whether somebody tells of activations.
     tells_activations: AtomicBool,
 }
@@ -88,6 +90,7 @@ impl RecordStream {
             batch: Mutex::new(Batch { columns, ..Batch::default() }),
             wake: Condvar::new(),
             listens: AtomicBool::new(false),
+            arrivals: AtomicU32::new(0),
             tells_activations: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
@@ -103,6 +106,12 @@ impl RecordStream {
     #[inline]
     pub fn is_heard(&self) -> bool {
         self.shared.listens.load(Ordering::Relaxed)
+    }
+
+    /// How often somebody has begun to listen: who is new doesn't know what is under way.
+    #[inline]
+    pub fn arrivals(&self) -> u32 {
+        self.shared.arrivals.load(Ordering::Relaxed)
     }
 
     /// From now on all beginnings and ends of activations are added, too.
@@ -188,6 +197,7 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
                 Some(1) => {
                     subscribers = subscribers.saturating_add(1);
                     is_new = true;
+                    shared.arrivals.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(0) => subscribers = subscribers.saturating_sub(1),
                 _ => {}

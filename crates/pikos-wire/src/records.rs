@@ -63,6 +63,10 @@ pub struct Activations {
     /// Resident memory just then, in bytes.
     #[serde(rename = "RSS")]
     pub rss: Vec<u64>,
+    /// 0; or of what was under way when a subscriber came, which is told from the outermost on, the line that it was at. Empty if the
+    /// sender doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub line: Vec<u64>,
 }
 
 impl Activations {
@@ -76,9 +80,18 @@ impl Activations {
         self.at.is_empty()
     }
 
+    /// How many from this one on are of what was under way in one thread.
+    pub fn under_way_from(&self, start: usize) -> usize {
+        let is_one = |at: &usize| self.line[*at] > 0 && self.thread[*at] == self.thread[start];
+        (start..self.line.len()).take_while(is_one).count()
+    }
+
     fn check(&self, records: usize, texts: usize) -> Result<(), WireError> {
-        let Self { at, ended, thread, function, filename, rss } = self;
-        if [ended, thread, function, filename, rss].iter().any(|column| column.len() != at.len()) {
+        let Self { at, ended, thread, function, filename, rss, line } = self;
+        let is_short = |column: &Vec<u64>| column.len() != at.len();
+        if [ended, thread, function, filename, rss].into_iter().any(is_short)
+            || !line.is_empty() && is_short(line)
+        {
             return Err(WireError::Contradiction("columns of one length"));
         }
         if !at.is_sorted() || at.last().is_some_and(|last| *last > records as u64) {
@@ -155,6 +168,7 @@ mod tests {
                 function: vec![0, 0],
                 filename: vec![0, 0],
                 rss: vec![4096, 8192],
+                line: vec![7, 0],
             }),
             ..Records::default()
         }

@@ -1,6 +1,7 @@
 //! The frame that is running, as Python sees it, and lines of code objects.
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 /// The running frame; None outside of Python code.
@@ -8,6 +9,26 @@ pub fn running_frame(py: Python<'_>) -> Py<PyAny> {
     // SAFETY: the GIL is held; the reference is borrowed from the thread's stack.
     let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
     frame.map_or_else(|| py.None(), Bound::unbind)
+}
+
+/// Calls `each` with the code object and the line of each frame below the running one, the innermost first.
+pub fn open_below(
+    py: Python<'_>,
+    mut each: impl FnMut(&Bound<'_, PyAny>, u32) -> PyResult<()>,
+) -> PyResult<()> {
+    let mut frame = running_frame(py).into_bound(py);
+    if frame.is_none() {
+        return Ok(());
+    }
+    loop {
+        frame = frame.getattr(intern!(py, "f_back"))?;
+        if frame.is_none() {
+            return Ok(());
+        }
+        // None where the frame is between lines.
+        let line = frame.getattr(intern!(py, "f_lineno"))?.extract::<Option<u32>>()?;
+        each(&frame.getattr(intern!(py, "f_code"))?, line.unwrap_or(0))?;
+    }
 }
 
 /// The global variables of the running frame; None outside of Python code.

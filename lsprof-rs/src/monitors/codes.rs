@@ -30,6 +30,16 @@ pub struct Code {
 }
 
 impl Code {
+    /// `co_qualname`, and whether it is the body of a module or a class rather than a function's.
+    pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
+        let code = self.object.bind(py);
+        let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
+        let qualname =
+            text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
+        let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
+        (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
+    }
+
     /// The line of the instruction at this offset in bytes.
     pub fn line_at(&self, py: Python<'_>, offset: usize) -> u32 {
         let mut lines = self.lines.borrow_mut();
@@ -74,6 +84,9 @@ type RecentCode = Option<(usize, Rc<Code>)>;
 static OURS: GilCell<RefCell<String>> = GilCell::new(RefCell::new(String::new()));
 
 const PLACES: usize = 256;
+
+/// `inspect.CO_OPTIMIZED`: its variables have places of their own, as a function's do.
+const OPTIMIZED: u32 = 1;
 
 /// More than this many are not kept when no monitor is enabled.
 const MOST_KEPT: usize = 1024;

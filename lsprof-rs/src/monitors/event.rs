@@ -77,10 +77,12 @@ pub enum Field {
     Rss,
     /// Virtual memory in bytes.
     Vms,
+    /// When, in nanoseconds since the process's first record of memory.
+    TimeNs,
 }
 
 impl Field {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Index,
         Self::Type,
         Self::Function,
@@ -89,6 +91,7 @@ impl Field {
         Self::Filename,
         Self::Rss,
         Self::Vms,
+        Self::TimeNs,
     ];
 
     /// The name that the record types have it under.
@@ -102,6 +105,7 @@ impl Field {
             Self::Filename => "filename",
             Self::Rss => "RSS",
             Self::Vms => "VMS",
+            Self::TimeNs => "time_ns",
         }
     }
 
@@ -160,6 +164,8 @@ pub struct Event {
     pub rss: u64,
     /// Virtual memory in bytes, if it is recorded.
     pub vms: u64,
+    /// When, in nanoseconds, if memory is recorded.
+    pub time_ns: u64,
 }
 
 impl Event {
@@ -185,6 +191,7 @@ impl Event {
             Field::Filename => Value::Text(self.filename),
             Field::Rss => Value::Number(self.rss),
             Field::Vms => Value::Number(self.vms),
+            Field::TimeNs => Value::Number(self.time_ns),
         }
     }
 }

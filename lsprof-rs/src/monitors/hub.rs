@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use pikos_os::memory::Meter;
 use pyo3::prelude::*;
@@ -192,7 +194,12 @@ pub fn dispatch(
                     Kind::Function if function.is_some() => (line(), None),
                     Kind::Function => (code.first_line, None),
                 };
-                let usage = monitor.meter.as_ref().map(Meter::read).unwrap_or_default();
+                if let Some(meter) = &monitor.meter {
+                    sink.introduce(py, monitor.focus.as_ref(), meter);
+                }
+                // Looking at the clock takes next to nothing beside looking at the memory.
+                let (usage, time_ns) =
+                    monitor.meter.as_ref().map(|meter| (meter.read(), now_ns())).unwrap_or_default();
                 sink.record(
                     py,
                     &Event {
@@ -204,6 +211,7 @@ pub fn dispatch(
                         filename: code.filename,
                         rss: usage.rss,
                         vms: usage.vms,
+                        time_ns,
                     },
                 );
             }
@@ -215,6 +223,13 @@ pub fn dispatch(
         }
     }
     was_wanted
+}
+
+/// Nanoseconds since it was asked for first. Not the engine's clock: what its ticks are worth is known better and better, and records
+/// are not written anew.
+fn now_ns() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed().as_nanos() as u64
 }
 
 /// Tells those who sum up lines, here or elsewhere, that an activation begins or ends.
@@ -234,6 +249,7 @@ pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, addres
                 report.get().record(py, code, &moment, meter.as_ref());
             }
             (Destination::Sink(sink), Some(meter)) => {
+                sink.get().introduce(py, monitor.focus.as_ref(), meter);
                 sink.get().activation(py, code, kind == EventKind::Return, meter);
             }
             _ => {}

@@ -31,6 +31,8 @@ struct FunctionLines {
     name: TextId,
     filename: TextId,
     first_line: u32,
+    /// Whether it is the body of a module or a class.
+    is_body: bool,
     /// By line, from `base` on.
     base: u32,
     lines: Vec<LineSums>,
@@ -79,10 +81,10 @@ impl LineReport {
         Self::default()
     }
 
-    /// The functions that were seen, in that order: (name, filename, first line, lines), where lines are (line, hits,
-    /// seconds, bytes grown by, most bytes in use).
+    /// The functions that were seen, in that order: (qualified name, filename, first line, whether it is the body of a module or a
+    /// class, lines), where lines are (line, hits, seconds, bytes grown by, most bytes in use).
     #[allow(clippy::type_complexity)] // it is a table
-    fn rows(&self, py: Python<'_>) -> Vec<(String, String, u32, Vec<(u32, u64, f64, i64, u64)>)> {
+    fn rows(&self, py: Python<'_>) -> Vec<(String, String, u32, bool, Vec<(u32, u64, f64, i64, u64)>)> {
         let state = self.0.get(py).borrow();
         let unit = clock::seconds_per_tick();
         let line = |base: u32| {
@@ -99,6 +101,7 @@ impl LineReport {
                     texts::get(py, function.name).to_string(),
                     texts::get(py, function.filename).to_string(),
                     function.first_line,
+                    function.is_body,
                     lines.map(line(function.base)).collect(),
                 )
             })
@@ -124,7 +127,7 @@ impl LineReport {
         };
         match kind {
             EventKind::Call => {
-                let function = state.function(code, address);
+                let function = state.function(py, code, address);
                 state.stacks[place].1.push(Activation {
                     code: address,
                     function,
@@ -140,7 +143,7 @@ impl LineReport {
                     match stack.iter().rposition(|open| open.code == address) {
                         Some(below) => stack.truncate(below + 1),
                         None => {
-                            let function = state.function(code, address);
+                            let function = state.function(py, code, address);
                             let open =
                                 Activation { code: address, function, line: 0, since: now, rss: usage.rss };
                             state.stacks[place].1.push(open);
@@ -184,14 +187,16 @@ fn close(function: &mut FunctionLines, open: &Activation, now: Ticks, usage: Usa
 
 impl Sums {
     #[inline(always)]
-    fn function(&mut self, code: &Code, address: usize) -> usize {
+    fn function(&mut self, py: Python<'_>, code: &Code, address: usize) -> usize {
         if self.last.0 == address {
             return self.last.1;
         }
         let functions = &mut self.functions;
         let function = *self.by_code.entry(address).or_insert_with(|| {
+            let (name, is_body) = code.qualname(py);
             functions.push(FunctionLines {
-                name: code.name,
+                name,
+                is_body,
                 filename: code.filename,
                 first_line: code.first_line,
                 base: code.first_line,

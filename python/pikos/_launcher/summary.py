@@ -40,21 +40,21 @@ def open_page(path: str) -> None:
         say(f"pikos: the report could not be opened; to see it: pikos report {quoted(path)} --open\n")
 
 
-def columns() -> int:
-    """How wide standard error is."""
+def columns(stream: int = 2) -> int:
+    """How wide standard error is, or another stream of this number."""
     text = os.environ.get("COLUMNS", "")
     if text.isdigit() and int(text) > 0:
         return max(int(text), LEAST_COLUMNS)
     try:
-        return max(os.get_terminal_size(2).columns, LEAST_COLUMNS)
+        return max(os.get_terminal_size(stream).columns, LEAST_COLUMNS)
     except OSError:
         return COLUMNS
 
 
-def has_colours() -> bool:
-    """Whether standard error shows colours, and the user wants them."""
+def has_colours(stream: int = 2) -> bool:
+    """Whether standard error, or another stream of this number, shows colours, and the user wants them."""
     try:
-        is_terminal = os.isatty(2)
+        is_terminal = os.isatty(stream)
     except OSError:
         return False
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", "")

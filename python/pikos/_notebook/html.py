@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from typing import TYPE_CHECKING
 
+from pikos._rows import Row
+
 if TYPE_CHECKING:
-    from pikos._lsprof import _Metadata
-    from pikos._rows import Row
+    from pikos._lsprof import _Metadata, _StoredProfile
+    from pikos._rows import Node
 
 #: A table longer than this is for a program, not for a page.
 MOST_ROWS = 50
 
+#: Of the frame, in pixels: of one level, of what is above the graph, and what it has at least and at most.
+LEVEL, ABOVE, LOWEST, HIGHEST = 18, 180, 280, 560
+
+#: How often it is in a second, and its name.
+UNITS = ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"))
+
 STYLE = """<style>
 .pikos-table td, .pikos-table th { text-align: right; font-variant-numeric: tabular-nums; }
 .pikos-table td:last-child, .pikos-table th:last-child { text-align: left; }
+.pikos-table small { opacity: 0.65; }
 .pikos-table .bar { background: linear-gradient(to left, #e8743b66 var(--part), transparent var(--part)); }
 </style>"""
+
+
+def shown(profile: _StoredProfile) -> str:
+    """The table of a profile, or of some of its rows."""
+    rows = [Row(*row) for row in profile.slice(0, min(MOST_ROWS, len(profile))).rows()]
+    return table(profile.metadata(), rows, len(profile))
 
 
 def table(facts: _Metadata, shown: list[Row], count: int) -> str:
     """Rows, at most MOST_ROWS of ``count``, with a bar for each function's own part of all time."""
     unit = "s" if facts["unit"] == "seconds" else facts["unit"]
     whole = facts["tottime"]
-    rows = "".join(table_row(row, whole, facts["counts"] != "unknown") for row in shown)
+    rows = "".join(table_row(row, whole, facts["counts"] != "unknown", unit == "s") for row in shown)
     left_out = count - len(shown)
     more = f"<p>… and {left_out} more</p>" if left_out else ""
     compensated = ", without what recording took" if facts["compensated"] else ""
     return (
-        f"{STYLE}<p>{facts['ncalls']} calls of {facts['functions']} functions in {whole:.3f} {escape(unit)}"
+        f"{STYLE}<p>{facts['ncalls']:,} calls of {facts['functions']:,} functions in {whole:.3f} {escape(unit)}"
         f"{compensated}</p>"
         f'<table class="pikos-table"><thead><tr><th>ncalls</th><th>tottime&nbsp;({escape(unit)})</th><th>per call</th>'
         f"<th>cumtime&nbsp;({escape(unit)})</th><th>per call</th><th>function</th></tr></thead>"
@@ -37,26 +51,48 @@ def table(facts: _Metadata, shown: list[Row], count: int) -> str:
     )
 
 
-def table_row(row: Row, whole: float, counted: bool) -> str:
+def table_row(row: Row, whole: float, counted: bool, in_seconds: bool) -> str:
     part = max(0.0, min(1.0, row.tottime / whole)) if whole > 0 else 0.0
     calls = str(row.ncalls) if row.ncalls == row.primitive_calls else f"{row.ncalls}/{row.primitive_calls}"
-    name = escape(readable(row.qualname or row.name))
+    name = escape(readable(name_of(row)))
     place = escape(readable(f"{row.file}:{row.line}"))
     where = "" if (row.file, row.line) == ("~", 0) else f' <small title="{place}">{short(row)}</small>'
     return (
         f"<tr><td>{calls if counted else '-'}</td>"
         f'<td class="bar" style="--part: {part:.1%}">{row.tottime:.6f}</td>'
-        f"<td>{per_call(row.tottime, row.ncalls)}</td><td>{row.cumtime:.6f}</td>"
-        f"<td>{per_call(row.cumtime, row.primitive_calls)}</td><td><code>{name}</code>{where}</td></tr>"
+        f"<td>{per_call(row.tottime, row.ncalls, in_seconds)}</td><td>{row.cumtime:.6f}</td>"
+        f"<td>{per_call(row.cumtime, row.primitive_calls, in_seconds)}</td><td><code>{name}</code>{where}</td></tr>"
     )
 
 
+def name_of(row: Row) -> str:
+    """As the other views have it: a built-in is in braces."""
+    name = row.qualname or row.name
+    if (row.file, row.line) == ("~", 0) and name[:1] == "<" and name[-1:] == ">":
+        return f"{{{name[1:-1]}}}"
+    return name
+
+
 def short(row: Row) -> str:
-    return escape(readable(f"{os.path.basename(row.file)}:{row.line}"))
+    """The file without its folder; with it where all packages have a file of that name."""
+    parts = row.file.replace("\\", "/").split("/")
+    count = 2 if parts[-1] in ("__init__.py", "__main__.py") else 1
+    return escape(readable(f"{'/'.join(parts[-count:])}:{row.line}"))
 
 
-def per_call(seconds: float, calls: int) -> str:
-    return f"{seconds / calls:.6f}" if calls else ""
+def per_call(seconds: float, calls: int, in_seconds: bool) -> str:
+    """In a unit that fits."""
+    if not calls:
+        return ""
+    each = seconds / calls
+    if not in_seconds:
+        return f"{each:.6g}"
+    if each == 0:
+        return "0"
+    scale, unit = next((found for found in UNITS if each * found[0] >= 1), UNITS[-1])
+    number = each * scale
+    digits = 2 if number < 10 else 1 if number < 100 else 0
+    return f"{number:.{digits}f}&nbsp;{unit}"
 
 
 def readable(text: str) -> str:
@@ -64,10 +100,20 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def flame_graph(page: bytes, height: int = 500) -> str:
+def flame_graph(page: bytes, height: int = HIGHEST) -> str:
     """The flame graph as a frame without rights: no access to the notebook, its cookies, or the network's answers. page: a
     profile in the format "html"."""
     return (
         f'<iframe sandbox="allow-scripts" srcdoc="{escape(page.decode())}" title="flame graph" '
-        f'style="width: 100%; height: {height}px; border: 0"></iframe>'
+        f'style="width: 100%; height: {height}px; border: 0; resize: vertical; overflow: auto"></iframe>'
     )
+
+
+def height_for(tree: list[Node] | None) -> int:
+    """How high the frame is to be, in pixels: the page can't say, since it has no rights."""
+    depths: list[int] = []
+    for node in tree or ():
+        depths.append(1 if node.parent is None else depths[node.parent] + 1)
+    if not depths:
+        return HIGHEST
+    return max(LOWEST, min(HIGHEST, ABOVE + LEVEL * max(depths)))

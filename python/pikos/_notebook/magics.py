@@ -5,6 +5,7 @@ A notebook shows a table and a flame graph; a terminal shows the table as pstats
 
 from __future__ import annotations
 
+import linecache
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,13 @@ class Shown:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from pikos._notebook.html import flame_graph
+        from pikos._notebook.html import flame_graph, height_for
 
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return self.chosen._repr_html_() + note + (flame_graph(self.profile.dumps("html")) if self.graph else "")
+        if not self.graph:
+            return self.chosen._repr_html_() + note
+        graph = flame_graph(self.profile.dumps("html"), height_for(self.profile.tree()))
+        return self.chosen._repr_html_() + note + graph
 
 
 @magics_class
@@ -71,17 +75,19 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         -T FILE   write the table to FILE
         -D FILE   write the profile to FILE, in the format that its name says (default: pstats; with -t, .pikos)
         -q        show nothing
-        -t        record exact full stacks; without, the flame graph is approximated from callers
+        -t        with -D: keep the full stacks in the file, too; they are recorded anyway
         -g        show no flame graph
         -b        leave built-ins out
         """
+        # IPython leaves frames that say so out of tracebacks.
+        __tracebackhide__ = True
         options, statement = self.parse_options(line, "D:l:rs:T:qtgb", list_all=True, posix=False)
         code = statement if cell is None else f"{statement}\n{cell}"
         if not code.strip():
             raise UsageError("there is nothing to profile: write %pikos STATEMENT, or %%pikos above a cell")
         keys = [unquoted(key) for key in options.get("s", ["time"])]
         limits = [limit(unquoted(text)) for text in options.get("l", [])]
-        profile, ending = self.run(code, tree="t" in options, builtins="b" not in options)
+        profile, ending = self.run(code, builtins="b" not in options)
 
         chosen = restrict(sorted_rows(profile, keys), limits)
         shown_rows = chosen if limits else chosen.top(ROWS)
@@ -94,30 +100,39 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
             write_whole(path, str(chosen).encode("utf-8"))
             print(f"The table is in {path!r}.")
         if "D" in options:
-            self.dump(profile, os.path.expanduser(unquoted(options["D"][0])))
+            self.dump(profile, os.path.expanduser(unquoted(options["D"][0])), keeps_stacks="t" in options)
         return profile if "r" in options else None
 
-    def run(self, code: str, *, tree: bool, builtins: bool) -> tuple[Finished, str]:
+    def run(self, code: str, *, builtins: bool) -> tuple[Finished, str]:
         """(the profile of this code, in the user's namespace; how it ended, if by SystemExit).
 
         Other exceptions, Ctrl-C among them, are the user's to see: they go up and end the cell, and nothing is shown.
         """
+        __tracebackhide__ = True
         name = f"<{'%%' if chr(10) in code else '%'}pikos>"
+        source = self.shell.transform_cell(code)
+        # A traceback shows the lines. Without a time of change the entry stays.
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         # Without dont_inherit, this module's `from __future__` would hold in the user's code.
-        compiled = compile(self.shell.transform_cell(code), name, "exec", dont_inherit=True)
-        recorder = Profile(tree=tree, builtins=builtins)
+        compiled = compile(source, name, "exec", dont_inherit=True)
+        recorder = Profile(tree=True, builtins=builtins)
         ending = ""
         try:
-            recorder.runctx(compiled, self.shell.user_ns, self.shell.user_ns)
+            # Not runctx(), which would be in the traceback.
+            recorder.enable()
+            try:
+                exec(compiled, self.shell.user_ns, self.shell.user_ns)
+            finally:
+                recorder.disable()
         except SystemExit:
             ending = "SystemExit was raised. "
         return of(recorder), ending
 
-    def dump(self, profile: Finished, path: str) -> None:
+    def dump(self, profile: Finished, path: str, keeps_stacks: bool) -> None:
         """Write the profile, as what a recording is saved as under that name."""
         from pikos._lsprof import _recorded_as
 
-        for sentence in profile.export(path, _recorded_as(path, profile.metadata["stacks"] is not None)):
+        for sentence in profile.export(path, _recorded_as(path, keeps_stacks)):
             print(f"Note: {sentence}.")
         print(f"The profile is in {path!r}.")
 

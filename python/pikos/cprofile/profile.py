@@ -192,6 +192,12 @@ class Profile(Profiler):
         namespace = __main__.__dict__
         return self.runctx(cmd, namespace, namespace)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was recorded so far."""
+        from pikos._notebook.html import shown
+
+        return shown(self._finished())
+
     def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
         """Profile a statement in the namespaces given."""
         self.enable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.function_monitor import FunctionMonitor, function_and_line
-from pikos.monitors.records import FunctionMemoryRecord
+from pikos.monitors.records import FunctionMemoryRecord, TimedFunctionMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class FunctionMemoryMonitor(FunctionMonitor):
 
     _reads_memory = True
     _own_record_type: type = FunctionMemoryRecord
+    _timed_record_type = TimedFunctionMemoryRecord
 
     def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.line_monitor import LineMonitor, source_line
-from pikos.monitors.records import LineMemoryRecord
+from pikos.monitors.records import LineMemoryRecord, TimedLineMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ class LineMemoryMonitor(LineMonitor):
 
     _reads_memory = True
     _own_record_type: type = LineMemoryRecord
+    _timed_record_type = TimedLineMemoryRecord
 
     def gather_info(self, frame: FrameType) -> Any:
         """The record of a line."""

@@ -64,6 +64,8 @@ class EventMonitor(Monitor):
     _reads_memory = False
     #: The record type where none is given.
     _own_record_type: type
+    #: The same with the time, where there is one.
+    _timed_record_type: type | None = None
     #: The method that is called for each event where the native code can't record by itself.
     _method: str
 
@@ -127,7 +129,7 @@ class EventMonitor(Monitor):
         own = all(
             getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
         )
-        return own and self._record_type is self._own_record_type
+        return own and self._record_type in (self._own_record_type, self._timed_record_type)
 
 
 def native_sink(recorder: Any) -> Any:

@@ -56,3 +56,22 @@ class LineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineNo RSS
     __slots__ = ()
     header = "{:^12} | {:^30} | {:^7} | {:^15} | {:^15} | {} {}"
     line = LineField("{:<12} | {:<30} | {:<7} | {:>15} | {:>15} | {} {}", 5)
+
+
+class TimedFunctionMemoryRecord(
+    namedtuple("FunctionMemoryRecord", "index type function RSS VMS lineNo filename time_ns")
+):
+    """A `FunctionMemoryRecord` that tells when it was made: nanoseconds since the process's first record of memory. Only native
+    code makes them, for the files of `pikos-run`."""
+
+    __slots__ = ()
+    header = f"{FunctionMemoryRecord.header} | {{}}"
+    line = f"{FunctionMemoryRecord.line} | {{}}"
+
+
+class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineNo RSS VMS line filename time_ns")):
+    """A `LineMemoryRecord` that tells when it was made, likewise."""
+
+    __slots__ = ()
+    header = f"{LineMemoryRecord.header} | {{}}"
+    line = LineField(f"{LineMemoryRecord.line} | {{}}", 5)

@@ -1,81 +1,76 @@
-//! The plot of memory over records: steps, with the peaks named by the lines that made them.
+//! The plot of memory over time, or over records that don't tell it: steps, with the peaks named by the lines that made them.
 //!
 //! ```text
-//!  records.csv ─ records: steps, peaks ─> draw: axes, path, labels ─> svg or png
+//!  records.csv ─ records: steps ─ peaks ─> draw: axes, area, labels ─> svg or png ─ letters
 //! ```
 
+mod canvas;
+mod labels;
+mod letters;
+mod peaks;
 mod png;
 mod records;
 mod svg;
 
+pub use self::canvas::{Anchor, Canvas, Colour, Theme};
+use self::canvas::{HEIGHT, LARGE, SMALL, WIDTH};
+use self::labels::Labels;
+pub use self::peaks::{Peak, least_fall, peaks, summit};
 pub use self::png::Png;
+use self::records::Point;
 pub use self::records::{Memory, RecordsError, Series};
 pub use self::svg::Svg;
 
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 80.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 70.0;
-const BOTTOM: f64 = 50.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 24.0;
+const TOP: f64 = 76.0;
+const BOTTOM: f64 = 52.0;
 
-const INK: Colour = Colour(0x33, 0x33, 0x33);
-const GRID: Colour = Colour(0xdd, 0xdd, 0xdd);
-const CURVE: Colour = Colour(0x1f, 0x5f, 0xa8);
-const PEAK: Colour = Colour(0xc2, 0x3b, 0x22);
-
-/// Red, green, blue.
-#[derive(Clone, Copy)]
-pub struct Colour(pub u8, pub u8, pub u8);
-
-/// Which point of a text is given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
-}
-
-/// What can be drawn on. Units are points, from the upper left corner.
-pub trait Canvas {
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: Colour);
-    fn path(&mut self, points: &[(f64, f64)], colour: Colour);
-    fn dot(&mut self, at: (f64, f64), colour: Colour);
-    /// `at` is on the base line.
-    fn text(&mut self, at: (f64, f64), anchor: Anchor, colour: Colour, text: &str);
-}
-
-/// Draws the plot: `title` above it.
-pub fn draw(canvas: &mut dyn Canvas, series: &Series, title: &str) {
-    let unit = if series.greatest() > MEBIBYTE { MEBIBYTE as f64 } else { 1.0 };
-    let (low, high, step) = scale(series.least() as f64, series.greatest() as f64, unit);
-    let last = series.count().saturating_sub(1).max(1) as f64;
+/// Draws the plot of one kind of memory; `source` is where the records are from.
+pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &str) {
+    let peaks = peaks(series);
+    let greatest = series.greatest() as f64;
+    let (high, step) = scale(greatest * 1.1, if greatest > MEBIBYTE { MEBIBYTE } else { 1.0 });
+    let last = if series.has_time() { series.last().time } else { series.last().index as f64 };
+    let last = if last > 0.0 { last } else { 1.0 };
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-    let across = |index: f64| LEFT + (right - LEFT) * index / last;
-    let up = |bytes: f64| bottom - (bottom - TOP) * (bytes - low) / (high - low);
+    let across = |at: f64| LEFT + (right - LEFT) * at / last;
+    let along = |point: Point| across(if series.has_time() { point.time } else { point.index as f64 });
+    let up = |bytes: f64| bottom - (bottom - TOP) * bytes / high;
 
-    canvas.text((LEFT, 24.0), Anchor::Start, INK, title);
-    let mut tick = low;
-    while tick <= high + step / 2.0 {
-        canvas.line((LEFT, up(tick)), (right, up(tick)), GRID);
-        canvas.text((LEFT - 8.0, up(tick) + 4.0), Anchor::End, INK, &mebibytes(tick, step));
-        tick += step;
+    canvas.text((LEFT, 28.0), Anchor::Start, Colour::Ink, LARGE, &headline(series));
+    legend(canvas, memory, !peaks.is_empty());
+    canvas.text((right, 28.0), Anchor::End, Colour::Faint, SMALL, source);
+
+    canvas.text((LEFT - 10.0, TOP - 16.0), Anchor::End, Colour::Faint, SMALL, "MiB");
+    let marks = (high / step).round() as u32;
+    for tick in (0..=marks).map(|mark| f64::from(mark) * step) {
+        canvas.line((LEFT, up(tick)), (right, up(tick)), Colour::Grid);
+        let text = mebibytes(tick, step);
+        canvas.text((LEFT - 10.0, up(tick) + 4.0), Anchor::End, Colour::Faint, SMALL, &text);
     }
-    canvas.text((LEFT - 8.0, TOP - 22.0), Anchor::End, INK, "MiB");
-    let (_, _, step) = scale(0.0, last, 1.0);
-    let mut tick = 0.0;
-    while tick <= last {
-        canvas.line((across(tick), bottom), (across(tick), bottom + 4.0), INK);
-        canvas.text((across(tick), bottom + 18.0), Anchor::Middle, INK, &format!("{tick:.0}"));
-        tick += step;
+    let (divisor, unit) = match (series.has_time(), last) {
+        (false, _) => (1.0, "record"),
+        (true, ..0.001) => (1e-6, "microseconds"),
+        (true, ..1.0) => (1e-3, "milliseconds"),
+        (true, ..600.0) => (1.0, "seconds"),
+        (true, _) => (60.0, "minutes"),
+    };
+    let (_, step) = scale(last / divisor, 1.0);
+    let step = if series.has_time() { step } else { step.max(1.0) };
+    let mut mark = 0.0;
+    while mark * step * divisor <= last * 1.0001 {
+        let x = across(mark * step * divisor);
+        canvas.line((x, bottom), (x, bottom + 4.0), Colour::Faint);
+        canvas.text((x, bottom + 18.0), Anchor::Middle, Colour::Faint, SMALL, &short(mark * step, step));
+        mark += 1.0;
     }
-    canvas.text(((LEFT + right) / 2.0, bottom + 38.0), Anchor::Middle, INK, "record");
-    canvas.line((LEFT, bottom), (right, bottom), INK);
+    canvas.text(((LEFT + right) / 2.0, bottom + 38.0), Anchor::Middle, Colour::Faint, SMALL, unit);
 
     let mut points = Vec::new();
     let mut height = None;
-    for (index, bytes) in series.steps() {
-        let (x, y) = (across(index as f64), up(bytes as f64));
+    for (point, _) in series.steps() {
+        let (x, y) = (along(point), up(point.bytes as f64));
         if let Some(before) = height.replace(y) {
             points.push((x, before));
         }
@@ -84,34 +79,100 @@ pub fn draw(canvas: &mut dyn Canvas, series: &Series, title: &str) {
     if let Some(y) = height {
         points.push((right, y));
     }
-    canvas.path(&points, CURVE);
-    for (place, peak) in series.peaks().iter().enumerate() {
-        let (x, y) = (across(peak.index as f64), up(peak.bytes as f64));
-        canvas.dot((x, y), PEAK);
-        let anchor = if x > (LEFT + right) / 2.0 { Anchor::End } else { Anchor::Start };
-        // Labels of neighbours stand at different heights.
-        let above = (y - 10.0 - 14.0 * (place % 2) as f64).max(TOP - 24.0 + 14.0 * (place % 2) as f64);
-        canvas.text((x, above), anchor, PEAK, &peak.label);
+    let mut area = points.clone();
+    area.extend([(right, bottom), (LEFT, bottom)]);
+    canvas.area(&area, Colour::Curve, 0.18);
+    canvas.path(&points, Colour::Curve);
+    canvas.line((LEFT, bottom), (right, bottom), Colour::Faint);
+
+    let mut labels = Labels::within((LEFT, TOP - 30.0), (right, bottom));
+    let places: Vec<_> = peaks.iter().map(|peak| (along(peak.at), up(peak.at.bytes as f64))).collect();
+    places.iter().for_each(|at| labels.keep_clear(*at));
+    // The highest choose first.
+    let mut order: Vec<usize> = (0..peaks.len()).collect();
+    order.sort_by_key(|place| std::cmp::Reverse(peaks[*place].at.bytes));
+    for place in order {
+        let (peak, at) = (&peaks[place], places[place]);
+        canvas.dot(at, Colour::Peak);
+        let height = format!("{} MiB", mebibytes(peak.at.bytes as f64, MEBIBYTE / 10.0));
+        // One that has no room is named in the list.
+        if let Some((corner, anchor)) = labels.place(at, &[&peak.label, &height]) {
+            let width = letters::width(&peak.label, SMALL).max(letters::width(&height, SMALL));
+            let left = corner.0
+                - match anchor {
+                    Anchor::Start => 0.0,
+                    Anchor::Middle => width / 2.0,
+                    Anchor::End => width,
+                };
+            let (top, right) = (corner.1 - labels::LINE + 3.0, left + width);
+            let ground = [(left, top), (right, top), (right, top + 28.0), (left, top + 28.0)];
+            canvas.area(&ground, Colour::Paper, 0.8);
+            canvas.text(corner, anchor, Colour::Ink, SMALL, &peak.label);
+            let below = (corner.0, corner.1 + labels::LINE);
+            canvas.text(below, anchor, Colour::Peak, SMALL, &height);
+        }
     }
 }
 
-/// The ends of an axis around these values, and the distance of its marks: 1, 2 or 5 times a power of ten units, at least a
-/// thousandth of what is shown, and for bytes one of them.
-fn scale(least: f64, greatest: f64, unit: f64) -> (f64, f64, f64) {
-    let (least, greatest) = (least / unit, greatest / unit);
-    let finest = if unit > 1.0 { 0.01 } else { 1.0 };
-    let rough = ((greatest - least) / 6.0).max(greatest * 1e-3).max(finest);
+/// What the picture says in one line.
+fn headline(series: &Series) -> String {
+    let most = summit(series).map_or_else(String::new, |top| {
+        format!("At most {} MiB, {}", mebibytes(top.at.bytes as f64, MEBIBYTE / 10.0), top.label)
+    });
+    let mut short: String = most.chars().take(70).collect();
+    if short.len() < most.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// What the signs mean.
+fn legend(canvas: &mut dyn Canvas, memory: Memory, has_peaks: bool) {
+    let (x, y) = (LEFT, 50.0);
+    canvas.area(&[(x, y - 9.0), (x + 14.0, y - 9.0), (x + 14.0, y), (x, y)], Colour::Curve, 0.18);
+    canvas.path(&[(x, y - 9.0), (x + 14.0, y - 9.0)], Colour::Curve);
+    canvas.text((x + 20.0, y), Anchor::Start, Colour::Faint, SMALL, memory.name());
+    if has_peaks {
+        let x = x + 44.0 + letters::width(memory.name(), SMALL);
+        canvas.dot((x, y - 4.0), Colour::Peak);
+        canvas.text((x + 10.0, y), Anchor::Start, Colour::Faint, SMALL, "peak, and the line that made it");
+    }
+}
+
+/// The end of an axis from 0 to at least this, and the distance of its marks: 1, 2 or 5 times a power of ten units.
+fn scale(greatest: f64, unit: f64) -> (f64, f64) {
+    let rough = (greatest / unit / 6.0).max(1e-9);
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|times| times * power).find(|step| *step >= rough);
-    let step = step.unwrap_or(rough);
-    let low = (least / step).floor() * step;
-    let high = (greatest / step).ceil().max(low / step + 1.0) * step;
-    (low * unit, high * unit, step * unit)
+    let step = step.unwrap_or(rough) * unit;
+    ((greatest / step).ceil().max(1.0) * step, step)
 }
 
-const MEBIBYTE: u64 = 1 << 20;
+const MEBIBYTE: f64 = (1 << 20) as f64;
 
 fn mebibytes(bytes: f64, step: f64) -> String {
-    let digits = (-(step / MEBIBYTE as f64).log10().floor()).max(0.0) as usize;
-    format!("{:.*}", digits.min(3), bytes / MEBIBYTE as f64)
+    short(bytes / MEBIBYTE, step / MEBIBYTE)
 }
+
+/// A mark's number, with as many digits as tell it from the next one, and its thousands apart.
+fn short(number: f64, step: f64) -> String {
+    let digits = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{number:.digits$}");
+    let whole = text.find('.').unwrap_or(text.len());
+    let mut apart = String::new();
+    for (place, sign) in text.chars().enumerate() {
+        if place > 0 && place < whole && (whole - place) % 3 == 0 {
+            apart.push(',');
+        }
+        apart.push(sign);
+    }
+    apart
+}
+
+/// A count as a person writes it.
+pub fn with_thousands_apart(count: usize) -> String {
+    short(count as f64, 1.0)
+}
+
+#[cfg(test)]
+mod tests;

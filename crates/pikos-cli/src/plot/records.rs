@@ -1,5 +1,5 @@
-//! Memory records as the toolkit writes them, read from CSV: the steps to draw, and the peaks to name. Takes as much memory
-//! for millions of records as for thousands.
+//! Memory records as the toolkit writes them, read from CSV: the steps to draw. Takes as much memory for millions of records as
+//! for thousands.
 
 use std::io::Read;
 
@@ -15,6 +15,14 @@ pub enum Memory {
 }
 
 impl Memory {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rss => "resident memory (RSS)",
+            Self::Vms => "virtual memory (VMS)",
+        }
+    }
+
     /// The name of its column.
     pub fn column(self) -> &'static str {
         match self {
@@ -30,12 +38,16 @@ pub enum RecordsError {
     #[error("{0}")]
     Csv(#[from] csv::Error),
     #[error(
+        "not a CSV file of memory records; to make one: `pikos-run line_memory -o records.csv script.py`"
+    )]
+    NotCsv,
+    #[error(
         "no column {column:?} among {found}: memory records come from `pikos-run line_memory` or `pikos-run function_memory`"
     )]
     Column { column: &'static str, found: String },
     #[error("a Parquet file: `pikos plot` reads CSV, which `pikos-run --recording csv` writes")]
     Parquet,
-    #[error("line {line}: {column} is {value:?}, which is not a number of bytes")]
+    #[error("line {line}: {column} is {value:?}, which is not a number")]
     Number { line: u64, column: &'static str, value: String },
     #[error("it has no records")]
     Empty,
@@ -43,24 +55,25 @@ pub enum RecordsError {
 
 /// At most so many pieces are kept: more than there are pixels.
 const PIECES: usize = 4096;
-/// As many peaks are named.
-const PEAKS: usize = 5;
+/// More of a header that is none needn't be shown.
+const MOST_OF_A_HEADER: usize = 200;
+
+/// A record's place on the curve.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    pub index: usize,
+    pub bytes: u64,
+    /// Seconds since the first record; 0 where records have no time.
+    pub time: f64,
+}
 
 /// The least and the greatest of neighbouring records, in their order.
 #[derive(Clone, Debug)]
 struct Piece {
-    least: (usize, u64),
-    greatest: (usize, u64),
+    least: Point,
+    greatest: Point,
     /// Of the greatest.
     label: String,
-}
-
-/// A place where memory was high.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Peak {
-    pub index: usize,
-    pub bytes: u64,
-    pub label: String,
 }
 
 /// The memory over the records.
@@ -70,6 +83,9 @@ pub struct Series {
     /// Records in a piece.
     width: usize,
     count: usize,
+    has_time: bool,
+    /// Of the last record.
+    last: Point,
 }
 
 impl Series {
@@ -80,32 +96,51 @@ impl Series {
         if header.get(0).is_some_and(|start| start.starts_with(b"PAR1")) {
             return Err(RecordsError::Parquet);
         }
+        let is_text =
+            |field: &[u8]| std::str::from_utf8(field).is_ok_and(|text| !text.contains(char::is_control));
+        if header.len() < 2 || !header.iter().all(is_text) {
+            return Err(if header.is_empty() { RecordsError::Empty } else { RecordsError::NotCsv });
+        }
         let place = |name: &str| header.iter().position(|column| column == name.as_bytes());
         let need = |column: &'static str| {
             place(column).ok_or_else(|| RecordsError::Column {
                 column,
-                found: header.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(", "),
+                found: beginning(&header.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(", ")),
             })
         };
         let (bytes, function, line) = (need(memory.column())?, need("function")?, need("lineNo")?);
         // A line's record tells the memory before it is executed: what it shows is the line's before.
         let shows_before = place("type").is_none();
-        let mut series = Self { pieces: Vec::new(), width: 1, count: 0 };
+        let clock = place("time_ns");
+        let mut series = Self {
+            pieces: Vec::new(),
+            width: 1,
+            count: 0,
+            has_time: clock.is_some(),
+            last: Point::default(),
+        };
         let mut record = csv::ByteRecord::new();
         let mut label = String::new();
+        let mut began = None;
         while reader.read_byte_record(&mut record)? {
             let text = |place: usize| String::from_utf8_lossy(record.get(place).unwrap_or_default());
-            let used = text(bytes);
-            let used: u64 = used.parse().map_err(|_| RecordsError::Number {
-                line: record.position().map_or(0, csv::Position::line),
-                column: memory.column(),
-                value: used.into_owned(),
-            })?;
+            let number = |place: usize, column: &'static str| {
+                let value = text(place);
+                value.parse().map_err(|_| RecordsError::Number {
+                    line: record.position().map_or(0, csv::Position::line),
+                    column,
+                    value: beginning(&value),
+                })
+            };
+            let used: u64 = number(bytes, memory.column())?;
+            let now: u64 = clock.map_or(Ok(0), |place| number(place, "time_ns"))?;
+            // Threads may write in another order than they looked at the clock.
+            let time = (now.saturating_sub(*began.get_or_insert(now)) as f64 / 1e9).max(series.last.time);
             let own = || format!("{}:{}", text(function), text(line));
             if !shows_before || label.is_empty() {
                 label = own();
             }
-            series.push(used, &label);
+            series.push(Point { index: series.count, bytes: used, time }, &label);
             if shows_before {
                 label = own();
             }
@@ -116,14 +151,13 @@ impl Series {
         Ok(series)
     }
 
-    fn push(&mut self, bytes: u64, label: &str) {
-        let here = (self.count, bytes);
+    fn push(&mut self, here: Point, label: &str) {
         match self.pieces.last_mut() {
             Some(piece) if !self.count.is_multiple_of(self.width) => {
-                if bytes < piece.least.1 {
+                if here.bytes < piece.least.bytes {
                     piece.least = here;
                 }
-                if bytes > piece.greatest.1 {
+                if here.bytes > piece.greatest.bytes {
                     piece.greatest = here;
                     label.clone_into(&mut piece.label);
                 }
@@ -131,6 +165,7 @@ impl Series {
             _ => self.pieces.push(Piece { least: here, greatest: here, label: label.to_owned() }),
         }
         self.count += 1;
+        self.last = here;
         if self.pieces.len() > PIECES {
             self.halve();
         }
@@ -143,10 +178,10 @@ impl Series {
         for pair in pieces.chunks(2) {
             let mut piece = pair[0].clone();
             if let Some(other) = pair.get(1) {
-                if other.least.1 < piece.least.1 {
+                if other.least.bytes < piece.least.bytes {
                     piece.least = other.least;
                 }
-                if other.greatest.1 > piece.greatest.1 {
+                if other.greatest.bytes > piece.greatest.bytes {
                     piece.greatest = other.greatest;
                     piece.label.clone_from(&other.label);
                 }
@@ -160,72 +195,44 @@ impl Series {
         self.count
     }
 
+    /// Whether records tell when they were made.
+    pub fn has_time(&self) -> bool {
+        self.has_time
+    }
+
+    /// The last record.
+    pub fn last(&self) -> Point {
+        self.last
+    }
+
     /// The least memory, in bytes.
     pub fn least(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.least.1).min().unwrap_or(0)
+        self.pieces.iter().map(|piece| piece.least.bytes).min().unwrap_or(0)
     }
 
     /// The most.
     pub fn greatest(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.greatest.1).max().unwrap_or(0)
+        self.pieces.iter().map(|piece| piece.greatest.bytes).max().unwrap_or(0)
     }
 
-    /// The curve: (record, bytes).
-    pub fn steps(&self) -> impl Iterator<Item = (usize, u64)> {
+    /// The curve, and the line of each point that is the greatest of its neighbours.
+    pub fn steps(&self) -> impl Iterator<Item = (Point, &str)> {
         self.pieces.iter().flat_map(|piece| {
             let mut ends = [piece.least, piece.greatest];
-            ends.sort_by_key(|(index, _)| *index);
-            let count = if piece.least.0 == piece.greatest.0 { 1 } else { 2 };
-            ends.into_iter().take(count)
+            ends.sort_by_key(|point| point.index);
+            let count = if piece.least.index == piece.greatest.index { 1 } else { 2 };
+            ends.into_iter().take(count).map(|point| (point, piece.label.as_str()))
         })
     }
+}
 
-    /// The highest places, each well apart from the others, and above what lies between them.
-    pub fn peaks(&self) -> Vec<Peak> {
-        let (least, greatest) = (self.least(), self.greatest());
-        let worth = (greatest - least) / 10;
-        let apart = (self.count / 12).max(1);
-        let mut order: Vec<&Piece> = self.pieces.iter().collect();
-        // The first of equals: where it was reached.
-        order.sort_by_key(|piece| (std::cmp::Reverse(piece.greatest.1), piece.greatest.0));
-        let mut peaks: Vec<Peak> = Vec::new();
-        for piece in order {
-            let (index, bytes) = piece.greatest;
-            if peaks.len() == PEAKS || bytes < least + worth || bytes == least {
-                break;
-            }
-            let stands_out = peaks.iter().all(|peak| {
-                peak.index.abs_diff(index) >= apart && self.valley(peak.index, index) + worth <= bytes
-            });
-            if stands_out {
-                let start = self.start_of_plateau(index, bytes - (greatest - least) / 32);
-                peaks.push(Peak {
-                    index: start.greatest.0,
-                    bytes: start.greatest.1,
-                    label: start.label.clone(),
-                });
-            }
-        }
-        peaks.sort_by_key(|peak| peak.index);
-        peaks
+/// What of a text is enough to recognise it.
+fn beginning(text: &str) -> String {
+    let mut start: String = text.chars().take(MOST_OF_A_HEADER).collect();
+    if start.len() < text.len() {
+        start.push('…');
     }
-
-    /// Where memory rose to this height, that it has kept until this record: what is named, rather than the last page.
-    fn start_of_plateau(&self, index: usize, height: u64) -> &Piece {
-        let mut place = index / self.width;
-        while place > 0 && self.pieces[place - 1].greatest.1 >= height && self.pieces[place].least.1 >= height
-        {
-            place -= 1;
-        }
-        &self.pieces[place]
-    }
-
-    /// The least memory between two records.
-    fn valley(&self, one: usize, other: usize) -> u64 {
-        let (from, to) = (one.min(other) / self.width, one.max(other) / self.width);
-        let between = &self.pieces[from..=to.min(self.pieces.len() - 1)];
-        between.iter().map(|piece| piece.least.1).min().unwrap_or(0)
-    }
+    start
 }
 
 #[cfg(test)]
@@ -241,8 +248,10 @@ mod tests {
         let series = series(
             "index,function,lineNo,RSS,VMS,line,filename\n0,f,1,100,9,\"a, b\",x\n1,f,2,900,9,b,x\n2,f,3,100,9,c,x\n",
         );
-        assert_eq!(series.peaks(), [Peak { index: 1, bytes: 900, label: "f:1".into() }]);
-        assert_eq!(series.steps().collect::<Vec<_>>(), [(0, 100), (1, 900), (2, 100)]);
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "f:1", "f:2"]);
+        let curve: Vec<_> = series.steps().map(|(point, _)| (point.index, point.bytes)).collect();
+        assert_eq!(curve, [(0, 100), (1, 900), (2, 100)]);
+        assert!(!series.has_time());
     }
 
     #[test]
@@ -250,16 +259,17 @@ mod tests {
         let series = series(
             "index,type,function,RSS,VMS,lineNo,filename\n0,call,f,100,9,1,x\n1,return,g,900,9,2,x\n2,call,f,100,9,3,x\n",
         );
-        assert_eq!(series.peaks()[0].label, "g:2");
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "g:2", "f:3"]);
     }
 
     #[test]
-    fn a_plateau_is_named_by_its_start() {
-        let mut text = String::from("type,function,RSS,lineNo\n");
-        for (line, rss) in [100, 100, 9000, 9001, 9001, 9002, 9002, 100].into_iter().enumerate() {
-            text += &format!("call,f,{rss},{line}\n");
-        }
-        assert_eq!(series(&text).peaks(), [Peak { index: 2, bytes: 9000, label: "f:2".into() }]);
+    fn times_are_seconds_from_the_first_record_on() {
+        let series = series(
+            "index,function,lineNo,RSS,time_ns\n0,f,1,100,5000000000\n1,f,2,900,6500000000\n2,f,3,100,6400000000\n",
+        );
+        assert!(series.has_time());
+        // Never backwards.
+        assert_eq!(series.steps().map(|(point, _)| point.time).collect::<Vec<_>>(), [0.0, 1.5, 1.5]);
     }
 
     #[test]
@@ -278,15 +288,27 @@ mod tests {
         let series = series(&text);
         assert!(series.pieces.len() <= PIECES);
         assert_eq!((series.least(), series.greatest(), series.count()), (10, 5_000_000, 50_000));
-        assert!(series.peaks().contains(&Peak { index: 31_234, bytes: 5_000_000, label: "f:33".into() }));
+        let (highest, label) = series.steps().max_by_key(|(point, _)| point.bytes).unwrap();
+        assert_eq!((highest.index, label), (31_234, "f:33"));
     }
 
     #[test]
     fn what_is_wrong_is_said() {
-        let error = |text: &str| Series::read(text.as_bytes(), Memory::Rss).unwrap_err().to_string();
-        assert!(error("index,function\n").contains("no column \"RSS\""));
-        assert!(error("function,lineNo,RSS\n").contains("no records"));
-        assert!(error("function,lineNo,RSS\nf,1,2\nf,1,many\n").contains("line 3: RSS is \"many\""));
-        assert!(error("function,lineNo,RSS\nf,1\n").contains("line: 2"));
+        let error = |text: &[u8]| Series::read(text, Memory::Rss).unwrap_err().to_string();
+        assert!(error(b"index,function\n").contains("no column \"RSS\""));
+        assert!(error(b"function,lineNo,RSS\n").contains("no records"));
+        assert!(error(b"").contains("no records"));
+        assert!(error(b"function,lineNo,RSS\nf,1,2\nf,1,many\n").contains("line 3: RSS is \"many\""));
+        assert!(error(b"function,lineNo,RSS,time_ns\nf,1,2,soon\n").contains("line 2: time_ns is \"soon\""));
+        assert!(error(b"function,lineNo,RSS\nf,1\n").contains("line: 2"));
+        for other in [
+            &b"{\x01\xe9\x80,\xff\xfe"[..],
+            b"\x1f\x8b\x08,\x00",
+            b"import os\nprint()\n",
+            b"a,\x1b[2J\n1,2\n",
+        ] {
+            assert!(error(other).contains("not a CSV file"), "{}", error(other));
+        }
+        assert!(error(format!("{}\n1\n", "a,".repeat(5000)).as_bytes()).len() < 500);
     }
 }

@@ -141,9 +141,21 @@ impl RecordModel {
                 while next < them.len() && (them.at[next] <= row as u64 || row == length) {
                     let (function, file) = (them.function[next] as usize, them.filename[next] as usize);
                     let of = self.texts.activated(texts[function], texts[file]);
+                    let (thread, rss) = (them.thread[next], them.rss[next]);
+                    if them.line.get(next).is_some_and(|line| *line > 0) {
+                        let count = them.under_way_from(next);
+                        let open = (next..next + count).map(|at| {
+                            let (function, file) = (them.function[at] as usize, them.filename[at] as usize);
+                            let line_no = u32::try_from(them.line[at]).unwrap_or(u32::MAX);
+                            (self.texts.activated(texts[function], texts[file]), line_no)
+                        });
+                        self.rows.set_under_way(thread, &open.collect::<Vec<_>>(), rss);
+                        next += count;
+                        continue;
+                    }
                     let moment = if them.ended[next] == 0 { Moment::Begin } else { Moment::End };
-                    let used = Usage { rss: them.rss[next], vms: self.now.vms };
-                    self.event(time, them.thread[next], of, moment, Some(used));
+                    let used = Usage { rss, vms: self.now.vms };
+                    self.event(time, thread, of, moment, Some(used));
                     next += 1;
                 }
             }

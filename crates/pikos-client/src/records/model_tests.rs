@@ -86,6 +86,7 @@ fn ends_of_activations_stand_between_the_records() {
         function: vec![0, 3, 3, 0],
         filename: vec![1; 4],
         rss: vec![100, 101, 151, 111],
+        line: Vec::new(),
     });
     let model = model([message]);
     assert_eq!(growth(&model), [(1, 1, 10), (10, 1, 50), (2, 1, 1)]);
@@ -146,7 +147,7 @@ fn what_is_odd_changes_nothing() {
 }
 
 proptest::proptest! {
-    /// Whatever passes the decoder: no panic, and no more rows than records.
+    /// Whatever passes the decoder: no panic, and no more rows than records and what was under way.
     #[test]
     fn hostile_records_do_no_harm(
         fields in proptest::collection::vec(0..9usize, 0..9),
@@ -167,6 +168,7 @@ proptest::proptest! {
         let mut ends = ends;
         ends.iter_mut().for_each(|end| end.0 = end.0.min(length as u64));
         ends.sort_unstable();
+        let told = ends.len() as u64 * seqs.len() as u64;
         let message = Records {
             v: VERSION,
             kind: RECORDS.into(),
@@ -179,6 +181,7 @@ proptest::proptest! {
                 function: ends.iter().map(|end| end.3).collect(),
                 filename: ends.iter().map(|end| end.4).collect(),
                 rss: ends.iter().map(|end| end.5).collect(),
+                line: ends.iter().map(|end| end.5 % 3).collect(),
             }),
             fields,
             columns,
@@ -192,7 +195,7 @@ proptest::proptest! {
             let taken = model.apply(message);
             proptest::prop_assert_eq!(matches!(taken, Ok(Applied::Taken)), seq > known);
         }
-        proptest::prop_assert!(model.rows().len() as u64 <= model.count());
+        proptest::prop_assert!(model.rows().len() as u64 <= model.count() + told);
         if let Some((least, greatest)) = model.curve().range() {
             proptest::prop_assert!(least <= greatest && greatest <= model.most().rss);
         }

@@ -194,6 +194,26 @@ impl Rows {
         before
     }
 
+    /// Takes in what is under way in a thread, the outermost first, each with the line that it is at. Nothing that is known already
+    /// changes: another subscriber has come.
+    pub fn set_under_way(&mut self, thread: u64, open: &[(Activated, u32)], rss: u64) {
+        let known = self.threads.get(&thread).map_or(&[][..], |known| &known.stack);
+        if known.len() == open.len() && known.iter().zip(open).all(|(known, (of, _))| known.of == *of) {
+            return;
+        }
+        if self.open + open.len() > MOST_OPEN || self.threads.len() >= MOST_THREADS {
+            return;
+        }
+        let mut stack: Vec<UnderWay> = Vec::new();
+        for (of, line_no) in open {
+            let row = self.reached(*of, Moment::Line { line_no: *line_no, line: None });
+            stack.push(UnderWay::new(*of, row, rss, stack.last()));
+        }
+        self.open += stack.len();
+        let before = self.threads.insert(thread, ThreadStack { stack, rss: Some(rss) });
+        self.open = self.open.saturating_sub(before.map_or(0, |before| before.stack.len()));
+    }
+
     /// The row that an event begins, if it begins one.
     fn reached(&mut self, of: Activated, moment: Moment) -> Option<RowId> {
         let (line_no, line) = match moment {
@@ -309,6 +329,29 @@ mod tests {
         );
         let own: Vec<_> = rows.list().iter().map(|row| (row.line_no, row.own)).collect();
         assert_eq!(own, [(90, 90), (1, 55), (91, 0), (95, 0), (10, 20), (96, 0), (2, 0)]);
+    }
+
+    #[test]
+    fn what_began_before_anybody_listened_is_its_callers() {
+        let mut rows = Rows::default();
+        rows.set_tells_ends(true);
+        // An import that is under way.
+        let open = [(F, 1), (LIBRARY, 90), (LIBRARY, 95)];
+        rows.set_under_way(1, &open, 100);
+        rows.record(1, LIBRARY, line(96), 150);
+        // Another subscriber comes.
+        rows.set_under_way(1, &open, 155);
+        rows.record(1, LIBRARY, Moment::End, 160);
+        rows.record(1, LIBRARY, Moment::End, 170);
+        rows.record(1, F, line(2), 170);
+        rows.record(1, F, line(3), 171);
+        let own: Vec<_> =
+            rows.list().iter().map(|row| (row.line_no, row.hits, row.growth, row.own)).collect();
+        let nothing = |line_no, hits, growth| (line_no, hits, growth, 0);
+        assert_eq!(own[0], (1, 0, 70, 70));
+        assert_eq!(own[1..4], [nothing(90, 0, 70), nothing(95, 0, 50), nothing(96, 1, 10)]);
+        assert_eq!(own[4], (2, 1, 1, 1));
+        assert_eq!(rows.open, 1);
     }
 
     #[test]

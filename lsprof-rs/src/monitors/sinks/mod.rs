@@ -18,14 +18,16 @@ use pyo3::types::{PyList, PyTuple};
 use self::columns::Columns;
 use self::csv::Csv;
 use self::parquet::Parquet;
-use self::subscribers::Subscribers;
+use self::subscribers::{Subscribers, UnderWay};
 use self::text::Template;
-use super::codes::Code;
+use super::codes::{self, Code};
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
+use super::focus::Focus;
 use super::output::{Output, Target};
 use super::writer::Writer;
 use crate::ffi::gil::GilCell;
+use crate::ffi::open_below;
 use crate::results::process;
 
 /// The native half of a recorder. Made when it is prepared, for records of certain fields.
@@ -282,6 +284,22 @@ impl Sink {
         }
     }
 
+    /// Tells a new subscriber what is under way in the running thread below the running function, where it looks at that.
+    #[inline(always)]
+    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+        let inner = self.0.get(py);
+        if !inner.takes_activations.get() {
+            return;
+        }
+        let is_stranger = match &mut *inner.form.borrow_mut() {
+            Form::Live(live) => live.is_heard() && live.is_stranger(),
+            _ => false,
+        };
+        if is_stranger {
+            inner.tell_open(py, focus, meter);
+        }
+    }
+
     /// Whether it takes none now: for good, or because nobody listens. Then nobody needs to read the memory.
     #[inline(always)]
     pub fn is_closed(&self, py: Python<'_>) -> bool {
@@ -297,6 +315,26 @@ impl Sink {
 }
 
 impl Inner {
+    #[cold]
+    #[inline(never)]
+    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+        let mut open = Vec::new();
+        // What can't be looked at is left out.
+        _ = open_below(py, |code, line| {
+            if focus.is_none_or(|focus| focus.has(code.as_ptr() as usize)) {
+                let found = codes::find(py, code.as_ptr() as usize, || code.clone().unbind())?;
+                if !found.is_ours {
+                    open.push(UnderWay { name: found.name, filename: found.filename, line });
+                }
+            }
+            Ok(())
+        });
+        open.reverse();
+        if let Form::Live(live) = &mut *self.form.borrow_mut() {
+            live.introduce(py, &open, meter);
+        }
+    }
+
     /// Hands on what is buffered. With `all`, it is written when this returns, where it goes to a file.
     #[cold]
     #[inline(never)]

@@ -15,6 +15,15 @@ pub struct Subscribers {
     stream: RecordStream,
     places: TextPlaces,
     threads: Threads,
+    /// The threads whose open activations were told, and how many subscribers there had been.
+    introduced: (Vec<usize>, u32),
+}
+
+/// What was under way when a subscriber came: a function, and the line that it was at.
+pub struct UnderWay {
+    pub name: TextId,
+    pub filename: TextId,
+    pub line: u32,
 }
 
 /// The places of texts in a batch.
@@ -41,7 +50,12 @@ struct Threads {
 impl Subscribers {
     /// To this stream.
     pub fn new(stream: RecordStream) -> Self {
-        Self { stream, places: TextPlaces::default(), threads: Threads::default() }
+        Self {
+            stream,
+            places: TextPlaces::default(),
+            threads: Threads::default(),
+            introduced: (Vec::new(), 0),
+        }
     }
 
     /// Whether anybody listens.
@@ -66,10 +80,41 @@ impl Subscribers {
         self.stream.set_tells_activations();
     }
 
+    /// Whether a subscriber has come who doesn't know what is under way in the running thread. Says so once.
+    #[inline]
+    pub fn is_stranger(&mut self) -> bool {
+        let arrivals = self.stream.arrivals();
+        let (threads, seen) = &mut self.introduced;
+        if *seen != arrivals {
+            threads.clear();
+            *seen = arrivals;
+        }
+        let running = thread::address();
+        let is_new = !threads.contains(&running);
+        if is_new {
+            threads.push(running);
+        }
+        is_new
+    }
+
+    /// Sends what is under way in the running thread, the outermost first.
+    #[cold]
+    pub fn introduce(&mut self, py: Python<'_>, open: &[UnderWay], meter: &Meter) {
+        let Self { stream, places, threads, .. } = self;
+        let rss = meter.read().rss;
+        stream.add(|batch| {
+            for each in open {
+                let function = places.place(py, batch, Value::Text(each.name));
+                let filename = places.place(py, batch, Value::Text(each.filename));
+                push_activation(batch, [0, threads.running(), function, filename, rss, u64::from(each.line)]);
+            }
+        });
+    }
+
     /// Sends that an activation begins or ends, with the memory just then.
     #[inline]
     pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
-        let Self { stream, places, threads } = self;
+        let Self { stream, places, threads, .. } = self;
         if !stream.is_heard() {
             return;
         }
@@ -77,18 +122,12 @@ impl Subscribers {
         stream.add(|batch| {
             let function = places.place(py, batch, Value::Text(code.name));
             let filename = places.place(py, batch, Value::Text(code.filename));
-            let them = &mut batch.activations;
-            them.at.push(batch.threads.len() as u64);
-            them.ended.push(u64::from(ends));
-            them.thread.push(threads.running());
-            them.function.push(function);
-            them.filename.push(filename);
-            them.rss.push(rss);
+            push_activation(batch, [u64::from(ends), threads.running(), function, filename, rss, 0]);
         });
     }
 
     fn add(&mut self, py: Python<'_>, values: impl Iterator<Item = Value>) {
-        let Self { stream, places, threads } = self;
+        let Self { stream, places, threads, .. } = self;
         stream.add(|batch| {
             batch.threads.push(threads.running());
             for (column, value) in values.enumerate() {
@@ -97,6 +136,19 @@ impl Subscribers {
             }
         });
     }
+}
+
+/// Adds one: whether it ends, its thread, function, file, memory, and line.
+#[inline]
+fn push_activation(batch: &mut Batch, [ended, thread, function, filename, rss, line]: [u64; 6]) {
+    let them = &mut batch.activations;
+    them.at.push(batch.threads.len() as u64);
+    them.ended.push(ended);
+    them.thread.push(thread);
+    them.function.push(function);
+    them.filename.push(filename);
+    them.rss.push(rss);
+    them.line.push(line);
 }
 
 impl TextPlaces {
