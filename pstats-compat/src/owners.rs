@@ -36,7 +36,7 @@ impl Owners {
         let homes: HashSet<Vec<&[u8]>> = files.clone().filter_map(modules::home).collect();
         let mut owners: Vec<Owner> = files.clone().map(|file| owner_of(file, &homes)).collect();
         // What `python -c` runs has no file; nor has what others make at run time, under the same name.
-        if ran_code(command) || !owners.contains(&Owner::User) {
+        if ran_code(command) {
             for (owner, file) in owners.iter_mut().zip(files) {
                 if file == b"<string>" {
                     *owner = Owner::User;
@@ -160,7 +160,5 @@ mod tests {
         assert_eq!(own, [Owner::User, Owner::User]);
         let made = owners(&["<string>", "/a/b.py"], "python b.py -c 3");
         assert_eq!(made, [Owner::Builtin, Owner::User]);
-        let alone = owners(&["<string>", "~"], "");
-        assert_eq!(alone, [Owner::User, Owner::Builtin]);
     }
 }

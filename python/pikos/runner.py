@@ -22,7 +22,6 @@ from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 from pikos.cprofile.profile import write_whole
 from pikos.monitors._line_report import FUNCTIONS, OF_MEMORY, OF_TIME, Circumstances, Report
 from pikos.monitors._line_table import Paper
-from pikos.monitors._own_code import OwnCode
 from pikos.monitors.focus import code_of
 
 TYPE_CHECKING = False
@@ -101,7 +100,7 @@ def prepare(argv: list[str]) -> Recording:
         focused = {"functions": functions} if functions else {}
         monitor = kind(recorder, record_type=record_type, threads=options.threads, **focused)
         if report is not None:
-            report.attach_to(monitor, OwnCode(code.co_filename, options.module))
+            report.attach_to(monitor)
         return monitor
 
     return Recording(monitor_of, report, outfile, options, " ".join(program), parser)

@@ -7,9 +7,10 @@ function  file:line  time or memory
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from pikos._lsprof import _LineReport
+from pikos._lsprof import _LineReport, _own_files
 from pikos.monitors._line_table import CHEAP, MemoryTable, Paper, TimeTable, growth, seconds, shown
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from pikos.monitors._line_table import Line
-    from pikos.monitors._own_code import OwnCode
 
 #: As many functions are shown where nobody says how many.
 FUNCTIONS = 20
@@ -32,6 +32,13 @@ class Function(NamedTuple):
     first: int
     is_body: bool
     lines: list[Line]
+
+
+def own_functions(functions: list[Function]) -> list[Function]:
+    """Those of the user's own code; all, if none is."""
+    files = [function.filename for function in functions]
+    own = [function for function, is_own in zip(functions, _own_files(files, ""), strict=True) if is_own]
+    return own or functions
 
 
 class Circumstances(NamedTuple):
@@ -97,12 +104,12 @@ class Report:
         orders = OF_MEMORY if reads_memory else OF_TIME
         self.order = orders[sort or next(iter(orders))]
         self.native = _LineReport()
-        self.own: OwnCode
+        #: The program may change it.
+        self.folder = os.path.join(os.getcwd(), "")
 
-    def attach_to(self, monitor: Any, own: OwnCode) -> None:
-        """Have the monitor report here, not record. own: whose code is shown."""
+    def attach_to(self, monitor: Any) -> None:
+        """Have the monitor report here, not record."""
         monitor._report = self.native
-        self.own = own
 
     def write(self, stream: TextIO, run: Circumstances, paper: Paper) -> None:
         """Write the head, and a table for each function that is chosen."""
@@ -110,7 +117,7 @@ class Report:
         seen = [function for function in map(Function._make, self.native.rows()) if function.lines]
         # Who names functions wants these, whosever they are.
         shows_others = self.everything or bool(run.focus)
-        mine = seen if shows_others else [function for function in seen if self.own.has(function.filename)]
+        mine = seen if shows_others else own_functions(seen)
         table = (MemoryTable if self.reads_memory else TimeTable)(paper, shows_cheap=shows_others)
         # Of the body of a class, as a rule, there is nothing to be told.
         least = CHEAP * max((table.whole(each.lines) for each in mine), default=0)
@@ -130,7 +137,9 @@ class Report:
             stream.write(paper.wrapped(nothing_seen(run)))
         for function in chosen:
             stream.write("\n")
-            table.write(stream, function.name, f"{self.own.short(function.filename)}:{function.first}", function)
+            table.write(
+                stream, function.name, f"{function.filename.removeprefix(self.folder)}:{function.first}", function
+            )
 
     def left_out(self, others: int, bodies: int, worth: int, chosen: int) -> list[str]:
         """What is not shown, and how to see it."""
