@@ -149,6 +149,13 @@ def memory(studio: Studio) -> None:
             studio.keep("memory", screen, "pikos top")
 
 
+def plot(studio: Studio) -> None:
+    """Memory over time; the picture follows its reader's theme by itself."""
+    runner = [sys.executable, "-m", "pikos.runner", "line_memory", "--recording", "csv"]
+    studio.run(*runner, "--focused-on", "legacy,fixed", "memory_spike.py")
+    studio.run(PIKOS, "plot", "monitor_records.csv", "-o", str(studio.pictures / "plot.svg"))
+
+
 def flame_graph(studio: Studio) -> bool:
     """The page of a program's full stacks. False without a browser."""
     command = find()
@@ -172,7 +179,7 @@ def flame_graph(studio: Studio) -> bool:
 
 
 #: By the names of the pictures; each says whether it could be made.
-SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "flame": flame_graph}
+SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "plot": plot, "flame": flame_graph}
 
 
 def main() -> int:

@@ -106,9 +106,17 @@ def prepare(argv: list[str]) -> Recording:
     return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
 
 
+class CommandLine(argparse.ArgumentParser):
+    """A command line whose errors begin as all that the command says."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def argument_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog="pikos-run",
         usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
         "[OPTION]... [ARG]...",
@@ -169,6 +177,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sort",
+        choices=sorted({*OF_TIME, *OF_MEMORY}),
         default=missing,
         metavar="KEY",
         help=f"with --report: the order of functions: {', '.join(OF_TIME)} of lines, {', '.join(OF_MEMORY)} of line_memory",
@@ -187,7 +196,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """The options, and the program with its arguments."""
-    loose = argparse.ArgumentParser(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
+    loose = CommandLine(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
     add_options(loose)
     takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"}
     flags = {"--buffered", "--report", "--threads", "--all"}
@@ -397,7 +406,11 @@ class Recording(Run):
             monitor.enable()
         except ValueError as error:
             self.parser.error(str(error))
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
+            problem = error if error.filename is None else f"can't write {error.filename}: {error.strerror}"
+            say(f"pikos-run: {problem}\n")
+            sys.exit(1)
+        except RuntimeError as error:
             say(f"pikos-run: {error}\n")
             sys.exit(1)
         self.monitor = monitor

@@ -136,6 +136,34 @@ def test_activations_stand_between_the_lines(folder: Path) -> None:
     assert told == expected
 
 
+def test_a_new_subscriber_is_told_what_is_under_way(folder: Path) -> None:
+    listeners: list[Listener] = []
+
+    def join() -> None:
+        listeners.append(Listener(socket_in(folder)))
+        time.sleep(0.4)
+
+    namespace: dict[str, Any] = {"join": join}
+    source = "def outer():\n    inner()\n    return 1\n\ndef inner():\n    join()\n    join()\n    return 2\n"
+    exec(compile(source, "<under way>", "exec"), namespace)
+    monitor = monitor_class("line_memory")(ZeroMQRecorder())
+    monitor._recorder.prepare(monitor._record_type)  # type: ignore[attr-defined]
+    monitored(monitor, namespace["outer"])
+    told = []
+    for message in listeners[0].messages():
+        texts, them = message["texts"], message.get("activations", {})
+        for line, function, filename, ended in zip(
+            *(them.get(name, ()) for name in ("line", "function", "filename", "ended")), strict=True
+        ):
+            if line and texts[filename] == "<under way>":
+                assert not ended
+                told.append((texts[function], line))
+    for listener in listeners:
+        listener.close()
+    # The outermost first, and once for each who comes.
+    assert told == [("outer", 2), ("inner", 6), ("outer", 2), ("inner", 7)]
+
+
 def test_nobody_listens(folder: Path) -> None:
     main = load(make_program(2), "<alone>")["main"]
     began = time.monotonic()

@@ -30,7 +30,7 @@ const BOTTOM: f64 = 52.0;
 pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &str) {
     let peaks = peaks(series);
     let greatest = series.greatest() as f64;
-    let (high, step) = scale(greatest * 1.1, if greatest > MEBIBYTE { MEBIBYTE } else { 1.0 });
+    let (high, step) = scale(greatest * 1.02, if greatest > MEBIBYTE { MEBIBYTE } else { 1.0 });
     let last = if series.has_time() { series.last().time } else { series.last().index as f64 };
     let last = if last > 0.0 { last } else { 1.0 };
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
