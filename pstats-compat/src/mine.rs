@@ -11,14 +11,18 @@ const ELSEWHERE: &str = "<outside of your code>";
 /// is no code of the user's in it.
 pub fn fold(profile: &Profile, owners: &Owners) -> Option<Shown> {
     owners.has_own().then(|| {
-        let rest = Function::new("~".into(), 0, ELSEWHERE.into(), Calls::default());
-        let mut shown = hide::hide_with(profile, &owners.others(), Some(rest));
+        let mut shown = hide::hide_with(profile, &owners.others(), Some(elsewhere()));
         if shown.lost == 0.0 {
             // It is the last one, and in no stack.
             shown.profile.functions.pop();
         }
         shown
     })
+}
+
+/// What stands for the rest.
+pub fn elsewhere() -> Function {
+    Function::new("~".into(), 0, ELSEWHERE.into(), Calls::default())
 }
 
 /// Whether this is what stands for the rest, in what [`fold`] has made.

@@ -103,7 +103,7 @@ def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subpr
         terminal.until("leaf")
         # Its time in flight is there, although it has not returned once.
         in_flight = terminal.line("main").split()
-        assert float(in_flight[2]) > 0
+        assert float(in_flight[2].rstrip("s")) > 0
         terminal.keys("/leaf\r")
         terminal.until(lambda: "main" not in "".join(terminal.text.splitlines()[4:]))
         terminal.keys("\r")

@@ -43,6 +43,8 @@ class Terminal:
         #: Whether the alternate screen is shown, and the cursor is not.
         self.is_alternate = False
         self.is_cursor_hidden = False
+        #: Ways in which the mouse is told of, that are on.
+        self.mouse_modes: set[str] = set()
         #: What was written outside of the alternate screen.
         self.plain = ""
         self.styles: set[str] = set()
@@ -182,6 +184,8 @@ class Terminal:
                 self.cells = [[" "] * self.width for _ in range(self.height)]
             elif numbers == "25":
                 self.is_cursor_hidden = not is_set
+            elif numbers in ("1000", "1006"):
+                self.mouse_modes = (self.mouse_modes | {numbers}) if is_set else (self.mouse_modes - {numbers})
             else:
                 raise AssertionError(f"a mode that no view sets: {numbers}")
         else:
@@ -190,4 +194,4 @@ class Terminal:
     def is_restored(self) -> bool:
         """Whether the terminal is as the shell had it."""
         modes = termios.tcgetattr(self._slave)
-        return not self.is_alternate and not self.is_cursor_hidden and modes == self.modes
+        return not (self.is_alternate or self.is_cursor_hidden or self.mouse_modes) and modes == self.modes

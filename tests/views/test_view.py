@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pstats
+import re
 import signal
 import subprocess
+import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -76,6 +78,111 @@ def test_look_drill_down_and_leave(profile: Path) -> None:
         assert terminal.wait() == 0
         assert terminal.is_restored()
         assert terminal.plain == "", "nothing is left on the shell's screen"
+
+
+LIBRARY = """\
+import json
+
+
+def load(text):
+    return [json.loads(text) for _ in range(200)]
+
+
+load("[1, 2, [3]]")
+"""
+
+
+@pytest.fixture
+def with_a_library(tmp_path: Path) -> Path:
+    """A profile of a program of whose time nearly all is the library's."""
+    script, path = tmp_path / "load.py", tmp_path / "load.pstats"
+    script.write_text(LIBRARY)
+    command = [sys.executable, "-m", "pikos.cprofile", "-o", str(path), str(script)]
+    subprocess.run(command, env=environment(), check=True)
+    return path
+
+
+def printed(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PIKOS, *arguments], capture_output=True, text=True, env=environment(**env))
+
+
+def test_ones_own_code_alone(with_a_library: Path) -> None:
+    with view(with_a_library) as terminal:
+        terminal.until("json.decoder:")
+        terminal.keys("u")
+        terminal.until("your code only")
+        terminal.until(lambda: "json.decoder" not in terminal.text)
+        assert "load.py:4" in terminal.line("load ")
+        terminal.keys("t")
+        terminal.until("approximated")
+        terminal.keys("q")
+        terminal.until("file:line")
+        terminal.keys("u")
+        terminal.until("json.decoder:")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
+def test_folded_or_not_the_sum_is_the_same(with_a_library: Path) -> None:
+    def functions(*options: str) -> dict[str, dict[str, float]]:
+        run = printed("view", "--json", *options, with_a_library)
+        assert (run.returncode, run.stderr) == (0, "")
+        return {row["name"]: row for row in json.loads(run.stdout)["functions"]}
+
+    every, mine = functions(), functions("--mine")
+    assert set(mine) <= {"load", "<module>", "{outside of your code}"}
+    assert mine["load"]["ncalls"] == 1 and mine["load"]["cumtime"] == every["load"]["cumtime"]
+    assert mine["load"]["tottime"] > 2 * every["load"]["tottime"]
+    total = sum(row["tottime"] for row in every.values())
+    assert sum(row["tottime"] for row in mine.values()) == pytest.approx(total)
+    hidden = functions("--hide", "json")
+    assert not any("json" in row["file"] for row in hidden.values()) and "load" in hidden  # type: ignore[operator]
+    for command in ("stats", "view"):
+        assert "decoder" not in printed(command, "--mine", with_a_library).stdout
+        assert "decoder" not in printed(command, "-x", "decoder", with_a_library).stdout
+    none = with_a_library.with_name("none.pstats")
+    printed("export", with_a_library, "--hide", "load.py", "-o", none)
+    assert "no function of your own code" in printed("view", "--mine", none).stderr
+
+
+def test_the_first_row_is_chosen_and_q_goes_back(profile: Path) -> None:
+    with view(profile) as terminal:
+        terminal.until("q quit")
+        terminal.keys("\r")
+        terminal.until("callers (")
+        terminal.keys("q")
+        terminal.until("q quit")
+        # The second row, and again: the header has two lines, the table a heading.
+        terminal.keys("\x1b[<0;5;5M\x1b[<0;5;5m" * 2)
+        terminal.until("callers (")
+        terminal.keys("\x03")
+        terminal.wait()
+        assert terminal.is_restored()
+
+
+def test_what_a_terminal_shows(profile: Path) -> None:
+    with Terminal([PIKOS, "view", str(profile)], env=environment(TERM="xterm", LC_ALL="C")) as terminal:
+        terminal.until("q quit")
+        assert terminal.text.isascii()
+        terminal.keys("q")
+        assert terminal.wait() == 0
+    with Terminal([PIKOS, "view", str(profile)], env=environment(TERM="dumb")) as terminal:
+        assert terminal.wait() == 0
+        assert "inner" in terminal.plain and max(map(len, terminal.plain.splitlines())) <= 80
+
+
+def test_what_nobody_counted_is_not_zero(tmp_path: Path) -> None:
+    stacks = tmp_path / "a.folded"
+    stacks.write_text("main;f 3\nmain;g 4\n")
+    once = printed("view", "--once", stacks).stdout
+    assert " calls" not in once and re.search(r"^ +- .* f$", once, re.M)
+    with view(stacks) as terminal:
+        terminal.until("q quit")
+        terminal.keys("\r2")
+        terminal.until("callees (2)")
+        assert terminal.line("  f").split()[0] == "-"
+        terminal.keys("\x03")
+        terminal.wait()
 
 
 def test_a_resize_draws_anew(profile: Path) -> None:
@@ -163,7 +270,7 @@ def test_hostile_names_command_nothing(tmp_path: Path) -> None:
         terminal.until("\ufffd[2J")
         terminal.keys("\r3")
         terminal.until("owned")
-        terminal.keys("q")
+        terminal.keys("qq")
         assert terminal.wait() == 0
     once = subprocess.run([PIKOS, "view", "--once", path], capture_output=True, text=True, env=environment())
     assert once.returncode == 0 and "\x1b" not in once.stdout and "\u202e" not in once.stdout
@@ -204,7 +311,7 @@ def test_a_profile_from_a_pipe_is_viewed(profile: Path) -> None:
         terminal.until("standard input")
         terminal.keys("?")
         terminal.until("this help")
-        terminal.keys("q")
+        terminal.keys("qq")
         assert terminal.wait() == 0
         assert terminal.is_restored()
 

@@ -156,6 +156,36 @@ impl InputArgs {
     }
 }
 
+/// Which functions stay; the time of the others goes to those that called them.
+#[derive(Clone, Debug, Args)]
+pub struct ShownArgs {
+    /// Keep only your own code: no function of the standard library or an installed package, no built-in; their time goes to
+    /// your functions that called them
+    #[arg(long)]
+    pub mine: bool,
+    /// Keep only functions whose `file:line(name)` matches this regular expression; the time of others goes to their callers;
+    /// may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub only: Vec<Regex>,
+    /// Leave out functions whose `file:line(name)` matches this regular expression; their time goes to their callers; may be
+    /// repeated
+    #[arg(long, value_name = "REGEX")]
+    pub hide: Vec<Regex>,
+}
+
+impl ShownArgs {
+    /// Whether names matter.
+    pub fn has_patterns(&self) -> bool {
+        !self.only.is_empty() || !self.hide.is_empty()
+    }
+
+    /// Whether a function of this name is left out.
+    pub fn hides(&self, name: &str) -> bool {
+        let is_only = self.only.is_empty() || self.only.iter().any(|pattern| pattern.is_match(name));
+        !is_only || self.hide.iter().any(|pattern| pattern.is_match(name))
+    }
+}
+
 /// Formats by their names, which help and completions list.
 fn format_that(is_meant: impl Fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
     let meant = Format::all().filter(|format| is_meant(*format));
@@ -179,14 +209,8 @@ pub struct ExportArgs {
     /// Strip folders from file names
     #[arg(long)]
     pub strip_dirs: bool,
-    /// Keep only functions whose `file:line(name)` matches this regular expression; the time of others goes to their callers;
-    /// may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub only: Vec<Regex>,
-    /// Leave out functions whose `file:line(name)` matches this regular expression; their time goes to their callers; may be
-    /// repeated
-    #[arg(long, value_name = "REGEX")]
-    pub hide: Vec<Regex>,
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// Leave out functions with less cumulative time than this: a share of the total (`1%`) or an amount (`5ms`)
     #[arg(long, value_name = "AMOUNT")]
     pub min: Option<Amount>,
@@ -266,6 +290,8 @@ pub struct DiffArgs {
     /// Leave out functions whose `file:line(name)` matches this regular expression; may be repeated
     #[arg(short = 'x', long, value_name = "REGEX")]
     pub exclude: Vec<Regex>,
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// Show at most N changes [default: 40; of GitHub's annotations 10]
     #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
@@ -341,6 +367,11 @@ pub struct StatsArgs {
     /// Show only functions whose printed name matches this regular expression; may be repeated
     #[arg(short, long, value_name = "REGEX")]
     pub grep: Vec<Regex>,
+    /// Leave out functions whose printed name matches this regular expression; may be repeated
+    #[arg(short = 'x', long, value_name = "REGEX")]
+    pub exclude: Vec<Regex>,
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// Show only the first N rows
     #[arg(short = 'n', long, value_name = "N", value_parser = rows, allow_negative_numbers = true)]
     pub top: Option<usize>,
@@ -390,7 +421,9 @@ pub struct TableArgs {
     /// Leave out functions whose `file:line(name)` matches this regular expression
     #[arg(short = 'x', long, value_name = "REGEX")]
     pub exclude: Option<Regex>,
-    /// Print the table once and exit, as is done anyway if standard output is not a terminal
+    #[command(flatten)]
+    pub shown: ShownArgs,
+    /// Print the table once and exit, as is done anyway if standard output is not a terminal, or one that can't show a screen
     #[arg(long)]
     pub once: bool,
     /// Print JSON once and exit
@@ -407,6 +440,7 @@ impl TableArgs {
         Options {
             sort: self.sort.unwrap_or_default(),
             is_reversed: self.reverse,
+            is_mine: self.shown.mine,
             include: self.grep.clone(),
             exclude: self.exclude.clone(),
             form: match () {
@@ -436,13 +470,6 @@ pub struct TopArgs {
     pub from: FromArgs,
     #[command(flatten)]
     pub table: TableArgs,
-}
-
-impl TopArgs {
-    /// Whether one table is all that is wanted.
-    pub fn is_printed(&self) -> bool {
-        self.table.once || self.table.json || !std::io::IsTerminal::is_terminal(&std::io::stdout())
-    }
 }
 
 #[derive(Debug, Args)]

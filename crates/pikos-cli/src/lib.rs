@@ -9,6 +9,7 @@ mod front;
 mod outcome;
 mod plot;
 mod progress;
+mod shown;
 mod top;
 
 use std::ffi::OsString;

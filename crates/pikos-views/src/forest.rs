@@ -61,6 +61,11 @@ impl<'p> Forest<'p> {
         place
     }
 
+    /// Adds to the stack at a place.
+    pub fn add_to(&mut self, place: u32, own: &ShownStack) {
+        self.tree.nodes[place as usize].own.add(own);
+    }
+
     /// Adds what the limits of a tree cut.
     pub fn add_cut(&mut self, cut: Cut) {
         self.tree.cut.calls = self.tree.cut.calls.saturating_add(cut.calls);

@@ -38,6 +38,7 @@ impl Names {
         // Functions of one file mostly come together.
         if let Some(last) = self.labels.last().filter(|last| last.path == label.path) {
             (label.path, label.file) = (last.path.clone(), Arc::clone(&last.file));
+            label.short_file = Arc::clone(&last.short_file);
         }
         let id = self.labels.len() as u32;
         Arc::make_mut(&mut self.labels).push(Arc::new(label));

@@ -10,6 +10,8 @@ use crate::model::{FunctionId, Profile};
 pub enum Restriction {
     /// Rows whose printed name matches somewhere.
     Pattern(Regex),
+    /// Rows whose printed name matches nowhere.
+    Without(Regex),
     /// The first rows.
     Rows(usize),
     /// The first part of the rows, between 0 and 1.
@@ -38,6 +40,10 @@ impl Selection {
             Restriction::Pattern(pattern) => {
                 self.rows.retain(|&id| pattern.is_match(&stdname(profile.function(id))));
                 quoted(pattern.as_str())
+            }
+            Restriction::Without(pattern) => {
+                self.rows.retain(|&id| !pattern.is_match(&stdname(profile.function(id))));
+                format!("not {}", quoted(pattern.as_str()))
             }
             Restriction::Rows(count) => {
                 self.rows.truncate(*count);

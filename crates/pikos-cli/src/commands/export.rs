@@ -6,12 +6,12 @@ use jiff::Zoned;
 use pstats_compat::formats::{Format, dot};
 use pstats_compat::model::facts;
 use pstats_compat::report::stdname;
-use pstats_compat::{Function, Profile, hide};
 
 use crate::args::{Amount, ExportArgs};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
+use crate::shown::{self, total};
 
 pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output)?;
@@ -19,6 +19,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
         Some(thread) => files::load_thread(&args.inputs, thread, &args.input)?,
         None => files::load_all(&args.inputs, &args.input)?,
     };
+    profile = shown::mine(profile, &args.shown);
     if args.strip_dirs {
         profile.strip_dirs();
     }
@@ -28,8 +29,11 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     });
     // A graph leaves out what is small without adding it to what is drawn.
     let least = least.filter(|_| format != Format::Dot);
-    if least.is_some() || !args.only.is_empty() || !args.hide.is_empty() {
-        profile = shown(&profile, args, least);
+    if least.is_some() || args.shown.has_patterns() {
+        profile = shown::without(&profile, |function| {
+            let is_small = least.is_some_and(|least| !function.caller_only && function.calls.cumtime < least);
+            is_small || args.shown.hides(&stdname(function))
+        });
     }
     if args.collapse_recursion {
         // Approximated stacks have none: no function is entered twice.
@@ -59,31 +63,6 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
         _ => files::save(&profile, format, &args.output)?,
     }
     Ok(Outcome::Fine)
-}
-
-fn total(profile: &Profile) -> f64 {
-    profile.rows().map(|(_, function)| function.calls.tottime).sum()
-}
-
-/// The profile without what is not wanted, or too small.
-fn shown(profile: &Profile, args: &ExportArgs, least: Option<f64>) -> Profile {
-    let is_hidden = |function: &Function| {
-        let name = stdname(function);
-        let is_small = least.is_some_and(|least| !function.caller_only && function.calls.cumtime < least);
-        let is_only = args.only.is_empty() || args.only.iter().any(|pattern| pattern.is_match(&name));
-        is_small || !is_only || args.hide.iter().any(|pattern| pattern.is_match(&name))
-    };
-    let is_hidden: Vec<bool> = profile.functions.iter().map(is_hidden).collect();
-    let shown = hide::hide(profile, &is_hidden);
-    let total = total(profile);
-    // Below this it is the rounding of many additions.
-    if shown.lost > 1e-6 * total {
-        eprintln!(
-            "pikos: note: {:.1} % of the time is left out: functions that no function called which is shown",
-            100.0 * shown.lost / total
-        );
-    }
-    shown.profile
 }
 
 /// Whether a reader sees the title.

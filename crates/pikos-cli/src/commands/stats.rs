@@ -14,15 +14,18 @@ use crate::args::{StatsArgs, When};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
+use crate::shown;
 
 pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
-    let mut profile = files::load_all(&args.inputs, &args.input)?;
+    let mut profile = shown::mine(files::load_all(&args.inputs, &args.input)?, &args.shown);
     if args.strip_dirs {
         profile.strip_dirs();
     } else {
         profile.merge_labels();
     }
+    profile = shown::matching(profile, &args.shown);
     let mut restrictions: Vec<Restriction> = args.grep.iter().cloned().map(Restriction::Pattern).collect();
+    restrictions.extend(args.exclude.iter().cloned().map(Restriction::Without));
     restrictions.extend(args.top.map(Restriction::Rows));
     let mut report = Report::new(&profile, &args.sort);
     if args.reverse {

@@ -17,12 +17,17 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
     let mut streams = Streams::new(listen::to_all(&args.from)?);
     streams.await_first(PATIENCE);
     let mut source = Live::new(streams);
+    let shown = args.table.shown.clone();
+    if shown.has_patterns() {
+        source.hide(Box::new(move |name| shown.hides(name)));
+    }
     // Rates need a second message. Whoever sends less often has none.
     let start = Instant::now();
-    while args.is_printed() && !source.poll() && start.elapsed() < PATIENCE {
+    let is_printed = args.table.once || args.table.json || !top::has_screen();
+    while is_printed && !source.poll() && start.elapsed() < PATIENCE {
         std::thread::sleep(source.pace());
     }
-    let is_vain = args.is_printed() && source.is_empty();
+    let is_vain = is_printed && source.is_empty();
     if is_vain {
         eprintln!("pikos: {}", listen::NOBODY);
         if !args.table.json {

@@ -7,11 +7,14 @@ use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
+use crate::shown;
 use crate::top;
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
     let mut progress = Progress::new("reading", args.inputs.len());
-    let mut source = Profiles::open(&args.inputs, &args.input.options(), |path, notes| {
+    let kept = args.table.shown.clone();
+    let prepare = move |profile| shown::matching(profile, &kept);
+    let mut source = Profiles::open(&args.inputs, &args.input.options(), prepare, |path, notes| {
         files::tell(path, notes);
         progress.step();
     })?;

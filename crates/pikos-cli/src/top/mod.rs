@@ -17,5 +17,5 @@ pub mod terminal;
 mod view;
 
 pub use options::{Form, Options};
-pub use show::show;
+pub use show::{has_screen, show};
 pub use state::columns::SortBy;

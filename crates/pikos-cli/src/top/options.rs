@@ -20,6 +20,8 @@ pub enum Form {
 pub struct Options {
     pub sort: SortBy,
     pub is_reversed: bool,
+    /// Only the user's own functions.
+    pub is_mine: bool,
     /// Only what this finds.
     pub include: Option<Regex>,
     /// Without what this finds.

@@ -115,6 +115,7 @@ fn keys(
         keys = Keys::Pressed;
         let effect = match event::read()? {
             Input::Key(key) if key.kind != KeyEventKind::Release => state.update(Event::Key(key)),
+            Input::Mouse(mouse) => state.update(Event::Mouse(mouse)),
             _ => None,
         };
         if let Some(effect) = effect {

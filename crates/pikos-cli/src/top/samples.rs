@@ -144,7 +144,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
         phase,
         functions: rows.len(),
         tottime: elapsed,
-        ncalls: rows.iter().map(|row| row.figures.ncalls).sum(),
+        ncalls: Some(rows.iter().map(|row| row.figures.ncalls).sum()),
         calls_per_s: rows.iter().map(|row| row.figures.calls_per_s).sum(),
         age: Some(elapsed),
         threads: vec![thread(1, "MainThread", false), thread(2, "worker-1", true)],
@@ -166,10 +166,12 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
         content: Content::Profile(ProfileContent {
             meaning: Meaning { is_live: true, ..Meaning::default() },
             labels: Arc::new(labels.to_vec()),
+            own: Arc::new((0..labels.len()).map(|id| id < 5 || id == 8).collect()),
             functions: Arc::new(rows),
             edges: Arc::new(edges),
             edges_of: Edges::All,
             stacks: stacks(ticks),
+            mine: None,
         }),
     }
 }

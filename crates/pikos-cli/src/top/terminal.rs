@@ -12,6 +12,7 @@ use pikos_os::terminal;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -28,6 +29,11 @@ static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
 /// A screen of 200 × 60 in colours fits, so that it comes in one piece.
 const FRAME: usize = 64 << 10;
+
+/// Buttons and the wheel, with places in decimals. Not where the mouse is while nothing is pressed: that would be an event for each
+/// cell that it crosses. With Shift, the mouse stays the terminal's own.
+const MOUSE_ON: Print<&str> = Print("\x1b[?1000h\x1b[?1006h");
+const MOUSE_OFF: Print<&str> = Print("\x1b[?1006l\x1b[?1000l");
 
 /// Whoever is told that the terminal is gone leaves within this time, or is stuck.
 const GRACE: Duration = Duration::from_millis(500);
@@ -73,7 +79,7 @@ impl TerminalGuard {
     fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         IS_OPEN.store(true, Ordering::SeqCst);
-        queue!(self.out, EnterAlternateScreen, Hide)?;
+        queue!(self.out, EnterAlternateScreen, Hide, MOUSE_ON)?;
         self.out.flush()
     }
 }
@@ -87,7 +93,7 @@ impl Drop for TerminalGuard {
 /// If the terminal is gone, there is nothing to put back, and nobody to tell.
 fn leave(out: &mut File) {
     if IS_OPEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(out, LeaveAlternateScreen, Show);
+        let _ = execute!(out, MOUSE_OFF, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

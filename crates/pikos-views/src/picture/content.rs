@@ -91,12 +91,25 @@ pub struct ProfileContent {
     pub meaning: Meaning,
     /// Those of all functions of the source, by their ids.
     pub labels: Arc<Vec<Arc<Label>>>,
+    /// Whether each label is of the user's own code; empty if none is.
+    pub own: Arc<Vec<bool>>,
     /// The functions of the scope.
     pub functions: Arc<Vec<ShownFunction>>,
     /// Who called whom.
     pub edges: Arc<Vec<ShownEdge>>,
     /// Which edges those are.
     pub edges_of: Edges,
+    /// Full stacks.
+    pub stacks: Stacks,
+    /// The same with the user's own functions alone, if that was asked for and there are any.
+    pub mine: Option<Mine>,
+}
+
+/// A profile in which each function of others is a part of the own one that called it. A clone shares the tables.
+#[derive(Clone, Debug)]
+pub struct Mine {
+    /// The functions of the scope.
+    pub functions: Arc<Vec<ShownFunction>>,
     /// Full stacks.
     pub stacks: Stacks,
 }
@@ -106,10 +119,12 @@ impl Default for ProfileContent {
         Self {
             meaning: Meaning::default(),
             labels: Arc::default(),
+            own: Arc::default(),
             functions: Arc::default(),
             edges: Arc::default(),
             edges_of: Edges::None,
             stacks: Stacks::NotAsked,
+            mine: None,
         }
     }
 }
@@ -118,6 +133,21 @@ impl ProfileContent {
     /// A function's label.
     pub fn label(&self, id: FunctionId) -> &Label {
         &self.labels[id.index()]
+    }
+
+    /// The functions to list: the user's own alone, if these are wanted and known.
+    pub fn listed(&self, is_mine: bool) -> &Arc<Vec<ShownFunction>> {
+        self.mine.as_ref().filter(|_| is_mine).map_or(&self.functions, |mine| &mine.functions)
+    }
+
+    /// The stacks to list, likewise.
+    pub fn listed_stacks(&self, is_mine: bool) -> &Stacks {
+        self.mine.as_ref().filter(|_| is_mine).map_or(&self.stacks, |mine| &mine.stacks)
+    }
+
+    /// Whether a function stands out: it is the user's own, or no function is.
+    pub fn is_own(&self, id: FunctionId) -> bool {
+        self.own.is_empty() || self.own.get(id.index()) == Some(&true)
     }
 }
 

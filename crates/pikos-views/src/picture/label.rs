@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pstats_compat::{Function, Text};
 
+use pstats_compat::modules::{self, Origin};
 use pstats_compat::printable::printable;
 
 /// Where a function is, safe to print.
@@ -13,6 +14,8 @@ pub struct Label {
     pub path: Text,
     /// The file.
     pub file: Arc<str>,
+    /// The same in few characters: `json.decoder` of the standard library, `numpy/core.py` of a package.
+    pub short_file: Arc<str>,
     /// The first line; 0 of a built-in.
     pub line: u32,
     /// The name as cProfile prints it, to save.
@@ -32,9 +35,11 @@ impl Label {
             true => name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(&name),
             false => &name,
         };
+        let file: Arc<str> = printable(&function.file.to_str_lossy()).into();
         Self {
             path: function.file.clone(),
-            file: printable(&function.file.to_str_lossy()).into(),
+            short_file: short(function.file.as_bytes()).map_or_else(|| Arc::clone(&file), Arc::from),
+            file,
             line: function.line,
             plain_name: function.name.clone(),
             name: match is_builtin {
@@ -50,6 +55,46 @@ impl Label {
         match self.is_builtin {
             true => self.name.clone(),
             false => format!("{}:{}({})", self.file, self.line, self.name),
+        }
+    }
+}
+
+/// A file that somebody installed, without the folders that it was installed in.
+fn short(path: &[u8]) -> Option<String> {
+    let text = match modules::installed(path)? {
+        (Origin::Library, parts) => parts.join(&b'.'),
+        (Origin::Package, parts) => {
+            let all: Vec<&[u8]> = modules::parts(path).collect();
+            let package = all.iter().rposition(|part| part.ends_with(b"-packages"))?;
+            if parts.is_empty() {
+                return None;
+            }
+            all[package + 1..].join(&b'/')
+        }
+    };
+    Some(printable(&String::from_utf8_lossy(&text)).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use pstats_compat::Calls;
+
+    use super::*;
+
+    #[test]
+    fn what_was_installed_is_named_without_its_folders() {
+        for (file, expected) in [
+            ("/usr/lib/python3.11/json/decoder.py", "json.decoder"),
+            (r"C:\Python312\Lib\json\__init__.py", "json"),
+            ("<frozen importlib._bootstrap>", "importlib._bootstrap"),
+            ("/v/lib/python3.12/site-packages/numpy/core/__init__.py", "numpy/core/__init__.py"),
+            ("/v/lib/python3/dist-packages/six.py", "six.py"),
+            ("/srv/shop/app.py", "/srv/shop/app.py"),
+            ("<string>", "<string>"),
+            ("~", "~"),
+        ] {
+            let label = Label::of(&Function::new(file.into(), 1, "f".into(), Calls::default()));
+            assert_eq!(&*label.short_file, expected, "{file}");
         }
     }
 }

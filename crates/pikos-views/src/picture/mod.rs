@@ -10,7 +10,7 @@ mod scope;
 mod shown;
 mod tree;
 
-pub use content::{Content, Edges, Meaning, Picture, ProfileContent};
+pub use content::{Content, Edges, Meaning, Mine, Picture, ProfileContent};
 pub use label::Label;
 pub use process::{Health, Phase, Process, Thread};
 pub use scope::{FunctionId, ProcessId, Scope, StackId};

@@ -34,8 +34,8 @@ pub struct Process {
     pub functions: usize,
     /// Seconds in its functions.
     pub tottime: f64,
-    /// Calls.
-    pub ncalls: i64,
+    /// Calls, if anybody counted them.
+    pub ncalls: Option<i64>,
     /// Calls per second in the last interval.
     pub calls_per_s: f64,
     /// Seconds since it began, by its own clock.

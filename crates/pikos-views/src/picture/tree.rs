@@ -53,6 +53,8 @@ pub struct Tree {
     pub cut: Cut,
     /// Processes of the scope that keep none.
     pub without: usize,
+    /// What is to be said of them, where they are not recorded but computed.
+    pub note: Option<String>,
 }
 
 impl Tree {

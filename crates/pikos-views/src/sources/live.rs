@@ -4,13 +4,16 @@
 //! for a function in all processes, and what the figures were one message ago.
 
 use std::collections::HashMap;
+use std::iter::repeat_n;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pikos_client::Command;
-use pstats_compat::Profile;
 use pstats_compat::merge::Merger;
+use pstats_compat::owners::Owners;
+use pstats_compat::{Profile, mine};
 
+use super::fold::Fold;
 use super::source::{Query, Source};
 use super::track::Track;
 use crate::error::Error;
@@ -18,8 +21,8 @@ use crate::feed::{Feed, Heard, ProfileSender};
 use crate::forest::{Forest, Paths};
 use crate::names::Names;
 use crate::picture::{
-    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
-    ShownEdge, ShownFunction, ShownStack, Stacks, Thread, Tree,
+    Content, Edges, FunctionId, Label, Meaning, Mine, Phase, Picture, Process, ProcessId, ProfileContent,
+    Scope, Shown, ShownEdge, ShownFunction, ShownStack, Stacks, Thread, Tree,
 };
 use pstats_compat::printable::printable;
 
@@ -27,17 +30,26 @@ use pstats_compat::printable::printable;
 /// interval.
 const PACE: Duration = Duration::from_millis(15);
 
+/// Whether a function is left out, by what a filter looks at; its time goes to those that called it.
+pub type Hides = Box<dyn Fn(&str) -> bool>;
+
 /// Processes at work.
 pub struct Live<F> {
     feed: F,
     names: Names,
+    /// Whether each label is of the user's own code; empty if none is. Known for so many labels of so many processes.
+    own: Arc<Vec<bool>>,
+    own_of: (usize, usize),
+    /// Which functions are left out, by what a filter looks at, and of which labels that was asked.
+    hides: Option<Hides>,
+    hidden: Vec<bool>,
     /// One for each process.
     tracks: Vec<Track>,
     /// The thread that is looked at has a track of its own.
     thread: Option<(ProcessId, u64, Track)>,
     paths: Paths,
-    /// The stacks that were made last: of what scope, and of which of each process's.
-    stacks: Option<(Scope, Vec<u64>, Stacks)>,
+    /// The stacks that were made last, of all functions and of the user's own alone: of what scope, and of which of each process's.
+    stacks: [Option<(Scope, Vec<u64>, Stacks)>; 2],
     tick: u64,
     next_tick: Instant,
 }
@@ -48,15 +60,25 @@ impl<F: Feed> Live<F> {
         let mut live = Self {
             feed,
             names: Names::default(),
+            own: Arc::default(),
+            own_of: (0, 0),
+            hides: None,
+            hidden: Vec::new(),
             tracks: Vec::new(),
             thread: None,
             paths: Paths::default(),
-            stacks: None,
+            stacks: [None, None],
             tick: 0,
             next_tick: Instant::now(),
         };
         live.track();
         live
+    }
+
+    /// Leaves functions out.
+    pub fn hide(&mut self, hides: Hides) {
+        self.hides = Some(hides);
+        self.learn();
     }
 
     /// Whether nobody was heard.
@@ -92,6 +114,28 @@ impl<F: Feed> Live<F> {
             self.next_tick = Instant::now() + Duration::from_secs_f64(interval.max(0.02));
             self.tick += 1;
         }
+        self.learn();
+    }
+
+    /// Asks of new labels whose they are, and whether they are left out.
+    fn learn(&mut self) {
+        let labels = self.names.labels();
+        if let Some(hides) = &self.hides {
+            self.hidden.extend(labels[self.hidden.len()..].iter().map(|label| hides(&label.searched())));
+        }
+        let now = (labels.len(), self.tracks.len());
+        if self.own_of == now {
+            return;
+        }
+        self.own_of = now;
+        // `python -c` has no other name.
+        let ran_code = self.feed.heard().iter().any(|heard| heard.sender().title().starts_with("-c"));
+        // Functions of one file mostly come together: it is asked for once.
+        let files: Vec<&[Arc<Label>]> = labels.chunk_by(|a, b| a.path == b.path).collect();
+        let paths = files.iter().map(|labels| labels[0].path.as_bytes());
+        let owners = Owners::of_files(paths, if ran_code { "python -c" } else { "" });
+        let own = || owners.own().zip(&files).flat_map(|(is_own, labels)| repeat_n(is_own, labels.len()));
+        self.own = Arc::new(if owners.has_own() { own().collect() } else { Vec::new() });
     }
 
     /// Gives the thread that is looked at a track, and takes it from others.
@@ -107,18 +151,6 @@ impl<F: Feed> Live<F> {
             self.thread = wanted.map(|(process, thread)| (process, thread, Track::default()));
             self.track();
         }
-    }
-
-    /// All functions of all processes; a row for each that any of them has.
-    fn sum(&self) -> Vec<ShownFunction> {
-        let mut sums: Vec<Option<Shown>> = vec![None; self.names.labels().len()];
-        for track in &self.tracks {
-            for function in track.profile.shown() {
-                sums[function.id.index()].get_or_insert_with(Shown::default).add(&function.figures);
-            }
-        }
-        let sums = (0u32..).map(FunctionId).zip(sums);
-        sums.filter_map(|(id, figures)| figures.map(|figures| ShownFunction { id, figures })).collect()
     }
 
     /// The profiles that have a part in a scope: what was kept of each, and which of its threads.
@@ -155,37 +187,41 @@ impl<F: Feed> Live<F> {
     }
 
     /// The stacks of a scope. A large tree comes less often than a picture is taken: then it is the same.
-    fn stacks(&mut self, scope: Scope) -> Stacks {
+    fn stacks(&mut self, scope: Scope, fold: Option<Fold<'_>>, is_mine: bool) -> Stacks {
         let of = |heard: Heard<'_>| {
             heard.profile().map_or(0, |sender| 2 * sender.stacks_sequence() + u64::from(sender.has_tree()))
         };
         let state: Vec<u64> = self.feed.heard().into_iter().map(of).collect();
-        match &self.stacks {
+        match &self.stacks[usize::from(is_mine)] {
             Some((of, at, stacks)) if *of == scope && *at == state => stacks.clone(),
             _ => {
-                let stacks = self.add_stacks(scope);
-                self.stacks = Some((scope, state, stacks.clone()));
+                let stacks = self.add_stacks(scope, fold);
+                self.stacks[usize::from(is_mine)] = Some((scope, state, stacks.clone()));
                 stacks
             }
         }
     }
 
-    fn add_stacks(&mut self, scope: Scope) -> Stacks {
+    fn add_stacks(&mut self, scope: Scope, fold: Option<Fold<'_>>) -> Stacks {
         let mut paths = std::mem::take(&mut self.paths);
         let mut forest = Forest::new(&mut paths);
         let (mut has_tree, mut has_come, mut without) = (false, false, 0);
         for (sender, track, thread) in self.profiles(scope) {
             has_tree |= sender.has_tree();
             without += usize::from(!sender.has_tree());
-            let mut places: Vec<Option<u32>> = Vec::new();
+            // Where each stands, if it can: at the bottom, of those that are folded, or on another.
+            let mut places: Vec<Option<Option<u32>>> = Vec::new();
             let cut = sender.stacks(thread, &mut |parent, function, own: ShownStack| {
                 let function = function.and_then(|function| track.profile.functions.get(function));
                 // What stands on a function without a name waits for it.
-                let below = parent.map(|parent| places[parent as usize]);
-                let place = match (function, below) {
-                    (None, _) | (_, Some(None)) => None,
-                    (Some((function, _)), below) => Some(forest.add(below.flatten(), *function, own)),
+                let below = match parent {
+                    Some(parent) => places[parent as usize],
+                    None => Some(None),
                 };
+                let place = below.zip(function).map(|(below, (function, _))| match fold {
+                    Some(fold) => fold.add(&mut forest, below, *function, own),
+                    None => Some(forest.add(below, *function, own)),
+                });
                 places.push(place);
             });
             if let Some(cut) = cut {
@@ -223,7 +259,7 @@ impl<F: Feed> Live<F> {
                 },
                 functions: profile.shown().count(),
                 tottime: profile.sum.tottime,
-                ncalls: profile.sum.ncalls,
+                ncalls: Some(profile.sum.ncalls),
                 calls_per_s: profile.sum.calls_per_s,
                 age: Some(track.age),
                 threads: heard
@@ -239,16 +275,26 @@ impl<F: Feed> Live<F> {
         self.feed.heard().into_iter().zip(&self.tracks).map(described).collect()
     }
 
-    /// The functions of a scope.
-    fn functions(&self, scope: Scope) -> Vec<ShownFunction> {
-        match scope {
-            Scope::All => self.sum(),
-            Scope::Process(ProcessId(place)) | Scope::Thread(ProcessId(place), _) => {
-                let of_thread = self.thread.as_ref().map(|(_, _, track)| track);
-                let track = of_thread.or_else(|| self.tracks.get(place as usize));
-                track.map_or(Vec::new(), |track| track.profile.shown().collect())
+    /// The functions of a scope: a row for each that any of its processes has. Two lambdas of one line have one.
+    fn functions(&self, scope: Scope, fold: Option<Fold<'_>>) -> Vec<ShownFunction> {
+        let mut sums: Vec<Option<Shown>> = vec![None; self.names.labels().len()];
+        let mut add = |row: ShownFunction| {
+            sums[row.id.index()].get_or_insert_with(Shown::default).add(&row.figures);
+        };
+        for (sender, track, thread) in self.profiles(scope) {
+            let track = match &self.thread {
+                Some((_, _, track)) if thread.is_some() => track,
+                _ => track,
+            };
+            match fold {
+                Some(fold) => {
+                    fold.functions(sender, &track.profile.functions, thread).into_iter().for_each(&mut add);
+                }
+                None => track.profile.shown().for_each(&mut add),
             }
         }
+        let sums = (0u32..).map(FunctionId).zip(sums);
+        sums.filter_map(|(id, figures)| figures.map(|figures| ShownFunction { id, figures })).collect()
     }
 
     fn content(&mut self, query: Query) -> Content {
@@ -259,13 +305,34 @@ impl<F: Feed> Live<F> {
         if let Some(recording) = recording {
             return Content::Recording(Arc::new(recording));
         }
+        let rest = (query.mine && !self.own.is_empty()).then(|| self.names.id(&mine::elsewhere()));
+        self.learn();
+        let hidden = std::mem::take(&mut self.hidden);
+        let fold = self.hides.is_some().then_some(Fold { is_folded: &hidden, rest: None });
+        let functions = self.functions(query.scope, fold);
+        let stacks = if query.tree { self.stacks(query.scope, fold, false) } else { Stacks::NotAsked };
+        let mut edges = self.edges(query.scope, query.edges);
+        let is_hidden = |id: FunctionId| hidden.get(id.index()) == Some(&true);
+        edges.retain(|edge| !is_hidden(edge.caller) && !is_hidden(edge.callee));
+        let mine = rest.map(|rest| {
+            let own = self.own.iter().zip(0..).map(|(is_own, id)| !is_own || is_hidden(FunctionId(id)));
+            let is_folded: Vec<bool> = own.collect();
+            let fold = Some(Fold { is_folded: &is_folded, rest: Some(rest) });
+            Mine {
+                functions: Arc::new(self.functions(query.scope, fold)),
+                stacks: if query.tree { self.stacks(query.scope, fold, true) } else { Stacks::NotAsked },
+            }
+        });
+        self.hidden = hidden;
         Content::Profile(ProfileContent {
             meaning: Meaning { is_live: true, ..Meaning::default() },
             labels: Arc::clone(self.names.labels()),
-            functions: Arc::new(unique(self.functions(query.scope))),
-            edges: Arc::new(self.edges(query.scope, query.edges)),
+            own: Arc::clone(&self.own),
+            functions: Arc::new(functions),
+            edges: Arc::new(edges),
             edges_of: query.edges,
-            stacks: if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked },
+            stacks,
+            mine,
         })
     }
 }
@@ -345,19 +412,6 @@ fn part_of(scope: Scope, process: u32) -> Option<Option<u64>> {
         Scope::Thread(ProcessId(wanted), thread) if wanted == process => Some(Some(thread)),
         _ => None,
     }
-}
-
-/// Adds up what has one label in one process: two lambdas of one line.
-fn unique(mut functions: Vec<ShownFunction>) -> Vec<ShownFunction> {
-    functions.sort_by_key(|function| function.id);
-    functions.dedup_by(|next, kept| {
-        let is_same = next.id == kept.id;
-        if is_same {
-            kept.figures.add(&next.figures);
-        }
-        is_same
-    });
-    functions
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn profile(live: &mut Live<FakeFeed>, query: Query) -> ProfileContent {
 }
 
 fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Shown)> {
-    let profile = profile(live, Query { scope, edges: Edges::None, tree: false });
+    let profile = profile(live, Query { scope, edges: Edges::None, tree: false, mine: false });
     profile.functions.iter().map(|row| (profile.label(row.id).name.clone(), row.figures)).collect()
 }
 
@@ -158,7 +158,7 @@ fn rates_are_growth_over_the_targets_own_time() {
     let shown = rows(&mut live, FIRST);
     assert_eq!((shown[1].1.calls_per_s, shown[1].1.share), (200.0, 0.5));
     assert_eq!(shown[0].1.share, 0.0);
-    let picture = live.picture(Query { scope: FIRST, edges: Edges::None, tree: false });
+    let picture = live.picture(Query { scope: FIRST, edges: Edges::None, tree: false, mine: false });
     assert_eq!(picture.processes[0].threads[0].share, 0.25);
     assert_eq!(picture.processes[0].calls_per_s, 200.0);
     assert_eq!(picture.processes[0].title, "a\u{FFFD}.py");
@@ -216,7 +216,7 @@ fn edges_of_one_function_in_all_processes() {
     one.edges = vec![(0, 1, figures(1, 0.1)), (1, 2, figures(2, 0.2)), (0, 2, figures(3, 0.3))];
     let mut live = live(vec![one.clone(), one]);
     let of = |live: &mut Live<FakeFeed>, scope, edges| {
-        let mut counts: Vec<i64> = profile(live, Query { scope, edges, tree: false })
+        let mut counts: Vec<i64> = profile(live, Query { scope, edges, tree: false, mine: false })
             .edges
             .iter()
             .map(|edge| edge.figures.ncalls)
@@ -268,18 +268,23 @@ fn stacks_of_processes_add_up() {
         ..first.clone()
     };
     let mut live = Live::new(FakeFeed { senders: vec![first, second, Fake::default()], told: Vec::new() });
-    let mut shown = |scope| match profile(&mut live, Query { scope, edges: Edges::None, tree: true }).stacks {
-        Stacks::Known(tree) => {
-            tree.nodes.iter().map(|node| (node.parent, node.own.ncalls, node.cumtime)).collect()
-        }
-        other => panic!("{other:?}"),
-    };
+    let mut shown =
+        |scope| match profile(&mut live, Query { scope, edges: Edges::None, tree: true, mine: false }).stacks
+        {
+            Stacks::Known(tree) => {
+                tree.nodes.iter().map(|node| (node.parent, node.own.ncalls, node.cumtime)).collect()
+            }
+            other => panic!("{other:?}"),
+        };
     let all: Vec<(Option<u32>, i64, f64)> = shown(Scope::All);
     assert_eq!(all, [(None, 5, 15.0), (Some(0), 10, 10.0), (None, 16, 16.0)]);
     assert_eq!(shown(Scope::Process(ProcessId(0))), [(None, 1, 3.0), (Some(0), 2, 2.0)]);
     assert_eq!(shown(Scope::Thread(ProcessId(1), 2)), [(None, 4, 4.0)]);
     let twice: Vec<Stacks> = (0..2)
-        .map(|_| profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks)
+        .map(|_| {
+            profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true, mine: false })
+                .stacks
+        })
         .collect();
     let [Stacks::Known(one), Stacks::Known(other)] = &twice[..] else { panic!("{twice:?}") };
     assert!(Arc::ptr_eq(one, other), "nothing has come, nothing is made");
@@ -287,14 +292,119 @@ fn stacks_of_processes_add_up() {
     live.feed.senders[0].sequence = 2;
     live.feed.senders[0].stacks.as_mut().unwrap().list[0].2.ncalls = 100;
     let Stacks::Known(later) =
-        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true }).stacks
+        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true, mine: false }).stacks
     else {
         panic!("they are known")
     };
     assert_eq!(later.nodes[0].own.ncalls, 104);
-    let of_third =
-        profile(&mut live, Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true });
+    let of_third = profile(
+        &mut live,
+        Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true, mine: false },
+    );
     assert_eq!(of_third.stacks, Stacks::NotKept);
-    let unasked = profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: false });
+    let unasked =
+        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: false, mine: false });
     assert_eq!(unasked.stacks, Stacks::NotAsked);
+}
+
+/// A program: main (own) calls `load` (own) and, by way of two functions of a library that call each other, `hook` (own); a thread
+/// begins in the library. Each function has its own time and cumulative time; each edge likewise.
+fn with_a_library(stacks: bool) -> Fake {
+    let in_file = |file: &str, name: &str, tottime, cumtime| {
+        let function = Function::new(file.into(), 1, name.into(), Calls::default());
+        (function, Shown { cumtime, share: tottime / 10.0, ..figures(1, tottime) })
+    };
+    let library = "/usr/lib/python3.11/json/decoder.py";
+    let edge = |caller, callee, tottime, cumtime| (caller, callee, Shown { cumtime, ..figures(1, tottime) });
+    let own = |tottime| ShownStack { ncalls: 1, tottime, ..ShownStack::default() };
+    let list = vec![
+        (None, Some(0), own(1.0)),
+        (Some(0), Some(1), own(2.0)),
+        (Some(0), Some(2), own(4.0)),
+        (Some(2), Some(3), own(3.0)),
+        (Some(3), Some(4), own(16.0)),
+        (Some(1), Some(3), own(1.0)),
+        (None, Some(5), own(8.0)),
+        (Some(6), Some(3), own(4.0)),
+    ];
+    Fake {
+        functions: vec![
+            in_file("/app/a.py", "main", 1.0, 27.0),
+            in_file("/app/a.py", "load", 2.0, 3.0),
+            in_file(library, "decode", 4.0, 23.0),
+            in_file(library, "scan", 8.0, 24.0),
+            in_file("/app/a.py", "hook", 16.0, 16.0),
+            in_file("/usr/lib/python3.11/threading.py", "run", 8.0, 12.0),
+        ],
+        edges: vec![
+            edge(0, 1, 2.0, 3.0),
+            edge(0, 2, 4.0, 23.0),
+            edge(2, 3, 3.0, 19.0),
+            edge(1, 3, 1.0, 1.0),
+            edge(5, 3, 4.0, 4.0),
+            edge(3, 4, 16.0, 16.0),
+        ],
+        has_tree: stacks,
+        stacks: stacks.then(|| FakeStacks { list, cut: Cut::default() }),
+        ..sender(&[])
+    }
+}
+
+#[test]
+fn ones_own_code_has_the_time_of_what_it_called() {
+    for stacks in [true, false] {
+        let mut live = live(vec![with_a_library(stacks)]);
+        let query = Query { scope: FIRST, edges: Edges::None, tree: true, mine: true };
+        let profile = profile(&mut live, query);
+        let mine = profile.mine.as_ref().expect("there is code of the user's");
+        let shown: Vec<(&str, f64)> = (mine.functions.iter())
+            .map(|row| (profile.label(row.id).name.as_str(), row.figures.tottime))
+            .collect();
+        // The edges tell the same here: each time has one way to go.
+        let expected = [("main", 8.0), ("load", 3.0), ("hook", 16.0), ("{outside of your code}", 12.0)];
+        assert_eq!(shown, expected, "by stacks: {stacks}");
+        assert_eq!(profile.functions.len(), 6, "all are there, too");
+        let library = profile.functions.iter().filter(|row| !profile.is_own(row.id)).count();
+        assert_eq!(library, 3);
+        let Stacks::Known(tree) = &mine.stacks else {
+            assert!(!stacks);
+            continue;
+        };
+        let stacks: Vec<(Option<u32>, &str, f64)> = (tree.nodes.iter())
+            .map(|node| (node.parent, profile.label(node.function).name.as_str(), node.own.tottime))
+            .collect();
+        let expected = [
+            (None, "main", 8.0),
+            (Some(0), "load", 3.0),
+            (Some(0), "hook", 16.0),
+            (None, "{outside of your code}", 12.0),
+        ];
+        assert_eq!(stacks, expected);
+    }
+}
+
+#[test]
+fn time_that_goes_in_circles_is_not_lost() {
+    let mut fake = with_a_library(false);
+    // The two call each other, and a third one itself and nobody it.
+    let figures = Shown { cumtime: 5.0, ..figures(1, 2.0) };
+    fake.edges.extend([(3, 2, figures), (2, 2, figures), (5, 5, figures)]);
+    fake.edges.retain(|(caller, ..)| *caller != 0);
+    let mut live = live(vec![fake]);
+    let query = Query { scope: FIRST, edges: Edges::None, tree: false, mine: true };
+    let profile = profile(&mut live, query);
+    let sum = |rows: &[ShownFunction]| rows.iter().map(|row| row.figures.tottime).sum::<f64>();
+    let mine = profile.mine.as_ref().expect("there is code of the user's");
+    assert!((sum(&mine.functions) - sum(&profile.functions)).abs() < 1e-9);
+    let shares = |rows: &[ShownFunction]| rows.iter().map(|row| row.figures.share).sum::<f64>();
+    assert!((shares(&mine.functions) - shares(&profile.functions)).abs() < 1e-9);
+}
+
+#[test]
+fn what_is_hidden_is_in_what_called_it() {
+    let mut live = live(vec![with_a_library(false)]);
+    live.hide(Box::new(|name| name.contains("(hook)") || name.contains("(main)")));
+    let names: Vec<(String, Shown)> = rows(&mut live, FIRST);
+    let shown: Vec<(&str, f64)> = names.iter().map(|(name, row)| (name.as_str(), row.tottime)).collect();
+    assert_eq!(shown, [("load", 2.0), ("decode", 4.0), ("scan", 24.0), ("run", 8.0)]);
 }

@@ -1,10 +1,11 @@
 //! Where pictures come from: processes at work, or files.
 
+mod fold;
 mod live;
 mod profiles;
 mod source;
 mod track;
 
-pub use live::Live;
+pub use live::{Hides, Live};
 pub use profiles::{Input, Profiles, Reader};
 pub use source::{Query, Source};

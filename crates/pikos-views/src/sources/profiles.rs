@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use pikos_client::Command;
 use pstats_compat::formats::ReadOptions;
 use pstats_compat::merge::Merger;
-use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit};
+use pstats_compat::owners::Owners;
+use pstats_compat::{CallTree, Counts, Metadata, Profile, Unit, mine, stacks};
 
 use super::source::{Query, Source};
 use crate::error::Error;
@@ -18,8 +19,8 @@ use crate::files;
 use crate::forest::{Forest, Paths};
 use crate::names::Names;
 use crate::picture::{
-    Content, Edges, FunctionId, Meaning, Phase, Picture, Process, ProcessId, ProfileContent, Scope, Shown,
-    ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
+    Content, Edges, FunctionId, Meaning, Mine, Phase, Picture, Process, ProcessId, ProfileContent, Scope,
+    Shown, ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
 };
 use pstats_compat::printable::printable;
 
@@ -46,10 +47,13 @@ struct Loaded {
     meaning: Meaning,
     /// The ids of the profile's functions.
     ids: Vec<FunctionId>,
+    own: Arc<Vec<bool>>,
     functions: Arc<Vec<ShownFunction>>,
     edges: Arc<Vec<ShownEdge>>,
     /// Made when somebody asks.
     tree: Option<Arc<Tree>>,
+    /// The same with the user's own functions alone, if there are any; made when somebody asks.
+    mine: Option<Option<Box<Loaded>>>,
 }
 
 /// Profiles side by side.
@@ -72,20 +76,23 @@ struct File {
 }
 
 impl Profiles {
-    /// Reads files, `-` from standard input. After each calls `step` with what is to be told of it.
+    /// Reads files, `-` from standard input, and shows what `prepare` makes of each. After each calls `step` with what is to be
+    /// told of it.
     pub fn open(
         paths: &[PathBuf],
         options: &ReadOptions,
+        prepare: impl Fn(Profile) -> Profile + 'static,
         mut step: impl FnMut(&Path, &[String]),
     ) -> Result<Self, Error> {
         let mut inputs = Vec::with_capacity(paths.len());
         for path in paths {
             let profile = files::load(path, options)?;
             step(path, &profile.metadata.notes);
+            let profile = prepare(profile);
             inputs.push(Input { path: (!files::is_pipe(path)).then(|| path.clone()), profile });
         }
         let options = options.clone();
-        Ok(Self::new(inputs, Box::new(move |path| files::load(path, &options).ok())))
+        Ok(Self::new(inputs, Box::new(move |path| files::load(path, &options).ok().map(&prepare))))
     }
 
     /// Profiles that were read, and how to read them again.
@@ -130,17 +137,22 @@ impl Profiles {
 }
 
 impl Profiles {
-    fn stacks(&mut self, scope: Scope) -> Stacks {
-        let table = match scope.process() {
-            Some(ProcessId(place)) => self.files.get_mut(place as usize).map(|file| &mut file.table),
-            None => self.sum.as_mut().or_else(|| self.files.first_mut().map(|file| &mut file.table)),
+    /// Makes what somebody asks for.
+    fn make(&mut self, query: Query) {
+        let Self { files, sum, names, paths, .. } = self;
+        let table = match query.scope.process() {
+            Some(ProcessId(place)) => files.get_mut(place as usize).map(|file| &mut file.table),
+            None => sum.as_mut().or_else(|| files.first_mut().map(|file| &mut file.table)),
         };
-        match table {
-            Some(Loaded { profile: Profile { tree: Some(tree), .. }, ids, tree: made, .. }) => {
-                let made = made.get_or_insert_with(|| Arc::new(tree_of(tree, ids, &mut self.paths)));
-                Stacks::Known(Arc::clone(made))
+        let Some(table) = table else { return };
+        if query.mine {
+            table.fold(names);
+        }
+        if query.tree {
+            table.grow(paths);
+            if let Some(Some(mine)) = table.mine.as_mut().filter(|_| query.mine) {
+                mine.grow(paths);
             }
-            _ => Stacks::NotKept,
         }
     }
 }
@@ -173,23 +185,29 @@ impl Source for Profiles {
     }
 
     fn picture(&mut self, query: Query) -> Picture {
-        let stacks = if query.tree { self.stacks(query.scope) } else { Stacks::NotAsked };
+        self.make(query);
         let labels = Arc::clone(self.names.labels());
         let mut scope = query.scope;
-        let profile = match self.table(query.scope) {
-            Some(table) => ProfileContent {
-                meaning: table.meaning.clone(),
-                labels,
-                functions: Arc::clone(&table.functions),
-                edges: Arc::clone(&table.edges),
-                edges_of: Edges::All,
-                stacks,
-            },
-            None => {
-                scope = Scope::Process(ProcessId(0));
-                ProfileContent { labels, stacks, ..ProfileContent::default() }
-            }
-        };
+        let profile =
+            match self.table(query.scope) {
+                Some(table) => ProfileContent {
+                    meaning: table.meaning.clone(),
+                    labels,
+                    functions: Arc::clone(&table.functions),
+                    own: Arc::clone(&table.own),
+                    edges: Arc::clone(&table.edges),
+                    edges_of: Edges::All,
+                    stacks: table.stacks(query),
+                    mine: table.mine.iter().flatten().next().filter(|_| query.mine).map(|mine| Mine {
+                        functions: Arc::clone(&mine.functions),
+                        stacks: mine.stacks(query),
+                    }),
+                },
+                None => {
+                    scope = Scope::Process(ProcessId(0));
+                    ProfileContent { labels, ..ProfileContent::default() }
+                }
+            };
         Picture {
             scope,
             tick: self.tick,
@@ -228,7 +246,45 @@ impl Loaded {
             })
             .collect();
         let meaning = meaning(&profile.metadata);
-        Self { profile, meaning, ids, functions: Arc::new(functions), edges: Arc::new(edges), tree: None }
+        let owners = Owners::of(&profile);
+        let mut own = Vec::new();
+        if owners.has_own() {
+            own.resize(names.labels().len(), false);
+            for (id, is_own) in ids.iter().zip(owners.own()) {
+                own[id.index()] = is_own;
+            }
+        }
+        Self {
+            profile,
+            meaning,
+            ids,
+            own: Arc::new(own),
+            functions: Arc::new(functions),
+            edges: Arc::new(edges),
+            tree: None,
+            mine: None,
+        }
+    }
+
+    fn fold(&mut self, names: &mut Names) {
+        let profile = &self.profile;
+        self.mine.get_or_insert_with(|| {
+            let shown = mine::fold(profile, &Owners::of(profile))?;
+            Some(Box::new(Self::new(shown.profile, names)))
+        });
+    }
+
+    fn grow(&mut self, paths: &mut Paths) {
+        let Self { profile, ids, tree, .. } = self;
+        tree.get_or_insert_with(|| {
+            let stacks = stacks::Stacks::by_thread(profile);
+            Arc::new(Tree { note: stacks.note(), ..tree_of(&stacks.tree, ids, paths) })
+        });
+    }
+
+    fn stacks(&self, query: Query) -> Stacks {
+        let tree = self.tree.as_ref().filter(|_| query.tree);
+        tree.map_or(Stacks::NotAsked, |tree| Stacks::Known(Arc::clone(tree)))
     }
 }
 
@@ -246,9 +302,9 @@ impl File {
             phase: Phase::Finished,
             functions: functions.len(),
             tottime: functions.iter().map(|function| function.figures.tottime).sum(),
-            ncalls: functions
-                .iter()
-                .fold(0, |sum: i64, function| sum.saturating_add(function.figures.ncalls)),
+            ncalls: self.table.meaning.is_counted.then(|| {
+                functions.iter().fold(0, |sum: i64, function| sum.saturating_add(function.figures.ncalls))
+            }),
             calls_per_s: 0.0,
             age: None,
             threads: Vec::new(),
@@ -295,6 +351,7 @@ mod tests {
     use pstats_compat::formats::Format;
 
     use super::*;
+    use crate::picture::Totals;
 
     fn profile(name: &str) -> Profile {
         let fixtures =
@@ -314,7 +371,7 @@ mod tests {
         let input = Input { profile: read(&path).expect("a profile"), path: Some(path.clone()) };
         let mut profiles = Profiles::new(vec![input], read);
         assert!(!profiles.poll(), "nothing happened");
-        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true };
+        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true, mine: false };
         let shown = |profiles: &mut Profiles| profiles.picture(query).profile().expect("a profile").clone();
         let before = shown(&mut profiles);
         std::fs::write(&path, "").expect("written");
@@ -339,7 +396,7 @@ mod tests {
         let inputs = vec![input("main;<function f at 0x7f01> 3\n"), input("main;<function f at 0x7f02> 4\n")];
         let mut profiles = Profiles::new(inputs, Box::new(|_| None));
         let mut shown = |scope| {
-            let picture = profiles.picture(Query { scope, edges: Edges::None, tree: false });
+            let picture = profiles.picture(Query { scope, edges: Edges::None, tree: false, mine: false });
             let profile = picture.profile().expect("a profile");
             let name = |row: &ShownFunction| profile.label(row.id).name.to_string();
             let mut rows: Vec<_> =
@@ -359,7 +416,7 @@ mod tests {
         let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
         let mut profiles = Profiles::new(inputs, Box::new(|_| None));
         let mut shown = |scope| {
-            let picture = profiles.picture(Query { scope, edges: Edges::All, tree: true });
+            let picture = profiles.picture(Query { scope, edges: Edges::All, tree: true, mine: false });
             let Stacks::Known(tree) = &picture.profile().expect("a profile").stacks else {
                 panic!("it has them")
             };
@@ -370,9 +427,39 @@ mod tests {
         assert_eq!(shown(Scope::Process(ProcessId(0))), [3.0, 4.0, 4.0, 7.0]);
         assert_eq!(shown(Scope::Process(ProcessId(1))), [1.0, 5.0, 6.0]);
         assert_eq!(shown(Scope::All), [4.0, 4.0, 9.0, 13.0]);
+        // Those of tables are computed, and say so.
         let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
-        let mut without = Profiles::new(vec![input], Box::new(|_| None));
-        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::None, tree: true };
-        assert_eq!(without.picture(query).profile().expect("a profile").stacks, Stacks::NotKept);
+        let mut tables = Profiles::new(vec![input], Box::new(|_| None));
+        let scope = Scope::Process(ProcessId(0));
+        let picture = tables.picture(Query { scope, edges: Edges::None, tree: true, mine: false });
+        let profile = picture.profile().expect("a profile");
+        let Stacks::Known(tree) = &profile.stacks else { panic!("it has them") };
+        assert!(tree.note.as_ref().expect("a note").contains("approximated"));
+        let whole = Totals::of(&profile.functions).tottime;
+        assert!((tree.whole() - whole).abs() < 1e-6 * whole);
+    }
+
+    #[test]
+    fn ones_own_code_alone_takes_as_long_as_all() {
+        let read = |text: &str| pstats_compat::formats::collapsed::read(text.as_bytes()).expect("stacks");
+        let text = "main (/app/a.py:1);decode (/usr/lib/python3.11/json/decoder.py:3);hook (/app/b.py:7) 3\n\
+                    main (/app/a.py:1);decode (/usr/lib/python3.11/json/decoder.py:3) 4\n\
+                    run (/usr/lib/python3.11/threading.py:5) 2\n";
+        let input = Input { path: None, profile: read(text) };
+        let mut profiles = Profiles::new(vec![input], Box::new(|_| None));
+        let scope = Scope::Process(ProcessId(0));
+        let picture = profiles.picture(Query { scope, edges: Edges::None, tree: true, mine: true });
+        let profile = picture.profile().expect("a profile");
+        let mine = profile.mine.as_ref().expect("there is code of the user's");
+        let mut rows: Vec<_> = (mine.functions.iter())
+            .map(|row| (profile.label(row.id).name.as_str(), row.figures.tottime, profile.is_own(row.id)))
+            .collect();
+        rows.sort_by(|a, b| a.1.total_cmp(&b.1));
+        assert_eq!(rows, [("{outside of your code}", 2.0, false), ("hook", 3.0, true), ("main", 4.0, true)]);
+        let Stacks::Known(tree) = &mine.stacks else { panic!("it has them") };
+        assert_eq!((tree.nodes.len(), tree.whole()), (3, 9.0));
+        assert_eq!(profile.functions.len(), 4, "all functions are there, too");
+        let unasked = profiles.picture(Query { scope, edges: Edges::None, tree: false, mine: false });
+        assert!(unasked.profile().expect("a profile").mine.is_none());
     }
 }

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
 use crate::progress::Progress;
+use crate::shown;
 
 /// So many changes are shown, if nobody says how many.
 const ROWS: usize = 40;
@@ -107,9 +108,11 @@ fn load(path: &Path, args: &DiffArgs) -> Result<Profile, Error> {
     for (from, to) in &args.map {
         profile.map_folder(from.as_bytes(), to.as_bytes());
     }
+    profile = shown::mine(profile, &args.shown);
     if args.strip_dirs {
         profile.strip_dirs();
     }
+    profile = shown::matching(profile, &args.shown);
     profile.make_comparable();
     Ok(profile)
 }

@@ -10,10 +10,15 @@ use super::profile::{self, FunctionJson};
 use super::recording::{self, RecordingJson};
 use crate::top::state::State;
 
-/// The rows as a table of fixed columns; `top` limits them.
-pub fn write_table(state: &State, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+/// The rows as a table; `top` limits them, `width` its lines.
+pub fn write_table(
+    state: &State,
+    top: Option<usize>,
+    width: Option<u16>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match &state.picture.content {
-        Content::Profile(profile) => profile::write_table(state, profile, top, out),
+        Content::Profile(profile) => profile::write_table(state, profile, top, width, out),
         Content::Recording(memory) => recording::write_table(state, memory, top, out),
     }
 }

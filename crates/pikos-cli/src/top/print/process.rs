@@ -1,7 +1,11 @@
 //! What is printed of a process, whatever it sends.
 
+use std::borrow::Cow;
+
 use pikos_views::{Phase, Process, RecorderFacts};
 use serde::Serialize;
+
+use crate::top::state::scopes::{Ended, by_name};
 
 /// In one line.
 pub fn described(process: &Process) -> String {
@@ -22,7 +26,10 @@ pub fn described(process: &Process) -> String {
     }
     match process.recorder {
         Some(facts) => format!("{text}  {}  {} records", facts.monitor, facts.records),
-        None => format!("{text}  {} functions  {} calls", process.functions, process.ncalls),
+        None => match process.ncalls {
+            Some(ncalls) => format!("{text}  {} functions  {ncalls} calls", process.functions),
+            None => format!("{text}  {} functions", process.functions),
+        },
     }
 }
 
@@ -50,7 +57,8 @@ pub struct ProcessJson<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     age: Option<f64>,
     functions: usize,
-    ncalls: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ncalls: Option<i64>,
     tottime: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     overhead: Option<f64>,
@@ -66,8 +74,13 @@ pub struct ProcessJson<'p> {
 
 #[derive(Serialize)]
 struct ThreadJson<'p> {
-    id: u64,
-    name: &'p str,
+    /// None of several that are over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    name: Cow<'p, str>,
+    /// How many are over: 1, or several whose names have numbers in the same places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<usize>,
     ncalls: i64,
     tottime: f64,
 }
@@ -87,6 +100,32 @@ impl From<RecorderFacts> for RecorderJson {
     }
 }
 
+/// Those that are over are added up by their names.
+fn threads(process: &Process) -> Vec<ThreadJson<'_>> {
+    let (ended, alone) = by_name(process);
+    let alone = alone.into_iter().map(|thread| {
+        let thread = &process.threads[thread];
+        ThreadJson {
+            id: Some(thread.id),
+            name: Cow::Borrowed(&thread.name),
+            ended: thread.is_over.then_some(1),
+            ncalls: thread.ncalls,
+            tottime: thread.tottime,
+        }
+    });
+    let ended = ended.into_iter().map(|Ended { name, threads }| {
+        let threads = || threads.iter().map(|&thread| &process.threads[thread]);
+        ThreadJson {
+            id: None,
+            name: Cow::Owned(name),
+            ended: Some(threads().count()),
+            ncalls: threads().fold(0, |sum, thread| sum.saturating_add(thread.ncalls)),
+            tottime: threads().map(|thread| thread.tottime).sum(),
+        }
+    });
+    alone.chain(ended).collect()
+}
+
 impl<'p> From<&'p Process> for ProcessJson<'p> {
     fn from(process: &'p Process) -> Self {
         let (status, status_detail) = phase(process);
@@ -104,14 +143,7 @@ impl<'p> From<&'p Process> for ProcessJson<'p> {
             overhead: health.and_then(|health| health.overhead),
             lag: health.and_then(|health| health.lag),
             lost: health.map(|health| health.lost),
-            threads: (process.threads.iter())
-                .map(|thread| ThreadJson {
-                    id: thread.id,
-                    name: &thread.name,
-                    ncalls: thread.ncalls,
-                    tottime: thread.tottime,
-                })
-                .collect(),
+            threads: threads(process),
             recorder: process.recorder.map(RecorderJson::from),
         }
     }

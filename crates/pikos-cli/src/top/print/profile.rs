@@ -7,36 +7,63 @@ use serde::Serialize;
 
 use super::process::described;
 use crate::top::state::State;
+use crate::top::state::columns::per_call;
 use crate::top::view::{self, Scale};
 
-/// As a table of fixed columns; `top` limits the rows.
+/// As a table; `top` limits the rows. Where the width is limited, it is that of the screen; else names are whole, as a filter sees
+/// them.
 pub fn write_table(
     state: &State,
     profile: &ProfileContent,
     top: Option<usize>,
+    width: Option<u16>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for process in state.picture.processes.iter() {
         writeln!(out, "{}", described(process))?;
     }
-    let is_live = profile.meaning.is_live;
+    let only = if profile.mine.is_some() { "your code only  " } else { "" };
+    writeln!(out, "{only}{}", view::totals(state, profile))?;
+    let top = top.unwrap_or(usize::MAX);
+    if let Some(width) = width {
+        return view::lines(state, profile, width, top).try_for_each(|line| writeln!(out, "{line}"));
+    }
+    let meaning = &profile.meaning;
+    let has_calls = meaning.is_counted && !meaning.is_sampled;
     let scale = Scale::of(state);
-    write!(out, "{:>12} {:>10} {:>10}", "ncalls", "tottime", "cumtime")?;
-    if is_live {
-        write!(out, " {:>9} {:>6} {:>10}", "calls/s", "now%", "in flight")?;
+    let each = |time: f64, calls: i64| match (has_calls, scale.is_seconds()) {
+        (false, _) => "-".to_owned(),
+        (true, true) => view::duration(per_call(time, calls)),
+        (true, false) => view::count(per_call(time, calls), 8),
+    };
+    let share = if meaning.is_live { "now%" } else { "tot%" };
+    write!(
+        out,
+        "{:>12} {:>10} {:>8} {share:>6} {:>10} {:>8}",
+        "ncalls", "tottime", "tot/call", "cumtime", "cum/call"
+    )?;
+    if meaning.is_live {
+        write!(out, " {:>9} {:>10}", "calls/s", "in flight")?;
     }
     writeln!(out, "  function")?;
-    for row in state.rows.iter().take(top.unwrap_or(usize::MAX)) {
+    for row in state.rows.iter().take(top) {
         let figures = &row.figures;
-        let ncalls = match profile.meaning.is_counted {
+        let ncalls = match meaning.is_counted {
             true => view::calls(figures.ncalls, figures.primitive_calls, 12),
             false => "-".to_owned(),
         };
         let time = |value| scale.time(value, 10);
-        write!(out, "{ncalls:>12} {:>10} {:>10}", time(figures.tottime), time(figures.cumtime))?;
-        if is_live {
-            let rate = view::count(figures.calls_per_s, 9);
-            write!(out, " {rate:>9} {:>6} {:>10}", view::percent(figures.share), time(figures.in_flight))?;
+        write!(
+            out,
+            "{ncalls:>12} {:>10} {:>8} {:>6} {:>10} {:>8}",
+            time(figures.tottime),
+            each(figures.tottime, figures.ncalls),
+            view::percent(figures.share),
+            time(figures.cumtime),
+            each(figures.cumtime, figures.primitive_calls),
+        )?;
+        if meaning.is_live {
+            write!(out, " {:>9} {:>10}", view::count(figures.calls_per_s, 9), time(figures.in_flight))?;
         }
         writeln!(out, "  {}", profile.label(row.id).searched())?;
     }

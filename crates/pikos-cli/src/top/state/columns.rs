@@ -120,7 +120,7 @@ impl Column {
     /// Its heading, also as the user is told what the table is sorted by.
     pub fn title(self, meaning: &Meaning) -> &'static str {
         match self {
-            Column::Share if meaning.is_live => "now",
+            Column::Share if meaning.is_live => "now%",
             Column::Share => "tot%",
             Column::Ncalls if meaning.is_sampled => "samples",
             Column::InFlight => "flight",

@@ -11,7 +11,8 @@ pub enum Motion {
     End,
 }
 
-/// The chosen row and the first row on screen. Without a chosen row the list shows its start.
+/// The chosen row and the first row on screen. Without a chosen row, the first one on screen stands for it: it is marked as if it
+/// were, and stays there whatever comes to be first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     pub row: Option<usize>,
@@ -19,17 +20,23 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The first step chooses the row that it begins at.
+    /// The row that keys are for.
+    pub fn current(&self) -> usize {
+        self.row.unwrap_or(self.offset)
+    }
+
+    /// Moves from the row that keys are for.
     pub fn go(&mut self, motion: Motion, len: usize, page: usize) {
         let last = len.saturating_sub(1);
         let page_step = page.saturating_sub(1).max(1);
-        self.row = Some(match (motion, self.row) {
-            (Motion::Home, _) | (Motion::Up | Motion::Down | Motion::PageUp, None) => 0,
-            (Motion::End, _) => last,
-            (Motion::Up, Some(row)) => row.saturating_sub(1),
-            (Motion::Down, Some(row)) => row + 1,
-            (Motion::PageUp, Some(row)) => row.saturating_sub(page_step),
-            (Motion::PageDown, row) => row.unwrap_or(0) + page_step,
+        let row = self.current();
+        self.row = Some(match motion {
+            Motion::Home => 0,
+            Motion::End => last,
+            Motion::Up => row.saturating_sub(1),
+            Motion::Down => row + 1,
+            Motion::PageUp => row.saturating_sub(page_step),
+            Motion::PageDown => row + page_step,
         });
         self.keep(len, page);
     }
@@ -79,10 +86,10 @@ mod tests {
     fn a_cursor_stays_in_the_list_and_on_the_screen() {
         let mut cursor = Cursor::default();
         cursor.go(Motion::Down, 100, 10);
-        assert_eq!(cursor, Cursor { row: Some(0), offset: 0 }, "the first step chooses");
+        assert_eq!(cursor, Cursor { row: Some(1), offset: 0 }, "from the first row");
         cursor.go(Motion::PageDown, 100, 10);
         cursor.go(Motion::Down, 100, 10);
-        assert_eq!(cursor, Cursor { row: Some(10), offset: 1 });
+        assert_eq!(cursor, Cursor { row: Some(11), offset: 2 });
         cursor.go(Motion::End, 100, 10);
         assert_eq!(cursor, Cursor { row: Some(99), offset: 90 });
         cursor.keep(5, 10);

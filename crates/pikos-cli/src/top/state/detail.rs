@@ -74,7 +74,7 @@ impl Detail {
             Pane::Callees => &self.callees,
             Pane::Source => return None,
         };
-        neighbours.rows.get(neighbours.cursor.row.unwrap_or(0)).map(|(id, _)| *id)
+        neighbours.rows.get(neighbours.cursor.current()).map(|(id, _)| *id)
     }
 }
 

@@ -10,36 +10,59 @@ use super::detail::{Detail, Pane};
 use super::filter::Filter;
 use super::line::LineDetail;
 use super::prompt::{Prompt, Question, Typed};
-use super::scopes::{self, Scopes};
+use super::scopes::{Entry, Scopes};
 use super::tree::{Fold, TreeScreen};
 use super::{Effect, Notice, Screen, State, layout};
 
 /// A regular expression may not take more memory than this, whatever is typed.
 const REGEX_LIMIT: usize = 1 << 20;
 
-/// All keys, for the help screen: what to press, what it does, and whether only a live view has it.
-pub const HELP: [(&str, &str, bool); 20] = [
-    ("Up Down  k j", "choose a function; the cursor stays on it", false),
-    ("PgUp PgDn Home End", "scroll", false),
-    ("Left Right  < >  r", "sort by the next column; reverse the order", false),
-    ("Enter", "callers, callees and source of the function", false),
-    ("Tab", "processes and threads; in a function, the next pane", false),
-    ("f", "for records: lines or functions", true),
-    ("Esc", "back; in the table, let go of the cursor", false),
-    ("t", "the call tree, if full stacks are kept", false),
-    ("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch", false),
-    ("/  x", "show only, or hide, what matches a regex: file:line(name)", false),
-    ("m", "mark: remember the current figures", false),
-    ("d", "differences from the mark, and back", false),
-    ("p", "freeze the view, or go on", false),
-    ("P", "pause collection in the program, or resume it", true),
-    ("c", "clear: the program counts from zero again", true),
-    ("s", "save as pstats, flame graph, … (by the name's ending)", false),
-    ("?", "this help", false),
-    ("Ctrl-Z", "back to the shell until `fg`", false),
-    ("q  Ctrl-C", "leave", false),
-    ("in a text line", "Enter accepts, Esc cancels, Ctrl-U clears", false),
+/// A line of the help: what to press, and what it does.
+pub type Help = (&'static str, &'static str);
+
+/// Which views have a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Views {
+    Both,
+    Files,
+    Live,
+}
+
+/// All keys.
+const HELP: [(Help, Views); 26] = [
+    (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Both),
+    (("PgUp PgDn  Space", "a page up or down"), Views::Both),
+    (("Home End  g G", "the first, the last"), Views::Both),
+    (("Left Right  < >  r", "sort by the next column; reverse the order"), Views::Both),
+    (("Enter", "callers, callees and source of the function"), Views::Both),
+    (("Tab", "files, or their sum; in a function, the next pane"), Views::Files),
+    (("Tab", "processes and threads; in a function, the next pane"), Views::Live),
+    (("u", "your own code only, with the time of what it called; all"), Views::Both),
+    (("t", "the call tree"), Views::Files),
+    (("t", "the call tree, if full stacks are kept (--tree)"), Views::Live),
+    (("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch"), Views::Both),
+    (("/  x", "show only, or hide, what matches a regex: file:line(name)"), Views::Both),
+    (("m", "mark: remember the current figures"), Views::Both),
+    (("d", "differences from the mark, and back"), Views::Both),
+    (("p", "freeze the view, or go on"), Views::Live),
+    (("P", "pause collection in the program, or resume it"), Views::Live),
+    (("c", "clear: the program counts from zero again"), Views::Live),
+    (("f", "for records of memory: lines or functions"), Views::Live),
+    (("s", "save as .pikos, .html, .pstats, …: the name's ending says"), Views::Both),
+    (("q  Esc", "back"), Views::Both),
+    (("q", "in the table: leave. Ctrl-C leaves anywhere"), Views::Both),
+    (("Ctrl-Z", "back to the shell until `fg`"), Views::Both),
+    (("mouse", "click to choose, again to open; the wheel scrolls"), Views::Both),
+    (("  with Shift", "the terminal's own: select and copy text"), Views::Both),
+    (("?", "this help"), Views::Both),
+    (("in a text line", "Enter accepts, Esc cancels, Ctrl-U clears"), Views::Both),
 ];
+
+/// The lines of the help screen.
+pub fn help(is_live: bool) -> impl Iterator<Item = Help> {
+    let views = if is_live { Views::Live } else { Views::Files };
+    HELP.into_iter().filter(move |(_, of)| *of == Views::Both || *of == views).map(|(help, _)| help)
+}
 
 impl State {
     pub(super) fn key(&mut self, key: KeyEvent) -> Option<Effect> {
@@ -54,15 +77,24 @@ impl State {
         if self.prompt.is_some() {
             return self.prompt_key(key);
         }
+        // What other keys do is not to be seen behind the help.
+        if matches!(self.screens.last(), Some(Screen::Help(_))) {
+            if self.help_key(key) {
+                return None;
+            }
+            self.close();
+        }
         match key.code {
-            KeyCode::Char('q') => return Some(Effect::Quit),
-            KeyCode::Char('?') | KeyCode::F(1) => self.toggle_help(),
+            KeyCode::Char('q') if self.screens.is_empty() => return Some(Effect::Quit),
+            KeyCode::Char('q') => self.close(),
+            KeyCode::Char('?') | KeyCode::F(1) => self.screens.push(Screen::Help(Cursor::default())),
             KeyCode::Char('/') => self.ask(Question::Include),
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
             KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
                 self.say("records have no marks: the table shows all since the first one heard");
             }
+            KeyCode::Char('u') => self.toggle_mine(),
             KeyCode::Char('m') => self.mark(),
             KeyCode::Char('d') => self.toggle_diff(),
             KeyCode::Char('p') => self.toggle_freeze(),
@@ -77,7 +109,7 @@ impl State {
                 Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
-                Some(Screen::Help(_)) => self.help_key(key),
+                Some(Screen::Help(_)) => {}
             },
         }
         None
@@ -97,10 +129,9 @@ impl State {
                 self.arrange();
             }
             KeyCode::Enter => {
-                let first = self.rows.get(self.cursor.offset).map(|row| row.id);
-                if let Some(function) = self.selected.filter(|_| self.cursor.row.is_some()).or(first) {
+                if let Some(function) = self.current() {
                     self.selected = Some(function);
-                    self.cursor.row.get_or_insert(self.cursor.offset);
+                    self.cursor.row = Some(self.cursor.current());
                     self.open(function);
                 }
             }
@@ -137,10 +168,9 @@ impl State {
             }
             KeyCode::Char('f') => self.say("these records are of functions: there are no lines"),
             KeyCode::Enter => {
-                let first = table.rows.get(table.cursor.offset).map(|row| row.id);
-                if let Some(line) = table.selected.filter(|_| table.cursor.row.is_some()).or(first) {
+                if let Some(line) = table.rows.get(table.cursor.current()).map(|row| row.id) {
                     table.selected = Some(line);
-                    table.cursor.row.get_or_insert(table.cursor.offset);
+                    table.cursor.row = Some(table.cursor.current());
                     let by_function = table.by_function;
                     self.screens.push(Screen::Line(LineDetail::new(line, by_function)));
                     self.place_source();
@@ -201,7 +231,7 @@ impl State {
         let source_len = self.source.as_ref().map_or(0, |source| source.lines.len());
         let Some(detail) = self.detail_mut() else { return };
         if let Some(motion) = motion(key.code) {
-            let rows = layout::pane_rows(size, is_live, detail.pane == Pane::Source);
+            let rows = layout::pane_rows(size, is_live);
             match detail.pane {
                 Pane::Callers => detail.callers.cursor.go(motion, detail.callers.rows.len(), rows),
                 Pane::Callees => detail.callees.cursor.go(motion, detail.callees.rows.len(), rows),
@@ -265,7 +295,7 @@ impl State {
             KeyCode::Char('E') => Fold::CloseAll,
             KeyCode::Enter => {
                 let place = tree.current().map(|row| row.place as usize);
-                if let (Some(place), Stacks::Known(stacks)) = (place, &profile.stacks) {
+                if let (Some(place), Stacks::Known(stacks)) = (place, profile.listed_stacks(self.is_mine)) {
                     let function = stacks.nodes[place].function;
                     self.open(function);
                 }
@@ -280,56 +310,61 @@ impl State {
             }
             _ => return,
         };
-        if tree.fold(fold, &profile.stacks, page) {
+        if tree.fold(fold, profile.listed_stacks(self.is_mine), page) {
             self.fill_tree();
         }
     }
 
-    fn open_scopes(&mut self) {
-        let list = scopes::list(&self.picture);
+    /// The function that keys are for.
+    fn current(&self) -> Option<FunctionId> {
+        self.rows.get(self.cursor.current()).map(|row| row.id)
+    }
+
+    /// Shows the list of what there is to look at.
+    pub fn open_scopes(&mut self) {
         let mut screen = Scopes::default();
-        if let Some(row) = list.iter().position(|scope| *scope == self.scope) {
+        let list = screen.entries(&self.picture);
+        if let Some(row) = list.iter().position(|entry| *entry == Entry::Scope(self.scope)) {
             screen.cursor.follow(row, list.len(), self.page());
         }
         self.screens.push(Screen::Scopes(screen));
     }
 
     fn scopes_key(&mut self, key: KeyEvent) {
-        let list = scopes::list(&self.picture);
         let page = self.page();
         let Some(Screen::Scopes(screen)) = self.screens.last_mut() else { return };
+        let list = screen.entries(&self.picture);
         if let Some(motion) = motion(key.code) {
             screen.cursor.go(motion, list.len(), page);
             return;
         }
         match key.code {
-            KeyCode::Enter => {
-                if let Some(scope) = list.get(screen.cursor.row.unwrap_or(0)) {
-                    self.scope = *scope;
+            KeyCode::Enter => match list.into_iter().nth(screen.cursor.current()) {
+                Some(Entry::Ended(process, ended)) => screen.toggle(process, ended),
+                Some(Entry::Scope(scope)) => {
+                    self.scope = scope;
                     // What is frozen is of the old scope.
                     self.is_frozen = false;
+                    self.close();
                 }
-                self.close();
-            }
+                None => self.close(),
+            },
             KeyCode::Esc | KeyCode::Tab | KeyCode::BackTab | KeyCode::Backspace => self.close(),
             _ => {}
         }
     }
 
-    fn toggle_help(&mut self) {
-        match self.screens.last() {
-            Some(Screen::Help(_)) => self.close(),
-            _ => self.screens.push(Screen::Help(Cursor::default())),
-        }
-    }
-
-    fn help_key(&mut self, key: KeyEvent) {
+    /// What a key does on the help alone. False if it is one for the screen below.
+    fn help_key(&mut self, key: KeyEvent) -> bool {
         let page = usize::from(layout::body_height(self.size, self.is_live()));
-        let Some(Screen::Help(cursor)) = self.screens.last_mut() else { return };
-        match motion(key.code) {
-            Some(motion) => cursor.scroll(motion, HELP.len() + 2, page),
-            None => self.close(),
+        let len = help(self.is_live()).count();
+        let Some(Screen::Help(cursor)) = self.screens.last_mut() else { return false };
+        match (motion(key.code), key.code) {
+            (Some(motion), _) => cursor.scroll(motion, len, page),
+            (None, KeyCode::Char('?' | 'q') | KeyCode::F(1) | KeyCode::Esc | KeyCode::Enter) => self.close(),
+            _ => return false,
         }
+        true
     }
 
     fn close(&mut self) {
@@ -416,12 +451,30 @@ impl State {
             self.say("the function table shows the differences: t goes back to it");
             return;
         }
-        if self.mark.is_none() {
-            self.say("nothing to compare with: m marks the current figures");
-            return;
+        match &self.mark {
+            None => return self.say("nothing to compare with: m marks the current figures"),
+            Some(mark) if mark.is_mine != self.is_mine => {
+                return self.say("the mark is of other functions: u shows them, m marks these");
+            }
+            Some(_) => {}
         }
         self.shows_diff ^= true;
         self.arrange();
+    }
+
+    fn toggle_mine(&mut self) {
+        let Some(profile) = self.profile() else {
+            return self.say("records have no functions to fold: / and x choose among the lines");
+        };
+        if !self.is_mine && profile.own.is_empty() && !profile.functions.is_empty() {
+            return self.say("no function here is of your own code");
+        }
+        self.is_mine ^= true;
+        self.shows_diff = false;
+        // What a function has done with all that it called is another thing than what it has done.
+        self.history.clear();
+        self.arrange();
+        self.fill_tree();
     }
 
     fn toggle_freeze(&mut self) {

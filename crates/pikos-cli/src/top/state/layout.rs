@@ -43,9 +43,9 @@ pub fn memory_rows(size: Size, is_live: bool, has_memory: bool) -> usize {
     usize::from(below.saturating_sub(1))
 }
 
-/// Rows of the source around a line, below its figures.
+/// Rows of the source around a line, below its figures and a heading.
 pub fn line_rows(size: Size, is_live: bool) -> usize {
-    usize::from(body_height(size, is_live).saturating_sub(DETAIL_HEAD))
+    usize::from(body_height(size, is_live).saturating_sub(DETAIL_HEAD + 1))
 }
 
 /// The first of so many rows, where this line (from 1) is to stand in the middle of the screen.
@@ -79,7 +79,8 @@ pub fn pane_height(size: Size, is_live: bool, is_source: bool) -> u16 {
     }
 }
 
-/// Rows of a pane: its title and, except above source, a heading are not among them.
-pub fn pane_rows(size: Size, is_live: bool, is_source: bool) -> usize {
-    usize::from(pane_height(size, is_live, is_source).saturating_sub(if is_source { 1 } else { 2 }))
+/// Rows of a pane: its title and its heading are not among them.
+pub fn pane_rows(size: Size, is_live: bool) -> usize {
+    let pane = pane_height(size, is_live, false).min(pane_height(size, is_live, true));
+    usize::from(pane.saturating_sub(2))
 }

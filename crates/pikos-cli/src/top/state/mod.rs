@@ -7,10 +7,11 @@ pub mod detail;
 pub mod filter;
 pub mod history;
 mod keys;
-pub use keys::HELP;
+pub use keys::help;
 pub mod layout;
 pub mod line;
 pub mod memory;
+mod mouse;
 pub mod prompt;
 pub mod scopes;
 pub mod tree;
@@ -23,7 +24,7 @@ use pikos_views::{
     ShownFunction, SourceLines, Stacks, Totals,
 };
 use pstats_compat::Text;
-use ratatui::crossterm::event::KeyEvent;
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
 use columns::{Column, Sort};
 use cursor::Cursor;
@@ -41,6 +42,7 @@ use tree::TreeScreen;
 #[derive(Clone, Debug)]
 pub enum Event {
     Key(KeyEvent),
+    Mouse(MouseEvent),
     Data(Picture),
     /// The lines of the source that [`State::wanted_source`] named.
     Source(SourceLines),
@@ -87,6 +89,8 @@ pub struct Notice {
 #[derive(Clone, Debug)]
 struct Mark {
     figures: HashMap<FunctionId, Shown>,
+    /// Whether they are those of the user's own functions alone.
+    is_mine: bool,
     /// What was marked, in words.
     title: String,
 }
@@ -117,6 +121,8 @@ pub struct State {
     pub notice: Option<Notice>,
     pub history: History,
     pub is_frozen: bool,
+    /// Whether the user's own functions are to be shown alone.
+    pub is_mine: bool,
     pub shows_diff: bool,
     pub source: Option<SourceLines>,
     mark: Option<Mark>,
@@ -142,6 +148,7 @@ impl State {
             notice: None,
             history: History::default(),
             is_frozen: false,
+            is_mine: false,
             shows_diff: false,
             source: None,
             mark: None,
@@ -152,6 +159,7 @@ impl State {
     pub fn update(&mut self, event: Event) -> Option<Effect> {
         match event {
             Event::Key(key) => return self.key(key),
+            Event::Mouse(mouse) => return self.mouse(mouse),
             Event::Data(picture) => self.take(picture),
             Event::Source(lines) => self.take_source(lines),
             Event::Resize(size) => {
@@ -183,7 +191,8 @@ impl State {
             None => Edges::None,
         };
         let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
-        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree }
+        let mine = self.is_mine || (self.is_frozen && self.is_live());
+        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, mine }
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
@@ -272,7 +281,7 @@ impl State {
         let is_news = picture.tick != self.picture.tick;
         let live = picture.profile().filter(|profile| profile.meaning.is_live);
         if let Some(profile) = live.filter(|_| is_news || is_other) {
-            self.history.push(&profile.functions);
+            self.history.push(profile.listed(self.is_mine));
         }
         if is_news && !picture.is_live() {
             // Who ran it again may have changed its source.
@@ -284,9 +293,10 @@ impl State {
             (Content::Profile(old), Content::Profile(new)) => {
                 let is_first = old.labels.is_empty();
                 // Another query of the same tables: sorting them again would change nothing.
-                let is_same =
-                    Arc::ptr_eq(&new.functions, &old.functions) && Arc::ptr_eq(&new.labels, &old.labels);
-                let has_same_stacks = match (&new.stacks, &old.stacks) {
+                let is_same = Arc::ptr_eq(new.listed(self.is_mine), old.listed(self.is_mine))
+                    && Arc::ptr_eq(&new.labels, &old.labels);
+                let stacks = (new.listed_stacks(self.is_mine), old.listed_stacks(self.is_mine));
+                let has_same_stacks = match stacks {
                     (Stacks::Known(new), Stacks::Known(old)) => Arc::ptr_eq(new, old),
                     _ => false,
                 };
@@ -303,9 +313,6 @@ impl State {
 
     fn take_profile(&mut self, is_first: bool, is_same: bool, has_same_stacks: bool) {
         let Some(profile) = self.picture.profile() else { return };
-        if !is_same {
-            self.totals = Totals::of(&profile.functions);
-        }
         if is_first && !Column::all(&profile.meaning).contains(&self.sort.column) {
             self.sort = Sort::by(Column::Cumtime);
         }
@@ -322,14 +329,14 @@ impl State {
     /// Lists the tree's stacks anew.
     fn fill_tree(&mut self) {
         let page = self.page();
-        let Self { screens, include, exclude, picture, .. } = self;
+        let Self { screens, include, exclude, picture, is_mine, .. } = self;
         let Some(profile) = picture.profile() else { return };
         for screen in screens {
             if let Screen::Tree(tree) = screen {
                 let includes = include.as_ref().map(|filter| |id| filter.finds(id));
                 let excludes = exclude.as_ref().map(|filter| |id| filter.finds(id));
                 tree.fill(
-                    &profile.stacks,
+                    profile.listed_stacks(*is_mine),
                     includes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
                     excludes.as_ref().map(|finds| finds as &dyn Fn(FunctionId) -> bool),
                     page,
@@ -363,11 +370,13 @@ impl State {
             self.include.as_ref().is_none_or(|filter| filter.finds(id))
                 && !self.exclude.as_ref().is_some_and(|filter| filter.finds(id))
         };
+        let functions = profile.listed(self.is_mine);
+        self.totals = Totals::of(functions);
         self.rows.clear();
         match self.mark.as_ref().filter(|_| self.shows_diff) {
-            None => self.rows.extend(profile.functions.iter().filter(|row| listed(row.id))),
+            None => self.rows.extend(functions.iter().filter(|row| listed(row.id))),
             Some(mark) => {
-                let differences = mark.differences(profile);
+                let differences = mark.differences(functions, profile);
                 self.rows.extend(differences.into_iter().filter(|row| listed(row.id)));
             }
         }
@@ -376,7 +385,7 @@ impl State {
         match self.selected.and_then(|id| self.rows.iter().position(|row| row.id == id)) {
             Some(row) => self.cursor.follow(row, self.rows.len(), page),
             None => {
-                // It is filtered away, and may come back.
+                // Nothing was chosen yet; or it is filtered away, and may come back.
                 self.cursor.row = None;
                 self.cursor.keep(self.rows.len(), page);
             }
@@ -399,18 +408,20 @@ impl State {
         let page = self.page();
         self.cursor.keep(self.rows.len(), page);
         self.memory.cursor.keep(self.memory.rows.len(), self.memory_page());
-        let scopes = scopes::list(&self.picture).len();
         for screen in &mut self.screens {
             match screen {
                 Screen::Detail(detail) => {
-                    let rows = layout::pane_rows(size, is_live, false);
+                    let rows = layout::pane_rows(size, is_live);
                     for neighbours in [&mut detail.callers, &mut detail.callees] {
                         neighbours.cursor.keep(neighbours.rows.len(), rows);
                     }
                 }
                 Screen::Line(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
-                Screen::Scopes(list) => list.cursor.keep(scopes, page),
+                Screen::Scopes(list) => {
+                    let count = list.entries(&self.picture).len();
+                    list.cursor.keep(count, page);
+                }
                 Screen::Help(cursor) => cursor.offset = 0,
             }
         }
@@ -424,7 +435,7 @@ impl State {
 
     /// Scrolls the source to the function, once.
     fn place_source(&mut self) {
-        let rows = layout::pane_rows(self.size, self.is_live(), true);
+        let rows = layout::pane_rows(self.size, self.is_live());
         let Some(lines) = &self.source else { return };
         let (len, path) = (lines.lines.len(), lines.path.clone());
         if let (Some(Screen::Line(line)), Some(memory)) = (self.screens.last_mut(), self.picture.recording())
@@ -453,19 +464,19 @@ impl State {
     /// Remembers the figures of now.
     fn set_mark(&mut self) {
         let Some(profile) = self.profile() else { return };
-        let figures = profile.functions.iter().map(|row| (row.id, row.figures)).collect();
+        let figures = profile.listed(self.is_mine).iter().map(|row| (row.id, row.figures)).collect();
         let title = match self.picture.process() {
             Some(process) if !self.is_live() => process.title.clone(),
             Some(process) => format!("{:.1} s", process.age.unwrap_or_default()),
             None => "all".to_owned(),
         };
-        self.mark = Some(Mark { figures, title });
+        self.mark = Some(Mark { figures, is_mine: self.is_mine, title });
     }
 }
 
 impl Mark {
     /// All rows that changed since, also those that are gone.
-    fn differences(&self, profile: &ProfileContent) -> Vec<ShownFunction> {
+    fn differences(&self, functions: &[ShownFunction], profile: &ProfileContent) -> Vec<ShownFunction> {
         let is_live = profile.meaning.is_live;
         let since = |id: FunctionId, now: &Shown| {
             let was = self.figures.get(&id).copied().unwrap_or_default();
@@ -475,10 +486,9 @@ impl Mark {
             }
             ShownFunction { id, figures }
         };
-        let here: std::collections::HashSet<FunctionId> =
-            profile.functions.iter().map(|row| row.id).collect();
+        let here: std::collections::HashSet<FunctionId> = functions.iter().map(|row| row.id).collect();
         let gone = self.figures.keys().filter(|id| !here.contains(id) && id.index() < profile.labels.len());
-        let rows = profile.functions.iter().map(|row| since(row.id, &row.figures));
+        let rows = functions.iter().map(|row| since(row.id, &row.figures));
         rows.chain(gone.map(|&id| since(id, &Shown::default())))
             .filter(|row| row.figures.ncalls != 0 || row.figures.tottime != 0.0 || row.figures.cumtime != 0.0)
             .collect()

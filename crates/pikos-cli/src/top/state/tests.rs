@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use pikos_views::Phase;
-use ratatui::crossterm::event::KeyCode;
+use pikos_views::{Mine, Phase, Thread};
+use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 
+use super::scopes::{Ended, Entry};
 use super::*;
-use crate::top::samples::{changed, live, press, top, type_keys, view};
+use crate::top::samples::{changed, deep, live, press, top, type_keys, view};
 
 fn names(state: &State) -> Vec<&str> {
     state.rows.iter().map(|row| state.profile().expect("a profile").label(row.id).name.as_str()).collect()
@@ -20,7 +21,7 @@ fn selected(state: &State) -> &str {
 #[test]
 fn the_cursor_stays_on_its_function() {
     let (_, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
-    type_keys(&mut state, "jjjj");
+    type_keys(&mut state, "jjj");
     assert_eq!(selected(&state), "fib");
     for _ in 0..12 {
         press(&mut state, KeyCode::Right);
@@ -97,7 +98,7 @@ fn a_drill_down_goes_from_caller_to_callee_and_back() {
     let (_, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
     type_keys(&mut state, "/main");
     press(&mut state, KeyCode::Enter);
-    press(&mut state, KeyCode::Down);
+    // The first row is chosen, before anybody has chosen one.
     press(&mut state, KeyCode::Enter);
     let shown = |state: &State| {
         let function = state.detail().expect("one function").function;
@@ -114,8 +115,9 @@ fn a_drill_down_goes_from_caller_to_callee_and_back() {
     assert_eq!(shown(&state), "area");
     press(&mut state, KeyCode::Esc);
     assert_eq!(shown(&state), "main");
-    press(&mut state, KeyCode::Esc);
+    type_keys(&mut state, "q");
     assert_eq!(state.detail(), None);
+    assert_eq!(press(&mut state, KeyCode::Char('q')), Some(Effect::Quit));
 }
 
 #[test]
@@ -157,6 +159,109 @@ fn a_mark_shows_what_came_after() {
     type_keys(&mut state, "d");
     assert!(!state.shows_diff, "what was cleared can't be compared");
     assert!(state.notice.as_ref().expect("told so").text.contains("m marks"));
+}
+
+/// The user's own functions of `live` alone: two of them.
+fn folded(ticks: u64) -> Picture {
+    changed(live(ticks, Phase::Running), |profile| {
+        let mut functions = profile.functions[1..3].to_vec();
+        functions[1].figures.tottime = 2.0 * ticks as f64;
+        profile.mine = Some(Mine { functions: Arc::new(functions), stacks: deep(1) });
+    })
+}
+
+#[test]
+fn ones_own_code_is_shown_alone_with_the_time_of_what_it_called() {
+    let mut state = top(3, 80, 24);
+    assert!(!state.query().mine);
+    type_keys(&mut state, "mu");
+    assert!(state.query().mine);
+    state.update(Event::Data(folded(4)));
+    assert_eq!(names(&state), ["main", "Handler.checkout"]);
+    assert_eq!((state.totals.tottime, state.history.of(FunctionId(1), 9).count()), (8.04, 1));
+    type_keys(&mut state, "d");
+    assert!(!state.shows_diff, "the mark is of all functions");
+    type_keys(&mut state, "md");
+    state.update(Event::Data(folded(6)));
+    let checkout = state.rows.iter().find(|row| row.id == FunctionId(2)).expect("it is there");
+    assert_eq!(checkout.figures.tottime, 4.0);
+    type_keys(&mut state, "t");
+    assert_eq!(state.tree().expect("on screen").rows.len(), 1);
+    type_keys(&mut state, "u");
+    assert_eq!(state.tree().expect("on screen").rows.len(), 11);
+    // Frozen, both are there already.
+    type_keys(&mut state, "tp");
+    let query = state.query();
+    type_keys(&mut state, "u");
+    assert_eq!((state.query(), state.rows.len()), (query, 2));
+}
+
+#[test]
+fn without_code_of_ones_own_all_is_shown() {
+    let mut state = top(3, 80, 24);
+    state.update(Event::Data(changed(live(4, Phase::Running), |profile| profile.own = Arc::default())));
+    type_keys(&mut state, "u");
+    assert!(!state.is_mine);
+    assert!(state.notice.as_ref().expect("told so").text.contains("your own code"));
+}
+
+#[test]
+fn a_click_chooses_and_a_second_one_opens() {
+    let mut state = top(3, 80, 24);
+    let mut act = |kind, row| {
+        let modifiers = KeyModifiers::NONE;
+        state.update(Event::Mouse(MouseEvent { kind, column: 5, row, modifiers }));
+        (state.cursor.row, state.detail().map(|detail| detail.function))
+    };
+    let click = MouseEventKind::Down(MouseButton::Left);
+    // Three lines of header, and a heading.
+    assert_eq!(act(click, 3), (None, None));
+    assert_eq!(act(click, 6), (Some(2), None));
+    assert_eq!(act(MouseEventKind::ScrollDown, 6), (Some(5), None));
+    assert_eq!(act(click, 22), (Some(5), None), "there is no row");
+    let (_, opened) = act(click, 9);
+    assert_eq!(opened, Some(state.rows[5].id));
+}
+
+#[test]
+fn threads_that_are_over_stand_together() {
+    let mut state = top(3, 80, 24);
+    let mut picture = live(4, Phase::Running);
+    let mut processes = (*picture.processes).clone();
+    let thread = processes[0].threads[1].clone();
+    let named = |id, name: &str| Thread { id, name: name.to_owned(), ..thread.clone() };
+    processes.truncate(1);
+    processes[0].threads.extend([named(8, "worker-12"), named(9, "Thread-3 (run)")]);
+    picture.processes = Arc::new(processes);
+    state.update(Event::Data(picture));
+    press(&mut state, KeyCode::Tab);
+    let entries = |state: &State| match state.screens.last() {
+        Some(Screen::Scopes(screen)) => screen.entries(&state.picture),
+        other => panic!("{other:?}"),
+    };
+    let thread = |id| Entry::Scope(Scope::Thread(ProcessId(0), id));
+    let ended = Entry::Ended(ProcessId(0), Ended { name: "worker-*".to_owned(), threads: vec![1, 2] });
+    let folded = [Entry::Scope(Scope::Process(ProcessId(0))), thread(1), thread(9), ended];
+    assert_eq!(entries(&state), folded);
+    type_keys(&mut state, "G");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(entries(&state)[4..], [thread(2), thread(8)]);
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(entries(&state), folded);
+}
+
+#[test]
+fn a_key_that_the_help_has_no_use_for_leaves_it_first() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "?jG");
+    assert!(matches!(state.screens.last(), Some(Screen::Help(_))));
+    type_keys(&mut state, "/main");
+    assert!(state.screens.is_empty());
+    press(&mut state, KeyCode::Esc);
+    type_keys(&mut state, "?q");
+    assert!(state.screens.is_empty(), "back, not away");
+    let keys = |is_live| help(is_live).map(|(key, _)| key).collect::<Vec<_>>();
+    assert!(keys(true).contains(&"P") && !keys(false).contains(&"P"));
 }
 
 #[test]

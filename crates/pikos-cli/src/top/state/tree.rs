@@ -188,13 +188,13 @@ impl TreeScreen {
 
     /// The row that keys are for: the chosen one, else the first on screen.
     pub fn current(&self) -> Option<TreeRow> {
-        self.rows.get(self.cursor.row.unwrap_or(self.cursor.offset)).copied()
+        self.rows.get(self.cursor.current()).copied()
     }
 
     /// Opens and folds. True if the rows have to be listed anew.
     pub fn fold(&mut self, fold: Fold, stacks: &Stacks, page: usize) -> bool {
         let (Some(row), Stacks::Known(tree)) = (self.current(), stacks) else { return false };
-        let place = self.cursor.row.unwrap_or(self.cursor.offset);
+        let place = self.cursor.current();
         self.cursor.row = Some(place);
         self.selected = Some(row.id);
         match fold {

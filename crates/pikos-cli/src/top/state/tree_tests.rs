@@ -59,7 +59,7 @@ fn callees_stand_under_their_callers_and_the_costliest_first() {
 #[test]
 fn left_and_right_fold_and_go_on() {
     let mut state = tree();
-    type_keys(&mut state, "jjj");
+    type_keys(&mut state, "jj");
     assert_eq!(listed(&state)[2], "  -checkout*");
     press(&mut state, KeyCode::Left);
     assert_eq!(listed(&state)[2..4], ["  +checkout*", "  sleep}"]);

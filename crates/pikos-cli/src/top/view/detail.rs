@@ -4,10 +4,11 @@ use pikos_views::{FunctionId, ProfileContent, Shown};
 use pstats_compat::EdgeDetail;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::figures::{self, Scale};
 use super::line::Line;
-use super::table::location;
+use super::table::{for_function, location};
 use super::theme::Theme;
 use crate::top::state::columns::per_call;
 use crate::top::state::detail::{Detail, Neighbours, Pane};
@@ -52,7 +53,8 @@ fn draw_head(
 ) {
     let label = profile.label(detail.function);
     let mut line = Line::new(buffer, area.x, area.y, area.width);
-    line.put(&label.name, theme.function().patch(theme.title())).put("  ", theme.plain());
+    line.put(&label.name, theme.owned(profile.is_own(detail.function)).patch(theme.title()))
+        .put("  ", theme.plain());
     let rest = line.rest();
     line.put(&location(label, rest), theme.quiet());
     if area.height < 2 {
@@ -67,6 +69,10 @@ fn draw_head(
     let figures = row.figures;
     let scale = Scale::of(state);
     let mut say = |word: &str, text: String| {
+        // A figure without its word says nothing.
+        if line.rest() < text.width() + 1 + word.width() {
+            return;
+        }
         line.put(&text, theme.title())
             .put(" ", theme.plain())
             .put(word, theme.quiet())
@@ -82,12 +88,17 @@ fn draw_head(
     }
     say("tottime", scale.time(figures.tottime, 12));
     say("cumtime", scale.time(figures.cumtime, 12));
+    // In the table, what it called of others is its own.
+    let mine = profile.mine.as_ref().filter(|_| state.is_mine && !state.shows_diff);
+    if let Some(row) = mine.and_then(|mine| mine.functions.iter().find(|row| row.id == detail.function)) {
+        say("with others' code", scale.time(row.figures.tottime, 12));
+    }
     if scale.is_seconds() && profile.meaning.is_counted && !profile.meaning.is_sampled {
         say("a call", figures::duration(per_call(figures.cumtime, figures.primitive_calls)));
     }
     if state.is_live() {
         say("calls/s", figures::count(figures.calls_per_s, 8));
-        say("% now", figures::percent(figures.share));
+        say("now%", figures::percent(figures.share));
         if figures.open > 0 {
             say(&format!("in flight, {} open", figures.open), scale.time(figures.in_flight, 10));
         }
@@ -150,6 +161,7 @@ fn neighbours(
     let edges = profile.meaning.edges;
     let has_tottime = edges == EdgeDetail::Full;
     let has_cumtime = edges != EdgeDetail::CountsOnly;
+    let is_counted = profile.meaning.is_counted;
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
     heading.right("ncalls", 10, theme.quiet());
     if has_tottime {
@@ -171,12 +183,13 @@ fn neighbours(
     let whole = whole(profile, detail.function, pane, list);
     let listed = list.rows.iter().enumerate().skip(list.cursor.offset);
     for ((place, (other, edge)), y) in listed.zip(1..area.height) {
-        let chosen = detail.pane == pane && list.cursor.row.unwrap_or(0) == place;
+        let chosen = detail.pane == pane && list.cursor.current() == place;
         let style = |style| if chosen { theme.selected() } else { style };
         let figures = edge.figures;
         let part = if whole > 0.0 { figures.cumtime / whole } else { 0.0 };
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
-        line.right(&figures::calls(figures.ncalls, figures.primitive_calls, 10), 10, style(theme.plain()));
+        let calls = is_counted.then(|| figures::calls(figures.ncalls, figures.primitive_calls, 10));
+        line.right(&figures::counted(calls), 10, style(theme.plain()));
         if has_tottime {
             line.right(&scale.time(figures.tottime, 9), 10, style(theme.plain()));
         }
@@ -186,8 +199,9 @@ fn neighbours(
         }
         let label = profile.label(*other);
         let names = line.rest().saturating_sub(3);
-        let room = if names > 40 && !label.is_builtin { names * 9 / 20 } else { names };
-        line.put("  ", style(theme.plain())).left(&label.name, room, style(theme.function()));
+        let room = if names > 40 && !label.is_builtin { for_function(names) } else { names };
+        let name = style(theme.owned(profile.is_own(*other)));
+        line.put("  ", style(theme.plain())).left(&label.name, room, name);
         if room < names {
             line.put(" ", style(theme.plain()));
             line.left(&location(label, names - room), names - room, style(theme.quiet()));
@@ -212,6 +226,16 @@ fn source(
     area: Rect,
     buffer: &mut Buffer,
 ) {
+    if area.height == 0 {
+        return;
+    }
+    let has_gutter = area.width >= 60;
+    let mut heading = Line::new(buffer, area.x, area.y, area.width);
+    if has_gutter {
+        heading.right("ncalls", 8, theme.quiet()).right("cumtime", 10, theme.quiet());
+    }
+    heading.right("line", 6, theme.quiet());
+    let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let label = profile.label(detail.function);
     let here = state.source.as_ref().filter(|source| source.path == label.path);
     let words = match here {
@@ -222,12 +246,12 @@ fn source(
         Line::new(buffer, area.x, area.y, area.width).put(words, theme.quiet());
     }
     let Some(source) = here else { return };
+    let is_counted = profile.meaning.is_counted;
     let begins: Vec<(u32, Shown)> = (profile.functions.iter())
         .filter(|row| profile.label(row.id).path == label.path)
         .map(|row| (profile.label(row.id).line, row.figures))
         .collect();
     let scale = Scale::of(state);
-    let has_gutter = area.width >= 60;
     if label.line as usize > source.lines.len() && !source.lines.is_empty() && area.height > 0 {
         let text = format!("the file has no line {}: it has changed since", label.line);
         Line::new(buffer, area.x, area.y, area.width).put(&text, theme.warning());
@@ -244,7 +268,8 @@ fn source(
             }
             match sum {
                 Some(figures) => {
-                    line.right(&figures::count(figures.ncalls as f64, 8), 8, theme.plain());
+                    let calls = is_counted.then(|| figures::count(figures.ncalls as f64, 8));
+                    line.right(&figures::counted(calls), 8, theme.plain());
                     line.right(&scale.time(figures.cumtime, 9), 10, theme.plain());
                 }
                 None => {

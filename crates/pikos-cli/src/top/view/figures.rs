@@ -26,8 +26,8 @@ impl Scale {
         self.is_seconds
     }
 
-    /// Seconds with as many decimals as all others, fewer where they are many; another unit in whole
-    /// numbers.
+    /// Seconds, with as many decimals as all others, fewer where they are many; another unit in whole
+    /// numbers, without its name.
     pub fn time(self, value: f64, width: usize) -> String {
         if !value.is_finite() {
             return "-".to_owned();
@@ -36,7 +36,7 @@ impl Scale {
             return count(value, width);
         }
         for decimals in (0..=self.decimals).rev() {
-            let text = format!("{value:.decimals$}");
+            let text = format!("{value:.decimals$}s");
             if text.len() <= width {
                 // What rounds to nothing has no sign.
                 return if is_zero(&text) { text.replace('-', "") } else { text };
@@ -97,6 +97,11 @@ pub fn signed_bytes(value: i64) -> String {
         0 => "0".to_owned(),
         _ => signed(bytes(value), true),
     }
+}
+
+/// Calls, where anybody counted them.
+pub fn counted(calls: Option<String>) -> String {
+    calls.unwrap_or_else(|| "-".to_owned())
 }
 
 /// `ncalls`, and `ncalls/primitive_calls` of what is recursive.
@@ -186,9 +191,9 @@ mod tests {
 
     #[test]
     fn figures_fit_their_columns() {
-        assert_eq!(Scale::new("s", 99.0).time(12.3456, 8), "12.346");
-        assert_eq!(Scale::new("s", 1e6).time(123456.789, 8), "123456.8");
-        assert_eq!(Scale::new("s", 0.5).time(0.0000126, 8), "0.000013");
+        assert_eq!(Scale::new("s", 99.0).time(12.3456, 8), "12.346s");
+        assert_eq!(Scale::new("s", 1e6).time(123456.789, 9), "123456.8s");
+        assert_eq!(Scale::new("s", 0.5).time(0.0000126, 9), "0.000013s");
         assert_eq!(Scale::new("Ir", 0.5).time(1.5e9, 8), "1.50G");
         assert_eq!(Scale::new("s", 1.0).time(f64::NAN, 8), "-");
         assert_eq!(count(1_234_567.0, 7), "1234567");

@@ -3,10 +3,14 @@
 use pikos_views::printable;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, cut_start};
 use super::theme::Theme;
 use crate::top::state::{Screen, State};
+
+/// Narrower screens have the keys closer together.
+const ROOMY: u16 = 100;
 
 pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let line = &mut Line::new(buffer, area.x, area.y, area.width);
@@ -25,60 +29,50 @@ pub fn render(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
         line.put(&printable(&notice.text), style);
         return;
     }
+    // Keys are bold, so that what they do ends where the next one begins.
+    let gap = if area.width < ROOMY { " " } else { "  " };
     for (key, what) in hints(state) {
-        if line.rest() < key.len() + what.len() + 3 {
+        if line.rest() < key.width() + 1 + what.width() {
             break;
         }
-        line.put(key, theme.title())
-            .put(" ", theme.plain())
-            .put(what, theme.quiet())
-            .put("  ", theme.plain());
+        line.put(key, theme.title()).put(" ", theme.plain()).put(what, theme.quiet()).put(gap, theme.plain());
     }
 }
 
-/// The keys of this screen; what does not fit is in the help.
+/// The keys of this screen, those that are missed most first; what does not fit is in the help.
 fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
-    let mut hints = vec![("q", "quit"), ("?", "help")];
+    const SORT: (&str, &str) = ("\u{2190}\u{2192}", "sort");
+    let leave = if state.screens.is_empty() { "quit" } else { "back" };
+    let mut hints = vec![("q", leave), ("?", "help")];
+    let mine = if state.is_mine { ("u", "all") } else { ("u", "mine") };
     match state.screens.last() {
         None if state.recorder().is_some() => {
-            hints.extend([
-                ("Enter", "source"),
-                ("\u{2190}\u{2192}", "sort"),
-                ("/", "filter"),
-                ("f", "functions"),
-            ]);
-            hints.extend([("p", "freeze"), ("s", "save"), ("Tab", "processes"), ("x", "exclude")]);
-            hints.push(("r", "reverse"));
+            hints.extend([("Enter", "source"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
+            hints.extend([("f", "functions"), ("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
         }
-        Some(Screen::Line(_)) => hints.extend([("Esc", "back"), ("s", "save")]),
+        Some(Screen::Line(_)) => hints.extend([("s", "save")]),
         None => {
-            hints.extend([
-                ("Enter", "callers"),
-                ("\u{2190}\u{2192}", "sort"),
-                ("/", "filter"),
-                ("t", "tree"),
-            ]);
+            let scopes = if state.is_live() { "threads" } else { "files" };
+            hints.extend([("Enter", "open"), SORT, ("/", "filter"), mine, ("t", "tree"), ("Tab", scopes)]);
+            hints.push(("s", "save"));
             if state.is_live() {
                 hints.extend([("p", "freeze"), ("P", "pause"), ("c", "clear")]);
             }
-            let scopes = if state.is_live() { "threads" } else { "files" };
-            hints.extend([("m", "mark"), ("d", "diff"), ("s", "save"), ("Tab", scopes)]);
-            hints.extend([("x", "exclude"), ("r", "reverse")]);
+            hints.extend([("m", "mark"), ("d", "diff"), ("x", "exclude"), ("r", "reverse")]);
         }
-        Some(Screen::Detail(_)) => {
-            hints.extend([("Esc", "back"), ("Tab", "next pane"), ("Enter", "open"), ("s", "save")]);
-        }
+        Some(Screen::Detail(_)) => hints.extend([("Tab", "next pane"), ("Enter", "open"), ("s", "save")]),
         Some(Screen::Tree(_)) => {
             hints.extend([
                 ("t", "table"),
                 ("\u{2190}\u{2192}", "fold"),
-                ("Enter", "callers"),
+                ("Enter", "open"),
                 ("/", "filter"),
+                mine,
             ]);
             hints.extend([("s", "save"), ("e", "open all"), ("p", "freeze"), ("x", "exclude")]);
         }
-        Some(Screen::Scopes(_)) => hints.extend([("Esc", "back"), ("Enter", "open")]),
-        Some(Screen::Help(_)) => hints.extend([("Esc", "back")]),
+        Some(Screen::Scopes(_)) => hints.extend([("Enter", "open")]),
+        Some(Screen::Help(_)) => {}
     }
     hints
 }

@@ -1,6 +1,6 @@
 //! What is looked at, how well it is known, and how much of it is listed.
 
-use pikos_views::{Health, Phase, Process, RecorderFacts, Recording, Scope, Stacks, Totals};
+use pikos_views::{Health, Phase, Process, ProfileContent, RecorderFacts, Recording, Scope, Stacks, Totals};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -167,30 +167,45 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
     }
     let Some(profile) = state.profile() else { return };
     let scale = Scale::of(state);
-    if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), &profile.stacks) {
+    // Said first, so that a narrow screen says it.
+    if state.is_mine {
+        let words = match (profile.mine.is_some(), profile.own.is_empty()) {
+            (true, _) => "your code only (u: all)  ",
+            (false, true) if !profile.functions.is_empty() => "no code of your own: all is shown  ",
+            (false, _) => "",
+        };
+        line.put(words, theme.warning());
+    }
+    if let (Some(tree), Stacks::Known(stacks)) = (state.tree(), profile.listed_stacks(state.is_mine)) {
         line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
         return filters(state, theme, line);
     }
+    line.put(&totals(state, profile), theme.plain());
+    if profile.meaning.is_compensated {
+        line.put("  compensated", theme.quiet());
+    }
+    filters(state, theme, line);
+}
+
+/// How many functions are listed, and what all of them add up to.
+pub fn totals(state: &State, profile: &ProfileContent) -> String {
     let Totals { ncalls, tottime, calls_per_s, .. } = state.totals;
-    let (listed, count) = (state.rows.len(), profile.functions.len());
-    let functions = match listed == count {
+    let (listed, count) = (state.rows.len(), profile.listed(state.is_mine).len());
+    let mut text = match listed == count {
         _ if state.shows_diff => format!("{listed} functions differ"),
         true => format!("{count} functions"),
         false => format!("{listed} of {count} functions"),
     };
-    line.put(&functions, theme.plain());
     let meaning = &profile.meaning;
     if meaning.is_counted && !meaning.is_sampled {
-        line.put(&format!("  {} calls", figures::count(ncalls, 9)), theme.plain());
+        text += &format!("  {} calls", figures::count(ncalls, 9));
     }
     if meaning.is_live {
-        line.put(&format!("  {}/s", figures::count(calls_per_s, 6)), theme.plain());
+        text += &format!("  {} calls/s", figures::count(calls_per_s, 6));
     }
-    line.put(&format!("  {} {}", scale.time(tottime, 10), meaning.unit), theme.plain());
-    if meaning.is_compensated {
-        line.put("  compensated", theme.quiet());
-    }
-    filters(state, theme, line);
+    let scale = Scale::of(state);
+    let unit = if scale.is_seconds() { String::new() } else { format!(" {}", meaning.unit) };
+    text + &format!("  {}{unit} in them", scale.time(tottime, 11))
 }
 
 /// Memory now and at most.

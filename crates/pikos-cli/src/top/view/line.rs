@@ -91,16 +91,35 @@ pub fn cut_start(text: &str, width: usize) -> String {
     kept.iter().rev().collect()
 }
 
-/// A path, or `…` and its last folders, whole ones where there is room for one.
+/// A path, or `…` and its last folders, whole ones, or its name; this is cut where there is no room for it.
 pub fn cut_path(path: &str, width: usize) -> String {
     if path.width() <= width {
         return path.to_owned();
     }
+    let is_separator = |c| c == '/' || c == '\\';
     let fits = |(start, _): &(usize, &str)| path[*start..].width() < width;
-    match path.match_indices('/').find(fits) {
+    match path.match_indices(is_separator).find(fits) {
         Some((start, _)) => format!("…{}", &path[start..]),
-        None => cut_start(path, width),
+        None => {
+            let name = path.rfind(is_separator).map_or(path, |slash| &path[slash + 1..]);
+            if name.width() <= width { name.to_owned() } else { cut_start(path, width) }
+        }
     }
+}
+
+/// What stands in a line of one row, without what is empty at its end.
+pub fn text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    let mut skip = 0;
+    for cell in &buffer.content {
+        if skip == 0 {
+            text.push_str(cell.symbol());
+            skip = cell.symbol().width();
+        }
+        skip = skip.saturating_sub(1);
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 #[cfg(test)]
@@ -117,5 +136,7 @@ mod tests {
         assert_eq!(cut_start("abc", 1), "…");
         assert_eq!(cut_path("/srv/shop/app.py:12", 12), "…/app.py:12");
         assert_eq!(cut_path("/srv/shop/application.py:12", 12), "…ation.py:12");
+        assert_eq!(cut_path("/srv/shop/application.py:12", 17), "application.py:12");
+        assert_eq!(cut_path(r"C:\shop\app.py:12", 11), r"…\app.py:12");
     }
 }

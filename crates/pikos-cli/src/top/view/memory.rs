@@ -29,7 +29,7 @@ pub fn render(state: &State, memory: &Recording, theme: Theme, area: Rect, buffe
     let listed = table.rows.iter().enumerate().skip(table.cursor.offset);
     for ((place, row), y) in listed.zip(1..below.height) {
         let mut line = Line::new(buffer, below.x, below.y + y, below.width);
-        let selected = (table.cursor.row == Some(place)).then(|| theme.selected());
+        let selected = (table.cursor.current() == place).then(|| theme.selected());
         for (column, width) in &cells {
             let (text, style) = cell(state, memory, row, *column, *width, theme);
             let style = selected.unwrap_or(style);

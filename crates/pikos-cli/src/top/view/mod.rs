@@ -1,5 +1,6 @@
 //! Draws a state into a buffer, and nothing else: the same state, the same cells.
 
+mod ascii;
 mod chart;
 mod detail;
 mod figures;
@@ -20,7 +21,10 @@ use ratatui::layout::Rect;
 
 use super::state::{Screen, State, layout};
 
-pub use figures::{Scale, bytes, calls, count, percent, signed_bytes};
+pub use ascii::{is_asked_for as is_ascii, text as ascii};
+pub use figures::{Scale, bytes, calls, count, duration, percent, signed_bytes};
+pub use header::totals;
+pub use table::lines;
 pub use theme::Theme;
 
 /// Draws the whole screen. The area must have the size that the state was told.
@@ -53,6 +57,9 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
         (Some(Screen::Help(cursor)), _) => help::render(state, cursor, theme, body, buffer),
     }
     footer::render(state, theme, footer, buffer);
+    if theme.is_ascii {
+        ascii::screen(buffer);
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::header::{name, status_of};
 use super::line::Line;
 use super::theme::Theme;
 use crate::top::state::State;
-use crate::top::state::scopes::{Scopes, list};
+use crate::top::state::scopes::{Ended, Entry, Scopes};
 
 pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
@@ -21,7 +21,7 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
     heading.right("calls", 9, theme.heading());
     if is_live {
-        heading.right("calls/s", 9, theme.heading()).right("now", 7, theme.heading());
+        heading.right("calls/s", 9, theme.heading()).right("now%", 7, theme.heading());
     }
     let time = match state.profile() {
         Some(profile) if profile.meaning.unit != "s" => profile.meaning.unit.as_str(),
@@ -29,20 +29,22 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
     };
     heading.right(time, 11, theme.heading());
     heading.put(if is_live { "  process, thread" } else { "  file" }, theme.heading()).fill(theme.heading());
-    let scopes = list(&state.picture);
-    let listed = scopes.iter().enumerate().skip(screen.cursor.offset);
-    for ((place, scope), y) in listed.zip(1..area.height) {
-        let style = match screen.cursor.row.unwrap_or(0) == place {
+    let entries = screen.entries(&state.picture);
+    let listed = entries.iter().enumerate().skip(screen.cursor.offset);
+    for ((place, entry), y) in listed.zip(1..area.height) {
+        let style = match screen.cursor.current() == place {
             true => theme.selected(),
             false => theme.plain(),
         };
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
-        let words = words(state, *scope, theme);
+        let words = words(state, entry, theme);
+        let is_shown = *entry == Entry::Scope(state.scope);
+        let emphasis = if is_shown { style.patch(theme.title()) } else { style };
         if let Some(facts) = words.recorder {
-            draw_recorder(state, *scope, facts, &words, theme, style, &mut line);
+            draw_recorder(facts, &words, style, emphasis, &mut line);
             continue;
         }
-        line.right(&figures::count(words.ncalls, 9), 9, style);
+        line.right(&figures::counted(words.ncalls.map(|calls| figures::count(calls, 9))), 9, style);
         if is_live {
             line.right(&words.calls_per_s.map_or(String::new(), |rate| figures::count(rate, 7)), 9, style);
             line.right(&words.share.map_or(String::new(), figures::percent), 7, style);
@@ -50,32 +52,19 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
         line.right(&scale.time(words.tottime, 10), 11, style);
         line.put("  ", style);
         let rest = line.rest().saturating_sub(words.status.chars().count() + 2);
-        let is_shown = *scope == state.scope;
-        line.put(
-            &super::line::cut_end(&words.name, rest),
-            if is_shown { style.patch(theme.title()) } else { style },
-        );
+        line.put(&super::line::cut_end(&words.name, rest), emphasis);
         line.put("  ", style).put(&words.status, style.patch(words.status_style));
     }
 }
 
 /// A recorder has records and memory, where others have calls and times.
-fn draw_recorder(
-    state: &State,
-    scope: Scope,
-    facts: RecorderFacts,
-    words: &Words,
-    theme: Theme,
-    style: Style,
-    line: &mut Line<'_>,
-) {
+fn draw_recorder(facts: RecorderFacts, words: &Words, style: Style, emphasis: Style, line: &mut Line<'_>) {
     line.right(&figures::count(facts.records as f64, 9), 9, style);
     line.right("records", 9, style).right("", 7, style);
     line.right(&facts.rss.map_or(String::new(), |rss| figures::bytes(rss as i64)), 11, style);
     line.put("  ", style);
     let name = format!("{}  {}", words.name, facts.monitor);
     let rest = line.rest().saturating_sub(words.status.chars().count() + 2);
-    let emphasis = if scope == state.scope { style.patch(theme.title()) } else { style };
     line.put(&super::line::cut_end(&name, rest), emphasis);
     line.put("  ", style).put(&words.status, style.patch(words.status_style));
 }
@@ -85,23 +74,39 @@ struct Words {
     name: String,
     status: String,
     status_style: Style,
-    ncalls: f64,
+    ncalls: Option<f64>,
     calls_per_s: Option<f64>,
     share: Option<f64>,
     tottime: f64,
 }
 
-fn words(state: &State, scope: Scope, theme: Theme) -> Words {
+fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
     let processes = &state.picture.processes;
     let process = |ProcessId(place): ProcessId| &processes[place as usize];
     let sum = |of: fn(&Process) -> f64| processes.iter().map(of).sum::<f64>();
+    let scope = match entry {
+        Entry::Scope(scope) => *scope,
+        Entry::Ended(id, Ended { name, threads }) => {
+            let threads = || threads.iter().map(|&thread| &process(*id).threads[thread]);
+            return Words {
+                recorder: None,
+                name: format!("  {name}"),
+                status: format!("{} ended", threads().count()),
+                status_style: theme.quiet(),
+                ncalls: Some(threads().map(|thread| thread.ncalls as f64).sum()),
+                calls_per_s: None,
+                share: Some(threads().map(|thread| thread.share).sum()),
+                tottime: threads().map(|thread| thread.tottime).sum(),
+            };
+        }
+    };
     match scope {
         Scope::All => Words {
             recorder: None,
             name: "everything, added up".to_owned(),
             status: String::new(),
             status_style: theme.plain(),
-            ncalls: sum(|process| process.ncalls as f64),
+            ncalls: processes.iter().map(|process| process.ncalls.map(|calls| calls as f64)).sum(),
             calls_per_s: Some(sum(|process| process.calls_per_s)),
             share: None,
             tottime: sum(|process| process.tottime),
@@ -114,7 +119,7 @@ fn words(state: &State, scope: Scope, theme: Theme) -> Words {
                 name: name(process),
                 status,
                 status_style,
-                ncalls: process.ncalls as f64,
+                ncalls: process.ncalls.map(|calls| calls as f64),
                 calls_per_s: Some(process.calls_per_s),
                 share: None,
                 tottime: process.tottime,
@@ -125,10 +130,10 @@ fn words(state: &State, scope: Scope, theme: Theme) -> Words {
             let thread = thread.expect("a scope of this picture");
             Words {
                 recorder: None,
-                name: format!("  {}", thread.name),
+                name: format!("  {}  #{}", thread.name, thread.id),
                 status: if thread.is_over { "ended".to_owned() } else { String::new() },
                 status_style: theme.quiet(),
-                ncalls: thread.ncalls as f64,
+                ncalls: Some(thread.ncalls as f64),
                 calls_per_s: None,
                 share: Some(thread.share),
                 tottime: thread.tottime,

@@ -69,6 +69,19 @@ fn source(
     area: Rect,
     buffer: &mut Buffer,
 ) {
+    let mut heading = Line::new(buffer, area.x, area.y, area.width);
+    if area.width >= NARROW {
+        heading.right("hits", 8, theme.quiet()).right(
+            if memory.has_memory { "own" } else { "" },
+            9,
+            theme.quiet(),
+        );
+    }
+    heading.right("line", 6, theme.quiet());
+    let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    if area.height == 0 {
+        return;
+    }
     let label = memory.label(detail.line, detail.by_function);
     let here = state.source.as_ref().filter(|source| source.path == label.path);
     let words = match here {

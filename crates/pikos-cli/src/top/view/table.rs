@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::figures::{self, Scale, signed};
-use super::line::{Line, cut_path};
+use super::line::{Line, cut_path, text};
 use super::theme::Theme;
 use crate::top::state::State;
 use crate::top::state::columns::{Column, per_call};
@@ -26,11 +26,13 @@ type Slot = (Part, usize);
 
 const BAR: usize = 6;
 const SPARKLINE: usize = 12;
-/// The least that names and places are left with.
+/// The least that names are left with.
 const FUNCTION: usize = 16;
-const LOCATION: usize = 12;
-/// Narrower screens don't say where functions are.
+/// Narrower screens don't say where functions are; wider ones leave half of their room to names and places.
 const NARROW: usize = 60;
+/// More than this, no name and no place needs: the rest goes to bars.
+const WIDEST_NAMES: usize = 130;
+const WIDEST_BAR: usize = 24;
 
 /// The parts that have a fixed width, those that are missed most first.
 const LIVE: [Part; 10] = [
@@ -80,7 +82,7 @@ pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect,
     let listed = state.rows.iter().enumerate().skip(state.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
-        let style = (state.cursor.row == Some(place)).then(|| theme.selected());
+        let style = (state.cursor.current() == place).then(|| theme.selected());
         draw_row(state, profile, row, &cells, theme, style, &mut line);
     }
     if state.rows.is_empty() && area.height > 1 {
@@ -90,7 +92,9 @@ pub fn render(state: &State, profile: &ProfileContent, theme: Theme, area: Rect,
 
 fn why_empty(state: &State, profile: &ProfileContent) -> &'static str {
     match () {
-        () if state.picture.processes.is_empty() => "waiting for a process",
+        () if state.picture.processes.is_empty() => {
+            "waiting for a process: start one with pikos run --live SCRIPT"
+        }
         () if state.shows_diff => "nothing has changed since the mark",
         () if profile.functions.is_empty() => "no function has been called yet",
         () => "no function matches the filters: / and x change them",
@@ -110,7 +114,7 @@ fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
         Part::Column(column) => known.contains(column),
         Part::Sparkline => meaning.is_live,
     };
-    let names = if width < NARROW { FUNCTION } else { FUNCTION + 1 + LOCATION };
+    let names = if width < NARROW { FUNCTION } else { width / 2 };
     let mut room = width.saturating_sub(names);
     let mut chosen = Vec::new();
     let sorted = Part::Column(state.sort.column);
@@ -122,17 +126,22 @@ fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
             chosen.push(*part);
         }
     }
-    // What is left over goes to the names, and on wide screens to the past.
-    let spark = match chosen.contains(&Part::Sparkline) {
-        true => (room / 3).min(history::LENGTH - SPARKLINE),
-        false => 0,
+    // What is left over goes to the names, and what they don't need to the pictures.
+    let mut names = names + room;
+    let mut spare = names.saturating_sub(WIDEST_NAMES);
+    let mut widen = |part: Part, most: usize| {
+        let more = if chosen.contains(&part) { spare.min(most) } else { 0 };
+        spare -= more;
+        names -= more;
+        more
     };
-    let names = names + room - spark;
+    let spark = widen(Part::Sparkline, history::LENGTH - SPARKLINE);
+    let bar = widen(Part::Bar, WIDEST_BAR - BAR);
     let (function, location) = match width < NARROW {
         true if state.sort.column == Column::Location => (0, names),
         true => (names, 0),
         false => {
-            let function = (names * 9 / 20).clamp(FUNCTION, 48);
+            let function = for_function(names);
             (function, names - 1 - function)
         }
     };
@@ -140,6 +149,7 @@ fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
         Part::Column(Column::Function) => Some((*part, function)),
         Part::Column(Column::Location) => Some((*part, location)),
         Part::Sparkline if chosen.contains(part) => Some((*part, SPARKLINE + spark)),
+        Part::Bar if chosen.contains(part) => Some((*part, BAR + bar)),
         _ => chosen.contains(part).then(|| (*part, width_of(*part, state.shows_diff))),
     };
     ORDER.iter().filter_map(place).filter(|(_, width)| *width > 0).collect()
@@ -154,7 +164,8 @@ fn width_of(part: Part, is_diff: bool) -> usize {
         Part::Column(Column::Ncalls) => 9 + sign,
         Part::Column(Column::CallsPerS) => 7,
         Part::Column(Column::Share) => 5 + sign,
-        Part::Column(Column::Tottime | Column::Cumtime) => 8 + sign,
+        Part::Column(Column::Tottime | Column::Cumtime) => 9 + sign,
+        Part::Column(Column::InFlight) => 9,
         Part::Column(_) => 8,
     }
 }
@@ -263,7 +274,7 @@ fn cell(
         Column::InFlight => {
             return (nonzero(figures.in_flight, scale.time(figures.in_flight, width)), theme.good());
         }
-        Column::Function => return (label.name.clone(), theme.function()),
+        Column::Function => return (label.name.clone(), theme.owned(profile.is_own(row.id))),
         Column::Location => return (location(label, width), theme.quiet()),
     };
     match is_diff {
@@ -277,10 +288,36 @@ fn nonzero(value: f64, text: String) -> String {
     if value == 0.0 { String::new() } else { text }
 }
 
-/// `file:line`, its first folders cut off.
+/// `file:line`, its first folders cut off; of what was installed, its module or its place in the package.
 pub fn location(label: &Label, width: usize) -> String {
     match label.is_builtin {
         true => String::new(),
-        false => cut_path(&format!("{}:{}", label.file, label.line), width),
+        false => cut_path(&format!("{}:{}", label.short_file, label.line), width),
     }
+}
+
+/// So much of the room for names and places is for the names.
+pub fn for_function(room: usize) -> usize {
+    room * 11 / 20
+}
+
+/// The heading and the rows as text, so many columns wide.
+pub fn lines(
+    state: &State,
+    profile: &ProfileContent,
+    width: u16,
+    top: usize,
+) -> impl Iterator<Item = String> {
+    let theme = Theme::new(false);
+    let cells = cells(state, profile, usize::from(width));
+    let rows = std::iter::once(None).chain(state.rows.iter().take(top).map(Some));
+    rows.map(move |row| {
+        let buffer = &mut Buffer::empty(Rect { x: 0, y: 0, width, height: 1 });
+        let line = &mut Line::new(buffer, 0, 0, width);
+        match row {
+            None => heading(state, profile, &cells, theme, line),
+            Some(row) => draw_row(state, profile, row, &cells, theme, None, line),
+        }
+        text(buffer)
+    })
 }

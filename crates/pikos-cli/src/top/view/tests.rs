@@ -163,10 +163,34 @@ fn without_stacks_the_tree_says_how_to_get_them() {
     assert_screen("tree-not-kept", &state);
     state.update(Event::Data(changed(live(4, Phase::Running), |profile| profile.stacks = Stacks::Awaited)));
     assert!(text(&state).contains("waiting for the stacks"));
-    let (mut source, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    // A file without stacks has those that its tables tell.
+    let (mut source, mut state) = view(&["cprofile-3.13.pstats"], 120, 24);
     type_keys(&mut state, "t");
     show(&mut source, &mut state);
-    assert!(text(&state).contains("--tree -o x.speedscope.json"));
+    assert_screen("tree-approximated", &state);
+}
+
+#[test]
+fn ones_own_code_alone() {
+    let (mut source, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    type_keys(&mut state, "u");
+    show(&mut source, &mut state);
+    assert_screen("view-mine", &state);
+    type_keys(&mut state, "t");
+    show(&mut source, &mut state);
+    assert_screen("tree-mine", &state);
+}
+
+#[test]
+fn in_ascii_there_is_nothing_else() {
+    for keys in ["", "?", "t", "u"] {
+        let mut state = top(12, 120, 40);
+        type_keys(&mut state, keys);
+        let mut theme = Theme::new(true);
+        theme.is_ascii = true;
+        let terminal = screen(&state, theme);
+        assert!(terminal.backend().buffer().content.iter().all(|cell| cell.symbol().is_ascii()));
+    }
 }
 
 #[test]
@@ -174,7 +198,6 @@ fn other_profilers_figures() {
     for name in ["sampled-3.15", "pyinstrument", "profile-3.11"] {
         let (_, mut state) = view(&[&format!("{name}.pstats")], 80, 24);
         assert_screen(&format!("view-{name}"), &state);
-        press(&mut state, KeyCode::Down);
         press(&mut state, KeyCode::Enter);
         assert_screen(&format!("function-{name}"), &state);
     }
@@ -273,7 +296,7 @@ fn whatever_is_pressed_there_is_a_screen() {
         seed ^= seed << 17;
         (seed % limit as u64) as usize
     };
-    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\fteE-+".chars().map(KeyCode::Char).collect();
+    let keys: Vec<KeyCode> = "jkgG<>rqx/sm dpPc?123a(\\fteuE-+".chars().map(KeyCode::Char).collect();
     let others = [
         KeyCode::Enter,
         KeyCode::Enter,

@@ -2,20 +2,25 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::ascii;
+
 /// How the parts of a screen look.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
     has_colours: bool,
+    /// Whether the terminal shows nothing else: its locale says so.
+    pub is_ascii: bool,
 }
 
 impl Theme {
     pub fn new(has_colours: bool) -> Self {
-        Self { has_colours }
+        Self { has_colours, is_ascii: false }
     }
 
-    /// What the environment asks for: <https://no-color.org>.
+    /// What the environment asks for: <https://no-color.org>, and the locale's characters.
     pub fn from_environment() -> Self {
-        Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        let is_ascii = ascii::is_asked_for();
+        Self { is_ascii, ..Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())) }
     }
 
     fn colour(self, colour: Color) -> Style {
@@ -49,6 +54,11 @@ impl Theme {
 
     pub fn function(self) -> Style {
         self.colour(Color::Cyan)
+    }
+
+    /// A function's name: the user's own stands out among others.
+    pub fn owned(self, is_own: bool) -> Style {
+        if is_own { self.function() } else { self.quiet() }
     }
 
     pub fn good(self) -> Style {

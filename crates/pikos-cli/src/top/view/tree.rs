@@ -58,7 +58,7 @@ impl TreeColumn {
             TreeColumn::CumPercent | TreeColumn::OwnPercent => 5,
             TreeColumn::Bar if screen >= WITH_LOCATION => 16,
             TreeColumn::Bar => 6,
-            TreeColumn::Cumtime | TreeColumn::Tottime | TreeColumn::InFlight => 8,
+            TreeColumn::Cumtime | TreeColumn::Tottime | TreeColumn::InFlight => 9,
         }
     }
 
@@ -88,7 +88,7 @@ pub fn render(
     }
     let columns = columns(profile, usize::from(area.width));
     heading(&columns, &mut Line::new(buffer, area.x, area.y, area.width), theme);
-    let Stacks::Known(tree) = &profile.stacks else {
+    let Stacks::Known(tree) = profile.listed_stacks(state.is_mine) else {
         return explain(profile, theme, Rect { y: area.y + 1, height: area.height - 1, ..area }, buffer);
     };
     if screen.rows.is_empty() && area.height > 1 {
@@ -101,7 +101,7 @@ pub fn render(
     let scale = Scale::of(state);
     let listed = screen.rows.iter().enumerate().skip(screen.cursor.offset);
     for ((place, row), y) in listed.zip(1..area.height) {
-        let selected = (screen.cursor.row == Some(place)).then(|| theme.selected());
+        let selected = (screen.cursor.current() == place).then(|| theme.selected());
         let node = &tree.nodes[row.place as usize];
         let mut line = Line::new(buffer, area.x, area.y + y, area.width);
         for &(column, width) in &columns {
@@ -151,17 +151,11 @@ fn heading(columns: &[(TreeColumn, usize)], line: &mut Line<'_>, theme: Theme) {
 
 /// Why there is no tree.
 fn explain(profile: &ProfileContent, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let is_live = profile.meaning.is_live;
-    let lines: &[&str] = match (&profile.stacks, is_live) {
-        (Stacks::NotKept, true) => &[
+    let lines: &[&str] = match &profile.stacks {
+        Stacks::NotKept => &[
             "No full stacks: the program doesn't keep them. Start it with",
             "    python -m pikos.cprofile --live --tree …",
             "or Profile(live=True, tree=True), pikos.live.start(tree=True).",
-        ],
-        (Stacks::NotKept, false) => &[
-            "No full stacks: this format has none, or none were recorded.",
-            "    python -m pikos.cprofile --tree -o x.speedscope.json …",
-            "records them.",
         ],
         _ => &["waiting for the stacks"],
     };
@@ -212,7 +206,7 @@ fn name(
     let label = profile.label(node.function);
     let quiet = selected.unwrap_or(theme.quiet());
     let room = line.rest();
-    let place = if room >= WITH_LOCATION - 50 && !label.is_builtin { room * 3 / 10 } else { 0 };
+    let place = if room >= WITH_LOCATION - 50 && !label.is_builtin { room * 4 / 10 } else { 0 };
     let names = room - place;
     let step = if names >= 40 { 2 } else { 1 };
     let depth = row.depth as usize;
@@ -227,7 +221,11 @@ fn name(
     };
     let taken = indent.chars().count() + 2;
     line.put(&indent, quiet).put(fold, selected.unwrap_or(theme.plain()));
-    line.left(&label.name, names.saturating_sub(taken), selected.unwrap_or(theme.function()));
+    line.left(
+        &label.name,
+        names.saturating_sub(taken),
+        selected.unwrap_or(theme.owned(profile.is_own(node.function))),
+    );
     if place > 0 {
         line.put(" ", quiet).left(&location(label, place - 1), place - 1, quiet);
     }
@@ -235,12 +233,14 @@ fn name(
 
 /// For the header: how much there is, and what the limits have cut.
 pub fn amount(screen: &TreeScreen, tree: &Tree, scale: Scale) -> String {
-    let unit = if scale.is_seconds() { " s" } else { "" };
     let mut text = format!("{} stacks, {} listed", tree.nodes.len(), screen.rows.len());
-    text += &format!("  {}{unit}", scale.time(screen.whole, 10));
+    text += &format!("  {}", scale.time(screen.whole, 11));
+    if let Some(note) = &tree.note {
+        text += &format!("  {note}");
+    }
     if tree.cut.calls > 0 {
         let calls = figures::count(tree.cut.calls as f64, 9);
-        text += &format!("  {calls} calls cut by the limits ({}{unit})", scale.time(tree.cut.seconds, 10));
+        text += &format!("  {calls} calls cut by the limits ({})", scale.time(tree.cut.seconds, 11));
     }
     if tree.without > 0 {
         text += &format!("  {} processes without --tree", tree.without);
