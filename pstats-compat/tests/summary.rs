@@ -126,6 +126,27 @@ fn what_was_not_counted_has_no_counts() {
 }
 
 #[test]
+fn waiting_for_the_gil_is_told_beside_the_times() {
+    let mut profile = run();
+    let mut said = |waited: &str| {
+        let facts = [(facts::THREADS, "5"), (facts::GIL_WAIT, waited)];
+        profile.metadata.facts.retain(|(name, _)| facts.iter().all(|(known, _)| known != name));
+        profile.metadata.facts.extend(facts.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        summary(&profile, &PLAIN)
+    };
+    let expected = "\
+10.0 s in all 5 threads together; 41.0% of it waiting (4.10 s for locks and threads)
+22.5 s more waiting for the GIL, in no function's time
+
+Your code";
+    assert!(said("22.5").contains(expected), "{}", said("22.5"));
+    // Hardly any, or none.
+    for waited in ["0.1", "-1", "x"] {
+        assert!(!said(waited).contains("GIL"), "{waited}");
+    }
+}
+
+#[test]
 fn nothing_is_said_of_nothing() {
     assert_eq!(summary(&Profile::default(), &PLAIN), "profile\nnothing was recorded\n");
 }

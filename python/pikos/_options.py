@@ -44,10 +44,10 @@ class Option:
     """One option: its name, its default, and what else there is to know of it.
 
     flags: those of the launcher. needs: the option without which it has no effect. read: makes a value of a text. least, most,
-    unit: of a number.
+    unit: of a number. choices: the texts that it may be.
     """
 
-    __slots__ = ("default", "flags", "least", "most", "name", "needs", "read", "unit")
+    __slots__ = ("choices", "default", "flags", "least", "most", "name", "needs", "read", "unit")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Option:
         least: float | None = None,
         most: float | None = None,
         unit: str = "",
+        choices: tuple[str, ...] = (),
     ) -> None:
         self.name = ""
         self.default = default
@@ -67,6 +68,7 @@ class Option:
         self.least = least
         self.most = most
         self.unit = unit
+        self.choices = choices
 
     def range(self) -> str:
         """In words; empty if it has none."""
@@ -75,7 +77,12 @@ class Option:
         return f"at least {number(self.least)}" if self.most is None else f"{number(self.least)} to {number(self.most)}"
 
     def check(self, value: object, name: str = "") -> None:
-        """Raise ValueError for a number out of range, TypeError for what is no number. name: what it was called."""
+        """Raise ValueError for a number out of range or a text that is no choice, TypeError for what is no number. name: what it was
+        called."""
+        if self.choices:
+            if value not in self.choices:
+                raise self.refusal(value, name)
+            return
         # NaN is nowhere.
         try:
             fits = self.least is None or (self.least <= value and (self.most is None or value <= self.most))  # type: ignore[operator]
@@ -85,7 +92,9 @@ class Option:
             raise self.refusal(value, name)
 
     def refusal(self, value: object, name: str = "") -> ValueError:
-        """What is said of a value out of range."""
+        """What is said of a value that can't be."""
+        if self.choices:
+            return ValueError(f"{name or self.name} must be {' or '.join(self.choices)}, got {value!r}")
         words = self.range() if self.most is None else f"from {self.range()}"
         unit = self.unit and f" {self.unit}"
         return ValueError(f"{name or self.name} must be {words}{unit}, got {value!r}")
@@ -150,6 +159,18 @@ class Options:
         False,
         Flag("--compensate", "take the cost of recording itself out of the times", {"compensate": True}),
         read=yes_or_no,
+    )
+    #: What threads wait for the GIL: "keep" it in the times, as cProfile does, or take it "out".
+    gil_wait: str = option(
+        "keep",
+        Flag(
+            "--gil-wait",
+            "out: take the time that threads wait for the GIL out of their functions' times, and tell it apart; keep: leave it in, "
+            "as cProfile does (default keep; of pikos run, out)",
+            metavar="keep|out",
+        ),
+        read=str,
+        choices=("keep", "out"),
     )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
@@ -265,7 +286,9 @@ class Options:
         if asked:
             raise TypeError(f"no option has the name {', '.join(asked)}")
         for name, each in self.OPTIONS.items():
-            if each.least is not None and (each.needs is None or getattr(self, each.needs) is not False):
+            if each.choices:
+                each.check(getattr(self, name))
+            elif each.least is not None and (each.needs is None or getattr(self, each.needs) is not False):
                 value = getattr(self, name)
                 if name == "checkpoint":
                     if not isinstance(value, tuple):

@@ -73,6 +73,7 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         threads=False,
         hook="fast",
         compensate=True,
+        gil_wait="out",
         tree=True,
         tree_depth=7,
         tree_nodes=70,

@@ -16,6 +16,7 @@ mod tables;
 mod totals;
 mod tree;
 mod tree_watch;
+mod waits;
 mod watch;
 
 pub use clock::Ticks;
@@ -25,9 +26,10 @@ pub use in_flight::{Numbers, Open};
 pub use recorder::Recorder;
 pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, StackId, Subject,
-    Tables,
+    Tables, Wait,
 };
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};
+pub use waits::Processor;
 pub use watch::{Watch, Watched};

@@ -18,6 +18,7 @@ use crate::hash::mix;
 use crate::stacks::Stacks;
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
+use crate::waits::{NEVER, Processor, Waits};
 
 /// Size of the cache in front of the edge table, in sets. 8 KB in all: a quarter of the smallest L1.
 const SETS: usize = 512;
@@ -27,6 +28,10 @@ const WAYS: usize = 2;
 /// Records the calls of one thread.
 pub struct Recorder {
     top: Link<Frame>,
+    /// An event later than this looks whether the thread has waited.
+    deadline: u64,
+    /// When a call ended last.
+    left: Ticks,
     /// The pseudo function that calls whatever has no caller.
     root: Link<Entry>,
     /// Whether calls are told apart by their callers.
@@ -40,8 +45,18 @@ pub struct Recorder {
     account: Option<Box<Account>>,
     /// Full stacks, where they are asked for.
     tree: Option<Box<TreeWriter>>,
+    /// Where waiting is told apart.
+    waits: Option<Box<Waits>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
-    hidden: HashTable<(Key, Kind)>,
+    hidden: HashTable<Hidden>,
+}
+
+/// A function that is not recorded.
+struct Hidden {
+    key: Key,
+    kind: Kind,
+    /// As of an [`Entry`].
+    may_block: bool,
 }
 
 impl Recorder {
@@ -50,12 +65,14 @@ impl Recorder {
         let entries = Arena::default();
         let edges = Arena::default();
         let frames = Arena::default();
-        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default()));
+        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), false));
         let nowhere = edges.push(Edge::new(root, root));
         let bottom = frames.push(Frame::new(nowhere));
         let top = FullCell::new(bottom);
         Self {
             top: bottom,
+            deadline: NEVER,
+            left: Ticks::default(),
             root,
             subcalls,
             tables: Arc::new(Tables {
@@ -63,6 +80,7 @@ impl Recorder {
                 edges,
                 frames,
                 excesses: Arena::default(),
+                waits: Arena::default(),
                 nodes: Arena::default(),
                 stacks: Arena::default(),
                 spent: Cell64::default(),
@@ -74,6 +92,7 @@ impl Recorder {
             stacks: Stacks::default(),
             account: None,
             tree: None,
+            waits: None,
             hidden: HashTable::new(),
         }
     }
@@ -95,6 +114,13 @@ impl Recorder {
         self.tree = None;
     }
 
+    /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
+    /// the clock of the recorder's thread, whoever asks.
+    pub fn tell_waits(&mut self, by: Option<(Processor, Ticks)>) {
+        self.deadline = if by.is_some() { 0 } else { NEVER };
+        self.waits = by.map(|(processor, period)| Box::new(Waits::new(processor, period)));
+    }
+
     /// What others may read while this recorder writes.
     pub fn tables(&self) -> &Arc<Tables> {
         &self.tables
@@ -111,14 +137,19 @@ impl Recorder {
     }
 
     /// [`Recorder::enter`] in the common case: an edge that is in the cache, a stack that has been this deep before, calls
-    /// told apart by their callers; the clock is read as soon as that is sure. Otherwise false, and nothing is done.
+    /// told apart by their callers, and no look at what was waited; the clock is read as soon as the rest is sure. Otherwise
+    /// false, and nothing is done.
     ///
     /// Calls nothing, so that a hook which falls back in its last step needs no stack frame.
     #[inline(always)]
     pub fn enter_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
         let Some(edge) = self.next_edge(key) else { return false };
         let Some(frame) = self.top.above.get() else { return false };
-        frame.started.set(clock().0);
+        let now = clock();
+        if self.is_late(now) {
+            return false;
+        }
+        frame.started.set(now.0);
         self.push(frame, edge);
         self.tables.top.set(frame);
         true
@@ -141,12 +172,13 @@ impl Recorder {
         true
     }
 
-    /// [`Recorder::leave`] in the common case: the top frame is the right one. Otherwise false, and nothing is done.
+    /// [`Recorder::leave`] in the common case: the top frame is the right one, and no look at what was waited. Otherwise false,
+    /// and nothing is done.
     #[inline(always)]
     pub fn leave_quickly(&mut self, key: Key, now: Ticks) -> bool {
         let frame = self.top;
         let edge = edge_of(frame);
-        if edge.key != key {
+        if edge.key != key || self.is_late(now) {
             return false;
         }
         self.close::<false>(frame, edge, now);
@@ -184,6 +216,12 @@ impl Recorder {
     /// Starts the clock of the frame that was pushed last.
     #[inline(always)]
     pub fn start(&mut self, now: Ticks) {
+        self.look_at_caller_if_late(now);
+        self.show(now);
+    }
+
+    #[inline(always)]
+    fn show(&mut self, now: Ticks) {
         self.top.started.set(now.0);
         // Shown to readers only now: an earlier call's time stood there until then.
         self.tables.top.set(self.top);
@@ -192,12 +230,13 @@ impl Recorder {
     /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates or keeps a tree;
     /// [`Recorder::place_in_tree`] comes before.
     pub fn start_extended(&mut self, since: Ticks, now: Ticks) {
+        self.look_at_caller_if_late(since);
         self.spend(now.since(since));
         if let Some(account) = &mut self.account {
             account.open(self.top);
             self.tables.spent.set(account.spent);
         }
-        self.start(now);
+        self.show(now);
     }
 
     /// Finds the tree's node for the frame that was pushed last, if there is a tree. Takes time: before the clock is
@@ -215,6 +254,7 @@ impl Recorder {
         let frame = self.top;
         let edge = edge_of(frame);
         if edge.key == key {
+            self.look_if_late(now);
             self.close::<true>(frame, edge, now);
             return true;
         }
@@ -225,6 +265,8 @@ impl Recorder {
     pub fn spend(&mut self, time: Ticks) {
         if let Some(account) = &mut self.account {
             account.spend(time);
+            // What the thread didn't run of it is no waiting: it is taken out as it is.
+            self.left = self.left.plus(time);
         }
     }
 
@@ -245,6 +287,9 @@ impl Recorder {
     /// Where the top frame is another one's, those above the right one missed their leave and end now too; where
     /// there is no right one (recording began inside the call), nothing is done and the answer is false.
     pub fn leave(&mut self, key: Key, now: Ticks) -> bool {
+        if self.top_key() == key {
+            self.look_if_late(now);
+        }
         self.leave_quickly(key, now) || self.leave_unmatched(key, now)
     }
 
@@ -266,6 +311,7 @@ impl Recorder {
     pub fn leave_frame(&mut self, frame: Link<Frame>, key: Key, now: Ticks) -> bool {
         let is_newest = self.is_newest(frame, key);
         if is_newest {
+            self.look_if_late(now);
             self.close::<false>(self.top, edge_of(self.top), now);
         }
         is_newest
@@ -276,6 +322,7 @@ impl Recorder {
     pub fn leave_frame_of_kind(&mut self, frame: Link<Frame>, key: Key, kind: Kind, now: Ticks) -> bool {
         let is_newest = self.is_newest(frame, key);
         if is_newest {
+            self.look_if_late(now);
             self.close_as::<true>(self.top, edge_of(self.top), kind, now);
         }
         is_newest
@@ -307,6 +354,7 @@ impl Recorder {
         if !self.is_open() {
             return;
         }
+        self.look_if_late(now);
         let (frame, edge) = (self.top, edge_of(self.top));
         match (&self.account, &self.tree) {
             (None, None) => self.close::<false>(frame, edge, now),
@@ -332,37 +380,66 @@ impl Recorder {
         }
     }
 
-    /// Makes a function known. Does nothing if it is.
-    #[cold]
+    /// Makes a function known, all of whose time is work or waiting. Does nothing if it is.
     pub fn define(&mut self, key: Key, function: FunctionId, kind: Kind) {
+        self.define_as(key, function, kind, false);
+    }
+
+    /// Makes a function known that may stand still of its own accord, as built-ins do. Does nothing if it is.
+    pub fn define_blocking(&mut self, key: Key, function: FunctionId, kind: Kind) {
+        self.define_as(key, function, kind, true);
+    }
+
+    #[cold]
+    fn define_as(&mut self, key: Key, function: FunctionId, kind: Kind, may_block: bool) {
         if self.entry(key).is_none() {
-            let entry = self.tables.entries.push(Entry::new(key, function, kind));
+            let entry = self.tables.entries.push(Entry::new(key, function, kind, may_block));
             self.entries.insert_unique(mix(key as u64), entry, |entry| mix(entry.key as u64));
         }
     }
 
-    /// Records no call of this function, which isn't known yet: what it takes and whom it calls is its caller's.
+    /// Records no call of this function, which isn't known yet: what it takes and whom it calls is its caller's. It may block, or
+    /// not, as one that is [`Recorder::define`]d.
     #[cold]
-    pub fn hide(&mut self, key: Key, kind: Kind) {
+    pub fn hide(&mut self, key: Key, kind: Kind, may_block: bool) {
         if !self.hides(key) {
-            self.hidden.insert_unique(mix(key as u64), (key, kind), |(key, _)| mix(*key as u64));
+            let hidden = Hidden { key, kind, may_block };
+            self.hidden.insert_unique(mix(key as u64), hidden, |hidden| mix(hidden.key as u64));
         }
+    }
+
+    /// A call of a hidden function begins.
+    pub fn enter_hidden(&mut self, now: Ticks) {
+        self.look_if_late(now);
+        self.left = now;
+    }
+
+    /// A call of a hidden function is over, if this is one: where it may have blocked, the thread hasn't waited.
+    fn leave_hidden(&mut self, key: Key, now: Ticks) {
+        let Some(hidden) = self.find_hidden(key) else { return };
+        if hidden.may_block {
+            self.left = now;
+        }
+        self.look_if_late(now);
+        self.left = now;
     }
 
     /// Whether its calls are not recorded.
     pub fn hides(&self, key: Key) -> bool {
-        self.hidden_kind(key).is_some()
+        self.find_hidden(key).is_some()
     }
 
     /// One hook of a hidden function's call took this long.
     pub fn spend_on_hidden(&mut self, key: Key, time: Ticks) {
-        if let (Some(kind), Some(account)) = (self.hidden_kind(key), &mut self.account) {
+        let kind = self.find_hidden(key).map(|hidden| hidden.kind);
+        if let (Some(kind), Some(account)) = (kind, &mut self.account) {
             account.spend_on_hidden(kind, time);
+            self.left = self.left.plus(time);
         }
     }
 
-    fn hidden_kind(&self, key: Key) -> Option<Kind> {
-        self.hidden.find(mix(key as u64), |(hidden, _)| *hidden == key).map(|(_, kind)| *kind)
+    fn find_hidden(&self, key: Key) -> Option<&Hidden> {
+        self.hidden.find(mix(key as u64), |hidden| hidden.key == key)
     }
 
     /// Names the running stack, before anything has been switched.
@@ -383,6 +460,8 @@ impl Recorder {
         if to == from {
             return;
         }
+        self.look_if_late(left);
+        self.left = left;
         if let Some(tree) = &mut self.tree {
             tree.switch(from, to);
         }
@@ -436,6 +515,7 @@ impl Recorder {
         now: Ticks,
     ) {
         let entry = edge.callee;
+        self.left = now;
         let total = now.since(frame.started.ticks());
         let own = total.since(frame.children.ticks());
         if let Some(below) = frame.below.get() {
@@ -472,6 +552,48 @@ impl Recorder {
     }
 
     #[inline(always)]
+    fn is_late(&self, now: Ticks) -> bool {
+        now.0 > self.deadline
+    }
+
+    #[inline(always)]
+    fn look_if_late(&mut self, now: Ticks) {
+        if self.is_late(now) {
+            self.look_for_waits(self.top, now);
+        }
+    }
+
+    /// The same, of the call below the one that was pushed last.
+    #[inline(always)]
+    fn look_at_caller_if_late(&mut self, now: Ticks) {
+        if self.is_late(now)
+            && let Some(caller) = self.top.below.get()
+        {
+            self.look_for_waits(caller, now);
+        }
+    }
+
+    /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down.
+    #[cold]
+    #[inline(never)]
+    fn look_for_waits(&mut self, newest: Link<Frame>, now: Ticks) {
+        let Some(waits) = &mut self.waits else { return };
+        // The last event has begun a call or ended one.
+        let began = newest.started.ticks();
+        let last_event = if began.since(self.left).signed() > 0 { began } else { self.left };
+        let waited;
+        (waited, self.deadline) = waits.look(last_event, now);
+        let edge = edge_of(newest);
+        if waited == Ticks::default() || newest.below.get().is_none() || edge.callee.may_block {
+            return;
+        }
+        waits.add(&self.tables.waits, edge, waited);
+        for frame in frames_from(newest) {
+            frame.started.add_ticks(waited);
+        }
+    }
+
+    #[inline(always)]
     fn set_top(&mut self, frame: Link<Frame>) {
         self.top = frame;
         self.tables.top.set(frame);
@@ -481,6 +603,7 @@ impl Recorder {
     #[inline(never)]
     fn leave_unmatched(&mut self, key: Key, now: Ticks) -> bool {
         if !self.expects(key) {
+            self.leave_hidden(key, now);
             return false;
         }
         loop {

@@ -45,6 +45,8 @@ pub struct Entry {
     pub kind: Kind,
     /// What a hook has found out about the function, 0 at first: its own business.
     pub note: Cell8,
+    /// Whether it may stand still of its own accord: to sleep, or to read. Where the thread doesn't run, others just wait.
+    pub may_block: bool,
     /// How many activations are open on the running stack.
     pub open: Cell64,
     /// Calls made while another activation was open on their stack.
@@ -54,12 +56,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(key: Key, function: FunctionId, kind: Kind) -> Self {
+    pub(crate) fn new(key: Key, function: FunctionId, kind: Kind, may_block: bool) -> Self {
         Self {
             key,
             function,
             kind,
             note: Cell8::default(),
+            may_block,
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
@@ -241,6 +244,15 @@ pub struct Excess {
     pub total: Cell64,
 }
 
+/// How long a thread has waited in a function, without its callees, called by one caller.
+#[derive(Debug)]
+pub struct Wait {
+    /// Whose.
+    pub of: Link<Edge>,
+    /// In no time of any call.
+    pub time: Cell64,
+}
+
 /// A stack, and what happened with exactly these calls open.
 #[derive(Debug)]
 pub struct Node {
@@ -292,6 +304,8 @@ pub struct Tables {
     pub(crate) frames: Arena<Frame>,
     /// With compensation: what has to be taken out of edges and entries.
     pub(crate) excesses: Arena<Excess>,
+    /// Where waiting is told apart: how long it was.
+    pub(crate) waits: Arena<Wait>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
     /// Where the thread switches among stacks: those on which calls were open at one time.
@@ -306,6 +320,11 @@ impl Tables {
     /// How many nodes the tree has.
     pub fn node_count(&self) -> usize {
         self.nodes.count()
+    }
+
+    /// Where waiting is told apart: how long that was in all functions so far.
+    pub fn waited(&self) -> Ticks {
+        self.waits.iter().fold(Ticks::default(), |sum, wait| sum.plus(wait.time.ticks()))
     }
 }
 
@@ -324,6 +343,8 @@ pub struct Counts {
     pub total_excess: Ticks,
     /// With compensation: how much of `own` recording took.
     pub own_excess: Ticks,
+    /// Where waiting is told apart: how long that was in the function itself. In no other time.
+    pub waited: Ticks,
 }
 
 impl Counts {
@@ -335,6 +356,7 @@ impl Counts {
         self.own = self.own.plus(other.own);
         self.total_excess = self.total_excess.plus(other.total_excess);
         self.own_excess = self.own_excess.plus(other.own_excess);
+        self.waited = self.waited.plus(other.waited);
     }
 }
 

@@ -38,7 +38,19 @@ impl Totals {
             }
         }
         self.add_excesses(tables);
+        self.add_waits(tables);
         self.merge_edges();
+    }
+
+    fn add_waits(&mut self, tables: &Tables) {
+        for wait in tables.waits.iter() {
+            let counts = Counts { waited: wait.time.ticks(), ..Counts::default() };
+            let (caller, callee) = (wait.of.caller.function, wait.of.callee.function);
+            self.function(callee).add(&counts);
+            if caller != FunctionId::ROOT {
+                self.edges.push(((caller, callee), counts));
+            }
+        }
     }
 
     fn add_excesses(&mut self, tables: &Tables) {
@@ -111,5 +123,7 @@ impl Totals {
             }
             same
         });
+        // In an open call, too, there may have been waiting.
+        self.edges.retain(|(_, counts)| counts.calls > 0);
     }
 }

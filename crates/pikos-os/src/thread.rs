@@ -46,6 +46,22 @@ pub fn processor_time() -> Duration {
     crate::clocks::read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// What a thread of this process has had of a processor so far, by the number that the system gives it, whoever asks. `None`
+/// where that isn't known: it has ended, or the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub fn processor_time_of(number: u64) -> Option<Duration> {
+    /// "Of one thread", and "as the scheduler counts it" (the kernel's `posix-timers.h`).
+    const OF_THREAD: libc::clockid_t = 4 | 2;
+    let number = libc::clockid_t::try_from(number).ok()?;
+    Some(crate::clocks::read((!number << 3) | OF_THREAD)).filter(|time| !time.is_zero())
+}
+
+/// As on Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn processor_time_of(_number: u64) -> Option<Duration> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +75,26 @@ mod tests {
             assert_eq!(address(), address());
             assert_eq!(address() % 2, 0);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_s_time_is_told_to_others_until_it_ends() {
+        // SAFETY: asks for a number.
+        let number = || unsafe { libc::gettid() }.cast_unsigned().into();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || {
+            let before = processor_time();
+            tell.send((number(), before, processor_time_of(number()))).expect("somebody listens");
+            _ = ends.recv();
+        });
+        let (of, before, own) = told.recv().expect("the thread tells");
+        let seen = processor_time_of(of).expect("it lives");
+        assert!(own.is_some_and(|own| before <= own && own <= seen), "{before:?} {own:?} {seen:?}");
+        drop(end);
+        other.join().expect("it did not panic");
+        assert_eq!(processor_time_of(of), None);
     }
 
     #[test]

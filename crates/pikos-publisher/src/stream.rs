@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, clock};
+use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, Ticks, clock};
 use pikos_os::reserve;
 use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
 
@@ -230,10 +230,18 @@ impl Stream {
                 elapsed: elapsed.as_secs_f64(),
                 cpu: cpu.as_secs_f64(),
                 threads: state.threads_seen,
+                gil_wait: self.waited(state),
             }),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }
+    }
+
+    /// Seconds that all threads waited, where that is taken out of the times.
+    fn waited(&self, state: &State) -> f64 {
+        let threads = state.threads.iter().map(|thread| thread.tables.waited());
+        let ticks = threads.fold(state.folded.sum().waited, Ticks::plus);
+        ticks.0 as f64 * tick(state.rate)
     }
 
     /// Makes the message a full one.

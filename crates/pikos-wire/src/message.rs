@@ -129,6 +129,9 @@ pub struct Recorded {
     pub cpu: f64,
     /// How many threads were recorded, those that ended included.
     pub threads: u64,
+    /// Seconds that all threads waited for the GIL, where that is taken out of the times; else 0.
+    #[serde(default)]
+    pub gil_wait: f64,
 }
 
 /// What doesn't change while the process runs, or hardly ever.

@@ -17,6 +17,7 @@ use pikos_publisher::{Rate, Source, SourceThread, Stopwatch};
 use pyo3::prelude::*;
 
 use crate::collect::functions::Functions;
+use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
 use crate::collect::run::Run;
@@ -130,6 +131,7 @@ pub struct Collector {
     ended: RefCell<Totals>,
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
+    waits: GilWaits,
     run: Run,
     /// While the profile is live: whoever publishes it hears of all that is new.
     live: RefCell<Option<Arc<Source>>>,
@@ -171,6 +173,26 @@ impl Collector {
     /// Takes what recording costs out of the times, from the next recorder on.
     pub fn compensate(&self, calibration: Option<Calibration>) {
         self.calibration.replace(calibration);
+    }
+
+    /// Takes what threads wait for the GIL out of the times, from now on; or leaves it in.
+    pub fn take_waits_out(&self, out: bool) {
+        self.waits.take_out(out);
+        self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.recorder.tell_waits(None));
+    }
+
+    /// Whether what threads wait for the GIL is taken out of the times.
+    pub fn takes_waits_out(&self) -> bool {
+        self.waits.are_taken_out()
+    }
+
+    /// Looks whether there are several threads by now: then one may wait for another.
+    pub fn tell_waits(&self, py: Python<'_>) {
+        if self.waits.begin(py) {
+            for thread in self.recorders.borrow_mut().iter_mut() {
+                self.waits.watch(&mut thread.recorder, thread.thread.native_id);
+            }
+        }
     }
 
     /// Whether what recording costs is taken out of the times.
@@ -317,6 +339,7 @@ impl Collector {
             evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
+        self.waits.watch(&mut fresh.recorder, fresh.thread.native_id);
         self.run.add_thread();
         self.tell(|source| source.add_thread(fresh.source()));
         let address = &raw mut *fresh;

@@ -36,6 +36,11 @@ impl Callee {
         }
     }
 
+    /// Whether the thread may go on without the GIL in it, or stand still for another reason than to wait for it.
+    fn may_block(self) -> bool {
+        matches!(self, Callee::Builtin(_))
+    }
+
     /// The callee's kind, for compensation.
     fn kind(self, py: Python<'_>, calibration: &Calibration) -> Kind {
         match self {
@@ -93,6 +98,7 @@ pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
         // SAFETY: as this function's.
         unsafe { start(thread, began) };
     } else if this.recorder.hides(callee.key()) {
+        this.recorder.enter_hidden(began);
         if this.timing == Timing::Compensated {
             this.recorder.spend_on_hidden(callee.key(), clock::now().since(began));
         }
@@ -296,6 +302,7 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         registry::look_for_threads(py);
+        collector.tell_waits(py);
         let function = collector.intern(py, callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.
         let thread = unsafe { registry::current() };
@@ -315,10 +322,13 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         let Some(this) = (unsafe { thread.as_mut() }) else { return };
         let kind = collector.kind(|calibration| callee.kind(py, calibration));
         if !collector.shows(py, function) {
-            this.recorder.hide(callee.key(), kind);
+            this.recorder.hide(callee.key(), kind, callee.may_block());
             return;
         }
-        this.recorder.define(callee.key(), function, kind);
+        match callee.may_block() {
+            true => this.recorder.define_blocking(callee.key(), function, kind),
+            false => this.recorder.define(callee.key(), function, kind),
+        }
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.
         unsafe { start(thread, began) };

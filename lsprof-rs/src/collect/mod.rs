@@ -7,6 +7,7 @@
 pub mod collector;
 pub mod events;
 pub mod functions;
+pub mod gil_waits;
 pub mod greenlets;
 pub mod kinds;
 pub mod names;

@@ -62,10 +62,15 @@ impl Run {
         self.threads.get()
     }
 
-    /// The figures so far.
+    /// The figures so far, but for those that stand in tables.
     pub fn recorded(&self) -> Recorded {
         let (elapsed, cpu) = self.time.get().read();
-        Recorded { elapsed: elapsed.as_secs_f64(), cpu: cpu.as_secs_f64(), threads: self.threads.get() }
+        Recorded {
+            elapsed: elapsed.as_secs_f64(),
+            cpu: cpu.as_secs_f64(),
+            threads: self.threads.get(),
+            ..Recorded::default()
+        }
     }
 
     /// All was forgotten: what is recorded from now on is another run.

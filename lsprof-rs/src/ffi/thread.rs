@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 pub use pikos_os::thread::address;
+use pyo3::Python;
+use pyo3::ffi::{
+    PyInterpreterState_Get, PyInterpreterState_ThreadHead, PyThreadState_Get, PyThreadState_Next,
+};
 
 /// `threading.get_ident()` of the running thread.
 pub fn ident() -> u64 {
@@ -21,6 +25,15 @@ unsafe extern "C" {
     // `unsigned long` in C, which is 64 bits wide wherever we build.
     fn PyThread_get_thread_ident() -> u64;
     fn PyThread_get_thread_native_id() -> u64;
+}
+
+/// Whether the interpreter has any thread but the running one.
+pub fn has_others(_py: Python<'_>) -> bool {
+    // SAFETY: an attached thread has a state, which stays; of no other one more is asked than whether it is there.
+    unsafe {
+        let own = PyThreadState_Get();
+        PyInterpreterState_ThreadHead(PyInterpreterState_Get()) != own || !PyThreadState_Next(own).is_null()
+    }
 }
 
 /// A thread, told apart from all that were and will be.

@@ -18,7 +18,7 @@ use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
 use crate::hooks::Wish;
 use crate::results::{finished, getstats};
-use crate::session::life::{Session, Settings};
+use crate::session::life::{NEEDS_BUILTINS, Session, Settings};
 use crate::session::options::Asked;
 
 /// Profiler(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, options=None, costs=None)
@@ -62,6 +62,12 @@ impl Profiler {
         wish.check_builtins(builtins.0)?;
         if timer.is_some() && (asked.compensate || costs.is_some()) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
+        }
+        if asked.takes_waits_out && timer.is_some() {
+            return Err(PyValueError::new_err("gil_wait=\"out\" needs the built-in clock: leave timer out"));
+        }
+        if asked.takes_waits_out && !builtins.0 {
+            return Err(PyValueError::new_err(NEEDS_BUILTINS));
         }
         let settings = Settings {
             wish,
@@ -170,6 +176,12 @@ impl Profiler {
         let taken = collector.seconds(sum.own_excess, rate);
         let all = collector.seconds(sum.own, rate);
         (taken, if all > 0.0 { taken / all } else { 0.0 })
+    }
+
+    /// With gil_wait="out": the seconds that all threads waited for the GIL, which are in no function's times. Else 0.0.
+    fn gil_wait(&self, py: Python<'_>) -> f64 {
+        let collector = self.0.get(py).collector();
+        collector.seconds(collector.totals().sum().waited, collector.seconds_per_tick())
     }
 
     /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,

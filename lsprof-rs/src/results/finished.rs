@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
 use pikos_client::run_facts;
 use pikos_publisher::folded_row;
+use pikos_wire::Recorded;
 use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile, Thread};
 use pyo3::prelude::*;
 
@@ -43,7 +44,9 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     profile.tree = tree;
     profile.metadata.compensated = collector.is_compensated();
     let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
-    profile.metadata.facts = run_facts(&collector.run().about(), &collector.run().recorded(), cut);
+    let waited = collector.seconds(totals.sum().waited, rate);
+    let recorded = Recorded { gil_wait: waited, ..collector.run().recorded() };
+    profile.metadata.facts = run_facts(&collector.run().about(), &recorded, cut);
     Ok(profile)
 }
 

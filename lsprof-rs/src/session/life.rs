@@ -39,6 +39,10 @@ pub struct Settings {
     pub asked: Asked,
 }
 
+/// Why waiting can't be taken out of the times of Python functions alone.
+pub const NEEDS_BUILTINS: &str =
+    "gil_wait=\"out\" tells waiting from what built-ins do: pass builtins=True, or gil_wait=\"keep\"";
+
 /// One profile, enabled or not.
 pub struct Session {
     collector: Rc<Collector>,
@@ -94,6 +98,7 @@ impl Session {
         self.collector.compensate(settings.calibration);
         self.wish.set(settings.wish);
         self.choice.replace(None);
+        self.collector.take_waits_out(settings.asked.takes_waits_out);
         self.collector.set_tree(settings.asked.tree);
         self.collector.show(settings.asked.visible);
         let others = [
@@ -122,6 +127,9 @@ impl Session {
         let builtins = builtins.unwrap_or(collector.builtins());
         let wish = self.wish.get();
         wish.check_builtins(builtins)?;
+        if self.collector.takes_waits_out() && !builtins {
+            return Err(PyValueError::new_err(NEEDS_BUILTINS));
+        }
         if let Some(scope) = self.scope.get() {
             if hooks::refuses_second_enable() {
                 return Err(PyValueError::new_err(

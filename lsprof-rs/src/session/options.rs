@@ -24,6 +24,8 @@ pub struct Asked {
     pub hook: Option<String>,
     /// Whether what recording costs is taken out of the times.
     pub compensate: bool,
+    /// Whether what threads wait for the GIL is taken out of the times.
+    pub takes_waits_out: bool,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
     /// Which functions are shown as themselves; `None` for all.
@@ -43,6 +45,7 @@ impl Asked {
             threads: read(options, "threads")?,
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
+            takes_waits_out: read::<String>(options, "gil_wait")? == "out",
             tree: tree.then_some(limits),
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,

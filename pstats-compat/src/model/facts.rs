@@ -27,6 +27,8 @@ pub const STARTED: &str = "started";
 pub const ELAPSED: &str = "elapsed";
 /// Seconds of processors that the process had in these.
 pub const CPU: &str = "cpu";
+/// Seconds that all threads waited for the GIL, where these were taken out of the times.
+pub const GIL_WAIT: &str = "gil wait";
 /// How many threads were recorded.
 pub const THREADS: &str = "threads";
 /// The options that differ from the default.
@@ -37,9 +39,9 @@ pub const CUT: &str = "cut";
 pub const MERGED: &str = "merged";
 
 /// All of them, in the order in which they are shown.
-pub const ALL: [&str; 15] = [
-    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, THREADS, OPTIONS,
-    CUT, MERGED,
+pub const ALL: [&str; 16] = [
+    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, THREADS,
+    OPTIONS, CUT, MERGED,
 ];
 
 /// Those without which figures can hardly be compared.
@@ -115,6 +117,11 @@ impl Metadata {
     /// Seconds of processors that the process had in these.
     pub fn cpu(&self) -> Option<f64> {
         self.seconds(CPU)
+    }
+
+    /// Seconds that all threads waited for the GIL, which are in no function's times.
+    pub fn gil_wait(&self) -> Option<f64> {
+        self.seconds(GIL_WAIT)
     }
 
     /// A fact that is a time.

@@ -48,6 +48,12 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     if let Some(told) = told {
         lines.extend(wrapped(&told, "", paper));
     }
+    let is_told = |waited: &f64| waited / (waited + subject.total()) >= LEAST_WAIT;
+    if let Some(waited) = metadata.gil_wait().filter(is_told) {
+        let told =
+            format!("{} more waiting for the GIL, in no function's time", short(&metadata.unit, waited));
+        lines.extend(wrapped(&told, "", paper));
+    }
     lines.extend(subject.stacks.told().iter().flat_map(|note| wrapped(note, "", paper)));
     lines
 }

@@ -133,7 +133,7 @@ def add_flag(parser: "Parser", option: "Option", flag: "Flag") -> None:
     """Let the parser know one flag of an option."""
     sets, name = flag.sets, option.name
     notes = [option.range()] if option.least is not None else []
-    if flag.metavar and option.default:
+    if flag.metavar and option.default and not option.choices:
         notes.append(f"default {option.default}")
     text = f"{flag.help} ({'; '.join(notes)})" if notes else flag.help
     if sets is None:

@@ -89,6 +89,14 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     for name in said:
         if Options.OPTIONS[name].needs == "live" and asked["live"] is False:
             refuse(f"{Options.OPTIONS[name].flags[0].name} has no effect without --live: add --live")
+    if "gil_wait" in said:
+        option = Options.OPTIONS["gil_wait"]
+        try:
+            option.check(said["gil_wait"], "--gil-wait")
+        except ValueError as error:
+            refuse(str(error))
+        if said["gil_wait"] == "out" and said.get("builtins") is False:
+            refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
     if "checkpoint" in said:
         if outfile is None:
             refuse("--checkpoint writes the file of -o: add -o OUT")
@@ -115,9 +123,9 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
 def checked(options: Options, said: "Mapping[str, Any]", is_top: bool, refuse: "Refuse") -> Options:
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
-    if not any(isinstance(value, str) and name != "hook" for name, value in options.wishes().items()) and not (
-        options.connect or options.remote
-    ):
+    if not any(
+        isinstance(value, str) and name not in ("hook", "gil_wait") for name, value in options.wishes().items()
+    ) and not (options.connect or options.remote):
         return options
     from pikos.cprofile.profile import Profile
 

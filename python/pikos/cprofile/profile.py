@@ -52,7 +52,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    gil_wait="keep", tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
     remote=False, follow=False, checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
@@ -62,7 +62,9 @@ class Profile(Profiler):
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
     (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
-    times (docs/truth.md says how, and how well); not with ``timer``.
+    times (docs/truth.md says how, and how well); not with ``timer``. gil_wait: with several threads, ``"keep"`` what they wait
+    for the GIL in the times, as cProfile does, or take it ``"out"``: the method ``gil_wait()`` says how much that is, in all threads
+    together (docs/truth.md); needs ``builtins``, and no ``timer``.
 
     hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
     this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
@@ -102,6 +104,7 @@ class Profile(Profiler):
         threads: bool | None = None,
         hook: str | None = None,
         compensate: bool = False,
+        gil_wait: str = "keep",
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
@@ -124,6 +127,7 @@ class Profile(Profiler):
             threads=threads,
             hook=hook,
             compensate=compensate,
+            gil_wait=gil_wait,
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,

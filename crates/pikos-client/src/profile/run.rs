@@ -28,6 +28,7 @@ pub fn run_facts(about: &Facts, recorded: &Recorded, cut: Cut) -> Vec<(String, S
         ),
         (facts::ELAPSED, seconds(recorded.elapsed)),
         (facts::CPU, seconds(recorded.cpu)),
+        (facts::GIL_WAIT, seconds(recorded.gil_wait)),
         (facts::THREADS, number(recorded.threads)),
         (facts::OPTIONS, about.options.clone()),
         (facts::CUT, left_out),
@@ -50,7 +51,7 @@ mod tests {
             cpus: 2,
             ..Facts::default()
         };
-        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3 };
+        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3, gil_wait: 0.75 };
         let found = run_facts(&about, &recorded, Cut { calls: 2, seconds: 0.25 });
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         let expected = [
@@ -60,6 +61,7 @@ mod tests {
             ("process", "7"),
             ("started", "1970-01-01T00:00:00+00:00"),
             ("elapsed", "1.500000"),
+            ("gil wait", "0.750000"),
             ("threads", "3"),
             ("cut", "2 calls (0.250000 s) have no stack of their own"),
         ];

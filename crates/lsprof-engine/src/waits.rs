@@ -1,0 +1,81 @@
+//! Waiting: time in which a thread stood in a function and didn't run, as where another thread has what it needs to go on.
+//!
+//! ```text
+//!        last look                last event                      this event, past the deadline
+//!            |<── less than the period ──>|<──────────── gap ───────────>|
+//! ```
+//! Now and then an event is late, and the thread's processor clock is read. What the thread didn't run since the last look
+//! it waited; as much of that as can't have been before the last event was in the gap, of which the newest open call is
+//! known. Why so, and what can't be known: docs/design/gil-waits.md.
+
+use std::fmt;
+
+use hashbrown::HashTable;
+
+use crate::cells::{Arena, Cell64, Link};
+use crate::clock::Ticks;
+use crate::hash::mix;
+use crate::tables::{Edge, Wait};
+
+/// What a thread has had of a processor so far, in ticks of the recorder's clock; `None` once that can't be told any more.
+pub type Processor = Box<dyn Fn() -> Option<Ticks> + Send>;
+
+/// No event is later than that.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// What a recorder needs to find out where its thread has waited.
+pub(crate) struct Waits {
+    processor: Processor,
+    /// How long after a look an event is late.
+    period: Ticks,
+    last: Option<Look>,
+    known: HashTable<Link<Wait>>,
+}
+
+/// One moment, by both clocks.
+#[derive(Clone, Copy)]
+struct Look {
+    now: Ticks,
+    ran: Ticks,
+}
+
+impl fmt::Debug for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waits").field("period", &self.period).finish_non_exhaustive()
+    }
+}
+
+impl Waits {
+    pub(crate) fn new(processor: Processor, period: Ticks) -> Self {
+        Self { processor, period, last: None, known: HashTable::new() }
+    }
+
+    /// Looks at the clock. Returns how much of the time since the last event the thread can't have run, and after which
+    /// moment to look again.
+    pub(crate) fn look(&mut self, last_event: Ticks, now: Ticks) -> (Ticks, u64) {
+        let Some(ran) = (self.processor)() else { return (Ticks(0), NEVER) };
+        let before = self.last.replace(Look { now, ran });
+        let waited = before.map_or(0, |before| {
+            let idle = now.since(before.now).signed() - ran.since(before.ran).signed();
+            let earlier = last_event.since(before.now).signed().max(0);
+            (idle - earlier).clamp(0, now.since(last_event).signed().max(0))
+        });
+        (Ticks(waited.cast_unsigned()), now.plus(self.period).0)
+    }
+
+    /// So long was waited in a call of this edge.
+    pub(crate) fn add(&mut self, arena: &Arena<Wait>, edge: Link<Edge>, waited: Ticks) {
+        let hash = |edge: Link<Edge>| mix(edge.address() as u64);
+        let known = self.known.find(hash(edge), |wait| wait.of == edge).copied();
+        let wait = known.unwrap_or_else(|| {
+            let fresh = arena.push(Wait { of: edge, time: Cell64::default() });
+            self.known.insert_unique(hash(edge), fresh, |wait| hash(wait.of));
+            fresh
+        });
+        wait.time.add_ticks(waited);
+    }
+}
+
+#[cfg(test)]
+#[path = "waits_tests.rs"]
+mod tests;
