@@ -101,11 +101,18 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof
 	run .venv/bin/python scripts/check_architecture.py
 	run .venv/bin/python scripts/check_links.py
+	run scripts/check-page.sh
 	run $(MAKE) check-ordering
 	if (($${#failed[@]})); then
 		printf 'FAILED: %s\n' "$${failed[@]}" >&2
 		exit 1
 	fi
+
+.PHONY: page
+page: ## Build the report's page anew from page/ (npm)
+	@cd page
+	npm ci --prefer-offline --no-audit --no-fund --silent
+	npm run --silent build
 
 .PHONY: wheel
 wheel: $(VENV)/.dist ## A wheel for PYTHON's release and every Linux since 2014 (glibc 2.17), in dist/
@@ -129,7 +136,7 @@ docs: $(VENV)/.docs ## The site, in build/site
 	echo "build/site/index.html"
 
 .PHONY: screenshots
-screenshots: build $(VENV)/.tests ## The pictures of docs/pictures/ anew (the flame graph's takes Chromium)
+screenshots: build $(VENV)/.tests ## The pictures of docs/pictures/ anew (the report's takes Chromium)
 	@$(VENV)/bin/python scripts/screenshots.py
 
 .PHONY: check-ordering

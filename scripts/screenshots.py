@@ -1,7 +1,7 @@
 """Makes the pictures of docs/pictures/ anew: `make screenshots`.
 
 Runs the real commands over the programs of examples/, in a folder called demo, and draws what is then on their screens:
-terminals as SVG, the flame graph's page by Chromium as PNG, each for light and for dark readers. Where Chromium is
+terminals as SVG, the report's page by Chromium as PNG, each for light and for dark readers. Where Chromium is
 missing, the old pictures of the page stay, and the exit code says so.
 """
 
@@ -156,30 +156,32 @@ def plot(studio: Studio) -> None:
     studio.run(PIKOS, "plot", "monitor_records.csv", "-o", str(studio.pictures / "plot.svg"))
 
 
-def flame_graph(studio: Studio) -> bool:
-    """The page of a program's full stacks. False without a browser."""
+def report(studio: Studio) -> bool:
+    """The page of a program, with its costliest function chosen. False without a browser."""
     command = find()
     if command is None:
         print(
-            "NOT MADE ANEW: flame-light.png, flame-dark.png: Chromium is not here (Debian: chromium)", file=sys.stderr
+            "NOT MADE ANEW: report-light.png, report-dark.png: Chromium is not here (Debian: chromium)", file=sys.stderr
         )
         return False
-    studio.run(sys.executable, "-m", "pikos.cprofile", "--tree", "-o", "flame.html", "site.py")
+    studio.run(sys.executable, "-m", "pikos.cprofile", "--tree", "-o", "site.pikos", "site.py")
+    studio.run(PIKOS, "report", "site.pikos")
     own = studio.folder / "browser"
     own.mkdir()
-    with Browser(command, own, width=1112, height=512) as page:
+    with Browser(command, own, width=1280, height=1400) as page:
         for theme in THEMES:
             media = [{"name": "prefers-color-scheme", "value": theme}]
             page.ask("Emulation.setEmulatedMedia", features=media)
-            page.open((studio.demo / "flame.html").as_uri())
-            path = studio.pictures / f"flame-{theme}.png"
+            page.open((studio.demo / "site.html").as_uri())
+            page.value("document.querySelector('#body tr.own').click()")
+            path = studio.pictures / f"report-{theme}.png"
             page.picture(path)
             print(path.relative_to(ROOT))
     return True
 
 
 #: By the names of the pictures; each says whether it could be made.
-SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "plot": plot, "flame": flame_graph}
+SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "plot": plot, "report": report}
 
 
 def main() -> int:

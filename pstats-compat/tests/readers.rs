@@ -9,7 +9,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pstats_compat::check::{Severity, check};
 use pstats_compat::diff::{Diff, Noise};
-use pstats_compat::formats::flamegraph::{Difference, write_difference_html};
+use pstats_compat::formats::flamegraph::Difference;
+use pstats_compat::formats::page;
 use pstats_compat::formats::{
     Format, ReadOptions, cpuprofile, json, pprof, pstats, pyinstrument, read_from, speedscope, trace,
 };
@@ -184,7 +185,7 @@ fn a_page_holds_the_whole_profile() {
     }
     let diff = Diff::new(&profile, &profile, Noise { part: 0.0, seconds: 0.0 }).expect("comparable");
     let mut difference = Vec::new();
-    write_difference_html(&Difference::of(&diff), "x", &mut difference).expect("written");
+    page::write_difference(&Difference::of(&diff), "x", &mut difference).expect("written");
     assert!(refused(&difference, "x.html").contains("without a profile in it"));
 }
 

@@ -21,6 +21,7 @@ use crate::top::{Form, Options, SortBy};
 
   pikos run app.py           run a program, and see where its time went
   pikos FILE                 look around in the profile that this has saved
+  pikos report FILE --open   see it in the browser, on one page to share
   pikos run --live app.py    run a program for others to watch …
   pikos top                  … and watch it, from another terminal
 
@@ -40,6 +41,9 @@ pub enum Subcommand {
     /// Run a program, say where its time went, and save the profile
     #[command(disable_help_flag = true, after_help = "Example: pikos run app.py")]
     Run(RunArgs),
+    /// Write one page that tells all: flame graph, functions, callers, source; to look at, and to share
+    #[command(after_help = "Example: pikos report app.pikos --open")]
+    Report(ReportArgs),
     /// Convert a profile to another format
     #[command(after_help = "Example: pikos export app.pstats -o app.html")]
     Export(ExportArgs),
@@ -221,6 +225,31 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME")]
     pub thread: Option<String>,
     /// The title; by default the file's name and date
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Profiles to read, which are added up; a folder stands for all in it, `@LIST` for the paths in that file, `-` for
+    /// standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Where to write; `-` is standard output; by default NAME.html in this folder, for the first file's name
+    #[arg(short, long, value_name = "OUT.html")]
+    pub output: Option<PathBuf>,
+    /// Show the page in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Show what changed between two profiles, the older one and the newer one
+    #[arg(long)]
+    pub diff: bool,
+    /// Leave out the source of functions
+    #[arg(long)]
+    pub no_source: bool,
+    /// The title; by default the command that ran, and when
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     #[command(flatten)]

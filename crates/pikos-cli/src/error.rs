@@ -20,6 +20,12 @@ pub enum Error {
     Records { path: PathBuf, source: crate::plot::RecordsError },
     #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
+    #[error("{} is there already, and is no page of Pikos: say where to write with `-o FILE`", path.display())]
+    NotOurs { path: PathBuf },
+    #[error("`--diff` takes two profiles: the older one, then the newer one")]
+    NotTwo,
+    #[error("no browser could be opened ({source}): open {} yourself", path.display())]
+    NoBrowser { path: PathBuf, source: io::Error },
     #[error("can't write {path}: {source}", path = path.display())]
     Write { path: PathBuf, source: pstats_compat::Error },
     #[error("{}: there are no profiles in this folder", path.display())]
@@ -80,6 +86,7 @@ impl Error {
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
                 | Error::NoThread { .. }
+                | Error::NotTwo
                 | Error::NeedsPython
                 | Error::BadTarget(_)
         )

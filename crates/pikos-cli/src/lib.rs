@@ -51,6 +51,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
     };
     let outcome = match arguments.command {
         Subcommand::Run(_) => Err(Error::NeedsPython),
+        Subcommand::Report(args) => commands::report::run(&args),
         Subcommand::Export(args) => commands::export::run(&args),
         Subcommand::Merge(args) => commands::merge::run(&args),
         Subcommand::Diff(args) => commands::diff::run(&args),

@@ -4,6 +4,7 @@
 //! refused at run time, with a sentence that says what to do instead ([`Unsupported`]), and the rest works. What isn't Unix
 //! has all its refusals in one file, `elsewhere.rs`. PLATFORM.md tells users which system has what.
 
+pub mod browser;
 #[cfg(unix)]
 mod clocks;
 pub mod descriptor;

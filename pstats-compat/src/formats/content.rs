@@ -157,6 +157,11 @@ fn of_json(bytes: &[u8], is_whole: bool) -> Content {
 /// In the head of each page that Pikos writes.
 const OUR_PAGE: &[u8] = b"<meta name=\"generator\" content=\"Pikos\">";
 
+/// Whether a file that begins so is a page of ours, of whatever version.
+pub fn is_our_page(start: &[u8]) -> bool {
+    start.windows(OUR_PAGE.len()).any(|window| window == OUR_PAGE)
+}
+
 const OLD_PPROF: &str =
     "a profile of gperftools, which can't be read: `pprof -proto PROGRAM FILE` makes one that can";
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{
-    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, perf, pprof,
-    pstats, pyinstrument, speedscope, text, trace,
+    callgrind, collapsed, cpuprofile, csv, dot, firefox, flamegraph, json, markdown, native, page, perf,
+    pprof, pstats, pyinstrument, speedscope, text, trace,
 };
 use crate::error::{Error, Result};
 use crate::model::{EdgeDetail, Profile, Unit};
@@ -26,7 +26,7 @@ pub enum Format {
     Collapsed,
     /// speedscope's.
     Speedscope,
-    /// A flame graph as a page.
+    /// A page: flame graph, functions, callers.
     Html,
     /// A flame graph as a picture.
     Svg,
@@ -181,7 +181,7 @@ impl Format {
             Format::Pyinstrument => Some(pyinstrument::read),
             Format::Perf => Some(perf::read),
             Format::Json => Some(json::read),
-            Format::Html => Some(flamegraph::read_html),
+            Format::Html => Some(page::read),
             _ => None,
         }
     }
@@ -193,8 +193,8 @@ impl Format {
             Format::Callgrind => Writer::Tables(callgrind::write),
             Format::Collapsed => Writer::Stacks(collapsed::write),
             Format::Speedscope => Writer::Stacks(speedscope::write),
-            Format::Html => Writer::Stacks(flamegraph::write_html),
-            Format::Svg => Writer::Stacks(flamegraph::write_svg),
+            Format::Html => Writer::Stacks(page::write),
+            Format::Svg => Writer::Stacks(flamegraph::write),
             Format::Pprof => Writer::Stacks(pprof::write),
             Format::Firefox => Writer::Stacks(firefox::write),
             Format::Cpuprofile => Writer::Stacks(cpuprofile::write),
@@ -249,7 +249,7 @@ impl Format {
 
     /// Whether its stacks are those of threads, where these are told apart.
     fn tells_threads_apart(self) -> bool {
-        matches!(self, Format::Speedscope | Format::Pprof | Format::Firefox | Format::Trace)
+        matches!(self, Format::Html | Format::Speedscope | Format::Pprof | Format::Firefox | Format::Trace)
     }
 
     /// Whether what is written is not text for a terminal.
@@ -284,6 +284,11 @@ impl<'p> Output<'p> {
             Some(Writer::Stacks(write)) => write(self.profile, self.stacks(), out),
             None => Err(Error::NoWriter(self.format.name())),
         }
+    }
+
+    /// What is written as a page, with the source of the functions that matter: it reads the files that the profile names.
+    pub fn write_page_with_source(&self, out: &mut dyn Write) -> Result<()> {
+        page::write_with_source(self.profile, self.stacks(), out)
     }
 
     fn stacks(&self) -> &Stacks<'p> {

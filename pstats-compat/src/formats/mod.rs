@@ -20,6 +20,7 @@ mod json_tokens;
 mod limits;
 pub mod markdown;
 pub mod native;
+pub mod page;
 pub mod perf;
 pub mod pprof;
 pub mod pstats;
@@ -29,6 +30,7 @@ mod string_table;
 pub mod text;
 pub mod trace;
 
+pub use content::is_our_page;
 pub use file::{create, replace, replaceable, save, save_file};
 pub use format::{Format, Output, ReadFn, UnknownFormat};
 pub use input::{ReadOptions, contents, is_profile, read_from};

@@ -21,9 +21,13 @@ const SHORT_RUN: f64 = 10.0;
 /// Of each kind so many are told.
 const MOST: usize = 2;
 
+/// What stands out, a sentence each.
+pub fn sentences(subject: &Subject<'_>) -> Vec<String> {
+    [alone(subject), often(subject), waits(subject), garbage(subject), imports(subject)].concat()
+}
+
 pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
-    let found: Vec<String> =
-        [alone(subject), often(subject), waits(subject), garbage(subject), imports(subject)].concat();
+    let found = sentences(subject);
     if found.is_empty() {
         return Vec::new();
     }

@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use crate::model::Profile;
 
 pub use paper::Paper;
+pub use places::Places;
 use subject::Subject;
 
 /// Writes the summary of a profile whose labels are unique.
@@ -35,4 +36,9 @@ pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// What stands out in a profile whose labels are unique, a sentence each.
+pub fn findings(profile: &Profile) -> Vec<String> {
+    findings::sentences(&Subject::of(profile))
 }

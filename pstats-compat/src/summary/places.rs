@@ -14,6 +14,7 @@ pub struct Places<'p> {
 }
 
 impl<'p> Places<'p> {
+    /// As the profile tells where its program ran.
     pub fn of(profile: &'p Profile) -> Self {
         let folder = profile.metadata.fact(facts::FOLDER).filter(|folder| !folder.is_empty());
         let folder = folder.map(|folder| format!("{}/", folder.trim_end_matches('/')).into_bytes());

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 50
 
 #: Of the frame, in pixels: of one level, of what is above the graph, and what it has at least and at most.
-LEVEL, ABOVE, LOWEST, HIGHEST = 18, 180, 280, 560
+LEVEL, ABOVE, LOWEST, HIGHEST = 22, 220, 400, 600
 
 #: How often it is in a second, and its name.
 UNITS = ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"))

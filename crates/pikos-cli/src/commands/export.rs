@@ -71,7 +71,7 @@ fn has_heading(format: Format) -> bool {
 }
 
 /// What the profile is of, and from when: the name of the first file and when it was written.
-fn title(inputs: &[PathBuf]) -> String {
+pub fn title(inputs: &[PathBuf]) -> String {
     let Some((first, rest)) = inputs.split_first() else { return "profile".to_owned() };
     let mut title = match files::is_pipe(first) {
         true => "profile".to_owned(),

@@ -12,6 +12,7 @@ pub mod merge;
 pub mod plot;
 pub mod ps;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod top;
 pub mod view;

@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 
-use crate::diff::Diff;
+use crate::diff::{Diff, Pair};
 use crate::model::{CallTree, Function, FunctionId, IdMap, Node, NodeId, Profile, Unit};
 use crate::stacks::Stacks;
 
 /// The stacks of two profiles. Functions are those of the newer one, where it has them.
 pub struct Difference<'p> {
+    /// The older one and the newer one.
+    pub(in crate::formats) profiles: (&'p Profile, &'p Profile),
+    pub(in crate::formats) pairs: Vec<Pair>,
     pub(super) functions: Vec<&'p Function>,
     /// Its times are those of the newer profile.
-    pub(super) tree: CallTree,
-    pub(super) before: Times,
+    pub(in crate::formats) tree: CallTree,
+    pub(in crate::formats) before: Times,
     pub(super) after: Times,
-    pub(super) unit: &'p Unit,
+    pub(in crate::formats) unit: &'p Unit,
     /// What is estimated in them, or was not recorded of them.
     pub notes: Vec<String>,
     /// The greatest change of one stack's own time.
@@ -21,7 +24,7 @@ pub struct Difference<'p> {
 }
 
 /// The times of one of the profiles, for each node.
-pub(super) struct Times {
+pub(in crate::formats) struct Times {
     pub own: Vec<f64>,
     pub cumulative: Vec<f64>,
 }
@@ -45,19 +48,10 @@ impl<'p> Difference<'p> {
                 (None, None) => unreachable!("a pair is of one function at least"),
             })
             .collect();
-        let number = |profile: &Profile, id: fn(&crate::diff::Pair) -> Option<FunctionId>| {
-            let mut numbers = vec![FunctionId(0); profile.functions.len()];
-            for (pair, number) in diff.pairs.iter().zip(0u32..) {
-                if let Some(id) = id(pair) {
-                    numbers[id.index()] = FunctionId(number);
-                }
-            }
-            numbers
-        };
         let (old, new) = (Stacks::of(diff.before), Stacks::of(diff.after));
         let mut union = Union::default();
-        let before = union.add(&old.tree, &number(diff.before, |pair| pair.before));
-        let after = union.add(&new.tree, &number(diff.after, |pair| pair.after));
+        let before = union.add(&old.tree, &numbers(&diff.pairs, diff.before, |pair| pair.before));
+        let after = union.add(&new.tree, &numbers(&diff.pairs, diff.after, |pair| pair.after));
         let mut tree = union.tree;
         let mut own = |times: Vec<f64>| {
             let mut own = times;
@@ -75,7 +69,15 @@ impl<'p> Difference<'p> {
                 [of("before", old), of("after", new)].into_iter().flatten().collect()
             }
         };
-        Self { functions, tree, before, after, unit: &diff.after.metadata.unit, notes, greatest }
+        let unit = &diff.after.metadata.unit;
+        let (profiles, pairs) = ((diff.before, diff.after), diff.pairs.clone());
+        Self { profiles, pairs, functions, tree, before, after, unit, notes, greatest }
+    }
+
+    /// The places of each profile's functions among those of both, the older one's first.
+    pub(in crate::formats) fn numbers(&self) -> [Vec<FunctionId>; 2] {
+        let (before, after) = self.profiles;
+        [numbers(&self.pairs, before, |pair| pair.before), numbers(&self.pairs, after, |pair| pair.after)]
     }
 
     /// How much this very stack changed, from -1 (faster) to 1 (slower), compared with the one that changed most. By its own
@@ -92,6 +94,17 @@ impl<'p> Difference<'p> {
     pub(super) fn name(&self, node: NodeId) -> Cow<'p, str> {
         self.function(node).display_name()
     }
+}
+
+/// The place of each function of a profile among the pairs.
+fn numbers(pairs: &[Pair], profile: &Profile, id: fn(&Pair) -> Option<FunctionId>) -> Vec<FunctionId> {
+    let mut numbers = vec![FunctionId(0); profile.functions.len()];
+    for (pair, number) in pairs.iter().zip(0u32..) {
+        if let Some(id) = id(pair) {
+            numbers[id.index()] = FunctionId(number);
+        }
+    }
+    numbers
 }
 
 #[derive(Default)]

@@ -5,8 +5,6 @@ use crate::model::{CallTree, NodeId};
 /// One box: a function on one stack.
 pub struct Placed {
     pub node: NodeId,
-    /// Place of the box above it; `None` at the top.
-    pub parent: Option<usize>,
     pub depth: usize,
     /// Left edge and width as parts of the whole.
     pub start: f64,
@@ -16,8 +14,6 @@ pub struct Placed {
 /// Boxes side by side that are too narrow to be seen, each of them. Together they are a box: what is below another box takes
 /// its place, whether or not its parts can be seen.
 pub struct Narrow {
-    /// Place of the box above them.
-    pub parent: Option<usize>,
     pub depth: usize,
     pub start: f64,
     pub width: f64,
@@ -55,7 +51,7 @@ impl Layout {
             let depth = layout.depth_below(parent);
             let place = layout.boxes.len();
             let width = cumulative[node.index()].max(0.0) / total;
-            layout.boxes.push(Placed { node, parent, depth, start, width });
+            layout.boxes.push(Placed { node, depth, start, width });
             let mut below = std::mem::take(&mut children[node.index()]);
             widest_first(&mut below);
             layout.push(&mut steps, &below, Some(place), start, cumulative, min_width);
@@ -99,7 +95,7 @@ impl Layout {
         if count > 0 {
             let depth = self.depth_below(parent);
             let width = sum / self.total;
-            self.narrow.push(Narrow { parent, depth, start, width, count, cumulative: sum });
+            self.narrow.push(Narrow { depth, start, width, count, cumulative: sum });
         }
     }
 }
@@ -125,10 +121,7 @@ mod tests {
         assert_eq!(layout.boxes.len(), 2);
         assert_eq!(layout.narrow.len(), 1);
         let narrow = &layout.narrow[0];
-        assert_eq!(
-            (narrow.parent, narrow.depth, narrow.count, layout.count_narrow()),
-            (Some(0), 1, 1000, 1000)
-        );
+        assert_eq!((narrow.depth, narrow.count, layout.count_narrow()), (1, 1000, 1000));
         assert!((narrow.start - 0.5).abs() < 1e-9 && (narrow.width - 0.5).abs() < 1e-9);
         assert_eq!(layout.depth, 2);
     }

@@ -1,4 +1,4 @@
-//! Flame graphs: a page with search and zoom, and a picture; of one profile, or of the difference of two.
+//! Flame graphs as pictures, of one profile or of the difference of two; and what the page draws of these.
 //!
 //! Both draw stacks from the top of the page downwards: a box is a function, below it are the
 //! functions that it called, and its width is the time with it on the stack. Siblings go from the
@@ -8,11 +8,9 @@
 //! where the stack's own time grew, blue where it shrank.
 
 mod difference;
-mod html;
 mod layout;
 mod svg;
 mod words;
 
 pub use difference::Difference;
-pub use html::{read as read_html, write as write_html, write_difference as write_difference_html};
-pub use svg::{write as write_svg, write_difference as write_difference_svg};
+pub use svg::{write, write_difference};

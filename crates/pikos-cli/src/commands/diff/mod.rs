@@ -15,6 +15,7 @@ use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
 use pstats_compat::formats::flamegraph::{self, Difference};
+use pstats_compat::formats::page;
 
 use self::selection::Selection;
 use self::table::Look;
@@ -76,8 +77,8 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
             let title = args.title.clone().unwrap_or_else(|| title(&args.before, &args.after));
             let difference = Difference::of(&diff);
             let write = match format {
-                DiffFormat::Html => flamegraph::write_difference_html,
-                _ => flamegraph::write_difference_svg,
+                DiffFormat::Html => page::write_difference,
+                _ => flamegraph::write_difference,
             };
             write(&difference, &title, &mut out)
                 .map_err(|source| Error::Write { path: args.output.clone(), source })?;

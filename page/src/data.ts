@@ -1,0 +1,134 @@
+// What a page shows, as the Rust code writes it (pstats-compat/src/formats/page/), and the same made ready for use.
+// Columns of numbers, for a name before each of them would double the page.
+
+/** Whose code a function is. */
+export type Kind = "own" | "package" | "library" | "builtin";
+
+export interface Data {
+  heading: Heading;
+  /** What times are in; null: seconds. */
+  unit: string | null;
+  counted: boolean;
+  timed_edges: boolean;
+  groups: { name: string; kind: Kind }[];
+  functions: {
+    name: string[];
+    place: string[];
+    group: number[];
+    calls: number[];
+    primitive: number[];
+    own: (number | null)[];
+    cumulative: number[];
+    folded: number[] | null;
+    before: { calls: number[]; own: number[]; cumulative: number[] } | null;
+    left: [number, number];
+  };
+  stacks: {
+    parent: number[];
+    function: number[];
+    own: number[];
+    calls: number[] | null;
+    before: number[] | null;
+    rest: { parent: number[]; count: number[]; time: number[]; before: number[] | null };
+  };
+  /** The name of each thread, and its first stack. */
+  threads: [string, number][];
+  edges: {
+    caller: number[];
+    callee: number[];
+    calls: number[];
+    own: number[];
+    cumulative: number[];
+    before: number[] | null;
+    left: number;
+  };
+  /** null: the page was written without. */
+  sources: Source[] | null;
+}
+
+export interface Heading {
+  title: string;
+  command: string | null;
+  started: string | null;
+  elapsed: number | null;
+  cpu: number | null;
+  threads: number | null;
+  total: number;
+  calls: number;
+  functions: number;
+  before: [number, number, number] | null;
+  waiting: [string, number][];
+  facts: [string, string][];
+  findings: string[];
+  notes: string[];
+}
+
+export interface Source {
+  function: number;
+  first: number;
+  lines: string[];
+  more: boolean;
+  changed: boolean;
+}
+
+/** One caller edge, seen from one of its ends. */
+export interface Edge {
+  other: number;
+  calls: number;
+  own: number;
+  cumulative: number;
+  before: number;
+}
+
+/** The data, with what is looked up often. */
+export interface Profile extends Data {
+  isDifference: boolean;
+  /** The kind of each function's code. */
+  kind: Kind[];
+  hasOwn: boolean;
+  /** Of each function, whether it is of the import system. */
+  isImporting: boolean[];
+  callers: Map<number, Edge[]>;
+  callees: Map<number, Edge[]>;
+  sourceOf: Map<number, Source>;
+}
+
+/** Built-ins that import, or run what is imported. */
+const IMPORTERS = new Set(["{__import__}", "{exec}", "{_imp.create_dynamic}", "{_imp.exec_dynamic}", "{_imp.create_builtin}", "{_imp.exec_builtin}"]);
+
+export function prepare(data: Data): Profile {
+  const callers = new Map<number, Edge[]>();
+  const callees = new Map<number, Edge[]>();
+  const put = (into: Map<number, Edge[]>, end: number, edge: Edge): void => {
+    const list = into.get(end);
+    if (list === undefined) into.set(end, [edge]);
+    else list.push(edge);
+  };
+  const { caller, callee, calls, own, cumulative, before } = data.edges;
+  caller.forEach((from, at) => {
+    const to = callee[at]!;
+    const figures = { calls: calls[at]!, own: own[at]!, cumulative: cumulative[at]!, before: before?.[at] ?? 0 };
+    put(callers, to, { other: from, ...figures });
+    put(callees, from, { other: to, ...figures });
+  });
+  const weight = (edge: Edge): number => Math.max(edge.cumulative, edge.before);
+  for (const list of [...callers.values(), ...callees.values()]) {
+    list.sort((a, b) => weight(b) - weight(a) || b.calls - a.calls);
+  }
+  const kind = data.functions.group.map((group) => data.groups[group]!.kind);
+  const { name, place } = data.functions;
+  const isOfImportlib = place.map((where) => where.startsWith("importlib._bootstrap"));
+  // Without it, these are somebody's own calls.
+  const hasImports = isOfImportlib.includes(true);
+  const isImporting = isOfImportlib.map((isIt, at) => isIt || (hasImports && place[at] === "" && IMPORTERS.has(name[at]!)));
+  return {
+    ...data,
+    isDifference: data.functions.before !== null,
+    kind,
+    hasOwn: kind.includes("own") && kind.some((one) => one !== "own"),
+    isImporting,
+    callers,
+    callees,
+    sourceOf: new Map((data.sources ?? []).map((source) => [source.function, source])),
+  };
+}

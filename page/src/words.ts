@@ -1,0 +1,40 @@
+// Numbers as people read them.
+
+export function grouped(value: number): string {
+  const [whole, rest] = String(value).split(".") as [string, string?];
+  return whole.replace(/(?<=\d)(?=(\d{3})+$)/g, ",") + (rest === undefined ? "" : "." + rest);
+}
+
+/** A time or another quantity, with three digits or more and a unit that suits its size. */
+export function amount(value: number, unit: string | null): string {
+  if (unit !== null) return `${grouped(Math.round(value * 1e6) / 1e6)} ${unit}`;
+  const size = Math.abs(value);
+  if (size >= 99_999.5) return `${grouped(Math.round(value))} s`;
+  const [scaled, name] = size >= 0.9995 ? [value, "s"] : size >= 0.9995e-3 ? [value * 1e3, "ms"] : [value * 1e6, "µs"];
+  const shown = Math.abs(scaled);
+  if (shown === 0) return "0 s";
+  return `${scaled.toFixed(shown >= 99.95 ? 0 : shown >= 9.995 ? 1 : 2)} ${name}`;
+}
+
+export function percent(part: number): string {
+  const value = 100 * part;
+  if (!Number.isFinite(value)) return "–";
+  if (value > 0 && value < 0.05) return "<0.1%";
+  return `${value.toFixed(1)}%`;
+}
+
+export function signed(value: number, unit: string | null): string {
+  return (value > 0 ? "+" : "") + amount(value, unit);
+}
+
+export function counted(count: number, word: string): string {
+  return `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
+}
+
+/** A large count in few letters. */
+export function short(count: number): string {
+  for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e4, "k"]] as const) {
+    if (count >= size) return `${(count / (letter === "k" ? 1e3 : size)).toPrecision(3).replace(/\.0+$/, "")} ${letter}`;
+  }
+  return grouped(count);
+}

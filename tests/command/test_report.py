@@ -1,0 +1,124 @@
+"""`pikos report`: where the page goes, what is in it, and what is not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from pikos import stats
+from running import Run, python
+
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
+
+PROGRAM = """
+def helper(n):
+    return sum(k * k for k in range(n))
+
+def main():
+    return [helper(20_000) for _ in range(20)]
+
+main()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With a program and its profile."""
+    (tmp_path / "app.py").write_text(PROGRAM)
+    python(["-m", "pikos.cprofile", "--tree", "-o", "app.pikos", "app.py"], cwd=tmp_path).succeeded()
+    return tmp_path
+
+
+def report(folder: Path, *arguments: str | Path, path: str | None = None) -> Run:
+    env = {"PATH": path} if path is not None else None
+    return python(["-m", "pikos", "report", *arguments], cwd=folder, env=env)
+
+
+def test_the_page_is_called_like_its_profile(folder: Path) -> None:
+    assert report(folder, "app.pikos").succeeded().out == "app.html: open it in a browser, or add --open\n"
+    page = (folder / "app.html").read_text()
+    assert "return sum(k * k for k in range(n))" in page
+    # It is a page of ours, which may be replaced, and a profile that is read.
+    report(folder, "app.pikos").succeeded()
+    assert "helper" in python(["-m", "pikos", "stats", "app.html"], cwd=folder).succeeded().out
+
+
+def test_the_page_that_is_read_is_left_alone(folder: Path) -> None:
+    python(["-m", "pikos", "export", "app.pikos", "-o", "app.html"], cwd=folder).succeeded()
+    before = (folder / "app.html").read_bytes()
+    assert report(folder, "app.html").succeeded().out.startswith("app-report.html:")
+    assert (folder / "app.html").read_bytes() == before
+    assert b"return sum(" not in before, "an export reads no files"
+    assert "return sum(" in (folder / "app-report.html").read_text()
+
+
+def test_a_file_that_is_no_page_of_ours_is_left_alone(folder: Path) -> None:
+    (folder / "app.html").write_text("<title>mine</title>")
+    run = report(folder, "app.pikos")
+    assert (run.code, run.out) == (1, "")
+    assert run.err == "pikos: app.html is there already, and is no page of Pikos: say where to write with `-o FILE`\n"
+    assert (folder / "app.html").read_text() == "<title>mine</title>"
+    report(folder, "app.pikos", "-o", "other.html").succeeded()
+
+
+def test_several_profiles_are_added_up(folder: Path) -> None:
+    report(folder, "app.pikos", "app.pikos", "-o", "sum.html").succeeded()
+    rows = {row.name: row for row in stats.load(folder / "sum.html")}
+    assert rows["helper"].ncalls == 40
+
+
+def test_what_changed_takes_two(folder: Path) -> None:
+    run = report(folder, "--diff", "app.pikos")
+    assert (run.code, run.err) == (
+        2,
+        "pikos: `--diff` takes two profiles: the older one, then the newer one\n",
+    )
+    assert report(folder, "--diff", "app.pikos", "app.pikos").succeeded().out.startswith("app-app-diff.html:")
+
+
+def test_the_page_goes_to_standard_output(folder: Path) -> None:
+    run = report(folder, "app.pikos", "-o", "-").succeeded()
+    assert run.out.startswith("<!DOCTYPE html>") and run.out.endswith("</html>\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a stand-in for xdg-open")
+def test_the_browser_is_opened_or_said_not_to_be(folder: Path) -> None:
+    tools = folder / "tools"
+    tools.mkdir()
+    opener = tools / "xdg-open"
+    opener.write_text(f'#!/bin/sh\nprintf "%s" "$1" > "{folder}/opened"\n')
+    opener.chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    assert report(folder, "app.pikos", "--open", path=path).succeeded().out == "app.html\n"
+    assert Path((folder / "opened").read_text()) == (folder / "app.html").resolve()
+    opener.write_text("#!/bin/sh\nexit 3\n")
+    run = report(folder, "app.pikos", "--open", path=path)
+    assert run.code == 1 and run.err.endswith(": open app.html yourself\n")
+    assert (folder / "app.html").exists()
+
+
+def test_source_can_be_left_out(folder: Path) -> None:
+    report(folder, "app.pikos", "--no-source").succeeded()
+    assert "return sum(" not in (folder / "app.html").read_text()
+
+
+def test_a_file_that_has_changed_since_is_said_to(folder: Path) -> None:
+    later = (folder / "app.py").stat().st_mtime + 100
+    os.utime(folder / "app.py", (later, later))
+    report(folder, "app.pikos").succeeded()
+    assert '"changed":true' in (folder / "app.html").read_text()
+
+
+def test_only_the_code_of_functions_gets_into_a_page(folder: Path) -> None:
+    """A stranger's profile may name any file."""
+    (folder / "secret.txt").write_text("def helper(n): password\n")
+    (folder / "secret.py").write_text("KEY = 'password'\ndef other(): pass\n")
+    os.mkfifo(folder / "pipe.py")
+    frames = ["secret.txt:1", "secret.py:1", "secret.py:2", "pipe.py:1", "gone.py:1", "/dev/zero:1", "app.py:2"]
+    lines = "".join(f"main;helper ({folder}/{place}) 10\n" for place in frames)
+    (folder / "hostile.folded").write_text(lines)
+    report(folder, "hostile.folded").succeeded()
+    page = (folder / "hostile.html").read_text()
+    assert "password" not in page and "return sum(" in page
