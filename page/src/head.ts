@@ -58,6 +58,9 @@ function figures(profile: Profile): HTMLElement[] {
     const most = heading.waiting.reduce((most, one) => (one[1] > most[1] ? one : most));
     cards.push(card("waiting", percent(waits / heading.total), `${amount(waits, unit)}, most ${most[0]}`));
   }
+  // It is in no function's time.
+  const gil = Number(heading.facts.find(([name]) => name === "gil wait")?.[1] ?? 0);
+  if (gil > 0 && gil >= LEAST_WAIT * heading.total) cards.push(card("waiting for the GIL", amount(gil, null), "beside what was recorded"));
   const of = `of ${counted(heading.functions, "function")}`;
   if (profile.counted) cards.push(card("calls", short(heading.calls), of));
   else cards.push(card("functions", grouped(heading.functions), "calls weren't counted"));
