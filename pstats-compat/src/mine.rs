@@ -1,7 +1,7 @@
 //! One's own code in front: each function of others is a part of the own one that called it, by whatever way.
 
 use crate::hide::{self, Shown};
-use crate::model::{Calls, Function, FunctionId, Profile};
+use crate::model::{Calls, Function, Profile};
 use crate::owners::Owners;
 
 /// What stands for all that no own function has called, as a built-in is named.
@@ -26,7 +26,6 @@ pub fn elsewhere() -> Function {
 }
 
 /// Whether this is what stands for the rest, in what [`fold`] has made.
-pub fn is_elsewhere(profile: &Profile, function: FunctionId) -> bool {
-    let function = profile.function(function);
+pub fn is_elsewhere(function: &Function) -> bool {
     function.is_builtin() && function.name.as_bytes() == ELSEWHERE.as_bytes()
 }

@@ -80,7 +80,7 @@ fn drawn(subject: &Subject<'_>, profile: &Profile, stacks: &Stacks<'_>, paper: &
             (true, false) => "├─ ",
             (true, true) => "└─ ",
         };
-        let is_rest = mine::is_elsewhere(profile, function);
+        let is_rest = mine::is_elsewhere(profile.function(function));
         let mut line = Line::new(paper)
             .put(Ink::of_share(share), &percent(share))
             .put(Ink::Plain, &format!("  {:>time_width$}", short(&profile.metadata.unit, cumulative[at])));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pstats_compat::{Function, Text};
+use pstats_compat::{Function, Text, mine};
 
 use pstats_compat::modules::{self, Origin};
 use pstats_compat::printable::printable;
@@ -24,6 +24,8 @@ pub struct Label {
     pub name: String,
     /// Whether it has no Python source.
     pub is_builtin: bool,
+    /// Whether it stands for all that no own function has called: it has time, and no calls.
+    pub is_elsewhere: bool,
 }
 
 impl Label {
@@ -47,6 +49,7 @@ impl Label {
                 false => printable(name).into_owned(),
             },
             is_builtin,
+            is_elsewhere: mine::is_elsewhere(function),
         }
     }
 

@@ -28,7 +28,7 @@ const BAR: usize = 6;
 const SPARKLINE: usize = 12;
 /// The least that names are left with.
 const FUNCTION: usize = 16;
-/// Narrower screens don't say where functions are; wider ones leave half of their room to names and places.
+/// Narrower screens don't say where functions are; wider ones leave nearly half of their room to names and places.
 const NARROW: usize = 60;
 /// More than this, no name and no place needs: the rest goes to bars.
 const WIDEST_NAMES: usize = 130;
@@ -114,7 +114,7 @@ fn cells(state: &State, profile: &ProfileContent, width: usize) -> Vec<Slot> {
         Part::Column(column) => known.contains(column),
         Part::Sparkline => meaning.is_live,
     };
-    let names = if width < NARROW { FUNCTION } else { width / 2 };
+    let names = if width < NARROW { FUNCTION } else { width * 9 / 20 };
     let mut room = width.saturating_sub(names);
     let mut chosen = Vec::new();
     let sorted = Part::Column(state.sort.column);
@@ -254,6 +254,7 @@ fn cell(
         false => figures::count(per_call(time, calls), room),
     };
     let (text, value) = match column {
+        Column::Ncalls if label.is_elsewhere => return (String::new(), theme.plain()),
         Column::Ncalls => {
             (figures::calls(figures.ncalls, figures.primitive_calls, room), figures.ncalls as f64)
         }
