@@ -126,7 +126,7 @@ def test_a_full_disk_keeps_what_dump_stats_would_replace(folder: Path, way: str)
 def test_a_full_disk_keeps_the_old_report(folder: Path) -> None:
     write(folder, FULL)
     (folder / "table.txt").write_bytes(OLD)
-    run = python(["-m", "pikos.runner", "lines", "--report", "-o", "table.txt", "script.py"], cwd=folder)
+    run = python(["-m", "pikos.runner", "lines", "--report", "--all", "-o", "table.txt", "script.py"], cwd=folder)
     assert run.code == 0 and "Traceback (" not in run.err and "can't write" in run.err
     assert "f299" in run.err
     assert (folder / "table.txt").read_bytes() == OLD

@@ -47,7 +47,7 @@ def test_without_tmux_a_line_says_what_to_type(script: Path, environment: dict[s
         terminal.until(lambda: "own line" in terminal.plain)
         expected = f"type in another terminal: pikos top {terminal.process.pid}"
         assert expected in terminal.plain.partition("the program's own line")[0]
-        with Terminal(["pikos", "top", str(terminal.process.pid)], env=environment) as top:
+        with Terminal(["pikos", "top", str(terminal.process.pid)], env={**environment, "TERM": "xterm"}) as top:
             top.until("main")
             top.keys("q")
             assert top.wait() == 0

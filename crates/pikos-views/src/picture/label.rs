@@ -57,6 +57,8 @@ impl Label {
     pub fn searched(&self) -> String {
         match self.is_builtin {
             true => self.name.clone(),
+            // Of a function that is in no file only its name is known.
+            false if self.file.is_empty() && self.line == 0 => self.name.clone(),
             false => format!("{}:{}({})", self.file, self.line, self.name),
         }
     }

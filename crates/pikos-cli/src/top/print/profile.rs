@@ -19,11 +19,17 @@ pub fn write_table(
     width: Option<u16>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let cut = |line: String| match width.map(usize::from) {
+        Some(width) if line.chars().count() > width => {
+            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => line,
+    };
     for process in state.picture.processes.iter() {
-        writeln!(out, "{}", described(process))?;
+        writeln!(out, "{}", cut(described(process)))?;
     }
     let only = if profile.mine.is_some() { "your code only  " } else { "" };
-    writeln!(out, "{only}{}", view::totals(state, profile))?;
+    writeln!(out, "{}", cut(format!("{only}{}", view::totals(state, profile))))?;
     let top = top.unwrap_or(usize::MAX);
     if let Some(width) = width {
         return view::lines(state, profile, width, top).try_for_each(|line| writeln!(out, "{line}"));

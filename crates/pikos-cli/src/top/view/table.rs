@@ -293,6 +293,7 @@ fn nonzero(value: f64, text: String) -> String {
 pub fn location(label: &Label, width: usize) -> String {
     match label.is_builtin {
         true => String::new(),
+        false if label.file.is_empty() && label.line == 0 => String::new(),
         false => cut_path(&format!("{}:{}", label.short_file, label.line), width),
     }
 }
