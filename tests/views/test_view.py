@@ -148,8 +148,8 @@ def test_folded_or_not_the_sum_is_the_same(with_a_library: Path) -> None:
     hidden = functions("--hide", "json")
     assert not any("json" in row["file"] for row in hidden.values()) and "load" in hidden  # type: ignore[operator]
     for command in ("stats", "view"):
-        assert "decoder" not in printed(command, "--mine", with_a_library).stdout
-        assert "decoder" not in printed(command, "-x", "decoder", with_a_library).stdout
+        assert "decoder.py" not in printed(command, "--mine", with_a_library).stdout
+        assert "decoder.py" not in printed(command, "-x", "decoder", with_a_library).stdout
     none = with_a_library.with_name("none.pstats")
     printed("export", with_a_library, "--hide", "load.py", "-o", none)
     assert "no function of your own code" in printed("view", "--mine", none).stderr
