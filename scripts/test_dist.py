@@ -88,9 +88,15 @@ class Stranger:
             path.write_text(text)
         hidden = folder / "bin"
         hidden.mkdir()
-        git = hidden / "git"
-        git.write_text("#!/bin/sh\necho 'git: there is none here' >&2\nexit 127\n")
-        git.chmod(0o755)
+        # No git; and a browser, for those whose machine has no screen.
+        own = {
+            "git": "echo 'git: there is none here' >&2\nexit 127",
+            "xdg-open": 'test -s "$1"',
+            "open": 'test -s "$1"',
+        }
+        for name, text in own.items():
+            (hidden / name).write_text(f"#!/bin/sh\n{text}\n")
+            (hidden / name).chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIKOS", "PYO3"))}
         self.environment = {
             **kept,
@@ -104,8 +110,9 @@ class Stranger:
     def run(self, command: list[str], patience: float = PATIENCE, allowed: tuple[int, ...] = (0,)) -> str:
         """Type a command and wait for its end; return what it printed."""
         for before, word in pairwise(command):
-            if word.endswith(".pstats") and before != "-o" and not (self.home / word).exists():
-                self.run(["python", "-m", "pikos.cprofile", "-o", word, "script.py"])
+            # Files that the page names, and that an earlier command of its has written under another name.
+            if word.endswith((".pstats", ".pikos")) and before != "-o" and not (self.home / word).exists():
+                self.run(["pikos", "run", "-q", "-o", word, "script.py"])
         done = subprocess.run(
             command,
             cwd=self.home,
