@@ -247,6 +247,9 @@ def test_save_as_and_do_not_replace_unasked(profile: Path, tmp_path: Path) -> No
         terminal.until("q quit")
         terminal.keys("s\x15" + str(target) + "\r")
         terminal.until("saved as callgrind")
+        terminal.keys("s\x15" + str(tmp_path / "d.unknown") + "\r")
+        terminal.until("is no format's")
+        assert not (tmp_path / "d.unknown").exists()
         terminal.keys("s\x15" + str(copy) + "\r")
         terminal.until("exists")
         assert copy.read_text() == "precious"

@@ -12,6 +12,7 @@ use super::print;
 use super::state::{Effect, Event, State};
 use super::terminal::{Signals, TerminalGuard};
 use super::view::Theme;
+use crate::files;
 
 /// More keys than this without a new screen would feel like a program that hangs.
 const BURST: usize = 64;
@@ -180,7 +181,9 @@ fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String
         Error::NoSum => format!("{error} with Tab"),
         _ => error.to_string(),
     })?;
-    let format = Format::of_recorded(target, Format::untold(profile.tree.is_some()));
+    let untold = Format::untold(profile.tree.is_some());
+    let format = files::recorded_format(target, untold)
+        .map_err(|_| format!("{path}: its ending is no format's: try .pikos, .html or .pstats"))?;
     let output = Output::new(&profile, format);
     formats::save(&output, target).map_err(|error| format!("{path}: {error}"))?;
     let note = output.notes().into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
