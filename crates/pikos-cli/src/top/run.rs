@@ -183,7 +183,7 @@ fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String
     })?;
     let untold = Format::untold(profile.tree.is_some());
     let format = files::recorded_format(target, untold)
-        .map_err(|_| format!("{path}: its ending is no format's: try .pikos, .html or .pstats"))?;
+        .map_err(|_| "not saved: that ending is no format's; try .pikos, .html or .pstats".to_owned())?;
     let output = Output::new(&profile, format);
     formats::save(&output, target).map_err(|error| format!("{path}: {error}"))?;
     let note = output.notes().into_iter().next().map(|note| format!(" ({note})")).unwrap_or_default();
