@@ -135,8 +135,8 @@ docs: $(VENV)/.docs ## The site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 	echo "build/site/index.html"
 
-.PHONY: screenshots
-screenshots: build $(VENV)/.tests ## The pictures of docs/pictures/ anew (the report's takes Chromium)
+.PHONY: pictures
+pictures: build $(VENV)/.tests ## The pictures of docs/pictures/ anew (the report's takes Chromium)
 	@$(VENV)/bin/python scripts/screenshots.py
 
 .PHONY: check-ordering

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/pictures/ anew: `make screenshots`.
+"""Makes the pictures of docs/pictures/ anew: `make pictures`.
 
 Runs the real commands over the programs of examples/, in a folder called demo, and draws what is then on their screens:
 terminals as SVG, the report's page by Chromium as PNG, each for light and for dark readers. Where Chromium is
