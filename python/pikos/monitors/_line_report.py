@@ -98,6 +98,10 @@ class Report:
     def __init__(
         self, reads_memory: bool, count: int | None = None, sort: str | None = None, everything: bool = False
     ) -> None:
+        # What the tables take, and no other run of pikos-run does. Now: by the end the program may have changed where modules come from.
+        import linecache  # noqa: F401
+        import unicodedata  # noqa: F401
+
         self.reads_memory = reads_memory
         self.count = count
         self.everything = everything

@@ -5,9 +5,6 @@ In a terminal costly lines stand out and the others step back; in a pipe it is t
 
 from __future__ import annotations
 
-import linecache
-import unicodedata
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO, TypeAlias
@@ -116,6 +113,8 @@ class Table:
 
     def write(self, stream: TextIO, name: str, place: str, function: Any) -> None:
         """One function's table. Lines that were not executed are shown, too, a few, between the first and the last that were."""
+        import linecache
+
         _, filename, first, is_body, lines = function
         paper = self.paper
         total = self.total(lines)
@@ -149,6 +148,8 @@ class Table:
 
     def write_line(self, stream: TextIO, number: int, filename: str, line: Line | None, whole: float) -> None:
         """One line."""
+        import linecache
+
         paper = self.paper
         source = shown(linecache.getline(filename, number).rstrip().expandtabs())
         if line is None:
@@ -217,6 +218,8 @@ def columns(text: str) -> int:
     """How many columns of a terminal it takes."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.combining(letter) != 0 for letter in text)
 
