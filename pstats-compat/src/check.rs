@@ -225,7 +225,7 @@ impl Checker<'_> {
         for edge in profile.edges.iter().filter(|edge| edge.caller == edge.callee) {
             calls_itself[edge.callee.index()] = true;
         }
-        let whole: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let whole = profile.tottime();
         let rounding = profile.metadata.rounded_to * profile.functions.len() as f64;
         for edge in &profile.edges {
             let is_recursive = cycles.is_in_one(edge.callee) || calls_itself[edge.callee.index()];
@@ -257,7 +257,7 @@ impl Checker<'_> {
             ));
         }
         let stacks: f64 = tree.nodes.iter().map(|node| node.tottime).sum();
-        let rows: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let rows = self.profile.tottime();
         if exceeds(stacks, rows) || exceeds(rows, stacks) {
             self.unsound(format!(
                 "the stacks add up to {stacks} {unit}, the functions to {rows} {unit}",

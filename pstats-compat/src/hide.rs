@@ -22,12 +22,16 @@ pub struct Shown {
 
 /// Leaves out the functions for which `is_hidden` says so; one answer for each function. What is lost by that is nowhere.
 pub fn hide(profile: &Profile, is_hidden: &[bool]) -> Shown {
-    hide_with(profile, is_hidden, None)
+    hide_with(profile, &Stacks::by_thread(profile), is_hidden, None)
 }
 
-/// The same; what would be lost is the time of `rest`, at the bottom of stacks.
-pub fn hide_with(profile: &Profile, is_hidden: &[bool], rest: Option<Function>) -> Shown {
-    let stacks = Stacks::by_thread(profile);
+/// The same, by stacks of the profile's that are known already; what would be lost is the time of `rest`, at the bottom of stacks.
+pub fn hide_with(
+    profile: &Profile,
+    stacks: &Stacks<'_>,
+    is_hidden: &[bool],
+    rest: Option<Function>,
+) -> Shown {
     let tree = &stacks.tree;
     let cumulative = tree.cumtimes();
     let mut builder = Builder::new(profile, is_hidden);

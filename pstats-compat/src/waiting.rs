@@ -1,6 +1,6 @@
 //! Which functions wait instead of working: what is in them costs the program time, and the processor nothing.
 
-use crate::model::Function;
+use crate::model::{Function, Profile};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ pub fn wait(function: &Function) -> Option<Wait> {
         method == known && if of.ends_with('.') { module.starts_with(of) } else { module == of }
     };
     WAITERS.iter().find(is_meant).map(|&(wait, _, _)| wait)
+}
+
+/// How long that was waited for in a profile, in all functions together.
+pub fn time_of(profile: &Profile, kind: Wait) -> f64 {
+    let waiting = profile.rows().filter(|(_, function)| wait(function) == Some(kind));
+    waiting.map(|(_, function)| function.calls.tottime).sum()
 }
 
 #[cfg(test)]

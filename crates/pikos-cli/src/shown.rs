@@ -2,6 +2,7 @@
 
 use pstats_compat::owners::Owners;
 use pstats_compat::report::stdname;
+use pstats_compat::stacks::Stacks;
 use pstats_compat::{Function, Profile, hide, mine};
 
 use crate::args::ShownArgs;
@@ -13,7 +14,7 @@ pub fn mine(profile: Profile, args: &ShownArgs) -> Profile {
     if !args.mine {
         return profile;
     }
-    match mine::fold(&profile, &Owners::of(&profile)) {
+    match mine::fold(&profile, &Owners::of(&profile), &Stacks::by_thread(&profile)) {
         Some(shown) => shown.profile,
         None => {
             say_none();
@@ -39,7 +40,7 @@ pub fn matching(profile: Profile, args: &ShownArgs) -> Profile {
 pub fn without(profile: &Profile, is_hidden: impl Fn(&Function) -> bool) -> Profile {
     let is_hidden: Vec<bool> = profile.functions.iter().map(is_hidden).collect();
     let shown = hide::hide(profile, &is_hidden);
-    let total = total(profile);
+    let total = profile.tottime();
     // Below this it is the rounding of many additions.
     if shown.lost > 1e-6 * total {
         files::say_note(&format!(
@@ -48,9 +49,4 @@ pub fn without(profile: &Profile, is_hidden: impl Fn(&Function) -> bool) -> Prof
         ));
     }
     shown.profile
-}
-
-/// Seconds in all functions.
-pub fn total(profile: &Profile) -> f64 {
-    profile.rows().map(|(_, function)| function.calls.tottime).sum()
 }

@@ -30,7 +30,7 @@ pub fn write_above(profile: &Profile, min_function: f64, out: &mut dyn Write) ->
     let profile = profile.with_unique_labels();
     let modules = Modules::of(&profile);
     let min_edge = MIN_EDGE * min_function;
-    let total: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+    let total = profile.tottime();
     let part = |value: f64| if total > 0.0 { value / total } else { 0.0 };
     let is_shown = |id: FunctionId| {
         let function = profile.function(id);

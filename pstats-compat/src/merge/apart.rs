@@ -31,7 +31,7 @@ pub fn named(mut profile: Profile, name: &str) -> Profile {
             profile.edges.push(Edge { caller: top, callee: id, calls });
         }
     }
-    let whole: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+    let whole = profile.tottime();
     // Each thread has entered it once.
     let ncalls = profile.tree.as_ref().map_or(1, |tree| tree.threads.len().max(1) as u64);
     let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.0, cumtime: cumtime.max(whole) };

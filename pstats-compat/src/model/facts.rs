@@ -60,7 +60,7 @@ impl Metadata {
     pub fn shown_title(&self) -> String {
         match &self.title {
             Some(title) => title.to_str_lossy().into_owned(),
-            None => match (self.command(), self.shown_start(MINUTES)) {
+            None => match (self.command(), self.began()) {
                 (Some(command), Some(start)) => format!("{command}, {start}"),
                 (Some(command), None) => command,
                 _ => "profile".to_owned(),
@@ -140,6 +140,11 @@ impl Metadata {
             Some((end, _)) => format!("{}…", &short[..end]),
             None => short,
         })
+    }
+
+    /// When recording began, to the minute.
+    pub fn began(&self) -> Option<String> {
+        self.shown_start(MINUTES)
     }
 
     /// The date to the minute or the second, without its zone: it is that of the host.

@@ -40,6 +40,11 @@ impl Profile {
         (0u32..).map(FunctionId).zip(&self.functions).filter(|(_, function)| !function.caller_only)
     }
 
+    /// The own times of all functions together.
+    pub fn tottime(&self) -> f64 {
+        self.rows().map(|(_, function)| function.calls.tottime).sum()
+    }
+
     /// Who called each function.
     pub fn edges_by_callee(&self) -> EdgeIndex {
         EdgeIndex::of_edges(&self.edges, self.functions.len(), |edge| edge.callee)

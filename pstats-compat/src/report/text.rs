@@ -121,7 +121,7 @@ impl<'p> Report<'p> {
             write!(out, " {column:>width$}")?;
         }
         writeln!(out, " filename:lineno(function)")?;
-        let total: f64 = self.profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let total = self.profile.tottime();
         for &id in self.rows() {
             let function = self.profile.function(id);
             let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;

@@ -3,7 +3,7 @@
 use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
 use crate::model::{Counts, Unit, facts};
-use crate::waiting::{Wait, wait};
+use crate::waiting::{Wait, time_of};
 
 /// What is waited for less than this part of the time isn't told.
 const LEAST_WAIT: f64 = 0.05;
@@ -60,13 +60,9 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
 
 /// How much of the time is waiting, and for what.
 fn waits(subject: &Subject<'_>) -> String {
-    let time = |kind: Wait| -> f64 {
-        let waiting = subject.profile.rows().filter(|(_, function)| wait(function) == Some(kind));
-        waiting.map(|(_, function)| function.calls.tottime).sum()
-    };
     let kinds =
         [(Wait::Lock, "for locks and threads"), (Wait::Sleep, "asleep"), (Wait::Others, "for others")];
-    let parts = kinds.map(|(kind, name)| (time(kind), name));
+    let parts = kinds.map(|(kind, name)| (time_of(subject.profile, kind), name));
     let all: f64 = parts.iter().map(|(time, _)| time).sum();
     if subject.share(all) < LEAST_WAIT {
         return String::new();

@@ -1,8 +1,6 @@
 //! A profile, made ready for its summary.
 
 use super::places::Places;
-use crate::hide::Shown;
-use crate::mine;
 use crate::model::Profile;
 use crate::owners::Owners;
 use crate::stacks::Stacks;
@@ -11,8 +9,6 @@ use crate::stacks::Stacks;
 pub struct Subject<'p> {
     pub profile: &'p Profile,
     pub owners: Owners,
-    /// The user's own code alone, if there is any.
-    pub own: Option<Shown>,
     pub stacks: Stacks<'p>,
     pub places: Places<'p>,
     /// What all functions took themselves.
@@ -23,9 +19,8 @@ impl<'p> Subject<'p> {
     /// Of a profile whose labels are unique.
     pub fn of(profile: &'p Profile) -> Self {
         let owners = Owners::of(profile);
-        let own = mine::fold(profile, &owners);
-        let total = profile.rows().map(|(_, function)| function.calls.tottime).sum();
-        Self { profile, owners, own, stacks: Stacks::of(profile), places: Places::of(profile), total }
+        let total = profile.tottime();
+        Self { profile, owners, stacks: Stacks::of(profile), places: Places::of(profile), total }
     }
 
     /// What all functions took themselves.

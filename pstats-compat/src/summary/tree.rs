@@ -16,7 +16,7 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     if subject.total() <= 0.0 {
         return Vec::new();
     }
-    match &subject.own {
+    match mine::fold(subject.profile, &subject.owners, &subject.stacks) {
         Some(own) => {
             let mut lines = drawn(subject, &own.profile, &Stacks::of(&own.profile), paper);
             let title = "Your code, and in it what it calls of others";

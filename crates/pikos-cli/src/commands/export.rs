@@ -11,7 +11,7 @@ use crate::args::{Amount, ExportArgs};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
-use crate::shown::{self, total};
+use crate::shown;
 
 pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     let format = files::target_format(args.format, &args.output)?;
@@ -24,7 +24,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
         profile.strip_dirs();
     }
     let least = args.min.map(|min| match min {
-        Amount::Part(part) => part * total(&profile),
+        Amount::Part(part) => part * profile.tottime(),
         Amount::Seconds(seconds) => seconds,
     });
     // A graph leaves out what is small without adding it to what is drawn.
@@ -52,7 +52,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome, Error> {
     }
     match args.min {
         Some(min) if format == Format::Dot => {
-            let total = total(&profile);
+            let total = profile.tottime();
             let part = match min {
                 Amount::Part(part) => part,
                 Amount::Seconds(seconds) if total > 0.0 => seconds / total,

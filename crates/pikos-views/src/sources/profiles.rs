@@ -230,7 +230,7 @@ impl Loaded {
     fn new(mut profile: Profile, names: &mut Names) -> Self {
         profile.make_comparable();
         let ids: Vec<FunctionId> = profile.functions.iter().map(|function| names.id(function)).collect();
-        let total: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
+        let total = profile.tottime();
         let functions = profile.rows().map(|(id, function)| {
             let share = if total > 0.0 { function.calls.tottime / total } else { 0.0 };
             ShownFunction { id: ids[id.index()], figures: Shown { share, ..Shown::from(function.calls) } }
@@ -269,7 +269,7 @@ impl Loaded {
     fn fold(&mut self, names: &mut Names) {
         let profile = &self.profile;
         self.mine.get_or_insert_with(|| {
-            let shown = mine::fold(profile, &Owners::of(profile))?;
+            let shown = mine::fold(profile, &Owners::of(profile), &stacks::Stacks::by_thread(profile))?;
             Some(Box::new(Self::new(shown.profile, names)))
         });
     }

@@ -8,6 +8,7 @@ use crate::model::{Calls, Edge, Function, FunctionId, Profile, Unit};
 use crate::modules::{self, Origin};
 use crate::owners::{Owner, Owners};
 use crate::printable::printable;
+use crate::stacks::Stacks;
 use crate::summary::Places;
 
 /// So many functions by each of their figures.
@@ -291,8 +292,13 @@ pub fn rounded(value: f64) -> f64 {
 
 /// What a person can read: no marks that turn the direction of writing round, and an end.
 pub fn shown(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+/// So many characters of a text, safe to show.
+pub fn cut(text: &str, most: usize) -> String {
     let text = printable(text);
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }
@@ -317,9 +323,9 @@ pub fn shown_unit(unit: &Unit) -> Option<String> {
 }
 
 /// Own times with those of all others' code below, by place; none without code of the user's.
-pub fn folded(profile: &Profile) -> Option<Vec<f64>> {
+pub fn folded(profile: &Profile, stacks: &Stacks<'_>) -> Option<Vec<f64>> {
     let owners = Owners::of(profile);
-    let shown = crate::mine::fold(profile, &owners)?;
+    let shown = crate::mine::fold(profile, &owners, stacks)?;
     // What stays keeps its order.
     let mut own = shown.profile.functions.iter();
     let time = |id: FunctionId| match owners.is_own(id) {

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::functions::{rounded, shown};
-use crate::model::{Metadata, Profile, facts};
-use crate::printable::printable;
+use super::functions::{cut, rounded, shown};
+use crate::model::{Profile, facts};
 use crate::summary;
-use crate::waiting::{Wait, wait};
+use crate::waiting::{Wait, time_of};
 
 /// A fact or a note has so many characters at most.
 const LONGEST: usize = 4_000;
@@ -72,7 +71,7 @@ impl Heading {
         let metadata = &profile.metadata;
         let (total, calls, functions) = sums(profile);
         Self {
-            started: started(metadata),
+            started: metadata.began().map(|date| shown(&date)),
             elapsed: metadata.elapsed(),
             cpu: metadata.cpu(),
             threads: metadata.fact(facts::THREADS).and_then(|count| count.parse().ok()),
@@ -86,9 +85,8 @@ impl Heading {
 }
 
 fn sums(profile: &Profile) -> (f64, u64, usize) {
-    let time: f64 = profile.rows().map(|(_, function)| function.calls.tottime).sum();
     let calls = profile.rows().fold(0u64, |sum, (_, function)| sum.saturating_add(function.calls.ncalls));
-    (rounded(time), calls, profile.rows().count())
+    (rounded(profile.tottime()), calls, profile.rows().count())
 }
 
 fn waiting(profile: &Profile) -> Vec<(&'static str, f64)> {
@@ -97,23 +95,13 @@ fn waiting(profile: &Profile) -> Vec<(&'static str, f64)> {
         (Wait::Sleep, "asleep"),
         (Wait::Others, "for files, sockets, processes"),
     ];
-    let time = |kind: Wait| {
-        let waiting = profile.rows().filter(|(_, function)| wait(function) == Some(kind));
-        rounded(waiting.map(|(_, function)| function.calls.tottime).sum())
-    };
-    kinds.map(|(kind, name)| (name, time(kind))).into_iter().filter(|(_, time)| *time > 0.0).collect()
-}
-
-/// The date to the minute.
-fn started(metadata: &Metadata) -> Option<String> {
-    let date = metadata.fact(facts::STARTED)?.get(.."2026-11-29T11:35".len())?;
-    Some(shown(&date.replace('T', " ")))
+    kinds
+        .map(|(kind, name)| (name, rounded(time_of(profile, kind))))
+        .into_iter()
+        .filter(|(_, time)| *time > 0.0)
+        .collect()
 }
 
 fn long(text: &str) -> String {
-    let text = printable(text);
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
-    }
+    cut(text, LONGEST)
 }

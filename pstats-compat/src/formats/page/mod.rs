@@ -68,7 +68,7 @@ pub fn write_with_source(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn W
 fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn Write) -> Result<()> {
     let metadata = &profile.metadata;
     let mut listed = Listed::of(profile);
-    listed.folded = functions::folded(profile);
+    listed.folded = functions::folded(profile, stacks);
     let kept = Kept::of(&stacks.tree, None);
     let chosen = Chosen::of(&listed, kept.functions(&stacks.tree));
     let counted = metadata.counts == Counts::Calls;
