@@ -26,8 +26,8 @@ async function bundled(entry) {
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 const [template, script, style] = await Promise.all([
-  readFile(at("src/page.html"), "utf8"),
-  bundled("src/main.ts"),
+  readFile(at("src/report.html"), "utf8"),
+  bundled("src/report.ts"),
   bundled("src/page.css"),
 ]);
 // Nothing runs and nothing is fetched but what stands here, whatever a profile's names say.

@@ -1,6 +1,6 @@
 // Colours of boxes. One's own code is bright, packages have a hue each, and what came with Python stays in the background.
 
-import type { Kind, Profile } from "./data";
+import type { Figures, Kind } from "./data";
 
 export interface Ink {
   fill: string;
@@ -13,7 +13,7 @@ const HUES = [262, 168, 332, 200, 110, 300, 232, 140, 284, 184, 350, 76];
 const text = (isDark: boolean): string => (isDark ? "#f1eee8" : "#1f1d1a");
 
 /** The colour of a group; own files differ a little by `shade`, from -1 to 1. */
-export function groupInk(profile: Profile, group: number, isDark: boolean, shade = 0): Ink {
+export function groupInk(profile: Pick<Figures, "groups">, group: number, isDark: boolean, shade = 0): Ink {
   const { kind } = profile.groups[group]!;
   const packages = profile.groups.filter((one) => one.kind === "package");
   const hue = HUES[Math.min(packages.indexOf(profile.groups[group]!), HUES.length - 1)] ?? 0;

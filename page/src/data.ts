@@ -1,6 +1,8 @@
 // What a page shows, as the Rust code writes it (pstats-compat/src/formats/page/), and the same made ready for use.
 // Columns of numbers, for a name before each of them would double the page.
 
+import type { Numbers } from "./stacks";
+
 /** Whose code a function is. */
 export type Kind = "own" | "package" | "library" | "builtin";
 
@@ -80,9 +82,43 @@ export interface Edge {
   before: number;
 }
 
+/** What is shown of functions, be it of a page's own data or of a profile that still grows. */
+export interface Figures {
+  unit: string | null;
+  counted: boolean;
+  timed_edges: boolean;
+  isDifference: boolean;
+  /** All own times together. */
+  total: number;
+  groups: { name: string; kind: Kind }[];
+  /** The kind of each function's code. */
+  kind: Kind[];
+  functions: {
+    name: string[];
+    place: string[];
+    group: Numbers;
+    calls: Numbers;
+    primitive: Numbers;
+    own: { readonly length: number; [at: number]: number | null };
+    cumulative: Numbers;
+    folded?: Numbers | null;
+    before: { calls: Numbers; own: Numbers; cumulative: Numbers } | null;
+  };
+}
+
+/** What is told of one function beside its figures. null: it isn't known yet. */
+export interface Surroundings {
+  callers: Edge[] | null;
+  callees: Edge[] | null;
+  source: Source | null;
+  /** Why there is no source. */
+  without: string;
+}
+
 /** The data, with what is looked up often. */
 export interface Profile extends Data {
   isDifference: boolean;
+  total: number;
   /** The kind of each function's code. */
   kind: Kind[];
   hasOwn: boolean;
@@ -116,14 +152,11 @@ export function prepare(data: Data): Profile {
     list.sort((a, b) => weight(b) - weight(a) || b.calls - a.calls);
   }
   const kind = data.functions.group.map((group) => data.groups[group]!.kind);
-  const { name, place } = data.functions;
-  const isOfImportlib = place.map((where) => where.startsWith("importlib._bootstrap"));
-  // Without it, these are somebody's own calls.
-  const hasImports = isOfImportlib.includes(true);
-  const isImporting = isOfImportlib.map((isIt, at) => isIt || (hasImports && place[at] === "" && IMPORTERS.has(name[at]!)));
+  const isImporting = importing(data.functions.name, data.functions.place);
   return {
     ...data,
     isDifference: data.functions.before !== null,
+    total: data.heading.total,
     kind,
     hasOwn: kind.includes("own") && kind.some((one) => one !== "own"),
     isImporting,
@@ -131,4 +164,12 @@ export function prepare(data: Data): Profile {
     callees,
     sourceOf: new Map((data.sources ?? []).map((source) => [source.function, source])),
   };
+}
+
+/** Of each function, whether it is of the import system. */
+export function importing(name: string[], place: string[]): boolean[] {
+  const isOfImportlib = place.map((where) => where.startsWith("importlib._bootstrap"));
+  // Without it, these are somebody's own calls.
+  const hasImports = isOfImportlib.includes(true);
+  return isOfImportlib.map((isIt, at) => isIt || (hasImports && place[at] === "" && IMPORTERS.has(name[at]!)));
 }

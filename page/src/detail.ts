@@ -1,7 +1,7 @@
 // All of one function: its figures, who called it, whom it called, its source.
 
 import { groupInk, isDarkNow } from "./colours";
-import type { Edge, Profile, Source } from "./data";
+import type { Edge, Figures, Source, Surroundings } from "./data";
 import { find, make } from "./elements";
 import { amount, counted, grouped, percent, signed } from "./words";
 
@@ -15,15 +15,19 @@ export interface Doors {
 
 export class Detail {
   private readonly root = find("detail");
+  private shown: number | null = null;
+  /** Lists that somebody opened, by their titles, as long as the function is the same. */
+  private open = new Set<string>();
 
   constructor(private readonly doors: Doors) {}
 
-  show(profile: Profile, at: number | null): void {
-    if (at === null) {
+  show(profile: Figures, at: number | null, around: Surroundings | null): void {
+    if (at === null || around === null) {
       const hint = "Choose a function, in the graph or in the table: who called it, whom it called, and its source stand here.";
       this.root.replaceChildren(make("p", "hint", hint));
       return;
     }
+    if (this.shown !== at) this.open.clear();
     const { functions } = profile;
     const group = profile.groups[functions.group[at]!]!;
     const dot = make("i", "dot");
@@ -36,15 +40,20 @@ export class Detail {
       make("p", "where", dot, group.name, place === "" ? "" : ` · ${place}`),
       figures(profile, at),
       make("p", "doors", only),
-      this.edges(profile, "Called by", profile.callers.get(at) ?? [], "Nobody called it, as far as was recorded."),
-      this.edges(profile, "Calls", profile.callees.get(at) ?? [], "It called nothing that was recorded."),
-      sourceOf(profile, at),
+      this.edges(profile, "Called by", around.callers, "Nobody called it, as far as was recorded."),
+      this.edges(profile, "Calls", around.callees, "It called nothing that was recorded."),
+      sourceOf(profile, at, around),
     );
-    this.root.scrollTop = 0;
+    if (this.shown !== at) this.root.scrollTop = 0;
+    this.shown = at;
   }
 
-  private edges(profile: Profile, title: string, edges: Edge[], none: string): HTMLElement {
-    const section = make("section", "edges", make("h3", "", title, make("small", "", edges.length > 0 ? ` ${grouped(edges.length)}` : "")));
+  private edges(profile: Figures, title: string, edges: Edge[] | null, none: string): HTMLElement {
+    const section = make("section", "edges", make("h3", "", title, make("small", "", edges?.length ? ` ${grouped(edges.length)}` : "")));
+    if (edges === null) {
+      section.append(make("p", "hint", "…"));
+      return section;
+    }
     if (edges.length === 0) {
       section.append(make("p", "hint", none));
       return section;
@@ -56,10 +65,13 @@ export class Detail {
     };
     put(0, FEW);
     section.append(list);
-    if (edges.length > FEW) {
+    const rest = (): void => put(FEW, Math.min(edges.length, 500));
+    if (edges.length > FEW && this.open.has(title)) rest();
+    else if (edges.length > FEW) {
       const more = make("button", "quiet", `${grouped(edges.length - FEW)} more`);
       more.addEventListener("click", () => {
-        put(FEW, Math.min(edges.length, 500));
+        this.open.add(title);
+        rest();
         more.remove();
       });
       section.append(more);
@@ -67,7 +79,7 @@ export class Detail {
     return section;
   }
 
-  private edge(profile: Profile, edge: Edge, sum: number): HTMLElement {
+  private edge(profile: Figures, edge: Edge, sum: number): HTMLElement {
     const { functions, unit } = profile;
     const bar = make("i", "bar");
     bar.style.width = `${(100 * Math.max(edge.cumulative, 0)) / sum}%`;
@@ -87,8 +99,8 @@ export class Detail {
   }
 }
 
-function figures(profile: Profile, at: number): HTMLElement {
-  const { functions, unit, heading } = profile;
+function figures(profile: Figures, at: number): HTMLElement {
+  const { functions, unit, total } = profile;
   const list = make("dl", "figures");
   const put = (name: string, value: string, more = ""): void => {
     list.append(make("div", "", make("dt", "", name), make("dd", "", value, make("small", "", more))));
@@ -103,7 +115,7 @@ function figures(profile: Profile, at: number): HTMLElement {
     put("cumulative", signed(is - was, unit), `${amount(was, unit)} → ${amount(is, unit)}`);
     if (profile.counted) put("calls", grouped(functions.calls[at]!), `${grouped(before.calls[at]!)} before`);
   } else {
-    const whole = heading.total || 1;
+    const whole = total || 1;
     put("own", amount(own, unit), percent(own / whole));
     const folded = functions.folded?.[at];
     if (folded !== undefined && profile.kind[at] === "own" && folded > own) put("with others' code", amount(folded, unit), percent(folded / whole));
@@ -117,14 +129,10 @@ function figures(profile: Profile, at: number): HTMLElement {
   return list;
 }
 
-function sourceOf(profile: Profile, at: number): HTMLElement | string {
-  const source = profile.sourceOf.get(at);
-  if (source !== undefined) return listing(source);
-  if (profile.isDifference || profile.functions.place[at] === "") return "";
-  const why = profile.sources === null
-    ? "This page was written without source; pikos report writes one with it, where the files are."
-    : "Its source isn't in this page: it took too little time, or its file could not be read where the page was written.";
-  return make("section", "source", make("h3", "", "Source"), make("p", "hint", why));
+function sourceOf(profile: Figures, at: number, { source, without }: Surroundings): HTMLElement | string {
+  if (source !== null) return listing(source);
+  if (profile.isDifference || profile.functions.place[at] === "" || without === "") return "";
+  return make("section", "source", make("h3", "", "Source"), make("p", "hint", without));
 }
 
 function listing(source: Source): HTMLElement {

@@ -2,6 +2,7 @@
 
 import type { Ink } from "./colours";
 import { find } from "./elements";
+import { follow, partOf, pathOf, startOf } from "./layout";
 import type { Layout } from "./layout";
 import { REST } from "./stacks";
 import { grouped } from "./words";
@@ -48,12 +49,11 @@ export interface Events {
 export class Graph {
   private layout: Layout | null = null;
   private subject: Subject | null = null;
-  /** What of the width is seen. */
-  private from = 0;
-  private to = 1;
+  /** The smallest box that holds what is seen (-1: all), and what of it is seen: so the view stays where it is while boxes grow. */
+  private anchor = -1;
+  private seen: [number, number] = [0, 1];
   private cursor = -1;
   drawn: Drawn[] = [];
-  zoomed = -1;
   private readonly canvas = find<HTMLCanvasElement>("canvas");
   private readonly scroller = find("graph");
   private readonly spacer = find("spacer");
@@ -71,9 +71,21 @@ export class Graph {
   show(layout: Layout, subject: Subject): void {
     this.layout = layout;
     this.subject = subject;
-    [this.from, this.to, this.zoomed, this.cursor] = [0, 1, -1, -1];
+    [this.anchor, this.seen, this.cursor] = [-1, [0, 1], -1];
     this.scroller.scrollTop = 0;
     this.draw();
+  }
+
+  /** The same graph, grown: what is seen of it stays. */
+  grow(layout: Layout, subject: Subject): void {
+    const old = this.layout;
+    if (old !== null && old.boxes !== layout.boxes) {
+      const again = (place: number): number => (place < 0 ? -1 : follow(layout, pathOf(old, place)));
+      [this.anchor, this.cursor] = [again(this.anchor), again(this.cursor)];
+    }
+    this.layout = layout;
+    this.subject = subject;
+    this.later();
   }
 
   /** The same boxes in other colours. */
@@ -83,14 +95,39 @@ export class Graph {
   }
 
   zoom(place: number): void {
-    if (this.layout === null) return;
-    this.zoomed = place;
-    [this.from, this.to] = place < 0 ? [0, 1] : [this.layout.start[place]!, this.layout.start[place]! + this.layout.width[place]!];
+    [this.anchor, this.seen] = [place, [0, 1]];
     this.draw();
   }
 
   get isZoomed(): boolean {
-    return this.from > 0 || this.to < 1;
+    return this.anchor >= 0 || this.seen[0] > 0 || this.seen[1] < 1;
+  }
+
+  /** What of the whole width is seen. */
+  private get view(): [number, number] {
+    const { layout, anchor, seen } = this;
+    if (layout === null || anchor < 0) return seen;
+    const [start, part] = [startOf(layout, anchor), partOf(layout, anchor)];
+    return part > 0 ? [start + seen[0] * part, start + seen[1] * part] : [0, 1];
+  }
+
+  private look(from: number, to: number): void {
+    const { layout } = this;
+    if (layout === null) return;
+    const { first, next, root } = layout;
+    let [anchor, start, part] = [-1, 0, 1];
+    // Deeper than this, boxes that fill the whole view tell nothing more.
+    for (let depth = 0; depth < 1000; depth += 1) {
+      let [at, left] = [anchor < 0 ? root : first[anchor]!, start];
+      while (at >= 0 && left + partOf(layout, at) <= from) {
+        left += partOf(layout, at);
+        at = next[at]!;
+      }
+      if (at < 0 || left > from || left + partOf(layout, at) < to) break;
+      [anchor, start, part] = [at, left, partOf(layout, at)];
+    }
+    [this.anchor, this.seen] = [anchor, [(from - start) / part, (to - start) / part]];
+    this.later();
   }
 
   /** Draws at the next frame. */
@@ -132,35 +169,44 @@ export class Graph {
 
   /** Which boxes are seen, and where. */
   private place(layout: Layout, pixels: number): void {
-    const { boxes, start, width, children } = layout;
-    const scale = pixels / (this.to - this.from);
-    this.drawn = [];
-    const open: [number[], number][] = [[layout.roots, 0]];
+    const { boxes, first, next, size, total } = layout;
+    const [from, to] = this.view;
+    const scale = pixels / (to - from);
+    const drawn: Drawn[] = (this.drawn = []);
+    if (total <= 0) return;
+    // The first sibling, where it begins, and how deep it is.
+    const open: [number, number, number][] = [[layout.root, 0, 0]];
     while (open.length > 0) {
-      const [siblings, depth] = open.pop()!;
-      for (let at = 0; at < siblings.length; at += 1) {
-        const place = siblings[at]!;
-        const left = (start[place]! - this.from) * scale;
-        const size = width[place]! * scale;
-        if (boxes.what[place] !== REST && size >= MIN_PIXELS) {
-          if (left >= pixels - 0.01 || left + size <= 0.01) continue;
-          const name = this.subject!.label(place)[0];
-          this.drawn.push({ place, left, top: depth * ROW, width: size, rest: null, name });
-          if (children[place]!.length > 0) open.push([children[place]!, depth + 1]);
+      const [sibling, begin, depth] = open.pop()!;
+      let sum = begin * total;
+      // Neighbours that are too narrow are one box together.
+      let [run, runFrom, count] = [-1, 0, 0];
+      const finish = (): void => {
+        const [left, right] = [(runFrom / total - from) * scale, (sum / total - from) * scale];
+        if (run >= 0 && left < pixels - 0.01 && right > 0.01 && right - left >= MIN_PIXELS) {
+          const rest = { count, time: sum - runFrom, part: (sum - runFrom) / total };
+          drawn.push({ place: run, left, top: depth * ROW, width: right - left, rest, name: `${grouped(count)} more` });
+        }
+        [run, count] = [-1, 0];
+      };
+      for (let at = sibling; at >= 0; at = next[at]!) {
+        const width = (size[at]! / total) * scale;
+        if (width < MIN_PIXELS || boxes.what[at] === REST) {
+          if (run < 0) [run, runFrom] = [at, sum];
+          count += boxes.what[at] === REST ? boxes.count[at]! : 1;
+          sum += size[at]!;
           continue;
         }
-        // It and all that follow are narrower still: together they are one.
-        const rest = siblings.slice(at);
-        const last = rest[rest.length - 1]!;
-        const right = (start[last]! + width[last]! - this.from) * scale;
-        const part = start[last]! + width[last]! - start[place]!;
-        const count = rest.reduce((sum, one) => sum + (boxes.what[one] === REST ? boxes.count[one]! : 1), 0);
-        if (left < pixels - 0.01 && right > 0.01 && right - left >= MIN_PIXELS) {
-          const rested = { count, part, time: part * layout.total };
-          this.drawn.push({ place, left, top: depth * ROW, width: right - left, rest: rested, name: `${grouped(count)} more` });
+        finish();
+        const left = (sum / total - from) * scale;
+        if (left >= pixels - 0.01) break;
+        if (left + width > 0.01) {
+          drawn.push({ place: at, left, top: depth * ROW, width, rest: null, name: this.subject!.label(at)[0] });
+          if (first[at]! >= 0) open.push([first[at]!, sum / total, depth + 1]);
         }
-        break;
+        sum += size[at]!;
       }
+      finish();
     }
   }
 
@@ -299,13 +345,12 @@ export class Graph {
   }
 
   private zoomAt(x: number, factor: number): void {
-    const size = this.to - this.from;
-    const point = this.from + (x / this.scroller.clientWidth) * size;
+    const [from, to] = this.view;
+    const size = to - from;
+    const point = from + (x / this.scroller.clientWidth) * size;
     const next = Math.min(Math.max(size * factor, 1e-7), 1);
-    this.from = Math.max(0, Math.min(point - ((point - this.from) / size) * next, 1 - next));
-    this.to = this.from + next;
-    this.zoomed = -1;
-    this.later();
+    const start = Math.max(0, Math.min(point - ((point - from) / size) * next, 1 - next));
+    this.look(start, start + next);
   }
 
   private key(event: KeyboardEvent): void {

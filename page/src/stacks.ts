@@ -1,6 +1,6 @@
 // What a flame graph is of: the stacks of a page, added up, folded, turned round, as its controls say. Nothing is drawn here.
 
-import type { Profile } from "./data";
+import type { Kind } from "./data";
 
 /** What stands in a box in place of a function. */
 export const REST = -1; // stacks that are too many or too small to be told apart
@@ -23,17 +23,39 @@ export interface Choice {
   older: boolean;
 }
 
+/** A list of numbers, or a typed one. */
+export interface Numbers {
+  readonly length: number;
+  [at: number]: number;
+}
+
 /** Boxes by columns; parents stand before their children. */
 export interface Boxes {
-  what: number[];
-  parent: number[];
-  own: number[];
-  wasOwn: number[];
-  calls: number[];
+  what: Numbers;
+  parent: Numbers;
+  own: Numbers;
+  wasOwn: Numbers;
+  calls: Numbers;
   /** How many stacks a box of REST stands for. */
-  count: number[];
-  cumulative: Float64Array;
-  wasCumulative: Float64Array;
+  count: Numbers;
+  cumulative: Numbers;
+  wasCumulative: Numbers;
+}
+
+/** What boxes are made of. */
+export interface Stacks {
+  kind: Kind[];
+  isImporting: boolean[];
+  /** The name of each thread, and its first stack. */
+  threads: [string, number][];
+  stacks: {
+    parent: Numbers;
+    function: Numbers;
+    own: Numbers;
+    calls: Numbers | null;
+    before: Numbers | null;
+    rest: { parent: number[]; count: number[]; time: number[]; before: number[] | null };
+  };
 }
 
 /** The place of a stack that isn't in the picture. */
@@ -46,6 +68,10 @@ const LEAST_INVERTED = 1 / 20_000;
 /** and no more callers are looked at: deep recursion has many. */
 const MOST_STEPS = 3_000_000;
 
+/** Both together stay an exact number: 2^25 functions and threads, 2^27 boxes. */
+const MOST_FUNCTIONS = 2 ** 25;
+const LEAST_WHAT = -(2 ** 20);
+
 class Growing {
   what: number[] = [];
   parent: number[] = [];
@@ -53,15 +79,15 @@ class Growing {
   wasOwn: number[] = [];
   calls: number[] = [];
   count: number[] = [];
-  private known: Map<number, number>[] = [];
-  private roots = new Map<number, number>();
+  /** By parent and what stands there. */
+  private known = new Map<number, number>();
 
   at(parent: number, what: number): number {
-    const siblings = parent < 0 ? this.roots : (this.known[parent] ??= new Map());
-    let place = siblings.get(what);
+    const key = (parent + 1) * MOST_FUNCTIONS + what - LEAST_WHAT;
+    let place = this.known.get(key);
     if (place === undefined) {
       place = this.what.length;
-      siblings.set(what, place);
+      this.known.set(key, place);
       this.what.push(what);
       this.parent.push(parent);
       this.own.push(0);
@@ -93,11 +119,11 @@ class Growing {
   }
 }
 
-export function boxesOf(profile: Profile, choice: Choice): Boxes {
+export function boxesOf(profile: Stacks, choice: Choice): Boxes {
   return choice.inverted ? inverted(profile, choice) : upright(profile, choice, choice.focus);
 }
 
-function upright(profile: Profile, choice: Choice, focus: number | null): Boxes {
+function upright(profile: Stacks, choice: Choice, focus: number | null): Boxes {
   const { stacks, kind } = profile;
   const boxes = new Growing();
   const isShown = threadsOf(profile, choice.thread);
@@ -113,8 +139,9 @@ function upright(profile: Profile, choice: Choice, focus: number | null): Boxes 
     if (side && number >= 0 && profile.threads.length > 0) return boxes.at(-1, FIRST_THREAD - firstNamed(profile, number));
     return -1;
   };
-  stacks.parent.forEach((parent, at) => {
+  for (let at = 0; at < stacks.parent.length; at += 1) {
     next(at);
+    const parent = stacks.parent[at]!;
     const what = stacks.function[at]!;
     const own = stacks.own[at] ?? 0;
     const was = stacks.before?.[at] ?? 0;
@@ -123,20 +150,20 @@ function upright(profile: Profile, choice: Choice, focus: number | null): Boxes 
     if (above === NOWHERE && what === focus && isShown(thread)) above = -1;
     if (above === NOWHERE) {
       places[at] = NOWHERE;
-      return;
+      continue;
     }
     const isFolded = (choice.mine && kind[what] !== "own") || (choice.importing && profile.isImporting[what]!);
     if (isFolded && what !== focus) {
       places[at] = above;
       const isFunction = above >= 0 && boxes.what[above]! >= 0;
       if (own !== 0 || was !== 0) boxes.add(isFunction ? above : boxes.at(above, choice.mine ? OUTSIDE : what), own, was, 0, 0);
-      return;
+      continue;
     }
     let place = choice.collapsed ? onStack(boxes, above, what) : -1;
     if (place < 0) place = boxes.at(above, what);
     places[at] = place;
     boxes.add(place, own, was, calls, 0);
-  });
+  }
   const { rest } = stacks;
   rest.parent.forEach((parent, at) => {
     const atBottom = (): number => (focus === null ? bottom(profile.threads.length > 0 ? -1 - parent : -1) : NOWHERE);
@@ -153,41 +180,41 @@ function onStack(boxes: Growing, place: number, what: number): number {
   return place;
 }
 
-function threadsOf(profile: Profile, name: string | null): (number: number) => boolean {
+function threadsOf(profile: Stacks, name: string | null): (number: number) => boolean {
   if (name === null || name === "") return () => true;
   const wanted = profile.threads.map(([known]) => known === name);
   return (number) => wanted[number] ?? false;
 }
 
 /** The first thread of the same name: they are drawn as one. */
-export function firstNamed(profile: Profile, number: number): number {
+export function firstNamed(profile: Stacks, number: number): number {
   const name = profile.threads[number]![0];
   return profile.threads.findIndex(([known]) => known === name);
 }
 
 /** Functions by their own times, and below each whoever called it; of one function, its callers. */
-function inverted(profile: Profile, choice: Choice): Boxes {
+function inverted(profile: Stacks, choice: Choice): Boxes {
   const base = upright(profile, { ...choice, thread: choice.thread ?? "" }, null);
   const { focus } = choice;
   /** A stack, its time that is asked for, and how far down its callers are told. */
   interface Sample { at: number; own: number; was: number; calls: number }
   const roots: Sample[] = [];
   if (focus === null) {
-    base.what.forEach((_, at) => {
+    for (let at = 0; at < base.what.length; at += 1) {
       if (base.own[at] || base.wasOwn[at]) {
         roots.push({ at, own: base.own[at]!, was: base.wasOwn[at]!, calls: base.calls[at]! });
       }
-    });
+    }
   } else {
     const isBelow = new Uint8Array(base.what.length);
-    base.what.forEach((what, at) => {
-      const above = base.parent[at]!;
+    for (let at = 0; at < base.what.length; at += 1) {
+      const [what, above] = [base.what[at]!, base.parent[at]!];
       const covered = above >= 0 && isBelow[above] === 1;
       isBelow[at] = covered || what === focus ? 1 : 0;
       if (what === focus && !covered) {
         roots.push({ at, own: base.cumulative[at]!, was: base.wasCumulative[at]!, calls: base.calls[at]! });
       }
-    });
+    }
   }
   const boxes = new Growing();
   const sizes = roots.reduce((sum, { own, was }) => sum + Math.max(own, was), 0);

@@ -1,14 +1,13 @@
-// The table of functions: sorted, searched, and only so many rows of it in the page as are seen.
+// A table of functions: sorted, and only so many rows of it in the page as are seen. Rows and cells are kept and filled
+// anew, so that a click that began before new figures came still ends where it began.
 
-import type { Profile } from "./data";
 import { find, make } from "./elements";
-import { amount, counted, grouped, percent } from "./words";
 
 const ROW = 30;
 /** A printed page has so many rows. */
 const PRINTED = 40;
 
-interface Column {
+export interface Column {
   key: string;
   label: string;
   title: string;
@@ -16,18 +15,31 @@ interface Column {
   value: (at: number) => number | string;
   /** What stands in its cell, and a part of the whole for a bar. */
   shown: (at: number) => [string, number | null];
+  /** What is drawn in its cell in place of words. */
+  draw?: (cell: HTMLElement, at: number) => void;
+}
+
+/** What a table asks of whoever knows what is in it. */
+export interface Listed {
+  columns: Column[];
+  /** The functions that are to be seen. */
+  rows: () => number[];
+  /** The class of a row. */
+  kind: (at: number) => string;
+  /** What is said of the number of rows. */
+  counted: (rows: number) => string;
 }
 
 export class Table {
-  private profile: Profile | null = null;
-  private columns: Column[] = [];
+  private listed: Listed | null = null;
   private rows: number[] = [];
   private sorted = "own";
   private isUp = false;
-  private isMine = false;
-  private pattern: RegExp | null = null;
   private chosen: number | null = null;
   private isPrinted = false;
+  private readonly pool: HTMLTableRowElement[] = [];
+  private readonly above = gap();
+  private readonly below = gap();
   private readonly scroller = find("rows");
   private readonly head = find("head");
   private readonly body = find("body");
@@ -42,19 +54,31 @@ export class Table {
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
-  show(profile: Profile): void {
-    this.profile = profile;
-    this.columns = profile.isDifference ? differenceColumns(profile) : columnsOf(profile, () => this.isMine);
-    this.sorted = profile.isDifference ? "change" : "own";
+  show(listed: Listed, sorted: string): void {
+    this.listed = listed;
+    this.sorted = sorted;
     this.isUp = false;
+    this.pool.length = 0;
     this.select();
   }
 
-  /** Own functions alone, and those whose name or place fits. */
-  filter(isMine: boolean, pattern: RegExp | null): void {
-    this.isMine = isMine;
-    this.pattern = pattern;
-    this.select();
+  /** Other rows of the same, from the top. */
+  select(): void {
+    this.rows = this.listed?.rows() ?? [];
+    this.sort();
+    this.scroller.scrollTop = 0;
+    this.drawHead();
+    this.draw();
+  }
+
+  /** Newer figures. What is seen stays where it is; `isHeld`: in the same order. */
+  refresh(isHeld: boolean): void {
+    if (this.listed === null) return;
+    if (!isHeld) {
+      this.rows = this.listed.rows();
+      this.sort();
+    }
+    this.draw();
   }
 
   mark(at: number | null, isShown: boolean): void {
@@ -73,36 +97,26 @@ export class Table {
     this.draw();
   }
 
-  private select(): void {
-    const { profile, pattern } = this;
-    if (profile === null) return;
-    const { name, place, own } = profile.functions;
-    this.rows = [];
-    name.forEach((text, at) => {
-      if (own[at] === null) return;
-      if (this.isMine && profile.kind[at] !== "own") return;
-      if (pattern === null || pattern.test(text) || pattern.test(place[at]!)) this.rows.push(at);
-    });
-    this.sort();
-  }
-
   private sort(): void {
-    const column = this.columns.find(({ key }) => key === this.sorted) ?? this.columns[0]!;
+    const { columns } = this.listed!;
+    const column = columns.find(({ key }) => key === this.sorted) ?? columns[0]!;
     const sign = this.isUp ? 1 : -1;
-    const values = new Map(this.rows.map((at) => [at, column.value(at)]));
-    this.rows.sort((a, b) => {
-      const [one, other] = [values.get(a)!, values.get(b)!];
-      if (one === other) return a - b;
-      return (one < other ? -1 : 1) * sign;
-    });
-    this.drawHead();
-    this.scroller.scrollTop = 0;
-    this.draw();
+    if (column.isText) {
+      const values = new Map(this.rows.map((at) => [at, column.value(at)]));
+      this.rows.sort((a, b) => {
+        const [one, other] = [values.get(a)!, values.get(b)!];
+        return one === other ? a - b : (one < other ? -1 : 1) * sign;
+      });
+      return;
+    }
+    const values = new Float64Array(this.rows.reduce((most, at) => Math.max(most, at), -1) + 1);
+    for (const at of this.rows) values[at] = (column.value(at) as number) * sign || 0;
+    this.rows.sort((a, b) => values[a]! - values[b]! || a - b);
   }
 
   private drawHead(): void {
     this.head.replaceChildren(
-      ...this.columns.map(({ key, label, title, isText }) => {
+      ...this.listed!.columns.map(({ key, label, title, isText }) => {
         const isSorted = key === this.sorted;
         const button = make("button", "", label, make("span", "arrow", isSorted ? (this.isUp ? "▲" : "▼") : ""));
         button.title = title;
@@ -110,6 +124,9 @@ export class Table {
           this.isUp = isSorted ? !this.isUp : isText === true;
           this.sorted = key;
           this.sort();
+          this.scroller.scrollTop = 0;
+          this.drawHead();
+          this.draw();
         });
         const cell = make("th", `${isText ? "text" : ""} c-${key}`, button);
         cell.scope = "col";
@@ -120,40 +137,44 @@ export class Table {
   }
 
   private draw(): void {
-    const { profile, rows, scroller } = this;
-    if (profile === null) return;
+    const { listed, rows, scroller, pool } = this;
+    if (listed === null) return;
     const first = this.isPrinted ? 0 : Math.max(0, Math.floor(scroller.scrollTop / ROW) - 8);
-    const last = this.isPrinted ? PRINTED : Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 8;
-    const gap = (count: number): HTMLElement => {
-      const row = make("tr", "gap", make("td", ""));
-      row.style.height = `${Math.max(count, 0) * ROW}px`;
-      return row;
-    };
-    const seen = rows.slice(first, last).map((at) => this.row(at));
-    this.body.replaceChildren(gap(first), ...seen, gap(this.isPrinted ? 0 : rows.length - Math.min(last, rows.length)));
-    const left = profile.functions.left[0];
-    const more = left > 0 ? `; ${counted(left, "function")} that took the least (${amount(profile.functions.left[1], profile.unit)} together) aren't in this page` : "";
-    find("rows-count").textContent = rows.length === 0 ? "no function matches" : counted(rows.length, "function") + more;
+    const last = Math.min(rows.length, this.isPrinted ? PRINTED : Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 8);
+    const count = Math.max(last - first, 0);
+    while (pool.length < count) pool.push(this.row(listed.columns));
+    for (let at = 0; at < count; at += 1) this.fill(pool[at]!, rows[first + at]!, listed);
+    this.above.style.height = `${first * ROW}px`;
+    this.below.style.height = `${this.isPrinted ? 0 : (rows.length - Math.max(last, first)) * ROW}px`;
+    // The same rows again are not taken out and put in: a pointer may be on them.
+    if (this.body.children.length !== count + 2 || this.body.children[1] !== (pool[0] ?? this.below)) {
+      this.body.replaceChildren(this.above, ...pool.slice(0, count), this.below);
+    }
+    find("rows-count").textContent = listed.counted(rows.length);
     scroller.setAttribute("aria-label", `table of functions, ${rows.length} rows`);
   }
 
-  private row(at: number): HTMLElement {
-    const profile = this.profile!;
-    const cells = this.columns.map((column) => {
-      const [text, part] = column.shown(at);
-      const cell = make("td", `${column.isText ? "text" : ""} c-${column.key}`, make("span", "", text));
-      if (column.isText) cell.title = text;
-      if (part !== null) {
-        const bar = make("i", `bar${part < 0 ? " less" : ""}`);
-        bar.style.width = `${Math.min(Math.abs(part), 1) * 100}%`;
-        cell.prepend(bar);
-      }
-      return cell;
-    });
-    const row = make("tr", `${profile.kind[at]}${at === this.chosen ? " chosen" : ""}`, ...cells);
+  private row(columns: Column[]): HTMLTableRowElement {
+    return make("tr", "", ...columns.map(({ key, isText }) => make("td", `${isText ? "text" : ""} c-${key}`, make("i", "bar"), make("span", ""))));
+  }
+
+  private fill(row: HTMLTableRowElement, at: number, { columns, kind }: Listed): void {
+    put(row, "className", `${kind(at)}${at === this.chosen ? " chosen" : ""}`);
     row.dataset["at"] = String(at);
     row.setAttribute("aria-selected", String(at === this.chosen));
-    return row;
+    columns.forEach(({ shown, draw, isText }, place) => {
+      const cell = row.children[place] as HTMLElement;
+      const [bar, words] = cell.children as unknown as [HTMLElement, HTMLElement];
+      const [text, part] = shown(at);
+      put(words, "textContent", text);
+      if (isText) put(cell, "title", text);
+      bar.hidden = part === null;
+      if (part !== null) {
+        put(bar, "className", `bar${part < 0 ? " less" : ""}`);
+        bar.style.width = `${Math.min(Math.abs(part), 1) * 100}%`;
+      }
+      draw?.(words, at);
+    });
   }
 
   private key(event: KeyboardEvent): void {
@@ -168,60 +189,11 @@ export class Table {
   }
 }
 
-function columnsOf(profile: Profile, isMine: () => boolean): Column[] {
-  const { functions, unit, heading } = profile;
-  const own = (at: number): number => (isMine() ? functions.folded?.[at] : undefined) ?? functions.own[at] ?? 0;
-  const whole = heading.total || 1;
-  // The head has the unit, where it is always the same.
-  const time = (value: number): string => (unit === null ? amount(value, null) : grouped(value));
-  const calls = (at: number): string => {
-    const [all, primitive] = [functions.calls[at]!, functions.primitive[at]!];
-    return all === primitive ? grouped(all) : `${grouped(all)} / ${grouped(primitive)}`;
-  };
-  const columns: Column[] = [
-    { key: "own", label: named("own", unit), title: "time in the function itself", value: own, shown: (at) => [time(own(at)), own(at) / whole] },
-    { key: "share", label: "own %", title: "its part of the whole", value: own, shown: (at) => [percent(own(at) / whole), null] },
-    { key: "cumulative", label: named("cumulative", unit), title: "time in it and all that it called", value: (at) => functions.cumulative[at]!, shown: (at) => [time(functions.cumulative[at]!), null] },
-  ];
-  if (profile.counted) {
-    const each = (at: number): number => functions.cumulative[at]! / (functions.primitive[at]! || 1);
-    columns.push(
-      { key: "calls", label: "calls", title: "all calls / those that were not recursive", value: (at) => functions.calls[at]!, shown: (at) => [calls(at), null] },
-      { key: "each", label: "per call", title: "cumulative time of one call", value: each, shown: (at) => [time(each(at)), null] },
-    );
-  }
-  return [...columns, ...nameColumns(profile)];
+function gap(): HTMLTableRowElement {
+  return make("tr", "gap", make("td", ""));
 }
 
-function differenceColumns(profile: Profile): Column[] {
-  const { functions, unit } = profile;
-  const before = functions.before!;
-  const own = (at: number): number => functions.own[at] ?? 0;
-  const change = (at: number): number => own(at) - before.own[at]!;
-  const whole = (at: number): number => functions.cumulative[at]! - before.cumulative[at]!;
-  const greatest = functions.own.reduce((most: number, _, at) => Math.max(most, Math.abs(change(at))), 0) || 1;
-  // The head has the unit, where it is always the same.
-  const time = (value: number): string => (unit === null ? amount(value, null) : grouped(value));
-  const columns: Column[] = [
-    { key: "change", label: named("Δ own", unit), title: "time in the function itself, after less before", value: change, shown: (at) => [sign(change(at)) + time(change(at)), change(at) / greatest] },
-    { key: "was", label: "before", title: "own time in the older profile", value: (at) => before.own[at]!, shown: (at) => [time(before.own[at]!), null] },
-    { key: "is", label: "after", title: "own time in the newer profile", value: own, shown: (at) => [time(own(at)), null] },
-    { key: "cumulative", label: named("Δ cumulative", unit), title: "with all that it called", value: whole, shown: (at) => [sign(whole(at)) + time(whole(at)), null] },
-  ];
-  if (profile.counted) {
-    const calls = (at: number): number => functions.calls[at]! - before.calls[at]!;
-    columns.push({ key: "calls", label: "Δ calls", title: "calls after less calls before", value: calls, shown: (at) => [sign(calls(at)) + grouped(calls(at)), null] });
-  }
-  return [...columns, ...nameColumns(profile)];
-}
-
-const sign = (value: number): string => (value > 0 ? "+" : "");
-
-const named = (label: string, unit: string | null): string => (unit === null ? label : `${label}, ${unit}`);
-
-function nameColumns({ functions }: Profile): Column[] {
-  return [
-    { key: "name", label: "function", title: "its name", isText: true, value: (at) => functions.name[at]!, shown: (at) => [functions.name[at]!, null] },
-    { key: "place", label: "where", title: "its file and line", isText: true, value: (at) => functions.place[at]!, shown: (at) => [functions.place[at]!, null] },
-  ];
+/** Sets what differs: an element that is set to what it is would be laid out again. */
+function put<K extends "className" | "textContent" | "title">(element: HTMLElement, name: K, value: string): void {
+  if (element[name] !== value) element[name] = value;
 }

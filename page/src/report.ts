@@ -1,22 +1,24 @@
-// The page: brings data, controls, graph, table and detail together. `pikos.show(data)` shows other data in its place.
+// The report: a page with its data inside. Brings controls, graph, table and detail together; `pikos.show(data)` shows other data.
 
-import { groupInk, heatInk, isDarkNow, restInk, shadeOf, threadInk } from "./colours";
 import type { Ink } from "./colours";
+import { columnsOf, differenceColumns } from "./columns";
 import { prepare } from "./data";
-import type { Data, Profile } from "./data";
+import type { Data, Profile, Surroundings } from "./data";
 import { Detail } from "./detail";
 import { find } from "./elements";
 import { Graph } from "./graph";
-import type { Drawn, Subject } from "./graph";
+import type { Subject } from "./graph";
 import { showHead } from "./head";
 import { layoutOf } from "./layout";
 import type { Layout } from "./layout";
-import { boxesOf, OUTSIDE, REST, threadOf } from "./stacks";
+import { found, hasRecursion, patternIn, subjectOf, told } from "./picture";
+import type { Picture } from "./picture";
+import { boxesOf } from "./stacks";
 import type { Choice } from "./stacks";
 import { Table } from "./table";
 import { followTheme } from "./theme";
 import { Tooltip } from "./tooltip";
-import { amount, counted, grouped, percent, signed } from "./words";
+import { amount, counted } from "./words";
 
 let profile: Profile;
 let layout: Layout;
@@ -24,8 +26,7 @@ let choice: Choice;
 let chosen: number | null = null;
 let lit: number | null = null;
 let pattern: RegExp | null = null;
-/** Of a difference: the greatest change of one box. */
-let greatest = 0;
+let inks = new Map<number, Ink>();
 
 const search = find<HTMLInputElement>("search");
 const tooltip = new Tooltip();
@@ -39,7 +40,7 @@ const graph = new Graph({
   },
   point: (box, x, y) => {
     if (box === null) return tooltip.hide();
-    const lines = told(box);
+    const lines = told(picture(), box);
     tooltip.show(lines, x, y);
     find("said").textContent = lines.join(", ");
   },
@@ -61,26 +62,53 @@ export function show(data: Data): void {
   showThreads();
   search.value = "";
   pattern = null;
-  table.show(profile);
-  table.filter(false, null);
-  detail.show(profile, null);
+  inks = new Map();
+  const columns = profile.isDifference ? differenceColumns(profile) : columnsOf(profile, () => choice.mine);
+  table.mark(null, false);
+  table.show({ columns, rows, kind: (at) => profile.kind[at]!, counted: rowsCounted }, profile.isDifference ? "change" : "own");
+  detail.show(profile, null, null);
   redraw();
+}
+
+/** Own functions alone, if these are asked for, and those whose name or place fits. */
+function rows(): number[] {
+  const { name, place, own } = profile.functions;
+  return name.map((_, at) => at).filter((at) => {
+    if (own[at] === null || (choice.mine && profile.kind[at] !== "own")) return false;
+    return pattern === null || pattern.test(name[at]!) || pattern.test(place[at]!);
+  });
+}
+
+function rowsCounted(count: number): string {
+  const [left, time] = profile.functions.left;
+  const more = left > 0 ? `; ${counted(left, "function")} that took the least (${amount(time, profile.unit)} together) aren't in this page` : "";
+  return count === 0 ? "no function matches" : counted(count, "function") + more;
+}
+
+function picture(): Picture {
+  return { figures: profile, layout, choice, threads: profile.threads, pattern, lit, chosen, inks };
+}
+
+const subject = (): Subject => subjectOf(picture());
+
+/** What the page knows of a function beside its figures. */
+function around(at: number): Surroundings {
+  const without = profile.sources === null
+    ? "This page was written without source; pikos report writes one with it, where the files are."
+    : "Its source isn't in this page: it took too little time, or its file could not be read where the page was written.";
+  return { callers: profile.callers.get(at) ?? [], callees: profile.callees.get(at) ?? [], source: profile.sourceOf.get(at) ?? null, without };
 }
 
 /** The graph anew, after a control was used. */
 function change(what: Partial<Choice>): void {
   choice = { ...choice, ...what };
-  table.filter(choice.mine, pattern);
+  table.select();
   redraw();
 }
 
 function redraw(): void {
   const boxes = boxesOf(profile, choice);
   layout = layoutOf(boxes, choice.older);
-  greatest = 0;
-  boxes.what.forEach((what, at) => {
-    if (what !== REST) greatest = Math.max(greatest, Math.abs(boxes.own[at]! - boxes.wasOwn[at]!));
-  });
   find("collapse-label").hidden = choice.inverted || !(choice.collapsed || hasRecursion(layout));
   const pressed = (id: string, isOn: boolean): void => find(id).setAttribute("aria-pressed", String(isOn));
   pressed("down", !choice.inverted);
@@ -99,97 +127,11 @@ function redraw(): void {
   tell();
 }
 
-function hasRecursion({ boxes }: Layout): boolean {
-  // What comes again only after more callers than this is no recursion that anybody sees.
-  return boxes.what.some((what, at) => {
-    for (let above = boxes.parent[at]!, steps = 0; above >= 0 && steps < 256; above = boxes.parent[above]!, steps += 1) {
-      if (boxes.what[above] === what && what >= 0) return true;
-    }
-    return false;
-  });
-}
-
 function choose(at: number, isShown: boolean): void {
   chosen = at;
   table.mark(at, isShown);
-  detail.show(profile, at);
+  detail.show(profile, at, around(at));
   graph.paint(subject());
-}
-
-function nameOf(place: number): [string, string] {
-  const what = layout.boxes.what[place]!;
-  if (what === OUTSIDE) return ["outside of your code", ""];
-  if (what === REST) return ["more", ""];
-  if (what < 0) return [profile.threads[threadOf(what)]![0], "thread"];
-  return [profile.functions.name[what]!, profile.functions.place[what]!];
-}
-
-/** What stands on a box: of a module's code, which module. */
-function labelOf(place: number): [string, string] {
-  const [name, where] = nameOf(place);
-  const module = where.replace(/:\d+$/, "");
-  return name === "<module>" && module !== "" ? [module, "<module>"] : [name, where];
-}
-
-function subject(): Subject {
-  const isDark = isDarkNow();
-  const { boxes } = layout;
-  const { functions } = profile;
-  const known = new Map<number, Ink>();
-  const inkOf = (place: number): Ink => {
-    const what = boxes.what[place]!;
-    if (what < 0) return what === OUTSIDE ? restInk(isDark) : threadInk(isDark);
-    if (profile.isDifference) return heatInk(greatest > 0 ? (boxes.own[place]! - boxes.wasOwn[place]!) / greatest : 0, isDark);
-    let ink = known.get(what);
-    if (ink === undefined) {
-      ink = groupInk(profile, functions.group[what]!, isDark, shadeOf(functions.place[what]!));
-      known.set(what, ink);
-    }
-    return ink;
-  };
-  const isAny = pattern !== null || lit !== null;
-  return {
-    ink: inkOf,
-    label: labelOf,
-    share: (place) => percent(layout.width[place]!),
-    isFound: (place) => {
-      if (!isAny) return null;
-      const what = place < 0 ? -1 : boxes.what[place]!;
-      if (what < 0) return false;
-      const isLit = lit === null || functions.group[what] === lit;
-      return isLit && (pattern === null || matches(what));
-    },
-    isChosen: (place) => chosen !== null && boxes.what[place] === chosen,
-    restInk: restInk(isDark),
-    ring: isDark ? "#ffffff" : "#16130f",
-  };
-}
-
-function matches(what: number): boolean {
-  return pattern !== null && (pattern.test(profile.functions.name[what]!) || pattern.test(profile.functions.place[what]!));
-}
-
-/** What is said of a box: its name, its place, its figures. */
-function told(box: Drawn): string[] {
-  const { unit } = profile;
-  if (box.rest !== null) {
-    const { count, time, part } = box.rest;
-    return [`${grouped(count)} more`, "each too narrow to draw", `${amount(time, unit)} (${percent(part)})`];
-  }
-  const { boxes } = layout;
-  const at = box.place;
-  const [name, place] = nameOf(at);
-  const lines = [name, place];
-  if (profile.isDifference) {
-    const moved = (was: number, is: number): string => `${amount(was, unit)} → ${amount(is, unit)} (${signed(is - was, unit)})`;
-    lines.push(moved(boxes.wasCumulative[at]!, boxes.cumulative[at]!));
-    if (!choice.inverted) lines.push(`own ${moved(boxes.wasOwn[at]!, boxes.own[at]!)}`);
-  } else {
-    const own = choice.inverted ? "" : `, own ${amount(boxes.own[at]!, unit)}`;
-    lines.push(`${amount(boxes.cumulative[at]!, unit)} (${percent(layout.width[at]!)})${own}`);
-    if (profile.stacks.calls !== null && boxes.calls[at]! > 0) lines.push(counted(boxes.calls[at]!, "call"));
-  }
-  return lines;
 }
 
 function showThreads(): void {
@@ -222,45 +164,17 @@ function showZoom(): void {
 }
 
 function mark(): void {
-  pattern = null;
-  search.setCustomValidity("");
-  if (search.value !== "") {
-    try {
-      pattern = new RegExp(search.value, "i");
-    } catch (error) {
-      search.setCustomValidity(String((error as Error).message));
-    }
-  }
-  table.filter(choice.mine, pattern);
+  pattern = patternIn(search);
+  table.select();
   graph.paint(subject());
   tell();
 }
 
 /** What a search found, and what the graph can't show. */
 function tell(): void {
-  const found = find("found");
-  found.classList.toggle("wrong", !search.validity.valid);
-  if (!search.validity.valid) {
-    found.textContent = search.validationMessage;
-    return;
-  }
-  if (pattern === null) {
-    found.textContent = "";
-    return;
-  }
-  const { boxes, width } = layout;
-  const isCovered = new Uint8Array(boxes.what.length);
-  let [count, part] = [0, 0];
-  boxes.what.forEach((what, at) => {
-    const above = boxes.parent[at]!;
-    const covered = above >= 0 && isCovered[above] === 1;
-    const isFound = what >= 0 && width[at]! > 0 && matches(what);
-    isCovered[at] = covered || isFound ? 1 : 0;
-    if (isFound) count += 1;
-    // What is found inside a found box is not counted twice.
-    if (isFound && !covered) part += width[at]!;
-  });
-  found.textContent = `${counted(count, "stack")}, ${percent(part)} of the time`;
+  const isWrong = !search.validity.valid;
+  find("found").classList.toggle("wrong", isWrong);
+  find("found").textContent = isWrong ? search.validationMessage : found(picture());
 }
 
 function zoomOut(): void {
@@ -309,12 +223,13 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("scroll", () => tooltip.hide(), { passive: true });
 followTheme(() => {
+  inks = new Map();
   showHead(profile, (group) => {
     lit = group;
     graph.paint(subject());
   });
   lit = null;
-  detail.show(profile, chosen);
+  detail.show(profile, chosen, chosen === null ? null : around(chosen));
   graph.paint(subject());
 });
 addEventListener("beforeprint", () => table.print(true));
@@ -334,7 +249,7 @@ const boxes = (): object[] => {
     width: box.width,
     ink: box.rest === null ? now.ink(box.place).fill : now.restInk.fill,
     isFound: box.rest === null && now.isFound(box.place),
-    told: told(box),
+    told: told(picture(), box),
   }));
 };
 Object.assign(globalThis, { pikos: { show, boxes } });
