@@ -26,7 +26,7 @@ export function columnsOf(profile: Profile, isMine: () => boolean): Column[] {
       { key: "each", label: "per call", title: "cumulative time of one call", value: each, shown: (at) => [time(each(at)), null] },
     );
   }
-  return [...columns, ...nameColumns(profile)];
+  return [...columns, ...nameColumns(() => functions)];
 }
 
 export function differenceColumns(profile: Figures): Column[] {
@@ -50,16 +50,17 @@ export function differenceColumns(profile: Figures): Column[] {
     const calls = (at: number): number => functions.calls[at]! - before.calls[at]!;
     columns.push({ key: "calls", label: "Δ calls", title: "calls after less calls before", value: calls, shown: (at) => [sign(calls(at)) + grouped(calls(at)), null] });
   }
-  return [...columns, ...nameColumns(profile)];
+  return [...columns, ...nameColumns(() => functions)];
 }
 
 const sign = (value: number): string => (value > 0 ? "+" : "");
 
 const named = (label: string, unit: string | null): string => (unit === null ? label : `${label}, ${unit}`);
 
-export function nameColumns({ functions }: Pick<Figures, "functions">): Column[] {
+export function nameColumns(functions: () => Pick<Figures["functions"], "name" | "place">): Column[] {
+  const [name, place] = [(at: number): string => functions().name[at]!, (at: number): string => functions().place[at]!];
   return [
-    { key: "name", label: "function", title: "its name", isText: true, value: (at) => functions.name[at]!, shown: (at) => [functions.name[at]!, null] },
-    { key: "place", label: "where", title: "its file and line", isText: true, value: (at) => functions.place[at]!, shown: (at) => [functions.place[at]!, null] },
+    { key: "name", label: "function", title: "its name", isText: true, value: name, shown: (at) => [name(at), null] },
+    { key: "place", label: "where", title: "its file and line", isText: true, value: place, shown: (at) => [place(at), null] },
   ];
 }

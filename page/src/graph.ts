@@ -14,6 +14,8 @@ const PADDING = 6;
 /** A row counts for the graph's height if its boxes are this part of the width. */
 const TELLING = 0.04;
 const LEAST_ROWS = 8;
+/** A pointer that is moved by so many pixels drags. */
+const DRAG = 4;
 
 /** What the graph asks of whoever knows what the boxes are. */
 export interface Subject {
@@ -44,6 +46,8 @@ export interface Events {
   choose(box: Drawn): void;
   /** Pointed at, or reached by the keyboard; null: no more. */
   point(box: Drawn | null, x: number, y: number): void;
+  /** Something else is seen of it. */
+  moved?(): void;
 }
 
 export class Graph {
@@ -127,6 +131,7 @@ export class Graph {
       [anchor, start, part] = [at, left, partOf(layout, at)];
     }
     [this.anchor, this.seen] = [anchor, [(from - start) / part, (to - start) / part]];
+    this.events.moved?.();
     this.later();
   }
 
@@ -306,8 +311,23 @@ export class Graph {
       if (event.pointerType !== "touch") this.events.point(null, 0, 0);
     });
     let isTouch = false;
-    canvas.addEventListener("pointerdown", (event) => (isTouch = event.pointerType === "touch"));
+    let [held, isDragged] = [null as PointerEvent | null, false];
+    canvas.addEventListener("pointerdown", (event) => {
+      isTouch = event.pointerType === "touch";
+      [held, isDragged] = [isTouch || event.button !== 0 ? null : event, false];
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (held === null || (!isDragged && Math.hypot(event.clientX - held.clientX, event.clientY - held.clientY) < DRAG)) return;
+      if (!isDragged) canvas.setPointerCapture(event.pointerId);
+      isDragged = true;
+      this.events.point(null, 0, 0);
+      this.pan(held.clientX - event.clientX);
+      this.scroller.scrollTop += held.clientY - event.clientY;
+      held = event;
+    });
+    for (const end of ["pointerup", "pointercancel"] as const) canvas.addEventListener(end, () => (held = null));
     canvas.addEventListener("click", (event) => {
+      if (isDragged) return;
       const box = this.boxAt(event);
       if (box === null) return this.events.point(null, 0, 0);
       this.cursor = box.place;
@@ -323,7 +343,11 @@ export class Graph {
       this.go(box);
     });
     canvas.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
+      if (!event.ctrlKey && !event.metaKey) {
+        if (Math.abs(event.deltaX) <= Math.abs(event.deltaY) || !this.isZoomed) return;
+        event.preventDefault();
+        return this.pan(event.deltaX);
+      }
       event.preventDefault();
       this.zoomAt(event.clientX - canvas.getBoundingClientRect().left, Math.exp(event.deltaY / 300));
     }, { passive: false });
@@ -351,6 +375,13 @@ export class Graph {
     const next = Math.min(Math.max(size * factor, 1e-7), 1);
     const start = Math.max(0, Math.min(point - ((point - from) / size) * next, 1 - next));
     this.look(start, start + next);
+  }
+
+  private pan(pixels: number): void {
+    const [from, to] = this.view;
+    const by = (pixels / this.scroller.clientWidth) * (to - from);
+    const start = Math.max(0, Math.min(from + by, 1 - (to - from)));
+    this.look(start, start + to - from);
   }
 
   private key(event: KeyboardEvent): void {

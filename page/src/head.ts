@@ -1,7 +1,7 @@
 // The head of the page: what ran, where and when, how long, whose code took the time, and what stands out.
 
 import { groupInk, isDarkNow } from "./colours";
-import type { Profile } from "./data";
+import type { Figures, Profile } from "./data";
 import { find, make } from "./elements";
 import { amount, counted, grouped, percent, short, signed } from "./words";
 
@@ -27,7 +27,7 @@ export function showHead(profile: Profile, light: (group: number | null) => void
   ].filter((part) => part !== "");
   find("under").textContent = under.join("  ·  ");
   find("figures").replaceChildren(...(profile.isDifference ? changes(profile) : figures(profile)));
-  showShares(profile, light);
+  showShares(profile, null, light);
   const findings = find("findings");
   findings.hidden = heading.findings.length === 0;
   findings.replaceChildren(make("h2", "", "What stands out"), make("ul", "", ...heading.findings.map((text) => make("li", "", text))));
@@ -85,7 +85,7 @@ function changes(profile: Profile): HTMLElement[] {
 }
 
 /** Whose code took the time: a bar that is the legend of the graph, too. */
-function showShares(profile: Profile, light: (group: number | null) => void): void {
+export function showShares(profile: Figures, chosen: number | null, light: (group: number | null) => void): void {
   const root = find("legend");
   if (profile.isDifference) {
     root.replaceChildren(
@@ -94,7 +94,8 @@ function showShares(profile: Profile, light: (group: number | null) => void): vo
     return;
   }
   const times = profile.groups.map(() => 0);
-  profile.functions.own.forEach((own, at) => (times[profile.functions.group[at]!]! += Math.max(own ?? 0, 0)));
+  const { own, group } = profile.functions;
+  for (let at = 0; at < group.length; at += 1) times[group[at]!]! += Math.max(own[at] || 0, 0);
   const total = times.reduce((sum, time) => sum + time, 0) || 1;
   const order = times.map((_, group) => group).filter((group) => times[group]! >= LEAST * total || (profile.groups[group]!.kind === "own" && times[group]! > 0));
   // Beyond these, a legend is no help.
@@ -102,7 +103,7 @@ function showShares(profile: Profile, light: (group: number | null) => void): vo
   const isDark = isDarkNow();
   const bar = make("div", "shares");
   const chips = make("div", "chips");
-  let lit: number | null = null;
+  let lit = chosen;
   for (const group of order.filter((one) => shown.includes(one))) {
     const { name, kind } = profile.groups[group]!;
     const { fill } = groupInk(profile, group, isDark);
@@ -115,7 +116,7 @@ function showShares(profile: Profile, light: (group: number | null) => void): vo
     dot.style.background = fill;
     const chip = make("button", `chip ${kind}`, dot, name, make("span", "share", percent(times[group]! / total)));
     chip.title = `${amount(times[group]!, profile.unit)} own time; click to set these boxes apart`;
-    chip.setAttribute("aria-pressed", "false");
+    chip.setAttribute("aria-pressed", String(lit === group));
     chip.addEventListener("click", () => {
       lit = lit === group ? null : group;
       for (const other of chips.children) other.setAttribute("aria-pressed", String(other === chip && lit !== null));

@@ -71,6 +71,11 @@ export class Table {
     this.draw();
   }
 
+  /** The same columns of newer figures. */
+  recolumn(columns: Column[]): void {
+    if (this.listed !== null) this.listed = { ...this.listed, columns };
+  }
+
   /** Newer figures. What is seen stays where it is; `isHeld`: in the same order. */
   refresh(isHeld: boolean): void {
     if (this.listed === null) return;

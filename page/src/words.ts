@@ -38,3 +38,26 @@ export function short(count: number): string {
   }
   return grouped(count);
 }
+
+/** A moment, as clocks here show it. */
+export function clock(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+/** How long ago, or how long, to the second. */
+export function age(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
+  const [minutes, rest] = [Math.floor(seconds / 60), Math.floor(seconds % 60)];
+  if (minutes < 60) return `${minutes} min ${rest} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Bytes; K, M and G are KiB, MiB and GiB. */
+export function bytes(count: number): string {
+  const size = Math.abs(count);
+  for (const [least, letter] of [[2 ** 30, "G"], [2 ** 20, "M"], [2 ** 10, "K"]] as const) {
+    if (size >= least) return `${(count / least).toFixed(size / least >= 99.5 ? 0 : 1)} ${letter}`;
+  }
+  return `${count.toFixed(0)} B`;
+}
