@@ -82,9 +82,11 @@ const control = new Control({ hold: freeze, mark, compare });
 
 const stream = new Stream({
   processes: (fresh) => {
+    const isFirst = told === null;
     told = fresh;
     find("version").textContent = fresh.version;
     settle();
+    if (isFirst) void poll(true);
     later();
   },
   told: (event) => {
@@ -113,7 +115,10 @@ function settle(): void {
   const profiles = all.filter(({ kind }) => kind !== "recorder");
   const isLive = profiles.some(({ kind }) => kind === "live");
   const first = profiles.filter(({ kind }) => (kind === "live") === isLive);
-  if (isSum(scope) ? first.length > 1 : processOf(scope) !== null) return;
+  if (isSum(scope) ? first.length > 1 : processOf(scope) !== null) {
+    view = possible(view);
+    return;
+  }
   go({ scope: first.length > 1 ? "all" : (first[0] ?? all[0]!).id }, true);
 }
 
@@ -134,9 +139,7 @@ function arrive(): void {
   const isElsewhere = next !== scope;
   scope = next;
   view = nextView;
-  const process = processOf(scope);
-  if (process?.kind === "recorder") view = "memory";
-  else if (view === "memory") view = "functions";
+  view = possible(view);
   if (isElsewhere) {
     [live, range, frozen, chosen, around, shown, listed, isOther] = [null, null, null, null, null, null, null, true];
     hasStacks = view === "flame";
@@ -151,6 +154,14 @@ function arrive(): void {
   }
   render();
   void poll(true);
+}
+
+/** The view, or what stands in for it where there is none of the kind. */
+function possible(wanted: View): View {
+  const process = processOf(scope);
+  if (process?.kind === "recorder") return "memory";
+  const isLive = process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
+  return wanted === "memory" || (wanted === "now" && told !== null && !isLive) ? "functions" : wanted;
 }
 
 let isWaiting = false;
@@ -177,7 +188,7 @@ function render(): void {
   const thread = scope.includes(":") ? (process?.threads.find(({ id }) => `${process.id}:${id}` === scope)?.name ?? scope.split(":")[1]!) : null;
   const kind = scope === "files" ? "file" : "live";
   const summed = (told?.processes ?? []).filter((one) => one.kind === kind || (scope === "all" && one.kind === "file" && !told!.processes.some((other) => other.kind === "live")));
-  showHeadline(process, thread, summed, range?.model ?? live);
+  showHeadline(process, thread, summed, process?.kind === "recorder" ? null : (range?.model ?? live));
   control.show(process, scope, told?.read_only ?? true);
   showTabs(process);
   const still = current();
@@ -398,22 +409,34 @@ const POLL_MS = 1000;
 /** Bands of so many processes are shown. */
 const MOST_BANDS = 6;
 let isPolling = false;
+let isAgain = false;
 let polled = 0;
 
 async function poll(isAtOnce: boolean): Promise<void> {
+  if (isPolling && isAtOnce) isAgain = true;
   if (told === null || document.hidden || isPolling) return;
   isPolling = true;
   const wanted = scope;
   try {
     if (isAtOnce || (polled += 1) % 2 === 0) await remember();
-    if (wanted === scope && view === "now") now.show(await ask<OpenCalls>("/api/now", { scope: scope.split(":")[0]! }), live!);
-    if (wanted === scope && view === "memory") memory.show(await ask<Recording>("/api/recording", { scope }));
+    if (wanted === scope && view === "now") {
+      const open = await ask<OpenCalls>("/api/now", { scope: scope.split(":")[0]! });
+      if (wanted === scope && live !== null) now.show(open, live);
+    }
+    if (wanted === scope && view === "memory") {
+      const recording = await ask<Recording>("/api/recording", { scope });
+      if (wanted === scope) memory.show(recording);
+    }
     if (wanted === scope && chosen !== null && range === null && frozen === null) await learn(chosen, false);
   } catch (error) {
     if (view === "now") now.say(why(error));
     if (view === "memory") memory.say(why(error));
   } finally {
     isPolling = false;
+    if (isAgain) {
+      isAgain = false;
+      void poll(true);
+    }
   }
 }
 

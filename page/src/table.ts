@@ -7,6 +7,8 @@ const ROW = 30;
 /** A printed page has so many rows. */
 const PRINTED = 40;
 
+const LEAST_BAR = 0.01;
+
 export interface Column {
   key: string;
   label: string;
@@ -173,7 +175,8 @@ export class Table {
       const [text, part] = shown(at);
       put(words, "textContent", text);
       if (isText) put(cell, "title", text);
-      bar.hidden = part === null;
+      // Less would be a line that looks like a border.
+      bar.hidden = part === null || Math.abs(part) < LEAST_BAR;
       if (part !== null) {
         put(bar, "className", `bar${part < 0 ? " less" : ""}`);
         bar.style.width = `${Math.min(Math.abs(part), 1) * 100}%`;

@@ -133,10 +133,10 @@ export class Bands {
 
   draw(): void {
     const isDark = isDarkNow();
-    for (const one of this.drawn) this.drawBand(one, isDark);
+    this.drawn.forEach((one, at) => this.drawBand(one, isDark, at === 0));
   }
 
-  private drawBand({ band, canvas, said }: Drawn, isDark: boolean): void {
+  private drawBand({ band, canvas, said }: Drawn, isDark: boolean, isFirst: boolean): void {
     const { history } = band;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (width === 0) return;
@@ -176,7 +176,7 @@ export class Bands {
     layer(restInk(isDark).fill, (at) => buckets[at]!.rest + buckets[at]!.top.reduce((sum, [id, own]) => sum + (shown.includes(id) ? 0 : own), 0));
     if (history.memory) this.drawMemory(context, history.memory, x, height, isDark);
     this.drawBrush(context, x, width, height, isDark);
-    this.drawTimes(context, from, to, width, isDark);
+    if (isFirst) this.drawTimes(context, from, to, width, isDark);
   }
 
   private drawMemory(context: CanvasRenderingContext2D, memory: NonNullable<Buckets["memory"]>, x: (time: number) => number, height: number, isDark: boolean): void {

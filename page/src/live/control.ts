@@ -30,12 +30,13 @@ export class Control {
   readonly hold = button("Freeze", "let the picture stand still; the program goes on, and is counted (p)");
   readonly mark = button("Mark", "remember what is shown now (m)");
   readonly compare = button("Compare", "what is shown beside what was marked: red grew, blue shrank (d)");
+  private readonly gaps = [make("i", "apart"), make("i", "apart")];
   private process: Process | null = null;
   private scope = "";
 
   constructor(marks: Marks) {
-    const apart = (): HTMLElement => make("i", "apart");
-    this.root.append(this.pause, this.clear, this.interval.label, this.stop, apart(), this.hold, this.mark, this.compare, apart(), this.save.label);
+    const [first, second] = this.gaps as [HTMLElement, HTMLElement];
+    this.root.append(this.pause, this.clear, this.interval.label, this.stop, first, this.hold, this.mark, this.compare, second, this.save.label);
     this.pause.addEventListener("click", () => this.toggle());
     this.clear.addEventListener("click", () => this.order("clear"));
     this.stop.addEventListener("click", () => confirm("End this profile? The program goes on, and can't be profiled again by this page.") && void this.send("stop", {}));
@@ -52,10 +53,10 @@ export class Control {
     this.scope = scope;
     const canControl = !isReadOnly && process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
     for (const element of [this.pause, this.clear, this.stop, this.interval.label]) element.hidden = !canControl;
-    this.hold.hidden = process !== null && process.phase !== "running" && process.phase !== "paused";
     const hasProfile = process === null || process.kind !== "recorder";
+    this.hold.hidden = !hasProfile || (process !== null && process.phase !== "running" && process.phase !== "paused");
     for (const element of [this.save.label, this.mark, this.compare]) element.hidden = !hasProfile;
-    for (const gap of this.root.querySelectorAll<HTMLElement>(".apart")) gap.hidden = !canControl && gap === this.root.querySelector(".apart");
+    this.gaps.forEach((gap, at) => (gap.hidden = !hasProfile || (at === 0 && !canControl)));
     this.pause.textContent = process?.phase === "paused" ? "Resume" : "Pause";
     if (process?.interval && document.activeElement !== this.interval.select) this.showInterval(process.interval);
   }

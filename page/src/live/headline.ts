@@ -22,7 +22,7 @@ export function showHeadline(process: Process | null, thread: string | null, all
         thread === null ? "" : `thread ${thread}`,
         process.pid === null ? "" : `pid ${process.pid}`,
         process.host === null ? "" : `on ${process.host}`,
-        process.hook === null ? "" : process.hook,
+        process.hook ?? process.recorder?.monitor ?? "",
         process.how ?? "",
       ];
   find("under").textContent = under.filter((part) => part !== "").join("  ·  ");
@@ -40,6 +40,7 @@ export function showHeadline(process: Process | null, thread: string | null, all
   put("overhead", one.overhead, percent, "the profiler's own part of the time, at least");
   if (isLive) put("age of figures", one.lag, age, "since the last message was made");
   if ((one.lost ?? 0) > 0) put("lost", one.lost, (count) => `${count}`, "messages that did not arrive");
+  if (process?.recorder) put("records", process.recorder.records, short);
   put("functions", one.functions ?? model?.listed.length, (count) => short(count));
   fill(figures);
 }

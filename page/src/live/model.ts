@@ -132,7 +132,7 @@ function grow(model: Model, delta: Delta): void {
 function addLabels({ functions, kind, groups }: Model, labels: Labels, from: number): void {
   const { name, place, group } = functions;
   for (let at = 0; at < labels.name.length; at += 1) {
-    name[from + at] = labels.name[at]!;
+    name[from + at] = labels.name[at] || "(no name)";
     place[from + at] = labels.place[at]!;
     group[from + at] = labels.group[at]!;
     kind[from + at] = groups[labels.group[at]!]?.kind ?? ("builtin" as Kind);
