@@ -137,6 +137,7 @@ function sourceOf(profile: Figures, at: number, { source, without }: Surrounding
 
 function listing(source: Source): HTMLElement {
   const code = make("pre", "");
+  code.tabIndex = 0; // so that the keyboard can scroll it
   source.lines.forEach((line, at) => {
     code.append(make("span", "number", String(source.first + at)), ...coloured(line), "\n");
   });

@@ -162,9 +162,14 @@ export class Graph {
     // A scroll bar came or went with the height.
     if (scroller.clientWidth !== pixels && !isAgain) return this.draw(true);
     const scale = devicePixelRatio || 1;
-    canvas.width = Math.round(pixels * scale);
-    canvas.height = Math.round(height * scale);
-    canvas.style.width = `${pixels}px`;
+    const [wide, high] = [Math.round(pixels * scale), Math.round(height * scale)];
+    if (canvas.width !== wide || canvas.height !== high) {
+      [canvas.width, canvas.height] = [wide, high];
+      canvas.style.width = `${pixels}px`;
+    } else {
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, wide, high);
+    }
     context.setTransform(scale, 0, 0, scale, 0, -scroller.scrollTop * scale);
     context.textBaseline = "middle";
     const [top, bottom] = [scroller.scrollTop - ROW, scroller.scrollTop + height];
@@ -179,6 +184,8 @@ export class Graph {
     const scale = pixels / (to - from);
     const drawn: Drawn[] = (this.drawn = []);
     if (total <= 0) return;
+    const least = (MIN_PIXELS / scale) * total;
+    const hasRest = boxes.count.length > 0;
     // The first sibling, where it begins, and how deep it is.
     const open: [number, number, number][] = [[layout.root, 0, 0]];
     while (open.length > 0) {
@@ -195,21 +202,22 @@ export class Graph {
         [run, count] = [-1, 0];
       };
       for (let at = sibling; at >= 0; at = next[at]!) {
-        const width = (size[at]! / total) * scale;
-        if (width < MIN_PIXELS || boxes.what[at] === REST) {
+        const time = size[at]!;
+        if (time < least || (hasRest && boxes.what[at] === REST)) {
           if (run < 0) [run, runFrom] = [at, sum];
-          count += boxes.what[at] === REST ? boxes.count[at]! : 1;
-          sum += size[at]!;
+          count += hasRest && boxes.what[at] === REST ? boxes.count[at]! : 1;
+          sum += time;
           continue;
         }
         finish();
         const left = (sum / total - from) * scale;
+        const width = (time / total) * scale;
         if (left >= pixels - 0.01) break;
         if (left + width > 0.01) {
           drawn.push({ place: at, left, top: depth * ROW, width, rest: null, name: this.subject!.label(at)[0] });
           if (first[at]! >= 0) open.push([first[at]!, sum / total, depth + 1]);
         }
-        sum += size[at]!;
+        sum += time;
       }
       finish();
     }
@@ -224,9 +232,11 @@ export class Graph {
     const found = box.rest === null ? subject.isFound(box.place) : subject.isFound(-1);
     context.globalAlpha = found === false ? 0.28 : 1;
     context.fillStyle = ink.fill;
-    context.beginPath();
-    context.roundRect(left, box.top + 0.5, right - left - gap, ROW - 1, right - left > 8 ? 3 : 0);
-    context.fill();
+    if (right - left > 8) {
+      context.beginPath();
+      context.roundRect(left, box.top + 0.5, right - left - gap, ROW - 1, 3);
+      context.fill();
+    } else context.fillRect(left, box.top + 0.5, right - left - gap, ROW - 1);
     context.globalAlpha = found === false ? 0.7 : 1;
     context.fillStyle = found === false ? subject.restInk.text : ink.text;
     this.drawText(box, left, right - left - gap, subject);

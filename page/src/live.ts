@@ -38,6 +38,9 @@ interface Still {
 }
 
 let told: Processes | null = null;
+/** Counts what was told of processes: their list is drawn when it or the scope has changed. */
+let toldAt = 0;
+let listedFor = "";
 let scope = "";
 let view: View = "functions";
 /** What the stream says; null: nothing yet. */
@@ -84,6 +87,7 @@ const stream = new Stream({
   processes: (fresh) => {
     const isFirst = told === null;
     told = fresh;
+    toldAt += 1;
     find("version").textContent = fresh.version;
     settle();
     if (isFirst) void poll(true);
@@ -141,7 +145,8 @@ function arrive(): void {
   view = nextView;
   view = possible(view);
   if (isElsewhere) {
-    [live, range, frozen, chosen, around, shown, listed, isOther] = [null, null, null, null, null, null, null, true];
+    [live, range, frozen, chosen, around, shown, isOther] = [null, null, null, null, null, null, true];
+    table.mark(null, false);
     hasStacks = view === "flame";
     flame.change({ focus: null });
     bands.mark(null);
@@ -184,7 +189,8 @@ function current(): Still | null {
 
 function render(): void {
   const process = processOf(scope);
-  processes.show(told?.processes ?? [], scope);
+  if (listedFor !== `${toldAt} ${scope}`) processes.show(told?.processes ?? [], scope);
+  listedFor = `${toldAt} ${scope}`;
   const thread = scope.includes(":") ? (process?.threads.find(({ id }) => `${process.id}:${id}` === scope)?.name ?? scope.split(":")[1]!) : null;
   const kind = scope === "files" ? "file" : "live";
   const summed = (told?.processes ?? []).filter((one) => one.kind === kind || (scope === "all" && one.kind === "file" && !told!.processes.some((other) => other.kind === "live")));
@@ -240,10 +246,9 @@ function showMarks(isDifference: boolean): void {
 // Functions
 
 function showTable(): void {
-  if (shown === null) {
-    find("rows-count").textContent = "The figures are on their way …";
-    return;
-  }
+  // Those of another scope stay in the background until the new ones are here.
+  find("rows").classList.toggle("stale", shown === null);
+  if (shown === null) return void (find("rows-count").textContent = "The figures are on their way …");
   const { model } = shown;
   const isNew = listed === null || listed.isDifference !== model.isDifference || listed.isLive !== model.isLive || listed.counted !== model.counted || listed.unit !== model.unit;
   const isHeld = performance.now() - pointed < 1500;
@@ -609,6 +614,7 @@ Object.assign(globalThis, {
       return flame.graph.drawn.map((box) => ({ name: box.name, left: left + box.left, top: top + box.top - find("graph").scrollTop, width: box.width }));
     },
     draw: () => flame.graph.draw(),
+    show: () => flame.show(shown?.model ?? null, shown?.was ?? null, true),
   },
 });
 

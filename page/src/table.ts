@@ -137,6 +137,7 @@ export class Table {
         });
         const cell = make("th", `${isText ? "text" : ""} c-${key}`, button);
         cell.scope = "col";
+        cell.setAttribute("role", "columnheader");
         cell.setAttribute("aria-sort", isSorted ? (this.isUp ? "ascending" : "descending") : "none");
         return cell;
       }),
@@ -162,13 +163,18 @@ export class Table {
   }
 
   private row(columns: Column[]): HTMLTableRowElement {
-    return make("tr", "", ...columns.map(({ key, isText }) => make("td", `${isText ? "text" : ""} c-${key}`, make("i", "bar"), make("span", ""))));
+    const cells = columns.map(({ key, isText }) => make("td", `${isText ? "text" : ""} c-${key}`, make("i", "bar"), make("span", "")));
+    const row = make("tr", "", ...cells);
+    // Style may take away that they are of a table.
+    row.setAttribute("role", "row");
+    for (const cell of cells) cell.setAttribute("role", "cell");
+    return row;
   }
 
   private fill(row: HTMLTableRowElement, at: number, { columns, kind }: Listed): void {
     put(row, "className", `${kind(at)}${at === this.chosen ? " chosen" : ""}`);
-    row.dataset["at"] = String(at);
-    row.setAttribute("aria-selected", String(at === this.chosen));
+    attribute(row, "data-at", String(at));
+    attribute(row, "aria-selected", String(at === this.chosen));
     columns.forEach(({ shown, draw, isText }, place) => {
       const cell = row.children[place] as HTMLElement;
       const [bar, words] = cell.children as unknown as [HTMLElement, HTMLElement];
@@ -176,11 +182,9 @@ export class Table {
       put(words, "textContent", text);
       if (isText) put(cell, "title", text);
       // Less would be a line that looks like a border.
-      bar.hidden = part === null || Math.abs(part) < LEAST_BAR;
-      if (part !== null) {
-        put(bar, "className", `bar${part < 0 ? " less" : ""}`);
-        bar.style.width = `${Math.min(Math.abs(part), 1) * 100}%`;
-      }
+      const length = part === null || Math.abs(part) < LEAST_BAR ? 0 : Math.min(Math.abs(part), 1);
+      put(bar, "className", `bar${part !== null && part < 0 ? " less" : ""}${length === 0 ? " none" : ""}`);
+      if (length > 0) bar.style.width = `${(length * 100).toFixed(1)}%`;
       draw?.(words, at);
     });
   }
@@ -199,6 +203,10 @@ export class Table {
 
 function gap(): HTMLTableRowElement {
   return make("tr", "gap", make("td", ""));
+}
+
+function attribute(element: HTMLElement, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 /** Sets what differs: an element that is set to what it is would be laid out again. */

@@ -70,5 +70,7 @@ function spark(cell: HTMLElement, { functions: { recent, now } }: Model, at: num
     const value = recent[at * TICKS + ((now + 1 + tick) % TICKS)]! || 0;
     line += `L${((tick / (TICKS - 1)) * SPARK.width).toFixed(1)} ${(SPARK.height - (value / most) * (SPARK.height - 2)).toFixed(1)}`;
   }
-  svg.firstElementChild!.setAttribute("d", `${line}L${SPARK.width} ${SPARK.height}Z`);
+  const path = svg.firstElementChild!;
+  line += `L${SPARK.width} ${SPARK.height}Z`;
+  if (path.getAttribute("d") !== line) path.setAttribute("d", line);
 }

@@ -41,7 +41,7 @@ export class Now {
         put(calls.length - MOST, calls.length);
       }
       const depth = calls.length === 0 ? "no open call" : `${calls.length} deep`;
-      return make("section", "stack", make("h3", "", name, make("small", "", ` ${depth}`)), list);
+      return make("section", "stack", make("h2", "", name, make("small", "", ` ${depth}`)), list);
     });
     const at = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["at"] : undefined;
     const top = this.root.scrollTop;

@@ -1,0 +1,419 @@
+// The live page in Chromium, used as a person does, beside a server with made-up data.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, describe, test } from "node:test";
+import { found, launch, pageOf } from "./browser.mjs";
+import { serve } from "./fake-server.mjs";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+if (!found()) console.log("\n######## NOT TESTED: the live page in a browser: Chromium is not here (Debian: chromium)\n");
+
+describe("the live page", { skip: !found(), timeout: 240_000 }, () => {
+  let browser;
+  before(async () => (browser = await launch()));
+  after(() => browser?.close());
+
+  /** A page of a server, and what both said in the end. */
+  async function visit(options, act, size = {}) {
+    const server = await serve(options);
+    const page = await pageOf(browser, size);
+    page.setDefaultTimeout(15_000);
+    try {
+      await page.goto(server.url);
+      await act(page, server);
+      // A source that is not to be had is answered with 404, which the browser calls an error.
+      assert.deepEqual(page.errors.filter((error) => !/404|ERR_|409/.test(error)), []);
+    } finally {
+      await page.context().close();
+      await server.close();
+    }
+  }
+
+  const names = (page) => page.locator("#body td.c-name").allTextContents();
+  const choose = async (page, scope) => {
+    await page.locator(`[data-scope="${scope}"] .name`).first().click();
+    await page.waitForFunction((wanted) => document.querySelector(`[data-scope="${wanted}"]`)?.getAttribute("aria-selected") === "true" && document.querySelectorAll("#body td.c-name").length > 5, scope);
+  };
+  /** What waits until it is true, for at most ten seconds. */
+  const until = async (what, is) => {
+    for (let tries = 0; tries < 200; tries += 1) {
+      if (await is()) return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.fail(`never: ${what}`);
+  };
+  /** The middle of a box that is wide enough, in the second row. */
+  const widest = (page) => page.evaluate(() => {
+    const all = pikos.boxes();
+    const top = Math.min(...all.map((box) => box.top));
+    const box = all.filter((one) => one.top > top && !one.name.endsWith(" more")).sort((a, b) => b.width - a.width)[0];
+    return { ...box, x: box.left + box.width / 2, y: box.top + 11 };
+  });
+  const drawn = (page) => page.waitForFunction(() => pikos.boxes().length > 20);
+
+  test("all processes are added up at first, and each is in the list with its state", () =>
+    visit({}, async (page) => {
+      await page.waitForSelector("#body td.c-name");
+      assert.equal(await page.textContent("#title"), "All processes");
+      const rows = await page.locator("#processes li").allTextContents();
+      assert.equal(rows.length, 6);
+      assert.match(rows[3], /nightly\.py <b>--all<\/b>.*ended/);
+      assert.equal(await page.locator("#processes .lost").count(), 1);
+      assert.equal(await page.locator('[data-scope="p1"]').getAttribute("aria-level"), "2", "a child stands below its parent");
+    }));
+
+  test("figures change by themselves, and the chosen function stays chosen", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      await page.click("#head .c-calls button");
+      await page.locator("#body tr:not(.gap)").nth(2).click();
+      const chosen = () => page.locator("#body tr.chosen td.c-name").textContent();
+      const figure = () => page.locator("#body tr.chosen td.c-calls").textContent();
+      const [name, calls] = [await chosen(), await figure()];
+      await until("other figures", async () => (await figure()) !== calls);
+      assert.equal(await chosen(), name);
+    }));
+
+  test("rows are sorted by any column, and left in and out by regular expressions", () =>
+    visit({ isStill: true }, async (page) => {
+      await choose(page, "p0");
+      await page.click("#head .c-name button");
+      const sorted = await names(page);
+      assert.deepEqual(sorted, [...sorted].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
+      await page.keyboard.press("/");
+      await page.keyboard.type("^parse|^LOAD");
+      assert.ok((await names(page)).every((name) => /^(parse|load)/.test(name)));
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("x");
+      await page.keyboard.type("shop/");
+      const places = await page.locator("#body td.c-place").allTextContents();
+      assert.ok(places.length > 5 && places.every((place) => !place.startsWith("shop/")));
+      await page.fill("#leave", "(");
+      assert.match(await page.textContent("#found"), /group/i, "what is no expression is told");
+    }));
+
+  test("your own code alone", () =>
+    visit({ isStill: true }, async (page) => {
+      await choose(page, "p0");
+      await page.keyboard.press("u");
+      const kinds = await page.locator("#body tr:not(.gap)").evaluateAll((rows) => rows.map((row) => row.className));
+      assert.ok(kinds.length > 5 && kinds.every((kind) => kind.startsWith("own")));
+    }));
+
+  test("a function has its callers, callees and source, and leads to them", () =>
+    visit({ isStill: true }, async (page) => {
+      await choose(page, "p0");
+      await page.locator("#body tr.own").first().click();
+      await page.waitForSelector("#detail .source pre");
+      assert.match(await page.textContent("#detail"), /Called by 4/);
+      assert.match(await page.textContent("#detail .source"), /return 0/);
+      const other = await page.locator("#detail .edges .name").first().textContent();
+      await page.locator("#detail .edges button").first().click();
+      assert.equal(await page.textContent("#detail h2.name"), other);
+      await page.click("#detail .close");
+      assert.equal(await page.isVisible("#detail"), false);
+    }));
+
+  test("names are text, whatever they are", () =>
+    visit({ isStill: true }, async (page) => {
+      await choose(page, "p0");
+      await page.fill("#search", "alert|evil|constructor|lt;b|^a{400}");
+      const all = (await names(page)).join("\n");
+      for (const name of ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "javascript:alert(3)", "{{constructor}}", "&lt;b&gt;"]) assert.ok(all.includes(name), name);
+      assert.equal(await page.locator("main img, main script, main b").count(), 1, "the one <b> is our own");
+      await page.locator("#body tr:not(.gap)").first().click();
+      await page.keyboard.press("2");
+      await page.keyboard.press("3");
+      await page.waitForSelector("#now li");
+    }));
+
+  test("the flame graph zooms by click, wheel and key, and what is seen stays while it grows", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      await page.keyboard.press("2");
+      await drawn(page);
+      const box = await widest(page);
+      await page.mouse.click(box.x, box.y);
+      // What stands above the graph may take more room or less.
+      const zoomed = () => page.evaluate(({ name }) => {
+        const all = pikos.boxes();
+        const top = Math.min(...all.map((one) => one.top));
+        return all.find((one) => one.name === name && Math.abs(one.top - top - 22) < 1);
+      }, box);
+      const width = await page.evaluate(() => document.getElementById("canvas").clientWidth);
+      assert.ok(Math.abs((await zoomed()).width - width) < 1);
+      const figures = await page.textContent("#figures");
+      await until("newer figures", async () => (await page.textContent("#figures")) !== figures);
+      await page.waitForTimeout(600);
+      assert.ok(Math.abs((await zoomed()).width - width) < 1, "the box still fills the width");
+      await page.keyboard.press("Escape");
+      assert.equal(await page.isDisabled("#reset"), true);
+      const there = await zoomed();
+      const canvas = await page.locator("#canvas").boundingBox();
+      await page.mouse.move(Math.max(there.left, canvas.x) + 10, canvas.y + 33);
+      await page.keyboard.down("Control");
+      await page.mouse.wheel(0, -300);
+      await page.keyboard.up("Control");
+      await until("zoomed by the wheel", async () => (await zoomed()).width > there.width * 1.5);
+      assert.equal(await page.isDisabled("#reset"), false);
+      assert.match(await page.textContent("#exact"), /Exact/);
+    }));
+
+  test("callees stand in the order in which they were met, tick after tick", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      await page.keyboard.press("2");
+      await drawn(page);
+      const row = async () => (await page.evaluate(() => {
+        const all = pikos.boxes();
+        const top = Math.min(...all.map((box) => box.top));
+        return all.filter((box) => Math.abs(box.top - top - 22) < 1 && box.width > 8 && !box.name.endsWith(" more")).sort((a, b) => a.left - b.left).map((box) => box.name);
+      }));
+      const early = await row();
+      await page.waitForTimeout(1500);
+      const late = await row();
+      const both = early.filter((name) => late.includes(name));
+      assert.ok(both.length > 5);
+      assert.deepEqual(late.filter((name) => both.includes(name)), both);
+    }));
+
+  test("a search says the share that it finds; callers can be looked at", () =>
+    visit({ isStill: true }, async (page) => {
+      await choose(page, "p0");
+      await page.keyboard.press("2");
+      await drawn(page);
+      await page.fill("#search", "order");
+      await until("the share", async () => /stacks?, [\d.]+% of the time/.test(await page.textContent("#found")));
+      await page.click("#title");
+      await page.keyboard.press("i");
+      await until("turned round", async () => (await page.evaluate(() => pikos.boxes().filter((box) => box.top === pikos.boxes()[0].top).length)) > 5);
+      await page.hover("#canvas", { position: { x: 20, y: 10 } });
+      assert.match(await page.textContent("#tip"), /\d/);
+    }));
+
+  test("a brushed time is what table and graph show, until it ends", () =>
+    visit({}, async (page, { world }) => {
+      await choose(page, "p0");
+      await page.waitForFunction(() => document.querySelector("#bands canvas")?.clientWidth > 100);
+      await page.waitForTimeout(300);
+      const { x, y, width } = await page.locator("#bands canvas").first().boundingBox();
+      await page.mouse.move(x + width * 0.2, y + 30);
+      await page.mouse.down();
+      await page.mouse.move(x + width * 0.5, y + 30, { steps: 4 });
+      await page.mouse.up();
+      await page.waitForSelector("#range:not([hidden])");
+      assert.match(await page.textContent("#range-said"), /^Only \d\d:\d\d:\d\d – \d\d:\d\d:\d\d/);
+      assert.ok(world.asked.some((one) => one.startsWith("GET /api/range?scope=p0&from=")));
+      const own = () => page.locator("#body td.c-own").first().textContent();
+      const once = await own();
+      await page.waitForTimeout(700);
+      assert.equal(await own(), once, "it stands still");
+      await page.click("#range-end");
+      await until("back", async () => !(await page.isVisible("#range")));
+      // The same by keyboard.
+      await page.focus("#bands canvas");
+      await page.keyboard.press("ArrowRight");
+      await page.waitForSelector("#range:not([hidden])");
+      await page.keyboard.press("Escape");
+      await until("back again", async () => !(await page.isVisible("#range")));
+    }));
+
+  test("what was marked is compared with what is shown then", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      assert.equal(await page.isDisabled("text=Compare"), true);
+      await page.click("text=Mark");
+      assert.match(await page.textContent("#done"), /^Marked all until/);
+      await page.waitForTimeout(600);
+      await page.click("text=Compare");
+      await page.waitForSelector("#body td.c-change");
+      assert.match(await page.textContent("#range-said"), /red grew, blue shrank/);
+      await page.keyboard.press("2");
+      await drawn(page);
+      await page.keyboard.press("d");
+      assert.equal(await page.isVisible("#range"), false);
+    }));
+
+  test("controls say when they were done, or why not", () =>
+    visit({}, async (page, { world }) => {
+      await choose(page, "p0");
+      await page.click("text=Pause");
+      await until("paused", async () => /^Paused at \d\d:\d\d:\d\d\.$/.test(await page.textContent("#done")));
+      await until("the button", async () => (await page.locator("text=Resume").count()) === 1);
+      await page.keyboard.press("Shift+P");
+      await until("resumed", async () => /^Resumed/.test(await page.textContent("#done")));
+      await page.selectOption("[aria-label=interval]", "0.5");
+      await until("the interval", () => world.interval === 0.5);
+      page.once("dialog", (dialog) => void dialog.accept());
+      await page.click("text=Stop");
+      await until("accepted", async () => /^Accepted .*main thread/.test(await page.textContent("#done")));
+      await page.click("text=Clear");
+      await until("cleared", async () => /^Cleared/.test(await page.textContent("#done")));
+      world.control = () => ({ error: "The process is over: it can't be asked." });
+      await page.click("text=Clear");
+      await until("why not", async () => (await page.textContent("#done")) === "The process is over: it can't be asked.");
+    }));
+
+  test("a profile is saved in any format", () =>
+    visit({ isStill: true }, async (page, { world }) => {
+      await choose(page, "p0");
+      const [download] = await Promise.all([page.waitForEvent("download"), page.selectOption("[aria-label='save as']", "speedscope")]);
+      assert.equal(download.suggestedFilename(), "profile.speedscope");
+      assert.equal(await readFile(await download.path(), "utf8"), "a profile as speedscope");
+      assert.ok(world.asked.includes("GET /api/processes/p0/profile?format=speedscope"));
+    }));
+
+  test("who may only look has no controls, but may save", () =>
+    visit({ isReadOnly: true }, async (page) => {
+      await choose(page, "p0");
+      for (const name of ["Pause", "Clear", "Stop"]) assert.equal(await page.isVisible(`#control >> text=${name}`), false, name);
+      assert.equal(await page.isVisible("[aria-label='save as']"), true);
+    }));
+
+  test("open calls are listed by thread", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      await page.keyboard.press("3");
+      await page.waitForSelector("#now .stack");
+      assert.match((await page.locator("#now h2").allTextContents()).join(), /MainThread 5 deep.*idle no open call/);
+      await page.locator("#now button").nth(1).click();
+      assert.equal(await page.textContent("#detail h2.name"), await page.locator("#now button .name").nth(1).textContent());
+    }));
+
+  test("a thread is shown alone", () =>
+    visit({}, async (page, { world }) => {
+      await page.locator('[data-scope="p0"] .twist').click();
+      await choose(page, "p0:2");
+      assert.match(await page.textContent("#under"), /thread pool-1_0/);
+      assert.ok(world.asked.some((one) => one.startsWith("GET /api/events?scope=p0%3A2")));
+    }));
+
+  test("a record of memory has its chart, its peak and its lines", () =>
+    visit({}, async (page) => {
+      await page.locator('[data-scope="r0"] .name').click();
+      await page.waitForSelector("#memory tbody tr");
+      assert.match(await page.textContent("#memory .said"), /163 M at most.*memory_spike\.py:14/);
+      assert.equal(await page.isVisible("#tab-functions"), false);
+    }));
+
+  test("when the server is gone that is said; when it is back, figures go on", () =>
+    visit({}, async (page, first) => {
+      await choose(page, "p0");
+      const { port } = first;
+      await first.close();
+      await until("told", async () => /doesn't answer.*Trying again/.test(await page.textContent("#broken")));
+      const again = await serve({ port });
+      try {
+        await until("heard again", async () => !(await page.isVisible("#broken")));
+        const figures = await page.textContent("#figures");
+        await until("figures go on", async () => (await page.textContent("#figures")) !== figures);
+      } finally {
+        await again.close();
+      }
+    }));
+
+  test("where nothing is live, it says what to type", () =>
+    visit({ isEmpty: true }, async (page) => {
+      await page.waitForSelector("#empty:not([hidden])");
+      assert.match(await page.textContent("#empty pre"), /python -m pikos\.cprofile --live/);
+      assert.equal(await page.isVisible("#scope"), false);
+    }));
+
+  test("the address says what is seen, and back goes back", () =>
+    visit({}, async (page) => {
+      await choose(page, "p1");
+      await page.click("#tab-flame");
+      assert.match(page.url(), /#scope=p1&view=flame$/);
+      await page.goBack();
+      assert.equal(await page.isVisible("#functions"), true);
+      await page.reload();
+      await until("the same", async () => (await page.textContent("#title")) === "shop/worker.py");
+    }));
+
+  test("by the keyboard alone: list, tabs, table, graph, keys", () =>
+    visit({}, async (page) => {
+      await page.waitForSelector("#body td.c-name");
+      await page.focus("#processes li[tabindex='0']");
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      await until("chosen", async () => (await page.textContent("#title")) === "shop/server.py --port 8000");
+      await page.keyboard.press("ArrowRight");
+      assert.equal(await page.locator('[data-scope="p0:1"]').count(), 1, "threads are unfolded");
+      await page.focus("#rows");
+      await page.waitForFunction(() => document.querySelectorAll("#body td.c-name").length > 5);
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      await page.waitForSelector("#detail h2.name");
+      await page.focus("#tab-functions");
+      await page.keyboard.press("ArrowRight");
+      await drawn(page);
+      await page.focus("#canvas");
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      assert.notEqual(await page.textContent("#said"), "");
+      await page.keyboard.press("Enter");
+      await until("zoomed", async () => !(await page.isDisabled("#reset")));
+      await page.keyboard.press("?");
+      assert.equal(await page.isVisible("#keys"), true);
+      await page.keyboard.press("Escape");
+      assert.equal(await page.isVisible("#keys"), false);
+    }));
+
+  test("50,000 functions: only rows that are seen are there, at any place", () =>
+    visit({ functions: 50_000, stacks: 1000, isStill: true }, async (page) => {
+      await choose(page, "p0");
+      assert.match(await page.textContent("#rows-count"), /50,000 functions/);
+      assert.ok((await page.locator("#body tr").count()) < 70);
+      await page.evaluate(() => (document.getElementById("rows").scrollTop = 1e9));
+      await until("the last rows", async () => (await page.locator("#body tr:not(.gap)").last().boundingBox())?.y < 900);
+      assert.ok((await page.locator("#body tr").count()) < 70);
+    }));
+
+  for (const theme of ["light", "dark"]) {
+    test(`nothing that axe knows of stands in the way of who can't see or point (${theme})`, () =>
+      visit({ isStill: true }, async (page) => {
+        await choose(page, "p0");
+        const wrong = async () => {
+          await page.waitForTimeout(300);
+          const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"] }));
+          return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} ${failureSummary.split("\n")[1] ?? ""}`).join("; ")}`);
+        };
+        await page.evaluate(await readFile(AXE, "utf8"));
+        await page.locator("#body tr.own").first().click();
+        await page.waitForSelector("#detail .source");
+        assert.deepEqual(await wrong(), [], "functions");
+        await page.keyboard.press("2");
+        await drawn(page);
+        assert.deepEqual(await wrong(), [], "flame graph");
+        await page.keyboard.press("3");
+        await page.waitForSelector("#now .stack");
+        assert.deepEqual(await wrong(), [], "now");
+        await page.locator('[data-scope="r0"] .name').click();
+        await page.waitForSelector("#memory tbody tr");
+        assert.deepEqual(await wrong(), [], "memory");
+        await page.keyboard.press("?");
+        assert.deepEqual(await wrong(), [], "keys");
+      }, { theme }));
+  }
+
+  for (const [width, height] of [[390, 844], [800, 600], [1440, 900], [3840, 2160]]) {
+    test(`everything is within a window of ${width} × ${height}`, () =>
+      visit({ isStill: true }, async (page) => {
+        await choose(page, "p0");
+        for (const view of ["1", "2", "3"]) {
+          await page.keyboard.press(view);
+          await page.waitForTimeout(200);
+          const [wide, out] = await page.evaluate(() => [
+            document.documentElement.scrollWidth,
+            [...document.querySelectorAll("button, input, select, h1, #figures div, canvas")].filter((one) => one.checkVisibility() && !one.closest("#rows, #memory, .skip") && one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.id || one.textContent),
+          ]);
+          assert.ok(wide <= width, `${wide} pixels wide`);
+          assert.deepEqual(out, []);
+        }
+      }, { width, height }));
+  }
+});
