@@ -237,13 +237,16 @@ function roomy<T extends Float64Array | Float32Array | Int32Array | Uint8Array>(
   return grown;
 }
 
-/** The tree as a graph draws it, with nothing copied. */
+/**
+ * The tree as a graph draws it, with nothing copied: columns with their room to grow, for a graph may be drawn when nodes
+ * have come since. What isn't there yet has no time.
+ */
 export function layoutOfTree(tree: Tree): Layout {
-  const { count, first, next, root, total, cumulative } = tree;
+  const { first, next, root, total, cumulative } = tree;
   const none = new Float64Array(0);
   return {
     boxes: {
-      what: tree.function.subarray(0, count), parent: tree.parent.subarray(0, count), own: tree.own, wasOwn: none,
+      what: tree.function, parent: tree.parent, own: tree.own, wasOwn: none,
       calls: tree.calls, count: none, cumulative, wasCumulative: none,
     },
     first, next, root, size: cumulative, total,
