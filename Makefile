@@ -109,10 +109,20 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	fi
 
 .PHONY: page
-page: ## Build the report's page anew from page/ (npm)
+page: ## Build the report's page and the live one anew from page/ (npm)
 	@cd page
 	npm ci --prefer-offline --no-audit --no-fund --silent
 	npm run --silent build
+
+.PHONY: web
+web: ## The pages: types, whether they are what page/ builds, tests in Node and in Chromium (npm)
+	scripts/check-page.sh test
+
+.PHONY: bench-web
+bench-web: ## How fast the live page is, in Chromium (npm)
+	@cd page
+	npm ci --prefer-offline --no-audit --no-fund --silent
+	npm run --silent bench
 
 .PHONY: wheel
 wheel: $(VENV)/.dist ## A wheel for PYTHON's release and every Linux since 2014 (glibc 2.17), in dist/

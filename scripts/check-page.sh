@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Whether the page that the Rust code includes is what page/ builds, and its types fit. Takes node, npm, and npm's registry or
-# its cache; where these aren't to be had it says so, loudly, and passes.
+# Whether the pages that the Rust code includes are what page/ builds, and their types fit; with `test`, the page's own tests as
+# well. Takes node, npm, and npm's registry or its cache, and for some of the tests Chromium; where these aren't to be had it
+# says so, loudly, and passes.
 set -euo pipefail
 cd "$(dirname "$0")/../page"
 
 not_checked() {
-    printf '\n######## NOT CHECKED: the page of the report: %s\n\n' "$1" >&2
+    printf '\n######## NOT CHECKED: the pages that a browser shows: %s\n\n' "$1" >&2
     exit 0
 }
 
@@ -21,3 +22,6 @@ if ! npm ci --prefer-offline --no-audit --no-fund >"$log" 2>&1; then
     not_checked "npm's registry does not answer: $(tail -n 1 "$log")"
 fi
 npm run --silent check
+if [[ ${1-} == test ]]; then
+    npm test --silent
+fi

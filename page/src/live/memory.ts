@@ -103,8 +103,9 @@ export class Memory {
     context.arc(left, top, 4, 0, 7);
     context.fill();
     context.font = "600 12px system-ui, sans-serif";
+    // Where there is no room on its right, it stands on its left.
     const size = context.measureText(text).width;
-    context.fillText(text, Math.max(4, Math.min(left + 9, width - size - 4)), Math.max(top - 6, 12));
+    context.fillText(text, left + 9 + size <= width ? left + 9 : Math.max(left - 9 - size, 4), Math.max(top - 4, 12));
   }
 
   private list(): void {
