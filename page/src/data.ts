@@ -106,10 +106,10 @@ export interface Figures {
   };
 }
 
-/** What is told of one function beside its figures. null: it isn't known yet. */
+/** What is told of one function beside its figures. null: it isn't known yet; a text: why it can't be. */
 export interface Surroundings {
-  callers: Edge[] | null;
-  callees: Edge[] | null;
+  callers: Edge[] | string | null;
+  callees: Edge[] | string | null;
   source: Source | null;
   /** Why there is no source. */
   without: string;

@@ -48,10 +48,11 @@ export class Detail {
     this.shown = at;
   }
 
-  private edges(profile: Figures, title: string, edges: Edge[] | null, none: string): HTMLElement {
-    const section = make("section", "edges", make("h3", "", title, make("small", "", edges?.length ? ` ${grouped(edges.length)}` : "")));
-    if (edges === null) {
-      section.append(make("p", "hint", "…"));
+  private edges(profile: Figures, title: string, edges: Edge[] | string | null, none: string): HTMLElement {
+    const count = typeof edges === "object" && edges !== null && edges.length > 0 ? ` ${grouped(edges.length)}` : "";
+    const section = make("section", "edges", make("h3", "", title, make("small", "", count)));
+    if (edges === null || typeof edges === "string") {
+      section.append(make("p", "hint", edges ?? "…"));
       return section;
     }
     if (edges.length === 0) {

@@ -8,7 +8,7 @@ import { showShares } from "./head";
 import { ask, why } from "./live/asks";
 import { Bands } from "./live/bands";
 import type { Band, Brushed } from "./live/bands";
-import { compared, edgesOfTree, snapshot } from "./live/compare";
+import { compared, edgesBeside, edgesOfTree, snapshot } from "./live/compare";
 import { Control } from "./live/control";
 import type { Buckets, EdgeColumns, Full, OpenCalls, Process, Processes, Recording } from "./live/events";
 import { Flame } from "./live/flame";
@@ -81,7 +81,7 @@ const bands = new Bands({
 });
 const now = new Now((at) => choose(at, true));
 const memory = new Memory();
-const control = new Control({ hold: freeze, mark, compare });
+const control = new Control({ hold: freeze, mark: () => void mark(), compare });
 
 const stream = new Stream({
   processes: (fresh) => {
@@ -155,7 +155,6 @@ function arrive(): void {
   } else if (view === "flame" && !hasStacks) {
     hasStacks = true;
     stream.open(scope, true);
-    if (range !== null) void brush(range.brushed);
   }
   render();
   void poll(true);
@@ -201,14 +200,25 @@ function render(): void {
   const isDifference = isComparing && marked !== null && still !== null;
   if (still === null) shown = null;
   else if (isDifference) {
-    const scale = still.span && marked!.span ? still.span / marked!.span : 1;
-    shown = compared(marked!.model, still.model, scale);
+    const begun = performance.now();
+    if (isOther || shown === null || begun > compareAfter) {
+      shown = compared(marked!.model, still.model, scaleTo(still));
+      // Most of the time stays for whoever looks.
+      compareAfter = performance.now() + Math.max(500, 6 * (performance.now() - begun));
+    }
   } else shown = { model: still.model, was: null };
   showMarks(isDifference);
   if (view === "functions") showTable();
   if (view === "flame") showFlame();
   if (chosen !== null) showDetail();
   isOther = false;
+}
+
+let compareAfter = 0;
+
+/** What figures of the mark are to be taken times, so that both are of the same length. */
+function scaleTo({ span }: Still): number {
+  return span && marked?.span ? span / marked.span : 1;
 }
 
 function showTabs(process: Process | null): void {
@@ -258,10 +268,11 @@ function showTable(): void {
   if (isNew) {
     const columns = model.isDifference ? differenceColumns(model) : liveColumns(() => listed!);
     table.show({ columns, rows, kind: (at) => listed!.kind[at] ?? "builtin", counted: (count) => (count === 0 ? noRows() : counted(count, "function")) }, model.isDifference ? "change" : model.isLive ? "now" : "own");
-  } else if (isOther || (model.isDifference && before !== model)) {
-    if (model.isDifference) table.recolumn(differenceColumns(model));
-    table.refresh(false);
-  } else table.refresh(isHeld);
+  } else {
+    if (model.isDifference && before !== model) table.recolumn(differenceColumns(model));
+    if (isOther) table.select();
+    else table.refresh(isHeld);
+  }
 }
 
 function noRows(): string {
@@ -334,7 +345,8 @@ function choose(at: number, isShown: boolean): void {
     around = { callers: null, callees: null, source: null, without: "" };
     void learn(at, true);
   }
-  render();
+  showTabs(processOf(scope));
+  showDetail();
 }
 
 function unchoose(): void {
@@ -350,12 +362,12 @@ async function learn(at: number, isFirst: boolean): Promise<void> {
     rows.id.map((other, row) => ({ other, calls: rows.calls[row] ?? 0, own: rows.own[row] ?? 0, cumulative: rows.cumulative[row] ?? 0, before: 0 })).sort((a, b) => b.cumulative - a.cumulative || b.calls - a.calls);
   const wanted = scope;
   const isStill = (): boolean => chosen === at && scope === wanted && around !== null;
-  const tree = range?.model.tree ?? null;
-  if (range === null) {
-    const answer = await ask<{ callers: EdgeColumns; callees: EdgeColumns }>("/api/edges", { scope, function: at }).catch(() => null);
+  const isWhole = range === null && frozen === null && !isComparing;
+  if (isWhole) {
+    const answer = await ask<{ callers: EdgeColumns; callees: EdgeColumns }>("/api/edges", { scope, function: at }).catch((error: unknown) => why(error));
     if (!isStill()) return;
-    around = { ...around!, callers: answer === null ? [] : edges(answer.callers), callees: answer === null ? [] : edges(answer.callees) };
-  } else around = { ...around!, ...(tree !== null && tree.state === "kept" ? edgesOfTree(tree, at) : { callers: [], callees: [] }) };
+    around = typeof answer === "string" ? { ...around!, callers: answer, callees: answer } : { ...around!, callers: edges(answer.callers), callees: edges(answer.callees) };
+  } else around = { ...around!, ...edgesOfStill(at) };
   later();
   if (!isFirst) return;
   const source = await ask<{ file: string; first: number; lines: string[]; changed: boolean; more?: boolean }>("/api/source", { scope, function: at }).catch((error: unknown) => why(error));
@@ -364,6 +376,22 @@ async function learn(at: number, isFirst: boolean): Promise<void> {
   const code: Source | null = isText ? null : { function: at, first: source.first, lines: source.lines, more: source.more ?? false, changed: source.changed };
   around = { ...around!, source: code, without: isText ? source : "" };
   later();
+}
+
+/** Of figures that stand still, what their stacks tell. */
+function edgesOfStill(at: number): Pick<Surroundings, "callers" | "callees"> {
+  const still = current();
+  const tree = still?.model.tree ?? null;
+  const old = marked?.model.tree ?? null;
+  if (still === null || tree === null || tree.state !== "kept" || (isComparing && old === null)) {
+    const sentence = "Without full stacks this is known of the whole profile alone.";
+    return { callers: sentence, callees: sentence };
+  }
+  const now = edgesOfTree(tree, at);
+  if (!isComparing || old === null) return now;
+  const was = edgesOfTree(old, at);
+  const scale = scaleTo(still);
+  return { callers: edgesBeside(was.callers, now.callers, scale), callees: edgesBeside(was.callees, now.callees, scale) };
 }
 
 let detailAt = { version: -1, around: null as Surroundings | null, model: null as Model | null };
@@ -389,12 +417,13 @@ async function brush(wanted: Brushed | null): Promise<void> {
   bands.mark(wanted);
   if (wanted === null) {
     [range, isOther] = [null, true];
+    if (chosen !== null) void learn(chosen, false);
     render();
     return;
   }
   try {
     const { from, to } = wanted;
-    const full = await ask<Full>("/api/range", { scope, from, to, labels: 0, ...(hasStacks ? { stacks: 1 } : {}) });
+    const full = await ask<Full>("/api/range", { scope, from, to, labels: 0, stacks: 1 });
     const brushed = { from: full.from ?? from, to: full.to ?? to };
     const model = begin(full, live);
     model.isLive = false;
@@ -474,18 +503,26 @@ function freeze(): void {
   render();
 }
 
-function mark(): void {
+/** Remembers what is shown, with its stacks, for a graph of both may be asked for later. */
+async function mark(): Promise<void> {
   const still = current();
   if (still === null) return;
-  marked = { ...still, model: snapshot(still.model), label: range === null ? `all until ${clock(still.model.time)}` : still.label };
-  control.say(`Marked ${marked.label}. Choose another time, or wait; then compare.`);
+  const isLive = still.model === live;
+  const label = range === null ? `all until ${clock(still.model.time)}` : still.label;
+  marked = { ...still, model: snapshot(still.model), label };
+  control.say(`Marked ${label}. Choose another time, or wait; then compare.`);
   render();
+  if (!isLive || hasStacks) return;
+  const mine = marked;
+  const full = await ask<Full>("/api/picture", { scope, stacks: 1 }).catch(() => null);
+  if (full !== null && marked === mine) marked = { ...mine, model: begin(full, mine.model), span: full.age };
 }
 
 function compare(): void {
   if (marked === null) return control.say("Nothing is marked yet: mark first, then compare.", true);
   isComparing = !isComparing;
   isOther = true;
+  if (chosen !== null) void learn(chosen, false);
   render();
 }
 
@@ -588,7 +625,7 @@ addEventListener("keydown", (event) => {
     p: freeze,
     P: () => control.toggle(),
     c: () => control.order("clear"),
-    m: mark,
+    m: () => void mark(),
     d: compare,
     "?": showKeys,
     ...(tab === undefined ? {} : { [event.key]: () => go({ view: tab }) }),

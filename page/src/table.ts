@@ -82,7 +82,9 @@ export class Table {
   refresh(isHeld: boolean): void {
     if (this.listed === null) return;
     if (!isHeld) {
-      this.rows = this.listed.rows();
+      const rows = this.listed.rows();
+      // What is nearly sorted is sorted fast. Functions come, and none goes.
+      if (rows.length !== this.rows.length) this.rows = rows;
       this.sort();
     }
     this.draw();

@@ -45,6 +45,7 @@ export async function serve({ port = 0, ...options } = {}) {
       return response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Disposition": `attachment; filename="${name}"` }).end(`a profile as ${wanted.get("format")}`);
     }
     const answers = {
+      "/api/picture": () => world.full(wanted.has("stacks")),
       "/api/edges": () => world.edges(Number(wanted.get("function"))),
       "/api/source": () => world.source(Number(wanted.get("function"))),
       "/api/now": () => world.now(scope),

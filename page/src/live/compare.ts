@@ -109,3 +109,15 @@ export function edgesOfTree(tree: Tree, id: number): { callers: Edge[]; callees:
   const sorted = (edges: Map<number, Edge>): Edge[] => [...edges.values()].sort((a, b) => b.cumulative - a.cumulative || b.calls - a.calls);
   return { callers: sorted(callers), callees: sorted(callees) };
 }
+
+/** The edges of `after`, and beside each the time that it took in `before`, times `scale`. */
+export function edgesBeside(before: Edge[], after: Edge[], scale: number): Edge[] {
+  const both = new Map(after.map((edge) => [edge.other, { ...edge }]));
+  for (const { other, cumulative } of before) {
+    const edge = both.get(other) ?? { other, calls: 0, own: 0, cumulative: 0, before: 0 };
+    edge.before = cumulative * scale;
+    both.set(other, edge);
+  }
+  const weight = (edge: Edge): number => Math.max(edge.cumulative, edge.before);
+  return [...both.values()].sort((a, b) => weight(b) - weight(a));
+}

@@ -52,10 +52,11 @@ export class Flame {
   show(model: Model | null, was: Float64Array | null, isOther: boolean): void {
     const { choice } = this;
     if (model?.groups !== this.model?.groups) this.inks = new Map();
-    const tree = model?.tree ?? null;
+    const isUnknown = model !== null && model.isDifference && was === null;
+    const tree = isUnknown ? null : (model?.tree ?? null);
     find("graph-empty").hidden = tree !== null && tree.total > 0;
     find("graph").hidden = tree === null || tree.total <= 0;
-    find("graph-empty").textContent = emptiness(model);
+    find("graph-empty").textContent = isUnknown ? "One of the two has no stacks, so there is no graph of both." : emptiness(model);
     find("exact").textContent = model === null ? "" : exactness(model);
     if (model === null || tree === null) {
       this.model = model;
