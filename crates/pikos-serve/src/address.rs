@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn only_this_host_is_served_unless_it_is_said() {
-        let address = Address { listen: Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), is_remote: false, port: Some(0) };
+        let address =
+            Address { listen: Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), is_remote: false, port: Some(0) };
         assert!(matches!(address.bind(), Err(ServeError::NotHere(_))));
         let (listeners, bound) = Address { is_remote: true, ..address }.bind().expect("bound");
         assert_eq!((listeners.len(), bound.ip().is_unspecified()), (1, true));

@@ -5,6 +5,7 @@
 //! must have the token.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::http::uri::Authority;
@@ -23,6 +24,8 @@ const TOKEN: usize = 32;
 /// Keeps the door.
 pub struct Gate {
     token: String,
+    /// Opens it once: what a browser is started with can be read by all users of this host, for as long as it runs.
+    once: Mutex<Option<String>>,
     cookie: String,
     /// The address of `--listen`.
     listen: Option<IpAddr>,
@@ -56,15 +59,18 @@ pub enum Pass {
 impl Gate {
     /// With a new token.
     pub fn new(port: u16, listen: Option<IpAddr>) -> Result<Self, ServeError> {
-        let mut bytes = [0; TOKEN];
-        getrandom::fill(&mut bytes).map_err(ServeError::Random)?;
-        let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { token, cookie: format!("pikos-{port}"), listen })
+        let once = Mutex::new(Some(random()?));
+        Ok(Self { token: random()?, once, cookie: format!("pikos-{port}"), listen })
     }
 
     /// The token, for the address to print.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What stands in its place in an address that is opened once.
+    pub fn once(&self) -> String {
+        self.once.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// What makes a browser keep the token.
@@ -84,20 +90,23 @@ impl Gate {
                 return Err(Refusal::OtherSite);
             }
         }
-        let has_address = offered.is_some_and(|offered| self.is_token(offered));
+        let has_address = offered.is_some_and(|offered| self.is_token(offered) || self.is_once(offered));
         let mut is_led = false;
-        if headers.contains_key(&FETCH_SITE) && !matches!(only(headers, &FETCH_SITE), Some("same-origin" | "none")) {
+        if headers.contains_key(&FETCH_SITE)
+            && !matches!(only(headers, &FETCH_SITE), Some("same-origin" | "none"))
+        {
             // Somebody clicked on the address where it was pasted.
             is_led = has_address && only(headers, &FETCH_MODE) == Some("navigate");
             if !is_led {
                 return Err(Refusal::OtherSite);
             }
         }
-        if self.has_token(headers) {
-            return Ok(Pass::Known);
-        }
         match has_address {
-            true => Ok(Pass::Address { is_led }),
+            true => {
+                *self.once.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(Pass::Address { is_led })
+            }
+            false if self.has_token(headers) => Ok(Pass::Known),
             false => Err(Refusal::NoToken),
         }
     }
@@ -126,10 +135,25 @@ impl Gate {
             || cookies.any(|text| cookie(&text, &self.cookie).any(|token| self.is_token(token)))
     }
 
-    /// In a time that doesn't tell how much of it was right.
     fn is_token(&self, text: &str) -> bool {
-        self.token.as_bytes().ct_eq(text.as_bytes()).into()
+        is_same(&self.token, text)
     }
+
+    fn is_once(&self, text: &str) -> bool {
+        let once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        once.as_ref().is_some_and(|once| is_same(once, text))
+    }
+}
+
+/// In a time that doesn't tell how much of it was right.
+fn is_same(token: &str, text: &str) -> bool {
+    token.as_bytes().ct_eq(text.as_bytes()).into()
+}
+
+fn random() -> Result<String, ServeError> {
+    let mut bytes = [0; TOKEN];
+    getrandom::fill(&mut bytes).map_err(ServeError::Random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A header that is there once.

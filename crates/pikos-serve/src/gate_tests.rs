@@ -73,7 +73,10 @@ fn another_sites_page_gets_nothing_even_with_the_cookie() {
         all.extend(more);
         gate.check(&headers(&all), None)
     };
-    assert_eq!(with(&[("origin", "http://127.0.0.1:7456"), ("sec-fetch-site", "same-origin")]), Ok(Pass::Known));
+    assert_eq!(
+        with(&[("origin", "http://127.0.0.1:7456"), ("sec-fetch-site", "same-origin")]),
+        Ok(Pass::Known)
+    );
     assert_eq!(with(&[("sec-fetch-site", "none")]), Ok(Pass::Known));
     for origin in [
         "http://evil.example",
@@ -105,6 +108,20 @@ fn who_clicks_on_the_address_comes_in() {
     assert_eq!(gate.check(&led, Some(gate.token())), Ok(Pass::Address { is_led: true }));
     assert_eq!(gate.check(&led, Some("guess")), Err(Refusal::OtherSite));
     assert_eq!(gate.check(&led, None), Err(Refusal::OtherSite));
-    let fetched = headers(&[("host", "127.0.0.1:7456"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")]);
+    let fetched =
+        headers(&[("host", "127.0.0.1:7456"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")]);
     assert_eq!(gate.check(&fetched, Some(gate.token())), Err(Refusal::OtherSite));
+}
+
+#[test]
+fn what_a_browser_is_started_with_opens_the_door_once() {
+    let gate = gate(None);
+    let host = headers(&[("host", "127.0.0.1:7456")]);
+    let once = gate.once();
+    assert_ne!(once, gate.token());
+    assert_eq!(gate.check(&host, Some("wrong")), Err(Refusal::NoToken));
+    assert_eq!(gate.check(&host, Some(&once)), Ok(Pass::Address { is_led: false }));
+    assert_eq!(gate.check(&host, Some(&once)), Err(Refusal::NoToken));
+    assert_eq!(gate.check(&host, Some("")), Err(Refusal::NoToken));
+    assert_eq!(gate.check(&host, Some(gate.token())), Ok(Pass::Address { is_led: false }));
 }

@@ -45,7 +45,8 @@ impl Scoped {
 
 /// A number as we write it: no sign, no space, no zero in front.
 fn number(text: &str) -> Option<u64> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    let is_plain =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
     text.parse().ok().filter(|_| is_plain)
 }
 
@@ -133,7 +134,21 @@ mod tests {
             assert_eq!(Scoped::parse(text), expected, "{text}");
         }
         for text in [
-            "", "p", "12", "p012", "p+1", "p-1", "p1:", "p1:x", "p1:2:3", "f1:2", "p4294967296", "ALL", "é1", "p1 ", "p1/..",
+            "",
+            "p",
+            "12",
+            "p012",
+            "p+1",
+            "p-1",
+            "p1:",
+            "p1:x",
+            "p1:2:3",
+            "f1:2",
+            "p4294967296",
+            "ALL",
+            "é1",
+            "p1 ",
+            "p1/..",
         ] {
             assert_eq!(Scoped::parse(text), None, "{text}");
         }

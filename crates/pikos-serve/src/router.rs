@@ -212,7 +212,8 @@ impl Router {
 
     /// A profile, written somewhere else than at the desk.
     async fn file(&self, scoped: Scoped, format: Option<String>) -> Answer {
-        let format = format.ok_or_else(|| bad("`format` is missing: `pikos formats` lists what is written"))?;
+        let format =
+            format.ok_or_else(|| bad("`format` is missing: `pikos formats` lists what is written"))?;
         let format: Format = format.parse().map_err(|error| bad(&format!("{error}")))?;
         if !format.is_written() {
             return Err(bad(&format!("{} files are only read", format.name())));
@@ -237,17 +238,20 @@ impl Router {
             _ => return Err(not_found()),
         };
         // No form of another site's can say that.
-        let is_json = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-        });
+        let is_json =
+            parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
+                kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+            });
         if !is_json {
             let problem = "say `Content-Type: application/json`".to_owned();
             return Err(Failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem));
         }
         let whole = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MOST_BODY).collect()).await;
-        let whole = whole.map_err(|_| Failed(StatusCode::REQUEST_TIMEOUT, "the body did not arrive".to_owned()))?;
-        let whole = whole
-            .map_err(|_| Failed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broken".to_owned()))?;
+        let whole =
+            whole.map_err(|_| Failed(StatusCode::REQUEST_TIMEOUT, "the body did not arrive".to_owned()))?;
+        let whole = whole.map_err(|_| {
+            Failed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broken".to_owned())
+        })?;
         let told: Told = serde_json::from_slice(&whole.to_bytes())
             .map_err(|error| bad(&format!("this is no command ({error}): docs/serve.md lists them")))?;
         let command = self.command(told)?;
@@ -282,15 +286,18 @@ impl Router {
     }
 
     /// Asks the desk.
-    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T, Failed> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Desk) -> T + Send + 'static,
+    ) -> Result<T, Failed> {
         let (answer, answered) = oneshot::channel();
         let busy = || Failed(StatusCode::SERVICE_UNAVAILABLE, "too many ask at once: try again".to_owned());
-        self.asks
-            .try_send(Box::new(move |desk| drop(answer.send(question(desk)))))
-            .map_err(|problem| match problem {
+        self.asks.try_send(Box::new(move |desk| drop(answer.send(question(desk))))).map_err(|problem| {
+            match problem {
                 TrySendError::Full(_) => busy(),
                 TrySendError::Disconnected(_) => ended(),
-            })?;
+            }
+        })?;
         answered.await.map_err(|_| ended())
     }
 }
@@ -329,7 +336,8 @@ fn thread_of(scoped: Scoped, thread: Option<String>) -> Result<Scoped, Failed> {
     match (scoped, thread) {
         (scoped, None) => Ok(scoped),
         (Scoped::Process(process), Some(thread)) => {
-            let thread = thread.parse().map_err(|_| bad("`thread` is the `id` of one of the process's threads"))?;
+            let thread =
+                thread.parse().map_err(|_| bad("`thread` is the `id` of one of the process's threads"))?;
             Ok(Scoped::Thread(process, thread))
         }
         _ => Err(bad("only live processes have threads to choose from")),
@@ -347,9 +355,10 @@ fn refused(refusal: Refusal) -> Response<Body> {
             (StatusCode::FORBIDDEN, "this server goes by its address in figures, or `localhost`, alone")
         }
         Refusal::OtherSite => (StatusCode::FORBIDDEN, "another site's page has no business here"),
-        Refusal::NoToken => {
-            (StatusCode::UNAUTHORIZED, "open the address that `pikos serve` printed: the token in it is missing here")
-        }
+        Refusal::NoToken => (
+            StatusCode::UNAUTHORIZED,
+            "open the address that `pikos serve` printed: the token in it is missing here",
+        ),
     };
     answer::error(status, problem)
 }

@@ -56,11 +56,19 @@ impl Server {
         format!("{}/?token={}", address::shown(self.address), self.gate.token())
     }
 
+    /// The same to start a browser with: it opens once.
+    pub fn url_once(&self) -> String {
+        format!("{}/?token={}", address::shown(self.address), self.gate.once())
+    }
+
     /// Serves until `is_over` says so, which is asked some times a second.
     pub fn run(self, sources: Sources, is_over: &mut dyn FnMut(Watched) -> bool) -> Result<(), ServeError> {
         let Self { listeners, gate, options, .. } = self;
-        let runtime =
-            runtime::Builder::new_current_thread().enable_io().enable_time().max_blocking_threads(WRITERS).build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(WRITERS)
+            .build()?;
         let (asks, asked) = mpsc::sync_channel::<Ask>(QUEUE);
         let mut number = [0; 8];
         getrandom::fill(&mut number).map_err(ServeError::Random)?;
@@ -68,7 +76,8 @@ impl Server {
         let (end, ended) = oneshot::channel::<()>();
         let http = thread::Builder::new().name("pikos-http".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let listeners = listeners.into_iter().filter_map(|listener| TcpListener::from_std(listener).ok());
+                let listeners =
+                    listeners.into_iter().filter_map(|listener| TcpListener::from_std(listener).ok());
                 tokio::spawn(connections::accept(listeners.collect(), Arc::new(router)));
                 let _ = ended.await;
             });

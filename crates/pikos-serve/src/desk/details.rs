@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use pikos_views::{Edges, FunctionId, ProcessId, Recording, Shown};
+use pstats_compat::Function;
 use pstats_compat::formats::page::{self, rounded};
 use pstats_compat::model::facts;
-use pstats_compat::Function;
 use serde::Serialize;
 
 use super::labels::function_of;
@@ -59,7 +59,9 @@ impl SourceQuestion {
         }
         match page::lines_of(&self.function, self.folder.as_deref(), self.began) {
             Some(lines) => Ok(json(&Source { file, lines })),
-            None => Err(format!("{file}: no such source can be read here; it may have moved, or have changed since")),
+            None => Err(format!(
+                "{file}: no such source can be read here; it may have moved, or have changed since"
+            )),
         }
     }
 }
@@ -135,13 +137,18 @@ impl Desk {
         let processes = live.processes();
         let known = processes.get(process.0 as usize).ok_or(Asked::NoProcess)?;
         let open = live.open(process);
-        let threads = open.iter().filter(|open| only.is_none_or(|only| only == open.thread)).map(|open| NowThread {
-            id: open.thread,
-            name: known.threads.iter().find(|thread| thread.id == open.thread).map_or("", |thread| &thread.name),
-            calls: (open.calls.iter())
-                .map(|(function, since)| OpenCall { function: function.0, since: rounded(*since) })
-                .collect(),
-        });
+        let threads =
+            open.iter().filter(|open| only.is_none_or(|only| only == open.thread)).map(|open| NowThread {
+                id: open.thread,
+                name: known
+                    .threads
+                    .iter()
+                    .find(|thread| thread.id == open.thread)
+                    .map_or("", |thread| &thread.name),
+                calls: (open.calls.iter())
+                    .map(|(function, since)| OpenCall { function: function.0, since: rounded(*since) })
+                    .collect(),
+            });
         Ok(json(&Now { exact: open.iter().all(|open| open.is_chain), threads: threads.collect() }))
     }
 

@@ -51,7 +51,9 @@ impl Keeper {
     /// Those of a process, or of all.
     pub fn of(&self, process: Option<ProcessId>) -> Vec<&History> {
         match process {
-            Some(ProcessId(place)) => self.0.get(place as usize).map(|kept| &kept.history).into_iter().collect(),
+            Some(ProcessId(place)) => {
+                self.0.get(place as usize).map(|kept| &kept.history).into_iter().collect()
+            }
             None => self.0.iter().map(|kept| &kept.history).collect(),
         }
     }

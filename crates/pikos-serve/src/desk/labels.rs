@@ -96,7 +96,8 @@ impl Labels {
 
 /// The function that a label is of, without figures.
 pub fn function_of(label: &Label) -> Function {
-    let mut function = Function::new(label.path.clone(), label.line, label.plain_name.clone(), Calls::default());
+    let mut function =
+        Function::new(label.path.clone(), label.line, label.plain_name.clone(), Calls::default());
     if !label.is_builtin {
         function.qualname = Some(label.name.as_str().into());
     }

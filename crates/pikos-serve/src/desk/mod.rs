@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pikos_views::{
-    Edges, Feed, Live, Phase, Picture, ProcessId, Process, Profiles, Query, Recording, Scope, Source,
+    Edges, Feed, Live, Phase, Picture, Process, ProcessId, Profiles, Query, Recording, Scope, Source,
 };
 use pstats_compat::Profile;
 use pstats_compat::model::facts;
@@ -59,7 +59,9 @@ pub struct Sources {
 pub struct Watched {
     /// Viewers that are connected.
     pub viewers: usize,
-    /// Whether there were live processes, and all of them are over.
+    /// Live processes that were ever heard of.
+    pub heard: usize,
+    /// Whether there were any, and all of them are over.
     pub is_over: bool,
 }
 
@@ -187,6 +189,7 @@ impl Desk {
         let has_ended = |process: &Process| matches!(process.phase, Phase::Ended(_) | Phase::Lost(_));
         Watched {
             viewers: self.topics.values().map(Topic::viewers).sum(),
+            heard: processes.len(),
             is_over: !processes.is_empty() && processes.iter().all(has_ended),
         }
     }
@@ -241,7 +244,9 @@ impl Desk {
 
     fn moment(&self, scoped: Scoped, picture: &Picture) -> Moment {
         let age = match scoped {
-            Scoped::Process(_) | Scoped::Thread(..) | Scoped::File(_) => picture.process().and_then(|p| p.age),
+            Scoped::Process(_) | Scoped::Thread(..) | Scoped::File(_) => {
+                picture.process().and_then(|p| p.age)
+            }
             Scoped::All | Scoped::Files => None,
         };
         Moment { tick: picture.tick, time: seconds_since_1970(), age }
@@ -339,7 +344,11 @@ impl Desk {
             Row::live(place, process, run.as_ref(), live.is_some_and(|live| live.has_tree(id)))
         });
         let files = files.iter().enumerate().map(|(place, file)| Row::file(place, file));
-        json(&List { version: self.version, read_only: self.read_only, processes: rows.chain(files).collect() })
+        json(&List {
+            version: self.version,
+            read_only: self.read_only,
+            processes: rows.chain(files).collect(),
+        })
     }
 
     /// A new viewer of a scope.

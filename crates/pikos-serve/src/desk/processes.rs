@@ -112,7 +112,10 @@ impl<'l> Row<'l> {
             elapsed: None,
             cpu: None,
             overhead: health.and_then(|health| health.overhead).map(rate),
-            lag: health.and_then(|health| health.lag).filter(|_| !is_over).map(|lag| (lag * 10.0).round() / 10.0),
+            lag: health
+                .and_then(|health| health.lag)
+                .filter(|_| !is_over)
+                .map(|lag| (lag * 10.0).round() / 10.0),
             lost: health.map(|health| health.lost),
             interval: health.and_then(|health| health.interval),
             hook: health.and_then(|health| health.hook.as_deref()),

@@ -75,7 +75,12 @@ struct RangeStacks {
 
 impl Desk {
     /// The top functions by time.
-    pub fn history(&mut self, scoped: Scoped, from: Option<f64>, most: Option<usize>) -> Result<String, Asked> {
+    pub fn history(
+        &mut self,
+        scoped: Scoped,
+        from: Option<f64>,
+        most: Option<usize>,
+    ) -> Result<String, Asked> {
         let histories = self.histories(scoped)?;
         let mut ends: Option<(f64, f64)> = None;
         for (first, last) in histories.iter().filter_map(|history| history.ends()) {
@@ -237,7 +242,13 @@ fn buckets(histories: &[&History], first: f64, last: f64, most: usize) -> Vec<Bu
         top.iter_mut().for_each(|(_, own)| *own = rounded(*own));
         let told: f64 = top.iter().map(|(_, own)| own).sum();
         let from = (begin + at as f64) * step;
-        Bucket { from, to: from + step, top, rest: rounded((bucket.whole - told).max(0.0)), calls: rate(bucket.calls) }
+        Bucket {
+            from,
+            to: from + step,
+            top,
+            rest: rounded((bucket.whole - told).max(0.0)),
+            calls: rate(bucket.calls),
+        }
     });
     made.collect()
 }

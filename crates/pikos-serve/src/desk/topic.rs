@@ -100,7 +100,8 @@ impl Topic {
 
     /// The events after one, if they are kept.
     fn since(&self, last: EventId) -> Option<Vec<Bytes>> {
-        let is_known = (last.stream, last.epoch) == (self.id.stream, self.id.epoch) && last.seq <= self.id.seq;
+        let is_known =
+            (last.stream, last.epoch) == (self.id.stream, self.id.epoch) && last.seq <= self.id.seq;
         let first = self.kept.front().map_or(self.id.seq + 1, |(seq, _)| *seq);
         let after = || self.kept.iter().filter(|(seq, _)| *seq > last.seq).map(|(_, event)| event.clone());
         (is_known && last.seq + 1 >= first).then(|| after().collect())

@@ -141,7 +141,10 @@ impl History {
 }
 
 /// What has changed since, in the order of ids.
-fn grown(known: &mut HashMap<u32, Growth>, totals: impl Iterator<Item = (u32, Growth)>) -> Vec<(u32, Growth)> {
+fn grown(
+    known: &mut HashMap<u32, Growth>,
+    totals: impl Iterator<Item = (u32, Growth)>,
+) -> Vec<(u32, Growth)> {
     let mut grown: Vec<(u32, Growth)> = Vec::new();
     for (id, now) in totals {
         let was = known.entry(id).or_default();

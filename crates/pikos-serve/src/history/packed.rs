@@ -60,12 +60,8 @@ pub fn unpack(mut bytes: &[u8]) -> impl Iterator<Item = (u32, Growth)> {
         id = id.wrapping_add(take(&mut bytes)? as u32);
         let mut number = || take(&mut bytes).map(|number| (number >> 1) as i64 ^ -((number & 1) as i64));
         let (calls, nested, own, above) = (number()?, number()?, number()?, number()?);
-        let growth = Growth {
-            calls,
-            primitive: calls.wrapping_sub(nested),
-            own,
-            cumulative: own.wrapping_add(above),
-        };
+        let growth =
+            Growth { calls, primitive: calls.wrapping_sub(nested), own, cumulative: own.wrapping_add(above) };
         Some((id, growth))
     })
 }

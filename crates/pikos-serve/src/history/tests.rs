@@ -62,7 +62,11 @@ fn what_was_told_within_ten_minutes_stays_as_it_came() {
     assert!(history.slices.len() < 1000, "{}", history.slices.len());
     for slice in history.slices() {
         let age = 5000.0 - slice.to;
-        assert!(slice.to - slice.from <= (age / PART).max(1.0), "{} at the age of {age}", slice.to - slice.from);
+        assert!(
+            slice.to - slice.from <= (age / PART).max(1.0),
+            "{} at the age of {age}",
+            slice.to - slice.from
+        );
     }
 }
 

@@ -80,10 +80,8 @@ impl<F: Feed> Live<F> {
 
     /// The calls that are open in each thread of a process.
     pub fn open(&self, process: ProcessId) -> Vec<Open> {
-        let Some((sender, track)) = self
-            .heard(process)
-            .and_then(Heard::profile)
-            .zip(self.tracks.get(process.0 as usize))
+        let Some((sender, track)) =
+            self.heard(process).and_then(Heard::profile).zip(self.tracks.get(process.0 as usize))
         else {
             return Vec::new();
         };
@@ -99,7 +97,8 @@ impl<F: Feed> Live<F> {
             let is_chain = cut.is_some();
             if !is_chain {
                 for function in 0..sender.functions() {
-                    let figures = sender.figures(function, Some(thread.id)).filter(|figures| figures.open > 0);
+                    let figures =
+                        sender.figures(function, Some(thread.id)).filter(|figures| figures.open > 0);
                     calls.extend(figures.and_then(|figures| Some((id(function)?, figures.in_flight))));
                 }
                 calls.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -19,9 +19,9 @@ use base64::prelude::*;
 use serde::Serialize;
 
 use self::functions::{Chosen, Edges, Functions, Listed, shown_unit};
+pub use self::functions::{Group, rounded, shown, shown_place};
 use self::heading::Heading;
 use self::sources::Source;
-pub use self::functions::{Group, rounded, shown, shown_place};
 pub use self::sources::{Lines, lines_of};
 use self::stacks::{Columns, Kept};
 use super::flamegraph::Difference;
