@@ -8,6 +8,20 @@ const ROW = 30;
 const PRINTED = 40;
 
 const LEAST_BAR = 0.01;
+/** So many rows beyond what is seen are there, for a scroll that is drawn a frame late. */
+const BEYOND = 3;
+
+interface Cell {
+  cell: HTMLElement;
+  words: HTMLElement;
+  text: Text;
+  bar: HTMLElement | null;
+}
+
+interface Row {
+  row: HTMLTableRowElement;
+  cells: Cell[];
+}
 
 export interface Column {
   key: string;
@@ -39,7 +53,7 @@ export class Table {
   private isUp = false;
   private chosen: number | null = null;
   private isPrinted = false;
-  private readonly pool: HTMLTableRowElement[] = [];
+  private readonly pool: Row[] = [];
   private readonly above = gap();
   private readonly below = gap();
   private readonly scroller = find("rows");
@@ -149,45 +163,51 @@ export class Table {
   private draw(): void {
     const { listed, rows, scroller, pool } = this;
     if (listed === null) return;
-    const first = this.isPrinted ? 0 : Math.max(0, Math.floor(scroller.scrollTop / ROW) - 8);
-    const last = Math.min(rows.length, this.isPrinted ? PRINTED : Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + 8);
+    const first = this.isPrinted ? 0 : Math.max(0, Math.floor(scroller.scrollTop / ROW) - BEYOND);
+    const last = Math.min(rows.length, this.isPrinted ? PRINTED : Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + BEYOND);
     const count = Math.max(last - first, 0);
     while (pool.length < count) pool.push(this.row(listed.columns));
     for (let at = 0; at < count; at += 1) this.fill(pool[at]!, rows[first + at]!, listed);
     this.above.style.height = `${first * ROW}px`;
     this.below.style.height = `${this.isPrinted ? 0 : (rows.length - Math.max(last, first)) * ROW}px`;
     // The same rows again are not taken out and put in: a pointer may be on them.
-    if (this.body.children.length !== count + 2 || this.body.children[1] !== (pool[0] ?? this.below)) {
-      this.body.replaceChildren(this.above, ...pool.slice(0, count), this.below);
+    if (this.body.children.length !== count + 2 || this.body.children[1] !== (pool[0]?.row ?? this.below)) {
+      this.body.replaceChildren(this.above, ...pool.slice(0, count).map(({ row }) => row), this.below);
     }
     find("rows-count").textContent = listed.counted(rows.length);
     scroller.setAttribute("aria-label", `table of functions, ${rows.length} rows`);
   }
 
-  private row(columns: Column[]): HTMLTableRowElement {
-    const cells = columns.map(({ key, isText }) => make("td", `${isText ? "text" : ""} c-${key}`, make("i", "bar"), make("span", "")));
-    const row = make("tr", "", ...cells);
-    // Style may take away that they are of a table.
+  private row(columns: Column[]): Row {
+    const cells = columns.map(({ key, isText }): Cell => {
+      const [text, words] = [document.createTextNode(""), make("span", "")];
+      words.append(text);
+      const cell = make("td", `${isText ? "text" : ""} c-${key}`, words);
+      // Style may take away that they are of a table.
+      cell.setAttribute("role", "cell");
+      return { cell, words, text, bar: null };
+    });
+    const row = make("tr", "", ...cells.map(({ cell }) => cell));
     row.setAttribute("role", "row");
-    for (const cell of cells) cell.setAttribute("role", "cell");
-    return row;
+    return { row, cells };
   }
 
-  private fill(row: HTMLTableRowElement, at: number, { columns, kind }: Listed): void {
+  private fill({ row, cells }: Row, at: number, { columns, kind }: Listed): void {
     put(row, "className", `${kind(at)}${at === this.chosen ? " chosen" : ""}`);
     attribute(row, "data-at", String(at));
     attribute(row, "aria-selected", String(at === this.chosen));
     columns.forEach(({ shown, draw, isText }, place) => {
-      const cell = row.children[place] as HTMLElement;
-      const [bar, words] = cell.children as unknown as [HTMLElement, HTMLElement];
+      const one = cells[place]!;
+      if (draw !== undefined) return draw(one.words, at);
       const [text, part] = shown(at);
-      put(words, "textContent", text);
-      if (isText) put(cell, "title", text);
+      if (one.text.data !== text) one.text.data = text;
+      if (isText) put(one.cell, "title", text);
       // Less would be a line that looks like a border.
       const length = part === null || Math.abs(part) < LEAST_BAR ? 0 : Math.min(Math.abs(part), 1);
-      put(bar, "className", `bar${part !== null && part < 0 ? " less" : ""}${length === 0 ? " none" : ""}`);
-      if (length > 0) bar.style.width = `${(length * 100).toFixed(1)}%`;
-      draw?.(words, at);
+      if (length === 0 && one.bar === null) return;
+      if (one.bar === null) one.cell.prepend((one.bar = make("i", "bar")));
+      put(one.bar, "className", `bar${part !== null && part < 0 ? " less" : ""}${length === 0 ? " none" : ""}`);
+      if (length > 0) one.bar.style.width = `${(length * 100).toFixed(1)}%`;
     });
   }
 
