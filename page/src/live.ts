@@ -474,6 +474,8 @@ async function poll(isAtOnce: boolean): Promise<void> {
   }
 }
 
+const known = new Map<string, Buckets>();
+
 async function remember(): Promise<void> {
   const process = processOf(scope);
   if (process?.kind === "file" || scope === "files" || process?.kind === "recorder") return void (find("time").hidden = true);
@@ -485,7 +487,9 @@ async function remember(): Promise<void> {
   const made = await Promise.all(
     wanted.map(async (one): Promise<Band> => {
       const answer = await ask<Buckets>("/api/history", { scope: one.id, buckets }).catch((error: unknown) => why(error));
-      return { scope: one.id, title: one.title, history: typeof answer === "string" ? null : answer, without: typeof answer === "string" ? answer : "Nothing ran yet." };
+      if (typeof answer !== "string") known.set(one.id, answer);
+      // What was told before stays when nobody answers.
+      return { scope: one.id, title: one.title, history: known.get(one.id) ?? null, without: typeof answer === "string" ? answer : "Nothing ran yet." };
     }),
   );
   if (asked !== scope) return;

@@ -46,7 +46,7 @@ export function compared(before: Model, after: Model, scale: number): { model: M
       place: now.name.length === size ? now.place : old.place,
       group: now.name.length === size ? now.group : old.group,
       own: column(now.own, 1), calls: column(now.calls, 1), cumulative: column(now.cumulative, 1), primitive: column(now.primitive, 1),
-      before: { own: column(old.own, scale), calls: column(old.calls, scale), cumulative: column(old.cumulative, scale) },
+      before: { own: column(old.own, scale), calls: column(old.calls, scale).map(Math.round), cumulative: column(old.cumulative, scale) },
     },
     tree: trees?.tree ?? after.tree,
   };
