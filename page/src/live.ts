@@ -423,7 +423,9 @@ async function brush(wanted: Brushed | null): Promise<void> {
   }
   try {
     const { from, to } = wanted;
+    const asked = scope;
     const full = await ask<Full>("/api/range", { scope, from, to, labels: 0, stacks: 1 });
+    if (asked !== scope) return;
     const brushed = { from: full.from ?? from, to: full.to ?? to };
     const model = begin(full, live);
     model.isLive = false;
@@ -439,7 +441,9 @@ async function brush(wanted: Brushed | null): Promise<void> {
 }
 
 /** What comes by questions, not by the stream: history, open calls, recordings. */
-const POLL_MS = 1000;
+const POLL_MS = 500;
+/** Of so many times once: what changes slowly. */
+const SLOWLY = 4;
 /** Bands of so many processes are shown. */
 const MOST_BANDS = 6;
 let isPolling = false;
@@ -452,7 +456,8 @@ async function poll(isAtOnce: boolean): Promise<void> {
   isPolling = true;
   const wanted = scope;
   try {
-    if (isAtOnce || (polled += 1) % 2 === 0) await remember();
+    const isSlow = isAtOnce || (polled += 1) % SLOWLY === 0;
+    if (isSlow) await remember();
     if (wanted === scope && view === "now") {
       const open = await ask<OpenCalls>("/api/now", { scope: scope.split(":")[0]! });
       if (wanted === scope && live !== null) now.show(open, live);
@@ -461,7 +466,7 @@ async function poll(isAtOnce: boolean): Promise<void> {
       const recording = await ask<Recording>("/api/recording", { scope });
       if (wanted === scope) memory.show(recording);
     }
-    if (wanted === scope && chosen !== null && range === null && frozen === null) await learn(chosen, false);
+    if (isSlow && wanted === scope && chosen !== null && range === null && frozen === null) await learn(chosen, false);
   } catch (error) {
     if (view === "now") now.say(why(error));
     if (view === "memory") memory.say(why(error));
@@ -606,7 +611,6 @@ on("help", "click", showKeys);
 find("rows").addEventListener("pointermove", () => (pointed = performance.now()), { passive: true });
 find("rows").addEventListener("pointerleave", () => (pointed = 0));
 addEventListener("popstate", arrive);
-addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", later);
 addEventListener("keydown", (event) => {
   const field = event.target instanceof HTMLInputElement && event.target.type === "search" ? event.target : null;

@@ -11,7 +11,7 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 if (!found()) console.log("\n######## NOT TESTED: the live page in a browser: Chromium is not here (Debian: chromium)\n");
 
-describe("the live page", { skip: !found(), timeout: 240_000 }, () => {
+describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
   let browser;
   before(async () => (browser = await launch()));
   after(() => browser?.close());
