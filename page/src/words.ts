@@ -61,3 +61,8 @@ export function bytes(count: number): string {
   }
   return `${count.toFixed(0)} B`;
 }
+
+/** A program with its arguments, without the folder that it stands in: what tells apart comes first. */
+export function program(title: string): string {
+  return title.replace(/^\S*\/(?=\S)/, "");
+}

@@ -24,6 +24,10 @@ test("counts, bytes and ages are short", () => {
   each(words.age, [[0.25, "0.3 s"], [42, "42 s"], [90, "1 min 30 s"], [3700, "1 h 1 min"]]);
 });
 
+test("a program is told by its name, not by its folder", () => {
+  each(words.program, [["/srv/app/main.py --path a/b", "main.py --path a/b"], ["shop/server.py", "server.py"], ["-m http.server", "-m http.server"], ["main.py a/b", "main.py a/b"], ["", ""]]);
+});
+
 const boxes = (parent, what, cumulative) => ({ parent, what, own: cumulative, wasOwn: [], calls: [], count: [], cumulative, wasCumulative: [] });
 const order = (layout, above) => {
   const found = [];

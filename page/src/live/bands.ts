@@ -2,6 +2,7 @@
 // touch or keyboard, and is one for all bands.
 
 import { groupInk, isDarkNow, restInk } from "../colours";
+import type { Kind } from "../data";
 import { find, make } from "../elements";
 import { amount, clock } from "../words";
 import type { Buckets } from "./events";
@@ -22,6 +23,7 @@ export interface Brushed {
 
 /** Functions told apart in one band. */
 const MOST = 10;
+const ORDER: Kind[] = ["own", "package", "library", "builtin"];
 /** A brush of fewer pixels was a click. */
 const CLICK = 4;
 
@@ -154,7 +156,9 @@ export class Bands {
     const { buckets } = history;
     const sums = new Map<number, number>();
     for (const { top } of buckets) for (const [id, own] of top) sums.set(id, (sums.get(id) ?? 0) + own);
-    const shown = [...sums].sort((a, b) => b[1] - a[1]).slice(0, MOST).map(([id]) => id);
+    // One's own code is at the bottom, where it has a level line to be measured by.
+    const rank = (id: number): number => ORDER.indexOf(this.model?.kind[id] ?? "builtin");
+    const shown = [...sums].sort((a, b) => b[1] - a[1]).slice(0, MOST).map(([id]) => id).sort((a, b) => rank(a) - rank(b));
     const heights = buckets.map((bucket) => (bucket.top.reduce((sum, [, own]) => sum + own, 0) + bucket.rest) / (bucket.to - bucket.from || 1));
     const most = Math.max(...heights, 1e-9);
     const scaled = (height - 3) / most;

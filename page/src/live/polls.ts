@@ -1,6 +1,7 @@
 // What comes by questions, not by the stream: what ran when, open calls, recordings.
 
 import { find } from "../elements";
+import { program } from "../words";
 import { ask, why } from "./asks";
 import type { Band, Bands } from "./bands";
 import type { Buckets, OpenCalls, Process, Recording } from "./events";
@@ -69,7 +70,7 @@ export class Polls {
         const answer = await ask<Buckets>("/api/history", { scope: one.id, buckets }).catch((error: unknown) => why(error));
         if (typeof answer !== "string") this.known.set(one.id, answer);
         // What was told before stays when nobody answers.
-        return { scope: one.id, title: one.title, history: this.known.get(one.id) ?? null, without: typeof answer === "string" ? answer : "Nothing ran yet." };
+        return { scope: one.id, title: program(one.title), history: this.known.get(one.id) ?? null, without: typeof answer === "string" ? answer : "Nothing ran yet." };
       }),
     );
     if (asked !== state.scope) return;

@@ -2,13 +2,14 @@
 // keyboard and a screen reader stay where they are while figures change.
 
 import { find, make } from "../elements";
-import { amount, percent, short } from "../words";
+import { amount, percent, program, short } from "../words";
 import type { Process, Thread } from "./events";
 
 interface Row {
   scope: string;
   level: number;
   name: string;
+  title?: string;
   place: string;
   phase: string;
   figure: string;
@@ -86,7 +87,7 @@ export class ProcessList {
     say(twist!, row.isOpen === null ? "" : row.isOpen ? "▾" : "▸");
     state!.className = `state ${row.phase}`;
     say(name!, row.name);
-    name!.title = row.name;
+    name!.title = row.title ?? row.name;
     say(figure!, row.figure);
     say(place!, row.place);
     share!.style.width = `${Math.min(row.part, 1) * 100}%`;
@@ -162,7 +163,7 @@ function processRow(one: Process): Row {
   const figure = one.kind === "recorder" ? "memory" : one.phase === "running" || one.phase === "paused" ? `${short(Math.round(busy))}/s` : one.phase;
   const place = [one.pid === null ? null : String(one.pid), one.host, one.elapsed === null ? null : amount(one.elapsed, null), (one.lost ?? 0) > 0 ? `${one.lost} lost` : null];
   const part = one.cpu !== null && one.elapsed ? one.cpu / one.elapsed : 0;
-  return { scope: one.id, level: 0, name: one.title || "(no name)", place: place.filter((part) => part !== null).join(" · "), phase: one.phase, figure, part: one.phase === "running" ? part : 0, isOpen: null };
+  return { scope: one.id, level: 0, name: program(one.title) || "(no name)", title: one.title, place: place.filter((part) => part !== null).join(" · "), phase: one.phase, figure, part: one.phase === "running" ? part : 0, isOpen: null };
 }
 
 /** Threads of a process; of many that are over, those with the most time. */
