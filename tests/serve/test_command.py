@@ -132,7 +132,16 @@ def test_the_usual_port_gives_way_if_it_is_taken(tmp_path: Path) -> None:
 
 def test_a_collector_shows_processes_that_connect(tmp_path: Path, program: Path) -> None:
     with serving(tmp_path, "--bind", f"ipc://{tmp_path}/collector") as server:
-        arguments = ["-m", "pikos.cprofile", "--live", f"ipc://{tmp_path}/collector", "--connect", "-o", os.devnull, program]
+        arguments = [
+            "-m",
+            "pikos.cprofile",
+            "--live",
+            f"ipc://{tmp_path}/collector",
+            "--connect",
+            "-o",
+            os.devnull,
+            program,
+        ]
         with started(tmp_path, arguments, WAITS="1") as process:
             assert server.process_of(process.pid)["phase"] == "running"
 

@@ -37,7 +37,14 @@ threading.Thread(target=wait, name="waits").start()
 main()
 """
 
-NAMES = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202egnirts", "\x1b[2J", "a\nb", "e\u0301\ud83d"]
+NAMES = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\u202egnirts",
+    "\x1b[2J",
+    "a\nb",
+    "e\u0301\ud83d",
+]
 
 
 @pytest.fixture
@@ -146,12 +153,16 @@ def test_stacks_and_what_is_open_now(tmp_path: Path, program: Path, server: Serv
         with server.events(known["id"], stacks=True) as events:
             names = lambda node: events.names[node[1]]  # noqa: E731
             has_leaf = lambda: any(  # noqa: E731
-                names(node) == "leaf" and node[0] >= 0 and names(events.nodes[node[0]]) == "main" for node in events.nodes
+                names(node) == "leaf" and node[0] >= 0 and names(events.nodes[node[0]]) == "main"
+                for node in events.nodes
             )
             events.until(has_leaf, "leaf on main")
             now = server.json(f"/api/now?scope={known['id']}")
             assert now["exact"] is True
-            chains = {thread["name"]: [events.names[call["function"]] for call in thread["calls"]] for thread in now["threads"]}
+            chains = {
+                thread["name"]: [events.names[call["function"]] for call in thread["calls"]]
+                for thread in now["threads"]
+            }
             assert "main" in chains["MainThread"] and "wait" in chains["waits"]
         thread = next(t["id"] for t in known["threads"] or server.process_of(process.pid)["threads"])
         assert server.json(f"/api/picture?scope={known['id']}:{thread}")["functions"]["id"]
@@ -179,7 +190,7 @@ def test_history_and_ranges(tmp_path: Path, program: Path, server: Server) -> No
             for function, calls in zip(part["functions"]["id"], part["functions"]["calls"], strict=True):
                 sums[function] = sums.get(function, 0) + calls
         assert sums == totals
-        assert server.json(f"/api/range?scope=all&from=0&to=1e12&labels=0")["labels"] is None
+        assert server.json("/api/range?scope=all&from=0&to=1e12&labels=0")["labels"] is None
 
 
 def test_who_connects_again_misses_nothing(tmp_path: Path, program: Path, server: Server) -> None:
@@ -250,7 +261,10 @@ def test_names_are_text(tmp_path: Path, server: Server) -> None:
         for name in shown():
             assert not any(ord(c) < 32 or "\u202a" <= c <= "\u202e" for c in name), name
         answer = server.request(f"/api/picture?scope={scope}")[2]
-        assert (answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]) == ("application/json", "nosniff")
+        assert (answer.headers["Content-Type"], answer.headers["X-Content-Type-Options"]) == (
+            "application/json",
+            "nosniff",
+        )
 
 
 def test_read_only_has_no_control(tmp_path: Path, program: Path) -> None:

@@ -37,7 +37,10 @@ class Server:
         """Status, body and answer. Headers have ``_`` for ``-``; that of the token is there unless it is given."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            all_headers = {"Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+            all_headers = {
+                "Authorization": f"Bearer {self.token}",
+                **{k.replace("_", "-"): v for k, v in headers.items()},
+            }
             connection.request(method, path, body, {name: value for name, value in all_headers.items() if value})
             answer = connection.getresponse()
             return answer.status, answer.read(), answer

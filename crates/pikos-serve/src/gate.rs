@@ -103,7 +103,8 @@ impl Gate {
         }
         match has_address {
             true => {
-                *self.once.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+                once.take_if(|once| offered.is_some_and(|offered| is_same(once, offered)));
                 Ok(Pass::Address { is_led })
             }
             false if self.has_token(headers) => Ok(Pass::Known),

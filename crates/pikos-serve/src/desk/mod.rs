@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pikos_views::{
-    Edges, Feed, Live, Phase, Picture, Process, ProcessId, Profiles, Query, Recording, Scope, Source,
+    Edges, Feed, Live, Phase, Picture, ProcessId, Profiles, Query, Recording, Scope, Source,
 };
 use pstats_compat::Profile;
 use pstats_compat::model::facts;
@@ -185,12 +185,11 @@ impl Desk {
 
     fn watched(&mut self) -> Watched {
         self.topics.retain(|_, topic| !topic.is_over());
-        let processes = self.sources.live.as_ref().map(Live::processes).unwrap_or_default();
-        let has_ended = |process: &Process| matches!(process.phase, Phase::Ended(_) | Phase::Lost(_));
+        let live = self.sources.live.as_ref();
         Watched {
             viewers: self.topics.values().map(Topic::viewers).sum(),
-            heard: processes.len(),
-            is_over: !processes.is_empty() && processes.iter().all(has_ended),
+            heard: live.map_or(0, Live::heard_of),
+            is_over: live.is_some_and(Live::is_over),
         }
     }
 
@@ -223,12 +222,13 @@ impl Desk {
 
     /// Takes a picture, and sends what is new in it.
     fn show(&mut self, scoped: Scoped, with_stacks: bool, topic: &mut Topic, (version, epoch): (u64, u64)) {
-        let Ok(picture) = self.picture(scoped, Edges::None, with_stacks) else { return };
-        let Some(content) = picture.profile() else { return };
-        let moment = self.moment(scoped, &picture);
         let is_first = topic.version.is_none();
         let is_void = !is_first && topic.epoch != epoch;
         (topic.version, topic.epoch) = (Some(version), epoch);
+        let Ok(picture) = self.picture(scoped, Edges::None, with_stacks) else { return };
+        // A recorder has none: its viewers have been told of processes.
+        let Some(content) = picture.profile() else { return };
+        let moment = self.moment(scoped, &picture);
         let labels = self.labels(scoped);
         let delta = if is_void { None } else { topic.sent.follow(moment, content, labels) };
         match delta {
@@ -294,11 +294,7 @@ impl Desk {
             Scoped::Files => files.is_some(),
             Scoped::File(ProcessId(place)) => files.is_some_and(|files| (place as usize) < files.files()),
             Scoped::Process(process) => live.is_some_and(|live| (process.0 as usize) < live.heard_of()),
-            Scoped::Thread(process, thread) => live.is_some_and(|live| {
-                let processes = live.processes();
-                let known = processes.get(process.0 as usize);
-                known.is_some_and(|process| process.threads.iter().any(|known| known.id == thread))
-            }),
+            Scoped::Thread(process, thread) => live.is_some_and(|live| live.has_thread(process, thread)),
         };
         if is_known { Ok(()) } else { Err(Asked::NoProcess) }
     }
@@ -316,6 +312,9 @@ impl Desk {
         if of_files {
             let files = files.as_mut().ok_or(Asked::NoProcess)?;
             let picture = files.picture(query(scope, edges, with_stacks));
+            if scope == Scope::All && files.files() > 1 && !picture.has_sum {
+                return Err(Asked::Other(pikos_views::Error::NoSum.to_string()));
+            }
             if let Some(profile) = picture.profile() {
                 let fact = |name| files.fact(name).unwrap_or_default();
                 self.file_labels.follow(&profile.labels, fact(facts::FOLDER), fact(facts::COMMAND));
@@ -444,10 +443,7 @@ impl Desk {
             Scoped::All | Scoped::Thread(..) => return Err(Asked::NotAProcess),
         };
         let live = self.sources.live.as_ref().ok_or(Asked::NoProcess)?;
-        let processes = live.processes();
-        let is_alive = processes
-            .get(process.0 as usize)
-            .is_some_and(|process| matches!(process.phase, Phase::Running | Phase::Paused));
+        let is_alive = matches!(live.phase(process), Some(Phase::Running | Phase::Paused));
         let endpoint = live.run(process).and_then(|run| run.control);
         endpoint.filter(|_| is_alive).ok_or(Asked::NoCommands)
     }

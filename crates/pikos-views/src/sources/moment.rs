@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use crate::feed::{Feed, Heard, Run};
-use crate::picture::{FunctionId, ProcessId, ShownFunction, ShownStack, StackId};
+use crate::picture::{FunctionId, Phase, ProcessId, ShownFunction, ShownStack, StackId};
 
 /// The open calls of a thread.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +30,24 @@ impl<F: Feed> Live<F> {
     /// Which of its messages told of stacks last; 0 before the first.
     pub fn stacks_sequence(&self, process: ProcessId) -> u64 {
         self.heard(process).and_then(Heard::profile).map_or(0, |sender| sender.stacks_sequence())
+    }
+
+    /// How far it has come.
+    pub fn phase(&self, process: ProcessId) -> Option<Phase> {
+        Some(self.heard(process)?.sender().phase())
+    }
+
+    /// Whether there were processes, and all of them have ended or are lost.
+    pub fn is_over(&self) -> bool {
+        let heard = self.feed.heard();
+        let has_ended = |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
+        !heard.is_empty() && heard.iter().all(has_ended)
+    }
+
+    /// Whether a process has such a thread.
+    pub fn has_thread(&self, process: ProcessId, thread: u64) -> bool {
+        let sender = self.heard(process).and_then(Heard::profile);
+        sender.is_some_and(|sender| sender.threads().iter().any(|known| known.id == thread))
     }
 
     /// Whether it keeps full stacks.
