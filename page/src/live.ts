@@ -309,7 +309,8 @@ async function mark(): Promise<void> {
   const still = current();
   if (still === null) return;
   const isLive = still.model === state.live;
-  const label = state.range === null ? `all until ${clock(still.model.time)}` : still.label;
+  const file = processOf(state.scope)?.kind === "file" ? processOf(state.scope)!.title : null;
+  const label = file ?? (state.range === null ? `all until ${clock(still.model.time)}` : still.label);
   state.marked = { ...still, model: snapshot(still.model), label };
   control.say(`Marked ${label}. Choose another time, or wait; then compare.`);
   render();

@@ -135,5 +135,6 @@ function exactness(model: Model): string {
   const { tree } = model;
   if (tree === null || tree.state !== "kept") return "";
   const cut = tree.cut[0] > 0 ? ` ${grouped(tree.cut[0])} calls (${amount(tree.cut[1], model.unit)}) were beyond the tree's limits.` : "";
-  return `${tree.note ?? "Exact: each stack was recorded."}${cut}`;
+  const note = tree.note === null ? "Exact: each stack was recorded." : `${tree.note.charAt(0).toUpperCase()}${tree.note.slice(1)}.`;
+  return note + cut;
 }

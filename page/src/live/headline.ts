@@ -1,7 +1,7 @@
 // The head of a scope: what it is, how it goes, and its figures.
 
 import { find, make } from "../elements";
-import { age, amount, percent, short } from "../words";
+import { age, amount, bytes, percent, short } from "../words";
 import type { Process } from "./events";
 import type { Model } from "./model";
 
@@ -32,16 +32,21 @@ export function showHeadline(process: Process | null, thread: string | null, all
   const put = (name: string, value: number | null | undefined, said: (value: number) => string, title = ""): void => {
     if (value !== null && value !== undefined && !Number.isNaN(value)) figures.push([name, said(value), title]);
   };
-  if (isLive) put("calls/s", one.calls_per_s, (rate) => short(Math.round(rate)), "finished calls a second, in the last interval");
-  put("calls", one.calls, (count) => short(count));
-  put("recorded", model === null ? one.own : model.total || one.own, (own) => amount(own, model?.unit ?? null), "own time of all functions");
+  const hasProfile = one.kind !== "recorder";
+  if (isLive && hasProfile) put("calls/s", one.calls_per_s, (rate) => short(Math.round(rate)), "finished calls a second, in the last interval");
+  if (hasProfile) put("calls", one.calls, (count) => short(count));
+  if (hasProfile) put("recorded", model === null ? one.own : model.total || one.own, (own) => amount(own, model?.unit ?? null), "own time of all functions");
   put("elapsed", one.elapsed, age, "since the profile began");
   if (one.cpu !== null && one.elapsed) put("CPU", one.cpu / one.elapsed, percent, `${amount(one.cpu, null)} of CPU time`);
   put("overhead", one.overhead, percent, "the profiler's own part of the time, at least");
   if (isLive) put("age of figures", one.lag, age, "since the last message was made");
   if ((one.lost ?? 0) > 0) put("lost", one.lost, (count) => `${count}`, "messages that did not arrive");
-  if (process?.recorder) put("records", process.recorder.records, short);
-  put("functions", one.functions ?? model?.listed.length, (count) => short(count));
+  if (process?.recorder) {
+    put("memory", process.recorder.rss, bytes, "in use now");
+    put("records", process.recorder.records, short);
+    if (process.recorder.dropped > 0) put("lost", process.recorder.dropped, short, "records that came faster than they could be sent");
+  }
+  if (hasProfile) put("functions", one.functions ?? model?.listed.length, (count) => short(count));
   fill(figures);
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pikos_views::{Edges, FunctionId, ProcessId, Recording, Shown};
+use pikos_views::{Edges, FunctionId, LineId, ProcessId, Recording, Shown};
 use pstats_compat::Function;
 use pstats_compat::formats::page::{self, rounded};
 use pstats_compat::model::facts;
@@ -180,7 +180,8 @@ struct Memory<'l> {
 struct Summit {
     time: f64,
     rss: u64,
-    line: u32,
+    /// Where: the line that had just been executed.
+    line: String,
 }
 
 /// Memory over time.
@@ -217,11 +218,17 @@ pub fn curve(recording: &Recording) -> Curve {
     curve
 }
 
+/// File and line, as the page shows them.
+fn place_of(recording: &Recording, line: LineId) -> String {
+    let label = recording.label(line, false);
+    page::shown_place(&format!("{}:{}", label.file, label.line))
+}
+
 fn memory(recording: &Recording) -> String {
     let mut lines = Lines::default();
     for row in recording.rows.iter() {
         let label = recording.label(row.id, false);
-        lines.place.push(page::shown_place(&format!("{}:{}", label.file, label.line)));
+        lines.place.push(place_of(recording, row.id));
         lines.function.push(&label.function);
         lines.source.push(&label.source);
         lines.hits.push(row.hits);
@@ -240,7 +247,7 @@ fn memory(recording: &Recording) -> String {
         summit: recording.summit.as_ref().map(|summit| Summit {
             time: rounded(summit.time),
             rss: summit.rss,
-            line: summit.line.0,
+            line: place_of(recording, summit.line),
         }),
         curve: curve(recording),
         lines,
