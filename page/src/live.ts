@@ -214,7 +214,8 @@ function showFlame(): void {
   pressed("up", choice.inverted);
   find("focus").hidden = choice.focus === null;
   find("focus-name").textContent = choice.focus === null ? "" : (state.shown?.model.functions.name[choice.focus] ?? "");
-  flame.show(state.shown?.model ?? null, state.shown?.was ?? null, state.isOther);
+  const isStill = state.range !== null || state.isComparing || state.scope === "files" || processOf(state.scope)?.kind === "file";
+  flame.show(state.shown?.model ?? null, state.shown?.was ?? null, state.isOther, isStill);
   if (state.shown !== null) legend(state.shown.model);
   showZoom();
   tell();
@@ -451,7 +452,7 @@ Object.assign(globalThis, {
       return flame.graph.drawn.map((box) => ({ name: box.name, left: left + box.left, top: top + box.top - find("graph").scrollTop, width: box.width }));
     },
     draw: () => flame.graph.draw(),
-    show: () => flame.show(state.shown?.model ?? null, state.shown?.was ?? null, true),
+    show: () => flame.show(state.shown?.model ?? null, state.shown?.was ?? null, true, false),
   },
 });
 

@@ -4,12 +4,12 @@
 import type { Ink } from "../colours";
 import { find } from "../elements";
 import { Graph } from "../graph";
-import { layoutAsMet } from "../layout";
+import { layoutAsMet, layoutOf } from "../layout";
 import type { Layout } from "../layout";
 import { found, subjectOf, told } from "../picture";
 import type { Picture } from "../picture";
 import { boxesOf } from "../stacks";
-import type { Choice } from "../stacks";
+import type { Boxes, Choice } from "../stacks";
 import type { Tooltip } from "../tooltip";
 import { amount, grouped } from "../words";
 import { importingOf, layoutOfTree } from "./model";
@@ -29,6 +29,7 @@ export class Flame {
   private inks = new Map<number, Ink>();
   private made: Choice | null = null;
   private notBefore = 0;
+  private version = -1;
 
   constructor(tooltip: Tooltip, events: { choose(at: number): void; zoomed(): void }) {
     this.graph = new Graph({
@@ -48,8 +49,8 @@ export class Flame {
     });
   }
 
-  /** Newer figures, or other ones. */
-  show(model: Model | null, was: Float64Array | null, isOther: boolean): void {
+  /** Newer figures, or other ones; `isStill`: they don't grow. */
+  show(model: Model | null, was: Float64Array | null, isOther: boolean, isStill: boolean): void {
     const { choice } = this;
     if (model?.groups !== this.model?.groups) this.inks = new Map();
     const isUnknown = model !== null && model.isDifference && was === null;
@@ -65,23 +66,27 @@ export class Flame {
     }
     const isPlain = !choice.inverted && !choice.mine && !choice.importing && choice.focus === null && was === null;
     const isSame = !isOther && this.made === choice && this.model === model && this.layout !== null;
-    if (isSame && !isPlain && performance.now() < this.notBefore) return;
+    const isCheap = isPlain && !isStill;
+    if (isSame && (model.version === this.version || (!isCheap && performance.now() < this.notBefore))) return;
     const begun = performance.now();
-    this.layout = isPlain ? layoutOfTree(tree) : this.make(model, was);
-    if (!isPlain) this.notBefore = performance.now() + (performance.now() - begun) / MOST_BUSY;
+    const plain = isPlain ? layoutOfTree(tree) : null;
+    const boxes = plain?.boxes ?? this.boxes(model, was);
+    // What doesn't grow can't jump, and callers are read from the widest on.
+    this.layout = isStill || choice.inverted ? layoutOf(boxes, false) : (plain ?? layoutAsMet(boxes, false));
+    if (!isCheap) this.notBefore = performance.now() + (performance.now() - begun) / MOST_BUSY;
     const isKept = isSame || (this.made === choice && !isOther);
-    [this.model, this.made] = [model, choice];
+    [this.model, this.made, this.version] = [model, choice, model.version];
     if (isKept) this.graph.grow(this.layout, this.subject()!);
     else this.graph.show(this.layout, this.subject()!);
   }
 
-  private make(model: Model, was: Float64Array | null): Layout {
+  private boxes(model: Model, was: Float64Array | null): Boxes {
     const tree = model.tree!;
     const stacks = {
       parent: tree.parent.subarray(0, tree.count), function: tree.function, own: tree.own, calls: tree.calls, before: was,
       rest: { parent: [], count: [], time: [], before: null },
     };
-    return layoutAsMet(boxesOf({ kind: model.kind, isImporting: importingOf(model), threads: [], stacks }, this.choice), false);
+    return boxesOf({ kind: model.kind, isImporting: importingOf(model), threads: [], stacks }, this.choice);
   }
 
   change(what: Partial<Choice>): void {
