@@ -96,6 +96,23 @@ What stands out
 }
 
 #[test]
+fn a_function_that_takes_much_by_what_it_calls_of_others_stands_out() {
+    let mut profile = run();
+    let convert = &mut profile.functions[3];
+    convert.file = "/venv/lib/python3.12/site-packages/pack/cells.py".into();
+    convert.calls.tottime = 2.0;
+    // Half of the time in `convert`, the other half in what `convert` calls: neither takes much by itself.
+    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
+    nodes[3].tottime = 2.0;
+    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: 2.0 });
+    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, 2.0, 2.0));
+    let text = summary(&profile, &PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected =
+        "- main (app.py:5) takes 54.0% of the time, 92.6% of that in load (pack.io:7), which it calls.";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn without_code_of_ones_own_all_is_shown() {
     let mut profile = run();
     for function in &mut profile.functions {
