@@ -57,6 +57,13 @@ fn part(subject: &Subject<'_>, time: f64) -> String {
     percent(subject.share(time)).trim_start().to_owned()
 }
 
+/// The same for people, of what wasn't spent waiting: a server waits most of its time.
+fn part_of_work(subject: &Subject<'_>, time: f64) -> String {
+    let (work, total) = (subject.work(), subject.total());
+    let of = if total - work >= LONG_WAIT * total { "the time not spent waiting" } else { "the time" };
+    format!("{} of {of}", percent(time / work).trim_start())
+}
+
 /// Who it is that called a function the longest, of the user's own.
 fn user(subject: &Subject<'_>, id: FunctionId) -> Option<String> {
     let users = users(subject.profile, &subject.stacks, &subject.owners, &[id]);
@@ -67,7 +74,7 @@ fn user(subject: &Subject<'_>, id: FunctionId) -> Option<String> {
 fn much(subject: &Subject<'_>) -> Vec<FunctionId> {
     let takes_much = |id: &FunctionId| {
         let function = subject.profile.function(*id);
-        subject.share(function.calls.tottime) >= MUCH && wait(function).is_none()
+        function.calls.tottime >= MUCH * subject.work() && wait(function).is_none()
     };
     costliest(subject, MOST).into_iter().filter(takes_much).collect()
 }
@@ -75,11 +82,11 @@ fn much(subject: &Subject<'_>) -> Vec<FunctionId> {
 fn alone(subject: &Subject<'_>) -> Vec<String> {
     let sentence = |id: FunctionId| {
         let calls = &subject.profile.function(id).calls;
-        let share = part(subject, calls.tottime);
+        let share = part_of_work(subject, calls.tottime);
         let count = counted(subject, id);
         match user(subject, id).filter(|_| !subject.owners.is_own(id)) {
-            Some(user) => format!("{} takes {share} of the time{count}, for {user}.", named(subject, id)),
-            None => format!("{} takes {share} of the time itself{count}.", named(subject, id)),
+            Some(user) => format!("{} takes {share}{count}, for {user}.", named(subject, id)),
+            None => format!("{} itself takes {share}{count}.", named(subject, id)),
         }
     };
     much(subject).into_iter().map(sentence).collect()
@@ -87,11 +94,19 @@ fn alone(subject: &Subject<'_>) -> Vec<String> {
 
 /// Own functions that take much by what they call of others. What waits or imports is told by itself.
 fn through_others(subject: &Subject<'_>, imported: &Imported) -> Vec<String> {
+    /// What an own function takes.
+    #[derive(Default)]
+    struct Time {
+        all: f64,
+        /// What is in code of others; and the part of it that no other sentence tells of.
+        of_called: BTreeMap<FunctionId, f64>,
+        untold: f64,
+    }
     let Subject { profile, owners, stacks, .. } = subject;
     let told = much(subject);
     // Of each stack: the own function nearest to its top, and what that called of others.
     let mut nearest: Vec<Option<(FunctionId, FunctionId)>> = Vec::with_capacity(stacks.tree.nodes.len());
-    let mut times: IdMap<FunctionId, (f64, BTreeMap<FunctionId, f64>)> = IdMap::default();
+    let mut times: IdMap<FunctionId, Time> = IdMap::default();
     for (node, is_imported) in stacks.tree.nodes.iter().zip(&imported.is_within) {
         let function = node.function;
         let below = node.parent.and_then(|parent| nearest[parent.index()]);
@@ -106,32 +121,33 @@ fn through_others(subject: &Subject<'_>, imported: &Imported) -> Vec<String> {
         else {
             continue;
         };
-        let (all, by_called) = times.entry(user).or_default();
-        *all += node.tottime;
-        if called != user && !told.contains(&function) {
-            *by_called.entry(called).or_default() += node.tottime;
+        let time = times.entry(user).or_default();
+        time.all += node.tottime;
+        if called != user {
+            *time.of_called.entry(called).or_default() += node.tottime;
+            time.untold += if told.contains(&function) { 0.0 } else { node.tottime };
         }
     }
     let mut found: Vec<_> = times.into_iter().filter(|(id, _)| !told.contains(id)).collect();
-    found.retain(|(_, (_, by_called))| subject.share(by_called.values().sum()) >= MUCH);
-    found.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then(a.0.cmp(&b.0)));
-    let sentence = |(id, (all, by_called)): (FunctionId, (f64, BTreeMap<FunctionId, f64>))| {
-        let most = by_called.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    found.retain(|(_, time)| time.untold >= MUCH * subject.work());
+    found.sort_by(|a, b| b.1.all.total_cmp(&a.1.all).then(a.0.cmp(&b.0)));
+    let sentence = |(id, Time { all, of_called, .. }): (FunctionId, Time)| {
+        let most = of_called.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         let called = most.map(|(called, time)| {
             let share = percent(time / all);
             format!(", {} of that in {}, which it calls", share.trim_start(), named(subject, called))
         });
-        let (share, count) = (part(subject, all), counted(subject, id));
-        format!("{} takes {share} of the time{count}{}.", named(subject, id), called.unwrap_or_default())
+        let (share, count) = (part_of_work(subject, all), counted(subject, id));
+        format!("{} takes {share}{count}{}.", named(subject, id), called.unwrap_or_default())
     };
     found.into_iter().take(MOST).map(sentence).collect()
 }
 
-/// ` in 3 calls`, where that was counted and says something.
+/// `, in 3 calls`, where that was counted and says something.
 fn counted(subject: &Subject<'_>, id: FunctionId) -> String {
     let calls = &subject.profile.function(id).calls;
     match subject.profile.metadata.counts {
-        Counts::Calls if calls.ncalls > 1 => format!(" in {} calls", grouped(calls.ncalls)),
+        Counts::Calls if calls.ncalls > 1 => format!(", in {} calls", grouped(calls.ncalls)),
         _ => String::new(),
     }
 }
