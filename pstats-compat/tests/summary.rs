@@ -71,6 +71,11 @@ python app.py -v
 10.2 s elapsed, 6.10 s of CPU, 2,000,008 calls of 6 functions, CPython 3.12.1
 10.0 s recorded; 41.0% of it waiting (4.10 s for locks and threads)
 
+What stands out
+- convert (app.py:9) itself takes 67.8% of the time not spent waiting, in 2,000,000 calls.
+- 41.0% of the time is spent waiting for a lock, a queue or another thread, in
+  {_thread.lock.acquire}, called by main (app.py:5).
+
 Your code, and in it what it calls of others
  share    time      calls
  96.0%  9.60 s          1  <module>  app.py:1
@@ -86,11 +91,6 @@ Functions that take the most time themselves
   4.0%  400 ms          1  main  app.py:5
   4.0%  400 ms          1  _shutdown  threading:100
   1.0%  100 ms          1  <module>  app.py:1
-
-What stands out
-- convert (app.py:9) itself takes 67.8% of the time not spent waiting, in 2,000,000 calls.
-- 41.0% of the time is spent waiting for a lock, a queue or another thread, in
-  {_thread.lock.acquire}, called by main (app.py:5).
 ";
     assert_eq!(summary(&run(), &PLAIN), expected);
 }
@@ -154,7 +154,7 @@ fn waiting_for_the_gil_is_told_beside_the_times() {
 10.0 s in all 5 threads together; 41.0% of it waiting (4.10 s for locks and threads)
 22.5 s more waiting for the GIL, in no function's time
 
-Your code";
+What stands out";
     assert!(said("22.5").contains(expected), "{}", said("22.5"));
     // Hardly any, or none.
     for waited in ["0.1", "-1", "x"] {
