@@ -194,7 +194,7 @@ def test_to_an_endpoint(folder: Path) -> None:
 
 
 def test_wrong_arguments(folder: Path) -> None:
-    with pytest.raises(ValueError, match="is no endpoint"):
+    with pytest.raises(ValueError, match="is not an endpoint"):
         ZeroMQRecorder("udp://1").prepare(FunctionRecord)
     with pytest.raises(ValueError, match="not on this host's loopback"):
         ZeroMQRecorder("tcp://0.0.0.0:9001").prepare(FunctionRecord)
