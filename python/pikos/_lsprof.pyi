@@ -23,7 +23,6 @@ __all__ = [
     "_before_exec",
     "_before_exit",
     "_before_sigterm",
-    "_command",
     "_die_of_sigterm",
     "_holds_stacks",
     "_kind_of",
@@ -58,7 +57,6 @@ _List = list
 
 __version__: Final[str]
 
-def _command(args: list[str]) -> int: ...
 def hook() -> tuple[str, str]: ...
 def clock_name() -> str: ...
 def _now() -> int: ...
