@@ -163,6 +163,19 @@ What stands out";
 }
 
 #[test]
+fn who_waits_for_the_gil_most_stands_out() {
+    let mut profile = run();
+    profile.functions[3].gil_wait = 3.0;
+    profile.functions[1].gil_wait = 1.0;
+    let text = summary(&profile, &PLAIN);
+    let told = "- Threads wait for the GIL most in convert (app.py:9): 3.00 s, 75.0% of all such waiting.";
+    assert!(text.contains(told), "{text}");
+    profile.functions[3].gil_wait = 0.03;
+    profile.functions[1].gil_wait = 0.01;
+    assert!(!summary(&profile, &PLAIN).contains("GIL"));
+}
+
+#[test]
 fn nothing_is_said_of_nothing() {
     assert_eq!(summary(&Profile::default(), &PLAIN), "profile\nnothing was recorded\n");
 }

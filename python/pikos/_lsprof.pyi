@@ -137,8 +137,8 @@ class Profiler:
 class _Metadata(TypedDict):
     functions: int
     edges: int
-    ncalls: int
-    primitive_calls: int
+    ncalls: int | None
+    primitive_calls: int | None
     tottime: float
     counts: str
     callers: str
@@ -151,7 +151,7 @@ class _Metadata(TypedDict):
     stacks_cut_calls: int
     stacks_cut_seconds: float
 
-_Row = tuple[str, int, str, str | None, int, int, float, float, int]
+_Row = tuple[str, int, str, str | None, int | None, int | None, float, float, float | None, int]
 
 @final
 class _Listener:
@@ -176,7 +176,7 @@ class _StoredProfile:
     def rows(self) -> list[_Row]: ...
     def callers(self, function: int) -> list[_Row]: ...
     def callees(self, function: int) -> list[_Row]: ...
-    def tree(self) -> list[tuple[int | None, str, int, str, str | None, int, float, float, int]] | None: ...
+    def tree(self) -> list[tuple[int | None, str, int, str, str | None, int | None, float, float, int]] | None: ...
     def report(self, patterns: list[str] = ..., top: int | None = None) -> str: ...
     def summary(self, width: int, colours: bool) -> str: ...
     def dumps(self, format: str) -> bytes: ...
@@ -215,7 +215,7 @@ class profiler_subentry(structseq[Any], tuple[Any, ...]):
 
 @final
 class profiler_thread(structseq[Any], tuple[Any, ...]):
-    __match_args__: Final = ("name", "ident", "native_id", "totaltime", "entries")
+    __match_args__: Final = ("name", "ident", "native_id", "totaltime", "entries", "gil_wait")
     @property
     def name(self) -> str: ...
     @property
@@ -226,6 +226,8 @@ class profiler_thread(structseq[Any], tuple[Any, ...]):
     def totaltime(self) -> float: ...
     @property
     def entries(self) -> list[profiler_entry]: ...
+    @property
+    def gil_wait(self) -> float: ...
 
 @final
 class _EventMonitor:

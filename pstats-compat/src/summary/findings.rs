@@ -31,6 +31,7 @@ pub fn sentences(subject: &Subject<'_>) -> Vec<String> {
         through_others(subject, &imported),
         often(subject),
         waits(subject),
+        gil_waits(subject),
         garbage(subject),
         imports(subject, &imported),
     ]
@@ -195,6 +196,25 @@ fn waits(subject: &Subject<'_>) -> Vec<String> {
         format!("{share} of the time is spent waiting {what}, in {}{who}.", named(subject, id))
     };
     waiting.take(MOST).map(sentence).collect()
+}
+
+/// Where threads waited for the GIL most, if they waited long.
+fn gil_waits(subject: &Subject<'_>) -> Vec<String> {
+    let rows = || subject.profile.rows().map(|(id, function)| (id, function.gil_wait));
+    let all: f64 = rows().map(|(_, waited)| waited).sum();
+    let most = rows().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    let sentence = |(id, waited): (FunctionId, f64)| {
+        let (time, share) = (short(&Unit::Seconds, waited), percent(waited / all));
+        format!(
+            "Threads wait for the GIL most in {}: {time}, {} of all such waiting.",
+            named(subject, id),
+            share.trim_start()
+        )
+    };
+    let is_told = |&(_, waited): &(FunctionId, f64)| {
+        all >= LONG_WAIT * (all + subject.total()) && waited > 0.0 && waited >= MUCH * all
+    };
+    most.filter(is_told).map(sentence).into_iter().collect()
 }
 
 fn garbage(subject: &Subject<'_>) -> Vec<String> {
