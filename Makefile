@@ -97,8 +97,8 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy
-	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
-	run .venv/bin/python -m mypy.stubtest pikos._lsprof
+	run test -f python/pikos/_lsprof.pyi -a -f python/pikos/_cli.pyi # without a stub, stubtest finds nothing wrong
+	run .venv/bin/python -m mypy.stubtest pikos._lsprof pikos._cli
 	run .venv/bin/python scripts/check_architecture.py
 	run .venv/bin/python scripts/check_links.py
 	run scripts/check-page.sh
@@ -177,6 +177,10 @@ bench-readme: build ## Put the newest results of each release into README.md
 .PHONY: bench-truth
 bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known times (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.truth $(BENCH_ARGS)
+
+.PHONY: bench-threads
+bench-threads: build ## What threads wait for the GIL, told apart from work: their own times against what the system gave them
+	@$(VENV)/bin/python -m benchmarks.truth.threads $(BENCH_ARGS)
 
 .PHONY: bench-memory
 bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's

@@ -119,6 +119,9 @@ impl Gate {
             return false;
         }
         let name = authority.host();
+        if name.len() != host.len() && authority.port_u16().is_none() {
+            return false;
+        }
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         if bare.eq_ignore_ascii_case("localhost") {
             return true;

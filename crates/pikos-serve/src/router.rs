@@ -76,10 +76,11 @@ fn bad(problem: &str) -> Failed {
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
 enum Told {
-    Pause,
-    Resume,
-    Clear,
-    Stop,
+    // Braces: without them serde lets other fields pass.
+    Pause {},
+    Resume {},
+    Clear {},
+    Stop {},
     Interval { seconds: f64 },
     Dump { path: String },
 }
@@ -269,10 +270,10 @@ impl Router {
 
     fn command(&self, told: Told) -> Result<Command, Failed> {
         Ok(match told {
-            Told::Pause => Command::Pause,
-            Told::Resume => Command::Resume,
-            Told::Clear => Command::Clear,
-            Told::Stop => Command::Stop,
+            Told::Pause {} => Command::Pause,
+            Told::Resume {} => Command::Resume,
+            Told::Clear {} => Command::Clear,
+            Told::Stop {} => Command::Stop,
             Told::Interval { seconds } => Command::Interval { seconds },
             Told::Dump { .. } if self.is_remote => {
                 let problem = "a server that others can reach has no files written: save the profile instead";

@@ -263,7 +263,8 @@ fn methods_are_for_what_they_are_for() {
         400,
         "whose folder would that be?"
     );
-    assert_eq!(status(&post(&"x".repeat(100_000))), 413);
+    // It hangs up on who goes on sending.
+    assert!([0, 413].contains(&status(&post(&"x".repeat(100_000)))));
     let head = server.ask("HEAD", "/", &json[..1], "");
     assert_eq!((status(&head), body(&head)), (200, ""));
 
