@@ -136,7 +136,7 @@ fn gil_waits(subject: &Subject<'_>) -> Vec<String> {
         )
     };
     let is_told = |&(_, waited): &(FunctionId, f64)| {
-        all >= LONG_WAIT * (all + subject.total()) && waited > 0.0 && waited >= MUCH * all
+        waited > 0.0 && all >= LONG_WAIT * (all + subject.total())
     };
     most.filter(is_told).map(sentence).into_iter().collect()
 }
