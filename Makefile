@@ -97,8 +97,8 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
 	run .venv/bin/mypy
-	run test -f python/pikos/_lsprof.pyi # without a stub, stubtest finds nothing wrong
-	run .venv/bin/python -m mypy.stubtest pikos._lsprof
+	run test -f python/pikos/_lsprof.pyi -a -f python/pikos/_cli.pyi # without a stub, stubtest finds nothing wrong
+	run .venv/bin/python -m mypy.stubtest pikos._lsprof pikos._cli
 	run .venv/bin/python scripts/check_architecture.py
 	run .venv/bin/python scripts/check_links.py
 	run scripts/check-page.sh

@@ -20,9 +20,6 @@ from rust_modules import Crate, code_of
 T = TypeVar("T")
 Arrows = Mapping[Path, Mapping[Path, set[str]]]
 
-# What the extension may use of the command line's crate: nothing of its insides.
-CLI_DOOR = re.compile(r"\bpikos_cli::(?!run\b)\w+")
-
 # What asks which system a source is compiled for.
 SYSTEM = re.compile(r"\btarget_(?:os|family|env|vendor)\b|\bcfg\w*!?\(.*\b(?:unix|windows)\b")
 
@@ -160,8 +157,6 @@ class House:
                     continue
                 if not within(path, rule["only"]) or within(path, rule.get("never", [])):
                     self.faults.append(f"{path}:{number}: {crate} is only for {', '.join(rule['only'])}")
-            if path.startswith("lsprof-rs/") and CLI_DOOR.search(line):
-                self.faults.append(f"{path}:{number}: of pikos_cli the extension may use run alone")
 
 
 def dependencies(manifest: Mapping[str, Any]) -> set[str]:

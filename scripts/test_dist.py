@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120.0
 BUILD_PATIENCE = 1800.0
 
+#: What the extension of a wheel for Linux may have, in bytes: each profiled process loads it.
+EXTENSION = 7_650_000
+
 #: What README's commands and Python work on, beside what earlier ones have written.
 FILES = {
     "script.py": """\
@@ -211,6 +214,18 @@ def without_optional(code: str) -> str:
     return "\n".join(line for line in code.splitlines() if "to_pandas" not in line and "to_arrow" not in line)
 
 
+def check_size(package: Path) -> None:
+    """Fail if the extension has grown beyond what it may be, and say how large the native libraries are."""
+    sizes = {library.name: library.stat().st_size for library in sorted(package.glob("*.so"))}
+    for name, size in sizes.items():
+        print(f"  {name}: {size / 1e6:.2f} MB")
+        if name.startswith("_lsprof") and size > EXTENSION:
+            raise Failed(
+                f"{name} may have {EXTENSION / 1e6:.2f} MB: what only the `pikos` command uses belongs in pikos-cli, "
+                "which no profiled process loads"
+            )
+
+
 def try_file(file: Path, page: str) -> None:
     """Install one file and use it."""
     with tempfile.TemporaryDirectory(prefix="pikos-dist-") as name:
@@ -225,6 +240,8 @@ def try_file(file: Path, page: str) -> None:
         if version != expected or not where.startswith(str(stranger.venv)):
             raise Failed(f"{file.name}: {version!r} from {where}, not {expected!r} from the venv")
         print(f"{file.name}: installed in {seconds:.0f} s", flush=True)
+        if "manylinux" in file.name:
+            check_size(Path(where).parent)
         typed, left_out = try_page(stranger, page)
         for command in left_out:
             print(f"  not typed: {command}")

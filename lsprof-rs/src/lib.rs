@@ -40,11 +40,8 @@ mod _lsprof {
     use super::python::listener::PyListener;
 
     #[pymodule_export]
-    use super::python::command::_command;
-
-    #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder, _shown,
         clock_name, hook,
     };
 

@@ -64,7 +64,8 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    let function = (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>(), any::<u16>());
+    let function =
+        (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>(), any::<u16>());
     let functions = proptest::collection::vec(function, 1..20);
     let edges = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
     let nodes = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);

@@ -20,6 +20,12 @@ def main() -> int:
         if completion.is_ours(sys.argv[2:]):
             completion.complete(sys.argv[2:])
             return 0
-    from pikos._lsprof import _command
-
-    return _command(["pikos", *sys.argv[1:]])
+    try:
+        from pikos._cli import run
+    except ImportError as error:
+        print(
+            f"pikos: the command's own library can't be loaded: {error}; put it right with `python -m pip install --force-reinstall pikos`",
+            file=sys.stderr,
+        )
+        return 1
+    return run(["pikos", *sys.argv[1:]])

@@ -143,7 +143,7 @@ class Profile:
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step != 1:
-                raise ValueError("a slice of a profile has no step; sort(…, reverse=True) turns it round")
+                raise ValueError("a slice of a profile can't have a step; sort(…, reverse=True) reverses the order")
             return Profile(self._native.slice(start, stop))
         place = range(len(self))[index]
         return Row(*self._native.slice(place, place + 1).rows()[0])

@@ -134,7 +134,7 @@ def test_an_ignored_interrupt_stays_ignored() -> None:
 
 
 def test_the_interpreters_own_handler_is_back_afterwards(profile: Path) -> None:
-    code = "import signal, sys; from pikos._lsprof import _command; code = _command(['pikos', 'check', sys.argv[1]])\n"
+    code = "import signal, sys; from pikos._cli import run; code = run(['pikos', 'check', sys.argv[1]])\n"
     code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
     code += "try: signal.raise_signal(signal.SIGINT)\n"
     code += "except KeyboardInterrupt: print('caught', code)\n"

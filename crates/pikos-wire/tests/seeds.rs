@@ -3,8 +3,8 @@
 //! `PIKOS_BLESS=1 cargo test -p pikos-wire --test seeds` writes them to `tests/seeds/`.
 
 use pikos_wire::{
-    Added, Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
+    Added, Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow,
+    Open, Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.

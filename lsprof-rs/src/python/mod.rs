@@ -1,6 +1,5 @@
 //! What Python sees.
 
-pub mod command;
 pub mod functions;
 pub mod listener;
 pub mod profiler;
