@@ -41,7 +41,7 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder, _shown,
         clock_name, hook,
     };
 

@@ -106,13 +106,13 @@ pub enum Error {
         problem: String,
     },
     /// Profiles whose figures don't mean the same.
-    #[error("these profiles don't go together: {problem}")]
+    #[error("these profiles can't be combined: {problem}")]
     Different {
         /// What differs.
         problem: String,
     },
     /// Profiles of which one says more than another: what it says more would have to be left out.
-    #[error("these profiles don't go together: {problem}")]
+    #[error("these profiles can't be combined: {problem}")]
     LessDetail {
         /// What differs.
         problem: String,

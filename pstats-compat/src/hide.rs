@@ -55,6 +55,7 @@ pub fn hide_with(
                 }
                 (None, Some(above)) => {
                     builder.take_over(above, node.tottime);
+                    builder.wait_for(above, profile.function(node.function), node.tottime);
                     Some(above)
                 }
                 (None, None) => {
@@ -154,6 +155,14 @@ impl Builder {
             if self.profile.metadata.edges == EdgeDetail::Full {
                 self.profile.edges[edge].calls.tottime += time;
             }
+        }
+    }
+
+    /// What a hidden function waited for the GIL goes where its own time goes, in proportion.
+    fn wait_for(&mut self, place: NodeId, hidden: &Function, time: f64) {
+        if hidden.gil_wait > 0.0 && hidden.calls.tottime > 0.0 {
+            let owner = self.tree.nodes[place.index()].function;
+            self.profile.functions[owner.index()].gil_wait += hidden.gil_wait * time / hidden.calls.tottime;
         }
     }
 

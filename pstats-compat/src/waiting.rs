@@ -43,24 +43,96 @@ const WAITERS: [(Wait, &str, &str); 26] = [
     (Wait::Others, "WaitForMultipleObjects", "_winapi"),
 ];
 
+/// Modules and types whose built-ins call Python and don't touch files, sockets, locks or clocks.
+const CALLERS: [&str; 46] = [
+    "_abc",
+    "_asyncio",
+    "_asyncio.Future",
+    "_asyncio.Task",
+    "_bisect",
+    "_collections",
+    "_contextvars.Context",
+    "_functools",
+    "_heapq",
+    "_json",
+    "_operator",
+    "_pickle",
+    "_random.Random",
+    "_statistics",
+    "_warnings",
+    "array.array",
+    "async_generator",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "builtins",
+    "bytearray",
+    "bytes",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "collections.deque",
+    "coroutine",
+    "dict",
+    "dict_items",
+    "dict_keys",
+    "frozenset",
+    "gc",
+    "generator",
+    "int",
+    "itertools",
+    "list",
+    "math",
+    "numpy",
+    "numpy.ndarray",
+    "object",
+    "pyexpat.xmlparser",
+    "re.Pattern",
+    "set",
+    "str",
+    "tuple",
+    "type",
+    "xml.etree.ElementTree.XMLParser",
+];
+
+/// Those among them that open, read or ask first.
+const READERS: [(&str, &str); 6] = [
+    ("breakpoint", "builtins"),
+    ("dump", "_pickle"),
+    ("input", "builtins"),
+    ("load", "_pickle"),
+    ("open", "builtins"),
+    ("ParseFile", "pyexpat.xmlparser"),
+];
+
 /// What this function waits for; None for one that works, as far as its name tells.
 pub fn wait(function: &Function) -> Option<Wait> {
     if !function.is_builtin() {
         return None;
     }
     let name = function.name.to_str_lossy();
-    let name = name.trim_start_matches(['<', '{']).trim_end_matches(['>', '}']);
-    let (method, module) = match name.strip_prefix("method '").and_then(|rest| rest.split_once("' of '")) {
-        Some((method, rest)) => (method, rest),
-        None => {
-            let (module, function) = name.strip_prefix("built-in method ")?.rsplit_once('.')?;
-            (function, module)
-        }
-    };
+    let (method, owner) = builtin_and_owner(&name)?;
     let is_meant = |&&(_, known, of): &&(Wait, &str, &str)| {
-        method == known && if of.ends_with('.') { module.starts_with(of) } else { module == of }
+        method == known && if of.ends_with('.') { owner.starts_with(of) } else { owner == of }
     };
     WAITERS.iter().find(is_meant).map(|&(wait, _, _)| wait)
+}
+
+/// What cProfile's label of a built-in names: the function and its module, or the method and its type; None where one is missing.
+pub fn builtin_and_owner(label: &str) -> Option<(&str, &str)> {
+    let name = label.trim_start_matches(['<', '{']).trim_end_matches(['>', '}']);
+    match name.strip_prefix("method '").and_then(|rest| rest.split_once("' of '")) {
+        Some((method, rest)) => Some((method, rest.strip_suffix("' objects").unwrap_or(rest))),
+        None => {
+            let (module, function) = name.strip_prefix("built-in method ")?.rsplit_once('.')?;
+            Some((function, module))
+        }
+    }
+}
+
+/// Whether a built-in, by cProfile's label, does nothing itself but call what it is given: up to each such call it keeps the GIL, and
+/// doesn't sleep. Only those are believed to that are listed here: a library's own (the main loop of a window system) may have slept.
+pub fn only_calls(label: &str) -> bool {
+    builtin_and_owner(label)
+        .is_some_and(|(name, owner)| CALLERS.contains(&owner) && !READERS.contains(&(name, owner)))
 }
 
 /// How long that was waited for in a profile, in all functions together.
@@ -93,5 +165,30 @@ mod tests {
         }
         let own = Function::new("a.py".into(), 1, "sleep".into(), Calls::default());
         assert_eq!(wait(&own), None);
+    }
+
+    #[test]
+    fn built_ins_that_only_call_are_known_by_their_labels() {
+        for label in [
+            "<built-in method builtins.sum>",
+            "<built-in method _functools.reduce>",
+            "<method 'sort' of 'list' objects>",
+            "<method 'run' of '_contextvars.Context' objects>",
+            "<method 'sub' of 're.Pattern' objects>",
+        ] {
+            assert!(only_calls(label), "{label}");
+        }
+        for label in [
+            "<built-in method builtins.input>",
+            "<built-in method time.sleep>",
+            "<built-in method _pickle.load>",
+            "<method 'poll' of 'select.epoll' objects>",
+            "<method 'exec' of 'QApplication' objects>",
+            "<built-in method from_bytes>",
+            "sum",
+            "",
+        ] {
+            assert!(!only_calls(label), "{label}");
+        }
     }
 }

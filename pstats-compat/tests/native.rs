@@ -64,7 +64,8 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    let function = (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>());
+    let function =
+        (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>(), any::<u16>());
     let functions = proptest::collection::vec(function, 1..20);
     let edges = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
     let nodes = proptest::collection::vec((any::<u32>(), any::<u32>(), calls()), 0..40);
@@ -77,9 +78,10 @@ fn profile() -> impl Strategy<Value = Profile> {
         |(functions, edges, nodes, threads, metadata)| {
             let functions: Vec<Function> = functions
                 .into_iter()
-                .map(|(file, line, name, calls, qualname, caller_only)| Function {
+                .map(|(file, line, name, calls, qualname, caller_only, waited)| Function {
                     qualname,
                     caller_only,
+                    gil_wait: f64::from(waited) * 0.001,
                     ..Function::new(file, line, name, calls)
                 })
                 .collect();

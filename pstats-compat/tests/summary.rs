@@ -71,6 +71,11 @@ python app.py -v
 10.2 s elapsed, 6.10 s of CPU, 2,000,008 calls of 6 functions, CPython 3.12.1
 10.0 s recorded; 41.0% of it waiting (4.10 s for locks and threads)
 
+What stands out
+- convert (app.py:9) itself takes 67.8% of the time not spent waiting, in 2,000,000 calls.
+- 41.0% of the time is spent waiting for a lock, a queue or another thread, in
+  {_thread.lock.acquire}, called by main (app.py:5).
+
 Your code, and in it what it calls of others
  share    time      calls
  96.0%  9.60 s          1  <module>  app.py:1
@@ -86,13 +91,24 @@ Functions that take the most time themselves
   4.0%  400 ms          1  main  app.py:5
   4.0%  400 ms          1  _shutdown  threading:100
   1.0%  100 ms          1  <module>  app.py:1
-
-What stands out
-- convert (app.py:9) takes 40.0% of the time itself in 2,000,000 calls.
-- 41.0% of the time is spent waiting for a lock, a queue or another thread, in
-  {_thread.lock.acquire}, called by main (app.py:5).
 ";
     assert_eq!(summary(&run(), &PLAIN), expected);
+}
+
+#[test]
+fn a_function_that_takes_much_by_what_it_calls_of_others_stands_out() {
+    let mut profile = run();
+    let convert = &mut profile.functions[3];
+    convert.file = "/venv/lib/python3.12/site-packages/pack/cells.py".into();
+    convert.calls.tottime = 1.5;
+    // Of the time that isn't waiting, a third is in `convert`, which is told of, and as much in what that calls.
+    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
+    nodes[3].tottime = 1.5;
+    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: 1.5 });
+    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, 1.5, 1.5));
+    let text = summary(&profile, &PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "- main (app.py:5) takes 89.8% of the time not spent waiting, 90.9% of that in load (pack.io:7), which it calls.";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -138,12 +154,25 @@ fn waiting_for_the_gil_is_told_beside_the_times() {
 10.0 s in all 5 threads together; 41.0% of it waiting (4.10 s for locks and threads)
 22.5 s more waiting for the GIL, in no function's time
 
-Your code";
+What stands out";
     assert!(said("22.5").contains(expected), "{}", said("22.5"));
     // Hardly any, or none.
     for waited in ["0.1", "-1", "x"] {
         assert!(!said(waited).contains("GIL"), "{waited}");
     }
+}
+
+#[test]
+fn who_waits_for_the_gil_most_stands_out() {
+    let mut profile = run();
+    profile.functions[3].gil_wait = 3.0;
+    profile.functions[1].gil_wait = 1.0;
+    let text = summary(&profile, &PLAIN);
+    let told = "- Threads wait for the GIL most in convert (app.py:9): 3.00 s, 75.0% of all such waiting.";
+    assert!(text.contains(told), "{text}");
+    profile.functions[3].gil_wait = 0.03;
+    profile.functions[1].gil_wait = 0.01;
+    assert!(!summary(&profile, &PLAIN).contains("GIL"));
 }
 
 #[test]

@@ -284,7 +284,7 @@ class Options:
         for name, each in self.OPTIONS.items():
             object.__setattr__(self, name, asked.pop(name, each.default))
         if asked:
-            raise TypeError(f"no option has the name {', '.join(asked)}")
+            raise TypeError(f"there is no option {', '.join(asked)}")
         for name, each in self.OPTIONS.items():
             if each.choices:
                 each.check(getattr(self, name))
@@ -297,10 +297,10 @@ class Options:
                 each.check(value)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("options don't change: but() makes others of them")
+        raise AttributeError("options can't be changed: but() returns a changed copy")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError("options don't change: but() makes others of them")
+        raise AttributeError("options can't be changed: but() returns a changed copy")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Options) and self.wishes() == other.wishes()

@@ -6,16 +6,19 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """A function and its numbers; or one of its callers or callees, and the part that is theirs. Times in seconds."""
+    """A function and its numbers; or one of its callers or callees, and the part that is theirs. Times in seconds.
+
+    What nobody counted is None: calls, in a file of a profiler that takes samples of stacks."""
 
     file: str  #: ``~`` for a built-in
     line: int  #: of the ``def``; 0 for a built-in
     name: str  #: as cProfile has it
     qualname: str | None  #: ``Class.method``, where the file says it
-    ncalls: int
-    primitive_calls: int  #: those that were not recursive
+    ncalls: int | None
+    primitive_calls: int | None  #: those that were not recursive
     tottime: float  #: in the function itself
     cumtime: float  #: with all that it called, outermost calls only
+    gil_wait: float | None  #: that it waited for the GIL, in no other time; None where that isn't known, as of callers
     number: int  #: the function's, in this profile
 
 
@@ -27,7 +30,7 @@ class Node(NamedTuple):
     line: int
     name: str
     qualname: str | None
-    ncalls: int  #: how often this very stack was entered
+    ncalls: int | None  #: how often this very stack was entered
     tottime: float  #: with exactly this stack
     cumtime: float  #: with this stack and all above it
     number: int  #: the function's, in this profile

@@ -470,7 +470,7 @@ def whole_number(text: str) -> int:
     """A number of functions."""
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or greater")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Profile:
 
     @property
     def metadata(self) -> _Metadata:
-        """What is known of the whole: how many functions, edges and calls; seconds in sum; whether what recording took
+        """What is known of the whole: how many functions, edges and calls (None if nobody counted them); seconds in sum; whether what recording took
         was taken out; how many full stacks there are (None if none were recorded), and what was cut off them."""
         return self._native.metadata()
 
@@ -112,7 +112,8 @@ class Profile:
         import pyarrow
 
         # Said, since a column without a value (no function has a qualified name) would have no type.
-        types = {"file": "string", "name": "string", "qualname": "string", "tottime": "double", "cumtime": "double"}
+        types = {"file": "string", "name": "string", "qualname": "string"}
+        types |= dict.fromkeys(("tottime", "cumtime", "gil_wait"), "double")
         columns = self._columns()
         fields = [(name, pyarrow.type_for_alias(types.get(name, "int64"))) for name in columns]
         return pyarrow.table(columns, schema=pyarrow.schema(fields))
@@ -142,7 +143,7 @@ class Profile:
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step != 1:
-                raise ValueError("a slice of a profile has no step; sort(…, reverse=True) turns it round")
+                raise ValueError("a slice of a profile can't have a step; sort(…, reverse=True) reverses the order")
             return Profile(self._native.slice(start, stop))
         place = range(len(self))[index]
         return Row(*self._native.slice(place, place + 1).rows()[0])
@@ -153,7 +154,8 @@ class Profile:
 
     def __repr__(self) -> str:
         facts = self.metadata
-        return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {facts['ncalls']} calls>"
+        calls = "calls not counted" if facts["ncalls"] is None else f"{facts['ncalls']} calls"
+        return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {calls}>"
 
     def _repr_html_(self) -> str:
         from pikos._notebook.html import shown

@@ -16,7 +16,7 @@ pytestmark = [
 
 # Stretches of Python code, whose share of the processor the system tells, between things that threads wait for.
 WORKERS = """
-import gc, hashlib, os, threading, time, zlib
+import functools, gc, hashlib, os, re, threading, time, zlib
 
 def leaf(n):
     return n + 1
@@ -32,6 +32,21 @@ def without_calls(n):
     i = 0
     while i < n:
         i += 1
+
+def turn(x, y):
+    return y
+
+def change(found):
+    return "b"
+
+# From 3.13 on a thread loses the GIL at the entry of a function that a built-in calls, before the hook hears of the call.
+def in_callbacks(n):
+    some = range(n // 24)
+    sum(leaf(i) for i in some)
+    sorted(some, key=leaf)
+    sum(map(leaf, some))
+    functools.reduce(turn, some)
+    re.sub("a", change, "a" * (n // 24))
 
 lock = threading.Lock()
 data = os.urandom(200_000)
@@ -84,8 +99,14 @@ def run(workers, **options):
         for thread in threads: thread.join()
     return profile
 
+STRETCHES = {
+    "with_calls", "without_calls", "leaf", "in_callbacks", "<genexpr>", "turn", "change", "sub",
+    "<built-in method builtins.sum>", "<built-in method builtins.sorted>", "<built-in method _functools.reduce>",
+    "<method 'sub' of 're.Pattern' objects>",
+}
+
 def stretches(entries):
-    return [entry for entry in entries if getattr(entry.code, "co_name", "") in ("with_calls", "without_calls", "leaf")]
+    return [entry for entry in entries if getattr(entry.code, "co_name", entry.code) in STRETCHES]
 
 def own(profile):
     return {
@@ -95,6 +116,12 @@ def own(profile):
 """
 
 MIXTURES = {
+    "built-ins that call Python": [("in_callbacks", "nothing")] * 4,
+    "built-ins that call Python, beside sleep": [
+        ("in_callbacks", "nothing"),
+        ("in_callbacks", "sleep"),
+        ("with_calls", "short sleep"),
+    ],
     "computing, with calls and without": [("with_calls", "nothing"), ("without_calls", "nothing")] * 2,
     "computing beside sleep": [("with_calls", "nothing"), ("without_calls", "sleep"), ("with_calls", "short sleep")],
     "C that lets the GIL go": [("with_calls", "hash"), ("without_calls", "compress"), ("with_calls", "nothing")],
@@ -194,6 +221,58 @@ answer([sum(row.tottime for row in stored), sum(node.tottime for node in stored.
         # What recording takes may be out as well.
         assert own[thread] < ran * 1.05 + 0.005, thread
         assert compensate or own[thread] > ran * 0.95 - 0.005, thread
+
+
+def test_what_a_built_in_sleeps_that_calls_back_stays_its_own() -> None:
+    """A generator that sleeps, and a handler of a signal that interrupts a sleep."""
+    code = f"""{WORKERS}
+import signal
+def slow():
+    for n in range(20):
+        yield leaf(n)
+        time.sleep(0.01)
+
+def sleeper():
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    for _ in range(5):
+        time.sleep(0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+signal.signal(signal.SIGALRM, lambda number, frame: leaf(number))
+gc.disable()
+thread = threading.Thread(target=lambda: without_calls(3_000_000))
+profile = Profile(threads=True, gil_wait="out")
+with profile:
+    thread.start()
+    sum(slow())
+    thread.join()
+    waited = profile.gil_wait()
+    sleeper()
+times = {{entry.code: entry.inlinetime for entry in profile.getstats() if isinstance(entry.code, str)}}
+answer([times["<built-in method time.sleep>"], times["<built-in method builtins.sum>"], profile.gil_wait() - waited])
+"""
+    slept, summed, waited = evaluate(code)
+    assert slept > 0.2 + 0.5 - 0.01
+    assert summed < 0.1
+    # On a busy machine, for a processor.
+    assert waited < 0.2
+
+
+def test_functions_and_threads_say_what_they_waited() -> None:
+    code = f"""{WORKERS}
+import pikos.stats
+profile = run({workers("built-ins that call Python")}, gil_wait="out")
+rows = pikos.stats.of(profile)
+by_thread = [thread.gil_wait for thread in profile.thread_stats()]
+answer([profile.gil_wait(), sum(row.gil_wait for row in rows), sum(by_thread), sorted(by_thread)[-4:],
+        {{row.name: row.gil_wait for row in rows}}, [row.gil_wait for row in rows.callers(rows.sort("time")[0])],
+        [row.gil_wait for row in pikos.stats.of(run({workers("a lock")}, gil_wait="keep"))]])
+"""
+    whole, by_function, by_thread, threads, rows, callers, kept = evaluate(code)
+    assert whole == pytest.approx(by_function, rel=0.01) == pytest.approx(by_thread, rel=0.01)
+    assert min(threads) > whole / 10
+    assert rows["work"] < whole / 10
+    assert set(callers) == set(kept) == {None}
 
 
 def test_what_it_can_t_do_is_refused() -> None:

@@ -66,7 +66,7 @@ def test_what_cannot_be_added_is_refused(tmp_path: Path) -> None:
     sampled = save(tmp_path / "sampled.pstats", {**one_of_many(1), ("__sampled__",): True})  # type: ignore[dict-item]
     run = pikos("merge", counted, sampled, "-o", tmp_path / "sum.pstats")
     assert run.code == 1
-    problem = "these profiles don't go together: one counts calls, another samples"
+    problem = "these profiles can't be combined: one counts calls, another samples"
     assert run.err == f"pikos: {sampled}: {problem}; `--lossy` leaves out what only some of them have\n"
 
 

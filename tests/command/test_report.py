@@ -58,7 +58,10 @@ def test_a_file_that_is_no_page_of_ours_is_left_alone(folder: Path) -> None:
     (folder / "app.html").write_text("<title>mine</title>")
     run = report(folder, "app.pikos")
     assert (run.code, run.out) == (1, "")
-    assert run.err == "pikos: app.html is there already, and is no page of Pikos: say where to write with `-o FILE`\n"
+    assert (
+        run.err
+        == "pikos: app.html is there already, and is not a page that Pikos has made: choose another file with `-o FILE`\n"
+    )
     assert (folder / "app.html").read_text() == "<title>mine</title>"
     report(folder, "app.pikos", "-o", "other.html").succeeded()
 

@@ -76,6 +76,22 @@ def test_the_parent_is_none_the_worse(tmp_path: Path) -> None:
             assert {message["id"] for message in subscriber.messages} == {subscriber.messages[0]["id"]}
 
 
+@pytest.mark.parametrize("options", [["--live"], ["--checkpoint", "1"], ["--live", "--follow"]], ids=" ".join)
+def test_os_fork_warns_of_no_thread_of_ours(tmp_path: Path, options: list[str]) -> None:
+    script = tmp_path / "forks_alone.py"
+    script.write_text(
+        "import os\n"
+        "for _ in range(100):\n"
+        "    if not (pid := os.fork()): os._exit(0)\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    run = [sys.executable, "-m", SUBJECT, *options, "-o", tmp_path / "forks.pstats", script]
+    # Where warnings are errors, CPython says nothing of this one.
+    environment = live_environment(tmp_path, PYTHONWARNINGS="always")
+    ran = subprocess.run(run, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
 def test_children_are_silent_unless_followed(tmp_path: Path) -> None:
     with started(tmp_path, arguments(tmp_path, 3, True)) as process:
         endpoint(tmp_path, process.pid)

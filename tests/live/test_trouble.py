@@ -99,7 +99,7 @@ def test_what_is_at_an_endpoint_stays(script: Path, tmp_path: Path) -> None:
             "link": "a link is in the way",
             "dangling": "a link is in the way",
             "sub": "a folder is in the way",
-            "socket": "another process listens there",
+            "socket": "another process is listening there",
             "missing/socket": "No such file",
             "file/socket": "Not a directory",
         }.items():

@@ -74,6 +74,26 @@ def test_the_order_and_the_text_are_pstats(path: Path, key: str, reverse: bool) 
     assert str(ours) == out.getvalue()
 
 
+def test_what_nobody_counted_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.speedscope.json").write_text(
+        """{"$schema": "https://www.speedscope.app/file-format-schema.json", "shared": {"frames": [{"name": "f"}, {"name": "g"}]},
+        "profiles": [{"type": "evented", "name": "a", "unit": "seconds", "startValue": 0, "endValue": 2, "events": [
+        {"type": "O", "frame": 0, "at": 0}, {"type": "O", "frame": 1, "at": 1}, {"type": "C", "frame": 1, "at": 2},
+        {"type": "C", "frame": 0, "at": 2}]}]}"""
+    )
+    loaded = pikos.stats.load(tmp_path / "a.speedscope.json")
+    assert loaded.metadata["counts"] == "unknown"
+    caller, callee = loaded.sort("name")
+    assert (callee.ncalls, callee.primitive_calls, callee.tottime) == (None, None, 1.0)
+    assert [row.ncalls for row in [*loaded.callers(callee), *loaded.callees(caller), *(loaded.tree() or [])]] == [
+        None
+    ] * 4
+    assert (loaded.metadata["ncalls"], loaded.metadata["primitive_calls"]) == (None, None)
+    assert "calls not counted" in repr(loaded)
+    html = loaded._repr_html_()
+    assert "<td>-</td>" in html and "2 functions in 2.000" in html and "None" not in html
+
+
 def test_filter_top_and_slices(path: Path) -> None:
     loaded = pikos.stats.load(path).sort("calls")
     found = loaded.filter(r"\(fib\)|sorted")

@@ -193,6 +193,23 @@ def test_text_is_what_str_format_writes(kind: str, formatted: bool, tmp_path: An
             assert all(record.filename in line for record, line in zip(plain.records, lines, strict=True))
 
 
+@pytest.mark.parametrize("filter_", [None, lambda record: True])
+def test_a_line_of_text_holds_no_command_to_a_terminal(filter_: Any, tmp_path: Any) -> None:
+    name = "ev\x1b[2J\nil\u202e"
+    shown = "ev\\u{1b}[2J\\nil\\u{202e}"
+    main = load("def main():\n\tx = '\t\x9b'\n", name)["main"]
+    for kind in ("function", "line"):
+        stream = io.StringIO()
+        monitored(monitor_class(kind)(TextStreamRecorder(stream, filter_)), main)
+        monitored(monitor_class(kind)(TextFileRecorder(tmp_path / kind, filter_)), main)
+        assert stream.getvalue() == (tmp_path / kind).read_text()
+        lines = [line for line in stream.getvalue().split("\n") if "monitored" not in line][1:-1]
+        assert lines and all(shown in line for line in lines), lines
+        if kind == "line":
+            # Tabs are how code is indented.
+            assert "\tx = '\t\\u{9b}'" in lines[0]
+
+
 def test_monitors_nest() -> None:
     main = load(make_program(3), "<nested>")["main"]
     outer, inner, lines = ListRecorder(), ListRecorder(), ListRecorder()

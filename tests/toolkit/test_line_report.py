@@ -124,8 +124,8 @@ def test_how_many_and_in_which_order(folder: Path) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["lines", "--report", "-n", "0", "program.py"], "'0' is not a whole number from 1 on"),
-        (["lines", "--report", "-n", "many", "program.py"], "'many' is not a whole number from 1 on"),
+        (["lines", "--report", "-n", "0", "program.py"], "'0' is not a whole number, 1 or greater"),
+        (["lines", "--report", "-n", "many", "program.py"], "'many' is not a whole number, 1 or greater"),
         (["lines", "--report", "--sort", "growth", "program.py"], "--sort growth: choose time, hits, name, file"),
         (["line_memory", "--report", "--sort", "time", "program.py"], "choose growth, peak, hits, name, file"),
         (["lines", "-n", "3", "program.py"], "-n is for --report: add it"),

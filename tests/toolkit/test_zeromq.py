@@ -194,7 +194,7 @@ def test_to_an_endpoint(folder: Path) -> None:
 
 
 def test_wrong_arguments(folder: Path) -> None:
-    with pytest.raises(ValueError, match="is no endpoint"):
+    with pytest.raises(ValueError, match="is not an endpoint"):
         ZeroMQRecorder("udp://1").prepare(FunctionRecord)
     with pytest.raises(ValueError, match="not on this host's loopback"):
         ZeroMQRecorder("tcp://0.0.0.0:9001").prepare(FunctionRecord)
@@ -226,6 +226,35 @@ def test_pikos_run_sends_while_the_program_runs(folder: Path, tmp_path: Path) ->
         process.wait()
     assert {record[1] for record in records(seen)} >= {"step", "<module>"}
     assert all(record[3] > 1 << 20 for record in records(seen))
+
+
+def test_forks_lose_no_record_and_warn_of_no_thread(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "forks.py"
+    script.write_text(
+        "import os\n"
+        "def step(): pass\n"
+        "input()\n"
+        "for _ in range(20):\n"
+        "    if not (pid := os.fork()): os._exit(0)\n"
+        "    step()\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    command = [sys.executable, "-m", "pikos.runner", "functions", "--recording", "zmq", str(script)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, env=environment(PYTHONWARNINGS="always"), text=True, **pipes) as process:
+        listener = Listener(socket_in(folder))
+        messages = listener.messages()
+        seen = [next(messages)]
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        seen += messages
+        listener.close()
+        assert (*process.communicate(timeout=PATIENCE), process.returncode) == ("", "", 0)
+    assert [message["seq"] for message in seen] == list(range(1, len(seen) + 1))
+    assert {message["dropped"] for message in seen} == {0}
+    steps = [record for record in records(seen) if record[2] == "step"]
+    assert [record[1] for record in steps] == ["call", "return"] * 20
 
 
 def test_after_a_kill_the_socket_is_swept(folder: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ pub struct Numbers {
 /// edges in the same order, and new ones after them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// By function.
+    /// By function; only here is what was waited.
     pub functions: Vec<(FunctionId, Numbers)>,
     /// By (caller, callee). Calls without a caller are in `functions` only.
     pub edges: Vec<((FunctionId, FunctionId), Numbers)>,
@@ -85,6 +85,7 @@ impl Reader {
             }
         }
         self.read_excesses(tables, count, &mut reading);
+        self.read_waits(tables, &mut reading);
         self.read_open(tables, count, clock, &mut reading);
         for (function, _) in &reading.functions {
             self.places[function.0 as usize] = 0;
@@ -135,6 +136,15 @@ impl Reader {
                         (counts.own_excess, counts.total_excess) = (own_excess, total_excess);
                     }
                 }
+            }
+        }
+    }
+
+    fn read_waits(&self, tables: &Tables, reading: &mut Reading) {
+        for wait in tables.waits.iter() {
+            if let Some(place) = self.place(wait.of.callee.function) {
+                let counts = &mut reading.functions[place].1.counts;
+                counts.waited = counts.waited.plus(wait.time.ticks());
             }
         }
     }

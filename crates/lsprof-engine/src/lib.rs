@@ -25,8 +25,8 @@ pub use hash::mix;
 pub use in_flight::{Numbers, Open};
 pub use recorder::Recorder;
 pub use tables::{
-    BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, StackId, Subject,
-    Tables, Wait,
+    BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
+    Subject, Tables, Wait,
 };
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};

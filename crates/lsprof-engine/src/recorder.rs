@@ -16,7 +16,7 @@ use crate::clock::Ticks;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, StackId, Tables};
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Pauses, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -56,7 +56,16 @@ struct Hidden {
     key: Key,
     kind: Kind,
     /// As of an [`Entry`].
-    may_block: bool,
+    pauses: Pauses,
+}
+
+/// What an event ends: a stretch of the newest open call, or of its caller's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    /// The function calls another one now.
+    BeforeCall,
+    /// It ends, or gives way to another stack.
+    BeforeEnd,
 }
 
 impl Recorder {
@@ -65,7 +74,7 @@ impl Recorder {
         let entries = Arena::default();
         let edges = Arena::default();
         let frames = Arena::default();
-        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), false));
+        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
         let nowhere = edges.push(Edge::new(root, root));
         let bottom = frames.push(Frame::new(nowhere));
         let top = FullCell::new(bottom);
@@ -382,42 +391,39 @@ impl Recorder {
 
     /// Makes a function known, all of whose time is work or waiting. Does nothing if it is.
     pub fn define(&mut self, key: Key, function: FunctionId, kind: Kind) {
-        self.define_as(key, function, kind, false);
+        self.define_pausing(key, function, kind, Pauses::Never);
     }
 
     /// Makes a function known that may stand still of its own accord, as built-ins do. Does nothing if it is.
-    pub fn define_blocking(&mut self, key: Key, function: FunctionId, kind: Kind) {
-        self.define_as(key, function, kind, true);
-    }
-
     #[cold]
-    fn define_as(&mut self, key: Key, function: FunctionId, kind: Kind, may_block: bool) {
+    pub fn define_pausing(&mut self, key: Key, function: FunctionId, kind: Kind, pauses: Pauses) {
         if self.entry(key).is_none() {
-            let entry = self.tables.entries.push(Entry::new(key, function, kind, may_block));
+            let entry = self.tables.entries.push(Entry::new(key, function, kind, pauses));
             self.entries.insert_unique(mix(key as u64), entry, |entry| mix(entry.key as u64));
         }
     }
 
-    /// Records no call of this function, which isn't known yet: what it takes and whom it calls is its caller's. It may block, or
-    /// not, as one that is [`Recorder::define`]d.
+    /// Records no call of this function, which isn't known yet: what it takes and whom it calls is its caller's.
     #[cold]
-    pub fn hide(&mut self, key: Key, kind: Kind, may_block: bool) {
+    pub fn hide(&mut self, key: Key, kind: Kind, pauses: Pauses) {
         if !self.hides(key) {
-            let hidden = Hidden { key, kind, may_block };
+            let hidden = Hidden { key, kind, pauses };
             self.hidden.insert_unique(mix(key as u64), hidden, |hidden| mix(hidden.key as u64));
         }
     }
 
     /// A call of a hidden function begins.
     pub fn enter_hidden(&mut self, now: Ticks) {
-        self.look_if_late(now);
+        if self.is_late(now) {
+            self.look_for_waits(self.top, Gap::BeforeCall, now);
+        }
         self.left = now;
     }
 
-    /// A call of a hidden function is over, if this is one: where it may have blocked, the thread hasn't waited.
+    /// A call of a hidden function is over, if this is one: where it may have paused, the thread hasn't waited.
     fn leave_hidden(&mut self, key: Key, now: Ticks) {
         let Some(hidden) = self.find_hidden(key) else { return };
-        if hidden.may_block {
+        if hidden.pauses != Pauses::Never {
             self.left = now;
         }
         self.look_if_late(now);
@@ -559,7 +565,7 @@ impl Recorder {
     #[inline(always)]
     fn look_if_late(&mut self, now: Ticks) {
         if self.is_late(now) {
-            self.look_for_waits(self.top, now);
+            self.look_for_waits(self.top, Gap::BeforeEnd, now);
         }
     }
 
@@ -569,14 +575,14 @@ impl Recorder {
         if self.is_late(now)
             && let Some(caller) = self.top.below.get()
         {
-            self.look_for_waits(caller, now);
+            self.look_for_waits(caller, Gap::BeforeCall, now);
         }
     }
 
     /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down.
     #[cold]
     #[inline(never)]
-    fn look_for_waits(&mut self, newest: Link<Frame>, now: Ticks) {
+    fn look_for_waits(&mut self, newest: Link<Frame>, gap: Gap, now: Ticks) {
         let Some(waits) = &mut self.waits else { return };
         // The last event has begun a call or ended one.
         let began = newest.started.ticks();
@@ -584,7 +590,12 @@ impl Recorder {
         let waited;
         (waited, self.deadline) = waits.look(last_event, now);
         let edge = edge_of(newest);
-        if waited == Ticks::default() || newest.below.get().is_none() || edge.callee.may_block {
+        let may_have_paused = match edge.callee.pauses {
+            Pauses::Never => false,
+            Pauses::BeforeItEnds => gap == Gap::BeforeEnd,
+            Pauses::Anywhere => true,
+        };
+        if waited == Ticks::default() || newest.below.get().is_none() || may_have_paused {
             return;
         }
         waits.add(&self.tables.waits, edge, waited);

@@ -32,6 +32,18 @@ pub const KINDS: usize = 32;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kind(pub u8);
 
+/// Where in its own time a function may stand still of its own accord: to sleep, or to read. Where the thread doesn't run
+/// elsewhere in it, the thread waits for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pauses {
+    /// Nowhere, as in Python code.
+    Never,
+    /// After its last call only, as in a built-in that does nothing itself but call what it is given.
+    BeforeItEnds,
+    /// Anywhere.
+    Anywhere,
+}
+
 /// The number of the node that stands for no call, below all stacks.
 pub const BOTTOM: u32 = 0;
 
@@ -45,8 +57,8 @@ pub struct Entry {
     pub kind: Kind,
     /// What a hook has found out about the function, 0 at first: its own business.
     pub note: Cell8,
-    /// Whether it may stand still of its own accord: to sleep, or to read. Where the thread doesn't run, others just wait.
-    pub may_block: bool,
+    /// Where it may stand still of its own accord.
+    pub pauses: Pauses,
     /// How many activations are open on the running stack.
     pub open: Cell64,
     /// Calls made while another activation was open on their stack.
@@ -56,13 +68,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(key: Key, function: FunctionId, kind: Kind, may_block: bool) -> Self {
+    pub(crate) fn new(key: Key, function: FunctionId, kind: Kind, pauses: Pauses) -> Self {
         Self {
             key,
             function,
             kind,
             note: Cell8::default(),
-            may_block,
+            pauses,
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),

@@ -5,18 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::excess::Costs;
+use crate::in_flight::Reader;
 use crate::recorder::Recorder;
-use crate::tables::{Counts, FunctionId, Key, Kind, StackId};
+use crate::tables::{Counts, FunctionId, Key, Kind, Pauses, StackId};
 use crate::totals::Totals;
+use crate::watch::Watch;
 
 const WORK: Key = 0x1000;
 const INNER: Key = 0x2000;
 const SLEEP: Key = 0x3000;
 const HIDDEN_SLEEP: Key = 0x4000;
+const SUM: Key = 0x5000;
+const HIDDEN: Key = 0x6000;
 
 const PERIOD: u64 = 100;
 
-/// A recorder that knows two functions and a built-in, as functions 0, 1 and 2, and both clocks.
+/// A recorder that knows two functions and two built-ins, as functions 0 to 3, and both clocks.
 struct Script {
     recorder: Recorder,
     now: u64,
@@ -28,8 +32,10 @@ impl Script {
         let mut recorder = Recorder::new(true);
         recorder.define(WORK, FunctionId(0), Kind::default());
         recorder.define(INNER, FunctionId(1), Kind::default());
-        recorder.define_blocking(SLEEP, FunctionId(2), Kind::default());
-        recorder.hide(HIDDEN_SLEEP, Kind::default(), true);
+        recorder.define_pausing(SLEEP, FunctionId(2), Kind::default(), Pauses::Anywhere);
+        recorder.define_pausing(SUM, FunctionId(3), Kind::default(), Pauses::BeforeItEnds);
+        recorder.hide(HIDDEN_SLEEP, Kind::default(), Pauses::Anywhere);
+        recorder.hide(HIDDEN, Kind::default(), Pauses::Never);
         let mut script = Self { recorder, now: 1_000, ran: Arc::default() };
         script.watch();
         script
@@ -120,6 +126,43 @@ fn what_a_built_in_sleeps_is_its_own() {
 }
 
 #[test]
+fn where_a_built_in_only_calls_its_thread_waits() {
+    let mut script = Script::new();
+    script.enter(WORK).enter(SUM).run(200).rest(5_000).enter(INNER).run(300).leave(INNER);
+    script.run(10).rest(2_000).enter(INNER).run(300).leave(INNER).run(10).leave(SUM).leave(WORK);
+    assert_eq!(script.function(3), (1, 820, 220, 7_000));
+    assert_eq!(script.edge(0, 3), (1, 820, 220, 7_000));
+    assert_eq!(script.function(1), (2, 600, 600, 0));
+    assert_eq!(script.function(0), (1, 820, 0, 0));
+}
+
+#[test]
+fn what_a_built_in_sleeps_after_its_calls_or_without_any_is_its_own() {
+    let mut script = Script::new();
+    script.enter(WORK).enter(SUM).run(10).rest(5_000).leave(SUM);
+    script.enter(SUM).enter(INNER).run(300).leave(INNER).run(10).rest(2_000).leave(SUM).leave(WORK);
+    assert_eq!(script.function(3), (2, 7_320, 7_020, 0));
+}
+
+#[test]
+fn what_a_built_in_sleeps_that_calls_back_is_its_own() {
+    let mut script = Script::new();
+    script.enter(WORK).enter(SLEEP).run(10).rest(5_000).enter(INNER).run(300).rest(700).leave(INNER);
+    script.rest(2_000).leave(SLEEP).leave(WORK);
+    assert_eq!(script.function(2), (1, 7_310, 7_010, 0));
+    assert_eq!(script.function(1), (1, 300, 300, 700));
+}
+
+#[test]
+fn a_hidden_function_that_a_built_in_calls_waits_as_another_one() {
+    let mut script = Script::new();
+    script.enter(WORK).enter(SUM).run(200).rest(5_000).enter(HIDDEN).run(300).leave(HIDDEN).leave(SUM);
+    assert_eq!(script.function(3), (1, 500, 500, 5_000));
+    script.enter(SLEEP).run(200).rest(5_000).enter(HIDDEN).run(300).leave(HIDDEN).leave(SLEEP).leave(WORK);
+    assert_eq!(script.function(2), (1, 5_500, 5_500, 0));
+}
+
+#[test]
 fn what_a_hidden_built_in_sleeps_is_no_waiting_of_its_caller_s() {
     let mut script = Script::new();
     script.enter(WORK).run(200).enter(HIDDEN_SLEEP).rest(5_000).leave(HIDDEN_SLEEP).run(200);
@@ -204,6 +247,26 @@ fn an_open_call_s_waiting_counts_and_makes_no_row() {
     script.enter(WORK).enter(INNER).run(200).rest(900).enter(SLEEP).leave(SLEEP);
     assert_eq!(script.totals().sum().waited, Ticks(900));
     assert_eq!((script.function(1), script.edge(0, 1)), ((0, 0, 0, 0), (0, 0, 0, 0)));
+}
+
+#[test]
+fn whoever_watches_sees_what_each_function_has_waited_so_far() {
+    let mut script = Script::new();
+    let mut watch = Watch::default();
+    let mut read = |script: &Script| {
+        watch.read(script.recorder.tables(), None, false);
+        let reading = Reader::default().read(script.recorder.tables(), None);
+        let waited: Vec<_> = watch.functions().iter().map(|row| row.numbers.counts.waited.0).collect();
+        let anew: Vec<_> = reading.functions.iter().map(|(_, numbers)| numbers.counts.waited.0).collect();
+        assert_eq!(waited, anew);
+        let changed = watch.functions().iter().filter(|row| row.changed == watch.update()).count();
+        (waited[0], waited[1], changed)
+    };
+    script.enter(WORK).run(200).rest(900).enter(INNER).run(200).rest(700).enter(WORK);
+    assert_eq!(read(&script), (900, 700, 4));
+    assert_eq!(read(&script), (900, 700, 0));
+    script.run(200).rest(50).enter(SLEEP);
+    assert_eq!(read(&script), (950, 700, 2));
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Watch {
     update: u32,
     calls: u64,
     is_compensated: bool,
+    /// What was waited so far, in the order of the tables.
+    waits: Vec<Ticks>,
     /// By an edge's address, its place.
     places_of_edges: HashTable<(usize, u32)>,
     open_functions: OpenRows,
@@ -94,6 +96,7 @@ impl Watch {
         for (place, edge) in tables.edges.iter().take(count).skip(1).enumerate() {
             self.follow_edge(place, edge);
         }
+        self.follow_waits(tables);
         match has_tree {
             true => self.follow_tree(tables, clock, true),
             false => each_open(tables, clock, |call| self.add_open(call)),
@@ -162,6 +165,23 @@ impl Watch {
             sum.calls = sum.calls.wrapping_add(counts.calls).wrapping_sub(old.calls);
             sum.own = sum.own.plus(counts.own.since(old.own));
             function.changed = self.update;
+        }
+    }
+
+    fn follow_waits(&mut self, tables: &Tables) {
+        for (place, wait) in tables.waits.iter().enumerate() {
+            // One of a function that is newer than the entries waits for the next update.
+            let Some(function) = place_of(&self.places, wait.of.callee.function) else { break };
+            if place == self.waits.len() {
+                self.waits.push(Ticks::default());
+            }
+            let now = wait.time.ticks();
+            let grown = now.since(std::mem::replace(&mut self.waits[place], now));
+            if grown != Ticks::default() {
+                let row = &mut self.functions[function];
+                row.numbers.counts.waited = row.numbers.counts.waited.plus(grown);
+                row.changed = self.update;
+            }
         }
     }
 

@@ -438,7 +438,7 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, function or file; for records own, growth, peak, hits, file, function or source
+    /// in-flight, gil-wait, function or file; for records own, growth, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
     /// Reverse the order

@@ -20,7 +20,7 @@ pub enum Error {
     Records { path: PathBuf, source: crate::plot::RecordsError },
     #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
-    #[error("{} is there already, and is no page of Pikos: say where to write with `-o FILE`", path.display())]
+    #[error("{} is there already, and is not a page that Pikos has made: choose another file with `-o FILE`", path.display())]
     NotOurs { path: PathBuf },
     #[error("`--diff` takes two profiles: the older one, then the newer one")]
     NotTwo,

@@ -178,7 +178,7 @@ fn merge_adds_calls_up() {
     assert!(text(&stats.stdout).contains(r#""ncalls":2400,"primitive_calls":18"#));
     let mixed = pikos(args!["merge", profile(), fixture("pstats/sampled-3.15.pstats"), "-o", &out]);
     assert_eq!(mixed.status.code(), Some(1));
-    assert!(text(&mixed.stderr).contains("don't go together"));
+    assert!(text(&mixed.stderr).contains("can't be combined"));
 }
 
 #[test]

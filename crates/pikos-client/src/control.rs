@@ -8,8 +8,9 @@ use pikos_wire::{Command, Reply, Request};
 use crate::places::{endpoint_of, of_process, profiles};
 use crate::target::{ClientError, Target};
 
-/// How long a process is left alone whose connection has ended.
-const AGAIN: Duration = Duration::from_millis(10);
+/// How long a process is left alone whose connection has ended, or that has no socket just then. One that forks all the
+/// time has one for a millisecond each time.
+const AGAIN: Duration = Duration::from_millis(3);
 
 /// Where a target takes commands: each of a process's profiles.
 pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
@@ -60,6 +61,8 @@ fn ask(
     let socket = context.socket(zmq::REQ)?;
     socket.set_linger(0)?;
     socket.set_maxmsgsize(64 << 10)?;
+    // Its socket is there again in a moment.
+    socket.set_reconnect_ivl(AGAIN.as_millis() as i32)?;
     // An end of its own for each connection: the one of before may still be closing.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let ends = format!("inproc://ends-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -67,8 +70,16 @@ fn ask(
     let ended = context.socket(zmq::PAIR)?;
     ended.set_linger(0)?;
     ended.connect(&ends)?;
-    socket.connect(endpoint)?;
-    socket.send(request, zmq::DONTWAIT)?;
+    let reply = socket
+        .connect(endpoint)
+        .and_then(|()| socket.send(request, zmq::DONTWAIT))
+        .and_then(|()| reply_to(&socket, &ended, deadline));
+    // Of no event any more, before `ended` closes: libzmq waits for ever for somebody to tell one to.
+    socket.monitor(&format!("{ends}-none"), 0)?;
+    reply
+}
+
+fn reply_to(socket: &zmq::Socket, ended: &zmq::Socket, deadline: Instant) -> zmq::Result<Option<Vec<u8>>> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut items = [socket.as_poll_item(zmq::POLLIN), ended.as_poll_item(zmq::POLLIN)];

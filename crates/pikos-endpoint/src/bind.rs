@@ -116,8 +116,8 @@ mod tests {
             ("link", "a link is in the way"),
             ("dangling", "a link is in the way"),
             ("link to a socket", "a link is in the way"),
-            ("socket", "another process listens there"),
-            ("datagrams", "another process listens there"),
+            ("socket", "another process is listening there"),
+            ("datagrams", "another process is listening there"),
             ("missing/socket", "No such file"),
             ("file/socket", "Not a directory"),
         ] {

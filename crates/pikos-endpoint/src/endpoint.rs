@@ -15,10 +15,10 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// Neither tcp nor ipc.
-    #[error("{0:?} is no endpoint: tcp://HOST:PORT or ipc:///PATH")]
+    #[error("{0:?} is not an endpoint: write tcp://HOST:PORT or ipc:///PATH")]
     Unknown(String),
     /// A path that ZeroMQ would make up, or that a shell should have replaced.
-    #[error("{0:?} is no path: name the socket by its whole path, ipc:///PATH")]
+    #[error("{0:?} is not an absolute path: write ipc:///PATH")]
     NoPath(String),
     /// No port, or none that there is.
     #[error("{0:?} needs a port from 1 to 65535: tcp://HOST:PORT")]

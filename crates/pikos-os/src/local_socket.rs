@@ -21,10 +21,10 @@ pub struct Listening {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Something else has the path.
-    #[error("{0} is in the way: take another path")]
+    #[error("{0} is in the way: choose another path")]
     InTheWay(&'static str),
     /// It is in use.
-    #[error("another process listens there: take another path")]
+    #[error("another process is listening there: choose another path")]
     InUse,
     /// The system says no.
     #[error(transparent)]

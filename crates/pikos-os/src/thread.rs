@@ -56,6 +56,21 @@ pub fn processor_time_of(number: u64) -> Option<Duration> {
     Some(crate::clocks::read((!number << 3) | OF_THREAD)).filter(|time| !time.is_zero())
 }
 
+/// How many threads this process has. `None` where the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub fn count() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    // A folder for each, and the two names that each folder has for itself.
+    let folder = std::fs::metadata("/proc/self/task").ok()?;
+    folder.nlink().checked_sub(2).filter(|&count| count > 0)
+}
+
+/// As on Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn count() -> Option<u64> {
+    None
+}
+
 /// As on Linux.
 #[cfg(not(target_os = "linux"))]
 pub fn processor_time_of(_number: u64) -> Option<Duration> {
@@ -95,6 +110,17 @@ mod tests {
         drop(end);
         other.join().expect("it did not panic");
         assert_eq!(processor_time_of(of), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn another_thread_is_counted_while_it_lives() {
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || _ = ends.recv());
+        // Other tests have threads of their own, which come and go.
+        assert!(count().is_some_and(|count| count >= 2));
+        drop(end);
+        other.join().expect("it did not panic");
     }
 
     #[test]

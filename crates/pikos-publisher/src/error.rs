@@ -21,7 +21,7 @@ pub enum SocketError {
     #[error("too little address space is left for its sockets (ulimit -v)")]
     NoRoom,
     /// The system refuses a socket or its options.
-    #[error("no socket: {0}")]
+    #[error("can't open a socket: {0}")]
     Socket(#[from] zmq::Error),
 }
 
@@ -32,6 +32,6 @@ pub enum StartError {
     #[error(transparent)]
     Sockets(#[from] SocketError),
     /// No thread, or no way to wake it.
-    #[error("no thread for it: {0}")]
+    #[error("can't start a thread: {0}")]
     Thread(#[from] std::io::Error),
 }

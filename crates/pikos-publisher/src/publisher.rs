@@ -99,17 +99,22 @@ impl Publisher {
     }
 
     /// Stops the thread and closes the sockets, for the time of a fork: so there is nothing that the child could inherit.
-    pub fn rest(&mut self) {
+    /// Returns how many threads have ended.
+    pub fn rest(&mut self) -> u64 {
         if !self.is_of_this_process() {
-            return;
+            return 0;
         }
-        self.state = match std::mem::replace(&mut self.state, Running::Over) {
+        match std::mem::replace(&mut self.state, Running::Over) {
             Running::Yes(handle) => {
                 self.mailbox.order(Order::Rest);
-                handle.join().map_or(Running::Over, Running::Resting)
+                self.state = handle.join().map_or(Running::Over, Running::Resting);
+                1 + self.addresses.threads()
             }
-            other => other,
-        };
+            other => {
+                self.state = other;
+                0
+            }
+        }
     }
 
     /// Goes on after [`Publisher::rest`].

@@ -6,12 +6,13 @@
 //! While nobody listens, nothing is collected. The program waits for nobody: what is too much is dropped and counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_endpoint::{Bound, Endpoint};
 use pikos_os::signals;
+use pikos_os::wake::Bell;
 use pikos_wire::discovery::{self, Place};
 use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
@@ -22,12 +23,13 @@ use super::sockets::{bind, open};
 
 /// From one message to the next, at most.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// While nobody listens, subscriptions are looked for this often.
-const IDLE_MS: i64 = 100;
+/// After an interruption, so long subscribers may take to come back; what is recorded meanwhile waits for them.
+const COMING_BACK: Duration = Duration::from_millis(500);
 /// Messages that wait for a slow subscriber.
 const QUEUE: i32 = 64;
-/// How long the last messages have to leave, in milliseconds.
+/// How long the last messages have to leave, in milliseconds; and those before an interruption.
 const LINGER_MS: i32 = 200;
+const LINGER_BEFORE_INTERRUPTION_MS: i32 = 50;
 /// Records that wait for the thread; more are dropped.
 const MOST: usize = 1 << 17;
 
@@ -45,7 +47,18 @@ pub struct Batch {
     /// Counts the batches: with a new one, texts begin anew.
     pub number: u64,
     dropped: u64,
-    is_over: bool,
+    order: Order,
+}
+
+/// What the thread is to do.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    GoOn,
+    /// To close its socket and end, for the time of a fork.
+    Rest,
+    /// To send what there is, and end.
+    End,
 }
 
 /// Who sends, and what.
@@ -63,6 +76,8 @@ pub struct Sender {
 struct Shared {
     batch: Mutex<Batch>,
     wake: Condvar,
+    /// Wakes the thread where nobody listens.
+    bell: Bell,
     listens: AtomicBool,
     /// How often somebody has begun to listen.
     arrivals: AtomicU32,
@@ -70,12 +85,52 @@ struct Shared {
     tells_activations: AtomicBool,
 }
 
-/// A running thread that sends records.
-pub struct RecordStream {
+impl Shared {
+    fn order(&self, order: Order) {
+        lock(self).order = order;
+        self.wake.notify_one();
+        self.bell.ring();
+    }
+}
+
+/// What outlives an interruption.
+struct Told {
+    sender: Sender,
+    place: Place,
+    id: String,
+    seq: u64,
+    /// How many listened when the socket was closed, and until when they may come back.
+    expected: (u32, Instant),
+}
+
+impl Told {
+    /// Whether somebody is on the way back.
+    fn is_awaiting(&self, subscribers: u32) -> bool {
+        subscribers < self.expected.0 && Instant::now() < self.expected.1
+    }
+}
+
+enum Running {
+    Yes(JoinHandle<Box<Told>>),
+    /// Interrupted: for the time of a fork.
+    Resting(Box<Told>),
+    Over,
+}
+
+/// The thread of one stream, and what it takes to start it again.
+struct Line {
     process: u32,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    state: Mutex<Running>,
 }
+
+/// A running thread that sends records.
+pub struct RecordStream {
+    line: Arc<Line>,
+}
+
+/// All streams of this process.
+static ALL: Mutex<Vec<Weak<Line>>> = Mutex::new(Vec::new());
 
 impl RecordStream {
     /// Opens the socket and starts the thread.
@@ -89,34 +144,39 @@ impl RecordStream {
         let shared = Arc::new(Shared {
             batch: Mutex::new(Batch { columns, ..Batch::default() }),
             wake: Condvar::new(),
+            bell: Bell::new()?,
             listens: AtomicBool::new(false),
             arrivals: AtomicU32::new(0),
             tells_activations: AtomicBool::new(false),
         });
-        let theirs = Arc::clone(&shared);
-        let thread = signals::with_all_blocked(|| {
-            let sockets = Open::new(&place, sender.extra.as_ref())?;
-            let body = move || run(sockets, &sender, &theirs);
-            Ok::<_, StartError>(std::thread::Builder::new().name("pikos-records".to_owned()).spawn(body)?)
-        })?;
-        Ok(Self { process: std::process::id(), shared, thread: Some(thread) })
+        // A recorder that is prepared again gets the same place.
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let id = format!("{}-{}-{began:x}", sender.host, place.records().display());
+        let told = Told { sender, place, id, seq: 0, expected: (0, Instant::now()) };
+        let thread = launch(Box::new(told), &shared).map_err(|(_, error)| error)?;
+        let state = Mutex::new(Running::Yes(thread));
+        let line = Arc::new(Line { process: std::process::id(), shared, state });
+        let mut all = locked(&ALL);
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&line));
+        Ok(Self { line })
     }
 
     /// Whether anybody listens.
     #[inline]
     pub fn is_heard(&self) -> bool {
-        self.shared.listens.load(Ordering::Relaxed)
+        self.line.shared.listens.load(Ordering::Relaxed)
     }
 
     /// How often somebody has begun to listen: who is new doesn't know what is under way.
     #[inline]
     pub fn arrivals(&self) -> u32 {
-        self.shared.arrivals.load(Ordering::Relaxed)
+        self.line.shared.arrivals.load(Ordering::Relaxed)
     }
 
     /// From now on all beginnings and ends of activations are added, too.
     pub fn set_tells_activations(&self) {
-        self.shared.tells_activations.store(true, Ordering::Relaxed);
+        self.line.shared.tells_activations.store(true, Ordering::Relaxed);
     }
 
     /// Adds to the batch, if somebody listens and it isn't too large.
@@ -125,7 +185,7 @@ impl RecordStream {
         if !self.is_heard() {
             return;
         }
-        let mut batch = lock(&self.shared);
+        let mut batch = lock(&self.line.shared);
         let is_full = batch.columns.first().is_some_and(|column| column.len() >= MOST);
         if is_full || batch.activations.len() >= MOST {
             batch.dropped += 1;
@@ -133,36 +193,89 @@ impl RecordStream {
             fill(&mut batch);
         }
     }
+
+    /// Stops the threads of all streams and closes their sockets, for the time of a fork: so there is nothing that the child could
+    /// inherit. Returns how many threads have ended.
+    pub fn rest_all() -> u64 {
+        let rest = |line: Arc<Line>| {
+            let mut state = locked(&line.state);
+            match std::mem::replace(&mut *state, Running::Over) {
+                Running::Yes(handle) if line.is_of_this_process() => {
+                    line.shared.order(Order::Rest);
+                    *state = handle.join().map_or(Running::Over, Running::Resting);
+                    THREADS
+                }
+                other => {
+                    *state = other;
+                    0
+                }
+            }
+        };
+        all().map(rest).sum()
+    }
+
+    /// Goes on after [`RecordStream::rest_all`].
+    pub fn resume_all() {
+        for line in all().filter(|line| line.is_of_this_process()) {
+            let mut state = locked(&line.state);
+            *state = match std::mem::replace(&mut *state, Running::Over) {
+                Running::Resting(told) => match launch(told, &line.shared) {
+                    Ok(handle) => Running::Yes(handle),
+                    // The next fork may have more luck.
+                    Err((told, _)) => Running::Resting(told),
+                },
+                other => other,
+            };
+        }
+    }
 }
 
 impl Drop for RecordStream {
-    /// Sends what there is, and ends. A forked child has neither thread nor socket.
+    /// Sends what there is, and ends. What a forked child has of it is the parent's, and left to it.
     fn drop(&mut self) {
-        if self.process != std::process::id() {
-            std::mem::forget(self.thread.take());
+        if !self.line.is_of_this_process() {
+            std::mem::forget(Arc::clone(&self.line));
             return;
         }
-        lock(&self.shared).is_over = true;
-        self.shared.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
+        Self::resume_all();
+        if let Running::Yes(thread) = std::mem::replace(&mut *locked(&self.line.state), Running::Over) {
+            self.line.shared.order(Order::End);
             // It has nothing to answer.
             _ = thread.join();
         }
     }
 }
 
+impl Line {
+    /// False in a forked child, which has neither thread nor socket.
+    fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+fn all() -> impl Iterator<Item = Arc<Line>> {
+    let all: Vec<_> = locked(&ALL).iter().filter_map(Weak::upgrade).collect();
+    all.into_iter()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn lock(shared: &Shared) -> MutexGuard<'_, Batch> {
-    shared.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&shared.batch)
 }
 
 struct Open {
     socket: Socket,
-    place: Place,
     /// What was bound: the files go when the socket is closed.
     _bound: [Bound; 2],
     // Last: dropped when its socket is closed.
     _context: Context,
 }
+
+/// Ours, and those of ZeroMQ: one that reads and writes, and one that closes.
+const THREADS: u64 = 3;
 
 impl Open {
     fn new(place: &Place, extra: Option<&Endpoint>) -> Result<Self, SocketError> {
@@ -175,23 +288,56 @@ impl Open {
         options::set_tells_all(&mut socket);
         let extra = extra.map(|endpoint| open(&mut socket, endpoint)).transpose()?.unwrap_or_default();
         let own = bind(&mut socket, &place.records())?;
-        Ok(Self { socket, place: place.clone(), _bound: [extra, own], _context: context })
+        Ok(Self { socket, _bound: [extra, own], _context: context })
+    }
+
+    /// Sleeps until somebody comes, the bell rings, or the time is over; without one, for as long as it takes.
+    fn wait(&self, bell: &Bell, timeout: Option<Duration>) {
+        let mut items =
+            [self.socket.as_poll_item(zmq::POLLIN), zmq::PollItem::from_fd(bell.ear(), zmq::POLLIN)];
+        let timeout = timeout.map_or(-1, |timeout| timeout.as_millis() as i64 + 1);
+        if zmq::poll(&mut items, timeout).is_err() {
+            // Never a busy loop, whatever the system has against it.
+            std::thread::sleep(INTERVAL);
+        }
+        bell.hear();
     }
 }
 
-fn run(open: Open, sender: &Sender, shared: &Shared) {
-    // A recorder that is prepared again gets the same place.
-    let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-    let id = format!("{}-{}-{began:x}", sender.host, open.place.records().display());
+/// Opens the socket and starts the thread; all signals are the program's other threads'.
+fn launch(told: Box<Told>, shared: &Arc<Shared>) -> Result<JoinHandle<Box<Told>>, (Box<Told>, StartError)> {
+    signals::with_all_blocked(|| {
+        let open = match Open::new(&told.place, told.sender.extra.as_ref()) {
+            Ok(open) => open,
+            Err(error) => return Err((told, error.into())),
+        };
+        lock(shared).order = Order::GoOn;
+        let theirs = Arc::clone(shared);
+        // Handed over by a cell, so that it is not lost where no thread can be had.
+        let cell = Arc::new(Mutex::new(Some((told, open))));
+        let given = Arc::clone(&cell);
+        let body = move || {
+            let (told, open) = locked(&given).take().expect("put there before the thread was made");
+            run(told, &open, &theirs)
+        };
+        std::thread::Builder::new().name("pikos-records".to_owned()).spawn(body).map_err(|error| {
+            let (told, _) = locked(&cell).take().expect("no thread has taken it");
+            (told, error.into())
+        })
+    })
+}
+
+fn run(mut told: Box<Told>, open: &Open, shared: &Shared) -> Box<Told> {
     let mut subscribers = 0_u32;
-    let mut seq = 0;
     // Two sets of columns take turns: to allocate them anew would show in the memory that the records tell.
-    let mut spare = (vec![Vec::new(); sender.fields.len()], Vec::new());
+    let mut spare = (vec![Vec::new(); told.sender.fields.len()], Vec::new());
     loop {
-        let mut is_new = false;
-        if subscribers == 0 {
-            _ = open.socket.poll(zmq::POLLIN, IDLE_MS);
+        if told.is_awaiting(subscribers) {
+            open.wait(&shared.bell, Some(told.expected.1.saturating_duration_since(Instant::now())));
+        } else if subscribers == 0 {
+            open.wait(&shared.bell, None);
         }
+        let mut is_new = false;
         while let Ok(frame) = open.socket.recv_bytes(zmq::DONTWAIT) {
             match frame.first() {
                 Some(1) => {
@@ -203,12 +349,23 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
                 _ => {}
             }
         }
-        shared.listens.store(subscribers > 0, Ordering::Relaxed);
+        let is_awaiting = told.is_awaiting(subscribers);
+        shared.listens.store(subscribers > 0 || is_awaiting, Ordering::Relaxed);
         let mut batch = lock(shared);
-        if subscribers > 0 && !batch.is_over && !is_new {
+        if batch.order == Order::Rest && (is_awaiting || subscribers == 0) {
+            // What there is waits for those who are on their way back.
+            let expected = if is_awaiting { told.expected.0 } else { 0 };
+            told.expected = (expected, Instant::now() + COMING_BACK);
+            return told;
+        }
+        if is_awaiting {
+            // The end waits for them as well: there is nothing after it.
+            continue;
+        }
+        if subscribers > 0 && batch.order == Order::GoOn && !is_new {
             batch = shared.wake.wait_timeout(batch, INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let is_over = batch.is_over;
+        let order = batch.order;
         let columns = std::mem::replace(&mut batch.columns, spare.0);
         let texts = std::mem::take(&mut batch.texts);
         let threads = std::mem::replace(&mut batch.threads, spare.1);
@@ -219,20 +376,21 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
         let is_empty = columns.first().is_none_or(Vec::is_empty) && activations.is_empty();
         // Whoever is new is told who sends, also where records are rare.
         let mut message = Records { columns, threads, ..Records::default() };
+        let is_over = order == Order::End;
         if subscribers > 0 && (is_over || is_new || !is_empty) {
-            seq += 1;
+            told.seq += 1;
             message = Records {
                 v: VERSION,
                 kind: RECORDS.to_owned(),
-                id: id.clone(),
-                seq,
-                pid: open.place.pid,
-                host: sender.host.clone(),
-                argv: sender.argv.clone(),
+                id: told.id.clone(),
+                seq: told.seq,
+                pid: told.place.pid,
+                host: told.sender.host.clone(),
+                argv: told.sender.argv.clone(),
                 time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
                 dropped,
                 end: is_over,
-                fields: sender.fields.clone(),
+                fields: told.sender.fields.clone(),
                 texts,
                 activations: shared.tells_activations.load(Ordering::Relaxed).then_some(activations),
                 ..message
@@ -242,8 +400,14 @@ fn run(open: Open, sender: &Sender, shared: &Shared) {
                 _ = open.socket.send(bytes, zmq::DONTWAIT);
             }
         }
-        if is_over {
-            return;
+        match order {
+            Order::GoOn => {}
+            Order::Rest => {
+                told.expected = (subscribers, Instant::now() + COMING_BACK);
+                _ = open.socket.set_linger(LINGER_BEFORE_INTERRUPTION_MS);
+                return told;
+            }
+            Order::End => return told,
         }
         spare = (message.columns, message.threads);
         spare.0.iter_mut().chain([&mut spare.1]).for_each(Vec::clear);

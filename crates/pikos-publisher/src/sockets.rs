@@ -36,6 +36,18 @@ pub struct Addresses {
     pub extra: Option<Endpoint>,
 }
 
+impl Addresses {
+    /// Whether there is anywhere to send to.
+    fn is_nowhere(&self) -> bool {
+        self.place.is_none() && self.extra.is_none()
+    }
+
+    /// How many threads ZeroMQ has for them: one that reads and writes, and one that closes.
+    pub fn threads(&self) -> u64 {
+        if self.is_nowhere() { 0 } else { 2 }
+    }
+}
+
 /// The open sockets. They are closed when dropped; what is queued then has [`LINGER_MS`] to leave.
 pub struct Sockets {
     /// Messages and subscriptions. Nothing where there is nobody to send to: a file is all that is wanted.
@@ -55,7 +67,7 @@ pub struct Sockets {
 impl Sockets {
     /// Opens them. Their threads block all signals if the caller does.
     pub fn open(addresses: &Addresses) -> Result<Self, SocketError> {
-        if addresses.place.is_none() && addresses.extra.is_none() {
+        if addresses.is_nowhere() {
             return Ok(Self::new(None, None, Vec::new(), None));
         }
         // It would end the process where there is no room for its threads.

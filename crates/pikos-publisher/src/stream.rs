@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lsprof_engine::{Counts, FunctionId, Numbers, Recorder, Ticks, clock};
 use pikos_os::reserve;
-use pikos_wire::{EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
+use pikos_wire::{Added, EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
@@ -341,7 +341,8 @@ impl Row for EdgeRow {
 
 fn function_row(thread: u64, function: FunctionId, numbers: &Numbers) -> FunctionRow {
     let (finished, open) = figures(numbers);
-    FunctionRow { thread, function: function.0, finished, open }
+    let gil_wait = Added(numbers.counts.waited.signed());
+    FunctionRow { thread, function: function.0, finished, open, gil_wait }
 }
 
 fn edge_row(thread: u64, (caller, callee): (FunctionId, FunctionId), numbers: &Numbers) -> EdgeRow {

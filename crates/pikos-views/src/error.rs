@@ -42,7 +42,7 @@ pub enum Error {
     #[error("{0}")]
     Sum(pstats_compat::Error),
     /// A scope that is no more.
-    #[error("there is no such process any more")]
+    #[error("the process has ended")]
     NoProcess,
     /// A recorder was asked for a profile.
     #[error("a recorder has no profile")]

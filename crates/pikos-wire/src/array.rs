@@ -42,6 +42,22 @@ macro_rules! one_element {
 
 one_element!(bool u32 u64 i64 Option<u32> WireText Option<WireText>);
 
+/// An element that earlier versions don't write: 0 where it is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added(pub i64);
+
+impl Elements for Added {
+    const COUNT: usize = 1;
+
+    fn write<T: SerializeTuple>(&self, row: &mut T) -> Result<(), T::Error> {
+        row.serialize_element(&self.0)
+    }
+
+    fn read<'de, A: SeqAccess<'de>>(row: &mut A, _: &'static str) -> Result<Self, A::Error> {
+        Ok(Self(row.next_element()?.unwrap_or_default()))
+    }
+}
+
 /// Declares figures that stand in several kinds of rows.
 macro_rules! figures_struct {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $kind:ty,)* }) => {

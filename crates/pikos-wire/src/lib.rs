@@ -11,6 +11,7 @@ mod message;
 mod records;
 mod text;
 
+pub use array::Added;
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
     EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,

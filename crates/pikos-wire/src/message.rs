@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::{array_struct, figures_struct};
+use crate::array::{Added, array_struct, figures_struct};
 use crate::text::WireText;
 
 /// The version of the format that is written here. A reader refuses any other, greater or smaller.
@@ -288,6 +288,8 @@ array_struct! {
         pub finished: Finished,
         /// Its open calls.
         pub open: Open,
+        /// Ticks that it waited for the GIL, where these are taken out: in no other figure.
+        pub gil_wait: Added,
     }
 }
 

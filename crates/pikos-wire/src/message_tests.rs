@@ -15,6 +15,7 @@ fn small() -> Message {
         rows: vec![FunctionRow {
             thread: 1,
             finished: Finished { ncalls: 2, primitive_calls: 1, tottime: -1, cumtime: 300 },
+            gil_wait: Added(7),
             ..FunctionRow::default()
         }],
         edges: vec![EdgeRow {
@@ -45,7 +46,7 @@ fn the_bytes_are_pinned() {
         b"\xa8overhead\x00",
         b"\xa9functions\x91\x95\x00\xa4a.py\x03\xa1f\xc0",
         b"\xa7threads\x91\x94\x01\xaaMainThread\x07\xc2",
-        b"\xa4rows\x91\x99\x01\x00\x02\x01\xff\xcd\x01\x2c\x00\x00\x00",
+        b"\xa4rows\x91\x9a\x01\x00\x02\x01\xff\xcd\x01\x2c\x00\x00\x00\x07",
         b"\xa5edges\x91\x9a\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00",
     ];
     assert_eq!(small().encode(), expected.concat());
@@ -109,13 +110,26 @@ fn what_a_later_version_adds_is_skipped() {
     let mut bytes = small().encode();
     // One more key in the map, and one more field in the row.
     bytes[2] += 1;
-    let row = b"\xa4rows\x91\x99";
+    let row = b"\xa4rows\x91\x9a";
     let at = bytes.windows(row.len()).position(|window| window == row).unwrap() + row.len();
     bytes[at - 1] += 1;
     let end = bytes.windows(6).position(|window| window == b"\xa5edges").unwrap();
     bytes.splice(end..end, *b"\x92\x01\xa1x");
     bytes.extend_from_slice(b"\xa3new\x81\xa1a\x93\x01\x02\x03");
     assert_eq!(Message::decode(&bytes).unwrap(), small());
+}
+
+#[test]
+fn a_row_of_an_earlier_version_has_waited_for_nothing() {
+    let mut bytes = small().encode();
+    let row = b"\xa4rows\x91\x9a";
+    let at = bytes.windows(row.len()).position(|window| window == row).unwrap() + row.len();
+    bytes[at - 1] -= 1;
+    let end = bytes.windows(6).position(|window| window == b"\xa5edges").unwrap();
+    bytes.remove(end - 1);
+    let mut expected = small();
+    expected.rows[0].gil_wait = Added(0);
+    assert_eq!(Message::decode(&bytes).unwrap(), expected);
 }
 
 #[test]

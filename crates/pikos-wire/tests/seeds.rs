@@ -3,8 +3,8 @@
 //! `PIKOS_BLESS=1 cargo test -p pikos-wire --test seeds` writes them to `tests/seeds/`.
 
 use pikos_wire::{
-    Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
+    Added, Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow,
+    Open, Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.
@@ -75,6 +75,7 @@ fn row(thread: u64, function: u32, ncalls: u64) -> FunctionRow {
             0 => Open { calls: 1, tottime: 5_000, cumtime: 5_000_000_000 },
             _ => Open::default(),
         },
+        gil_wait: Added(ticks / 4),
     }
 }
 

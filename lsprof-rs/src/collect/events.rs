@@ -3,7 +3,8 @@
 use std::ptr::NonNull;
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Frame, Key, Kind, Ticks, clock};
+use lsprof_engine::{Frame, Key, Kind, Pauses, Ticks, clock};
+use pstats_compat::waiting::only_calls;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -36,9 +37,16 @@ impl Callee {
         }
     }
 
-    /// Whether the thread may go on without the GIL in it, or stand still for another reason than to wait for it.
-    fn may_block(self) -> bool {
-        matches!(self, Callee::Builtin(_))
+    /// Where it may stand still for another reason than to wait for the GIL; `code` is [`Callee::code`]. Of a built-in that only
+    /// calls what it is given, the end of the gap tells: from 3.13 on a thread loses the GIL at the entry of a function, before
+    /// the hook hears of the call.
+    fn pauses(self, code: &Bound<'_, PyAny>) -> Pauses {
+        let label = code.cast::<PyString>().ok().and_then(|label| label.to_str().ok());
+        match self {
+            Callee::Python(_) => Pauses::Never,
+            Callee::Builtin(_) if label.is_some_and(only_calls) => Pauses::BeforeItEnds,
+            Callee::Builtin(_) => Pauses::Anywhere,
+        }
     }
 
     /// The callee's kind, for compensation.
@@ -321,14 +329,12 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
         // SAFETY: as above; the collector has kept its recorders.
         let Some(this) = (unsafe { thread.as_mut() }) else { return };
         let kind = collector.kind(|calibration| callee.kind(py, calibration));
+        let pauses = callee.pauses(&collector.code(py, function));
         if !collector.shows(py, function) {
-            this.recorder.hide(callee.key(), kind, callee.may_block());
+            this.recorder.hide(callee.key(), kind, pauses);
             return;
         }
-        match callee.may_block() {
-            true => this.recorder.define_blocking(callee.key(), function, kind),
-            false => this.recorder.define(callee.key(), function, kind),
-        }
+        this.recorder.define_pausing(callee.key(), function, kind, pauses);
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.
         unsafe { start(thread, began) };

@@ -1,9 +1,11 @@
 //! Names, file names and source lines, each kept once for the whole process: an event refers to them by number.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
+use pstats_compat::printable::{escaped, is_command};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -22,6 +24,8 @@ impl TextId {
 
 struct Text {
     text: Rc<str>,
+    /// As a line of text has it: nothing in it is a command to a terminal, or ends the line.
+    shown: Rc<str>,
     object: Py<PyString>,
 }
 
@@ -42,7 +46,11 @@ pub fn intern(py: Python<'_>, text: &str) -> TextId {
     }
     let number = TextId(u32::try_from(texts.all.len()).unwrap_or(u32::MAX));
     let text: Rc<str> = text.into();
-    texts.all.push(Text { text: Rc::clone(&text), object: PyString::new(py, &text).unbind() });
+    let shown = match shown(&text) {
+        Cow::Borrowed(_) => Rc::clone(&text),
+        Cow::Owned(other) => other.into(),
+    };
+    texts.all.push(Text { text: Rc::clone(&text), shown, object: PyString::new(py, &text).unbind() });
     texts.numbers.insert(text, number);
     number
 }
@@ -54,6 +62,30 @@ pub fn get(py: Python<'_>, number: TextId) -> Rc<str> {
         .borrow()
         .as_ref()
         .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].text))
+}
+
+/// The same, for a line of text.
+pub fn get_shown(py: Python<'_>, number: TextId) -> Rc<str> {
+    TEXTS
+        .get(py)
+        .borrow()
+        .as_ref()
+        .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].shown))
+}
+
+/// A text as a line of text has it. Tabs stay: code is indented by them.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c == '\t' || !is_command(c);
+    if text.chars().all(is_plain) {
+        return text.into();
+    }
+    text.split_inclusive('\t')
+        .map(|part| match part.strip_suffix('\t') {
+            Some(part) => format!("{}\t", escaped(part)),
+            None => escaped(part).into_owned(),
+        })
+        .collect::<String>()
+        .into()
 }
 
 /// The same, for Python.

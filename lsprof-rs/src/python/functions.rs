@@ -1,10 +1,12 @@
 //! The module's functions.
 
+use std::borrow::Cow;
+
 use lsprof_engine::clock;
 use pstats_compat::formats::Format;
 use pstats_compat::owners::Owners;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
 use crate::collect::kinds;
 use crate::ffi::thread_state::EventsOff;
@@ -34,6 +36,16 @@ pub fn _quiet(act: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 #[pyfunction]
 pub fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
     kinds::name_for_builtin(builtin)
+}
+
+/// For recorders: a text as a line of text has it, with an escape for what a terminal would obey or what would end the line.
+#[pyfunction]
+pub fn _shown(text: Bound<'_, PyString>) -> Bound<'_, PyString> {
+    match text.to_str().map(monitors::shown) {
+        Ok(Cow::Owned(shown)) => PyString::new(text.py(), &shown),
+        // As it is; or what is no Unicode: no stream takes that.
+        _ => text,
+    }
 }
 
 /// The clock's reading, in its own unit.

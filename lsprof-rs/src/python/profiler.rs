@@ -185,7 +185,7 @@ impl Profiler {
     }
 
     /// Returns a list of profiler_thread, one for each thread in which something was recorded: name, ident,
-    /// native_id, totaltime in seconds, and entries as getstats() gives them.
+    /// native_id, totaltime in seconds, entries as getstats() gives them, and gil_wait, which is this thread's part of gil_wait().
     fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         getstats::threads(py, self.0.get(py).collector())
     }

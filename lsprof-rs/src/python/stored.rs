@@ -45,6 +45,34 @@ impl StoredProfile {
         Self { shared: Arc::clone(&self.shared), rows, keys }
     }
 
+    /// A count, if anybody counted.
+    fn counted(&self, count: u64) -> Option<u64> {
+        (self.profile().metadata.counts != Counts::Unknown).then_some(count)
+    }
+
+    fn row<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &mut FileNames<'py>,
+        function: &Function,
+        calls: &Calls,
+        (gil_wait, id): (Option<f64>, FunctionId),
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        (
+            texts.file(py, &function.file)?,
+            function.line,
+            string(py, &function.name)?,
+            function.qualname.as_ref().map(|name| string(py, name)).transpose()?,
+            self.counted(calls.ncalls),
+            self.counted(calls.primitive_calls),
+            calls.tottime,
+            calls.cumtime,
+            gil_wait,
+            id.0,
+        )
+            .into_pyobject(py)
+    }
+
     fn id(&self, function: u32) -> PyResult<FunctionId> {
         let count = self.profile().functions.len();
         if function as usize >= count {
@@ -128,13 +156,16 @@ impl StoredProfile {
         })
     }
 
-    /// The rows as tuples: (file, line, name, qualname, ncalls, primitive_calls, tottime, cumtime, number).
+    /// The rows as tuples: (file, line, name, qualname, ncalls, primitive_calls, tottime, cumtime, gil_wait, number). Calls that nobody
+    /// counted are None, and so is gil_wait where nobody waited.
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         let mut texts = FileNames::default();
+        let has_gil_waits = self.profile().has_gil_waits();
         for &id in &self.rows {
             let function = self.profile().function(id);
-            list.append(row(py, &mut texts, function, &function.calls, id)?)?;
+            let gil_wait = has_gil_waits.then_some(function.gil_wait);
+            list.append(self.row(py, &mut texts, function, &function.calls, (gil_wait, id))?)?;
         }
         Ok(list)
     }
@@ -146,7 +177,7 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let caller = self.profile().function(edge.caller);
-            list.append(row(py, &mut texts, caller, &edge.calls, edge.caller)?)?;
+            list.append(self.row(py, &mut texts, caller, &edge.calls, (None, edge.caller))?)?;
         }
         Ok(list)
     }
@@ -158,7 +189,7 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let callee = self.profile().function(edge.callee);
-            list.append(row(py, &mut texts, callee, &edge.calls, edge.callee)?)?;
+            list.append(self.row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
         }
         Ok(list)
     }
@@ -181,7 +212,8 @@ impl StoredProfile {
             let (file, line, name, qualname) = &labels[node.function.index()];
             let parent = node.parent.map(|parent| parent.0);
             let number = node.function.0;
-            list.append((parent, file, line, name, qualname, node.ncalls, node.tottime, cumtime, number))?;
+            let ncalls = self.counted(node.ncalls);
+            list.append((parent, file, line, name, qualname, ncalls, node.tottime, cumtime, number))?;
         }
         Ok(Some(list))
     }
@@ -244,8 +276,8 @@ impl StoredProfile {
         let facts = PyDict::new(py);
         facts.set_item("functions", profile.rows().count())?;
         facts.set_item("edges", profile.edges.len())?;
-        facts.set_item("ncalls", total.ncalls)?;
-        facts.set_item("primitive_calls", total.primitive_calls)?;
+        facts.set_item("ncalls", self.counted(total.ncalls))?;
+        facts.set_item("primitive_calls", self.counted(total.primitive_calls))?;
         facts.set_item("tottime", total.tottime)?;
         facts.set_item(
             "counts",
@@ -345,27 +377,6 @@ impl<'py> FileNames<'py> {
             }
         }
     }
-}
-
-fn row<'py>(
-    py: Python<'py>,
-    texts: &mut FileNames<'py>,
-    function: &Function,
-    calls: &Calls,
-    id: FunctionId,
-) -> PyResult<Bound<'py, PyTuple>> {
-    (
-        texts.file(py, &function.file)?,
-        function.line,
-        string(py, &function.name)?,
-        function.qualname.as_ref().map(|name| string(py, name)).transpose()?,
-        calls.ncalls,
-        calls.primitive_calls,
-        calls.tottime,
-        calls.cumtime,
-        id.0,
-    )
-        .into_pyobject(py)
 }
 
 fn string<'py>(py: Python<'py>, text: &Text) -> PyResult<Bound<'py, PyString>> {

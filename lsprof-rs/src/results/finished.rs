@@ -30,7 +30,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         let index = id as usize;
         numbers.resize(index, None);
         numbers.push(u32::try_from(functions.len()).ok().map(pstats_compat::FunctionId));
-        functions.push(names::function(&collector.code(py, FunctionId(id)), calls(&counts))?);
+        let function = names::function(&collector.code(py, FunctionId(id)), calls(&counts))?;
+        functions.push(Function { gil_wait: collector.seconds(counts.waited, rate), ..function });
     }
     let number = |FunctionId(id): FunctionId| numbers.get(id as usize).copied().flatten();
     let edges = totals.edges().iter().filter_map(|((caller, callee), counts)| {

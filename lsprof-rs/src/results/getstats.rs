@@ -58,6 +58,10 @@ pub fn types(py: Python<'_>) -> PyResult<&Types> {
                     (c"native_id", c"threading.get_native_id() of the thread"),
                     (c"totaltime", c"seconds in all functions of this thread together"),
                     (c"entries", c"list of profiler_entry: the functions that this thread called"),
+                    (
+                        c"gil_wait",
+                        c"seconds that it waited for the GIL, where these were taken out; else 0.0",
+                    ),
                 ],
             )?,
         })
@@ -102,6 +106,7 @@ pub fn threads<'py>(py: Python<'py>, collector: &Collector) -> PyResult<Bound<'p
                 native_id.into_pyobject(py)?.into_any(),
                 collector.own(&totals.sum(), rate).into_pyobject(py)?.into_any(),
                 entries(py, collector, &totals)?.into_any(),
+                collector.seconds(totals.sum().waited, rate).into_pyobject(py)?.into_any(),
             ],
         )?)?;
     }

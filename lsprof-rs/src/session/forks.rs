@@ -1,7 +1,10 @@
 //! What happens to live profiles when the process forks, when another program takes its place, and when the interpreter ends.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
+use pikos_os::thread;
+use pikos_publisher::RecordStream;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
@@ -9,6 +12,7 @@ use super::live::{self, for_each};
 use crate::ffi::at_fork;
 use crate::ffi::gil::GilCell;
 use crate::ffi::modules;
+use crate::ffi::pending;
 use crate::guards::exec;
 
 /// Once: forks, `os.exec*` and the interpreter's end concern us.
@@ -24,16 +28,38 @@ pub fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Stops all threads: a child must not inherit a socket, and `os.fork` warns of threads.
+/// The system counts a thread that has ended for a moment more; never longer than this.
+const GOES: Duration = Duration::from_millis(20);
+
+/// Stops all threads: a child must not inherit a socket, and `os.fork` counts threads, to warn of them.
 #[pyfunction]
 pub fn _live_before_fork(py: Python<'_>) {
-    for_each(py, |live| live.rest());
+    let all = thread::count();
+    let mut stopped = RecordStream::rest_all();
+    for_each(py, |live| stopped += live.rest());
+    let Some(all) = all.filter(|_| stopped > 0) else { return };
+    let deadline = Instant::now() + GOES;
+    while thread::count().is_some_and(|count| count > all.saturating_sub(stopped))
+        && Instant::now() < deadline
+    {
+        std::thread::sleep(Duration::from_micros(50));
+    }
 }
 
-/// Starts them again.
+/// Starts them again. 3.12 and 3.13 may count only after this, so there they start when `os.fork` has returned to Python; unless the
+/// program has threads of its own, which it is warned of with and without ours.
 #[pyfunction]
 pub fn _live_after_fork_in_parent(py: Python<'_>) {
+    let counts_late = cfg!(all(Py_3_12, not(Py_3_14)));
+    if counts_late && thread::count() == Some(1) && pending::call_main_thread(go_on) {
+        return;
+    }
+    go_on(py);
+}
+
+fn go_on(py: Python<'_>) {
     for_each(py, |live| live.resume());
+    RecordStream::resume_all();
 }
 
 /// The child is silent; or, if it was asked to follow, a live process of its own whose numbers begin at zero.

@@ -137,11 +137,9 @@ impl Live {
         }
     }
 
-    /// Stops its thread, for the time of a fork.
-    pub fn rest(&self) {
-        if let Some(publisher) = self.publisher.borrow_mut().as_mut() {
-            publisher.rest();
-        }
+    /// Stops its threads, for the time of a fork. Returns how many.
+    pub fn rest(&self) -> u64 {
+        self.publisher.borrow_mut().as_mut().map_or(0, Publisher::rest)
     }
 
     /// Starts it again.

@@ -1,6 +1,6 @@
 //! CSV: one line for each function, the most expensive first, for spreadsheets and data frames.
 //!
-//! Fields are quoted as RFC 4180 says. Times are written with every digit they have. Edges are
+//! Fields are quoted as RFC 4180 says. Times are written with every digit they have; `gil_wait` only where one waited. Edges are
 //! left out: they are another table; see the JSON format.
 
 use std::io::Write;
@@ -12,7 +12,9 @@ use crate::report::{SortKey, order};
 /// Writes the table of functions.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile = profile.with_unique_labels();
-    out.write_all(b"file,line,name,qualname,ncalls,primitive_calls,tottime,cumtime\r\n")?;
+    let has_gil_waits = profile.has_gil_waits();
+    let more = if has_gil_waits { ",gil_wait" } else { "" };
+    write!(out, "file,line,name,qualname,ncalls,primitive_calls,tottime,cumtime{more}\r\n")?;
     for id in order(&profile, &[SortKey::Cumulative]) {
         let function = profile.function(id);
         let calls = function.calls;
@@ -25,13 +27,14 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         };
         write!(
             out,
-            "{},{},{},{},{counts},{},{}\r\n",
+            "{},{},{},{},{counts},{},{}{}\r\n",
             field(&function.file.to_str_lossy()),
             function.line,
             field(&function.name.to_str_lossy()),
             field(&qualname.unwrap_or_default()),
             calls.tottime,
             calls.cumtime,
+            if has_gil_waits { format!(",{}", function.gil_wait) } else { String::new() },
         )?;
     }
     Ok(())

@@ -55,12 +55,14 @@ pub struct Function {
     /// Named as a caller only: the profile has no row of its own for it (profiling began inside
     /// it), so `calls` says nothing.
     pub caller_only: bool,
+    /// Seconds that its calls waited for the GIL, in the function itself, where that was taken out: in no other time.
+    pub gil_wait: f64,
 }
 
 impl Function {
     /// A function with its totals and nothing else known.
     pub fn new(file: Text, line: u32, name: Text, calls: Calls) -> Self {
-        Self { file, line, name, calls, qualname: None, caller_only: false }
+        Self { file, line, name, calls, qualname: None, caller_only: false, gil_wait: 0.0 }
     }
 
     /// Whether it is a built-in: it has no source that could be opened.
@@ -97,6 +99,7 @@ impl Function {
             return;
         }
         self.calls.add(&other.calls);
+        self.gil_wait += other.gil_wait;
         // Two different classes may stand behind one label: then neither name is true of the sum.
         if self.qualname != other.qualname {
             self.qualname = None;

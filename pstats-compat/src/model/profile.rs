@@ -45,6 +45,11 @@ impl Profile {
         self.rows().map(|(_, function)| function.calls.tottime).sum()
     }
 
+    /// Whether it is known of functions what they waited for the GIL.
+    pub fn has_gil_waits(&self) -> bool {
+        self.functions.iter().any(|function| function.gil_wait > 0.0)
+    }
+
     /// Who called each function.
     pub fn edges_by_callee(&self) -> EdgeIndex {
         EdgeIndex::of_edges(&self.edges, self.functions.len(), |edge| edge.callee)

@@ -2,7 +2,7 @@
 //! escapes. A pipe may end on a terminal, too.
 //!
 //! Where a profile says less than pstats assumes, the place stays empty: no count is printed that
-//! nobody counted.
+//! nobody counted. Where it is known what functions waited for the GIL, that is a column in front of the names.
 
 use std::io::{self, Write};
 
@@ -120,15 +120,21 @@ impl<'p> Report<'p> {
         for column in ["tottime", "percall", "cumtime", "percall"] {
             write!(out, " {column:>width$}")?;
         }
+        let has_gil_waits = self.profile.has_gil_waits();
+        if has_gil_waits {
+            write!(out, " {:>width$}", "gil wait")?;
+        }
         writeln!(out, " filename:lineno(function)")?;
         let total = self.profile.tottime();
         for &id in self.rows() {
             let function = self.profile.function(id);
             let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
             let (colour, plain) = self.colour(tottime / total);
+            let waited =
+                if has_gil_waits { format!(" {}", figures.column(function.gil_wait)) } else { String::new() };
             writeln!(
                 out,
-                "{colour}{:>9} {} {} {} {} {}{plain}",
+                "{colour}{:>9} {} {} {} {}{waited} {}{plain}",
                 self.counted(&function.calls),
                 figures.column(tottime),
                 figures.per_call(tottime, ncalls),

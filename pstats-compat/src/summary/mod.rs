@@ -1,4 +1,4 @@
-//! What a run was, on one screen: how long it took, its call tree, its costliest functions, and what stands out.
+//! What a run was, on one screen: how long it took, what stands out, its call tree, and its costliest functions.
 //!
 //! The tree is of the user's own code, and what that calls of others is a part of it; the costliest functions are those of
 //! everybody, each with the own function that it worked for.
@@ -26,7 +26,7 @@ pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Resul
         writeln!(out, "{line}")?;
     }
     for part in
-        [tree::lines(&subject, paper), functions::lines(&subject, paper), findings::lines(&subject, paper)]
+        [findings::lines(&subject, paper), tree::lines(&subject, paper), functions::lines(&subject, paper)]
     {
         if !part.is_empty() {
             writeln!(out)?;

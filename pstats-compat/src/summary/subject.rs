@@ -1,9 +1,10 @@
 //! A profile, made ready for its summary.
 
 use super::places::Places;
-use crate::model::Profile;
+use crate::model::{Function, Profile};
 use crate::owners::Owners;
 use crate::stacks::Stacks;
+use crate::waiting::wait;
 
 /// What is summed up.
 pub struct Subject<'p> {
@@ -13,6 +14,7 @@ pub struct Subject<'p> {
     pub places: Places<'p>,
     /// What all functions took themselves.
     total: f64,
+    work: f64,
 }
 
 impl<'p> Subject<'p> {
@@ -20,12 +22,19 @@ impl<'p> Subject<'p> {
     pub fn of(profile: &'p Profile) -> Self {
         let owners = Owners::of(profile);
         let total = profile.tottime();
-        Self { profile, owners, stacks: Stacks::of(profile), places: Places::of(profile), total }
+        let works = |function: &&Function| wait(function).is_none();
+        let work = profile.functions.iter().filter(works).map(|function| function.calls.tottime).sum();
+        Self { profile, owners, stacks: Stacks::of(profile), places: Places::of(profile), total, work }
     }
 
     /// What all functions took themselves.
     pub fn total(&self) -> f64 {
         self.total
+    }
+
+    /// The same without what they waited.
+    pub fn work(&self) -> f64 {
+        self.work
     }
 
     /// A part of the whole.

@@ -38,12 +38,13 @@ def table(facts: _Metadata, shown: list[Row], count: int) -> str:
     """Rows, at most MOST_ROWS of ``count``, with a bar for each function's own part of all time."""
     unit = "s" if facts["unit"] == "seconds" else facts["unit"]
     whole = facts["tottime"]
-    rows = "".join(table_row(row, whole, facts["counts"] != "unknown", unit == "s") for row in shown)
+    rows = "".join(table_row(row, whole, unit == "s") for row in shown)
     left_out = count - len(shown)
     more = f"<p>… and {left_out} more</p>" if left_out else ""
+    counted = "" if facts["ncalls"] is None else f"{facts['ncalls']:,} calls of "
     compensated = ", without what recording took" if facts["compensated"] else ""
     return (
-        f"{STYLE}<p>{facts['ncalls']:,} calls of {facts['functions']:,} functions in {whole:.3f} {escape(unit)}"
+        f"{STYLE}<p>{counted}{facts['functions']:,} functions in {whole:.3f} {escape(unit)}"
         f"{compensated}</p>"
         f'<table class="pikos-table"><thead><tr><th>ncalls</th><th>tottime&nbsp;({escape(unit)})</th><th>per call</th>'
         f"<th>cumtime&nbsp;({escape(unit)})</th><th>per call</th><th>function</th></tr></thead>"
@@ -51,14 +52,16 @@ def table(facts: _Metadata, shown: list[Row], count: int) -> str:
     )
 
 
-def table_row(row: Row, whole: float, counted: bool, in_seconds: bool) -> str:
+def table_row(row: Row, whole: float, in_seconds: bool) -> str:
     part = max(0.0, min(1.0, row.tottime / whole)) if whole > 0 else 0.0
-    calls = str(row.ncalls) if row.ncalls == row.primitive_calls else f"{row.ncalls}/{row.primitive_calls}"
+    calls = "-" if row.ncalls is None else str(row.ncalls)
+    if row.ncalls != row.primitive_calls:
+        calls += f"/{row.primitive_calls}"
     name = escape(readable(name_of(row)))
     place = escape(readable(f"{row.file}:{row.line}"))
     where = "" if (row.file, row.line) == ("~", 0) else f' <small title="{place}">{short(row)}</small>'
     return (
-        f"<tr><td>{calls if counted else '-'}</td>"
+        f"<tr><td>{calls}</td>"
         f'<td class="bar" style="--part: {part:.1%}">{row.tottime:.6f}</td>'
         f"<td>{per_call(row.tottime, row.ncalls, in_seconds)}</td><td>{row.cumtime:.6f}</td>"
         f"<td>{per_call(row.cumtime, row.primitive_calls, in_seconds)}</td><td><code>{name}</code>{where}</td></tr>"
@@ -80,7 +83,7 @@ def short(row: Row) -> str:
     return escape(readable(f"{'/'.join(parts[-count:])}:{row.line}"))
 
 
-def per_call(seconds: float, calls: int, in_seconds: bool) -> str:
+def per_call(seconds: float, calls: int | None, in_seconds: bool) -> str:
     """In a unit that fits."""
     if not calls:
         return ""

@@ -16,7 +16,7 @@ def run(folder: str, package: str, action: str, arguments: dict[str, object], pi
         return
     try:
         if not is_asked(pid, since):
-            raise RuntimeError(f"process {pid} has ended, and this one has its number now: nothing was changed")
+            raise RuntimeError(f"process {pid} has ended, and another one has its number now: nothing was changed")
         module = this_process(package)
         if action == "start":
             answer = ["ok", *module.start(**arguments).endpoints]  # type: ignore[attr-defined]

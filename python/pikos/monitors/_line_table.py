@@ -5,6 +5,8 @@ In a terminal costly lines stand out and the others step back; in a pipe it is t
 
 from __future__ import annotations
 
+from pikos._lsprof import _shown as shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO, TypeAlias
@@ -222,13 +224,6 @@ def columns(text: str) -> int:
 
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.combining(letter) != 0 for letter in text)
-
-
-def shown(text: str) -> str:
-    """The text with an escape for what a terminal would obey: the table may end on one."""
-    if text.isprintable():
-        return text
-    return "".join(c if c == "\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def seconds(lines: list[Line]) -> float:

@@ -1,10 +1,10 @@
-"""Records lines of text to a stream."""
+"""Records lines of text to a stream. A name is shown with escapes where a terminal would obey it."""
 
 from __future__ import annotations
 
 import sys
 
-from pikos._lsprof import _Sink
+from pikos._lsprof import _shown, _Sink
 from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, name_of, report
 
 TYPE_CHECKING = False
@@ -65,7 +65,8 @@ class TextStreamRecorder(AbstractRecorder):
         """Write a record, if the filter keeps it. RecorderError if the recorder isn't ready."""
         check_ready(self, self._ready)
         if self._filter is None or self._filter(data):
-            self._stream.write(self._template.format(*data) + "\n")
+            values = [_shown(value) if isinstance(value, str) else value for value in data]
+            self._stream.write(self._template.format(*values) + "\n")
             if self._auto_flush:
                 self._stream.flush()
 

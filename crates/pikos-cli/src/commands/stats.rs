@@ -90,10 +90,13 @@ struct StatsJson<'p> {
     primitive_calls: Option<u64>,
     tottime: f64,
     cumtime: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gil_wait: Option<f64>,
 }
 
 fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let counted = profile.metadata.counts != Counts::Unknown;
+    let has_gil_waits = profile.has_gil_waits();
     out.write_all(b"[")?;
     for (place, &id) in report.rows().iter().enumerate() {
         let function = profile.function(id);
@@ -106,6 +109,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             primitive_calls: counted.then_some(function.calls.primitive_calls),
             tottime: function.calls.tottime,
             cumtime: function.calls.cumtime,
+            gil_wait: has_gil_waits.then_some(function.gil_wait),
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(Escaped(&mut *out), &row)?;

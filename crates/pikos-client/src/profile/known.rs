@@ -11,6 +11,8 @@ pub struct Known {
     pub open: Open,
     /// In how many threads any is.
     pub open_threads: u64,
+    /// Of a function: what it waited for the GIL, in no other figure.
+    pub gil_wait: i64,
 }
 
 impl Known {
@@ -50,18 +52,21 @@ impl Known {
                 cumtime: ticks(x.cumtime, y.cumtime),
             },
             open_threads: count(self.open_threads, other.open_threads),
+            gil_wait: ticks(self.gil_wait, other.gil_wait),
         }
     }
 }
 
 impl From<&FunctionRow> for Known {
     fn from(row: &FunctionRow) -> Self {
-        Self { finished: row.finished, open: row.open, open_threads: u64::from(row.open.calls > 0) }
+        let FunctionRow { finished, open, gil_wait, .. } = *row;
+        Self { finished, open, open_threads: u64::from(open.calls > 0), gil_wait: gil_wait.0 }
     }
 }
 
 impl From<&EdgeRow> for Known {
     fn from(row: &EdgeRow) -> Self {
-        Self { finished: row.finished, open: row.open, open_threads: u64::from(row.open.calls > 0) }
+        let EdgeRow { finished, open, .. } = *row;
+        Self { finished, open, open_threads: u64::from(open.calls > 0), gil_wait: 0 }
     }
 }

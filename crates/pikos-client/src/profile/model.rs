@@ -223,7 +223,13 @@ impl Model {
 
     /// Finished calls, and ticks in all functions themselves, open calls included; in all threads or in one.
     pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
-        self.functions.sum(thread)
+        let (calls, ticks, _) = self.functions.sum(thread);
+        (calls, ticks)
+    }
+
+    /// Ticks that were waited for the GIL, where these are taken out of the times; in all threads or in one.
+    pub fn gil_wait(&self, thread: Option<u64>) -> i64 {
+        self.functions.sum(thread).2
     }
 
     /// Ticks in seconds.
@@ -248,12 +254,12 @@ impl Model {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
         for name in self.names.iter() {
-            let Some(calls) = self.function(thread, name.function).map(|known| self.as_ended(&known)) else {
-                continue;
-            };
+            let Some(known) = self.function(thread, name.function) else { continue };
+            let calls = self.as_ended(&known);
             if calls.ncalls > 0 {
                 places.insert(name.function, FunctionId(functions.len() as u32));
-                functions.push(labelled(name, calls));
+                let gil_wait = self.seconds(known.gil_wait);
+                functions.push(Function { gil_wait, ..labelled(name, calls) });
             }
         }
         let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use pikos_wire::{EdgeRow, Finished, FunctionRow, Open, VERSION};
+use pikos_wire::{Added, EdgeRow, Finished, FunctionRow, Open, VERSION};
 use proptest::prelude::*;
 
 use super::*;
@@ -39,6 +39,7 @@ fn message(seq: u64, base: u64, rows: &[(u64, u32, u64)]) -> Message {
                     tottime: (ncalls as i64).wrapping_mul(10),
                     cumtime: (ncalls as i64).wrapping_mul(30),
                 },
+                gil_wait: Added((ncalls as i64).wrapping_mul(5)),
                 ..FunctionRow::default()
             })
             .collect(),
@@ -78,6 +79,7 @@ fn threads_add_up() {
     assert_eq!(model.edges(Some(0), Some(1)).len(), 2);
     assert_eq!(model.sum(None), (8, 80));
     assert_eq!(model.sum(Some(1)), (4, 40));
+    assert_eq!((model.gil_wait(None), model.gil_wait(Some(1))), (40, 20));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!                                     └─ SEVERAL: shared, by (thread, key)
 //! ```
 //! Most functions run in one thread, and few are open: a row that only one thread has is the sum as well, and what
-//! is open stands beside it. So a viewer of many processes keeps 40 bytes of a function and 48 of an edge, and 5 to find each.
+//! is open, and what was waited, stands beside it. So a viewer of many processes keeps 40 bytes of a function and 48 of an edge, and 5 to find each.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -25,9 +25,11 @@ pub struct KnownTable<K> {
     rows: Vec<Entry<K>>,
     /// Open calls by the places of their rows, and in how many threads they are.
     open: HashMap<u32, (Open, u64)>,
+    /// What was waited for the GIL, by the places of rows that have such.
+    gil_waits: HashMap<u32, i64>,
     shared: HashMap<(u32, K), Known>,
-    /// By thread: finished calls, and ticks in the functions themselves, open calls included.
-    sums: Vec<(u64, i64)>,
+    /// By thread: finished calls, ticks in the functions themselves, open calls included, and those waited for the GIL.
+    sums: Vec<(u64, i64, i64)>,
     /// The place of each thread in `sums`, by its number.
     thread_places: HashMap<u64, u32>,
 }
@@ -47,6 +49,7 @@ impl<K> Default for KnownTable<K> {
             state: DefaultHashBuilder::default(),
             rows: Vec::new(),
             open: HashMap::new(),
+            gil_waits: HashMap::new(),
             shared: HashMap::new(),
             sums: Vec::new(),
             thread_places: HashMap::new(),
@@ -60,6 +63,7 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
         self.places.clear();
         self.rows.clear();
         self.open.clear();
+        self.gil_waits.clear();
         self.shared.clear();
         self.sums.clear();
         self.thread_places.clear();
@@ -128,15 +132,15 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
         }
     }
 
-    /// Finished calls, and ticks in all keys themselves, open calls included; in all threads or in one.
-    pub fn sum(&self, thread: Option<u64>) -> (u64, i64) {
-        let add = |(calls, ticks): (u64, i64), other: &(u64, i64)| {
-            (calls.wrapping_add(other.0), ticks.wrapping_add(other.1))
+    /// Finished calls, ticks in all keys themselves, open calls included, and those waited for the GIL; in all threads or in one.
+    pub fn sum(&self, thread: Option<u64>) -> (u64, i64, i64) {
+        let add = |(calls, ticks, waited): (u64, i64, i64), other: &(u64, i64, i64)| {
+            (calls.wrapping_add(other.0), ticks.wrapping_add(other.1), waited.wrapping_add(other.2))
         };
         match thread {
-            None => self.sums.iter().fold((0, 0), add),
+            None => self.sums.iter().fold((0, 0, 0), add),
             Some(thread) => {
-                self.thread_places.get(&thread).map_or((0, 0), |&place| self.sums[place as usize])
+                self.thread_places.get(&thread).map_or((0, 0, 0), |&place| self.sums[place as usize])
             }
         }
     }
@@ -147,15 +151,16 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
 
     fn thread(&mut self, thread: u64) -> u32 {
         *self.thread_places.entry(thread).or_insert_with(|| {
-            self.sums.push((0, 0));
+            self.sums.push((0, 0, 0));
             self.sums.len() as u32 - 1
         })
     }
 
     fn add_to_thread(&mut self, owner: u32, now: Known, old: Known) {
-        let (calls, ticks) = &mut self.sums[owner as usize];
+        let (calls, ticks, waited) = &mut self.sums[owner as usize];
         *calls = calls.wrapping_add(now.finished.ncalls).wrapping_sub(old.finished.ncalls);
         *ticks = ticks.wrapping_add(now.tottime()).wrapping_sub(old.tottime());
+        *waited = waited.wrapping_add(now.gil_wait).wrapping_sub(old.gil_wait);
     }
 
     /// The sum over all threads.
@@ -164,7 +169,11 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
             true => Default::default(),
             false => self.open.get(&place).copied().unwrap_or_default(),
         };
-        Known { finished: self.rows[place as usize].finished, open, open_threads }
+        let gil_wait = match self.gil_waits.is_empty() {
+            true => 0,
+            false => self.gil_waits.get(&place).copied().unwrap_or_default(),
+        };
+        Known { finished: self.rows[place as usize].finished, open, open_threads, gil_wait }
     }
 
     fn put(&mut self, place: u32, known: Known) {
@@ -173,6 +182,10 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
         match open == Default::default() {
             true => drop(self.open.remove(&place)),
             false => drop(self.open.insert(place, open)),
+        }
+        match known.gil_wait {
+            0 => drop(self.gil_waits.remove(&place)),
+            waited => drop(self.gil_waits.insert(place, waited)),
         }
     }
 }
@@ -186,6 +199,7 @@ mod tests {
             finished: Finished { ncalls, tottime: 10 * ncalls as i64, ..Finished::default() },
             open: Open { calls: open, ..Open::default() },
             open_threads: u64::from(open > 0),
+            gil_wait: ncalls as i64,
         }
     }
 
@@ -196,7 +210,7 @@ mod tests {
         assert_eq!(table.set(7, 1, calls(5, 0)), None);
         assert_eq!((table.get(None, 1), table.get(Some(7), 1)), (Some(calls(5, 0)), Some(calls(5, 0))));
         assert_eq!((table.get(Some(8), 1), table.get(None, 2)), (None, None));
-        assert_eq!((table.sum(None), table.sum(Some(8))), ((5, 50), (0, 0)));
+        assert_eq!((table.sum(None), table.sum(Some(8))), ((5, 50, 5), (0, 0, 0)));
         assert!(table.open.is_empty() && table.shared.is_empty());
     }
 
@@ -208,9 +222,9 @@ mod tests {
         table.set(7, 1, calls(5, 1));
         assert_eq!((table.get(Some(7), 1), table.get(Some(8), 1)), (Some(calls(5, 1)), Some(calls(4, 2))));
         let sum = table.get(None, 1).unwrap();
-        assert_eq!((sum.finished.ncalls, sum.open.calls, sum.open_threads), (9, 3, 2));
-        assert_eq!((table.sum(None), table.sum(Some(8)), table.rows()), ((9, 90), (4, 40), 3));
+        assert_eq!((sum.finished.ncalls, sum.open.calls, sum.open_threads, sum.gil_wait), (9, 3, 2, 9));
+        assert_eq!((table.sum(None), table.sum(Some(8)), table.rows()), ((9, 90, 9), (4, 40, 4), 3));
         table.clear();
-        assert_eq!((table.rows(), table.get(None, 1), table.sum(None)), (0, None, (0, 0)));
+        assert_eq!((table.rows(), table.get(None, 1), table.sum(None)), (0, None, (0, 0, 0)));
     }
 }

@@ -171,6 +171,7 @@ impl ProfileSender for Stream<Labels> {
                 is_over: row.is_over,
                 ncalls: signed(ncalls),
                 tottime: self.model.seconds(ticks),
+                gil_wait: self.model.seconds(self.model.gil_wait(Some(row.thread))),
                 share: 0.0,
             }
         };
@@ -274,6 +275,7 @@ fn shown(stream: &Stream<Labels>, known: &Known) -> Shown {
     Shown {
         in_flight: stream.model.seconds(known.open.cumtime),
         open: u32::try_from(known.open.calls).unwrap_or(u32::MAX),
+        gil_wait: stream.model.seconds(known.gil_wait),
         ..stream.model.as_ended(known).into()
     }
 }

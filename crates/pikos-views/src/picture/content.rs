@@ -24,6 +24,8 @@ pub struct Meaning {
     pub edges: EdgeDetail,
     /// Whether the profiler's own cost was taken out.
     pub is_compensated: bool,
+    /// Whether anybody waited for the GIL, as far as it is known.
+    pub has_gil_waits: bool,
     /// Whether figures still change: there are rates, and what is in flight.
     pub is_live: bool,
 }
@@ -36,6 +38,7 @@ impl Default for Meaning {
             is_sampled: false,
             edges: EdgeDetail::Full,
             is_compensated: false,
+            has_gil_waits: false,
             is_live: false,
         }
     }

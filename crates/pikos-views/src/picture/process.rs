@@ -13,6 +13,8 @@ pub struct Thread {
     pub is_over: bool,
     /// Seconds in its functions.
     pub tottime: f64,
+    /// Seconds that it waited for the GIL, in no function's time.
+    pub gil_wait: f64,
     /// Calls.
     pub ncalls: i64,
     /// As [`Shown::share`](super::Shown::share), over all of its functions.
@@ -46,6 +48,13 @@ pub struct Process {
     pub health: Option<Health>,
     /// Of a recorder: it has no profile.
     pub recorder: Option<RecorderFacts>,
+}
+
+impl Process {
+    /// Seconds that its threads waited for the GIL.
+    pub fn gil_wait(&self) -> f64 {
+        self.threads.iter().map(|thread| thread.gil_wait).sum()
+    }
 }
 
 /// How far a process has come.

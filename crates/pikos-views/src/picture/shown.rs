@@ -15,6 +15,8 @@ pub struct Shown {
     pub tottime: f64,
     /// Includes the time that open activations have spent so far.
     pub cumtime: f64,
+    /// What calls waited for the GIL, in no other time.
+    pub gil_wait: f64,
     /// The part of `cumtime` that is in activations which are still open.
     pub in_flight: f64,
     /// Activations that are open.
@@ -46,6 +48,7 @@ impl Shown {
             primitive_calls: self.primitive_calls.saturating_sub(mark.primitive_calls),
             tottime: self.tottime - mark.tottime,
             cumtime: self.cumtime - mark.cumtime,
+            gil_wait: self.gil_wait - mark.gil_wait,
             ..*self
         }
     }
@@ -56,6 +59,7 @@ impl Shown {
         self.primitive_calls = self.primitive_calls.saturating_add(other.primitive_calls);
         self.tottime += other.tottime;
         self.cumtime += other.cumtime;
+        self.gil_wait += other.gil_wait;
         self.in_flight += other.in_flight;
         self.open = self.open.saturating_add(other.open);
         self.calls_per_s += other.calls_per_s;

@@ -28,6 +28,7 @@ pub struct Fold<'f> {
 struct Time {
     seconds: f64,
     share: f64,
+    gil_wait: f64,
 }
 
 /// An edge to a function that is folded.
@@ -61,12 +62,13 @@ impl Fold<'_> {
                 let mut figures = (*figures)?;
                 figures.tottime += more.seconds;
                 figures.share += more.share;
+                figures.gil_wait += more.gil_wait;
                 Some(ShownFunction { id: *id, figures })
             })
             .collect();
-        let Time { seconds, share } = handed.rest;
+        let Time { seconds, share, gil_wait } = handed.rest;
         if let Some(id) = self.rest.filter(|_| seconds > 0.0) {
-            let figures = Shown { tottime: seconds, cumtime: seconds, share, ..Shown::default() };
+            let figures = Shown { tottime: seconds, cumtime: seconds, share, gil_wait, ..Shown::default() };
             shown.push(ShownFunction { id, figures });
         }
         shown
@@ -104,6 +106,7 @@ impl Time {
     fn add(&mut self, other: Time, part: f64) {
         self.seconds += other.seconds * part;
         self.share += other.share * part;
+        self.gil_wait += other.gil_wait * part;
     }
 }
 
@@ -230,9 +233,11 @@ impl Handed {
 }
 
 fn time(functions: &[(FunctionId, Option<Shown>)], function: usize) -> Time {
-    functions[function]
-        .1
-        .map_or(Time::default(), |figures| Time { seconds: figures.tottime, share: figures.share })
+    functions[function].1.map_or(Time::default(), |figures| Time {
+        seconds: figures.tottime,
+        share: figures.share,
+        gil_wait: figures.gil_wait,
+    })
 }
 
 /// The folded functions, each after those that it calls.

@@ -325,7 +325,11 @@ impl<F: Feed> Live<F> {
         });
         self.hidden = hidden;
         Content::Profile(ProfileContent {
-            meaning: Meaning { is_live: true, ..Meaning::default() },
+            meaning: Meaning {
+                has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
+                is_live: true,
+                ..Meaning::default()
+            },
             labels: Arc::clone(self.names.labels()),
             own: Arc::clone(&self.own),
             functions: Arc::new(functions),

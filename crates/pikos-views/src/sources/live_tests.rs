@@ -124,8 +124,15 @@ impl Feed for FakeFeed {
 
 fn sender(names: &[&str]) -> Fake {
     let functions = names.iter().map(|name| (function(name), figures(10, 1.0))).collect();
-    let thread =
-        Thread { id: 7, name: "worker".to_owned(), is_over: false, ncalls: 10, tottime: 1.0, share: 0.0 };
+    let thread = Thread {
+        id: 7,
+        name: "worker".to_owned(),
+        is_over: false,
+        ncalls: 10,
+        tottime: 1.0,
+        gil_wait: 0.0,
+        share: 0.0,
+    };
     Fake { sequence: 1, age: 2.0, functions, threads: vec![thread], ..Fake::default() }
 }
 

@@ -233,7 +233,8 @@ impl Loaded {
         let total = profile.tottime();
         let functions = profile.rows().map(|(id, function)| {
             let share = if total > 0.0 { function.calls.tottime / total } else { 0.0 };
-            ShownFunction { id: ids[id.index()], figures: Shown { share, ..Shown::from(function.calls) } }
+            let figures = Shown { share, gil_wait: function.gil_wait, ..Shown::from(function.calls) };
+            ShownFunction { id: ids[id.index()], figures }
         });
         let functions = functions.collect();
         let edges = profile
@@ -245,7 +246,7 @@ impl Loaded {
                 figures: Shown::from(edge.calls),
             })
             .collect();
-        let meaning = meaning(&profile.metadata);
+        let meaning = Meaning { has_gil_waits: profile.has_gil_waits(), ..meaning(&profile.metadata) };
         let owners = Owners::of(&profile);
         let mut own = Vec::new();
         if owners.has_own() {
@@ -337,7 +338,7 @@ fn meaning(metadata: &Metadata) -> Meaning {
         is_sampled: metadata.counts == Counts::Samples,
         edges: metadata.edges,
         is_compensated: metadata.compensated,
-        is_live: false,
+        ..Meaning::default()
     }
 }
 

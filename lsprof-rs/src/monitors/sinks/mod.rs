@@ -26,6 +26,7 @@ use super::filter::Filter;
 use super::focus::Focus;
 use super::output::{Output, Target};
 use super::writer::Writer;
+use crate::ffi::at_fork;
 use crate::ffi::gil::GilCell;
 use crate::ffi::open_below;
 use crate::results::process;
@@ -118,6 +119,7 @@ impl Sink {
     ) -> PyResult<Option<Self>> {
         let extra = endpoint.map(|text| Endpoint::parse(text, connect, remote)).transpose();
         let extra = extra.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        at_fork::watch(py)?;
         let names = fields.clone();
         let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
         let facts = process::facts(py);

@@ -77,7 +77,7 @@ impl Template {
                     buffer.len() - start
                 }
                 Value::Text(text) => {
-                    let text = texts::get(py, text);
+                    let text = texts::get_shown(py, text);
                     buffer.extend_from_slice(text.as_bytes());
                     text.chars().count()
                 }

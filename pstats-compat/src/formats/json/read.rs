@@ -59,6 +59,8 @@ struct FunctionRow {
     #[serde(flatten)]
     calls: FigureFields,
     #[serde(default)]
+    gil_wait: f64,
+    #[serde(default)]
     callers: Vec<CallerRow>,
 }
 
@@ -146,6 +148,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
         profile.functions.push(Function {
             qualname: row.qualname.map(|name| name.as_str().into()),
             caller_only: !row.calls.are_there(),
+            gil_wait: row.gil_wait,
             ..Function::new(
                 row.file.as_str().into(),
                 row.line,

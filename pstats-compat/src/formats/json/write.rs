@@ -34,6 +34,8 @@ struct FunctionRow<'p> {
     qualname: Option<&'p str>,
     #[serde(flatten)]
     calls: Option<FigureFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gil_wait: Option<f64>,
     callers: Vec<CallerRow>,
 }
 
@@ -93,6 +95,7 @@ impl Serialize for Functions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let profile = self.profile;
         let metadata = &profile.metadata;
+        let has_gil_waits = profile.has_gil_waits();
         let mut rows = serializer.serialize_seq(Some(profile.functions.len()))?;
         for id in profile.ids() {
             let function = profile.function(id);
@@ -107,6 +110,7 @@ impl Serialize for Functions<'_> {
                 qualname: function.qualname.as_ref().map(|name| name.to_str_lossy()).as_deref(),
                 calls: (!function.caller_only)
                     .then(|| FigureFields::new(&function.calls, metadata.counts, EdgeDetail::Full)),
+                gil_wait: (has_gil_waits && !function.caller_only).then_some(function.gil_wait),
                 callers: callers.collect(),
             })?;
         }

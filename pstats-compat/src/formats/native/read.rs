@@ -1,6 +1,8 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
-use super::blocks::{self, Blocks, DONE, EDGE, FUNC, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged};
+use super::blocks::{
+    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
+};
 use super::columns::Cursor;
 use super::meta;
 use crate::error::{Error, Result};
@@ -25,7 +27,7 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | EDGE | THREADS | TREE => open.push(block),
+            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE => open.push(block),
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -68,6 +70,9 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
         return Err(damaged("it ends before its table of functions"));
     };
     profile.functions = functions(&content_, &texts)?;
+    if let Some(content) = content(GIL_WAITS)? {
+        add_gil_waits(&content, &mut profile.functions)?;
+    }
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
     }
@@ -119,6 +124,18 @@ fn functions(content: &[u8], texts: &[Text]) -> Result<Vec<Function>> {
         })
     };
     calls.into_iter().enumerate().map(function).collect()
+}
+
+fn add_gil_waits(content: &[u8], functions: &mut [Function]) -> Result<()> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    if count != functions.len() {
+        return Err(damaged("not of each function it is known what it waited"));
+    }
+    for (function, waited) in functions.iter_mut().zip(cursor.times(count)?) {
+        function.gil_wait = waited;
+    }
+    Ok(())
 }
 
 /// The functions of these numbers, if there are so many.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, MAGIC, META, TEXT, THREADS, TREE, VERSION};
+use super::blocks::{self, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
 use super::meta;
 use crate::error::Result;
@@ -18,6 +18,9 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let threads = threads(profile, &mut texts);
     blocks::push(TEXT, &texts.content(), out)?;
     blocks::push(FUNC, &functions, out)?;
+    if profile.has_gil_waits() {
+        blocks::push(GIL_WAITS, &gil_waits(profile), out)?;
+    }
     blocks::push(EDGE, &edges(profile), out)?;
     if let Some(threads) = threads {
         blocks::push(THREADS, &threads, out)?;
@@ -68,6 +71,14 @@ fn functions<'p>(profile: &'p Profile, texts: &mut Texts<'p>) -> Vec<u8> {
     push_numbers(&mut out, functions.iter().map(|function| &function.qualname).map(qualname));
     push_numbers(&mut out, functions.iter().map(|function| u64::from(function.caller_only)));
     push_calls(&mut out, profile, functions.iter().map(|function| &function.calls));
+    out
+}
+
+fn gil_waits(profile: &Profile) -> Vec<u8> {
+    let waits: Vec<f64> = profile.functions.iter().map(|function| function.gil_wait).collect();
+    let mut out = Vec::new();
+    push_number(&mut out, waits.len() as u64);
+    push_times(&mut out, profile.metadata.rounded_to, &waits);
     out
 }
 

@@ -83,6 +83,9 @@ struct ThreadJson<'p> {
     ended: Option<usize>,
     ncalls: i64,
     tottime: f64,
+    /// Only where it waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gil_wait: Option<f64>,
 }
 
 /// What JSON says of a process that is a recorder.
@@ -103,6 +106,7 @@ impl From<RecorderFacts> for RecorderJson {
 /// Those that are over are added up by their names.
 fn threads(process: &Process) -> Vec<ThreadJson<'_>> {
     let (ended, alone) = by_name(process);
+    let waited = |seconds: f64| (seconds > 0.0).then_some(seconds);
     let alone = alone.into_iter().map(|thread| {
         let thread = &process.threads[thread];
         ThreadJson {
@@ -111,6 +115,7 @@ fn threads(process: &Process) -> Vec<ThreadJson<'_>> {
             ended: thread.is_over.then_some(1),
             ncalls: thread.ncalls,
             tottime: thread.tottime,
+            gil_wait: waited(thread.gil_wait),
         }
     });
     let ended = ended.into_iter().map(|Ended { name, threads }| {
@@ -121,6 +126,7 @@ fn threads(process: &Process) -> Vec<ThreadJson<'_>> {
             ended: Some(threads().count()),
             ncalls: threads().fold(0, |sum, thread| sum.saturating_add(thread.ncalls)),
             tottime: threads().map(|thread| thread.tottime).sum(),
+            gil_wait: waited(threads().map(|thread| thread.gil_wait).sum()),
         }
     });
     alone.chain(ended).collect()

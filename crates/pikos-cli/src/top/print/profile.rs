@@ -51,6 +51,9 @@ pub fn write_table(
     if meaning.is_live {
         write!(out, " {:>9} {:>10}", "calls/s", "in flight")?;
     }
+    if meaning.has_gil_waits {
+        write!(out, " {:>9}", "gil wait")?;
+    }
     writeln!(out, "  function")?;
     for row in state.rows.iter().take(top) {
         let figures = &row.figures;
@@ -71,6 +74,9 @@ pub fn write_table(
         if meaning.is_live {
             write!(out, " {:>9} {:>10}", view::count(figures.calls_per_s, 9), time(figures.in_flight))?;
         }
+        if meaning.has_gil_waits {
+            write!(out, " {:>9}", scale.time(figures.gil_wait, 9))?;
+        }
         writeln!(out, "  {}", profile.label(row.id).searched())?;
     }
     Ok(())
@@ -88,6 +94,8 @@ pub struct FunctionJson<'p> {
     primitive_calls: Option<i64>,
     tottime: f64,
     cumtime: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gil_wait: Option<f64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     live: Option<LiveJson>,
 }
@@ -121,6 +129,7 @@ fn function<'p>(profile: &'p ProfileContent, row: &ShownFunction) -> FunctionJso
         primitive_calls: is_counted.then_some(figures.primitive_calls),
         tottime: figures.tottime,
         cumtime: figures.cumtime,
+        gil_wait: profile.meaning.has_gil_waits.then_some(figures.gil_wait),
         live: profile.meaning.is_live.then_some(LiveJson {
             in_flight: figures.in_flight,
             open: figures.open,

@@ -21,12 +21,13 @@ pub enum Column {
     /// `cumtime` for each call that was not recursive.
     CumPerCall,
     InFlight,
+    GilWait,
     Function,
     Location,
 }
 
 /// In the order of the screen, with the word that names each on the command line.
-const WORDS: [(Column, &str); 10] = [
+const WORDS: [(Column, &str); 11] = [
     (Column::Ncalls, "ncalls"),
     (Column::CallsPerS, "calls/s"),
     (Column::Tottime, "tottime"),
@@ -35,6 +36,7 @@ const WORDS: [(Column, &str); 10] = [
     (Column::Cumtime, "cumtime"),
     (Column::CumPerCall, "cum/call"),
     (Column::InFlight, "in-flight"),
+    (Column::GilWait, "gil-wait"),
     (Column::Function, "function"),
     (Column::Location, "file"),
 ];
@@ -110,6 +112,7 @@ impl Column {
         let says = |column: &Column| match column {
             Column::CallsPerS | Column::InFlight => meaning.is_live,
             Column::Ncalls => meaning.is_counted,
+            Column::GilWait => meaning.has_gil_waits,
             // Samples count no calls that a time could be divided by.
             Column::TotPerCall | Column::CumPerCall => meaning.is_counted && !meaning.is_sampled,
             _ => true,
@@ -124,6 +127,7 @@ impl Column {
             Column::Share => "tot%",
             Column::Ncalls if meaning.is_sampled => "samples",
             Column::InFlight => "flight",
+            Column::GilWait => "gil wait",
             Column::Location => "file:line",
             _ => self.word(),
         }
@@ -187,6 +191,7 @@ fn value(column: Column, figures: &Shown) -> f64 {
         Column::Cumtime => figures.cumtime,
         Column::CumPerCall => per_call(figures.cumtime, figures.primitive_calls),
         Column::InFlight => figures.in_flight,
+        Column::GilWait => figures.gil_wait,
         Column::Function | Column::Location => 0.0,
     };
     value.abs()

@@ -88,6 +88,9 @@ fn draw_head(
     }
     say("tottime", scale.time(figures.tottime, 12));
     say("cumtime", scale.time(figures.cumtime, 12));
+    if profile.meaning.has_gil_waits {
+        say("gil wait", scale.time(figures.gil_wait, 12));
+    }
     // In the table, what it called of others is its own.
     let mine = profile.mine.as_ref().filter(|_| state.is_mine && !state.shows_diff);
     if let Some(row) = mine.and_then(|mine| mine.functions.iter().find(|row| row.id == detail.function)) {

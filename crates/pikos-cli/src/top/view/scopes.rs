@@ -28,8 +28,17 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
         _ => "time",
     };
     heading.right(time, 11, theme.heading());
-    heading.put(if is_live { "  process, thread" } else { "  file" }, theme.heading()).fill(theme.heading());
     let entries = screen.entries(&state.picture);
+    let has_gil_waits = state
+        .picture
+        .processes
+        .iter()
+        .flat_map(|process| &process.threads)
+        .any(|thread| thread.gil_wait > 0.0);
+    if has_gil_waits {
+        heading.right("gil wait", 10, theme.heading());
+    }
+    heading.put(if is_live { "  process, thread" } else { "  file" }, theme.heading()).fill(theme.heading());
     let listed = entries.iter().enumerate().skip(screen.cursor.offset);
     for ((place, entry), y) in listed.zip(1..area.height) {
         let style = match screen.cursor.current() == place {
@@ -50,6 +59,9 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
             line.right(&words.share.map_or(String::new(), figures::percent), 7, style);
         }
         line.right(&scale.time(words.tottime, 10), 11, style);
+        if has_gil_waits {
+            line.right(&scale.time(words.gil_wait, 9), 10, style);
+        }
         line.put("  ", style);
         let rest = line.rest().saturating_sub(words.status.chars().count() + 2);
         line.put(&super::line::cut_end(&words.name, rest), emphasis);
@@ -78,6 +90,7 @@ struct Words {
     calls_per_s: Option<f64>,
     share: Option<f64>,
     tottime: f64,
+    gil_wait: f64,
 }
 
 fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
@@ -97,6 +110,7 @@ fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
                 calls_per_s: None,
                 share: Some(threads().map(|thread| thread.share).sum()),
                 tottime: threads().map(|thread| thread.tottime).sum(),
+                gil_wait: threads().map(|thread| thread.gil_wait).sum(),
             };
         }
     };
@@ -110,6 +124,7 @@ fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
             calls_per_s: Some(sum(|process| process.calls_per_s)),
             share: None,
             tottime: sum(|process| process.tottime),
+            gil_wait: sum(Process::gil_wait),
         },
         Scope::Process(id) => {
             let process = process(id);
@@ -123,6 +138,7 @@ fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
                 calls_per_s: Some(process.calls_per_s),
                 share: None,
                 tottime: process.tottime,
+                gil_wait: process.gil_wait(),
             }
         }
         Scope::Thread(id, thread) => {
@@ -137,6 +153,7 @@ fn words(state: &State, entry: &Entry, theme: Theme) -> Words {
                 calls_per_s: None,
                 share: Some(thread.share),
                 tottime: thread.tottime,
+                gil_wait: thread.gil_wait,
             }
         }
     }

@@ -35,30 +35,32 @@ const WIDEST_NAMES: usize = 130;
 const WIDEST_BAR: usize = 24;
 
 /// The parts that have a fixed width, those that are missed most first.
-const LIVE: [Part; 10] = [
+const LIVE: [Part; 11] = [
     Part::Column(Column::Tottime),
     Part::Column(Column::Share),
     Part::Column(Column::Cumtime),
     Part::Column(Column::Ncalls),
     Part::Column(Column::InFlight),
+    Part::Column(Column::GilWait),
     Part::Column(Column::CallsPerS),
     Part::Bar,
     Part::Column(Column::CumPerCall),
     Part::Sparkline,
     Part::Column(Column::TotPerCall),
 ];
-const FINISHED: [Part; 7] = [
+const FINISHED: [Part; 8] = [
     Part::Column(Column::Tottime),
     Part::Column(Column::Cumtime),
     Part::Column(Column::Share),
     Part::Column(Column::Ncalls),
+    Part::Column(Column::GilWait),
     Part::Column(Column::CumPerCall),
     Part::Bar,
     Part::Column(Column::TotPerCall),
 ];
 
 /// On the screen they stand in this order.
-const ORDER: [Part; 12] = [
+const ORDER: [Part; 13] = [
     Part::Column(Column::Ncalls),
     Part::Column(Column::CallsPerS),
     Part::Column(Column::Tottime),
@@ -69,6 +71,7 @@ const ORDER: [Part; 12] = [
     Part::Column(Column::Cumtime),
     Part::Column(Column::CumPerCall),
     Part::Column(Column::InFlight),
+    Part::Column(Column::GilWait),
     Part::Column(Column::Function),
     Part::Column(Column::Location),
 ];
@@ -164,7 +167,7 @@ fn width_of(part: Part, is_diff: bool) -> usize {
         Part::Column(Column::Ncalls) => 9 + sign,
         Part::Column(Column::CallsPerS) => 7,
         Part::Column(Column::Share) => 5 + sign,
-        Part::Column(Column::Tottime | Column::Cumtime) => 9 + sign,
+        Part::Column(Column::Tottime | Column::Cumtime | Column::GilWait) => 9 + sign,
         Part::Column(Column::InFlight) => 9,
         Part::Column(_) => 8,
     }
@@ -271,6 +274,7 @@ fn cell(
         }
         Column::TotPerCall => return (each(figures.tottime, figures.ncalls), theme.plain()),
         Column::Cumtime => (scale.time(figures.cumtime, time_room(figures.cumtime)), figures.cumtime),
+        Column::GilWait => (scale.time(figures.gil_wait, time_room(figures.gil_wait)), figures.gil_wait),
         Column::CumPerCall => return (each(figures.cumtime, figures.primitive_calls), theme.plain()),
         Column::InFlight => {
             return (nonzero(figures.in_flight, scale.time(figures.in_flight, width)), theme.good());
