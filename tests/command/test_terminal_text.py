@@ -136,5 +136,5 @@ def test_tables_of_lines(tmp_path: Path) -> None:
     script = tmp_path / "script\x1b[2J\u202e.py"
     script.write_text("def f():\n    return '\u202e\x9b'\nf()\n")
     run = python(["-m", "pikos.runner", "lines", "--report", script.name], cwd=tmp_path).succeeded()
-    assert "f  " in run.out and "\\x1b[2J" in run.out and "\\x9b" in run.out
+    assert "f  " in run.out and "\\u{1b}[2J" in run.out and "\\u{9b}" in run.out
     assert not OBEYED.search(run.out), OBEYED.findall(run.out)

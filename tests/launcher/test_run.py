@@ -62,7 +62,7 @@ def test_the_program_runs_as_it_would_and_the_summary_says_where_its_time_went(f
     assert re.search(r"main  app\.py:5$", summary, re.MULTILINE)
     # All threads, and one's own code alone in the tree; of others it is said for whom they worked.
     assert re.search(r" 40  └─ leaf|20  +(│  )?└─ leaf", summary)
-    tree = summary.split("Functions that take")[0]
+    tree = summary.split("Your code")[1].split("Functions that take")[0]
     assert "json" not in tree
     assert re.search(r"for leaf  app\.py:3", summary)
     assert summary.endswith(
