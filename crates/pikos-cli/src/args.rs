@@ -1,6 +1,7 @@
 //! The command line. Doc comments here are the help texts.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -62,6 +63,13 @@ pub enum Subcommand {
     /// Watch running processes full screen: sort, filter, drill down, pause, save
     #[command(after_help = "Example: pikos top 4711 --exclude site-packages")]
     Top(TopArgs),
+    /// Show profiles in the browser: processes at work, and files of any format
+    #[command(after_help = "Examples:
+  pikos serve --open                    all of your live processes
+  pikos serve 4711 before.pikos         one of them, and a file beside it
+  pikos serve --bind tcp://*:5555       processes of other hosts, which connect here
+  ssh -L 7456:localhost:7456 HOST       have the page of HOST's server on http://localhost:7456")]
+    Serve(ServeArgs),
     /// List the processes that can be watched
     #[command(after_help = "Example: pikos ps")]
     Ps(PsArgs),
@@ -140,7 +148,7 @@ impl PlotFormat {
 }
 
 /// What every command that reads profiles takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct InputArgs {
     /// The format of the input, if its content and name don't say
     #[arg(long, value_name = "FORMAT", value_parser = format_that(|format| format.reader().is_some()))]
@@ -428,6 +436,9 @@ pub struct ViewArgs {
     /// Profiles to read; Tab switches between them and their sum; `-` is standard input
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
+    /// Show them in the browser instead: `pikos serve IN… --open`
+    #[arg(long)]
+    pub web: bool,
     #[command(flatten)]
     pub table: TableArgs,
     #[command(flatten)]
@@ -499,6 +510,37 @@ pub struct TopArgs {
     pub from: FromArgs,
     #[command(flatten)]
     pub table: TableArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Process IDs, endpoints (ipc://PATH, tcp://HOST:PORT), and profiles to read; by default, all your processes on this host
+    #[arg(value_name = "PID|ENDPOINT|FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Bind this endpoint, for processes started with `--live ENDPOINT --connect`
+    #[arg(long, value_name = "ENDPOINT")]
+    pub bind: Option<String>,
+    /// The port of the page; by default 7456, or any that is free
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Show the page in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Let nobody control a process
+    #[arg(long)]
+    pub read_only: bool,
+    /// Listen on this address instead of 127.0.0.1 and ::1
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<IpAddr>,
+    /// Let others reach that address: who has the token sees these profiles and controls these processes, and who reads the
+    /// network's traffic has the token
+    #[arg(long, requires = "listen")]
+    pub remote: bool,
+    /// End when all processes have, and nobody looks any more
+    #[arg(long, hide = true)]
+    pub beside: bool,
+    #[command(flatten)]
+    pub input: InputArgs,
 }
 
 #[derive(Debug, Args)]

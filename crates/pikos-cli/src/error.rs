@@ -55,6 +55,14 @@ pub enum Error {
     NobodyHeard,
     #[error("this `pikos` has no Python to run programs with: type `python -m pikos run`")]
     NeedsPython,
+    #[error("{}: there is no such file; name a profile, a process ID (`pikos ps` lists them) or an endpoint", path.display())]
+    NoInput { path: PathBuf },
+    #[error("`--bind` is for processes that connect here: leave out `{0}`, or `--bind`")]
+    BindsAndConnects(String),
+    #[error("{0}")]
+    NotLive(pikos_client::ClientError),
+    #[error("{0}")]
+    Serve(#[from] pikos_serve::ServeError),
     #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
@@ -87,6 +95,10 @@ impl Error {
                 | Error::NoSuchColumn { .. }
                 | Error::NoThread { .. }
                 | Error::NotTwo
+                | Error::NoInput { .. }
+                | Error::BindsAndConnects(_)
+                | Error::NotLive(_)
+                | Error::Serve(pikos_serve::ServeError::Taken(_) | pikos_serve::ServeError::NotHere(_))
                 | Error::NeedsPython
                 | Error::BadTarget(_)
         )

@@ -57,6 +57,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Subcommand::Diff(args) => commands::diff::run(&args),
         Subcommand::Stats(args) => commands::stats::run(&args),
         Subcommand::View(args) => commands::view::run(&args),
+        Subcommand::Serve(args) => commands::serve::run(&args),
         Subcommand::Top(args) => commands::top::run(&args),
         Subcommand::Ps(args) => commands::ps::run(&args),
         Subcommand::Record(args) => commands::record::run(&args),

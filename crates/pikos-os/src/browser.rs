@@ -1,5 +1,6 @@
 //! The browser that the user looks at pages with.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,10 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a file in the user's browser.
 pub fn open(path: &Path) -> io::Result<()> {
-    let path = path.canonicalize()?;
+    open_any(path.canonicalize()?.as_os_str())
+}
+
+/// Opens an address in the user's browser.
+pub fn open_address(address: &str) -> io::Result<()> {
+    open_any(OsStr::new(address))
+}
+
+fn open_any(what: &OsStr) -> io::Result<()> {
     let mut problem = None;
     for opener in OPENERS {
-        match open_with(opener, &path) {
+        match open_with(opener, what) {
             Ok(()) => return Ok(()),
             // The first one tells more: it is the usual one.
             Err(error) => drop(problem.get_or_insert(error)),
@@ -31,10 +40,10 @@ pub fn open(path: &Path) -> io::Result<()> {
     Err(problem.unwrap_or_else(|| io::ErrorKind::Unsupported.into()))
 }
 
-fn open_with(opener: &[&str], path: &Path) -> io::Result<()> {
+fn open_with(opener: &[&str], what: &OsStr) -> io::Result<()> {
     let (program, arguments) = (opener[0], &opener[1..]);
     let mut command = Command::new(program);
-    command.args(arguments).arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).arg(what).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let named = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::new(error.kind(), format!("`{program}` is not here")),
         kind => io::Error::new(kind, format!("{program}: {error}")),

@@ -13,6 +13,8 @@ const MOST: usize = 16_000_000;
 #[derive(Default)]
 pub struct Paths {
     ids: HashMap<(Option<StackId>, FunctionId), StackId>,
+    /// The same, by the ids.
+    stacks: Vec<(Option<StackId>, FunctionId)>,
 }
 
 /// A sum of trees that is being made.
@@ -27,13 +29,22 @@ impl Paths {
     /// Before a new sum: there are never so many in good faith that they must be forgotten.
     fn bound(&mut self) {
         if self.ids.len() > MOST {
-            self.ids = HashMap::new();
+            *self = Self::default();
         }
     }
 
-    fn id(&mut self, below: Option<StackId>, function: FunctionId) -> StackId {
-        let next = StackId(self.ids.len() as u32);
-        *self.ids.entry((below, function)).or_insert(next)
+    /// The id of a function on top of a stack.
+    pub fn id(&mut self, below: Option<StackId>, function: FunctionId) -> StackId {
+        let Self { ids, stacks } = self;
+        *ids.entry((below, function)).or_insert_with(|| {
+            stacks.push((below, function));
+            StackId(stacks.len() as u32 - 1)
+        })
+    }
+
+    /// What a stack is made of: the one without its top, and the function on top.
+    pub fn stack(&self, id: StackId) -> Option<(Option<StackId>, FunctionId)> {
+        self.stacks.get(id.0 as usize).copied()
     }
 }
 

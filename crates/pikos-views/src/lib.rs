@@ -23,7 +23,7 @@ mod source_lines;
 mod sources;
 
 pub use error::Error;
-pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Sender, Streams};
+pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Run, Sender, Streams};
 pub use forest::{Forest, Paths};
 pub use picture::{
     Content, Edges, FunctionId, Health, Label, Meaning, Mine, Phase, Picture, Process, ProcessId,
@@ -34,4 +34,4 @@ pub use pikos_client::Command;
 pub use pstats_compat::printable::{Escaped, printable};
 pub use recording::{LineId, LineLabel, Lines, Piece, RecorderFacts, Recording, ShownLine, Summit};
 pub use source_lines::SourceLines;
-pub use sources::{Hides, Input, Live, Profiles, Query, Reader, Source};
+pub use sources::{Hides, Input, Live, Open, Profiles, Query, Reader, Source};

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use crate::model::Profile;
 
 pub use paper::Paper;
-pub use places::Places;
+pub use places::{Places, name_of, place_of};
 use subject::Subject;
 
 /// Writes the summary of a profile whose labels are unique.

@@ -1,6 +1,6 @@
 //! Where a function is, in few letters: from the folder where the program ran, or from where the interpreter finds it.
 
-use crate::model::{FunctionId, Profile, facts};
+use crate::model::{Function, FunctionId, Profile, facts};
 use crate::modules;
 
 /// What Python puts into the names of functions that are made in functions.
@@ -23,37 +23,45 @@ impl<'p> Places<'p> {
 
     /// What the function is called.
     pub fn name(&self, id: FunctionId) -> String {
-        let function = self.profile.function(id);
-        let name = function.display_name();
-        // `outer.<locals>.inner`: that the one is in the other is said by the dot.
-        let name = if name.contains(LOCALS) { name.replace(LOCALS, "").into() } else { name };
-        if function.is_builtin() {
-            return match name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
-                Some(inner) => format!("{{{}}}", plain(inner)),
-                None => name.into_owned(),
-            };
-        }
-        name.into_owned()
+        name_of(self.profile.function(id))
     }
 
     /// `file:line`; empty for what has none.
     pub fn place(&self, id: FunctionId) -> String {
-        let function = self.profile.function(id);
-        if function.is_builtin() || function.file.as_bytes().is_empty() {
-            return String::new();
-        }
-        let file = match modules::installed(function.file.as_bytes()) {
-            Some((_, parts)) => String::from_utf8_lossy(&parts.join(&b'.')).into_owned(),
-            None => match &self.folder {
-                Some(folder) => {
-                    let path = function.file.as_bytes();
-                    String::from_utf8_lossy(path.strip_prefix(&folder[..]).unwrap_or(path)).into_owned()
-                }
-                None => function.file.to_str_lossy().into_owned(),
-            },
-        };
-        if function.line == 0 { file } else { format!("{file}:{}", function.line) }
+        place_of(self.profile.function(id), self.folder.as_deref())
     }
+}
+
+/// What a function is called.
+pub fn name_of(function: &Function) -> String {
+    let name = function.display_name();
+    // `outer.<locals>.inner`: that the one is in the other is said by the dot.
+    let name = if name.contains(LOCALS) { name.replace(LOCALS, "").into() } else { name };
+    if function.is_builtin() {
+        return match name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
+            Some(inner) => format!("{{{}}}", plain(inner)),
+            None => name.into_owned(),
+        };
+    }
+    name.into_owned()
+}
+
+/// `file:line`, without the folder where the program ran (with a slash behind it); empty for what has none.
+pub fn place_of(function: &Function, folder: Option<&[u8]>) -> String {
+    if function.is_builtin() || function.file.as_bytes().is_empty() {
+        return String::new();
+    }
+    let file = match modules::installed(function.file.as_bytes()) {
+        Some((_, parts)) => String::from_utf8_lossy(&parts.join(&b'.')).into_owned(),
+        None => match folder {
+            Some(folder) => {
+                let path = function.file.as_bytes();
+                String::from_utf8_lossy(path.strip_prefix(folder).unwrap_or(path)).into_owned()
+            }
+            None => function.file.to_str_lossy().into_owned(),
+        },
+    };
+    if function.line == 0 { file } else { format!("{file}:{}", function.line) }
 }
 
 /// A built-in's name, without words that say nothing: `method 'acquire' of '_thread.lock' objects` is `_thread.lock.acquire`.
@@ -70,7 +78,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Calls, Function};
+    use crate::model::Calls;
 
     #[test]
     fn names_and_places_are_short() {

@@ -54,6 +54,7 @@ class Values:
         self.module = False
         self.code: str | None = None
         self.top = False
+        self.web = False
         self.keeps: bool | None = None
         self.opens = False
         self.quiet = False
@@ -72,6 +73,8 @@ def read(argv: list[str], more: "Mapping[str, tuple[str, bool]] | None" = None) 
             values.module = True
         elif word == "--top":
             values.top = True
+        elif word == "--web":
+            values.web = True
         elif more and word in more:
             setattr(values, *more[word])
         elif word in FLAGS:

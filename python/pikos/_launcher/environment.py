@@ -40,14 +40,14 @@ def announced() -> dict[str, str]:
     return parse(os.environ[VARIABLE])
 
 
-def forget() -> None:
+def forget(environ: "MutableMapping[str, str]" = os.environ) -> None:
     """Leave the environment as the user made it."""
-    path = announced().get(PATH)
-    del os.environ[VARIABLE]
+    path = parse(environ[VARIABLE]).get(PATH)
+    del environ[VARIABLE]
     if path is None:
-        del os.environ["PYTHONPATH"]
+        del environ["PYTHONPATH"]
     else:
-        os.environ["PYTHONPATH"] = path
+        environ["PYTHONPATH"] = path
 
 
 def tag() -> str:

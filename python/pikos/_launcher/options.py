@@ -43,6 +43,7 @@ Examples:
   PROGRAM script.py                       run it, then print where its time went
   PROGRAM -o out.pstats -m package ARG    save the profile; look at it with: pikos view out.pstats
   PROGRAM --live script.py                watch it from another terminal: pikos top
+  PROGRAM --web script.py                 watch it in the browser
   PROGRAM -o flame.html script.py         draw a flame graph of its exact stacks
 """,
 )
@@ -63,6 +64,7 @@ Examples:
   PROGRAM script.py ARG            run it, then say where its time went
   PROGRAM --open -m pytest tests   show the report in a browser, too
   PROGRAM --live script.py         watch it from another terminal: pikos top
+  PROGRAM --web script.py          watch it in the browser
   PROGRAM -o flame.html script.py  draw a flame graph of its exact stacks
 
 The summary goes to standard error: the program's own output stays as it is.
@@ -125,6 +127,12 @@ def option_parser(command: Command) -> "Parser":
         default=False,
         help="as --live, and run `pikos top` beside the program: within tmux in a pane below it; elsewhere a line on standard "
         "error says what to type in another terminal",
+    )
+    parser.add_option(
+        "--web",
+        action="store_true",
+        default=False,
+        help="as --live, and show the program in the browser while it runs; the page stays until you close it",
     )
     return parser
 

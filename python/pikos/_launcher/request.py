@@ -26,7 +26,7 @@ TABLE, SUMMARY, NOTHING = "table", "summary", "nothing"
 
 class Request:
     """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; shows_top: ``--top``; shows: what is
-    printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result."""
+    printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result; shows_page: ``--web``."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Request:
         shows_top: bool,
         shows: str = TABLE,
         opens: bool = False,
+        shows_page: bool = False,
     ) -> None:
         self.options = options
         self.outfile = outfile
@@ -43,12 +44,15 @@ class Request:
         self.shows_top = shows_top
         self.shows = shows
         self.opens = opens
+        self.shows_page = shows_page
 
     def encoded(self) -> dict[str, str]:
         """As texts."""
         texts = {**self.options.encoded(), "sort": str(self.sort), "top": str(int(self.shows_top)), "shows": self.shows}
         if self.opens:
             texts["opens"] = "1"
+        if self.shows_page:
+            texts["web"] = "1"
         if self.options.checkpoint is not None:
             texts["checkpoint"] = str(self.options.checkpoint[1])
         return texts if self.outfile is None else {**texts, "out": self.outfile}
@@ -69,6 +73,7 @@ class Request:
             texts["top"] == "1",
             texts["shows"],
             "opens" in texts,
+            "web" in texts,
         )
 
 
@@ -82,7 +87,7 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     outfile = outfile_of(values.outfile, refuse)
     if "live" not in said:
         asked["live"] = whether_or_where(os.environ.get("PIKOS_LIVE", "0"))
-    if values.top:
+    if values.top or values.web:
         asked["live"] = asked["live"] or True
     if asked["live"] is not False:
         asked["interval"] = interval(said.get("interval"))
@@ -117,10 +122,12 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     if asked.get("follow") and outfile is None and asked["live"] is False:
         refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
     shows = TABLE if outfile is None else NOTHING
-    return Request(checked(Options(**asked), said, values.top, refuse), outfile, values.sort, values.top, shows)
+    is_watched = values.top or values.web
+    options = checked(Options(**asked), said, is_watched, refuse)
+    return Request(options, outfile, values.sort, values.top, shows, shows_page=values.web)
 
 
-def checked(options: Options, said: "Mapping[str, Any]", is_top: bool, refuse: "Refuse") -> Options:
+def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refuse: "Refuse") -> Options:
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
     if not any(
@@ -132,7 +139,7 @@ def checked(options: Options, said: "Mapping[str, Any]", is_top: bool, refuse: "
     try:
         Profile(**options.for_profile())
     except ValueError as error:
-        if "live" in said or is_top or options.live is False:
+        if "live" in said or is_watched or options.live is False:
             refuse(str(error))
         options = options.but(live=False, paused=False)
         try:

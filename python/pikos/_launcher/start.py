@@ -17,6 +17,10 @@ def profiled(request: Request) -> Session:
         from pikos._launcher.pane import show_top
 
         show_top(profile)
+    if request.shows_page:
+        from pikos._launcher.web import show_page
+
+        show_page(profile, bool(request.options.follow))
     return session
 
 

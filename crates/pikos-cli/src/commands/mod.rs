@@ -13,6 +13,7 @@ pub mod plot;
 pub mod ps;
 pub mod record;
 pub mod report;
+pub mod serve;
 pub mod stats;
 pub mod top;
 pub mod view;

@@ -1,8 +1,9 @@
-//! `pikos view`: profiles on the whole screen, to sort, filter and drill down.
+//! `pikos view`: profiles on the whole screen, to sort, filter and drill down; or in the browser.
 
 use pikos_views::Profiles;
 
 use crate::args::ViewArgs;
+use crate::commands::serve;
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
@@ -11,6 +12,9 @@ use crate::shown;
 use crate::top;
 
 pub fn run(args: &ViewArgs) -> Result<Outcome, Error> {
+    if args.web {
+        return serve::files(args.inputs.clone(), &args.input);
+    }
     let mut progress = Progress::new("reading", args.inputs.len());
     let kept = args.table.shown.clone();
     let prepare = move |profile| shown::matching(profile, &kept);

@@ -5,5 +5,5 @@ mod sender;
 mod streams;
 
 pub use labels::Labels;
-pub use sender::{Feed, Heard, ProfileSender, RecordSender, Sender};
+pub use sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 pub use streams::Streams;

@@ -25,6 +25,27 @@ pub trait Sender {
     fn age(&self) -> f64;
 }
 
+/// What a process said of its run, for whoever keeps more than a screen shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// The process that started it.
+    pub parent: Option<u32>,
+    /// Counts up when the profile is cleared.
+    pub epoch: u64,
+    /// Seconds since 1970 when its last message was made.
+    pub time: f64,
+    /// Seconds since 1970 when its stream began.
+    pub started: f64,
+    /// Seconds that were recorded.
+    pub elapsed: f64,
+    /// CPU time in them.
+    pub cpu: f64,
+    /// The folder that it ran in.
+    pub folder: String,
+    /// Where it takes commands.
+    pub control: Option<String>,
+}
+
 /// A process that sends a profile. Functions are numbered from 0 in each process, and a number never means another
 /// function.
 pub trait ProfileSender: Sender {
@@ -38,6 +59,10 @@ pub trait ProfileSender: Sender {
     fn edges(&self, of: Option<usize>, thread: Option<u64>, each: &mut dyn FnMut(usize, usize, Shown));
     /// Its threads, with the names that it gave them, and without rates.
     fn threads(&self) -> Vec<Thread>;
+    /// What it said of its run.
+    fn run(&self) -> Run {
+        Run::default()
+    }
     /// Whether it keeps full stacks.
     fn has_tree(&self) -> bool {
         false
@@ -109,4 +134,22 @@ pub trait Feed {
     }
     /// Tells one of them; waits for its answer.
     fn command(&mut self, place: usize, command: &Command) -> Result<(), Error>;
+}
+
+impl<F: Feed + ?Sized> Feed for Box<F> {
+    fn poll(&mut self) -> bool {
+        (**self).poll()
+    }
+    fn is_behind(&self) -> bool {
+        (**self).is_behind()
+    }
+    fn heard(&self) -> Vec<Heard<'_>> {
+        (**self).heard()
+    }
+    fn recording(&mut self, place: usize) -> Option<Recording> {
+        (**self).recording(place)
+    }
+    fn command(&mut self, place: usize, command: &Command) -> Result<(), Error> {
+        (**self).command(place, command)
+    }
 }

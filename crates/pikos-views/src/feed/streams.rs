@@ -6,7 +6,7 @@ use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, la
 use pstats_compat::{Calls, Cut, Function, Profile};
 
 use super::labels::Labels;
-use super::sender::{Feed, Heard, ProfileSender, RecordSender, Sender};
+use super::sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 use crate::error::Error;
 use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
 use crate::recording::{Lines, RecorderFacts, Recording};
@@ -176,6 +176,21 @@ impl ProfileSender for Stream<Labels> {
             }
         };
         self.model.threads().iter().map(of).collect()
+    }
+
+    fn run(&self) -> Run {
+        let (head, facts) = (self.model.head(), self.model.facts());
+        let recorded = head.recorded.unwrap_or_default();
+        Run {
+            parent: facts.parent,
+            epoch: head.epoch,
+            time: head.time,
+            started: facts.started,
+            elapsed: recorded.elapsed,
+            cpu: recorded.cpu,
+            folder: facts.folder.0.to_str_lossy().into_owned(),
+            control: facts.control.as_ref().map(|endpoint| endpoint.0.to_str_lossy().into_owned()),
+        }
     }
 
     fn has_tree(&self) -> bool {

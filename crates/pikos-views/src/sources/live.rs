@@ -30,12 +30,26 @@ use pstats_compat::printable::printable;
 /// interval.
 const PACE: Duration = Duration::from_millis(15);
 
+/// A thread that nobody has looked at for so long is no longer followed.
+const FORGOTTEN: Duration = Duration::from_secs(10);
+/// So many threads are followed for those who look at them.
+const MOST_LOOKED_AT: usize = 32;
+
+/// A thread that is looked at.
+struct LookedAt {
+    process: ProcessId,
+    thread: u64,
+    /// When somebody did last.
+    last: Instant,
+    track: Track,
+}
+
 /// Whether a function is left out, by what a filter looks at; its time goes to those that called it.
 pub type Hides = Box<dyn Fn(&str) -> bool>;
 
 /// Processes at work.
 pub struct Live<F> {
-    feed: F,
+    pub(super) feed: F,
     names: Names,
     /// Whether each label is of the user's own code; empty if none is. Known for so many labels of so many processes.
     own: Arc<Vec<bool>>,
@@ -44,10 +58,10 @@ pub struct Live<F> {
     hides: Option<Hides>,
     hidden: Vec<bool>,
     /// One for each process.
-    tracks: Vec<Track>,
-    /// The thread that is looked at has a track of its own.
-    thread: Option<(ProcessId, u64, Track)>,
-    paths: Paths,
+    pub(super) tracks: Vec<Track>,
+    /// Threads that are looked at have tracks of their own.
+    threads: Vec<LookedAt>,
+    pub(super) paths: Paths,
     /// The stacks that were made last, of all functions and of the user's own alone: of what scope, and of which of each process's.
     stacks: [Option<(Scope, Vec<u64>, Stacks)>; 2],
     tick: u64,
@@ -65,7 +79,7 @@ impl<F: Feed> Live<F> {
             hides: None,
             hidden: Vec::new(),
             tracks: Vec::new(),
-            thread: None,
+            threads: Vec::new(),
             paths: Paths::default(),
             stacks: [None, None],
             tick: 0,
@@ -105,7 +119,8 @@ impl<F: Feed> Live<F> {
         for (track, heard) in self.tracks.iter_mut().zip(&heard) {
             track.follow(*heard, None, &mut self.names);
         }
-        if let Some((ProcessId(place), thread, track)) = &mut self.thread {
+        self.threads.retain(|looked_at| looked_at.last.elapsed() < FORGOTTEN);
+        for LookedAt { process: ProcessId(place), thread, track, .. } in &mut self.threads {
             track.follow(heard[*place as usize], Some(*thread), &mut self.names);
         }
         if Instant::now() >= self.next_tick {
@@ -138,18 +153,23 @@ impl<F: Feed> Live<F> {
         self.own = Arc::new(if owners.has_own() { own().collect() } else { Vec::new() });
     }
 
-    /// Gives the thread that is looked at a track, and takes it from others.
+    /// Gives a thread that is looked at a track, if it has none.
     fn look_at(&mut self, scope: Scope) {
-        let wanted = match scope {
-            Scope::Thread(process, thread) if (process.0 as usize) < self.tracks.len() => {
-                Some((process, thread))
+        let Scope::Thread(process, thread) = scope else { return };
+        if process.0 as usize >= self.tracks.len() {
+            return;
+        }
+        let last = Instant::now();
+        let mut known = self.threads.iter_mut();
+        match known.find(|known| (known.process, known.thread) == (process, thread)) {
+            Some(known) => known.last = last,
+            None => {
+                if self.threads.len() >= MOST_LOOKED_AT {
+                    self.threads.remove(0);
+                }
+                self.threads.push(LookedAt { process, thread, last, track: Track::default() });
+                self.track();
             }
-            _ => None,
-        };
-        let have = self.thread.as_ref().map(|(process, thread, _)| (*process, *thread));
-        if wanted != have {
-            self.thread = wanted.map(|(process, thread)| (process, thread, Track::default()));
-            self.track();
         }
     }
 
@@ -238,7 +258,8 @@ impl<F: Feed> Live<F> {
         stacks
     }
 
-    fn processes(&self) -> Vec<Process> {
+    /// All processes that were ever heard of.
+    pub fn processes(&self) -> Vec<Process> {
         let printable = |text: String| printable(&text).into_owned();
         let described = |(heard, track): (Heard<'_>, &Track)| {
             let sender = heard.sender();
@@ -282,10 +303,11 @@ impl<F: Feed> Live<F> {
             sums[row.id.index()].get_or_insert_with(Shown::default).add(&row.figures);
         };
         for (sender, track, thread) in self.profiles(scope) {
-            let track = match &self.thread {
-                Some((_, _, track)) if thread.is_some() => track,
-                _ => track,
-            };
+            let own = thread.and_then(|thread| {
+                let process = scope.process()?;
+                self.threads.iter().find(|known| (known.process, known.thread) == (process, thread))
+            });
+            let track = own.map_or(track, |own| &own.track);
             match fold {
                 Some(fold) => {
                     fold.functions(sender, &track.profile.functions, thread).into_iter().for_each(&mut add);

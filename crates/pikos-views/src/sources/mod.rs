@@ -2,10 +2,12 @@
 
 mod fold;
 mod live;
+mod moment;
 mod profiles;
 mod source;
 mod track;
 
 pub use live::{Hides, Live};
+pub use moment::Open;
 pub use profiles::{Input, Profiles, Reader};
 pub use source::{Query, Source};

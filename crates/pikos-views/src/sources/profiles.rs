@@ -123,6 +123,21 @@ impl Profiles {
         self.processes = Arc::new(self.files.iter().map(File::process).collect());
     }
 
+    /// All files.
+    pub fn processes(&self) -> Arc<Vec<Process>> {
+        Arc::clone(&self.processes)
+    }
+
+    /// How many there are.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// What the first one says of its run.
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.files.first()?.table.profile.metadata.fact(name)
+    }
+
     /// What to look at first: everything, if it can be added up.
     pub fn first_scope(&self) -> Scope {
         if self.sum.is_some() { Scope::All } else { Scope::Process(ProcessId(0)) }

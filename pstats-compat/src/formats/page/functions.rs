@@ -19,10 +19,27 @@ const MOST_EDGES: usize = 60_000;
 const LONGEST: usize = 400;
 
 /// Whose code functions are, for their colour.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Group {
     name: String,
     kind: &'static str,
+}
+
+impl Group {
+    /// That of a function in this file.
+    pub fn of(file: &[u8], owner: Owner) -> Self {
+        let package = || match modules::installed(file) {
+            Some((Origin::Package, parts)) if !parts.is_empty() => shown(&String::from_utf8_lossy(parts[0])),
+            _ => "packages".to_owned(),
+        };
+        let (name, kind) = match owner {
+            Owner::User => ("your code".to_owned(), "own"),
+            Owner::Package => (package(), "package"),
+            Owner::Library => ("standard library".to_owned(), "library"),
+            Owner::Builtin => ("built-ins".to_owned(), "builtin"),
+        };
+        Self { name, kind }
+    }
 }
 
 /// Functions by columns.
@@ -116,16 +133,7 @@ impl<'p> Listed<'p> {
     }
 
     fn group(&self, place: usize) -> Group {
-        let package = || match modules::installed(self.functions[place].file.as_bytes()) {
-            Some((Origin::Package, parts)) if !parts.is_empty() => shown(&String::from_utf8_lossy(parts[0])),
-            _ => "packages".to_owned(),
-        };
-        match self.owner(place) {
-            Owner::User => Group { name: "your code".to_owned(), kind: "own" },
-            Owner::Package => Group { name: package(), kind: "package" },
-            Owner::Library => Group { name: "standard library".to_owned(), kind: "library" },
-            Owner::Builtin => Group { name: "built-ins".to_owned(), kind: "builtin" },
-        }
+        Group::of(self.functions[place].file.as_bytes(), self.owner(place))
     }
 
     /// A figure of either profile, the greater one.
@@ -305,7 +313,7 @@ pub fn cut(text: &str, most: usize) -> String {
 }
 
 /// The same of a path, whose end says more.
-fn shown_place(place: &str) -> String {
+pub fn shown_place(place: &str) -> String {
     let place = printable(place);
     let count = place.chars().count();
     match count > LONGEST {

@@ -18,9 +18,11 @@ use std::io::{BufWriter, Write};
 use base64::prelude::*;
 use serde::Serialize;
 
-use self::functions::{Chosen, Edges, Functions, Group, Listed, shown_unit};
+use self::functions::{Chosen, Edges, Functions, Listed, shown_unit};
+pub use self::functions::{Group, rounded, shown, shown_place};
 use self::heading::Heading;
 use self::sources::Source;
+pub use self::sources::{Lines, lines_of};
 use self::stacks::{Columns, Kept};
 use super::flamegraph::Difference;
 use crate::error::{Error, Result};

@@ -68,6 +68,30 @@ pub fn read(listed: &Listed<'_>, chosen: &Chosen, metadata: &Metadata) -> Vec<So
     order.into_iter().filter_map(source).collect()
 }
 
+/// The lines of one function where a program ran in this folder, from this second since 1970 on.
+pub fn lines_of(function: &Function, folder: Option<&Path>, began: Option<i64>) -> Option<Lines> {
+    if !has_source(function) {
+        return None;
+    }
+    let text = Text::read(&path_of(function, folder))?;
+    let (lines, more) = text.lines_of(function)?;
+    let changed = began.is_some_and(|began| text.written.is_some_and(|written| written > began));
+    Some(Lines { first: function.line, lines, more, changed })
+}
+
+/// The lines of one function.
+#[derive(Debug, Serialize)]
+pub struct Lines {
+    /// The first one's number.
+    pub first: u32,
+    /// What stands in them, safe to print.
+    pub lines: Vec<String>,
+    /// Whether it has more of them.
+    pub more: bool,
+    /// Whether the file was written after the recording began.
+    pub changed: bool,
+}
+
 fn has_source(function: &Function) -> bool {
     let file = function.file.to_str_lossy();
     function.line > 0 && [".py", ".pyw"].iter().any(|ending| file.ends_with(ending))

@@ -1,0 +1,295 @@
+//! What the viewers of a scope know: a picture becomes what has changed since the one before.
+//!
+//! Rows go by the numbers of functions, which are the source's. Stacks are numbered here, in the order in which they came, so that
+//! a number holds while the tree grows in any place. A `full` is made of what is known, never of the picture: who gets one, and who
+//! got every delta, know the same.
+
+use std::collections::HashMap;
+
+use pikos_views::{Meaning, ProfileContent, Shown, ShownStack, StackId, Stacks, Tree};
+use pstats_compat::EdgeDetail;
+use pstats_compat::formats::page::{Group, rounded, shown};
+use serde::Serialize;
+
+use super::labels::{Columns, Labels, NewGroups};
+
+/// What was sent.
+#[derive(Default)]
+pub struct Sent {
+    /// Labels and groups.
+    labels: (usize, usize),
+    meaning: Meaning,
+    rows: Vec<Option<Shown>>,
+    count: usize,
+    stacks: Option<SentStacks>,
+}
+
+#[derive(Default)]
+struct SentStacks {
+    numbers: HashMap<StackId, u32>,
+    parent: Vec<i64>,
+    function: Vec<u32>,
+    own: Vec<ShownStack>,
+    about: About,
+}
+
+/// What is said of stacks beside their figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct About {
+    state: &'static str,
+    note: Option<String>,
+    cut: (u64, f64),
+}
+
+/// When a picture was taken.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Moment {
+    pub tick: u64,
+    pub time: f64,
+    pub age: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Full<'l> {
+    #[serde(flatten)]
+    moment: Moment,
+    is_live: bool,
+    unit: String,
+    counted: bool,
+    edges: &'static str,
+    groups: &'l [Group],
+    labels: Columns<'l>,
+    functions: Rows,
+    stacks: Option<FullStacks<'l>>,
+}
+
+#[derive(Serialize)]
+struct FullStacks<'l> {
+    #[serde(flatten)]
+    about: &'l About,
+    parent: &'l [i64],
+    function: &'l [u32],
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+#[derive(Serialize)]
+struct Delta<'l> {
+    #[serde(flatten)]
+    moment: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<NewGroups<'l>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Columns<'l>>,
+    functions: Rows,
+    stacks: Option<DeltaStacks<'l>>,
+}
+
+#[derive(Serialize)]
+struct DeltaStacks<'l> {
+    from: usize,
+    parent: &'l [i64],
+    function: &'l [u32],
+    changed: ChangedStacks,
+    #[serde(flatten)]
+    about: &'l About,
+}
+
+#[derive(Serialize)]
+struct ChangedStacks {
+    node: Vec<u32>,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+/// Rows of functions in columns.
+#[derive(Default, Serialize)]
+pub struct Rows {
+    id: Vec<u32>,
+    calls: Vec<Option<i64>>,
+    primitive: Vec<Option<i64>>,
+    own: Vec<f64>,
+    cumulative: Vec<f64>,
+    in_flight: Vec<f64>,
+    open: Vec<u32>,
+    calls_per_s: Vec<f64>,
+    share: Vec<f64>,
+}
+
+impl Rows {
+    /// Adds one; without calls, where nobody counted or sampled any.
+    pub fn push(&mut self, id: u32, figures: &Shown, has_calls: bool) {
+        self.id.push(id);
+        self.calls.push(has_calls.then_some(figures.ncalls));
+        self.primitive.push(has_calls.then_some(figures.primitive_calls));
+        self.own.push(rounded(figures.tottime));
+        self.cumulative.push(rounded(figures.cumtime));
+        self.in_flight.push(rounded(figures.in_flight));
+        self.open.push(figures.open);
+        self.calls_per_s.push(rate(figures.calls_per_s));
+        self.share.push(rate(figures.share));
+    }
+}
+
+/// Figures of stacks in columns.
+#[derive(Default, Serialize)]
+pub struct Figures {
+    calls: Vec<i64>,
+    own: Vec<f64>,
+    in_flight: Vec<f64>,
+    open: Vec<u32>,
+}
+
+impl Figures {
+    /// Adds those of one stack.
+    pub fn push(&mut self, own: &ShownStack) {
+        self.calls.push(own.ncalls);
+        self.own.push(rounded(own.tottime));
+        self.in_flight.push(rounded(own.in_flight));
+        self.open.push(own.open);
+    }
+}
+
+/// Six digits of a rate are more than anybody reads.
+pub fn rate(value: f64) -> f64 {
+    if value.is_finite() { (value * 1e6).round() / 1e6 } else { 0.0 }
+}
+
+impl Sent {
+    /// Takes a picture in. Returns the delta, as JSON; nothing if something has gone that was known, and all is void.
+    pub fn follow(&mut self, moment: Moment, content: &ProfileContent, labels: &Labels) -> Option<String> {
+        let before = self.labels;
+        self.labels = labels.len();
+        self.meaning = content.meaning.clone();
+        let has_calls = has_calls(&self.meaning);
+        let mut functions = Rows::default();
+        let mut count = 0;
+        for row in content.functions.iter() {
+            let place = row.id.index();
+            if place >= self.rows.len() {
+                self.rows.resize(place + 1, None);
+            }
+            count += 1;
+            let known = &mut self.rows[place];
+            if known.is_none_or(|known| known != row.figures) {
+                self.count += usize::from(known.is_none());
+                *known = Some(row.figures);
+                functions.push(row.id.0, &row.figures, has_calls);
+            }
+        }
+        if count < self.count {
+            return None;
+        }
+        let stacks = match &content.stacks {
+            Stacks::NotAsked => None,
+            stacks => Some(self.stacks.get_or_insert_default().follow(stacks)?),
+        };
+        let stacks = stacks.zip(self.stacks.as_ref()).map(|((from, changed), sent)| DeltaStacks {
+            from,
+            parent: &sent.parent[from..],
+            function: &sent.function[from..],
+            changed,
+            about: &sent.about,
+        });
+        let (labels, groups) = labels.since(before);
+        Some(json(&Delta { moment, groups, labels, functions, stacks }))
+    }
+
+    /// All that is known, as JSON.
+    pub fn full(&self, moment: Moment, labels: &Labels) -> String {
+        let has_calls = has_calls(&self.meaning);
+        let mut functions = Rows::default();
+        for (id, figures) in (0u32..).zip(&self.rows) {
+            if let Some(figures) = figures {
+                functions.push(id, figures, has_calls);
+            }
+        }
+        let stacks = self.stacks.as_ref().map(|sent| {
+            let mut figures = Figures::default();
+            sent.own.iter().for_each(|own| figures.push(own));
+            FullStacks { about: &sent.about, parent: &sent.parent, function: &sent.function, figures }
+        });
+        let (labels, groups) = labels.all(self.labels);
+        json(&Full {
+            moment,
+            is_live: self.meaning.is_live,
+            unit: shown(&self.meaning.unit),
+            counted: self.meaning.is_counted,
+            edges: edges(&self.meaning),
+            groups,
+            labels,
+            functions,
+            stacks,
+        })
+    }
+}
+
+impl SentStacks {
+    /// The number of the first new node, and all that have changed.
+    fn follow(&mut self, stacks: &Stacks) -> Option<(usize, ChangedStacks)> {
+        let from = self.own.len();
+        let mut changed = ChangedStacks { node: Vec::new(), figures: Figures::default() };
+        let state = match stacks {
+            Stacks::Known(tree) => {
+                self.about.note = tree.note.as_deref().map(shown);
+                self.about.cut = (tree.cut.calls, rounded(tree.cut.seconds));
+                self.take(tree, &mut changed)?;
+                "kept"
+            }
+            // What was told stays until it is told anew.
+            Stacks::Awaited if from > 0 => "kept",
+            Stacks::Awaited => "awaited",
+            Stacks::NotKept | Stacks::NotAsked => "none",
+        };
+        self.about.state = state;
+        Some((from, changed))
+    }
+
+    fn take(&mut self, tree: &Tree, changed: &mut ChangedStacks) -> Option<()> {
+        if tree.nodes.len() < self.own.len() {
+            return None;
+        }
+        let mut places: Vec<u32> = Vec::with_capacity(tree.nodes.len());
+        for node in &tree.nodes {
+            let next = self.own.len() as u32;
+            let place = *self.numbers.entry(node.id).or_insert(next);
+            places.push(place);
+            let is_new = place == next;
+            if is_new {
+                self.parent.push(node.parent.map_or(-1, |parent| i64::from(places[parent as usize])));
+                self.function.push(node.function.0);
+                self.own.push(node.own);
+            }
+            let known = &mut self.own[place as usize];
+            if is_new || *known != node.own {
+                *known = node.own;
+                changed.node.push(place);
+                changed.figures.push(&node.own);
+            }
+        }
+        // As many as there were, and others among them: some have gone.
+        (tree.nodes.len() >= self.own.len()).then_some(())
+    }
+}
+
+/// Whether numbers of calls mean anything.
+pub fn has_calls(meaning: &Meaning) -> bool {
+    meaning.is_counted || meaning.is_sampled
+}
+
+/// What is known of callers, in a word.
+pub fn edges(meaning: &Meaning) -> &'static str {
+    match meaning.edges {
+        EdgeDetail::CountsOnly => "calls",
+        _ => "full",
+    }
+}
+
+/// JSON of what can't fail to be written: texts, numbers and lists.
+pub fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "sent_tests.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! What a source knows of each process, for whoever keeps a history of it: nothing here makes a picture.
+
+use super::live::Live;
+use crate::feed::{Feed, Heard, Run};
+use crate::picture::{FunctionId, Phase, ProcessId, ShownFunction, ShownStack, StackId};
+
+/// The open calls of a thread.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Open {
+    /// Its number in its process.
+    pub thread: u64,
+    /// Whether they are one chain, each called by the one before; else functions that are open, the oldest first.
+    pub is_chain: bool,
+    /// The functions, and seconds since their calls began.
+    pub calls: Vec<(FunctionId, f64)>,
+}
+
+impl<F: Feed> Live<F> {
+    /// How many processes were ever heard of.
+    pub fn heard_of(&self) -> usize {
+        self.tracks.len()
+    }
+
+    /// Which of its messages was taken in last; nothing of recorders.
+    pub fn sequence(&self, process: ProcessId) -> Option<u64> {
+        self.heard(process)?.profile()?;
+        self.tracks.get(process.0 as usize)?.sequence
+    }
+
+    /// Which of its messages told of stacks last; 0 before the first.
+    pub fn stacks_sequence(&self, process: ProcessId) -> u64 {
+        self.heard(process).and_then(Heard::profile).map_or(0, |sender| sender.stacks_sequence())
+    }
+
+    /// How far it has come.
+    pub fn phase(&self, process: ProcessId) -> Option<Phase> {
+        Some(self.heard(process)?.sender().phase())
+    }
+
+    /// Whether there were processes, and all of them have ended or are lost.
+    pub fn is_over(&self) -> bool {
+        let heard = self.feed.heard();
+        let has_ended = |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
+        !heard.is_empty() && heard.iter().all(has_ended)
+    }
+
+    /// Whether a process has such a thread.
+    pub fn has_thread(&self, process: ProcessId, thread: u64) -> bool {
+        let sender = self.heard(process).and_then(Heard::profile);
+        sender.is_some_and(|sender| sender.threads().iter().any(|known| known.id == thread))
+    }
+
+    /// Whether it keeps full stacks.
+    pub fn has_tree(&self, process: ProcessId) -> bool {
+        self.heard(process).and_then(Heard::profile).is_some_and(|sender| sender.has_tree())
+    }
+
+    /// What a process said of its run.
+    pub fn run(&self, process: ProcessId) -> Option<Run> {
+        Some(self.heard(process)?.profile()?.run())
+    }
+
+    /// Its functions.
+    pub fn rows(&self, process: ProcessId) -> impl Iterator<Item = ShownFunction> {
+        self.tracks.get(process.0 as usize).into_iter().flat_map(|track| track.profile.shown())
+    }
+
+    /// Passes on its full stacks, those of all threads together.
+    pub fn each_stack(&mut self, process: ProcessId, each: &mut dyn FnMut(StackId, ShownStack)) {
+        let Self { feed, tracks, paths, .. } = self;
+        let place = process.0 as usize;
+        let heard = feed.heard();
+        let (Some(sender), Some(track)) =
+            (heard.get(place).copied().and_then(Heard::profile), tracks.get(place))
+        else {
+            return;
+        };
+        let mut ids: Vec<Option<StackId>> = Vec::new();
+        let _ = sender.stacks(None, &mut |parent, function, own| {
+            // One of which the function's name has not come waits for it, with all that stand on it.
+            let below = parent.map(|parent| ids[parent as usize]);
+            let function = function.and_then(|function| track.profile.functions.get(function));
+            let id = match (below, function) {
+                (Some(None), _) | (_, None) => None,
+                (below, Some((function, _))) => Some(paths.id(below.flatten(), *function)),
+            };
+            ids.push(id);
+            if let Some(id) = id {
+                each(id, own);
+            }
+        });
+    }
+
+    /// What a stack is made of: the one without its top, and the function on top.
+    pub fn stack(&self, id: StackId) -> Option<(Option<StackId>, FunctionId)> {
+        self.paths.stack(id)
+    }
+
+    /// The calls that are open in each thread of a process.
+    pub fn open(&self, process: ProcessId) -> Vec<Open> {
+        let Some((sender, track)) =
+            self.heard(process).and_then(Heard::profile).zip(self.tracks.get(process.0 as usize))
+        else {
+            return Vec::new();
+        };
+        let id = |function: usize| track.profile.functions.get(function).map(|(id, _)| *id);
+        let threads = sender.threads().into_iter().filter(|thread| !thread.is_over);
+        let open = threads.map(|thread| {
+            let mut calls = Vec::new();
+            let cut = sender.stacks(Some(thread.id), &mut |_, function, own| {
+                if own.open > 0 {
+                    calls.extend(function.and_then(id).map(|function| (function, own.in_flight)));
+                }
+            });
+            let is_chain = cut.is_some();
+            if !is_chain {
+                for function in 0..sender.functions() {
+                    let figures =
+                        sender.figures(function, Some(thread.id)).filter(|figures| figures.open > 0);
+                    calls.extend(figures.and_then(|figures| Some((id(function)?, figures.in_flight))));
+                }
+                calls.sort_by(|a, b| b.1.total_cmp(&a.1));
+            }
+            Open { thread: thread.id, is_chain, calls }
+        });
+        open.collect()
+    }
+
+    fn heard(&self, process: ProcessId) -> Option<Heard<'_>> {
+        self.feed.heard().get(process.0 as usize).copied()
+    }
+}
