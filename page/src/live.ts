@@ -59,12 +59,14 @@ const stream = new Stream({
     toldAt += 1;
     find("version").textContent = fresh.version;
     settle();
-    if (isFirst) void polls.poll(true);
+    if (isFirst && state.view === "memory") void polls.poll(true);
     later();
   },
   told: (event) => {
     const before = state.live;
     state.live = reduce(state.live, event);
+    // The rest is asked for when what matters most is there.
+    if (before === null && state.live !== null) requestAnimationFrame(() => void polls.poll(true));
     if (state.live !== before) state.isOther = state.isOther || before === null || state.live === null || event.kind === "reset";
     later();
   },
