@@ -55,7 +55,8 @@ impl ProfileSender for Made {
         self.functions
     }
     fn label(&self, function: usize) -> Function {
-        let (file, name) = (format!("/srv/made/{}/m{}.py", self.number, function % 97), format!("function_{function}"));
+        let (file, name) =
+            (format!("/srv/made/{}/m{}.py", self.number, function % 97), format!("function_{function}"));
         Function::new(file.as_str().into(), function as u32 + 1, name.as_str().into(), Calls::default())
     }
     fn figures(&self, function: usize, _: Option<u64>) -> Option<Shown> {
@@ -63,7 +64,13 @@ impl ProfileSender for Made {
         let ran = self.sequence / 10 + u64::from(function as u64 % 10 < self.sequence % 10);
         let seconds = ran as f64 * 0.000_123 * (function % 7 + 1) as f64;
         let calls = ran as i64 * 17;
-        Some(Shown { ncalls: calls, primitive_calls: calls, tottime: seconds, cumtime: 2.0 * seconds, ..Shown::default() })
+        Some(Shown {
+            ncalls: calls,
+            primitive_calls: calls,
+            tottime: seconds,
+            cumtime: 2.0 * seconds,
+            ..Shown::default()
+        })
     }
     fn edges(&self, _: Option<usize>, _: Option<u64>, _: &mut dyn FnMut(usize, usize, Shown)) {}
     fn threads(&self) -> Vec<Thread> {
@@ -112,7 +119,9 @@ fn main() {
         thread::spawn(move || {
             thread::sleep(Duration::from_millis(300));
             let mut stream = TcpStream::connect(&host).expect("it listens");
-            let request = format!("GET /api/events?scope=p0 HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n");
+            let request = format!(
+                "GET /api/events?scope=p0 HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+            );
             stream.write_all(request.as_bytes()).expect("sent");
             let mut bytes = vec![0; 1 << 16];
             while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
@@ -136,11 +145,14 @@ fn main() {
 /// Memory and CPU time of each thread that is at work, where the system tells.
 fn spent() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or(" ?").trim().to_owned();
+    let memory =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or(" ?").trim().to_owned();
     let mut times = Vec::new();
     for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
-        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else { continue };
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else {
+            continue;
+        };
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
         if task.file_name() == *std::process::id().to_string() {

@@ -5,7 +5,7 @@ use pikos_views::{Feed, Live, ProcessId, Shown, StackId};
 use crate::history::{Growth, History};
 
 /// Memory that all histories may take.
-const MOST_BYTES: usize = 48 << 20;
+const MOST_BYTES: usize = 24 << 20;
 
 /// The history of each process.
 #[derive(Default)]

@@ -17,9 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use pikos_views::{
-    Edges, Feed, Live, Phase, Picture, ProcessId, Profiles, Query, Recording, Scope, Source,
-};
+use pikos_views::{Edges, Feed, Live, Phase, Picture, ProcessId, Profiles, Query, Recording, Scope, Source};
 use pstats_compat::Profile;
 use pstats_compat::model::facts;
 use tokio::sync::mpsc;

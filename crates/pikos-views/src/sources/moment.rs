@@ -40,7 +40,8 @@ impl<F: Feed> Live<F> {
     /// Whether there were processes, and all of them have ended or are lost.
     pub fn is_over(&self) -> bool {
         let heard = self.feed.heard();
-        let has_ended = |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
+        let has_ended =
+            |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
         !heard.is_empty() && heard.iter().all(has_ended)
     }
 
