@@ -771,11 +771,18 @@ mod tests {
                 let name = format!("{name} {}", command.get_name());
                 let help =
                     command.get_after_help().unwrap_or_else(|| panic!("no example: {name}")).to_string();
-                let example = help.lines().next().and_then(|line| line.strip_prefix("Example: "));
-                let example = example.expect("it begins with an example");
-                assert!(example.starts_with(&name), "{example}");
-                let parsed = Arguments::try_parse_from(example.split(' '));
-                assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("checked"));
+                let one = help.lines().next().and_then(|line| line.strip_prefix("Example: "));
+                // Several, each with what it does.
+                let several = help.strip_prefix("Examples:\n").unwrap_or_default().lines();
+                let several = several.filter_map(|line| line.trim().split("   ").next());
+                let several = several.filter(|line| line.starts_with("pikos "));
+                let examples: Vec<&str> = one.into_iter().chain(several).collect();
+                assert!(!examples.is_empty(), "{name} begins with an example");
+                for example in examples {
+                    assert!(example.starts_with(&name), "{example}");
+                    let parsed = Arguments::try_parse_from(example.split(' '));
+                    assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("checked"));
+                }
                 check(command, &name);
             }
         }
