@@ -226,6 +226,17 @@ def check_size(package: Path) -> None:
             )
 
 
+def check_glibc(package: Path, wheel: str) -> None:
+    """Fail if a library needs a later glibc than the wheel's name says: of the two, maturin looks at the extension alone."""
+    promised = max((int(major), int(minor)) for major, minor in re.findall(r"manylinux_(\d+)_(\d+)", wheel))
+    for library in sorted(package.glob("*.so")):
+        needed = max(
+            (int(major), int(minor)) for major, minor in re.findall(rb"GLIBC_(\d+)\.(\d+)", library.read_bytes())
+        )
+        if needed > promised:
+            raise Failed(f"{library.name} needs glibc {needed[0]}.{needed[1]}, which {wheel} doesn't say")
+
+
 def try_file(file: Path, page: str) -> None:
     """Install one file and use it."""
     with tempfile.TemporaryDirectory(prefix="pikos-dist-") as name:
@@ -242,6 +253,7 @@ def try_file(file: Path, page: str) -> None:
         print(f"{file.name}: installed in {seconds:.0f} s", flush=True)
         if "manylinux" in file.name:
             check_size(Path(where).parent)
+            check_glibc(Path(where).parent, file.name)
         typed, left_out = try_page(stranger, page)
         for command in left_out:
             print(f"  not typed: {command}")

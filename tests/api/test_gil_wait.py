@@ -33,6 +33,10 @@ def without_calls(n):
     while i < n:
         i += 1
 
+def each(some):
+    for i in some:
+        yield leaf(i)
+
 def turn(x, y):
     return y
 
@@ -42,7 +46,7 @@ def change(found):
 # From 3.13 on a thread loses the GIL at the entry of a function that a built-in calls, before the hook hears of the call.
 def in_callbacks(n):
     some = range(n // 24)
-    sum(leaf(i) for i in some)
+    sum(each(some))
     sorted(some, key=leaf)
     sum(map(leaf, some))
     functools.reduce(turn, some)
@@ -70,7 +74,12 @@ def ran():
     with open(f"/proc/self/task/{threading.get_native_id()}/schedstat") as file:
         return int(file.read().split()[0]) / 1e9
 
-truth = {}
+def interrupted():
+    # How often somebody else was given the processor.
+    with open(f"/proc/self/task/{threading.get_native_id()}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("nonvoluntary"))
+
+truth, interruptions = {}, {}
 def work(stretch, way, rounds, size):
     if way is WAYS["nothing"]:
         before = ran()
@@ -84,7 +93,8 @@ def work(stretch, way, rounds, size):
             before = time.thread_time()
             stretch(size)
             total += time.thread_time() - before
-    truth[threading.current_thread().name] = total
+    name = threading.current_thread().name
+    truth[name], interruptions[name] = total, interrupted()
 
 def run(workers, **options):
     gc.disable()
@@ -100,7 +110,7 @@ def run(workers, **options):
     return profile
 
 STRETCHES = {
-    "with_calls", "without_calls", "leaf", "in_callbacks", "<genexpr>", "turn", "change", "sub",
+    "with_calls", "without_calls", "leaf", "in_callbacks", "each", "turn", "change", "sub",
     "<built-in method builtins.sum>", "<built-in method builtins.sorted>", "<built-in method _functools.reduce>",
     "<method 'sub' of 're.Pattern' objects>",
 }
@@ -144,11 +154,13 @@ def workers(mixture: str) -> str:
 def test_own_time_is_what_the_thread_ran(mixture: str) -> None:
     found: Any = evaluate(
         f"{WORKERS}\nprofile = run({workers(mixture)}, gil_wait='out')\n"
-        "answer({'own': own(profile), 'truth': truth, 'waited': profile.gil_wait()})"
+        "answer({'own': own(profile), 'truth': truth, 'often': interruptions, 'waited': profile.gil_wait()})"
     )
     assert found["own"].keys() == found["truth"].keys()
     for thread, ran in found["truth"].items():
-        assert found["own"][thread] == pytest.approx(ran, rel=0.05, abs=0.005), (thread, found)
+        # On a busy machine, less than 0.1 ms of each interruption stays unseen.
+        least, most = ran * 0.95 - 0.005, ran * 1.05 + 0.005 + 0.0001 * found["often"][thread]
+        assert least < found["own"][thread] < most, (thread, found)
     assert found["waited"] > 0
 
 

@@ -84,8 +84,8 @@ def test_numbers_grow_and_end_as_the_file(script: Path, tmp_path: Path) -> None:
             subscriber.receive()
         assert subscriber.row("leaf")[0] > before
         # main() has not returned, and is on screen with its time.
-        ncalls, primitive, tottime, cumtime, opened, _, open_cumtime = subscriber.row("main")
-        assert (ncalls, primitive, tottime, cumtime, opened) == (0, 0, 0, 0, 1)
+        ncalls, primitive, tottime, cumtime, opened, _, open_cumtime, gil_wait = subscriber.row("main")
+        assert (ncalls, primitive, tottime, cumtime, opened, gil_wait) == (0, 0, 0, 0, 1, 0)
         assert open_cumtime * subscriber.messages[-1]["tick"] > 0.05
         assert {message["kind"] for message in subscriber.messages} == {"full", "delta"}
         finish(process)

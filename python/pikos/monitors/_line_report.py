@@ -11,7 +11,8 @@ import os
 from typing import NamedTuple
 
 from pikos._lsprof import _LineReport, _own_files
-from pikos.monitors._line_table import CHEAP, MemoryTable, Paper, TimeTable, growth, seconds, shown
+from pikos._lsprof import _shown as shown
+from pikos.monitors._line_table import CHEAP, MemoryTable, Paper, TimeTable, growth, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

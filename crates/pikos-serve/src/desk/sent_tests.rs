@@ -32,8 +32,7 @@ fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
 impl Client {
     fn full(text: &str) -> Self {
         let full: Value = serde_json::from_str(text).expect("JSON");
-        let mut client = Self::default();
-        client.groups = list(&full, "groups").len();
+        let mut client = Self { groups: list(&full, "groups").len(), ..Self::default() };
         client.take_labels(&full["labels"]);
         client.take_rows(&full["functions"]);
         if !full["stacks"].is_null() {

@@ -23,7 +23,7 @@ pub const EDGE: Kind = *b"EDGE";
 /// Which thread each stack is of; in front of the stacks, so that these are never there without it.
 pub const THREADS: Kind = *b"thrd";
 pub const TREE: Kind = *b"TREE";
-/// What functions waited for the GIL; only where one did.
+/// What functions waited for the GIL; only where one did, in front of the functions, so that these are never there without it.
 pub const GIL_WAITS: Kind = *b"wait";
 /// The end of a snapshot.
 pub const DONE: Kind = *b"DONE";

@@ -1,7 +1,7 @@
 //! Pikos' own file, `.pikos`: all that a profile knows, compact, and readable as far as it was written. docs/file.md has the layout.
 //!
 //! ```text
-//!  magic, version │ META │ TEXT │ FUNC │ wait │ EDGE │ thrd │ TREE │ DONE ║ META … DONE ║ …
+//!  magic, version │ META │ TEXT │ wait │ FUNC │ EDGE │ thrd │ TREE │ DONE ║ META … DONE ║ …
 //!                 └────────────────────── a snapshot ────────────────────┘  the last whole one counts
 //! ```
 

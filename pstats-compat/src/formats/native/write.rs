@@ -17,10 +17,10 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let functions = functions(profile, &mut texts);
     let threads = threads(profile, &mut texts);
     blocks::push(TEXT, &texts.content(), out)?;
-    blocks::push(FUNC, &functions, out)?;
     if profile.has_gil_waits() {
         blocks::push(GIL_WAITS, &gil_waits(profile), out)?;
     }
+    blocks::push(FUNC, &functions, out)?;
     blocks::push(EDGE, &edges(profile), out)?;
     if let Some(threads) = threads {
         blocks::push(THREADS, &threads, out)?;

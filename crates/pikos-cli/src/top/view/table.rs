@@ -274,7 +274,10 @@ fn cell(
         }
         Column::TotPerCall => return (each(figures.tottime, figures.ncalls), theme.plain()),
         Column::Cumtime => (scale.time(figures.cumtime, time_room(figures.cumtime)), figures.cumtime),
-        Column::GilWait => (scale.time(figures.gil_wait, time_room(figures.gil_wait)), figures.gil_wait),
+        Column::GilWait => {
+            let waited = figures.gil_wait;
+            (nonzero(waited, scale.time(waited, time_room(waited))), waited)
+        }
         Column::CumPerCall => return (each(figures.cumtime, figures.primitive_calls), theme.plain()),
         Column::InFlight => {
             return (nonzero(figures.in_flight, scale.time(figures.in_flight, width)), theme.good());
