@@ -130,6 +130,28 @@ class Stranger:
             raise Failed(f"{shlex.join(command)}: exit code {done.returncode}\n{done.stdout}")
         return done.stdout
 
+    def until_interrupted(self, command: list[str], expected: str) -> None:
+        """Start what runs until Ctrl-C, wait for what it prints first, and end it."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.home,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            printed = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            code = process.wait(PATIENCE)
+            if not printed.startswith(expected) or code != 0:
+                raise Failed(f"{shlex.join(command)}: exit code {code}\n{printed}")
+        finally:
+            process.kill()
+            process.wait()
+
     @contextmanager
     def beside(self, command: list[str], seconds: int) -> Iterator[int]:
         """Start a command whose program runs so long, as in another terminal, and wait until `pikos ps` lists it. Its number."""
@@ -194,6 +216,8 @@ def try_page(stranger: Stranger, page: str) -> tuple[int, list[str]]:
         if BESIDE.search(command):
             with stranger.beside(words, 30):
                 pass
+        elif words[:2] == ["pikos", "serve"]:
+            stranger.until_interrupted(words, "http://")
         elif PROCESS in words or words[:2] in (["pikos", "top"], ["pikos", "ps"]):
             # What waits for the program's end gets it.
             with stranger.beside(live, 5 if words[1] == "record" else 30) as pid:
