@@ -50,13 +50,13 @@ def test_calls_of_greenlets_that_wait_are_shown_with_the_time_that_they_had(opti
     script.write_text(PROGRAM)
     arguments = ["-m", "pikos.cprofile", "--live", "--interval", "0.05", *options, "-o", out, script]
     with started(tmp_path, arguments) as process, Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
-        first, known = [0] * 7, False
+        first, known = [0] * 8, False
         # Until the last one has switched, too.
         while not (known and first[4] == 10 and first == subscriber.row("job")):
             first = subscriber.row("job") if known else first
             subscriber.receive()
             known = any(name[2] == "job" for name in subscriber.names.values())
-        ncalls, primitive, tottime, cumtime, opened, _, open_cumtime = first
+        ncalls, primitive, tottime, cumtime, opened, _, open_cumtime, _ = first
         # As the page says: all but one of the five that are no recursion.
         assert (ncalls, primitive, tottime, cumtime, opened) == (0, 4, 0, 0, 10)
         tick = subscriber.messages[-1]["tick"]

@@ -161,7 +161,7 @@ def test_the_page_beside_a_program(tmp_path: Path, program: Path, launcher: list
         assert "http://" in line, line
         server = Server(line[line.index("http://") :])
         known = server.process_of(process.pid)
-        assert known["phase"] == "running"
+        until(lambda: server.process_of(process.pid)["phase"] == "running", "what its second message says")
         opened = until(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").read_text(), "the browser")
         once = opened.strip().rpartition("=")[2]
         assert opened.startswith(f"http://127.0.0.1:{server.port}/?token=") and once != server.token
