@@ -345,6 +345,8 @@ def main() -> int:
     parser.add_argument("--kind", choices=[kind.__name__ for kind in KINDS], default=None, help="this one alone")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A shell without a terminal has what it runs in the background ignore Ctrl-C, and programs would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds = [kind for kind in KINDS if options.kind in (None, kind.__name__)]
     seed = random.SystemRandom().randrange(1 << 30) if options.seed is None else options.seed
     print(f"storm of {options.minutes:g} minutes on Python {sys.version.split()[0]}, seed {seed}", flush=True)
