@@ -174,14 +174,59 @@ def report(studio: Studio) -> bool:
             page.ask("Emulation.setEmulatedMedia", features=media)
             page.open((studio.demo / "site.html").as_uri())
             page.value("document.querySelector('#body tr.own').click()")
+            # Of whichever machine made the picture, nothing.
+            page.value("document.querySelector('#under').textContent = 'CPython on Linux'")
             path = studio.pictures / f"report-{theme}.png"
             page.picture(path)
             print(path.relative_to(ROOT))
     return True
 
 
+def serve(studio: Studio) -> bool:
+    """The live page of a program at work: its flame graph, below what ran when. False without a browser."""
+    command = find()
+    if command is None:
+        print(
+            "NOT MADE ANEW: serve-light.png, serve-dark.png: Chromium is not here (Debian: chromium)", file=sys.stderr
+        )
+        return False
+    own = studio.folder / "browser"
+    own.mkdir()
+    live = [sys.executable, "-m", "pikos.cprofile", "--live", "--tree", "--interval", "0.1", "site.py"]
+    server = subprocess.Popen(
+        [PIKOS, "serve", "--port", "0"],
+        env=studio.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        with Browser(command, own, width=1440, height=900) as page, studio.started(*live) as process:
+            page.open(url)
+            end = time.monotonic() + 30
+            while not page.value("document.querySelectorAll('#processes li').length"):
+                if time.monotonic() > end:
+                    raise SystemExit("the page shows no process")
+                time.sleep(0.05)
+            # As far as most of its picture is there.
+            time.sleep(6)
+            page.value("document.querySelector('#tab-flame').click()")
+            for theme in THEMES:
+                page.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+                time.sleep(1)
+                path = studio.pictures / f"serve-{theme}.png"
+                page.picture(path)
+                print(path.relative_to(ROOT), "" if process.poll() is None else "(the program is over)")
+    finally:
+        server.terminate()
+        server.wait()
+    return True
+
+
 #: By the names of the pictures; each says whether it could be made.
-SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "plot": plot, "report": report}
+SHOTS = {"run": run, "view": view, "top": top, "memory": memory, "plot": plot, "report": report, "serve": serve}
 
 
 def main() -> int:
