@@ -2,8 +2,8 @@
 //!
 //! | when | in this order |
 //! |---|---|
-//! | before | the monitors write what they have; then live profiles close their sockets, last, as nobody hears them from then on |
-//! | after, in the parent | live profiles open them again |
+//! | before | the monitors write what they have; then live profiles, and what sends records, close their sockets, last, as nobody hears them from then on |
+//! | after, in the parent | they open them again |
 //! | after, in the child | the monitors, which are the parent's, are forgotten; then live profiles begin anew, unrecorded |
 //!
 //! The handlers are functions of our module and named by what Python knows them as: they stand in rooms that nobody here
