@@ -14,6 +14,7 @@ mod base;
 mod checkpoint;
 mod desk;
 mod error;
+mod interruptible;
 mod interval;
 mod mailbox;
 mod options;

@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pikos_endpoint::Endpoint;
-use pikos_os::signals;
 use pikos_wire::End;
 use pikos_wire::discovery::{self, DiscoveryError, Place};
 
 use super::checkpoint::{Checkpoint, Save};
 use super::error::{SocketError, StartError};
+use super::interruptible::{Interruptible, launch};
 use super::mailbox::{Mailbox, Order};
 use super::sockets::{Addresses, Sockets};
 use super::source::Source;
@@ -34,23 +34,13 @@ pub struct Plan {
     pub call_main_thread: fn() -> bool,
 }
 
-/// So long its thread may take to begin, on a machine that is busy.
-const BEGINS: Duration = Duration::from_millis(500);
-
 /// A running publisher.
 pub struct Publisher {
     process: u32,
     source: Arc<Source>,
     mailbox: Arc<Mailbox>,
     addresses: Addresses,
-    state: Running,
-}
-
-enum Running {
-    Yes(JoinHandle<Box<Work>>),
-    /// Interrupted: for the time of a fork.
-    Resting(Box<Work>),
-    Over,
+    thread: Interruptible<Work>,
 }
 
 impl Publisher {
@@ -77,8 +67,9 @@ impl Publisher {
             call_main_thread,
         };
         let mailbox = Mailbox::new()?;
-        let state = launch(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
-        Ok(Self { process: std::process::id(), source, mailbox, addresses, state: Running::Yes(state) })
+        let thread = start(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
+        let thread = Interruptible::Running(thread);
+        Ok(Self { process: std::process::id(), source, mailbox, addresses, thread })
     }
 
     /// What the collector tells.
@@ -104,29 +95,17 @@ impl Publisher {
         if !self.is_of_this_process() {
             return 0;
         }
-        match std::mem::replace(&mut self.state, Running::Over) {
-            Running::Yes(handle) => {
-                self.mailbox.order(Order::Rest);
-                self.state = handle.join().map_or(Running::Over, Running::Resting);
-                1 + self.addresses.threads()
-            }
-            other => {
-                self.state = other;
-                0
-            }
+        let Self { mailbox, thread, .. } = self;
+        match thread.rest(|| mailbox.order(Order::Rest)) {
+            true => 1 + self.addresses.threads(),
+            false => 0,
         }
     }
 
     /// Goes on after [`Publisher::rest`].
     pub fn resume(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, Running::Over) {
-            Running::Resting(work) => match launch(work, &self.addresses, &self.mailbox) {
-                Ok(handle) => Running::Yes(handle),
-                // The next fork may have more luck.
-                Err((work, _)) => Running::Resting(work),
-            },
-            other => other,
-        };
+        let Self { mailbox, addresses, thread, .. } = self;
+        thread.resume(|work| start(work, addresses, mailbox));
     }
 
     /// Sends the last message and waits, not long, for it to leave.
@@ -135,10 +114,8 @@ impl Publisher {
             return;
         }
         self.resume();
-        if let Running::Yes(handle) = std::mem::replace(&mut self.state, Running::Over) {
-            self.mailbox.order(Order::End(end));
-            let _ = handle.join();
-        }
+        let Self { mailbox, thread, .. } = self;
+        thread.end(|| mailbox.order(Order::End(end)));
     }
 
     /// False in a child that was forked without a word to us: it has neither the thread nor the right to touch its sockets.
@@ -153,41 +130,14 @@ impl Drop for Publisher {
     }
 }
 
-/// Opens the sockets and starts the thread; all signals are the program's other threads'.
-fn launch(
+fn start(
     work: Box<Work>,
     addresses: &Addresses,
     mailbox: &Arc<Mailbox>,
 ) -> Result<JoinHandle<Box<Work>>, (Box<Work>, StartError)> {
-    signals::with_all_blocked(|| {
-        let sockets = match Sockets::open(addresses) {
-            Ok(sockets) => sockets,
-            Err(error) => return Err((work, error.into())),
-        };
-        let mailbox = Arc::clone(mailbox);
-        // Handed over by a cell, so that it is not lost where no thread can be had.
-        let cell = Arc::new(std::sync::Mutex::new(Some((work, sockets))));
-        let theirs = Arc::clone(&cell);
-        let take = |cell: &std::sync::Mutex<Option<_>>| {
-            cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
-        };
-        let (tell, begun) = std::sync::mpsc::sync_channel(1);
-        let body = move || {
-            let (work, sockets) = take(&theirs).expect("put there before the thread was made");
-            // Its own variables, which the system makes at first use, and ends the process where it can't.
-            drop(std::hash::RandomState::new());
-            let _ = tell.send(());
-            thread::run(work, sockets, &mailbox)
-        };
-        let thread =
-            std::thread::Builder::new().name("pikos-live".to_owned()).spawn(body).map_err(|error| {
-                let (work, _) = take(&cell).expect("no thread has taken it");
-                (work, error.into())
-            })?;
-        // Before the program goes on, and takes what memory there is.
-        let _ = begun.recv_timeout(BEGINS);
-        Ok(thread)
-    })
+    let mailbox = Arc::clone(mailbox);
+    let run = move |work, sockets| thread::run(work, sockets, &mailbox);
+    launch("pikos-live", work, |_| Sockets::open(addresses), run)
 }
 
 fn own_place() -> Result<Place, DiscoveryError> {

@@ -11,20 +11,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_endpoint::{Bound, Endpoint};
-use pikos_os::signals;
 use pikos_os::wake::Bell;
 use pikos_wire::discovery::{self, Place};
 use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
 use super::error::{SocketError, StartError};
+use super::interruptible::{COMING_BACK, Interruptible, launch, locked};
 use super::options;
 use super::sockets::{bind, open};
 
 /// From one message to the next, at most.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// After an interruption, so long subscribers may take to come back; what is recorded meanwhile waits for them.
-const COMING_BACK: Duration = Duration::from_millis(500);
 /// Messages that wait for a slow subscriber.
 const QUEUE: i32 = 64;
 /// How long the last messages have to leave, in milliseconds; and those before an interruption.
@@ -110,18 +108,11 @@ impl Told {
     }
 }
 
-enum Running {
-    Yes(JoinHandle<Box<Told>>),
-    /// Interrupted: for the time of a fork.
-    Resting(Box<Told>),
-    Over,
-}
-
 /// The thread of one stream, and what it takes to start it again.
 struct Line {
     process: u32,
     shared: Arc<Shared>,
-    state: Mutex<Running>,
+    thread: Mutex<Interruptible<Told>>,
 }
 
 /// A running thread that sends records.
@@ -153,9 +144,9 @@ impl RecordStream {
         let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let id = format!("{}-{}-{began:x}", sender.host, place.records().display());
         let told = Told { sender, place, id, seq: 0, expected: (0, Instant::now()) };
-        let thread = launch(Box::new(told), &shared).map_err(|(_, error)| error)?;
-        let state = Mutex::new(Running::Yes(thread));
-        let line = Arc::new(Line { process: std::process::id(), shared, state });
+        let thread = start(Box::new(told), &shared).map_err(|(_, error)| error)?;
+        let thread = Mutex::new(Interruptible::Running(thread));
+        let line = Arc::new(Line { process: std::process::id(), shared, thread });
         let mut all = locked(&ALL);
         all.retain(|other| other.strong_count() > 0);
         all.push(Arc::downgrade(&line));
@@ -197,36 +188,16 @@ impl RecordStream {
     /// Stops the threads of all streams and closes their sockets, for the time of a fork: so there is nothing that the child could
     /// inherit. Returns how many threads have ended.
     pub fn rest_all() -> u64 {
-        let rest = |line: Arc<Line>| {
-            let mut state = locked(&line.state);
-            match std::mem::replace(&mut *state, Running::Over) {
-                Running::Yes(handle) if line.is_of_this_process() => {
-                    line.shared.order(Order::Rest);
-                    *state = handle.join().map_or(Running::Over, Running::Resting);
-                    THREADS
-                }
-                other => {
-                    *state = other;
-                    0
-                }
-            }
+        let rest = |line: Arc<Line>| match locked(&line.thread).rest(|| line.shared.order(Order::Rest)) {
+            true => THREADS,
+            false => 0,
         };
-        all().map(rest).sum()
+        of_this_process().map(rest).sum()
     }
 
     /// Goes on after [`RecordStream::rest_all`].
     pub fn resume_all() {
-        for line in all().filter(|line| line.is_of_this_process()) {
-            let mut state = locked(&line.state);
-            *state = match std::mem::replace(&mut *state, Running::Over) {
-                Running::Resting(told) => match launch(told, &line.shared) {
-                    Ok(handle) => Running::Yes(handle),
-                    // The next fork may have more luck.
-                    Err((told, _)) => Running::Resting(told),
-                },
-                other => other,
-            };
-        }
+        of_this_process().for_each(|line| locked(&line.thread).resume(|told| start(told, &line.shared)));
     }
 }
 
@@ -238,11 +209,7 @@ impl Drop for RecordStream {
             return;
         }
         Self::resume_all();
-        if let Running::Yes(thread) = std::mem::replace(&mut *locked(&self.line.state), Running::Over) {
-            self.line.shared.order(Order::End);
-            // It has nothing to answer.
-            _ = thread.join();
-        }
+        locked(&self.line.thread).end(|| self.line.shared.order(Order::End));
     }
 }
 
@@ -253,13 +220,9 @@ impl Line {
     }
 }
 
-fn all() -> impl Iterator<Item = Arc<Line>> {
+fn of_this_process() -> impl Iterator<Item = Arc<Line>> {
     let all: Vec<_> = locked(&ALL).iter().filter_map(Weak::upgrade).collect();
-    all.into_iter()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    all.into_iter().filter(|line| line.is_of_this_process())
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, Batch> {
@@ -304,27 +267,11 @@ impl Open {
     }
 }
 
-/// Opens the socket and starts the thread; all signals are the program's other threads'.
-fn launch(told: Box<Told>, shared: &Arc<Shared>) -> Result<JoinHandle<Box<Told>>, (Box<Told>, StartError)> {
-    signals::with_all_blocked(|| {
-        let open = match Open::new(&told.place, told.sender.extra.as_ref()) {
-            Ok(open) => open,
-            Err(error) => return Err((told, error.into())),
-        };
-        lock(shared).order = Order::GoOn;
-        let theirs = Arc::clone(shared);
-        // Handed over by a cell, so that it is not lost where no thread can be had.
-        let cell = Arc::new(Mutex::new(Some((told, open))));
-        let given = Arc::clone(&cell);
-        let body = move || {
-            let (told, open) = locked(&given).take().expect("put there before the thread was made");
-            run(told, &open, &theirs)
-        };
-        std::thread::Builder::new().name("pikos-records".to_owned()).spawn(body).map_err(|error| {
-            let (told, _) = locked(&cell).take().expect("no thread has taken it");
-            (told, error.into())
-        })
-    })
+fn start(told: Box<Told>, shared: &Arc<Shared>) -> Result<JoinHandle<Box<Told>>, (Box<Told>, StartError)> {
+    lock(shared).order = Order::GoOn;
+    let shared = Arc::clone(shared);
+    let open = |told: &Told| Open::new(&told.place, told.sender.extra.as_ref());
+    launch("pikos-records", told, open, move |told, open| run(told, &open, &shared))
 }
 
 fn run(mut told: Box<Told>, open: &Open, shared: &Shared) -> Box<Told> {

@@ -9,6 +9,7 @@ use pikos_wire::{End, Status, WireText};
 
 use super::checkpoint::{Checkpoint, NO_ROOM, Save};
 use super::desk::{Desk, Publishes};
+use super::interruptible::COMING_BACK;
 use super::interval::check_interval;
 use super::mailbox::{Mailbox, Order, Outcome};
 use super::sockets::{Sockets, left_until};
@@ -16,9 +17,6 @@ use super::stream::Stream;
 
 /// How long the last message may take.
 const LAST: Duration = Duration::from_millis(200);
-
-/// After an interruption, so long subscribers may take to come back.
-const COMING_BACK: Duration = Duration::from_millis(500);
 
 /// What the thread works with, and hands back when it is interrupted.
 pub struct Work {
