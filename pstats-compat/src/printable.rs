@@ -23,12 +23,21 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// The text with an escape, as Rust writes it, for every character that a terminal would obey.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_command) {
+    escaped_where(text, is_command)
+}
+
+/// The same of a line of code, which tabs may indent.
+pub fn escaped_code(line: &str) -> Cow<'_, str> {
+    escaped_where(line, |c| c != '\t' && is_command(c))
+}
+
+fn escaped_where(text: &str, is_escaped: fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(is_escaped) {
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_command(c) {
+        match is_escaped(c) {
             true => escaped.extend(c.escape_default()),
             false => escaped.push(c),
         }

@@ -27,7 +27,6 @@ pub use codes::set_own_folder;
 #[cfg(not(Py_3_12))]
 pub use hooks::thread_started;
 use pyo3::prelude::*;
-pub use texts::shown;
 
 /// The memory of this process: resident and virtual, in bytes.
 pub fn memory() -> (u64, u64) {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
-use pstats_compat::printable::{escaped, is_command};
+use pstats_compat::printable::escaped_code;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -46,7 +46,7 @@ pub fn intern(py: Python<'_>, text: &str) -> TextId {
     }
     let number = TextId(u32::try_from(texts.all.len()).unwrap_or(u32::MAX));
     let text: Rc<str> = text.into();
-    let shown = match shown(&text) {
+    let shown = match escaped_code(&text) {
         Cow::Borrowed(_) => Rc::clone(&text),
         Cow::Owned(other) => other.into(),
     };
@@ -57,35 +57,17 @@ pub fn intern(py: Python<'_>, text: &str) -> TextId {
 
 /// The text of this number.
 pub fn get(py: Python<'_>, number: TextId) -> Rc<str> {
-    TEXTS
-        .get(py)
-        .borrow()
-        .as_ref()
-        .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].text))
+    of(py, number, |text| &text.text)
 }
 
 /// The same, for a line of text.
 pub fn get_shown(py: Python<'_>, number: TextId) -> Rc<str> {
-    TEXTS
-        .get(py)
-        .borrow()
-        .as_ref()
-        .map_or_else(|| "".into(), |texts| Rc::clone(&texts.all[number.index()].shown))
+    of(py, number, |text| &text.shown)
 }
 
-/// A text as a line of text has it. Tabs stay: code is indented by them.
-pub fn shown(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c == '\t' || !is_command(c);
-    if text.chars().all(is_plain) {
-        return text.into();
-    }
-    text.split_inclusive('\t')
-        .map(|part| match part.strip_suffix('\t') {
-            Some(part) => format!("{}\t", escaped(part)),
-            None => escaped(part).into_owned(),
-        })
-        .collect::<String>()
-        .into()
+fn of(py: Python<'_>, number: TextId, form: fn(&Text) -> &Rc<str>) -> Rc<str> {
+    let texts = TEXTS.get(py).borrow();
+    texts.as_ref().map_or_else(|| "".into(), |texts| Rc::clone(form(&texts.all[number.index()])))
 }
 
 /// The same, for Python.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use lsprof_engine::clock;
 use pstats_compat::formats::Format;
 use pstats_compat::owners::Owners;
+use pstats_compat::printable::escaped_code;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
@@ -41,7 +42,7 @@ pub fn _kind_of(builtin: &Bound<'_, PyAny>) -> Option<&'static str> {
 /// For recorders: a text as a line of text has it, with an escape for what a terminal would obey or what would end the line.
 #[pyfunction]
 pub fn _shown(text: Bound<'_, PyString>) -> Bound<'_, PyString> {
-    match text.to_str().map(monitors::shown) {
+    match text.to_str().map(escaped_code) {
         Ok(Cow::Owned(shown)) => PyString::new(text.py(), &shown),
         // As it is; or what is no Unicode: no stream takes that.
         _ => text,
