@@ -21,16 +21,14 @@ struct Kept {
 }
 
 impl Keeper {
-    /// Takes in what is new. True if anything was.
-    pub fn follow(&mut self, live: &mut Live<Box<dyn Feed>>, processes: usize) -> bool {
+    /// Takes in what is new.
+    pub fn follow(&mut self, live: &mut Live<Box<dyn Feed>>, processes: usize) {
         self.0.resize_with(processes, Kept::default);
-        let mut has_news = false;
         for (kept, process) in self.0.iter_mut().zip((0u32..).map(ProcessId)) {
             let sequence = live.sequence(process);
             if sequence.is_some() && sequence != kept.sequence {
                 kept.take(live, process);
                 kept.sequence = sequence;
-                has_news = true;
             }
         }
         let total: usize = self.0.iter().map(|kept| kept.history.bytes()).sum();
@@ -45,7 +43,6 @@ impl Keeper {
                 left -= kept.history.bytes().min(left);
             }
         }
-        has_news
     }
 
     /// Those of a process, or of all.

@@ -254,7 +254,7 @@ impl Desk {
     fn state(&self, scoped: Scoped) -> (u64, u64) {
         let of = |process: ProcessId| {
             let live = self.sources.live.as_ref()?;
-            Some((live.sequence(process)?, live.run(process)?.epoch))
+            Some((live.sequence(process)?, live.epoch(process)?))
         };
         match self.meant(scoped) {
             Scoped::Process(process) | Scoped::Thread(process, _) => of(process).unwrap_or_default(),

@@ -63,6 +63,10 @@ pub trait ProfileSender: Sender {
     fn run(&self) -> Run {
         Run::default()
     }
+    /// [`Run::epoch`].
+    fn epoch(&self) -> u64 {
+        0
+    }
     /// Whether it keeps full stacks.
     fn has_tree(&self) -> bool {
         false
@@ -128,6 +132,10 @@ pub trait Feed {
     }
     /// All processes that were ever heard of, in that order.
     fn heard(&self) -> Vec<Heard<'_>>;
+    /// One of them, by its place.
+    fn heard_at(&self, place: usize) -> Option<Heard<'_>> {
+        self.heard().get(place).copied()
+    }
     /// What one of them has told, if it sends records.
     fn recording(&mut self, _place: usize) -> Option<Recording> {
         None
@@ -145,6 +153,9 @@ impl<F: Feed + ?Sized> Feed for Box<F> {
     }
     fn heard(&self) -> Vec<Heard<'_>> {
         (**self).heard()
+    }
+    fn heard_at(&self, place: usize) -> Option<Heard<'_>> {
+        (**self).heard_at(place)
     }
     fn recording(&mut self, place: usize) -> Option<Recording> {
         (**self).recording(place)

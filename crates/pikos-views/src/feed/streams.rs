@@ -183,7 +183,7 @@ impl ProfileSender for Stream<Labels> {
         let recorded = head.recorded.unwrap_or_default();
         Run {
             parent: facts.parent,
-            epoch: head.epoch,
+            epoch: self.epoch(),
             time: head.time,
             started: facts.started,
             elapsed: recorded.elapsed,
@@ -191,6 +191,10 @@ impl ProfileSender for Stream<Labels> {
             folder: facts.folder.0.to_str_lossy().into_owned(),
             control: facts.control.as_ref().map(|endpoint| endpoint.0.to_str_lossy().into_owned()),
         }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.model.head().epoch
     }
 
     fn has_tree(&self) -> bool {
@@ -305,11 +309,14 @@ impl Feed for Streams {
     }
 
     fn heard(&self) -> Vec<Heard<'_>> {
-        let heard = |told: &Told| match *told {
+        (0..self.order.len()).filter_map(|place| self.heard_at(place)).collect()
+    }
+
+    fn heard_at(&self, place: usize) -> Option<Heard<'_>> {
+        Some(match *self.order.get(place)? {
             Told::Profile(place) => Heard::Profile(&self.listener.streams()[place]),
             Told::Records(place) => Heard::Records(&self.listener.recorders()[place]),
-        };
-        self.order.iter().map(heard).collect()
+        })
     }
 
     fn recording(&mut self, place: usize) -> Option<Recording> {

@@ -56,6 +56,11 @@ impl<F: Feed> Live<F> {
         self.heard(process).and_then(Heard::profile).is_some_and(|sender| sender.has_tree())
     }
 
+    /// Counts up when its profile is cleared.
+    pub fn epoch(&self, process: ProcessId) -> Option<u64> {
+        Some(self.heard(process)?.profile()?.epoch())
+    }
+
     /// What a process said of its run.
     pub fn run(&self, process: ProcessId) -> Option<Run> {
         Some(self.heard(process)?.profile()?.run())
@@ -70,9 +75,7 @@ impl<F: Feed> Live<F> {
     pub fn each_stack(&mut self, process: ProcessId, each: &mut dyn FnMut(StackId, ShownStack)) {
         let Self { feed, tracks, paths, .. } = self;
         let place = process.0 as usize;
-        let heard = feed.heard();
-        let (Some(sender), Some(track)) =
-            (heard.get(place).copied().and_then(Heard::profile), tracks.get(place))
+        let Some((sender, track)) = feed.heard_at(place).and_then(Heard::profile).zip(tracks.get(place))
         else {
             return;
         };
@@ -128,6 +131,6 @@ impl<F: Feed> Live<F> {
     }
 
     fn heard(&self, process: ProcessId) -> Option<Heard<'_>> {
-        self.feed.heard().get(process.0 as usize).copied()
+        self.feed.heard_at(process.0 as usize)
     }
 }
