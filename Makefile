@@ -285,11 +285,17 @@ $(VENV)/.docs: docs/requirements.txt | $(VENV)/.created
 
 # ---- the package: one wheel for each release, in build/wheels/ ----
 
-# The engine's assertions are on in the releases of ASSERTED; that builds faster, too.
-profile = $(if $(filter $(1),debug 3.15-dbg $(ASSERTED)),--profile assertions,--release)
+# The engine's assertions are on in the releases of ASSERTED; that builds faster, too. They share the command of PYTHON's release, where
+# that is up to date: it is the same for all.
+asserted = $(filter $(1),debug 3.15-dbg $(ASSERTED))
+profile = $(if $(call asserted,$(1)),--profile assertions,--release)
+command = $(if $(call asserted,$(1)),$(wildcard $(VENV)/lib/python*/site-packages/pikos/_cli.abi3.so))
 .venv-%/.installed: $(SOURCES) $(VENV)/.tools | .venv-%/.created
 	@rm -rf build/wheels/$*
 	echo "+ maturin build $(call profile,$*)  (.venv-$*)"
+	if [[ "$(call command,$*)" ]] && $(MAKE) --question $(VENV)/.installed; then
+		export PIKOS_COMMAND_LIBRARY=$(abspath $(call command,$*))
+	fi
 	$(VENV)/bin/maturin build $(call profile,$*) --locked -i .venv-$*/bin/python -o build/wheels/$*
 	.venv-$*/bin/python $(PIP_INSTALL) --no-deps --force-reinstall build/wheels/$*/*.whl
 	touch $@

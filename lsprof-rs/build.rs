@@ -1,5 +1,5 @@
 //! Tells rustc which CPython this build is for (`cfg(Py_3_12)` and so on), and the linker whose memory functions are called. For a
-//! wheel, has cargo build the library of the `pikos` command.
+//! wheel, adds the library of the `pikos` command, which cargo builds by the way.
 
 use std::env;
 use std::fs;
@@ -16,6 +16,9 @@ const SOURCES: [&str; 5] = [".cargo/config.toml", "Cargo.lock", "Cargo.toml", "c
 const ONE_PYTHON: [&str; 4] =
     ["PYO3_CONFIG_FILE", "PYO3_ENVIRONMENT_SIGNATURE", "PYO3_PYTHON", "PYTHON_SYS_EXECUTABLE"];
 
+/// Names a library of the command that is built already, to be taken as it is.
+const BUILT: &str = "PIKOS_COMMAND_LIBRARY";
+
 fn main() {
     pyo3_build_config::use_pyo3_cfgs();
     pyo3_build_config::add_libpython_rpath_link_args();
@@ -30,18 +33,35 @@ fn main() {
         }
     }
     if env::var_os("CARGO_FEATURE_WHEEL").is_some() {
-        build_command();
+        add_command();
+    }
+}
+
+/// Leaves the library of the `pikos` command where maturin looks for what a build script has made (`include` in pyproject.toml).
+fn add_command() {
+    let module = match variable("CARGO_CFG_TARGET_OS").as_str() {
+        "windows" => "_cli.pyd",
+        _ => "_cli.abi3.so",
+    };
+    println!("cargo:rerun-if-env-changed={BUILT}");
+    let built = match env::var_os(BUILT).filter(|path| !path.is_empty()).map(PathBuf::from) {
+        Some(built) => {
+            println!("cargo:rerun-if-changed={}", built.display());
+            built
+        }
+        None => build_command(),
+    };
+    if let Err(error) = fs::copy(&built, PathBuf::from(variable("OUT_DIR")).join(module)) {
+        panic!("the library of the `pikos` command can't be copied: {}: {error}", built.display());
     }
 }
 
 /// Has cargo build `crates/pikos-command` as the extension is built: for the same system, with the same profile, and with the compilers
-/// and linkers that maturin has named in the environment (those of `--zig`, for an old glibc). The library is left where maturin
-/// looks for what a build script has made (`include` in pyproject.toml).
+/// and linkers that maturin has named in the environment (those of `--zig`, for an old glibc).
 ///
 /// It has a target folder of its own, as cargo has locked this build's. All interpreters' builds share it, so that only the first
 /// one has something to compile.
-fn build_command() {
-    let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
+fn build_command() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate stands in the workspace");
     for source in SOURCES {
         println!("cargo:rerun-if-changed={}", root.join(source).display());
@@ -69,13 +89,14 @@ fn build_command() {
         panic!("cargo can't build the `pikos` command: {done:?}");
     }
 
-    let (built, module) = match variable("CARGO_CFG_TARGET_OS").as_str() {
-        "windows" => ("_cli.dll", "_cli.pyd"),
-        "macos" => ("lib_cli.dylib", "_cli.abi3.so"),
-        _ => ("lib_cli.so", "_cli.abi3.so"),
+    let built = match variable("CARGO_CFG_TARGET_OS").as_str() {
+        "windows" => "_cli.dll",
+        "macos" => "lib_cli.dylib",
+        _ => "lib_cli.so",
     };
-    let built = folder.join(target).join(in_profile).join(built);
-    if let Err(error) = fs::copy(&built, out.join(module)) {
-        panic!("the library of the `pikos` command can't be copied: {}: {error}", built.display());
-    }
+    folder.join(target).join(in_profile).join(built)
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
 }

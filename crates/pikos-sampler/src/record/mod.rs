@@ -1,0 +1,1 @@
+//! From looks to figures: when to look, and what a look counts.
