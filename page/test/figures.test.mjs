@@ -67,7 +67,7 @@ const model = (own, parent, what, nodeOwn) => {
   return reduce(null, {
     kind: "full",
     full: {
-      tick: 1, time: 0, age: 1, is_live: true, unit: "s", counted: true, edges: "full", groups: [{ name: "", kind: "own" }], labels: { name: ids.map(String), place: ids.map(() => "f:1"), group: zero },
+      tick: 1, time: 0, age: 1, is_live: true, unit: "s", counted: true, edges: "full", groups: [{ name: "", kind: "own" }], labels: { id: ids, name: ids.map(String), place: ids.map(() => "f:1"), group: zero },
       functions: columns, stacks: { state: "kept", note: null, cut: [0, 0], parent, function: what, calls: parent.map(() => 1), own: nodeOwn, in_flight: none, open: none },
     },
   });

@@ -13,7 +13,7 @@ const rows = (id, figures = {}) => {
 const nodes = (count, own) => ({ calls: new Array(count).fill(1), own, in_flight: new Array(count).fill(0), open: new Array(count).fill(0) });
 const full = (more = {}) => ({
   tick: 1, time: 100, age: 5, is_live: true, unit: "s", counted: true, edges: "full", groups: [{ name: "your code", kind: "own" }],
-  labels: { name: ["a", "b", "c"], place: ["x:1", "x:2", "x:3"], group: [0, 0, 0] },
+  labels: { id: [0, 1, 2], name: ["a", "b", "c"], place: ["x:1", "x:2", "x:3"], group: [0, 0, 0] },
   functions: rows([0, 2], { own: [1, 3], share: [0.5, 0.25] }),
   stacks: { state: "kept", note: null, cut: [0, 0], parent: [-1, 0, 0], function: [0, 1, 2], ...nodes(3, [1, 2, 3]) },
   ...more,
@@ -54,7 +54,7 @@ test("what isn't known is no number", () => {
 });
 
 test("names and groups come by number, also again", () => {
-  const labels = { from: 2, name: ["c", "d"], place: ["x:3", ""], group: [0, 1] };
+  const labels = { id: [2, 3], name: ["c", "d"], place: ["x:3", ""], group: [0, 1] };
   const groups = { from: 1, items: [{ name: "built-in", kind: "builtin" }] };
   const model = after(told(full()), changed(delta({ labels, groups, functions: rows([3], { own: [1] }) })));
   assert.deepEqual(model.functions.name, ["a", "b", "c", "d"]);
@@ -98,6 +98,13 @@ test("each tick adds one share to each function's history, the newest last", () 
   assert.equal(recent[(now + TICKS - 1) % TICKS], 0.5);
 });
 
+test("numbers of other processes' functions are left free", () => {
+  const labels = { id: [1, 4], name: ["b", "e"], place: ["x:2", "x:5"], group: [0, 0] };
+  const model = after(told(full({ labels, functions: rows([4], { own: [2] }), stacks: null })));
+  assert.deepEqual(model.functions.name, ["", "b", "", "", "e"]);
+  assert.deepEqual(model.listed, [4]);
+});
+
 test("a range borrows the names that it leaves out", () => {
   const live = after(told(full()));
   const { labels: _, groups: __, ...bare } = full({ is_live: false });
@@ -107,7 +114,7 @@ test("a range borrows the names that it leaves out", () => {
 test("room is made for many: 50,000 functions, 200,000 stacks", () => {
   const ids = Array.from({ length: 50_000 }, (_, at) => at);
   const many = Array.from({ length: 200_000 }, (_, at) => at);
-  const labels = { name: ids.map(String), place: ids.map(() => ""), group: ids.map(() => 0) };
+  const labels = { id: ids, name: ids.map(String), place: ids.map(() => ""), group: ids.map(() => 0) };
   const own = many.map(() => 0.001);
   const stacks = { state: "kept", note: null, cut: [0, 0], parent: many.map((at) => Math.floor((at - 1) / 3)), function: many.map((at) => at % 50_000), ...nodes(200_000, own) };
   const model = after(told(full({ labels, functions: rows(ids, { own: ids.map(() => 1) }), stacks })));

@@ -24,12 +24,13 @@ export class World {
     Object.assign(this, { count: processes, isReadOnly, isEmpty, isStill, interval, isPaused: false, tick: 1, asked: [] });
     this.begun = Date.now() / 1000 - 180;
     const rand = (this.rand = random(7));
-    this.labels = { name: [], place: [], group: [] };
+    this.labels = { id: [], name: [], place: [], group: [] };
     for (let at = 0; at < functions; at += 1) {
       const group = at < 8 ? 0 : [0, 0, 1, 2, 3, 3, 4, 4, 5, 5][Math.floor(rand() * 10)];
       const [verb, noun] = [VERBS[at % VERBS.length], NOUNS[Math.floor(at / VERBS.length) % NOUNS.length]];
       const name = at === 0 ? "<module>" : at >= 20 && at < 20 + HOSTILE.length ? HOSTILE[at - 20] : `${group === 5 ? "{" : ""}${verb}_${noun}${at >= 225 ? `_${Math.floor(at / 225)}` : ""}${group === 5 ? "}" : ""}`;
       const file = FILES[group][at % FILES[group].length];
+      this.labels.id.push(this.labels.id.length);
       this.labels.name.push(name);
       this.labels.place.push(file === "" ? "" : `${file}:${10 + (at * 7) % 900}`);
       this.labels.group.push(group);
@@ -143,7 +144,7 @@ export class World {
   }
 
   empty() {
-    return { ...this.full(false), groups: [], labels: { name: [], place: [], group: [] }, functions: this.row([]), stacks: null };
+    return { ...this.full(false), groups: [], labels: { id: [], name: [], place: [], group: [] }, functions: this.row([]), stacks: null };
   }
 
   delta(hasStacks) {

@@ -85,7 +85,7 @@ class Events:
         assert self.answer.headers["Content-Type"] == "text/event-stream"
         self.last = last
         self.kinds: list[str] = []
-        self.names: list[str] = []
+        self.names: dict[int, str] = {}
         self.rows: dict[int, dict[str, Any]] = {}
         self.processes: list[Json] = []
         self.nodes: list[list[Any]] = []
@@ -123,10 +123,11 @@ class Events:
 
     def apply(self, kind: str, data: Json) -> None:
         if kind == "full":
-            self.names, self.rows, self.nodes = [], {}, []
+            self.names, self.rows, self.nodes = {}, {}, []
         if labels := data.get("labels"):
-            assert labels.get("from", 0) == len(self.names)
-            self.names += labels["name"]
+            names = dict(zip(labels["id"], labels["name"], strict=True))
+            assert not names.keys() & self.names.keys(), "each comes once"
+            self.names |= names
         columns = data["functions"]
         for at, function in enumerate(columns["id"]):
             self.rows[function] = {name: column[at] for name, column in columns.items()}

@@ -169,7 +169,7 @@ impl Router {
         let is_wanted = |name: &str| field(name).is_some_and(|value| value == "1");
         let with_stacks = is_wanted("stacks");
         let function = || field("function").and_then(|text| text.parse().ok()).map(FunctionId);
-        let function = || function().ok_or_else(|| bad("`function` is a number of `labels`"));
+        let function = || function().ok_or_else(|| bad("`function` is one of the numbers in `labels`"));
         let time = |name: &str| {
             let value = field(name).map(|text| text.parse::<f64>());
             value.transpose().ok().flatten().filter(|time| time.is_finite())

@@ -33,18 +33,19 @@ export function compared(before: Model, after: Model, scale: number): { model: M
   const size = Math.max(before.functions.name.length, after.functions.name.length);
   const [old, now] = [before.functions, after.functions];
   const column = (of: Numbers, by: number): Float64Array => Float64Array.from({ length: size }, (_, at) => (of[at] || 0) * by);
+  // Who isn't in one of them has no name there.
+  const either = <T>(of: T[], other: T[]): T[] => Array.from({ length: size }, (_, at) => ((now.name[at] ? of[at] : other[at]) ?? of[at])!);
   const listed = [...new Set([...after.listed, ...before.listed])];
   const trees = before.tree !== null && after.tree !== null ? joined(before.tree, after.tree, scale) : null;
   const model: Model = {
     ...after,
     isLive: false,
     isDifference: true,
+    kind: either(after.kind, before.kind),
     listed,
     functions: {
       ...now,
-      name: now.name.length === size ? now.name : old.name,
-      place: now.name.length === size ? now.place : old.place,
-      group: now.name.length === size ? now.group : old.group,
+      name: either(now.name, old.name), place: either(now.place, old.place), group: either(now.group, old.group),
       own: column(now.own, 1), calls: column(now.calls, 1), cumulative: column(now.cumulative, 1), primitive: column(now.primitive, 1),
       before: { own: column(old.own, scale), calls: column(old.calls, scale).map(Math.round), cumulative: column(old.cumulative, scale) },
     },

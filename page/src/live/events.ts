@@ -2,7 +2,9 @@
 
 import type { Kind } from "../data";
 
+/** Of functions by their numbers: those that the scope has. */
 export interface Labels {
+  id: number[];
   name: string[];
   place: string[];
   group: number[];
@@ -62,7 +64,7 @@ export interface Delta {
   age: number | null;
   /** Those that came since, from a number on. */
   groups?: { from: number; items: { name: string; kind: Kind }[] };
-  labels?: Labels & { from: number };
+  labels?: Labels;
   functions: FunctionColumns;
   stacks: NewStacks | null;
 }

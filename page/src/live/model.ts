@@ -69,7 +69,6 @@ export function reduce(model: Model | null, told: Told): Model | null {
 export function begin(full: Full, known: Model | null): Model {
   const { functions, stacks } = full;
   const groups = full.groups ?? known?.groups ?? [];
-  const labels = full.labels ?? known?.functions ?? { name: [], place: [], group: [] };
   const none = (): Float64Array => new Float64Array(0);
   const model: Model = {
     version: 0,
@@ -94,7 +93,8 @@ export function begin(full: Full, known: Model | null): Model {
     },
     tree: null,
   };
-  addLabels(model, labels, 0);
+  if (full.labels) addLabels(model, full.labels);
+  else if (known !== null) takeLabels(model, known);
   takeFunctions(model, functions);
   if (stacks !== null) {
     const tree = (model.tree = emptyTree(stacks));
@@ -113,7 +113,7 @@ function grow(model: Model, delta: Delta): void {
   model.age = delta.age;
   model.version += 1;
   if (delta.groups) model.groups.splice(delta.groups.from, Infinity, ...delta.groups.items);
-  if (delta.labels) addLabels(model, delta.labels, delta.labels.from);
+  if (delta.labels) addLabels(model, delta.labels);
   takeFunctions(model, delta.functions);
   const { tree } = model;
   if (tree !== null && delta.stacks !== null) {
@@ -128,15 +128,23 @@ function grow(model: Model, delta: Delta): void {
   finish(model);
 }
 
-/** Names of functions from a number on: what is known already comes again after a reconnect. */
-function addLabels({ functions, kind, groups }: Model, labels: Labels, from: number): void {
+/** Names of functions; some may be known already. */
+function addLabels({ functions, kind, groups }: Model, labels: Labels): void {
   const { name, place, group } = functions;
-  for (let at = 0; at < labels.name.length; at += 1) {
-    name[from + at] = labels.name[at] || "(no name)";
-    place[from + at] = labels.place[at]!;
-    group[from + at] = labels.group[at]!;
-    kind[from + at] = groups[labels.group[at]!]?.kind ?? ("builtin" as Kind);
-  }
+  labels.id.forEach((id, at) => {
+    // The numbers between are functions of other processes.
+    for (let other = name.length; other < id; other += 1) [name[other], place[other], group[other], kind[other]] = ["", "", 0, "builtin"];
+    name[id] = labels.name[at] || "(no name)";
+    place[id] = labels.place[at]!;
+    group[id] = labels.group[at]!;
+    kind[id] = groups[labels.group[at]!]?.kind ?? ("builtin" as Kind);
+  });
+}
+
+function takeLabels(model: Model, known: Model): void {
+  const { name, place, group } = known.functions;
+  Object.assign(model.functions, { name: [...name], place: [...place], group: [...group] });
+  model.kind = [...known.kind];
 }
 
 function takeFunctions(model: Model, rows: FunctionColumns): void {

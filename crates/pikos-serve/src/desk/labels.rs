@@ -20,14 +20,13 @@ pub struct Labels {
     numbers: HashMap<Group, u32>,
 }
 
-/// Labels from a number on.
+/// Labels of some functions.
 #[derive(Serialize)]
 pub struct Columns<'l> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<usize>,
-    name: &'l [String],
-    place: &'l [String],
-    group: &'l [u32],
+    id: Vec<u32>,
+    name: Vec<&'l str>,
+    place: Vec<&'l str>,
+    group: Vec<u32>,
 }
 
 /// Groups from a number on.
@@ -65,32 +64,32 @@ impl Labels {
         })
     }
 
-    /// How many labels and groups there are.
-    pub fn len(&self) -> (usize, usize) {
-        (self.name.len(), self.groups.len())
+    /// Whether this function's is known.
+    pub fn has(&self, function: u32) -> bool {
+        (function as usize) < self.name.len()
     }
 
-    /// All up to these.
-    pub fn all(&self, (labels, groups): (usize, usize)) -> (Columns<'_>, &[Group]) {
-        let columns = Columns {
-            from: None,
-            name: &self.name[..labels],
-            place: &self.place[..labels],
-            group: &self.group[..labels],
-        };
-        (columns, &self.groups[..groups])
+    /// Those of these functions, all of which it has.
+    pub fn of(&self, functions: impl Iterator<Item = u32>) -> Columns<'_> {
+        let mut columns = Columns { id: Vec::new(), name: Vec::new(), place: Vec::new(), group: Vec::new() };
+        for id in functions {
+            let at = id as usize;
+            columns.id.push(id);
+            columns.name.push(&self.name[at]);
+            columns.place.push(&self.place[at]);
+            columns.group.push(self.group[at]);
+        }
+        columns
     }
 
-    /// Those from these on; nothing where there are none.
-    pub fn since(&self, (labels, groups): (usize, usize)) -> (Option<Columns<'_>>, Option<NewGroups<'_>>) {
-        let columns = || Columns {
-            from: Some(labels),
-            name: &self.name[labels..],
-            place: &self.place[labels..],
-            group: &self.group[labels..],
-        };
-        let new = || NewGroups { from: groups, items: &self.groups[groups..] };
-        ((labels < self.name.len()).then(columns), (groups < self.groups.len()).then(new))
+    /// All groups.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Those from this one on; nothing where there are none.
+    pub fn groups_since(&self, from: usize) -> Option<NewGroups<'_>> {
+        (from < self.groups.len()).then(|| NewGroups { from, items: &self.groups[from..] })
     }
 }
 

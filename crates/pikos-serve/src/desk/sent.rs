@@ -16,8 +16,9 @@ use super::labels::{Columns, Labels, NewGroups};
 /// What was sent.
 #[derive(Default)]
 pub struct Sent {
-    /// Labels and groups.
-    labels: (usize, usize),
+    /// Of these functions, by their numbers, the label has been sent.
+    labelled: Vec<bool>,
+    groups: usize,
     meaning: Meaning,
     rows: Vec<Option<Shown>>,
     count: usize,
@@ -158,13 +159,14 @@ pub fn rate(value: f64) -> f64 {
 impl Sent {
     /// Takes a picture in. Returns the delta, as JSON; nothing if something has gone that was known, and all is void.
     pub fn follow(&mut self, moment: Moment, content: &ProfileContent, labels: &Labels) -> Option<String> {
-        let before = self.labels;
-        self.labels = labels.len();
+        let groups = labels.groups_since(std::mem::replace(&mut self.groups, labels.groups().len()));
+        let mut new = Vec::new();
         self.meaning = content.meaning.clone();
         let has_calls = has_calls(&self.meaning);
         let mut functions = Rows::default();
         let mut count = 0;
         for row in content.functions.iter() {
+            self.label(row.id.0, labels, &mut new);
             let place = row.id.index();
             if place >= self.rows.len() {
                 self.rows.resize(place + 1, None);
@@ -182,7 +184,12 @@ impl Sent {
         }
         let stacks = match &content.stacks {
             Stacks::NotAsked => None,
-            stacks => Some(self.stacks.get_or_insert_default().follow(stacks)?),
+            stacks => {
+                if let Stacks::Known(tree) = stacks {
+                    tree.nodes.iter().for_each(|node| self.label(node.function.0, labels, &mut new));
+                }
+                Some(self.stacks.get_or_insert_default().follow(stacks)?)
+            }
         };
         let stacks = stacks.zip(self.stacks.as_ref()).map(|((from, changed), sent)| DeltaStacks {
             from,
@@ -191,8 +198,21 @@ impl Sent {
             changed,
             about: &sent.about,
         });
-        let (labels, groups) = labels.since(before);
+        let labels = (!new.is_empty()).then(|| labels.of(new.into_iter()));
         Some(json(&Delta { moment, groups, labels, functions, stacks }))
+    }
+
+    /// Has the label of this function sent, where it was not and is known.
+    fn label(&mut self, function: u32, labels: &Labels, new: &mut Vec<u32>) {
+        let place = function as usize;
+        if self.labelled.get(place) == Some(&true) || !labels.has(function) {
+            return;
+        }
+        if place >= self.labelled.len() {
+            self.labelled.resize(place + 1, false);
+        }
+        self.labelled[place] = true;
+        new.push(function);
     }
 
     /// All that is known, as JSON.
@@ -209,15 +229,15 @@ impl Sent {
             sent.own.iter().for_each(|own| figures.push(own));
             FullStacks { about: &sent.about, parent: &sent.parent, function: &sent.function, figures }
         });
-        let (labels, groups) = labels.all(self.labels);
+        let labelled = (0u32..).zip(&self.labelled).filter(|(_, is_sent)| **is_sent);
         json(&Full {
             moment,
             is_live: self.meaning.is_live,
             unit: shown(&self.meaning.unit),
             counted: self.meaning.is_counted,
             edges: edges(&self.meaning),
-            groups,
-            labels,
+            groups: &labels.groups()[..self.groups],
+            labels: labels.of(labelled.map(|(function, _)| function)),
             functions,
             stacks,
         })

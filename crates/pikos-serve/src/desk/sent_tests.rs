@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pikos_views::{Forest, FunctionId, Label, Paths, ShownFunction};
@@ -13,7 +13,7 @@ const NOW: Moment = Moment { tick: 1, time: 2.0, age: Some(3.0) };
 /// What a viewer does with events: docs/serve.md.
 #[derive(Default)]
 struct Client {
-    names: Vec<String>,
+    names: BTreeMap<u64, String>,
     groups: usize,
     rows: BTreeMap<u64, Vec<Value>>,
     nodes: Vec<(i64, u64)>,
@@ -51,7 +51,6 @@ impl Client {
             self.groups += list(groups, "items").len();
         }
         if let Some(labels) = delta.get("labels") {
-            assert_eq!(labels["from"], self.names.len());
             self.take_labels(labels);
         }
         self.take_rows(&delta["functions"]);
@@ -69,7 +68,11 @@ impl Client {
     }
 
     fn take_labels(&mut self, labels: &Value) {
-        self.names.extend(list(labels, "name").iter().map(|name| name.as_str().expect("text").to_owned()));
+        for (id, name) in list(labels, "id").iter().zip(list(labels, "name")) {
+            let name = name.as_str().expect("text").to_owned();
+            let before = self.names.insert(id.as_u64().expect("a number"), name);
+            assert_eq!(before, None, "each is sent once");
+        }
         for group in list(labels, "group") {
             assert!((group.as_u64().expect("a number") as usize) < self.groups);
         }
@@ -211,6 +214,9 @@ proptest! {
                 fresh.follow(NOW, &content, &labels).expect("nothing has gone");
                 let direct = Client::full(&fresh.full(NOW, &labels));
                 prop_assert_eq!(&client.names, &direct.names);
+                let shown: BTreeSet<u64> =
+                    client.rows.keys().copied().chain(client.nodes.iter().map(|node| node.1)).collect();
+                prop_assert!(shown.iter().eq(client.names.keys()), "those that are shown, and no others");
                 prop_assert_eq!(&client.rows, &direct.rows);
                 prop_assert_eq!(client.stacks(), direct.stacks());
             }

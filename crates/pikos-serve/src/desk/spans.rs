@@ -1,6 +1,6 @@
 //! What ran when, and what ran in a range: out of the histories.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use pikos_views::{Shown, ShownStack, StackId};
 use pstats_compat::formats::page::{Group, rounded};
@@ -119,8 +119,9 @@ impl Desk {
         }
         let stacks = with_stacks.then(|| self.stacks_of(&sum));
         let labels = &self.live_labels;
-        let all = with_labels.then(|| labels.all(labels.len()));
-        let (columns, groups) = all.map_or((None, None), |(columns, groups)| (Some(columns), Some(groups)));
+        let in_stacks = stacks.iter().flat_map(|stacks| stacks.function.iter().copied());
+        let seen: BTreeSet<u32> = sum.functions.keys().copied().chain(in_stacks).collect();
+        let known = seen.into_iter().filter(|function| labels.has(*function));
         Ok(json(&Range {
             from,
             to,
@@ -131,8 +132,8 @@ impl Desk {
             unit: "s",
             counted: true,
             edges: "none",
-            groups,
-            labels: columns,
+            groups: with_labels.then(|| labels.groups()),
+            labels: with_labels.then(|| labels.of(known)),
             functions,
             stacks,
         }))
