@@ -87,9 +87,15 @@ export class Table {
     this.draw();
   }
 
-  /** The same columns of newer figures. */
+  /** The columns of newer figures; there may be more of them. */
   recolumn(columns: Column[]): void {
-    if (this.listed !== null) this.listed = { ...this.listed, columns };
+    if (this.listed === null) return;
+    const isOther = columns.length !== this.listed.columns.length;
+    this.listed = { ...this.listed, columns };
+    if (isOther) {
+      this.pool.length = 0;
+      this.drawHead();
+    }
   }
 
   /** Newer figures. What is seen stays where it is; `isHeld`: in the same order. */

@@ -62,12 +62,12 @@ test("a path leads to the same box in a graph that was made anew, or as far as i
 const model = (own, parent, what, nodeOwn) => {
   const ids = own.map((_, at) => at);
   const zero = ids.map(() => 0);
-  const columns = { id: ids, calls: own.map(() => 2), primitive: zero, own, cumulative: own, in_flight: zero, open: zero, calls_per_s: zero, share: zero };
+  const columns = { id: ids, calls: own.map(() => 2), primitive: zero, own, cumulative: own, gil_wait: zero, in_flight: zero, open: zero, calls_per_s: zero, share: zero };
   const none = parent.map(() => 0);
   return reduce(null, {
     kind: "full",
     full: {
-      tick: 1, time: 0, age: 1, is_live: true, unit: "s", counted: true, edges: "full", groups: [{ name: "", kind: "own" }], labels: { id: ids, name: ids.map(String), place: ids.map(() => "f:1"), group: zero },
+      tick: 1, time: 0, age: 1, is_live: true, unit: "s", counted: true, sampled: false, edges: "full", groups: [{ name: "", kind: "own" }], labels: { id: ids, name: ids.map(String), place: ids.map(() => "f:1"), group: zero },
       functions: columns, stacks: { state: "kept", note: null, cut: [0, 0], parent, function: what, calls: parent.map(() => 1), own: nodeOwn, in_flight: none, open: none },
     },
   });
@@ -89,7 +89,7 @@ test("what was marked stays as it was", () => {
   const live = model([1], [-1], [0], [1]);
   const marked = snapshot(live);
   const zero = [0];
-  const columns = { id: [0], calls: zero, primitive: zero, own: [9], cumulative: zero, in_flight: zero, open: zero, calls_per_s: zero, share: zero };
+  const columns = { id: [0], calls: zero, primitive: zero, own: [9], cumulative: zero, gil_wait: zero, in_flight: zero, open: zero, calls_per_s: zero, share: zero };
   reduce(live, { kind: "delta", delta: { tick: 2, time: 1, age: 2, functions: columns, stacks: { from: 1, parent: [], function: [], changed: { node: [0], calls: [5], own: [9], in_flight: [0], open: [0] } } } });
   assert.deepEqual([live.functions.own[0], live.tree.own[0]], [9, 9]);
   assert.deepEqual([marked.functions.own[0], marked.tree.own[0]], [1, 1]);

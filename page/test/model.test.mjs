@@ -8,11 +8,11 @@ const { reduce, begin, layoutOfTree, TICKS } = await load("live/model.ts");
 
 const rows = (id, figures = {}) => {
   const zero = id.map(() => 0);
-  return { id, calls: zero, primitive: zero, own: zero, cumulative: zero, in_flight: zero, open: zero, calls_per_s: zero, share: zero, ...figures };
+  return { id, calls: zero, primitive: zero, own: zero, cumulative: zero, gil_wait: zero, in_flight: zero, open: zero, calls_per_s: zero, share: zero, ...figures };
 };
 const nodes = (count, own) => ({ calls: new Array(count).fill(1), own, in_flight: new Array(count).fill(0), open: new Array(count).fill(0) });
 const full = (more = {}) => ({
-  tick: 1, time: 100, age: 5, is_live: true, unit: "s", counted: true, edges: "full", groups: [{ name: "your code", kind: "own" }],
+  tick: 1, time: 100, age: 5, is_live: true, unit: "s", counted: true, sampled: false, edges: "full", groups: [{ name: "your code", kind: "own" }],
   labels: { id: [0, 1, 2], name: ["a", "b", "c"], place: ["x:1", "x:2", "x:3"], group: [0, 0, 0] },
   functions: rows([0, 2], { own: [1, 3], share: [0.5, 0.25] }),
   stacks: { state: "kept", note: null, cut: [0, 0], parent: [-1, 0, 0], function: [0, 1, 2], ...nodes(3, [1, 2, 3]) },
@@ -96,6 +96,14 @@ test("each tick adds one share to each function's history, the newest last", () 
   const { recent, now } = model.functions;
   assert.equal(recent[now], 0.75);
   assert.equal(recent[(now + TICKS - 1) % TICKS], 0.5);
+});
+
+test("who waits for the GIL is told", () => {
+  const model = after(told(full()));
+  assert.equal(model.hasGilWaits, false);
+  reduce(model, changed(delta({ functions: rows([2], { gil_wait: [0.5] }) })));
+  assert.equal(model.hasGilWaits, true);
+  assert.equal(model.functions.gilWait[2], 0.5);
 });
 
 test("numbers of other processes' functions are left free", () => {

@@ -129,7 +129,7 @@ export class World {
     const pick = (column) => ids.map((id) => column[id]);
     return {
       id: ids, calls: pick(calls), primitive: ids.map((id) => Math.ceil(calls[id] * (id % 9 === 0 ? 0.5 : 1))), own: pick(own), cumulative: pick(cumulative),
-      in_flight: ids.map((id) => (id < 3 ? 12.5 - id : 0)), open: ids.map((id) => (id < 3 ? 1 : 0)), calls_per_s: pick(rate), share: pick(share),
+      gil_wait: ids.map((id) => (id % 7 === 3 ? own[id] / 4 : 0)), in_flight: ids.map((id) => (id < 3 ? 12.5 - id : 0)), open: ids.map((id) => (id < 3 ? 1 : 0)), calls_per_s: pick(rate), share: pick(share),
     };
   }
 
@@ -137,7 +137,7 @@ export class World {
     this.figures();
     const { parent, function: what, calls, own } = this;
     return {
-      tick: this.tick, time: Date.now() / 1000, age: 60, is_live: true, unit: "s", counted: true, edges: "full", groups: GROUPS, labels: this.labels,
+      tick: this.tick, time: Date.now() / 1000, age: 60, is_live: true, unit: "s", counted: true, sampled: false, edges: "full", groups: GROUPS, labels: this.labels,
       functions: this.row(this.labels.name.map((_, at) => at)),
       stacks: hasStacks ? { state: "kept", note: null, cut: [0, 0], parent, function: what, calls, own, in_flight: parent.map(() => 0), open: parent.map(() => 0) } : null,
     };

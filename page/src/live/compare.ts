@@ -17,7 +17,7 @@ export function snapshot(model: Model): Model {
     functions: {
       ...functions,
       calls: copy(functions.calls), primitive: copy(functions.primitive), own: copy(functions.own), cumulative: copy(functions.cumulative),
-      inFlight: copy(functions.inFlight), open: copy(functions.open), rate: copy(functions.rate), share: copy(functions.share),
+      gilWait: copy(functions.gilWait), inFlight: copy(functions.inFlight), open: copy(functions.open), rate: copy(functions.rate), share: copy(functions.share),
       recent: functions.recent.slice(),
     },
     tree: tree === null ? null : {

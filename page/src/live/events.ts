@@ -18,6 +18,7 @@ export interface FunctionColumns {
   primitive: Column;
   own: Column;
   cumulative: Column;
+  gil_wait: Column;
   in_flight: Column;
   open: Column;
   calls_per_s: Column;
@@ -47,6 +48,8 @@ export interface Full {
   is_live: boolean;
   unit: string | null;
   counted: boolean;
+  /** Whether `calls` are samples. */
+  sampled: boolean;
   edges: "full" | "calls" | "none";
   groups?: { name: string; kind: Kind }[];
   /** Of a range they may be left out: numbers of functions are the same everywhere. */

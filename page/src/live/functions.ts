@@ -14,6 +14,9 @@ const HELD_MS = 1500;
 export class Functions {
   private readonly table: Table;
   private listed: Model | null = null;
+  /** What its columns depend on. */
+  private shape = "";
+  private hasGilWaits = false;
   private pointed = 0;
 
   constructor(choose: (at: number) => void) {
@@ -36,16 +39,19 @@ export class Functions {
     find("rows").classList.toggle("stale", state.shown === null);
     if (state.shown === null) return void (find("rows-count").textContent = "The figures are on their way …");
     const { model } = state.shown;
-    const isNew = this.listed === null || this.listed.isDifference !== model.isDifference || this.listed.isLive !== model.isLive || this.listed.counted !== model.counted || this.listed.unit !== model.unit;
+    const shape = [model.isDifference, model.isLive, model.counted, model.sampled, model.unit].join();
+    const isNew = shape !== this.shape;
     const isHeld = performance.now() - this.pointed < HELD_MS;
     find("held").hidden = !isHeld;
     const before = this.listed;
-    this.listed = model;
+    const hadGilWaits = this.hasGilWaits;
+    [this.listed, this.shape, this.hasGilWaits] = [model, shape, model.hasGilWaits];
     if (isNew) {
       const columns = model.isDifference ? differenceColumns(model) : liveColumns(() => this.listed!);
       this.table.show({ columns, rows: () => this.rows(), kind: (at) => this.listed!.kind[at] ?? "builtin", counted: (count) => (count === 0 ? this.noRows() : counted(count, "function")) }, model.isDifference ? "change" : model.isLive ? "now" : "own");
     } else {
       if (model.isDifference && before !== model) this.table.recolumn(differenceColumns(model));
+      else if (!model.isDifference && hadGilWaits !== model.hasGilWaits) this.table.recolumn(liveColumns(() => this.listed!));
       if (state.isOther) this.table.select();
       else this.table.refresh(isHeld);
     }

@@ -11,8 +11,8 @@ const SPARK = { width: 64, height: 18 };
 export function liveColumns(model: () => Model): Column[] {
   const unit = model().unit;
   const time = (value: number): string => (Number.isNaN(value) ? "–" : unit === null ? amount(value, null) : grouped(value));
-  const of = (key: "own" | "cumulative" | "inFlight" | "rate" | "share" | "calls") => (at: number): number => model().functions[key][at]!;
-  const [own, cumulative, inFlight, rate, share, calls] = [of("own"), of("cumulative"), of("inFlight"), of("rate"), of("share"), of("calls")];
+  const of = (key: "own" | "cumulative" | "gilWait" | "inFlight" | "rate" | "share" | "calls") => (at: number): number => model().functions[key][at]!;
+  const [own, cumulative, gilWait, inFlight, rate, share, calls] = [of("own"), of("cumulative"), of("gilWait"), of("inFlight"), of("rate"), of("share"), of("calls")];
   const part = (at: number): number => own(at) / (model().total || 1);
   const ownEach = (at: number): number => own(at) / (calls(at) || 1);
   const each = (at: number): number => cumulative(at) / (model().functions.primitive[at]! || 1);
@@ -25,14 +25,21 @@ export function liveColumns(model: () => Model): Column[] {
     columns.push(
       { key: "now", label: "now", title: "time in the function itself in the last interval, as a part of it", value: share, shown: (at) => [share(at) > 0 ? percent(share(at)) : "", share(at) || 0] },
       { key: "history", label: "history", title: "now, over the last intervals, the newest on the right", value: (at) => recently(model(), at), shown: () => ["", null], draw: (cell, at) => spark(cell, model(), at) },
-      { key: "rate", label: "calls/s", title: "finished calls a second in the last interval", value: rate, shown: (at) => [rate(at) > 0 ? short(Math.round(rate(at))) : "", null] },
     );
+    if (!model().sampled) columns.push({ key: "rate", label: "calls/s", title: "finished calls a second in the last interval", value: rate, shown: (at) => [rate(at) > 0 ? short(Math.round(rate(at))) : "", null] });
   }
   columns.push(
     { key: "own", label: "own", title: "time in the function itself (tottime)", value: own, shown: (at) => [time(own(at)), part(at)] },
     { key: "share", label: "own %", title: "its part of the whole", value: own, shown: (at) => [percent(part(at)), null] },
     { key: "cumulative", label: "cumulative", title: "time in it and all that it called (cumtime)", value: cumulative, shown: (at) => [time(cumulative(at)), null] },
   );
+  if (model().hasGilWaits) {
+    columns.push({ key: "gil-wait", label: "GIL wait", title: "what it waited for the GIL; in no other time here", value: gilWait, shown: (at) => [gilWait(at) > 0 ? time(gilWait(at)) : "", null] });
+  }
+  if (model().sampled) {
+    const top = (at: number): number => model().functions.primitive[at]!;
+    columns.push({ key: "samples", label: "samples", title: "looks that found it at work / anywhere in the stack", value: top, shown: (at) => [`${grouped(top(at))} / ${grouped(calls(at))}`, null] });
+  }
   if (model().counted) {
     columns.push(
       { key: "calls", label: "calls", title: "all calls / those that were not recursive (ncalls)", value: calls, shown: (at) => [called(at), null] },

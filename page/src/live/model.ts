@@ -16,10 +16,14 @@ export interface Model extends Figures {
   time: number;
   age: number | null;
   isLive: boolean;
+  sampled: boolean;
+  /** Whether any function has waited for the GIL, as far as that is told apart. */
+  hasGilWaits: boolean;
   edges: Full["edges"];
   functions: Figures["functions"] & {
     own: Numbers;
     group: number[];
+    gilWait: Float64Array;
     inFlight: Float64Array;
     open: Float64Array;
     rate: Float64Array;
@@ -78,6 +82,8 @@ export function begin(full: Full, known: Model | null): Model {
     isLive: full.is_live,
     unit: full.unit === "s" ? null : full.unit,
     counted: full.counted,
+    sampled: full.sampled,
+    hasGilWaits: false,
     edges: full.edges,
     timed_edges: full.edges === "full",
     isDifference: false,
@@ -88,7 +94,7 @@ export function begin(full: Full, known: Model | null): Model {
     isListed: new Uint8Array(0),
     functions: {
       name: [], place: [], group: [],
-      calls: none(), primitive: none(), own: none(), cumulative: none(), inFlight: none(), open: none(), rate: none(), share: none(),
+      calls: none(), primitive: none(), own: none(), cumulative: none(), gilWait: none(), inFlight: none(), open: none(), rate: none(), share: none(),
       recent: new Float32Array(0), now: 0, folded: null, before: null,
     },
     tree: null,
@@ -152,12 +158,12 @@ function takeFunctions(model: Model, rows: FunctionColumns): void {
   const size = functions.name.length;
   if (model.isListed.length < size) {
     model.isListed = roomy(model.isListed, size);
-    for (const key of ["calls", "primitive", "own", "cumulative", "inFlight", "open", "rate", "share"] as const) {
+    for (const key of ["calls", "primitive", "own", "cumulative", "gilWait", "inFlight", "open", "rate", "share"] as const) {
       functions[key] = roomy(functions[key] as Float64Array, size);
     }
     functions.recent = roomy(functions.recent, size * TICKS);
   }
-  const { calls, primitive, own, cumulative, inFlight, open, rate, share } = functions;
+  const { calls, primitive, own, cumulative, gilWait, inFlight, open, rate, share } = functions;
   rows.id.forEach((id, at) => {
     if (model.isListed[id] === 0) {
       model.isListed[id] = 1;
@@ -167,6 +173,8 @@ function takeFunctions(model: Model, rows: FunctionColumns): void {
     primitive[id] = rows.primitive[at] ?? NaN;
     own[id] = rows.own[at] ?? NaN;
     cumulative[id] = rows.cumulative[at] ?? NaN;
+    gilWait[id] = rows.gil_wait[at] ?? NaN;
+    if (gilWait[id]! > 0) model.hasGilWaits = true;
     inFlight[id] = rows.in_flight[at] ?? NaN;
     open[id] = rows.open[at] ?? NaN;
     rate[id] = rows.calls_per_s[at] ?? NaN;

@@ -57,6 +57,7 @@ struct Full<'l> {
     is_live: bool,
     unit: String,
     counted: bool,
+    sampled: bool,
     edges: &'static str,
     groups: &'l [Group],
     labels: Columns<'l>,
@@ -111,6 +112,7 @@ pub struct Rows {
     primitive: Vec<Option<i64>>,
     own: Vec<f64>,
     cumulative: Vec<f64>,
+    gil_wait: Vec<f64>,
     in_flight: Vec<f64>,
     open: Vec<u32>,
     calls_per_s: Vec<f64>,
@@ -125,6 +127,7 @@ impl Rows {
         self.primitive.push(has_calls.then_some(figures.primitive_calls));
         self.own.push(rounded(figures.tottime));
         self.cumulative.push(rounded(figures.cumtime));
+        self.gil_wait.push(rounded(figures.gil_wait));
         self.in_flight.push(rounded(figures.in_flight));
         self.open.push(figures.open);
         self.calls_per_s.push(rate(figures.calls_per_s));
@@ -234,7 +237,8 @@ impl Sent {
             moment,
             is_live: self.meaning.is_live,
             unit: shown(&self.meaning.unit),
-            counted: self.meaning.is_counted,
+            counted: self.meaning.is_counted && !self.meaning.is_sampled,
+            sampled: self.meaning.is_sampled,
             edges: edges(&self.meaning),
             groups: &labels.groups()[..self.groups],
             labels: labels.of(labelled.map(|(function, _)| function)),

@@ -21,8 +21,8 @@ struct Client {
     state: String,
 }
 
-const ROW: [&str; 8] =
-    ["calls", "primitive", "own", "cumulative", "in_flight", "open", "calls_per_s", "share"];
+const ROW: [&str; 9] =
+    ["calls", "primitive", "own", "cumulative", "gil_wait", "in_flight", "open", "calls_per_s", "share"];
 const NODE: [&str; 4] = ["calls", "own", "in_flight", "open"];
 
 fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -143,6 +143,7 @@ impl World {
                 let figures = self.functions.entry(function).or_default();
                 figures.ncalls += 1;
                 figures.tottime += seconds;
+                figures.gil_wait += seconds / 7.0;
                 figures.in_flight = seconds / 3.0;
             }
             Step::Stack { tree, below, function, seconds } => {
