@@ -6,6 +6,7 @@
 
 use super::codes::{Check, Codes};
 use super::layout::Layout;
+use super::links::Links;
 use super::look::Frame;
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
 
@@ -69,6 +70,12 @@ pub struct Thread {
     /// Frames outside of it.
     elsewhere: Vec<usize>,
     codes: Vec<usize>,
+    /// Whether its data stack is to be copied twice.
+    twice: bool,
+    /// Which frame its stack was read from.
+    running: usize,
+    /// The last stack that was whole.
+    before: Vec<Frame>,
     asked: Asked,
 }
 
@@ -80,6 +87,8 @@ struct Asked {
     cframe: [Option<Piece>; 2],
     elsewhere: [Vec<Piece>; 2],
     regions: Vec<Piece>,
+    /// The same once more, right after, where one copy isn't enough.
+    again: Vec<Piece>,
 }
 
 impl Thread {
@@ -95,6 +104,9 @@ impl Thread {
             regions: Vec::new(),
             elsewhere: Vec::new(),
             codes: Vec::new(),
+            twice: false,
+            running: 0,
+            before: Vec::new(),
             asked: Asked::default(),
         }
     }
@@ -130,6 +142,8 @@ pub fn current_frame(
 #[derive(Debug, Default)]
 pub struct Walk {
     checks: Vec<(usize, Check)>,
+    links: Links,
+    spare: Stack,
     /// Code objects that nothing is known of.
     pub unknown: Vec<usize>,
 }
@@ -156,6 +170,12 @@ impl Walk {
             asked.elsewhere[0].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
             asked.regions.clear();
             asked.regions.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            asked.again.clear();
+            if thread.twice {
+                asked
+                    .again
+                    .extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            }
             asked.elsewhere[1].clear();
             asked.elsewhere[1].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
             asked.cframe[1] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
@@ -187,9 +207,17 @@ impl Walk {
         let (mut learned, mut torn) = (false, false);
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let mut stack = std::mem::take(&mut thread.stack);
-            let mut copy = Copy { layout, codes, batch, checks: &self.checks, unknown: &mut self.unknown };
-            match copy.settle(thread, &mut stack) {
-                Ok(outcome) => thread.outcome = outcome,
+            let (checks, unknown) = (&self.checks, &mut self.unknown);
+            let mut copy = Copy { layout, codes, batch, checks, unknown, again: false };
+            match copy.settle(thread, &mut stack).and_then(|outcome| {
+                copy.believe(thread, &stack, &mut self.spare, &mut self.links)?;
+                Ok(outcome)
+            }) {
+                Ok(outcome) => {
+                    thread.outcome = outcome;
+                    thread.twice = false;
+                    thread.before.clone_from(&stack.frames);
+                }
                 Err(Why::More) => learned = true,
                 Err(Why::Torn) => torn = true,
             }
@@ -208,6 +236,8 @@ struct Copy<'a> {
     batch: &'a Batch,
     checks: &'a [(usize, Check)],
     unknown: &'a mut Vec<usize>,
+    /// Whether the second copy of the data stack is read.
+    again: bool,
 }
 
 /// A frame's head, as it was copied.
@@ -264,6 +294,35 @@ impl Copy<'_> {
             result => result?,
         }
         Ok(if stack.frames.is_empty() { Outcome::Empty } else { Outcome::Whole })
+    }
+
+    /// Whether a stack is to be believed: it has nothing new, or was there twice.
+    fn believe(
+        &mut self,
+        thread: &mut Thread,
+        stack: &Stack,
+        spare: &mut Stack,
+        links: &mut Links,
+    ) -> Result<(), Why> {
+        if links.know(&stack.frames, &thread.before) {
+            return Ok(());
+        }
+        if thread.asked.again.is_empty() {
+            thread.twice = true;
+            return Err(Why::More);
+        }
+        self.again = true;
+        let result = self.walk(thread, spare, thread.running, None);
+        self.again = false;
+        result?;
+        let same = stack.frames.len() == spare.frames.len()
+            && stack.frames.iter().zip(&spare.frames).skip(1).all(|(one, other)| one == other)
+            && stack.frames.first().map(|top| top.code) == spare.frames.first().map(|top| top.code);
+        if !same {
+            return Err(Why::Torn);
+        }
+        links.learn(&stack.frames, &thread.before);
+        Ok(())
     }
 
     /// Adapts where the data stack is copied from to where it is now. Whether it was copied whole.
@@ -366,7 +425,8 @@ impl Copy<'_> {
     /// A frame's head, out of the copy. `is_top`: it runs, so that its instruction may differ from copy to copy.
     fn find(&self, thread: &mut Thread, at: usize, is_top: bool) -> Result<Head, Why> {
         let length = self.layout.frame.length;
-        for (index, (region, piece)) in thread.regions.iter().zip(&thread.asked.regions).enumerate() {
+        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        for (index, (region, piece)) in thread.regions.iter().zip(copies).enumerate() {
             let Some(offset) = at.checked_sub(region.start).filter(|offset| *offset >= CHUNK_HEAD) else {
                 continue;
             };
@@ -405,6 +465,7 @@ impl Copy<'_> {
     ) -> Result<(), Why> {
         stack.frames.clear();
         stack.is_cut = false;
+        thread.running = from;
         let mut elsewhere = Vec::new();
         let mut codes = Vec::new();
         let mut missing = false;
@@ -476,7 +537,17 @@ impl Copy<'_> {
             if !stands || instruction < -2 || instruction > known.length as isize || instruction % 2 != 0 {
                 return Err(Why::Torn);
             }
-            if head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize {
+            let offset = usize::try_from(instruction).unwrap_or(0);
+            let is_shown = head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize;
+            let fits = match (is_top, is_inlined) {
+                (true, _) => self.layout.tells_running() || !known.places.ends(offset),
+                (false, true) => !is_shown || known.places.can_call(offset),
+                (false, false) => true,
+            };
+            if !fits {
+                return Err(Why::Torn);
+            }
+            if is_shown {
                 stack.frames.push(Frame { code: known.id, instruction: instruction.max(-1) as i32 });
             }
             is_inlined = !head.is_entry;
