@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pikos_os::reserve;
 use pikos_os::thread::processor_time;
-use pikos_wire::{End, Status, WireText};
+use pikos_wire::{End, SAMPLES, Status, WireText};
 
 use super::checkpoint::{Checkpoint, NO_ROOM, Save};
 use super::desk::{Desk, Publishes};
@@ -142,6 +142,7 @@ impl Publishes for Lent<'_> {
             age: stream.age(),
             seq: stream.seq(),
             ncalls: stream.ncalls(),
+            counts: if stream.is_sampled() { SAMPLES.to_owned() } else { String::new() },
             subscribers: self.subscribers,
         }
     }
