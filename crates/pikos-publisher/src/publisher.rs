@@ -48,7 +48,8 @@ impl Publisher {
     pub fn start(source: Arc<Source>, plan: Plan) -> Result<Self, StartError> {
         let Plan { is_public, extra, interval, checkpoint, save, call_main_thread } = plan;
         let checkpoint = checkpoint.map(|(path, every)| Checkpoint::new(path, every));
-        let addresses = match is_public.then(own_place).transpose() {
+        let pid = source.lock().facts.pid;
+        let addresses = match is_public.then(|| place_of(pid)).transpose() {
             Ok(None) => Addresses { place: None, extra: None },
             Ok(place) => Addresses { place, extra },
             // Somebody else's folder in our way: what the user named may do without.
@@ -140,9 +141,10 @@ fn start(
     launch("pikos-live", work, |_| Sockets::open(addresses), run)
 }
 
-fn own_place() -> Result<Place, DiscoveryError> {
+/// Of this process, or of another one that this one speaks for.
+fn place_of(pid: u32) -> Result<Place, DiscoveryError> {
     let folder: PathBuf = discovery::make_folder()?;
     // Sweeps what earlier processes left.
     discovery::list(&folder)?;
-    Place::free(&folder)
+    if pid == 0 { Place::free(&folder) } else { Place::free_of(&folder, pid) }
 }

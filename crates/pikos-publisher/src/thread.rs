@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pikos_os::reserve;
 use pikos_os::thread::processor_time;
-use pikos_wire::{End, Status, WireText};
+use pikos_wire::{End, SAMPLES, Status, WireText};
 
 use super::checkpoint::{Checkpoint, NO_ROOM, Save};
 use super::desk::{Desk, Publishes};
@@ -135,13 +135,14 @@ impl Publishes for Lent<'_> {
     fn status(&mut self) -> Status {
         let stream = &mut self.work.stream;
         Status {
-            pid: std::process::id(),
+            pid: stream.pid(),
             id: stream.id().to_owned(),
             paused: stream.is_paused(),
             interval: stream.interval.as_secs_f64(),
             age: stream.age(),
             seq: stream.seq(),
             ncalls: stream.ncalls(),
+            counts: if stream.is_sampled() { SAMPLES.to_owned() } else { String::new() },
             subscribers: self.subscribers,
         }
     }
@@ -149,6 +150,10 @@ impl Publishes for Lent<'_> {
     fn set_interval(&mut self, seconds: f64) -> Outcome {
         self.work.stream.interval = check_interval(seconds).map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    fn is_sampled(&self) -> bool {
+        self.work.stream.is_sampled()
     }
 
     fn save(&mut self, path: &WireText) -> Outcome {
