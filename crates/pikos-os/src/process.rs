@@ -56,6 +56,23 @@ pub fn command(pid: u32) -> Option<String> {
     Some(words.split('\0').skip(1).collect::<Vec<_>>().join(" ")).filter(|rest| !rest.is_empty())
 }
 
+/// Whether a thread is at work or waits for a processor, by its open `/proc/PID/task/TID/stat`, read from the beginning. `None`: it has
+/// ended, or the system has no such files.
+#[cfg(unix)]
+pub fn runs(stat: &std::fs::File) -> Option<bool> {
+    // Its name has 64 bytes at most, and stands before.
+    let mut start = [0; 128];
+    let length = std::os::unix::fs::FileExt::read_at(stat, &mut start, 0).ok()?;
+    let end = start[..length].iter().rposition(|byte| *byte == b')')?;
+    Some(start.get(end + 2)? == &b'R')
+}
+
+/// Not known.
+#[cfg(not(unix))]
+pub fn runs(_stat: &std::fs::File) -> Option<bool> {
+    None
+}
+
 /// Whether this is a file that may be executed as a program.
 #[cfg(unix)]
 pub fn can_be_executed(path: &std::path::Path) -> bool {
