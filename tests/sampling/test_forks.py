@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from running import python
-from sampled import told
+from sampler_programs import told
 
 pytestmark = pytest.mark.beyond_cprofile
 

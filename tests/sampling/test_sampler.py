@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from running import python
-from sampled import BEGIN, told
+from sampler_programs import BEGIN, told
 
 pytestmark = pytest.mark.beyond_cprofile
 
