@@ -332,7 +332,7 @@ def report(block: _Block, why: str, error: BaseException | None) -> str:
     inside: Counter[CodeType] = Counter()
     for each in seen:
         # The outermost first: so they stand in the table where they are seen equally often.
-        inside.update(dict.fromkeys(code for code, _ in each.frames[::-1]))
+        inside.update(list(dict.fromkeys(code for code, _ in each.frames[::-1])))
     on_top = Counter(each.frames[0][0] for each in seen if each.frames)
     order = sorted(inside, key=lambda code: (-on_top[code], -inside[code]))
     for code in order[:MOST_FUNCTIONS]:
