@@ -91,7 +91,16 @@ ol li small bdi { direction: ltr; }
 .more { color: var(--faint); font-size: 13px; display: flex; flex-wrap: wrap; gap: 2px 14px; }
 .empty { color: var(--soft); padding: 14px 16px; }
 footer { color: var(--faint); font-size: 13px; padding-bottom: 40px; display: flex; flex-wrap: wrap; gap: 2px 14px; }
-@media (max-width: 700px) { header, main, footer { padding: 0 14px; } td small { display: none; } ol li { flex-wrap: wrap; gap: 0 14px; } }
+.wide:first-child { margin-top: -4px; }
+.enter { margin-top: 14px; }
+@media (max-width: 700px) {
+  header, main, footer { padding: 0 14px; }
+  .figures div:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .card label { flex-wrap: wrap; }
+  td small { display: none; }
+  td.text { min-width: 190px; }
+  ol li { flex-wrap: wrap; gap: 0 14px; }
+}
 """
 
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -295,12 +304,12 @@ def cell(value: str | int | float, is_first: bool) -> str:
 
 def refused(request: Request, status: int, sentence: str, *, asks_for_token: bool) -> str:
     """What wasn't done, and why; a field for the token where that is what is missing."""
-    title = "Who is there?" if asks_for_token else REASONS[status]
+    title = "Log in" if asks_for_token else REASONS[status]
     head = f"<h1>{title}</h1>"
     if asks_for_token:
-        said = f'<p class="under">{shown(sentence)}</p>' if request.path == "/enter" else ""
+        told = sentence if request.path == "/enter" else "With the token that this program was given."
         body = (
-            f'{said}<form method="post" action="{escape(request.link("/enter"))}">'
+            f'<p class="under">{shown(told)}</p><form class="enter" method="post" action="{escape(request.link("/enter"))}">'
             '<label>Token <input type="password" name="token" required autocomplete="current-password" autofocus></label>'
             '<button class="first">Enter</button></form>'
         )
