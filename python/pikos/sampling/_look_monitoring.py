@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pikos.sampling import _tool
+from pikos.sampling._tool import monitoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class MonitoringLook:
         _begin()
 
     def arm(self) -> None:
-        events = sys.monitoring.events
+        events = monitoring.events
         wanted = events.PY_RETURN | events.PY_YIELD
         waiting = _armed.setdefault(self._code, [])
         if self not in waiting:
@@ -53,9 +54,9 @@ def _begin() -> None:
     global _tool_id
     if _tool_id is None:
         _tool_id = _tool.take("pikos watch")
-        events = sys.monitoring.events
+        events = monitoring.events
         for event in (events.PY_RETURN, events.PY_YIELD, events.LINE):
-            sys.monitoring.register_callback(_tool_id, event, _on_event)
+            monitoring.register_callback(_tool_id, event, _on_event)
 
 
 def _is_running(code: CodeType) -> bool:
@@ -70,7 +71,7 @@ def _is_running(code: CodeType) -> bool:
 
 def _listen(code: CodeType, events: int) -> None:
     if _tool_id is not None:
-        sys.monitoring.set_local_events(_tool_id, code, events)
+        monitoring.set_local_events(_tool_id, code, events)
 
 
 def _on_event(code: CodeType, *_: Any) -> None:

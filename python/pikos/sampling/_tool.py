@@ -2,13 +2,18 @@
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+monitoring: "Any" = getattr(sys, "monitoring", None)
+
 #: Those without a purpose of their own first, then the one that nobody is known to use.
 NUMBERS = (4, 3, 5)
 
 
 def take(name: str) -> int:
     """A free tool id, or the one that has this name. Raises RuntimeError if there is none."""
-    monitoring = sys.monitoring
     owners = [monitoring.get_tool(number) for number in NUMBERS]
     if name in owners:
         return NUMBERS[owners.index(name)]

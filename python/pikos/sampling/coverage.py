@@ -22,6 +22,8 @@ import threading
 import weakref
 from types import CodeType
 
+from pikos.sampling import _tool
+from pikos.sampling._tool import monitoring
 from pikos.sampling.watch import check
 
 TYPE_CHECKING = False
@@ -187,9 +189,7 @@ class Monitored:
 
     def start(self) -> None:
         global _has_disabled
-        from pikos.sampling import _tool
-
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        events = monitoring.events
         self._tool = tool = _tool.take("pikos coverage")
         if _has_disabled:
             monitoring.restart_events()
@@ -209,7 +209,7 @@ class Monitored:
         tool, self._tool = self._tool, None
         if tool is None:
             return
-        monitoring, events = sys.monitoring, sys.monitoring.events
+        events = monitoring.events
         monitoring.set_events(tool, 0)
         for code in list(self._codes):
             monitoring.set_local_events(tool, code, 0)
@@ -225,15 +225,15 @@ class Monitored:
         tool = self._tool
         if tool is not None and self._wants(code.co_filename):
             self._codes.add(code)
-            sys.monitoring.set_local_events(tool, code, sys.monitoring.events.LINE)
-        return sys.monitoring.DISABLE
+            monitoring.set_local_events(tool, code, monitoring.events.LINE)
+        return monitoring.DISABLE
 
     def _on_line(self, code: CodeType, line: int) -> Any:
         lines = self._lines.get(code.co_filename)
         if lines is None:
             lines = self._lines.setdefault(code.co_filename, set())
         lines.add(line)
-        return sys.monitoring.DISABLE
+        return monitoring.DISABLE
 
 
 class Traced:

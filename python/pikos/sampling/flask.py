@@ -80,7 +80,7 @@ def _table() -> Table:
 
 
 def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current_app._get_current_object()
     return app
 
 
@@ -127,13 +127,11 @@ def make(name: str, url_prefix: str, *, takes_get: bool = False) -> Blueprint:
         endpoint = path.strip("/") or "root"
         made.add_url_rule(path, endpoint, answer, methods=["GET", "POST"], strict_slashes=path != "/")
 
-    @made.before_app_request
     def begin() -> None:
         # Another one of these may have begun.
         if "_pikos_began" not in g:
             g._pikos_began = time.perf_counter()
 
-    @made.teardown_app_request
     def end(error: BaseException | None) -> None:
         began = g.pop("_pikos_began", None)
         if began is None or (request.endpoint is not None and request.endpoint.startswith(_own_endpoints())):
@@ -142,6 +140,8 @@ def make(name: str, url_prefix: str, *, takes_get: bool = False) -> Blueprint:
         route = NO_ROUTE if rule is None else f"{request.method} {rule.rule}"
         _times(_app()).add(route, time.perf_counter() - began, error is not None)
 
+    made.before_app_request(begin)
+    made.teardown_app_request(end)
     return made
 
 

@@ -302,7 +302,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _frames(top: FrameType) -> tuple[tuple[CodeType, int], ...]:
-    frames = []
+    frames: list[tuple[CodeType, int]] = []
     frame: FrameType | None = top
     while frame is not None and len(frames) < MOST_DEPTH:
         if frame.f_code.co_filename != __file__:

@@ -345,7 +345,8 @@ def _short(value: object, levels: int) -> str:
     if kind is int and value.bit_length() > 4 * MOST_TEXT:  # type: ignore[attr-defined]
         # A text of so many digits takes long, and Python may refuse to make it.
         return f"<int of {value.bit_length():,} bits>"  # type: ignore[attr-defined]
-    base = next((base for base in _BRACKETS if isinstance(value, base) and kind.__repr__ is base.__repr__), None)
+    own_repr: Any = kind.__repr__
+    base = next((base for base in _BRACKETS if isinstance(value, base) and own_repr is base.__repr__), None)
     if base is None or not value:
         return repr(value)
     if levels == 0:
