@@ -222,6 +222,10 @@ bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
 	@.venv/bin/python -m benchmarks.views.top --pikos .venv/bin/pikos $(BENCH_ARGS)
 
+.PHONY: bench-sampling
+bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
+
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
 	@$(VENV)/bin/python -m benchmarks.toolkit $(BENCH_ARGS)

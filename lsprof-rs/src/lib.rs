@@ -4,6 +4,7 @@
 //!  CPython ─ hooks ─> collect: events, registry, collector ─> lsprof_engine::Recorder
 //!                        ↑          └─> results: getstats, finished
 //!  python::profiler ─> session: enable … disable, live
+//!  its memory ─ sampling ─> pikos_sampler
 //!  CPython ─ monitors: hooks, hub, sinks                                  ffi: for all of them
 //! ```
 //! Who may import whom is in `scripts/architecture.toml`.
@@ -15,6 +16,7 @@ mod hooks;
 mod monitors;
 mod python;
 mod results;
+mod sampling;
 mod session;
 
 use pyo3::prelude::*;
@@ -29,6 +31,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::profiler::Profiler;
+
+    #[pymodule_export]
+    use super::python::sampler::Sampler;
 
     #[pymodule_export]
     use super::python::stored::StoredProfile;

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: What ``--fast`` stands for, on the launcher's command line and that of ``pikos attach``.
 FAST = {"hook": "fast", "builtins": False}
 
+#: What an option is of that is not of both.
+COUNTING, SAMPLING = "counting", "sampling"
+
 #: Names of files that are made of full stacks.
 STACKS = "x.speedscope.json, .folded, .html, .svg, .pb.gz or .firefox.json"
 
@@ -43,11 +46,12 @@ class Flag:
 class Option:
     """One option: its name, its default, and what else there is to know of it.
 
-    flags: those of the launcher. needs: the option without which it has no effect. read: makes a value of a text. least, most,
-    unit: of a number. choices: the texts that it may be.
+    flags: those of the launcher. needs: the option without which it has no effect. read: makes a value of a text. least, most, unit: of a
+    number. is_share: a share of 1, which is typed in percent. choices: the texts that it may be. of: COUNTING or SAMPLING, where it
+    is for one of these alone.
     """
 
-    __slots__ = ("choices", "default", "flags", "least", "most", "name", "needs", "read", "unit")
+    __slots__ = ("choices", "default", "flags", "is_share", "least", "most", "name", "needs", "of", "read", "unit")
 
     def __init__(
         self,
@@ -59,6 +63,8 @@ class Option:
         most: float | None = None,
         unit: str = "",
         choices: tuple[str, ...] = (),
+        is_share: bool = False,
+        of: str = "",
     ) -> None:
         self.name = ""
         self.default = default
@@ -69,12 +75,26 @@ class Option:
         self.most = most
         self.unit = unit
         self.choices = choices
+        self.is_share = is_share
+        self.of = of
 
-    def range(self) -> str:
-        """In words; empty if it has none."""
+    def typed(self, text: str) -> object:
+        """The value of what a user has typed."""
+        if self.is_share:
+            return float(text.removesuffix("%")) / 100
+        return self.read(text) if self.read else text
+
+    def range(self, is_typed: bool = False) -> str:
+        """In words, as a user types it or as a program has it; empty if it has none."""
         if self.least is None:
             return ""
-        return f"at least {number(self.least)}" if self.most is None else f"{number(self.least)} to {number(self.most)}"
+        factor = 100 if is_typed and self.is_share else 1
+        least = number(self.least * factor)
+        return f"at least {least}" if self.most is None else f"{least} to {number(self.most * factor)}"
+
+    def typed_default(self) -> str:
+        """What a user would type for it."""
+        return number(100 * self.default) if self.is_share else str(self.default)  # type: ignore[operator]
 
     def check(self, value: object, name: str = "") -> None:
         """Raise ValueError for a number out of range or a text that is no choice, TypeError for what is no number. name: what it was
@@ -95,8 +115,9 @@ class Option:
         """What is said of a value that can't be."""
         if self.choices:
             return ValueError(f"{name or self.name} must be {' or '.join(self.choices)}, got {value!r}")
-        words = self.range() if self.most is None else f"from {self.range()}"
-        unit = self.unit and f" {self.unit}"
+        is_typed = name.startswith("-")
+        words = self.range(is_typed) if self.most is None else f"from {self.range(is_typed)}"
+        unit = " percent" if is_typed and self.is_share else self.unit and f" {self.unit}"
         return ValueError(f"{name or self.name} must be {words}{unit}, got {value!r}")
 
 
@@ -140,25 +161,28 @@ class Options:
         OPTIONS: "Mapping[str, Option]"
 
     #: Count built-ins, too.
-    builtins: bool = option(True, read=yes_or_no)
+    builtins: bool = option(True, read=yes_or_no, of=COUNTING)
     #: True: all threads; False: the one that enables it; None: those that the interpreter's own cProfile covers.
     threads: bool | None = option(
         None,
         Flag("--threads", "profile all threads", {"threads": True}),
         Flag("--no-threads", "profile the main thread only", {"threads": False}),
         read=yes_or_no,
+        of=COUNTING,
     )
     #: "frame-eval", "fast", or None for the interpreter's ordinary hook.
     hook: str | None = option(
         None,
         Flag("--fast", "count Python functions only, not built-ins, in the cheapest way that this release has", FAST),
         read=str,
+        of=COUNTING,
     )
     #: Take what recording itself costs out of the times.
     compensate: bool = option(
         False,
         Flag("--compensate", "take the cost of recording itself out of the times", {"compensate": True}),
         read=yes_or_no,
+        of=COUNTING,
     )
     #: What threads wait for the GIL: "keep" it in the times, as cProfile does, or take it "out".
     gil_wait: str = option(
@@ -171,6 +195,7 @@ class Options:
         ),
         read=str,
         choices=("keep", "out"),
+        of=COUNTING,
     )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
@@ -182,6 +207,7 @@ class Options:
             {"tree": True},
         ),
         read=yes_or_no,
+        of=COUNTING,
     )
     #: A call below so many others gets no stack of its own ...
     tree_depth: int = option(1000, read=int, least=1, most=2**32 - 1)
@@ -198,6 +224,7 @@ class Options:
             metavar="REGEX",
         ),
         read=str,
+        of=COUNTING,
     )
     #: Don't show those that this one finds.
     exclude: str | None = option(
@@ -208,6 +235,57 @@ class Options:
             metavar="REGEX",
         ),
         read=str,
+        of=COUNTING,
+    )
+    #: Look at the stacks of all threads now and then, instead of counting their calls.
+    sample: bool = option(
+        False,
+        Flag(
+            "--sample",
+            "look at the stacks of all threads now and then instead of counting calls: cheap enough for production",
+            {"sample": True},
+        ),
+        read=yes_or_no,
+        of=SAMPLING,
+    )
+    #: How many looks a second.
+    rate: float = option(
+        100,
+        Flag("--rate", "take HZ samples a second", metavar="HZ"),
+        needs="sample",
+        read=float,
+        least=0.1,
+        most=10_000,
+        unit="samples a second",
+        of=SAMPLING,
+    )
+    #: What counts: "wall", all threads, whatever they do; "cpu", those that a processor is at work on; "gil", the one that has the GIL.
+    mode: str = option(
+        "wall",
+        Flag(
+            "--mode",
+            "which threads count in a sample. wall: all; cpu: those that run; gil: the one that holds the GIL (default wall)",
+            metavar="wall|cpu|gil",
+        ),
+        needs="sample",
+        read=str,
+        choices=("wall", "cpu", "gil"),
+        of=SAMPLING,
+    )
+    #: Of one processor's time this share at most goes to sampling: the rate is lowered where it would be more.
+    budget: float = option(
+        0.01,
+        Flag(
+            "--budget",
+            "let sampling take at most PERCENT of a processor; where it would take more, it samples less often",
+            metavar="PERCENT",
+        ),
+        needs="sample",
+        read=float,
+        is_share=True,
+        least=0.0001,
+        most=1.0,
+        of=SAMPLING,
     )
     #: Publish the numbers while they grow; a text is an endpoint where they are published, too.
     live: bool | str = option(
@@ -320,9 +398,11 @@ class Options:
         return {name: value for name, value in values if value != self.OPTIONS[name].default}
 
     def for_profile(self) -> "dict[str, Any]":
-        """What ``Profile`` is to be told."""
+        """What ``Profile`` is to be told; or, with ``sample``, ``Sampler``."""
         wishes = self.wishes()
         wishes.pop("paused", None)
+        if wishes.pop("sample", False):
+            wishes["tree"] = self.tree
         return wishes
 
     def for_start(self) -> "dict[str, Any]":

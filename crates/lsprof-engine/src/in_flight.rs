@@ -68,6 +68,7 @@ impl Reader {
     /// Reads. `clock` is what the recorder's calls are timed by; without one, open calls are counted and have no times.
     pub fn read(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>) -> Reading {
         let mut reading = Reading::default();
+        let _still = tables.without_samples();
         // How many edges before which entries: then the entries of all of them are there.
         let count = tables.edges.count();
         self.read_entries(tables, &mut reading);
@@ -82,6 +83,12 @@ impl Reader {
             if edge.caller.function != FunctionId::ROOT {
                 let numbers = Numbers { counts, open: Open::default() };
                 reading.edges.push(((edge.caller.function, callee), numbers));
+            }
+        }
+        for repeat in tables.repeats.iter() {
+            if let Some(place) = self.place(repeat.of.function) {
+                let counts = &mut reading.functions[place].1.counts;
+                counts.calls = counts.calls.saturating_sub(repeat.samples.get());
             }
         }
         self.read_excesses(tables, count, &mut reading);

@@ -1,6 +1,6 @@
 //! The profile tables: who called whom, how often, and for how long.
 //!
-//! One [`Recorder`] for each thread gets `enter` and `leave` and changes numbers; its [`Tables`] can be read
+//! One [`Recorder`] for each thread gets `enter` and `leave` and changes numbers, or one [`SampleRecorder`] its stacks; its [`Tables`] can be read
 //! by any thread at any moment ([`Totals::add`]), without a lock and without stopping the program.
 //! Knows no Python, no names and no files: a function is an address and a number.
 
@@ -11,6 +11,7 @@ mod hash;
 mod in_flight;
 mod open_calls;
 mod recorder;
+mod sampled;
 mod stacks;
 mod tables;
 mod totals;
@@ -24,6 +25,7 @@ pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};
 pub use recorder::Recorder;
+pub use sampled::SampleRecorder;
 pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
     Subject, Tables, Wait,

@@ -7,7 +7,7 @@
 //! The edge is found on enter and kept in the frame, so that a leave looks nothing up. The caller reads the
 //! clock itself: last on enter and first on leave, so that our own work falls outside the callee's time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hashbrown::HashTable;
 
@@ -90,6 +90,8 @@ impl Recorder {
                 frames,
                 excesses: Arena::default(),
                 waits: Arena::default(),
+                repeats: Arena::default(),
+                sampling: Mutex::default(),
                 nodes: Arena::default(),
                 stacks: Arena::default(),
                 spent: Cell64::default(),

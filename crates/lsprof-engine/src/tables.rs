@@ -5,6 +5,8 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
 use crate::hash::mix;
@@ -265,6 +267,15 @@ pub struct Wait {
     pub time: Cell64,
 }
 
+/// Of samples: a function that a stack had by way of several edges at once.
+#[derive(Debug)]
+pub struct Repeat {
+    /// Which.
+    pub of: Link<Entry>,
+    /// How many samples the sum over its edges has too much.
+    pub samples: Cell64,
+}
+
 /// A stack, and what happened with exactly these calls open.
 #[derive(Debug)]
 pub struct Node {
@@ -318,6 +329,10 @@ pub struct Tables {
     pub(crate) excesses: Arena<Excess>,
     /// Where waiting is told apart: how long it was.
     pub(crate) waits: Arena<Wait>,
+    /// Of samples: what is too much in the sums over a function's edges.
+    pub(crate) repeats: Arena<Repeat>,
+    /// Held while a sample is added. Nobody who records calls ever takes it.
+    pub(crate) sampling: Mutex<()>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
     /// Where the thread switches among stacks: those on which calls were open at one time.
@@ -332,6 +347,11 @@ impl Tables {
     /// How many nodes the tree has.
     pub fn node_count(&self) -> usize {
         self.nodes.count()
+    }
+
+    /// As long as this is kept, no sample is added.
+    pub(crate) fn without_samples(&self) -> MutexGuard<'_, ()> {
+        self.sampling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where waiting is told apart: how long that was in all functions so far.

@@ -16,6 +16,7 @@ pub struct Totals {
 impl Totals {
     /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
     pub fn add(&mut self, tables: &Tables) {
+        let _still = tables.without_samples();
         for entry in tables.entries.iter().skip(1) {
             self.function(entry.function).add(&Counts {
                 recursive_calls: entry.recursive_calls.get(),
@@ -36,6 +37,10 @@ impl Totals {
             if edge.caller.function != FunctionId::ROOT {
                 self.edges.push(((edge.caller.function, edge.callee.function), counts));
             }
+        }
+        for repeat in tables.repeats.iter() {
+            let counts = self.function(repeat.of.function);
+            counts.calls = counts.calls.saturating_sub(repeat.samples.get());
         }
         self.add_excesses(tables);
         self.add_waits(tables);

@@ -89,6 +89,33 @@ impl TreeWriter {
         }
     }
 
+    /// A sample of a stack, the outermost function first, that stands for so much time.
+    pub(crate) fn sample(
+        &mut self,
+        nodes: &Arena<Node>,
+        stack: impl Iterator<Item = FunctionId>,
+        time: Ticks,
+    ) {
+        let mut node = self.bottom;
+        let mut cut = false;
+        for function in stack {
+            match self.child(nodes, node, function) {
+                Some(child) => node = child,
+                None => {
+                    cut = true;
+                    break;
+                }
+            }
+        }
+        node.own.add_ticks(time);
+        if cut {
+            node.cut_calls.add(1);
+            node.cut_own.add_ticks(time);
+        } else {
+            node.calls.add(1);
+        }
+    }
+
     /// The thread goes on with another stack.
     pub(crate) fn switch(&mut self, from: StackId, to: StackId) {
         let next = self.suspended.remove(&to).unwrap_or_default();
@@ -135,6 +162,7 @@ pub struct TreeTotals {
 impl TreeTotals {
     /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
     pub fn add(&mut self, tables: &Tables) {
+        let _still = tables.without_samples();
         let mut moved: Vec<u32> = Vec::with_capacity(tables.nodes.count());
         for node in tables.nodes.iter() {
             // A parent was made before its children, so it has its place already; the bottom is its own.

@@ -36,6 +36,8 @@ pub struct Watch {
     update: u32,
     calls: u64,
     is_compensated: bool,
+    /// Of samples: what has been taken off the sums over a function's edges, in the order of the tables.
+    repeats: Vec<u64>,
     /// What was waited so far, in the order of the tables.
     waits: Vec<Ticks>,
     /// By an edge's address, its place.
@@ -88,6 +90,7 @@ impl Watch {
     }
 
     fn follow(&mut self, tables: &Tables, clock: Option<fn() -> Ticks>, has_tree: bool) {
+        let _still = tables.without_samples();
         self.open_functions.close(&mut self.functions);
         self.open_edges.close(&mut self.edges);
         // How many edges before which entries: then the entries of all of them are there.
@@ -96,6 +99,7 @@ impl Watch {
         for (place, edge) in tables.edges.iter().take(count).skip(1).enumerate() {
             self.follow_edge(place, edge);
         }
+        self.follow_repeats(tables);
         self.follow_waits(tables);
         match has_tree {
             true => self.follow_tree(tables, clock, true),
@@ -165,6 +169,19 @@ impl Watch {
             sum.calls = sum.calls.wrapping_add(counts.calls).wrapping_sub(old.calls);
             sum.own = sum.own.plus(counts.own.since(old.own));
             function.changed = self.update;
+        }
+    }
+
+    fn follow_repeats(&mut self, tables: &Tables) {
+        self.repeats.resize(tables.repeats.count(), 0);
+        for (known, repeat) in self.repeats.iter_mut().zip(tables.repeats.iter()) {
+            let now = repeat.samples.get();
+            let grown = now.wrapping_sub(std::mem::replace(known, now));
+            if let Some(place) = place_of(&self.places, repeat.of.function).filter(|_| grown != 0) {
+                let row = &mut self.functions[place];
+                row.numbers.counts.calls = row.numbers.counts.calls.wrapping_sub(grown);
+                row.changed = self.update;
+            }
         }
     }
 

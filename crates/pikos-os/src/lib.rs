@@ -12,6 +12,7 @@ pub mod descriptor;
 #[cfg_attr(unix, allow(dead_code, reason = "on Unix nothing but the tests has a use for it"))]
 mod elsewhere;
 pub mod files;
+pub mod foreign_memory;
 pub mod host;
 pub mod local_socket;
 pub mod memory;

@@ -31,11 +31,46 @@ pub fn exists(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
+/// What all threads of another process have had of the processors, to some hundredths of a second. `None` where that isn't known:
+/// it has ended, or the system doesn't tell.
+#[cfg(target_os = "linux")]
+pub fn processor_time_of(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let ticks = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_secs_f64(user.checked_add(system)? as f64 / ticks.max(1) as f64))
+}
+
+/// Likewise, where nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub fn processor_time_of(_pid: u32) -> Option<Duration> {
+    None
+}
+
 /// A process's command line without the program's own path, as far as the system tells it.
 pub fn command(pid: u32) -> Option<String> {
     let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let words = String::from_utf8_lossy(words.strip_suffix(b"\0").unwrap_or(&words)).into_owned();
     Some(words.split('\0').skip(1).collect::<Vec<_>>().join(" ")).filter(|rest| !rest.is_empty())
+}
+
+/// Whether a thread is at work or waits for a processor, by its open `/proc/PID/task/TID/stat`, read from the beginning. `None`: it has
+/// ended, or the system has no such files.
+#[cfg(unix)]
+pub fn runs(stat: &std::fs::File) -> Option<bool> {
+    // Its name has 64 bytes at most, and stands before.
+    let mut start = [0; 128];
+    let length = std::os::unix::fs::FileExt::read_at(stat, &mut start, 0).ok()?;
+    let end = start[..length].iter().rposition(|byte| *byte == b')')?;
+    Some(start.get(end + 2)? == &b'R')
+}
+
+/// Not known.
+#[cfg(not(unix))]
+pub fn runs(_stat: &std::fs::File) -> Option<bool> {
+    None
 }
 
 /// Whether this is a file that may be executed as a program.
@@ -72,6 +107,18 @@ mod tests {
         assert!(exists(child.id()) && !is_at_work(child.id()));
         child.wait().unwrap();
         assert!(!exists(child.id()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_a_process_has_had_is_what_it_is_told_itself() {
+        let of_this = || processor_time_of(std::process::id()).unwrap();
+        let (before, told) = (processor_time(), of_this());
+        // As exact as its clock ticks, the other one's threads at work meanwhile.
+        assert!(told + Duration::from_millis(50) > before, "{told:?} {before:?}");
+        while processor_time() < before + Duration::from_millis(60) {}
+        assert!(of_this() > told);
+        assert_eq!(processor_time_of(u32::MAX), None);
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub enum Unsupported {
         "recorders cannot write to files by themselves on this system; give them an io.StringIO and save its text"
     )]
     OpenFiles,
+    /// No way to copy memory of another process that we know of.
+    #[error(
+        "stacks of a running process can be read on Linux only; count calls with `python -m pikos.cprofile` instead"
+    )]
+    ForeignMemory,
 }
 
 impl From<Unsupported> for io::Error {

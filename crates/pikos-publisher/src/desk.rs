@@ -41,6 +41,8 @@ pub trait Publishes {
     fn status(&mut self) -> Status;
     /// Sends this often from now on, or says why not.
     fn set_interval(&mut self, seconds: f64) -> Outcome;
+    /// Whether samples are counted, and there is a rate to change.
+    fn is_sampled(&self) -> bool;
     /// Writes the profile to a file with an absolute path.
     fn save(&mut self, path: &WireText) -> Outcome;
     /// How long an answer may wait.
@@ -128,6 +130,9 @@ impl Desk {
             Command::Status => Some(Ok(())),
             Command::Interval { seconds } => Some(publisher.set_interval(seconds)),
             Command::Dump { path } => Some(publisher.save(&path)),
+            Command::Rate { .. } if !publisher.is_sampled() => Some(Err(
+                "it counts each call, and has no rate: only a process that is sampled has one".to_owned(),
+            )),
             command => {
                 if self.waiting.len() >= MAX_WAITING {
                     return Some(Err("too many requests wait for the program's main thread".to_owned()));

@@ -30,11 +30,12 @@ mod watched;
 
 pub use checkpoint::Save;
 pub use error::{SocketError, StartError};
+pub use interruptible::{Interruptible, launch, locked};
 pub use interval::{INTERVALS, IntervalError, check_interval};
 pub use mailbox::{Mailbox, Outcome, Task};
 pub use pikos_endpoint::{Endpoint, EndpointError};
 pub use publisher::{Plan, Publisher};
 pub use records::{Batch, RecordStream, Sender};
-pub use source::{Rate, SharedName, Source, SourceThread, State, folded_row};
+pub use source::{Rate, SharedName, SharedSampled, Source, SourceThread, State, folded_row};
 pub use stopwatch::Stopwatch;
-pub use stream::since_epoch;
+pub use stream::{since_epoch, whole};

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lsprof_engine::{NodeTotals, Tables, Totals};
-use pikos_wire::{Facts, Name, ThreadRow, WireText};
+use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
 
 /// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
 pub type SharedName = Arc<Mutex<Option<String>>>;
+
+/// How samples were taken so far, where samples are what is counted.
+pub type SharedSampled = Arc<Mutex<Sampled>>;
 
 /// A profiled thread.
 #[derive(Clone)]
@@ -80,6 +83,15 @@ pub struct State {
     pub threads_seen: u64,
     /// How ticks become seconds.
     pub rate: Rate,
+    /// Of samples: how they were taken.
+    pub sampled: Option<SharedSampled>,
+}
+
+impl State {
+    /// How samples were taken, if samples are what is counted.
+    pub fn sampled(&self) -> Option<Sampled> {
+        self.sampled.as_ref().map(|sampled| *sampled.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The state of one profile, shared by its collector and its publisher.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pikos_os::process::processor_time;
+use pikos_os::process::{processor_time, processor_time_of};
 
 /// Runs or stands still; a copy of one goes on by itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,12 +11,33 @@ pub struct Stopwatch {
     cpu: Duration,
     /// While it runs: when it was started, by both clocks.
     since: Option<(Instant, Duration)>,
+    /// Whose processors, where that isn't this process.
+    process: Option<u32>,
 }
 
 impl Stopwatch {
+    /// One that asks what another process has had.
+    pub fn of_process(pid: u32) -> Self {
+        Self { process: Some(pid), ..Self::default() }
+    }
+
     /// Goes on, unless it does already.
     pub fn start(&mut self) {
-        self.since.get_or_insert_with(|| (Instant::now(), processor_time()));
+        if !self.is_running() {
+            self.since = Some((Instant::now(), self.processors().unwrap_or_default()));
+        }
+    }
+
+    /// Takes note of what it shows now: a process that ends takes its times with it.
+    pub fn keep(&mut self) {
+        if self.is_running() {
+            self.stop();
+            self.start();
+        }
+    }
+
+    fn processors(&self) -> Option<Duration> {
+        self.process.map_or_else(|| Some(processor_time()), processor_time_of)
     }
 
     /// Stands still.
@@ -28,7 +49,7 @@ impl Stopwatch {
     /// Begins again at zero; one that runs goes on.
     pub fn reset(&mut self) {
         let runs = self.is_running();
-        *self = Self::default();
+        *self = Self { process: self.process, ..Self::default() };
         if runs {
             self.start();
         }
@@ -43,7 +64,7 @@ impl Stopwatch {
     pub fn read(&self) -> (Duration, Duration) {
         let (elapsed, cpu) = self.since.map_or_else(Default::default, |(since, cpu)| {
             // In a forked child processors count from zero.
-            (since.elapsed(), processor_time().saturating_sub(cpu))
+            (since.elapsed(), self.processors().unwrap_or(cpu).saturating_sub(cpu))
         });
         (self.elapsed + elapsed, self.cpu + cpu)
     }

@@ -58,12 +58,15 @@ struct Full {
 impl Stream {
     /// A stream of this profile. It tells its age from now on.
     pub fn new(source: Arc<Source>, interval: Duration) -> Self {
-        let now = since_epoch();
+        source.change(|state| state.facts.started = since_epoch());
+        Self::of(source, interval)
+    }
+
+    fn of(source: Arc<Source>, interval: Duration) -> Self {
         let id = {
-            let mut state = source.lock();
-            state.facts.started = now;
-            let nanoseconds = (now * 1e9) as u64;
-            format!("{}:{}:{nanoseconds:x}", state.facts.host, state.facts.pid)
+            let facts = &source.lock().facts;
+            let nanoseconds = (facts.started * 1e9) as u64;
+            format!("{}:{}:{nanoseconds:x}", facts.host, facts.pid)
         };
         Self {
             source,
@@ -98,6 +101,16 @@ impl Stream {
         self.began.elapsed().as_secs_f64()
     }
 
+    /// Whether samples are counted, not calls.
+    pub fn is_sampled(&self) -> bool {
+        self.source.lock().sampled.is_some()
+    }
+
+    /// The process that it is about.
+    pub fn pid(&self) -> u32 {
+        self.source.lock().facts.pid
+    }
+
     /// Whether nothing is collected now.
     pub fn is_paused(&self) -> bool {
         self.source.lock().paused
@@ -120,9 +133,12 @@ impl Stream {
         ROOM_OF_A_ROW * (rows + self.names.len()) as u64
     }
 
-    /// Finished calls so far.
+    /// Finished calls so far, or samples.
     pub fn ncalls(&mut self) -> u64 {
         let state = self.copy_state();
+        if let Some(sampled) = state.sampled() {
+            return sampled.samples;
+        }
         self.watches.read(&state, false);
         self.calls(&state)
     }
@@ -152,6 +168,9 @@ impl Stream {
 
     /// What recording is estimated to have taken, in ticks. Nobody knows a custom timer's.
     fn overhead(&mut self, state: &State) -> i64 {
+        if let Some(sampled) = state.sampled() {
+            return (sampled.cpu / tick(state.rate)) as i64;
+        }
         if matches!(state.rate, Rate::Timer(_)) {
             return 0;
         }
@@ -232,6 +251,7 @@ impl Stream {
                 threads: state.threads_seen,
                 gil_wait: self.waited(state),
             }),
+            sampled: state.sampled(),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }
@@ -360,6 +380,11 @@ fn figures(Numbers { counts, open }: &Numbers) -> (Finished, Open) {
         cumtime: counts.total.since(counts.total_excess).signed(),
     };
     (finished, Open { calls: open.calls, tottime: open.own, cumtime: open.total })
+}
+
+/// All that is known of a profile that has ended, for whoever writes it to a file.
+pub fn whole(source: &Arc<Source>, end: Option<End>) -> Message {
+    Message { end, ..Stream::of(Arc::clone(source), Duration::ZERO).snapshot() }
 }
 
 /// Seconds of one tick.

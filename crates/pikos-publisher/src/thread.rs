@@ -135,7 +135,7 @@ impl Publishes for Lent<'_> {
     fn status(&mut self) -> Status {
         let stream = &mut self.work.stream;
         Status {
-            pid: std::process::id(),
+            pid: stream.pid(),
             id: stream.id().to_owned(),
             paused: stream.is_paused(),
             interval: stream.interval.as_secs_f64(),
@@ -149,6 +149,10 @@ impl Publishes for Lent<'_> {
     fn set_interval(&mut self, seconds: f64) -> Outcome {
         self.work.stream.interval = check_interval(seconds).map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    fn is_sampled(&self) -> bool {
+        self.work.stream.is_sampled()
     }
 
     fn save(&mut self, path: &WireText) -> Outcome {

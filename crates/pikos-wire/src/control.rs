@@ -41,6 +41,11 @@ pub enum Command {
         /// From one message to the next.
         seconds: f64,
     },
+    /// Of a profile of samples: look this often from now on.
+    Rate {
+        /// Looks in a second.
+        hz: f64,
+    },
     /// Write the profile so far, in the format that the file's name says.
     Dump {
         /// An absolute path.
@@ -79,7 +84,7 @@ pub struct Status {
     pub age: f64,
     /// Messages made so far.
     pub seq: u64,
-    /// Finished calls so far.
+    /// Finished calls so far, or samples.
     pub ncalls: u64,
     /// How many subscribers there are.
     pub subscribers: u32,
@@ -163,6 +168,7 @@ mod tests {
             Command::Status,
             Command::Stop,
             Command::Interval { seconds: 0.25 },
+            Command::Rate { hz: 250.0 },
             Command::Dump { path: "/tmp/a.pstats".into() },
         ];
         for command in commands {

@@ -15,7 +15,7 @@ pub use array::Added;
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
     EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, ThreadRow, TreePart, VERSION, WireError,
+    Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records};
 pub use text::WireText;

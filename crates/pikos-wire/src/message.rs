@@ -87,6 +87,9 @@ pub struct Message {
     /// How long it has been recording. Older processes don't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// Of a profile of samples: how they were taken so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
     /// In a full message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
@@ -134,6 +137,27 @@ pub struct Recorded {
     pub gil_wait: f64,
 }
 
+/// How samples were taken, since the last clear. A look is one at all threads, and gives a sample of each that counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// Seconds from one look to the next that were asked for last.
+    pub asked: f64,
+    /// Seconds from one look to the next as they were kept, on average.
+    pub mean: f64,
+    /// How far single ones are from that: their standard deviation, in seconds.
+    pub deviation: f64,
+    /// How often it was looked.
+    pub looks: u64,
+    /// Samples that count.
+    pub samples: u64,
+    /// Threads that changed while they were looked at, and gave no sample then.
+    pub torn: u64,
+    /// Looks that were asked for and could not be taken in time.
+    pub missed: u64,
+    /// Seconds of a processor that all of that has taken.
+    pub cpu: f64,
+}
+
 /// What doesn't change while the process runs, or hardly ever.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -175,6 +199,12 @@ pub struct Facts {
     /// The options that differ from the default, as Python has them: `threads=True, tree=True`.
     #[serde(default)]
     pub options: String,
+    /// What is counted: `samples`, or calls where nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub counts: String,
+    /// Of samples: of which threads they are: `wall` (of all), `cpu` (of those that run), `gil` (of the one that has the GIL).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mode: String,
     /// Whether what recording costs has been taken out of the times.
     #[serde(default)]
     pub compensated: bool,
@@ -324,6 +354,16 @@ array_struct! {
         pub function: Option<u32>,
         /// What happened.
         pub figures: NodeFigures,
+    }
+}
+
+/// What [`Facts::counts`] says of samples.
+pub const SAMPLES: &str = "samples";
+
+impl Facts {
+    /// Whether samples are counted, not calls.
+    pub fn is_sampled(&self) -> bool {
+        self.counts == SAMPLES
     }
 }
 

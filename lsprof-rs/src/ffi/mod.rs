@@ -14,6 +14,7 @@ pub mod interpreter_frame;
 mod memory;
 pub mod modules;
 pub mod pending;
+pub mod runtime;
 pub mod struct_sequence;
 pub mod thread;
 pub mod thread_state;

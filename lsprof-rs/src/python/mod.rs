@@ -3,5 +3,6 @@
 pub mod functions;
 pub mod listener;
 pub mod profiler;
+pub mod sampler;
 pub mod stored;
 pub mod whole_file;

@@ -1,6 +1,8 @@
-//! What happens to live profiles when the process forks, when another program takes its place, and when the interpreter ends.
+//! What happens to live profiles and samplers when the process forks, when another program takes its place, and when the interpreter
+//! ends.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use pikos_os::thread;
@@ -14,6 +16,37 @@ use crate::ffi::gil::GilCell;
 use crate::ffi::modules;
 use crate::ffi::pending;
 use crate::guards::exec;
+
+/// What has threads of its own beside those that publish.
+pub trait Rests {
+    /// Ends them, for the time of a fork. Returns how many.
+    fn rest(&self, py: Python<'_>) -> u64;
+
+    /// Starts them again.
+    fn resume(&self, py: Python<'_>);
+
+    /// In a forked child, which has none of them: begins anew, or is silent. `is_about_to_exec`: another program comes at once.
+    fn leave_to_parent(&self, py: Python<'_>, is_about_to_exec: bool);
+
+    /// The interpreter is about to end.
+    fn end(&self, py: Python<'_>);
+}
+
+static RESTING: GilCell<RefCell<Vec<Weak<dyn Rests>>>> = GilCell::new(RefCell::new(Vec::new()));
+
+/// Watches the interpreter for this one as well.
+pub fn watch_for(py: Python<'_>, rests: &Rc<dyn Rests>) -> PyResult<()> {
+    watch_interpreter(py)?;
+    let mut all = RESTING.get(py).borrow_mut();
+    all.retain(|other| other.strong_count() > 0);
+    all.push(Rc::downgrade(rests));
+    Ok(())
+}
+
+fn for_each_resting(py: Python<'_>, mut act: impl FnMut(&Rc<dyn Rests>)) {
+    let all: Vec<_> = RESTING.get(py).borrow().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(&mut act);
+}
 
 /// Once: forks, `os.exec*` and the interpreter's end concern us.
 pub fn watch_interpreter(py: Python<'_>) -> PyResult<()> {
@@ -37,6 +70,7 @@ pub fn _live_before_fork(py: Python<'_>) {
     let all = thread::count();
     let mut stopped = RecordStream::rest_all();
     for_each(py, |live| stopped += live.rest());
+    for_each_resting(py, |rests| stopped += rests.rest(py));
     let Some(all) = all.filter(|_| stopped > 0) else { return };
     let deadline = Instant::now() + GOES;
     while thread::count().is_some_and(|count| count > all.saturating_sub(stopped))
@@ -58,6 +92,7 @@ pub fn _live_after_fork_in_parent(py: Python<'_>) {
 }
 
 fn go_on(py: Python<'_>) {
+    for_each_resting(py, |rests| rests.resume(py));
     for_each(py, |live| live.resume());
     RecordStream::resume_all();
 }
@@ -65,8 +100,10 @@ fn go_on(py: Python<'_>) {
 /// The child is silent; or, if it was asked to follow, a live process of its own whose numbers begin at zero.
 #[pyfunction]
 pub fn _live_after_fork_in_child(py: Python<'_>) {
+    let is_about_to_exec = is_about_to_exec(py);
+    for_each_resting(py, |rests| rests.leave_to_parent(py, is_about_to_exec));
     for_each(py, |live| {
-        if live.leave_to_parent() && !is_about_to_exec(py) {
+        if live.leave_to_parent() && !is_about_to_exec {
             live::set_parent(py, pikos_os::process::parent());
             live.begin_anew(py);
         }
@@ -101,11 +138,11 @@ fn _live_before_exec(py: Python<'_>) -> PyResult<Bound<'_, PyCFunction>> {
         ended.push((object.unbind(), was_enabled));
     });
     let go_on = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
-        for (profiler, was_enabled) in &ended {
+        for (profile, was_enabled) in &ended {
             // What can't be live again is recorded still.
-            let _ = profiler.call_method0(args.py(), "_go_live");
+            let _ = profile.call_method0(args.py(), "_go_live");
             if *was_enabled {
-                let _ = profiler.call_method0(args.py(), "enable");
+                let _ = profile.call_method0(args.py(), "enable");
             }
         }
     };
@@ -125,5 +162,6 @@ pub fn _live_at_exit(py: Python<'_>) -> PyResult<()> {
         let _ = live.profile().pause(py);
         live.end(py, how, &detail);
     });
+    for_each_resting(py, |rests| rests.end(py));
     Ok(())
 }

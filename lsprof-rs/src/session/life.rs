@@ -2,13 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
-use pikos_publisher::{StartError, Stopwatch};
+use pikos_publisher::{Source, StartError, Stopwatch};
+use pikos_wire::Facts;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use super::controlled::Controlled;
+use super::controlled::{Controlled, Published};
 use super::forks;
 use super::live::{self, Live};
 use super::options::{Asked, LiveOptions};
@@ -286,7 +288,7 @@ impl Session {
         forks::watch_interpreter(py)?;
         let handle =
             Handle { session: Rc::downgrade(self), profiler: PyWeakrefReference::new(profiler)?.unbind() };
-        match Live::start(py, Box::new(handle), &self.collector, &options, paused)? {
+        match Live::start(py, Box::new(handle), Rc::<Collector>::clone(&self.collector), &options, paused)? {
             Ok(live) => {
                 self.live.replace(Some(live));
                 Ok(None)
@@ -389,6 +391,10 @@ impl Controlled for Handle {
         self.held(py)?.0.clear(py)
     }
 
+    fn set_rate(&self, _py: Python<'_>, _hz: f64) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("it counts each call, and has no rate"))
+    }
+
     fn tell(&self, py: Python<'_>) {
         if let Ok((session, _profiler)) = self.held(py) {
             session.tell_live(py);
@@ -398,6 +404,28 @@ impl Controlled for Handle {
     fn end(&self, py: Python<'_>, how: &str, detail: &str) {
         if let Ok((session, _profiler)) = self.held(py) {
             session.end_live(py, how, detail);
+        }
+    }
+}
+
+impl Published for Collector {
+    fn source(&self, py: Python<'_>) -> Arc<Source> {
+        let source = Source::new();
+        self.go_live(py, &source);
+        source
+    }
+
+    fn leave(&self) {
+        self.leave_live();
+    }
+
+    fn describe(&self, facts: &mut Facts) {
+        facts.options = self.run().options();
+        facts.tree = self.has_tree();
+        facts.builtins = self.builtins();
+        facts.compensated = self.is_compensated();
+        if self.timer().is_some() {
+            "timer".clone_into(&mut facts.clock);
         }
     }
 }

@@ -5,14 +5,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use pikos_publisher::{Outcome, Plan, Publisher, Source, StartError};
+use pikos_publisher::{Outcome, Plan, Publisher, StartError};
 use pikos_wire::{Command, End, Facts};
 use pyo3::prelude::*;
 
-use super::controlled::Controlled;
+use super::controlled::{Controlled, Published};
 use super::options::LiveOptions;
 use super::save;
-use crate::collect::collector::Collector;
 use crate::ffi::gil::GilCell;
 use crate::ffi::pending;
 use crate::results::process;
@@ -21,7 +20,7 @@ use crate::results::process;
 pub struct Live {
     options: LiveOptions,
     publisher: RefCell<Option<Publisher>>,
-    collector: Rc<Collector>,
+    published: Rc<dyn Published>,
     profile: Box<dyn Controlled>,
     /// Whether it began in a process that this one was forked from.
     is_inherited: Cell<bool>,
@@ -38,14 +37,14 @@ impl Live {
     pub fn start(
         py: Python<'_>,
         profile: Box<dyn Controlled>,
-        collector: &Rc<Collector>,
+        published: Rc<dyn Published>,
         options: &LiveOptions,
         paused: bool,
     ) -> PyResult<Result<Rc<Self>, StartError>> {
         let live = Rc::new(Self {
             options: options.clone(),
             publisher: RefCell::default(),
-            collector: Rc::clone(collector),
+            published,
             profile,
             is_inherited: Cell::new(false),
         });
@@ -76,12 +75,11 @@ impl Live {
     }
 
     fn publish(&self, py: Python<'_>, is_public: bool, paused: bool) -> PyResult<Result<(), StartError>> {
-        let source = Source::new();
-        let options = self.collector.run().options();
-        let facts = Facts { parent: PARENT.get(py).get(), options, ..process::facts(py) };
+        let source = self.published.source(py);
+        let mut facts = Facts { parent: PARENT.get(py).get(), ..process::facts(py) };
+        self.published.describe(&mut facts);
         source.change(|state| {
             state.facts = facts;
-            state.facts.tree = self.collector.has_tree();
             state.paused = paused;
         });
         let is_own = !self.is_inherited.get();
@@ -99,11 +97,13 @@ impl Live {
         );
         match started {
             Ok(publisher) => {
-                self.collector.go_live(py, publisher.source());
                 self.publisher.replace(Some(publisher));
                 Ok(Ok(()))
             }
-            Err(error) => Ok(Err(error)),
+            Err(error) => {
+                self.published.leave();
+                Ok(Err(error))
+            }
         }
     }
 
@@ -128,11 +128,7 @@ impl Live {
             publisher.source().change(|state| {
                 state.paused = paused;
                 hook.clone_into(&mut state.facts.hook);
-                state.facts.builtins = self.collector.builtins();
-                state.facts.compensated = self.collector.is_compensated();
-                if self.collector.timer().is_some() {
-                    "timer".clone_into(&mut state.facts.clock);
-                }
+                self.published.describe(&mut state.facts);
             });
         }
     }
@@ -152,7 +148,7 @@ impl Live {
     /// In a forked child: forgets the publisher, which is the parent's. False if there was none, or if the child was not asked
     /// to be live as well.
     pub fn leave_to_parent(&self) -> bool {
-        self.collector.leave_live();
+        self.published.leave();
         // Never dropped here: it would clean up what is the parent's.
         let before = self.publisher.take();
         let was_live = before.is_some();
@@ -174,7 +170,7 @@ impl Live {
 
     /// Sends the last message, whatever is recorded by now.
     pub fn end(&self, py: Python<'_>, how: &str, detail: &str) {
-        self.collector.leave_live();
+        self.published.leave();
         if let Some(mut publisher) = self.publisher.take() {
             let end = End { how: how.to_owned(), detail: detail.to_owned() };
             // Others may run meanwhile: it can take 200 ms.
@@ -189,6 +185,7 @@ impl Live {
             Command::Pause | Command::Stop => profile.reach(py).and_then(|()| profile.pause(py)),
             Command::Resume => profile.resume(py),
             Command::Clear => profile.clear(py),
+            Command::Rate { hz } => profile.set_rate(py, *hz),
             other => return Err(format!("{other:?} is not for the main thread")),
         };
         done.map_err(|error| error.value(py).to_string())
@@ -197,7 +194,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.collector.leave_live();
+        self.published.leave();
     }
 }
 

@@ -12,4 +12,4 @@ pub mod forks;
 pub mod life;
 pub mod live;
 pub mod options;
-mod save;
+pub mod save;

@@ -74,7 +74,7 @@ const UNSEEN: Duration = Duration::from_millis(500);
 
 impl LiveOptions {
     /// `None` if nothing is to be published or written.
-    fn read(options: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+    pub fn read(options: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let checkpoint = match read::<Option<(PathBuf, f64)>>(options, "checkpoint")? {
             None => None,
             Some((path, seconds)) => {
@@ -126,7 +126,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Live {
 }
 
 /// The option of this name.
-fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str) -> PyResult<T> {
+pub fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str) -> PyResult<T> {
     let value = options.getattr(name)?;
     value.extract().map_err(Into::into).map_err(|error: PyErr| {
         // Of a tuple the length may be wrong.
@@ -136,8 +136,8 @@ fn read<'py, T: FromPyObjectOwned<'py>>(options: &Bound<'py, PyAny>, name: &str)
     })
 }
 
-/// Those that differ from the default.
-fn wishes(options: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+/// Those that differ from the default: `threads=True`.
+pub fn wishes(options: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let wishes = options.call_method0("wishes")?.cast_into::<PyDict>()?;
     wishes.iter().map(|(name, value)| Ok(format!("{name}={}", value.repr()?))).collect()
 }

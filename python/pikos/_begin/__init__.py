@@ -10,7 +10,16 @@ from pikos._launcher import environment, interpreter
 
 #: Modules that record profiles by themselves, and can't where another profiler does.
 PROFILERS = frozenset(
-    ["pikos", "pikos.cprofile", "pikos.runner", "cProfile", "profile", "profiling.tracing", "profiling.sampling"]
+    [
+        "pikos",
+        "pikos.cprofile",
+        "pikos.runner",
+        "pikos.sampling",
+        "cProfile",
+        "profile",
+        "profiling.tracing",
+        "profiling.sampling",
+    ]
 )
 
 

@@ -4,7 +4,7 @@ What is rare, wrong or a request for help is left to ``options``, which knows al
 third of what a start takes.
 """
 
-from pikos._options import Options
+from pikos._options import COUNTING, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ WITH_TEXT = {
     flag.name: option.name for option in Options.OPTIONS.values() for flag in option.flags if flag.sets is None
 }
 
+#: Flags that not all commands have: what each is of.
+OF = {flag.name: option.of for option in Options.OPTIONS.values() for flag in option.flags if option.of}
+
 ENDPOINTS = ("tcp://", "ipc://")
 
-#: Flags that `pikos run` alone has: the attribute of ``Values`` that each sets, and to what.
+#: Flags that `pikos run` has beside cProfile's: the attribute of ``Values`` that each sets, and to what.
 OF_RUN = {
     "--no-save": ("keeps", False),
     "--open": ("opens", True),
@@ -62,9 +65,11 @@ class Values:
         self.asked: dict[str, Any] = {}
 
 
-def read(argv: list[str], more: "Mapping[str, tuple[str, bool]] | None" = None) -> tuple[Values, list[str]] | None:
+def read(
+    argv: list[str], more: "Mapping[str, tuple[str, bool]] | None" = None, of: str | None = COUNTING
+) -> tuple[Values, list[str]] | None:
     """What was said, and the program with its arguments. None for what takes a closer look. more: flags that a command has beside
-    those of cProfile's, as OF_RUN."""
+    those of cProfile's, as OF_RUN. of: COUNTING or SAMPLING, what the command does; None if either."""
     values = Values()
     rest = list(argv)
     while rest and rest[0].startswith("-") and rest[0] != "-":
@@ -77,6 +82,8 @@ def read(argv: list[str], more: "Mapping[str, tuple[str, bool]] | None" = None) 
             values.web = True
         elif more and word in more:
             setattr(values, *more[word])
+        elif of is not None and OF.get(word, of) != of:
+            return None
         elif word in FLAGS:
             values.asked.update(FLAGS[word])
         elif word == "--live":

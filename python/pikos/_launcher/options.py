@@ -6,7 +6,7 @@ from optparse import OptionParser
 from pikos._launcher.command_line import CUMULATIVE, ENDPOINTS, OF_RUN, SORT_KEYS
 from pikos._launcher.command_line import Values as Said
 from pikos._lsprof import __version__
-from pikos._options import Options
+from pikos._options import COUNTING, SAMPLING, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 
 class Command:
     """A command that runs a program. usage: what may follow its name; flags: what it has beside cProfile's options and ours, with
-    their texts."""
+    their texts; of: COUNTING or SAMPLING, what it does; None if either."""
 
     def __init__(
-        self, name: str, usage: str, outfile: str, sort: str, flags: "Mapping[str, str]", examples: str
+        self,
+        name: str,
+        usage: str,
+        outfile: str,
+        sort: str,
+        flags: "Mapping[str, str]",
+        examples: str,
+        of: str | None = None,
     ) -> None:
         self.name = name
         self.usage = f"{name} {usage}"
@@ -30,6 +37,11 @@ class Command:
         self.sort = sort
         self.flags = flags
         self.examples = examples.replace("PROGRAM", name)
+        self.of = of
+
+    def has(self, option: "Option") -> bool:
+        """Whether an option is for this command. That it samples is in its name."""
+        return self.of is None or (option.of in ("", self.of) and option.name != "sample")
 
 
 CPROFILE = Command(
@@ -46,6 +58,30 @@ Examples:
   PROGRAM --web script.py                 watch it in the browser
   PROGRAM -o flame.html script.py         draw a flame graph of its exact stacks
 """,
+    COUNTING,
+)
+
+SAMPLING_COMMAND = Command(
+    "python -m pikos.sampling",
+    "[-o OUT] [OPTION]... [-c CODE | -m MODULE | SCRIPT] [ARG]...",
+    "save the profile to OUT",
+    "sort the table of --table by this key of pstats.Stats.sort_stats",
+    {
+        "--open": "show the report in a browser when the program is done",
+        "-q": "print no summary",
+        "--table": "print the table of all functions, as cProfile does, instead of the summary",
+    },
+    """
+Examples:
+  PROGRAM script.py ARG                    run it, then say where its time went
+  PROGRAM -o out.pikos -m package ARG      save the profile; look at it with: pikos view out.pikos
+  PROGRAM --rate 1000 --mode cpu script.py look more often, and only at what runs
+  PROGRAM --live script.py                 watch it from another terminal: pikos top
+  PROGRAM -o flame.html script.py          draw a flame graph
+
+A process that runs already: pikos sample PID.
+""",
+    SAMPLING,
 )
 
 RUN = Command(
@@ -65,6 +101,7 @@ Examples:
   PROGRAM --open -m pytest tests   show the report in a browser, too
   PROGRAM --live script.py         watch it from another terminal: pikos top
   PROGRAM --web script.py          watch it in the browser
+  PROGRAM --sample script.py       sample it instead of counting its calls
   PROGRAM -o flame.html script.py  draw a flame graph of its exact stacks
 
 The summary goes to standard error: the program's own output stays as it is.
@@ -75,7 +112,7 @@ Look at the file that was saved with `pikos view FILE`, share it with `pikos rep
 OPTIONS = Options.OPTIONS
 
 #: Their texts mean something in the light of others.
-READ_LATER = frozenset(["checkpoint", "interval"])
+READ_LATER = frozenset(["budget", "checkpoint", "interval", "rate"])
 
 
 class Parser(OptionParser):
@@ -118,7 +155,7 @@ def option_parser(command: Command) -> "Parser":
     parser.add_option(
         "-c", dest="code", action="callback", type="string", callback=end_of_options, help="run CODE, as python -c does"
     )
-    for option in OPTIONS.values():
+    for option in filter(command.has, OPTIONS.values()):
         for flag in option.flags:
             add_flag(parser, option, flag)
     parser.add_option(
@@ -140,9 +177,9 @@ def option_parser(command: Command) -> "Parser":
 def add_flag(parser: "Parser", option: "Option", flag: "Flag") -> None:
     """Let the parser know one flag of an option."""
     sets, name = flag.sets, option.name
-    notes = [option.range()] if option.least is not None else []
+    notes = [option.range(is_typed=True)] if option.least is not None else []
     if flag.metavar and option.default and not option.choices:
-        notes.append(f"default {option.default}")
+        notes.append(f"default {option.typed_default()}")
     text = f"{flag.help} ({'; '.join(notes)})" if notes else flag.help
     if sets is None:
 
@@ -170,7 +207,7 @@ def add_flag(parser: "Parser", option: "Option", flag: "Flag") -> None:
 def value_of(option: "Option", text: str, name: str, parser: "OptionParser") -> "Any":
     """What a text stands for; wrong usage if it is nothing that the option can be. name: as it was typed."""
     try:
-        value = option.read(text) if option.read else text
+        value = option.typed(text)
         option.check(value, name)
     except ValueError:
         parser.error(str(option.refusal(text, name)))

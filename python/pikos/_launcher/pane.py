@@ -11,10 +11,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pikos.cprofile import Profile
+    from pikos._launcher.recorder import Recorder
 
 
-def show_top(profile: Profile) -> None:
+def show_top(profile: Recorder) -> None:
     """Publish, and open a pane with ``pikos top`` for this process, or say on standard error how to watch it. Without a
     terminal, and where publishing fails, neither."""
     profile._go_live()

@@ -3,12 +3,14 @@
 import os
 import sys
 
-from pikos._options import STACKS, Options, whether_or_where
+from pikos._options import COUNTING, STACKS, Options, whether_or_where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
+
+    from pikos._options import Option
 
     Refuse = Callable[[str], NoReturn]
 
@@ -92,16 +94,16 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     if asked["live"] is not False:
         asked["interval"] = interval(said.get("interval"))
     for name in said:
-        if Options.OPTIONS[name].needs == "live" and asked["live"] is False:
-            refuse(f"{Options.OPTIONS[name].flags[0].name} has no effect without --live: add --live")
-    if "gil_wait" in said:
-        option = Options.OPTIONS["gil_wait"]
-        try:
-            option.check(said["gil_wait"], "--gil-wait")
-        except ValueError as error:
-            refuse(str(error))
-        if said["gil_wait"] == "out" and said.get("builtins") is False:
-            refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
+        option = Options.OPTIONS[name]
+        if option.needs and asked.get(option.needs, False) is False:
+            refuse(f"{option.flags[0].name} has no effect without --{option.needs}: add --{option.needs}")
+        if option.of == COUNTING and asked.get("sample") and option.flags and name != "tree":
+            refuse(f"{option.flags[0].name} is for counted calls, which --sample has none of: choose one of them")
+    for name in ("gil_wait", "rate", "mode", "budget"):
+        if name in said:
+            asked[name] = typed(said[name], Options.OPTIONS[name], refuse)
+    if said.get("gil_wait") == "out" and said.get("builtins") is False:
+        refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
     if "checkpoint" in said:
         if outfile is None:
             refuse("--checkpoint writes the file of -o: add -o OUT")
@@ -112,7 +114,8 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
         except ValueError:
             refuse(str(option.refusal(said["checkpoint"], "--checkpoint")))
         asked["checkpoint"] = (outfile, seconds)
-    if outfile is not None and holds_stacks(outfile):
+    if asked.get("sample") or (outfile is not None and holds_stacks(outfile)):
+        # A sample is a stack: it would take work to leave it out.
         asked["tree"] = True
     elif asked.get("tree") and asked["live"] is False and not keeps_stacks(outfile):
         refuse(
@@ -127,23 +130,34 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     return Request(options, outfile, values.sort, values.top, shows, shows_page=values.web)
 
 
+def typed(text: str, option: "Option", refuse: "Refuse") -> object:
+    """What an option's text stands for."""
+    name = option.flags[0].name
+    try:
+        value = option.typed(text)
+        option.check(value, name)
+    except ValueError:
+        refuse(str(option.refusal(text, name)))
+    return value
+
+
 def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refuse: "Refuse") -> Options:
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
     if not any(
-        isinstance(value, str) and name not in ("hook", "gil_wait") for name, value in options.wishes().items()
+        isinstance(value, str) and name not in ("hook", "gil_wait", "mode") for name, value in options.wishes().items()
     ) and not (options.connect or options.remote):
         return options
-    from pikos.cprofile.profile import Profile
+    from pikos._launcher.recorder import recorder
 
     try:
-        Profile(**options.for_profile())
+        recorder(options)
     except ValueError as error:
         if "live" in said or is_watched or options.live is False:
             refuse(str(error))
         options = options.but(live=False, paused=False)
         try:
-            Profile(**options.for_profile())
+            recorder(options)
         except ValueError:
             refuse(str(error))
         sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")

@@ -14,8 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pikos._launcher.recorder import Recorder
     from pikos._launcher.request import Request
     from pikos.cprofile.profile import Profile
+    from pikos.sampling.sampler import Sampler
 
 #: How often what is in the way of saving may come in between: each Ctrl-C does.
 MOST_INTERRUPTIONS = 20
@@ -28,7 +30,7 @@ MOST_NAMES = 20
 class Session(Run):
     """A profiled run."""
 
-    def __init__(self, profile: "Profile", request: "Request") -> None:
+    def __init__(self, profile: "Recorder", request: "Request") -> None:
         super().__init__(request.outfile)
         self.profile = profile
         self.request = request
@@ -49,11 +51,14 @@ class Session(Run):
             *("/tmp", "/var/tmp", "/usr/tmp"),
         ]
 
+    def make_ready(self) -> None:
+        """All that takes time, before the program begins."""
+
     def begin(self, _code: object) -> None:
         """The program begins."""
         try:
             self.profile.enable()
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             say(f"pikos: {error}; the program runs unprofiled\n")
             self.saved = True
 
@@ -62,11 +67,6 @@ class Session(Run):
         problem = self.profile._go_live()
         if problem is not None:
             say(f"pikos: the profile can't go live: {problem}\n")
-
-    def covers_all_threads(self) -> bool:
-        """Whether other threads' calls count."""
-        chosen = self.profile.threads
-        return sys.version_info >= (3, 12) if chosen is None else chosen
 
     def go_on(self) -> "Callable[[], None]":
         """What makes it record again."""
@@ -111,35 +111,11 @@ class Session(Run):
             self.summary.open_page(path)
 
     def say_what_is_missing(self) -> None:
-        """Before 3.12 a profile covers one thread, unless it is told otherwise, and a program's own profile function takes its place."""
-        profile = self.profile
-        if sys.version_info >= (3, 12) or not self.speaks:
-            return
-        if (
-            profile._is_enabled
-            and profile.hook[0] == SET_PROFILE
-            and get_ident() == self.main_thread
-            and getprofile() is not profile  # type: ignore[comparison-overlap]
-        ):
-            say(
-                "pikos: the program set a profile function of its own (sys.setprofile), which took the place of ours: calls of "
-                "the main thread after that are not in the profile\n"
-            )
-        if profile.threads is None and profile._threads_missed():
-            say("pikos: other threads ran, and are not in the profile: add --threads to profile all of them\n")
-        elif profile.threads and profile._threads_missed():
-            say(
-                "pikos: threads that C code made ran before they were seen; some of their calls are not in the profile\n"
-            )
+        """Say what of the run is not in the profile."""
 
     def table(self) -> str:
         """What ``Profile.print_stats`` prints, without importing pstats."""
-        finished = self.profile._finished().strip_dirs()
-        table: str = finished.sort([str(self.request.sort)], False).report()
-        if not self.profile.compensate:
-            return table
-        seconds, share = self.profile.overhead()
-        return f"{table}Recording took {seconds:.3f} seconds, {share:.0%} of the time measured; the table leaves it out.\n\n"
+        return self.profile._finished().strip_dirs().sort([str(self.request.sort)], False).report()
 
     def write(self, path: str) -> str | None:
         """Write the file; where that fails, another one in a folder for temporary files; else a table. Returns the path of what was
@@ -170,8 +146,14 @@ class Session(Run):
 
     def say_what_is_lost(self, path: str) -> None:
         """A pstats file, which its name asks for, has no place for the stacks that were kept for those who watched."""
-        # A summary is made of the stacks: nobody has asked for them in the file.
-        if self.profile.tree and self.speaks and self.request.shows != SUMMARY and _recorded_as(path, True) == "pstats":
+        # A summary is made of the stacks, and samples are stacks: nobody has asked for them in the file.
+        if (
+            self.profile.tree
+            and self.speaks
+            and self.request.shows != SUMMARY
+            and not self.request.options.sample
+            and _recorded_as(path, True) == "pstats"
+        ):
             say(f"pikos: {path} is a pstats file, which can't hold full stacks: name it .pikos to keep them\n")
 
     def try_write(self, path: str, fresh: bool = False) -> OSError | None:
@@ -185,6 +167,68 @@ class Session(Run):
         except OSError as error:
             return error
         return None
+
+
+class CountingSession(Session):
+    """The run of a profile that counts calls."""
+
+    profile: "Profile"
+
+    def make_ready(self) -> None:
+        self.profile._calibrate()
+
+    def covers_all_threads(self) -> bool:
+        """Whether other threads' calls count."""
+        chosen = self.profile.threads
+        return sys.version_info >= (3, 12) if chosen is None else chosen
+
+    def say_what_is_missing(self) -> None:
+        """Before 3.12 a profile covers one thread, unless it is told otherwise, and a program's own profile function takes its place."""
+        profile = self.profile
+        if sys.version_info >= (3, 12) or not self.speaks:
+            return
+        if (
+            profile._is_enabled
+            and profile.hook[0] == SET_PROFILE
+            and get_ident() == self.main_thread
+            and getprofile() is not profile  # type: ignore[comparison-overlap]
+        ):
+            say(
+                "pikos: the program set a profile function of its own (sys.setprofile), which took the place of ours: calls of "
+                "the main thread after that are not in the profile\n"
+            )
+        if profile.threads is None and profile._threads_missed():
+            say("pikos: other threads ran, and are not in the profile: add --threads to profile all of them\n")
+        elif profile.threads and profile._threads_missed():
+            say(
+                "pikos: threads that C code made ran before they were seen; some of their calls are not in the profile\n"
+            )
+
+    def table(self) -> str:
+        """What ``Profile.print_stats`` prints, without importing pstats."""
+        table = super().table()
+        if not self.profile.compensate:
+            return table
+        seconds, share = self.profile.overhead()
+        return f"{table}Recording took {seconds:.3f} seconds, {share:.0%} of the time measured; the table leaves it out.\n\n"
+
+
+class SamplingSession(Session):
+    """The run of a sampler."""
+
+    profile: "Sampler"
+
+    def covers_all_threads(self) -> bool:
+        return True
+
+    def say_what_is_missing(self) -> None:
+        if not self.speaks:
+            return
+        status = self.profile._status()
+        if status["why"]:
+            say(f"pikos: {status['why']}, so each sample took the GIL: what holds it for long is seen late\n")
+        if status["problem"]:
+            say(f"pikos: sampling ended before the program did: {status['problem']}\n")
 
 
 def reason(error: OSError) -> str:

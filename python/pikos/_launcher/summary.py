@@ -11,7 +11,7 @@ from pikos._launcher.run import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pikos.cprofile.profile import Profile
+    from pikos._launcher.recorder import Recorder
 
 #: Columns where nothing says how many there are, as in a pipe.
 COLUMNS = 100
@@ -19,7 +19,7 @@ COLUMNS = 100
 LEAST_COLUMNS = 40
 
 
-def say_summary(profile: "Profile", path: str | None) -> None:
+def say_summary(profile: "Recorder", path: str | None) -> None:
     """Say what there is to say, and where the profile is; None if it isn't saved."""
     say(f"\n{profile._finished().summary(columns(), has_colours())}{next_steps(path)}")
 

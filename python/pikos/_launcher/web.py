@@ -14,13 +14,13 @@ from pikos._launcher.environment import VARIABLE, forget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pikos.cprofile import Profile
+    from pikos._launcher.recorder import Recorder
 
 #: The shell ends at once, and leaves what it started to the system.
 DETACHED = ["/bin/sh", "-c", '"$@" &', "sh"]
 
 
-def show_page(profile: Profile, follows: bool) -> None:
+def show_page(profile: Recorder, follows: bool) -> None:
     """Publish, serve the page of this process, have it opened, and say on standard error where it is. follows: its children are
     shown, too. Where publishing fails, nothing."""
     profile._go_live()

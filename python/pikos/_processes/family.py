@@ -15,9 +15,9 @@ from os import getpid
 from pikos._launcher.environment import announce
 from pikos._launcher.request import Request
 from pikos._launcher.session import Session
+from pikos._launcher.start import session_of
 from pikos._lsprof import _live_parent, _quiet
 from pikos._options import Options
-from pikos.cprofile.profile import Profile
 
 #: Seconds that SIGTERM may wait in a child: whoever sends it waits for that.
 PATIENCE = 1
@@ -84,8 +84,8 @@ def start(texts: dict[str, str]) -> None:
         _live_parent(parent)
     options = Options.decoded(texts)
     family = Family(options, texts.get("out"), parent)
-    profile = Profile(**options.for_profile())
-    session = Session(profile, Request(options, family.outfile(), 0, False))
+    session = session_of(Request(options, family.outfile(), 0, False))
+    profile = session.profile
     session.speaks = False
     session.patience = PATIENCE
     # A child that is to be ended by a signal (Pool.terminate) may be where no Python runs: only a file is worth the wait.

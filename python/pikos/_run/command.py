@@ -18,7 +18,7 @@ MOST_OF_A_NAME = 60
 
 def main(argv: list[str]) -> None:
     """The command, with the words behind ``pikos run``. Ends as the program ends."""
-    values, rest = command_line.read(argv, command_line.OF_RUN) or in_full(argv)
+    values, rest = command_line.read(argv, command_line.OF_RUN, None) or in_full(argv)
     launch(program_of(values, rest), request_for(values, rest))
 
 
@@ -28,9 +28,11 @@ def request_for(values: "Any", rest: list[str]) -> Request:
         refuse("--open shows the file that --no-save leaves out: choose one of them")
     if values.outfile is None and values.keeps is not False:
         values.outfile = free_name(values, rest)
-    values.asked.setdefault("threads", True)
-    if values.asked.get("builtins") is not False:
-        values.asked.setdefault("gil_wait", "out")
+    samples = values.asked.get("sample", False)
+    if not samples:
+        values.asked.setdefault("threads", True)
+        if values.asked.get("builtins") is not False:
+            values.asked.setdefault("gil_wait", "out")
     shows = TABLE if values.table else NOTHING if values.quiet else SUMMARY
     wants_tree = values.asked.pop("tree", False) or shows == SUMMARY
     request = request_of(values, refuse)

@@ -50,6 +50,8 @@ pub struct ThreadLook {
     pub place: Place,
     /// Its frames in [`Look::frames`], the innermost first.
     pub stack: Range<usize>,
+    /// Whether it had more frames than are looked at: the outermost are missing.
+    pub is_cut: bool,
 }
 
 /// One look at all threads.

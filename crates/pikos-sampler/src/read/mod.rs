@@ -1,5 +1,16 @@
 //! One look at a CPython process: every thread's stack, copied without stopping anybody.
 
+mod codes;
+mod find;
+mod layout;
+mod lines;
 mod look;
+mod memory;
+mod reader;
+mod target;
+mod unreadable;
+mod walk;
 
 pub use look::{Code, CodeId, Frame, Look, Place, ThreadLook};
+pub use target::Target;
+pub use unreadable::Unreadable;

@@ -1,0 +1,205 @@
+//! A process whose stacks can be read.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+
+use pikos_os::Unsupported;
+use pikos_os::foreign_memory::{self, Span};
+
+use super::layout::{Layout, TABLE};
+use super::look::{Code, CodeId, Frame, Look};
+use super::memory::{Batch, Gone, Memory};
+use super::reader::Reader;
+use super::unreadable::Unreadable;
+
+/// A CPython process whose stacks can be read, while it runs: nothing of it is stopped, and nothing in it is asked.
+#[derive(Debug)]
+pub struct Target {
+    memory: OfProcess,
+    reader: Reader,
+    version: u32,
+    asks_activity: bool,
+    activity: HashMap<u64, Option<File>>,
+}
+
+/// A process' memory.
+#[derive(Debug)]
+struct OfProcess {
+    pid: u32,
+}
+
+impl Memory for OfProcess {
+    fn copy(&self, spans: &[Span], into: &mut [u8]) -> Result<usize, Gone> {
+        match foreign_memory::copy(self.pid, spans, into) {
+            Ok(copied) => Ok(copied),
+            Err(error) if foreign_memory::is_not_there(&error) => Ok(0),
+            Err(error) => Err(Gone(error)),
+        }
+    }
+}
+
+/// What an error of the system says of a process.
+pub(super) fn refusal(pid: u32, error: io::Error) -> Unreadable {
+    match error.kind() {
+        io::ErrorKind::NotFound => Unreadable::Ended { pid },
+        io::ErrorKind::PermissionDenied => Unreadable::NoRights { pid, how: how_to_get_rights(pid) },
+        io::ErrorKind::Unsupported if error.get_ref().is_some() => Unsupported::ForeignMemory.into(),
+        io::ErrorKind::Unsupported => Unreadable::Forbidden,
+        _ if foreign_memory::is_ended(&error) => Unreadable::Ended { pid },
+        _ => Unreadable::System { pid, error },
+    }
+}
+
+fn how_to_get_rights(pid: u32) -> String {
+    let _ = pid;
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    match scope.trim() {
+        "1" => {
+            "kernel.yama.ptrace_scope is 1: run pikos by sudo, or `sudo sysctl kernel.yama.ptrace_scope=0`"
+                .to_owned()
+        }
+        "2" => "kernel.yama.ptrace_scope is 2: run pikos by sudo".to_owned(),
+        "3" => "kernel.yama.ptrace_scope is 3, which forbids it to everybody".to_owned(),
+        _ => "run pikos as the process' user or by sudo; in a container, with `--cap-add SYS_PTRACE`"
+            .to_owned(),
+    }
+}
+
+impl Target {
+    /// The process that asks: the address of `_PyRuntime`, and `Py_Version`. A forked child needs one of its own.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn this(runtime: usize, version: u32) -> Result<Self, Unreadable> {
+        let pid = std::process::id();
+        Self::new(pid, runtime, Some(version)).map_err(|error| match error {
+            Unreadable::NoRights { .. } => Unreadable::Forbidden,
+            error => error,
+        })
+    }
+
+    /// Another one.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn of(pid: u32) -> Result<Self, Unreadable> {
+        let found = super::find::find(pid)?;
+        let memory = OfProcess { pid };
+        let mut batch = Batch::default();
+        let piece = found.version.map(|at| batch.add(at, 8));
+        batch.read(&memory).map_err(|Gone(error)| refusal(pid, error))?;
+        let version = piece.and_then(|piece| batch.word(piece)).map(|version| version as u32);
+        Self::new(pid, found.runtime, version)
+    }
+
+    fn new(pid: u32, runtime: usize, version: Option<u32>) -> Result<Self, Unreadable> {
+        let memory = OfProcess { pid };
+        let gone = |Gone(error)| refusal(pid, error);
+        let mut batch = Batch::default();
+        let piece = batch.add(runtime, TABLE);
+        batch.read(&memory).map_err(gone)?;
+        let table = batch.get(piece).unwrap_or_default();
+        let told = Layout::told(table);
+        let version = told.map(|told| told.version).or(version).unwrap_or(0);
+        let python = python(version);
+        if told.is_some_and(|told| told.free_threaded) {
+            return Err(Unreadable::FreeThreaded { pid, python });
+        }
+        let layout = match told {
+            Some(told) => told.layout,
+            None if version >> 24 == 3 => Layout::known((version >> 16) as u8),
+            None => None,
+        };
+        let Some(layout) = layout else { return Err(Unreadable::Release { pid, python }) };
+        let mut target = Self {
+            memory,
+            reader: Reader::new(layout, runtime),
+            version,
+            asks_activity: false,
+            activity: HashMap::new(),
+        };
+        target.test()?;
+        Ok(target)
+    }
+
+    /// Whether memory holds what it should: else it isn't read.
+    fn test(&mut self) -> Result<(), Unreadable> {
+        let pid = self.memory.pid;
+        let nonsense = |target: &Self, what: &str| Unreadable::Nonsense {
+            pid,
+            python: target.python(),
+            what: what.to_owned(),
+        };
+        let gone = |Gone(error)| refusal(pid, error);
+        let of_type = self.reader.find_code_type(&self.memory).map_err(gone)?;
+        if of_type.is_none() {
+            return Err(nonsense(self, "no thread has a frame with a code object"));
+        }
+        let mut look = Look::default();
+        self.look(&mut look)?;
+        if look.threads.is_empty() && look.torn == 0 {
+            return Err(nonsense(self, "no thread has a frame"));
+        }
+        Ok(())
+    }
+
+    /// Which CPython: "3.13.0".
+    pub fn python(&self) -> String {
+        python(self.version)
+    }
+
+    /// Whose stacks these are.
+    pub fn pid(&self) -> u32 {
+        self.memory.pid
+    }
+
+    /// Looks once at all threads of all interpreters.
+    ///
+    /// # Errors
+    /// The process has ended, mostly.
+    pub fn look(&mut self, look: &mut Look) -> Result<(), Unreadable> {
+        let pid = self.memory.pid;
+        self.reader.look(&self.memory, look).map_err(|Gone(error)| refusal(pid, error))?;
+        if self.asks_activity {
+            self.ask_system(look);
+        }
+        Ok(())
+    }
+
+    /// A function that a look has seen.
+    pub fn code(&self, code: CodeId) -> &Code {
+        self.reader.codes.code(code).unwrap_or_else(|| const {
+            &Code { file: String::new(), name: String::new(), qualname: String::new(), first_line: 0 }
+        })
+    }
+
+    /// Which line a frame is at, if it is at one.
+    pub fn line(&self, frame: Frame) -> Option<u32> {
+        self.reader.codes.line(frame.code, usize::try_from(frame.instruction).unwrap_or(0))
+    }
+
+    /// Whether [`Self::look`] asks the system what each thread does: a system call for each.
+    pub fn ask_activity(&mut self, on: bool) {
+        self.asks_activity = on;
+        self.activity.clear();
+    }
+
+    fn ask_system(&mut self, look: &mut Look) {
+        let pid = self.memory.pid;
+        self.activity.retain(|native, _| look.threads.iter().any(|thread| thread.native_id == *native));
+        for thread in &mut look.threads {
+            let native = thread.native_id;
+            let file = self
+                .activity
+                .entry(native)
+                .or_insert_with(|| File::open(format!("/proc/{pid}/task/{native}/stat")).ok());
+            thread.place.is_running = file.as_ref().and_then(pikos_os::process::runs);
+        }
+    }
+}
+
+/// A release by its `Py_Version`.
+fn python(version: u32) -> String {
+    format!("{}.{}.{}", version >> 24, (version >> 16) & 255, (version >> 8) & 255)
+}
