@@ -17,8 +17,10 @@ import time
 from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, g, request
-from pikos.sampling._web.desk import Desk, Table
+
+from pikos.sampling._web.desk import Desk
 from pikos.sampling._web.entry import Entry
+from pikos.sampling._web.rows import Table
 from pikos.sampling.wsgi import remote_user, request_of
 
 TYPE_CHECKING = False

@@ -8,11 +8,11 @@ import os
 import platform
 import sys
 import threading
-from typing import NamedTuple
 
 from pikos.sampling._web import page
 from pikos.sampling._web.asked import Answer, Refused, Request, json_answer, printable, text_answer
 from pikos.sampling._web.entry import Entry, refuse_other_sites
+from pikos.sampling._web.rows import Frame, Function, Table, Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,46 +54,6 @@ ENDINGS = {
     "text": "txt",
 }
 SORTS = {"self": "tottime", "total": "cumtime"}
-
-
-class Function(NamedTuple):
-    """A row of the table. Shares are of all the time that was sampled."""
-
-    function: str
-    file: str
-    line: int
-    samples: int
-    self_samples: int
-    self_seconds: float
-    total_seconds: float
-    self_share: float
-    total_share: float
-
-
-class Frame(NamedTuple):
-    function: str
-    file: str
-    line: int
-
-
-class Thread(NamedTuple):
-    """Where a thread is now, the outermost function first."""
-
-    name: str
-    id: int
-    is_daemon: bool
-    stack: list[Frame]
-    #: Functions below those that are not shown.
-    cut: int
-
-
-class Table(NamedTuple):
-    """Another page that a door has: figures of its own. note: what they are, a sentence."""
-
-    title: str
-    note: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str | int | float]]
 
 
 _own: tuple[int, Sampled] | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from pikos.sampling._web.desk import Function, Table, Thread
+    from pikos.sampling._web.rows import Function, Table, Thread
 
 STYLE = """
 :root {
