@@ -9,9 +9,12 @@ __all__ = ["ProfileRecord", "Sampler"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Self
 
+    from pikos.sampling.history import History
+    from pikos.sampling.watch import Watch
     from pikos.stats import Profile, Row
 
     Query = tuple[list["ProfileRecord"], int]
@@ -118,8 +121,10 @@ class Sampler(_Sampler):
         self.enable()
 
     def stop(self) -> None:
-        """Sample no more and, if it is live, send the last message. What was sampled stays, and start() goes on with it."""
+        """Sample no more, end what watch() has begun and, if it is live, send the last message. What was seen stays, and start() goes on
+        sampling."""
         self.disable()
+        self._end_watches()
         self._end_live("disabled", "")
 
     def pause(self) -> None:
@@ -242,6 +247,52 @@ class Sampler(_Sampler):
             **self._status(),
         }
 
+    def watch(
+        self, function: "str | Callable[..., object]", *names: str, every: float = 1.0, keep: int = 100
+    ) -> "Watch":
+        """Keep the last values of a function's locals, until stop(): type, length, shortened repr.
+
+            watch = sampler.watch("package.module.function", "local", every=1.0, keep=100)
+            print(watch.show())
+
+        The arguments are those of ``pikos.sampling.watch.Watch``, which tells more. Raises ValueError where there is no such function
+        or local, TypeError for what is no Python function.
+        """
+        from pikos.sampling.watch import Watch
+
+        watch = Watch(function, *names, every=every, keep=keep)
+        self.__dict__.setdefault("_watches", []).append(watch)
+        return watch
+
+    def history(
+        self,
+        keep: int = 100,
+        *,
+        dump_on: "type[BaseException] | tuple[type[BaseException], ...]" = (),
+        longer_than: float | None = None,
+        folder: "str | os.PathLike[str]" = ".",
+        files: int = 20,
+    ) -> "History":
+        """A decorator and context manager that keeps the last stacks of a call, at this sampler's interval, and writes them to a file
+        when an exception of these types leaves it, or when it takes longer than so many seconds.
+
+        The arguments are those of ``pikos.sampling.history.History``, which tells more. It works whether the sampler does or not.
+        """
+        from pikos.sampling.history import History
+
+        return History(
+            keep,
+            dump_on=dump_on,
+            longer_than=longer_than,
+            folder=folder,
+            files=files,
+            interval=lambda: self.interval,
+        )
+
+    def _end_watches(self) -> None:
+        for watch in self.__dict__.pop("_watches", ()):
+            watch.stop()
+
     def _repr_html_(self) -> str:
         """What a notebook shows: what was sampled so far."""
         from pikos._notebook.html import shown
@@ -259,6 +310,7 @@ class Sampler(_Sampler):
         traceback: "TracebackType | None" = None,
     ) -> None:
         self.disable()
+        self._end_watches()
         self._end_live("disabled" if kind is None else "exception", "" if kind is None else kind.__name__)
 
 
