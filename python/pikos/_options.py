@@ -172,6 +172,29 @@ class Options:
         read=str,
         choices=("keep", "out"),
     )
+    #: How times are found: "exact", by the clock at each call; or "sampled", by looks at the stacks, while calls are counted
+    #: as ever.
+    times: str = option(
+        "exact",
+        Flag(
+            "--times",
+            "sampled: count each call, and find the times by looks at the stacks, --rate times a second, which costs the "
+            "program less; exact: read the clock at each call (default exact)",
+            metavar="exact|sampled",
+        ),
+        read=str,
+        choices=("exact", "sampled"),
+    )
+    #: How often a second.
+    rate: float = option(
+        1000.0,
+        Flag("--rate", "with --times sampled: look at the stacks HZ times a second", metavar="HZ"),
+        needs="times",
+        read=float,
+        least=1.0,
+        most=10_000.0,
+        unit="looks a second",
+    )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
         False,

@@ -11,6 +11,7 @@ mod hash;
 mod in_flight;
 mod open_calls;
 mod recorder;
+mod samples;
 mod stacks;
 mod tables;
 mod totals;
@@ -24,6 +25,7 @@ pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};
 pub use recorder::Recorder;
+pub use samples::{Looks, Sampler};
 pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
     Subject, Tables, Wait,

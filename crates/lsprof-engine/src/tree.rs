@@ -89,6 +89,29 @@ impl TreeWriter {
         }
     }
 
+    /// So much time went by with these calls open, told from the bottom up; nobody tells when they begin and end.
+    pub(crate) fn spend(
+        &mut self,
+        nodes: &Arena<Node>,
+        stack: impl Iterator<Item = FunctionId>,
+        time: Ticks,
+    ) {
+        let (mut node, mut is_cut) = (self.bottom, false);
+        for function in stack {
+            match self.child(nodes, node, function) {
+                Some(child) => node = child,
+                None => {
+                    is_cut = true;
+                    break;
+                }
+            }
+        }
+        node.own.add_ticks(time);
+        if is_cut {
+            node.cut_own.add_ticks(time);
+        }
+    }
+
     /// The thread goes on with another stack.
     pub(crate) fn switch(&mut self, from: StackId, to: StackId) {
         let next = self.suspended.remove(&to).unwrap_or_default();

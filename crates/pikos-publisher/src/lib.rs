@@ -30,6 +30,7 @@ mod watched;
 
 pub use checkpoint::Save;
 pub use error::{SocketError, StartError};
+pub use interruptible::{Interruptible, launch, locked};
 pub use interval::{INTERVALS, IntervalError, check_interval};
 pub use mailbox::{Mailbox, Outcome, Task};
 pub use pikos_endpoint::{Endpoint, EndpointError};

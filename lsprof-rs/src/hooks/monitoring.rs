@@ -12,9 +12,9 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation};
+use super::{conflict, evaluation, monitoring_untimed};
 use crate::collect::events::{self, Callee};
-use crate::collect::registry::{self, Scope, Wanted, wanted};
+use crate::collect::registry::{self, Scope, Wanted, only_counts, wanted};
 use crate::ffi::builtin::{self, Builtin, Seen};
 use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
@@ -69,6 +69,8 @@ const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
+/// Whether the callbacks are those that have no clock.
+static UNTIMED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
@@ -136,17 +138,22 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
             installed.set(Wanted::Nothing);
         }
-        if installed.get() == wanted {
+        let untimed = only_counts(py);
+        let fits = UNTIMED.get(py).get() == untimed || wanted == Wanted::Nothing;
+        if installed.get() == wanted && fits {
             return Ok(());
         }
         if installed.get() == Wanted::Nothing {
             take_tool(&monitoring)?;
             let missing = monitoring.getattr("MISSING")?;
             MISSING.store(missing.as_ptr() as usize, Ordering::Relaxed);
-            let callbacks = callables(py)?;
+        }
+        if installed.get() == Wanted::Nothing || !fits {
+            let callbacks = if untimed { untimed_callables(py)? } else { callables(py)? };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
+            UNTIMED.get(py).set(untimed);
         }
         set_events(&monitoring, wanted)?;
         if wanted == Wanted::Nothing {
@@ -202,6 +209,12 @@ fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     CALLABLES.get_or_try_init(py, || callback::callables(py, FUNCTIONS))
 }
 
+/// Those without a clock.
+fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
+}
+
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {
     monitoring.call_method1("register_callback", (TOOL, number(monitoring, event)?, callback))?;
     Ok(())
@@ -251,7 +264,7 @@ unsafe extern "C" fn on_enter(
 }
 
 #[inline(never)]
-unsafe extern "C" fn on_enter_slowly(
+pub(super) unsafe extern "C" fn on_enter_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -296,7 +309,7 @@ unsafe extern "C" fn on_leave(
 }
 
 #[inline(never)]
-unsafe extern "C" fn on_leave_slowly(
+pub(super) unsafe extern "C" fn on_leave_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -344,7 +357,7 @@ unsafe extern "C" fn on_call(
 }
 
 #[inline(never)]
-unsafe extern "C" fn on_call_slowly(
+pub(super) unsafe extern "C" fn on_call_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -398,7 +411,7 @@ unsafe extern "C" fn on_call_over(
 }
 
 #[inline(never)]
-unsafe extern "C" fn on_call_over_slowly(
+pub(super) unsafe extern "C" fn on_call_over_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -425,6 +438,6 @@ unsafe extern "C" fn on_call_over_slowly(
 }
 
 #[inline(always)]
-fn missing() -> *mut PyObject {
+pub(super) fn missing() -> *mut PyObject {
     MISSING.load(Ordering::Relaxed) as *mut PyObject
 }

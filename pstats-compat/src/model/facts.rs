@@ -29,6 +29,14 @@ pub const ELAPSED: &str = "elapsed";
 pub const CPU: &str = "cpu";
 /// Seconds that all threads waited for the GIL, where these were taken out of the times.
 pub const GIL_WAIT: &str = "gil wait";
+/// How times were found, where not by the clock at each call.
+pub const TIMES: &str = "times";
+/// By looks at the stacks, while calls were counted: what [`TIMES`] says then.
+pub const SAMPLED: &str = "sampled";
+/// How many looks there were.
+pub const LOOKS: &str = "looks";
+/// Seconds from one look to the next, the long ones counting for more: what the errors of times follow.
+pub const INTERVAL: &str = "interval";
 /// How many threads were recorded.
 pub const THREADS: &str = "threads";
 /// The options that differ from the default.
@@ -39,9 +47,9 @@ pub const CUT: &str = "cut";
 pub const MERGED: &str = "merged";
 
 /// All of them, in the order in which they are shown.
-pub const ALL: [&str; 16] = [
-    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, THREADS,
-    OPTIONS, CUT, MERGED,
+pub const ALL: [&str; 19] = [
+    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, TIMES,
+    LOOKS, INTERVAL, THREADS, OPTIONS, CUT, MERGED,
 ];
 
 /// Those without which figures can hardly be compared.
@@ -122,6 +130,12 @@ impl Metadata {
     /// Seconds that all threads waited for the GIL, which are in no function's times.
     pub fn gil_wait(&self) -> Option<f64> {
         self.seconds(GIL_WAIT)
+    }
+
+    /// Where times were sampled: how many seconds the looks were apart.
+    pub fn look_interval(&self) -> Option<f64> {
+        let is_sampled = self.fact(TIMES) == Some(SAMPLED);
+        self.seconds(INTERVAL).filter(|interval| is_sampled && *interval > 0.0)
     }
 
     /// A fact that is a time.

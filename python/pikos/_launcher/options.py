@@ -75,7 +75,7 @@ Look at the file that was saved with `pikos view FILE`, share it with `pikos rep
 OPTIONS = Options.OPTIONS
 
 #: Their texts mean something in the light of others.
-READ_LATER = frozenset(["checkpoint", "interval"])
+READ_LATER = frozenset(["checkpoint", "interval", "rate"])
 
 
 class Parser(OptionParser):

@@ -94,24 +94,29 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
     for name in said:
         if Options.OPTIONS[name].needs == "live" and asked["live"] is False:
             refuse(f"{Options.OPTIONS[name].flags[0].name} has no effect without --live: add --live")
+    for name in ("gil_wait", "times"):
+        if name in said:
+            option = Options.OPTIONS[name]
+            try:
+                option.check(said[name], option.flags[0].name)
+            except ValueError as error:
+                refuse(str(error))
+    if said.get("times") == "sampled":
+        if said.get("compensate"):
+            refuse("--compensate corrects times that are taken at each call, which --times sampled doesn't: choose one of them")
+        if said.get("gil_wait") == "out":
+            refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
+    if "rate" in said:
+        if said.get("times") != "sampled":
+            refuse("--rate has no effect without --times sampled: add --times sampled")
+        asked["rate"] = number_of("rate", said["rate"], refuse)
     if "gil_wait" in said:
-        option = Options.OPTIONS["gil_wait"]
-        try:
-            option.check(said["gil_wait"], "--gil-wait")
-        except ValueError as error:
-            refuse(str(error))
         if said["gil_wait"] == "out" and said.get("builtins") is False:
             refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
     if "checkpoint" in said:
         if outfile is None:
             refuse("--checkpoint writes the file of -o: add -o OUT")
-        option = Options.OPTIONS["checkpoint"]
-        try:
-            seconds = option.read(said["checkpoint"])  # type: ignore[misc]
-            option.check(seconds, "--checkpoint")
-        except ValueError:
-            refuse(str(option.refusal(said["checkpoint"], "--checkpoint")))
-        asked["checkpoint"] = (outfile, seconds)
+        asked["checkpoint"] = (outfile, number_of("checkpoint", said["checkpoint"], refuse))
     if outfile is not None and holds_stacks(outfile):
         asked["tree"] = True
     elif asked.get("tree") and asked["live"] is False and not keeps_stacks(outfile):
@@ -131,7 +136,7 @@ def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refus
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
     if not any(
-        isinstance(value, str) and name not in ("hook", "gil_wait") for name, value in options.wishes().items()
+        isinstance(value, str) and name not in ("hook", "gil_wait", "times") for name, value in options.wishes().items()
     ) and not (options.connect or options.remote):
         return options
     from pikos.cprofile.profile import Profile
@@ -148,6 +153,18 @@ def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refus
             refuse(str(error))
         sys.stderr.write(f"pikos: PIKOS_LIVE={os.environ['PIKOS_LIVE']}: {error}; the program runs unwatched\n")
     return options
+
+
+def number_of(name: str, text: str, refuse: "Refuse") -> "Any":
+    """The number that a text stands for; refused if it is none, or out of range."""
+    option = Options.OPTIONS[name]
+    flag = option.flags[0].name
+    try:
+        number = option.read(text)  # type: ignore[misc]
+        option.check(number, flag)
+    except ValueError:
+        refuse(str(option.refusal(text, flag)))
+    return number
 
 
 def outfile_of(name: str | None, refuse: "Refuse") -> str | None:

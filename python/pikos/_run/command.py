@@ -29,7 +29,7 @@ def request_for(values: "Any", rest: list[str]) -> Request:
     if values.outfile is None and values.keeps is not False:
         values.outfile = free_name(values, rest)
     values.asked.setdefault("threads", True)
-    if values.asked.get("builtins") is not False:
+    if values.asked.get("builtins") is not False and values.asked.get("times") != "sampled":
         values.asked.setdefault("gil_wait", "out")
     shows = TABLE if values.table else NOTHING if values.quiet else SUMMARY
     wants_tree = values.asked.pop("tree", False) or shows == SUMMARY

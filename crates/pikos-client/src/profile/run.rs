@@ -2,7 +2,7 @@
 
 use pikos_wire::{Facts, Recorded};
 use pstats_compat::Cut;
-use pstats_compat::model::facts::{self, iso_date, quoted};
+use pstats_compat::model::facts::{self, SAMPLED, iso_date, quoted};
 
 /// The facts of a run, by name, those that are known. `cut` is what the limits of full stacks left out.
 pub fn run_facts(about: &Facts, recorded: &Recorded, cut: Cut) -> Vec<(String, String)> {
@@ -29,6 +29,9 @@ pub fn run_facts(about: &Facts, recorded: &Recorded, cut: Cut) -> Vec<(String, S
         (facts::ELAPSED, seconds(recorded.elapsed)),
         (facts::CPU, seconds(recorded.cpu)),
         (facts::GIL_WAIT, seconds(recorded.gil_wait)),
+        (facts::TIMES, if recorded.looks > 0 { SAMPLED.to_owned() } else { String::new() }),
+        (facts::LOOKS, number(recorded.looks)),
+        (facts::INTERVAL, seconds(recorded.look_interval)),
         (facts::THREADS, number(recorded.threads)),
         (facts::OPTIONS, about.options.clone()),
         (facts::CUT, left_out),
@@ -51,7 +54,7 @@ mod tests {
             cpus: 2,
             ..Facts::default()
         };
-        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3, gil_wait: 0.75 };
+        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3, gil_wait: 0.75, ..Recorded::default() };
         let found = run_facts(&about, &recorded, Cut { calls: 2, seconds: 0.25 });
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         let expected = [
