@@ -189,7 +189,6 @@ class Options:
     rate: float = option(
         1000.0,
         Flag("--rate", "with --times sampled: look at the stacks HZ times a second", metavar="HZ"),
-        needs="times",
         read=float,
         least=1.0,
         most=10_000.0,

@@ -87,9 +87,17 @@ impl Sampler {
     pub fn look(&mut self, worth: Ticks) -> bool {
         let running = self.tables.now.edge.get();
         if running.callee.function == FunctionId::ROOT {
+            self.stack.clear();
             return false;
         }
         self.read_stack(running);
+        self.give(worth);
+        true
+    }
+
+    /// Gives what the last look has found so much time more: when no other look is to come.
+    pub fn give(&mut self, worth: Ticks) {
+        let Some(running) = self.stack.last() else { return };
         running.own.add_ticks(worth);
         self.met.clear();
         for edge in &self.stack {
@@ -104,7 +112,6 @@ impl Sampler {
             let functions = self.stack.iter().map(|edge| edge.callee.function);
             tree.spend(&self.tables.nodes, functions, worth);
         }
-        true
     }
 
     /// The calls that were open when `running` ran.

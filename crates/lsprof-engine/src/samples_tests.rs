@@ -195,6 +195,20 @@ fn without_callers_a_look_finds_all_that_is_open() {
 }
 
 #[test]
+fn what_is_left_goes_where_the_last_look_found_the_thread() {
+    let mut recorder = recorder(true);
+    let mut sampler = Sampler::new(recorder.tables());
+    sampler.give(Ticks(3));
+    enter(&mut recorder, 0);
+    sampler.look(Ticks(5));
+    assert!(recorder.leave_untimed(KEYS[0]));
+    sampler.give(Ticks(2));
+    assert!(!sampler.look(Ticks(5)));
+    sampler.give(Ticks(7));
+    assert_eq!(figures_of(&recorder).functions, BTreeMap::from([(0, (1, 0, 7, 7))]));
+}
+
+#[test]
 fn stacks_beyond_the_limits_give_their_time_to_those_below() {
     let mut recorder = recorder(true);
     let mut sampler = Sampler::new(recorder.tables());

@@ -177,6 +177,7 @@ fn run(mut work: Box<Work>) -> Box<Work> {
     loop {
         let pause = work.interval().max(took.mul_f64(1.0 / MOST));
         if shared.waits_in_vain(pause) {
+            shared.settle(clock::now().since(last));
             return work;
         }
         let began = processor_time();
@@ -209,6 +210,11 @@ impl Shared {
             }
             !is_over
         });
+    }
+
+    /// No look comes any more: what has gone by since the last one is as that found it.
+    fn settle(&self, rest: Ticks) {
+        locked(&self.threads).iter_mut().for_each(|thread| thread.sampler.give(rest));
     }
 
     /// Whether it was ended before the time was up.

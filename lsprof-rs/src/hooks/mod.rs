@@ -20,6 +20,8 @@ pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
 #[cfg(Py_3_12)]
+mod monitoring_events;
+#[cfg(Py_3_12)]
 mod monitoring_untimed;
 mod ordinary;
 mod self_check;

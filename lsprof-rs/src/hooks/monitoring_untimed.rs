@@ -1,10 +1,12 @@
-//! The callbacks of `sys.monitoring` while no profile times calls: those of [`super::monitoring`] without a clock, which takes
+//! The callbacks of `sys.monitoring` while no profile times calls: those of [`super::monitoring_events`] without a clock, which takes
 //! as long as all the rest. Where they can't go on they hand over to its slower ones.
 
 use lsprof_engine::Key;
 use pyo3::ffi::PyObject;
 
-use super::monitoring::{missing, on_call_over_slowly, on_call_slowly, on_enter_slowly, on_leave_slowly};
+use super::monitoring_events::{
+    missing, on_call_over_slowly, on_call_slowly, on_enter_slowly, on_leave_slowly,
+};
 use crate::collect::events;
 use crate::collect::registry;
 use crate::ffi::builtin::{self, Seen};

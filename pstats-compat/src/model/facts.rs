@@ -132,10 +132,16 @@ impl Metadata {
         self.seconds(GIL_WAIT)
     }
 
-    /// Where times were sampled: how many seconds the looks were apart.
-    pub fn look_interval(&self) -> Option<f64> {
+    /// Where times were sampled: the standard error of a time of so many seconds.
+    pub fn error_of(&self, seconds: f64) -> Option<f64> {
         let is_sampled = self.fact(TIMES) == Some(SAMPLED);
-        self.seconds(INTERVAL).filter(|interval| is_sampled && *interval > 0.0)
+        let interval = self.seconds(INTERVAL).filter(|interval| is_sampled && *interval > 0.0)?;
+        Some((seconds.max(0.0) * interval).sqrt())
+    }
+
+    /// Where times were sampled: how many looks there were, if that is known.
+    pub fn looks(&self) -> Option<u64> {
+        self.fact(LOOKS)?.parse().ok()
     }
 
     /// A fact that is a time.
@@ -302,6 +308,16 @@ mod tests {
         let odd = known(&[(COMMAND, &"ü".repeat(500)), (STARTED, "ü"), (ELAPSED, "inf"), (CPU, "x")]);
         assert_eq!(odd.run(), Some(format!("{}…", "ü".repeat(MOST_SHOWN))));
         assert_eq!(known(&[(COMMAND, "'/a b/python' x.py")]).run().as_deref(), Some("'/a b/python' x.py"));
+    }
+
+    #[test]
+    fn sampled_times_have_errors() {
+        let sampled = known(&[(TIMES, SAMPLED), (LOOKS, "1000"), (INTERVAL, "0.001")]);
+        assert_eq!((sampled.error_of(10.0), sampled.looks()), (Some(0.1), Some(1000)));
+        assert_eq!(sampled.error_of(-1.0), Some(0.0));
+        for odd in [&[(INTERVAL, "0.001")][..], &[(TIMES, SAMPLED), (INTERVAL, "-1")], &[(TIMES, SAMPLED)]] {
+            assert_eq!(known(odd).error_of(1.0), None);
+        }
     }
 
     #[test]

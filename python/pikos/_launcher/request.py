@@ -103,7 +103,9 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
                 refuse(str(error))
     if said.get("times") == "sampled":
         if said.get("compensate"):
-            refuse("--compensate corrects times that are taken at each call, which --times sampled doesn't: choose one of them")
+            refuse(
+                "--compensate corrects times that are taken at each call, which --times sampled doesn't: choose one of them"
+            )
         if said.get("gil_wait") == "out":
             refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
     if "rate" in said:
