@@ -205,10 +205,17 @@ impl Collector {
         }
     }
 
-    /// Finds times by looks so far apart, from the next recorder on; `None`: by the clock at each call.
+    /// Finds times by looks so far apart, once they are [started](Collector::start_sampling); `None`: by the clock at each call.
     pub fn sample_times(&self, interval: Option<Duration>) {
-        let before = self.samples.replace(interval.map(Samples::new));
+        let before = self.samples.take();
         before.iter().for_each(|samples| samples.stop());
+        let samples = interval.map(Samples::new);
+        if let Some(samples) = &samples {
+            self.for_each_thread(|thread| {
+                samples.add(&thread.thread.mark, Sampler::new(thread.recorder.tables()));
+            });
+        }
+        self.samples.replace(samples);
     }
 
     /// Whether times are sampled.

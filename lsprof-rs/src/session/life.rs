@@ -101,6 +101,10 @@ impl Session {
         self.choice.replace(None);
         self.collector.take_waits_out(settings.asked.takes_waits_out);
         self.collector.sample_times(settings.asked.samples);
+        if self.is_enabled() {
+            // Without a thread for it calls are counted all the same.
+            let _ = self.start_sampling(py);
+        }
         self.collector.set_tree(settings.asked.tree);
         self.collector.show(settings.asked.visible);
         let others = [
