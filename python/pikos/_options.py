@@ -197,6 +197,20 @@ class Options:
         choices=("keep", "out"),
         of=COUNTING,
     )
+    #: How times are found: "exact", by the clock at each call; or "sampled", by looks at the stacks, while calls are counted
+    #: as ever.
+    times: str = option(
+        "exact",
+        Flag(
+            "--times",
+            "sampled: count each call, and find the times by looks at the stacks, --rate times a second, which costs the "
+            "program less; exact: read the clock at each call (default exact)",
+            metavar="exact|sampled",
+        ),
+        read=str,
+        choices=("exact", "sampled"),
+        of=COUNTING,
+    )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
         False,
@@ -248,16 +262,18 @@ class Options:
         read=yes_or_no,
         of=SAMPLING,
     )
-    #: How many looks a second.
-    rate: float = option(
-        100,
-        Flag("--rate", "take HZ samples a second", metavar="HZ"),
-        needs="sample",
+    #: How many looks a second; None: 100 for samples, 1,000 for sampled times.
+    rate: float | None = option(
+        None,
+        Flag(
+            "--rate",
+            "look at the stacks HZ times a second (default 100; of --times sampled, 1000)",
+            metavar="HZ",
+        ),
         read=float,
         least=0.1,
         most=10_000,
-        unit="samples a second",
-        of=SAMPLING,
+        unit="looks a second",
     )
     #: What counts: "wall", all threads, whatever they do; "cpu", those that a processor is at work on; "gil", the one that has the GIL.
     mode: str = option(
@@ -368,9 +384,9 @@ class Options:
                 each.check(getattr(self, name))
             elif each.least is not None and (each.needs is None or getattr(self, each.needs) is not False):
                 value = getattr(self, name)
+                if value is None and each.default is None:
+                    continue
                 if name == "checkpoint":
-                    if not isinstance(value, tuple):
-                        continue
                     value = value[-1]
                 each.check(value)
 

@@ -23,6 +23,8 @@ MODES: dict[str, dict[str, bool]] = {
     "everything": {},
     "no builtins": {"builtins": False},
     "no subcalls": {"subcalls": False},
+    "times sampled": {},
+    "times sampled, no subcalls": {"subcalls": False},
     "frame evaluation": {"builtins": False},
     "frame evaluation, no subcalls": {"builtins": False, "subcalls": False},
 }
@@ -41,6 +43,8 @@ def main() -> None:
         profile = profiler.Profile()
         if mode.startswith("frame evaluation") and profiler.__name__ != "cProfile":
             profile = profiler.Profile(builtins=False, hook="frame-eval")
+        elif mode.startswith("times sampled") and profiler.__name__ != "cProfile":
+            profile = profiler.Profile(times="sampled")
 
         def timed() -> float:
             # Inside the profile: what another process takes from us between the clock and enable() must not count.

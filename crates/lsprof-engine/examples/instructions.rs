@@ -49,12 +49,17 @@ impl Plain {
     #[cold]
     #[inline(never)]
     fn enter_slowly(&mut self, key: Key) {
+        self.enter_new(key);
+        self.recorder.start(clock::counter());
+    }
+
+    #[inline(always)]
+    fn enter_new(&mut self, key: Key) {
         if !self.recorder.enter(key) {
             self.recorder.define(key, FunctionId(self.functions), Kind::default());
             self.functions += 1;
             assert!(self.recorder.enter(key), "the function was defined");
         }
-        self.recorder.start(clock::counter());
     }
 
     #[cold]
@@ -126,6 +131,48 @@ impl Target for Compensated {
         let left = self.0.recorder.leave_extended(black_box(key), now);
         assert!(left, "the scripts leave what they entered");
         self.0.recorder.spend(clock::now().since(now));
+    }
+}
+
+/// A profile whose times are sampled, under an ordinary hook.
+struct Counting(Plain);
+
+impl Counting {
+    fn new() -> Self {
+        let mut plain = Plain::new();
+        plain.recorder.count_only(true, clock::counter());
+        Self(plain)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly(&mut self, key: Key) {
+        self.0.enter_new(key);
+        self.0.recorder.start_untimed();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_slowly(&mut self, key: Key) {
+        assert!(self.0.recorder.leave_untimed(key), "the scripts leave what they entered");
+    }
+}
+
+impl Target for Counting {
+    #[inline(always)]
+    fn enter(&mut self, key: Key) {
+        let key = black_box(key);
+        if !self.0.recorder.enter_untimed_quickly(key) {
+            self.enter_slowly(key);
+        }
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, key: Key) {
+        let key = black_box(key);
+        if !self.0.recorder.leave_untimed_quickly(key) {
+            self.leave_slowly(key);
+        }
     }
 }
 
@@ -215,7 +262,7 @@ fn first(target: &mut impl Target, pairs: usize) {
 }
 
 const SCRIPTS: [&str; 7] = ["flat", "recursion", "alternating", "builtins", "deep", "many", "first"];
-const TARGETS: [&str; 4] = ["nothing", "plain", "frames", "compensated"];
+const TARGETS: [&str; 5] = ["nothing", "plain", "frames", "compensated", "counting"];
 
 fn run(script: &str, target: &mut impl Target, pairs: usize) -> bool {
     match script {
@@ -241,6 +288,7 @@ fn run_on(script: &str, target: &str, pairs: usize) -> bool {
             plain.recorder.compensate(Costs::default());
             run(script, &mut Compensated(plain), pairs)
         }
+        "counting" => run(script, &mut Counting::new(), pairs),
         _ => false,
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn each_open(tables: &Tables, clock: Option<fn() -> Ticks>, mut each:
     let mut frames = Vec::new();
     let mut read = |look: &mut dyn FnMut(&mut Vec<Seen>) -> Option<Moment>| {
         if let Some(moment) = look(&mut frames) {
-            met.0.clear();
+            met.clear();
             tell(&frames, moment, clock.is_some(), &mut met, &mut each);
         }
     };
@@ -120,13 +120,13 @@ fn look_at(
 /// Reads the running stack, the newest call first.
 fn settled(tables: &Tables, clock: fn() -> Ticks, frames: &mut Vec<Seen>) -> Moment {
     for _ in 0..ATTEMPTS {
-        let top = tables.top.get();
+        let top = tables.now.top.get();
         frames.clear();
         frames.extend(open_frames(top).map(Seen::of));
         let moment = Moment { now: clock(), spent: tables.spent.get() };
         look_after();
         // The top first: it is shown after its clock was started.
-        if tables.top.get() == top && frames.iter().all(Seen::holds) {
+        if tables.now.top.get() == top && frames.iter().all(Seen::holds) {
             return moment;
         }
     }
@@ -172,11 +172,15 @@ fn tell(frames: &[Seen], moment: Moment, has_times: bool, met: &mut Met, each: &
 }
 
 /// Addresses of the entries and edges that a stack has had so far.
-#[derive(Default)]
-struct Met(HashTable<usize>);
+#[derive(Debug, Default)]
+pub(crate) struct Met(HashTable<usize>);
 
 impl Met {
-    fn is_first(&mut self, address: usize) -> bool {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn is_first(&mut self, address: usize) -> bool {
         let hash = |address: usize| mix(address as u64);
         let is_known = self.0.find(hash(address), |known| *known == address).is_some();
         if !is_known {
@@ -187,7 +191,7 @@ impl Met {
 }
 
 /// The frames of open calls from `top` down, without the bottom one, which stands for no call.
-fn open_frames(top: Link<Frame>) -> impl Iterator<Item = Link<Frame>> {
+pub(crate) fn open_frames(top: Link<Frame>) -> impl Iterator<Item = Link<Frame>> {
     let mut next = Some(top);
     std::iter::from_fn(move || {
         let frame = next?;

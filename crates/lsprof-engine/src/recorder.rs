@@ -16,7 +16,7 @@ use crate::clock::Ticks;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Pauses, StackId, Tables};
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -36,6 +36,8 @@ pub struct Recorder {
     root: Link<Entry>,
     /// Whether calls are told apart by their callers.
     subcalls: bool,
+    /// Whether calls are counted and not timed.
+    is_untimed: bool,
     tables: Arc<Tables>,
     cache: [[Link<Edge>; WAYS]; SETS],
     edges: HashTable<Link<Edge>>,
@@ -77,13 +79,14 @@ impl Recorder {
         let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
         let nowhere = edges.push(Edge::new(root, root));
         let bottom = frames.push(Frame::new(nowhere));
-        let top = FullCell::new(bottom);
+        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
         Self {
             top: bottom,
             deadline: NEVER,
             left: Ticks::default(),
             root,
             subcalls,
+            is_untimed: false,
             tables: Arc::new(Tables {
                 entries,
                 edges,
@@ -95,7 +98,7 @@ impl Recorder {
                 nodes: Arena::default(),
                 stacks: Arena::default(),
                 spent: Cell64::default(),
-                top,
+                now,
             }),
             cache: [[nowhere; WAYS]; SETS],
             edges: HashTable::new(),
@@ -132,6 +135,20 @@ impl Recorder {
         self.waits = by.map(|(processor, period)| Box::new(Waits::new(processor, period)));
     }
 
+    /// Counts calls and times none, from now on: a [`crate::Sampler`] gives them their times, and is the one that writes these.
+    /// The hooks must use [`Recorder::start_untimed`] and [`Recorder::leave_untimed`] then. Or times them again: those that are
+    /// open begin `now`.
+    pub fn count_only(&mut self, is_untimed: bool, now: Ticks) {
+        if self.is_untimed && !is_untimed {
+            for frame in self.frames() {
+                frame.started.set(now.0);
+                frame.children.set(0);
+            }
+        }
+        self.is_untimed = is_untimed;
+        self.tables.now.edge.set(edge_of(self.top));
+    }
+
     /// What others may read while this recorder writes.
     pub fn tables(&self) -> &Arc<Tables> {
         &self.tables
@@ -162,7 +179,7 @@ impl Recorder {
         }
         frame.started.set(now.0);
         self.push(frame, edge);
-        self.tables.top.set(frame);
+        self.tables.now.top.set(frame);
         true
     }
 
@@ -194,6 +211,58 @@ impl Recorder {
         }
         self.close::<false>(frame, edge, now);
         true
+    }
+
+    /// [`Recorder::enter_quickly`] where calls are counted only, on a recorder that tells calls apart by their callers.
+    #[inline(always)]
+    pub fn enter_untimed_quickly(&mut self, key: Key) -> bool {
+        let Some(edge) = self.next_edge(key) else { return false };
+        let Some(frame) = self.top.above.get() else { return false };
+        frame.edge.set(edge);
+        edge.open.add(1);
+        edge.callee.open.add(1);
+        self.top = frame;
+        self.show_untimed(frame, edge);
+        true
+    }
+
+    /// [`Recorder::leave_quickly`] where calls are counted only.
+    #[inline(always)]
+    pub fn leave_untimed_quickly(&mut self, key: Key) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key != key {
+            return false;
+        }
+        self.close_untimed(frame, edge);
+        true
+    }
+
+    /// [`Recorder::start`] where calls are counted only.
+    #[inline(always)]
+    pub fn start_untimed(&mut self) {
+        self.show_untimed(self.top, edge_of(self.top));
+    }
+
+    /// [`Recorder::leave`] where calls are counted only.
+    pub fn leave_untimed(&mut self, key: Key) -> bool {
+        self.leave_untimed_quickly(key) || self.leave_unmatched(key, Ticks::default())
+    }
+
+    #[inline(always)]
+    fn show_untimed(&self, frame: Link<Frame>, edge: Link<Edge>) {
+        self.tables.now.top.set(frame);
+        self.tables.now.edge.set(edge);
+    }
+
+    /// [`Recorder::leave_frame`] where calls are counted only.
+    #[inline(always)]
+    pub fn leave_frame_untimed(&mut self, frame: Link<Frame>, key: Key) -> bool {
+        let is_newest = self.is_newest(frame, key);
+        if is_newest {
+            self.close_untimed(self.top, edge_of(self.top));
+        }
+        is_newest
     }
 
     /// A call begins: pushes a frame, whose clock [`Recorder::start`] must start next.
@@ -235,7 +304,7 @@ impl Recorder {
     fn show(&mut self, now: Ticks) {
         self.top.started.set(now.0);
         // Shown to readers only now: an earlier call's time stood there until then.
-        self.tables.top.set(self.top);
+        self.tables.now.top.set(self.top);
     }
 
     /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates or keeps a tree;
@@ -367,6 +436,9 @@ impl Recorder {
         }
         self.look_if_late(now);
         let (frame, edge) = (self.top, edge_of(self.top));
+        if self.is_untimed {
+            return self.close_untimed(frame, edge);
+        }
         match (&self.account, &self.tree) {
             (None, None) => self.close::<false>(frame, edge, now),
             _ => self.close::<true>(frame, edge, now),
@@ -481,6 +553,7 @@ impl Recorder {
         let Some((stack, is_open)) = self.stacks.take(to) else {
             let bottom = self.tables.frames.push(Frame::new(self.cache_miss()));
             self.set_top(bottom);
+            self.tables.now.edge.set(edge_of(bottom));
             self.stacks.run_new(&self.tables, bottom);
             return;
         };
@@ -497,6 +570,7 @@ impl Recorder {
             }
         }
         self.set_top(top);
+        self.tables.now.edge.set(edge_of(top));
         self.stacks.run(stack);
     }
 
@@ -559,6 +633,28 @@ impl Recorder {
         }
     }
 
+    /// Times are not the recorder's to write here.
+    #[inline(always)]
+    fn close_untimed(&mut self, frame: Link<Frame>, edge: Link<Edge>) {
+        let entry = edge.callee;
+        if let Some(below) = frame.below.get() {
+            self.top = below;
+            self.show_untimed(below, edge_of(below));
+        }
+        edge.open.add(u64::MAX);
+        // As in `close_as`.
+        show_before();
+        edge.calls.add(1);
+        entry.open.add(u64::MAX);
+        // Another call of the edge is one of the function, too.
+        if entry.open.get() != 0 {
+            entry.recursive_calls.add(1);
+            if edge.open.get() != 0 {
+                edge.recursive_calls.add(1);
+            }
+        }
+    }
+
     #[inline(always)]
     fn is_late(&self, now: Ticks) -> bool {
         now.0 > self.deadline
@@ -609,7 +705,7 @@ impl Recorder {
     #[inline(always)]
     fn set_top(&mut self, frame: Link<Frame>) {
         self.top = frame;
-        self.tables.top.set(frame);
+        self.tables.now.top.set(frame);
     }
 
     #[cold]

@@ -110,7 +110,7 @@ impl SampleRecorder {
         }
         self.settle_functions(top.callee, time);
         if let Some(tree) = &mut self.tree {
-            tree.sample(&self.tables.nodes, self.stack.iter().map(|edge| edge.callee.function), time);
+            tree.spend(&self.tables.nodes, self.stack.iter().map(|edge| edge.callee.function), time, 1);
         }
         true
     }

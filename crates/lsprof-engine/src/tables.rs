@@ -339,8 +339,19 @@ pub struct Tables {
     pub(crate) stacks: Arena<Stack>,
     /// With compensation: what recording has taken when it was last added up.
     pub(crate) spent: Cell64,
-    /// The frame that runs now, and below it, by `below`, those that wait for it.
+    /// What runs now.
+    pub(crate) now: Now,
+}
+
+/// What runs now, in two cells that a reader gets with one look at memory.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub(crate) struct Now {
+    /// The frame that runs, and below it, by `below`, those that wait for it.
     pub(crate) top: FullCell<Frame>,
+    /// Where times are sampled: the running call's edge, that of the bottom frame while there is none. It alone says whose a
+    /// look's time is: no second look is needed, which short calls would not live to see.
+    pub(crate) edge: FullCell<Edge>,
 }
 
 impl Tables {

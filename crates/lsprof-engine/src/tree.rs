@@ -89,30 +89,31 @@ impl TreeWriter {
         }
     }
 
-    /// A sample of a stack, the outermost function first, that stands for so much time.
-    pub(crate) fn sample(
+    /// So much time went by with these calls open, told from the bottom up; nobody tells when they begin and end. `samples`: how many
+    /// are counted for it.
+    pub(crate) fn spend(
         &mut self,
         nodes: &Arena<Node>,
         stack: impl Iterator<Item = FunctionId>,
         time: Ticks,
+        samples: u64,
     ) {
-        let mut node = self.bottom;
-        let mut cut = false;
+        let (mut node, mut is_cut) = (self.bottom, false);
         for function in stack {
             match self.child(nodes, node, function) {
                 Some(child) => node = child,
                 None => {
-                    cut = true;
+                    is_cut = true;
                     break;
                 }
             }
         }
         node.own.add_ticks(time);
-        if cut {
-            node.cut_calls.add(1);
+        if is_cut {
+            node.cut_calls.add(samples);
             node.cut_own.add_ticks(time);
         } else {
-            node.calls.add(1);
+            node.calls.add(samples);
         }
     }
 

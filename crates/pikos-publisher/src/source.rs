@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lsprof_engine::{NodeTotals, Tables, Totals};
+use lsprof_engine::{Looks, NodeTotals, Tables, Totals};
 use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
@@ -83,6 +83,8 @@ pub struct State {
     pub threads_seen: u64,
     /// How ticks become seconds.
     pub rate: Rate,
+    /// Where times are sampled and calls counted: how often was looked. Those of open calls are in the tables then, as all others.
+    pub looks: Option<Arc<Looks>>,
     /// Of samples: how they were taken.
     pub sampled: Option<SharedSampled>,
 }

@@ -174,7 +174,8 @@ impl Stream {
         if matches!(state.rate, Rate::Timer(_)) {
             return 0;
         }
-        (self.calls(state) as f64 * *self.cost.get_or_insert_with(cost_of_a_call)) as i64
+        (self.calls(state) as f64 * *self.cost.get_or_insert_with(|| cost_of_a_call(state.looks.is_none())))
+            as i64
     }
 
     /// All but the names, which go to `self.names`.
@@ -250,6 +251,8 @@ impl Stream {
                 cpu: cpu.as_secs_f64(),
                 threads: state.threads_seen,
                 gil_wait: self.waited(state),
+                looks: state.looks.as_ref().map_or(0, |looks| looks.count()),
+                look_interval: state.looks.as_ref().map_or(0.0, |looks| looks.interval() * tick(state.rate)),
             }),
             sampled: state.sampled(),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
@@ -402,16 +405,22 @@ pub fn since_epoch() -> f64 {
 
 /// What our own part of recording takes for one call, in ticks: tried on a recorder of nobody's. What the interpreter
 /// adds to report a call is not in it.
-fn cost_of_a_call() -> f64 {
+fn cost_of_a_call(is_timed: bool) -> f64 {
     const CALLS: u32 = 5_000;
     const KEY: usize = 64;
     let mut recorder = Recorder::new(true);
     recorder.define(KEY, FunctionId(0), lsprof_engine::Kind::default());
     let start = clock::now();
+    recorder.count_only(!is_timed, start);
     for _ in 0..CALLS {
         recorder.enter(KEY);
-        recorder.start(clock::now());
-        recorder.leave(KEY, clock::now());
+        if is_timed {
+            recorder.start(clock::now());
+            recorder.leave(KEY, clock::now());
+        } else {
+            recorder.start_untimed();
+            recorder.leave_untimed(KEY);
+        }
     }
     clock::now().since(start).signed().max(0) as f64 / f64::from(CALLS)
 }

@@ -48,6 +48,7 @@ impl WatchedThreads {
 fn clock_of(state: &State) -> Option<fn() -> Ticks> {
     match state.rate {
         Rate::Timer(_) => None,
+        _ if state.looks.is_some() => None,
         _ => Some(clock::now),
     }
 }

@@ -135,6 +135,12 @@ pub struct Recorded {
     /// Seconds that all threads waited for the GIL, where that is taken out of the times; else 0.
     #[serde(default)]
     pub gil_wait: f64,
+    /// Where times are sampled: how often was looked; else 0.
+    #[serde(default)]
+    pub looks: u64,
+    /// Seconds from one look to the next: a time t has the standard error √(t·interval).
+    #[serde(default)]
+    pub look_interval: f64,
 }
 
 /// How samples were taken, since the last clear. A look is one at all threads, and gives a sample of each that counts.

@@ -31,7 +31,13 @@ fn full(seq: u64) -> Message {
         tick: 1e-9,
         interval: 0.5,
         overhead: 1_000,
-        recorded: Some(Recorded { elapsed: 0.5 * seq as f64, cpu: 0.25, threads: 8, gil_wait: 0.125 }),
+        recorded: Some(Recorded {
+            elapsed: 0.5 * seq as f64,
+            cpu: 0.25,
+            threads: 8,
+            gil_wait: 0.125,
+            ..Recorded::default()
+        }),
         facts: Some(Facts {
             pid: 4711,
             parent: Some(4710),

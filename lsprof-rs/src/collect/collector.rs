@@ -8,12 +8,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, Totals, TreeTotals, clock,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Sampler, StackId, Ticks, Totals, TreeTotals,
+    clock,
 };
-use pikos_publisher::{Rate, Source, SourceThread, Stopwatch};
+use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
+use pikos_wire::Recorded;
 use pyo3::prelude::*;
 
 use crate::collect::functions::Functions;
@@ -21,6 +24,7 @@ use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
 use crate::collect::names;
 use crate::collect::run::Run;
+use crate::collect::samples::Samples;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::collect::visible::Visible;
@@ -41,6 +45,8 @@ pub enum Timing {
     Compensated,
     /// By a custom timer, likewise with full stacks.
     Timer,
+    /// By looks at the stack: its events count, and read no clock. Full stacks, too, come from there.
+    Sampled,
     /// As the others of the profile; but greenlet is being imported, and each event asks whether it is there.
     Unsettled,
 }
@@ -115,6 +121,8 @@ pub struct Collector {
     timer: RefCell<Option<Rc<Timer>>>,
     /// With compensation.
     calibration: RefCell<Option<Calibration>>,
+    /// Where times are sampled.
+    samples: RefCell<Option<Rc<Samples>>>,
     /// With full stacks.
     tree: RefCell<Option<TreeSize>>,
     /// Which functions are shown as themselves, where not all are.
@@ -142,8 +150,10 @@ impl Collector {
     pub fn configure(&self, subcalls: bool, builtins: bool) {
         self.subcalls.set(subcalls);
         self.builtins.set(builtins);
+        let is_untimed = self.samples_times();
         for recorder in self.recorders.borrow_mut().iter_mut() {
             recorder.recorder.set_subcalls(subcalls);
+            recorder.recorder.count_only(is_untimed, clock::now());
             (recorder.timing, recorder.counts_builtins) = (self.first_timing(), builtins);
         }
     }
@@ -192,6 +202,46 @@ impl Collector {
             for thread in self.recorders.borrow_mut().iter_mut() {
                 self.waits.watch(&mut thread.recorder, thread.thread.native_id);
             }
+        }
+    }
+
+    /// Finds times by looks so far apart, once they are [started](Collector::start_sampling); `None`: by the clock at each call.
+    pub fn sample_times(&self, interval: Option<Duration>) {
+        let before = self.samples.take();
+        before.iter().for_each(|samples| samples.stop());
+        let samples = interval.map(Samples::new);
+        if let Some(samples) = &samples {
+            self.for_each_thread(|thread| {
+                samples.add(&thread.thread.mark, Sampler::new(thread.recorder.tables()));
+            });
+        }
+        self.samples.replace(samples);
+    }
+
+    /// Whether times are sampled.
+    pub fn samples_times(&self) -> bool {
+        self.samples.borrow().is_some()
+    }
+
+    /// Begins to look at the stacks, where times are sampled.
+    pub fn start_sampling(&self, py: Python<'_>) -> Result<(), StartError> {
+        let samples = self.samples.borrow().clone();
+        samples.map_or(Ok(()), |samples| samples.start(py))
+    }
+
+    /// Looks no more: before what the looks have found is read for good.
+    pub fn stop_sampling(&self) {
+        self.samples.borrow().iter().for_each(|samples| samples.stop());
+    }
+
+    /// The figures of the run so far.
+    pub fn recorded(&self) -> Recorded {
+        let samples = self.samples.borrow();
+        let looks = samples.as_ref().map(|samples| samples.looks());
+        Recorded {
+            looks: looks.map_or(0, |looks| looks.count()),
+            look_interval: looks.map_or(0.0, |looks| looks.interval() * self.seconds_per_tick()),
+            ..self.run.recorded()
         }
     }
 
@@ -257,6 +307,7 @@ impl Collector {
         }
         source.change(|state| {
             state.rate = self.rate();
+            state.looks = self.samples.borrow().as_ref().map(|samples| Arc::clone(samples.looks()));
             state.time = self.run.time();
             state.threads_seen = self.run.threads();
         });
@@ -291,6 +342,8 @@ impl Collector {
     pub fn timing(&self) -> Timing {
         if self.timer.borrow().is_some() {
             Timing::Timer
+        } else if self.samples_times() {
+            Timing::Sampled
         } else if self.is_compensated() {
             Timing::Compensated
         } else if self.subcalls.get() && clock::is_counter() && !self.has_tree() {
@@ -300,10 +353,11 @@ impl Collector {
         }
     }
 
-    /// Whether calls of Python functions are told apart by their callers and timed by the cycle counter, plainly or compensated.
+    /// Whether calls of Python functions are told apart by their callers, and timed by the cycle counter or by looks at the stack.
     pub fn lets_leaves_be_evaluated(&self) -> bool {
         match self.timing() {
             Timing::Plain => true,
+            Timing::Sampled => self.subcalls.get(),
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
             Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
@@ -325,8 +379,17 @@ impl Collector {
         if let Some(calibration) = self.calibration.borrow().as_ref() {
             recorder.compensate(calibration.costs.clone());
         }
-        if let Some(tree) = self.tree.borrow().as_ref() {
-            recorder.grow_tree(tree.limits.clone());
+        match (self.samples.borrow().as_ref(), self.tree.borrow().as_ref()) {
+            (Some(samples), tree) => {
+                recorder.count_only(true, clock::now());
+                let mut sampler = Sampler::new(recorder.tables());
+                if let Some(tree) = tree {
+                    sampler.grow_tree(tree.limits.clone());
+                }
+                samples.add(mark, sampler);
+            }
+            (None, Some(tree)) => recorder.grow_tree(tree.limits.clone()),
+            (None, None) => {}
         }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
@@ -414,6 +477,7 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();
         self.change_time(|_| ());

@@ -93,6 +93,26 @@ pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: 
     unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
 }
 
+/// [`enter_quickly`] where calls are counted and not timed.
+///
+/// # Safety
+/// As for [`enter_quickly`], of [`registry::current_untimed`].
+#[inline(always)]
+pub unsafe fn count_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.enter_untimed_quickly(key)
+}
+
+/// [`leave_quickly`] where calls are counted and not timed.
+///
+/// # Safety
+/// As for [`count_quickly`].
+#[inline(always)]
+pub unsafe fn end_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.leave_untimed_quickly(key)
+}
+
 /// A call begins.
 ///
 /// # Safety
@@ -123,6 +143,7 @@ unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
     this.recorder.place_in_tree();
     match this.timing {
         Timing::Plain | Timing::Clock => this.recorder.start(clock::now()),
+        Timing::Sampled => this.recorder.start_untimed(),
         Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
         Timing::Timer => unsafe { start_timed(thread) },
@@ -141,6 +162,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     let this = unsafe { &mut *thread };
     match this.timing {
         Timing::Plain | Timing::Clock => _ = this.recorder.leave_extended(key, now),
+        Timing::Sampled => _ = this.recorder.leave_untimed(key),
         Timing::Compensated => {
             let is_recorded = this.recorder.leave_extended(key, now) || !this.recorder.hides(key);
             let time = clock::now().since(now);
@@ -208,7 +230,12 @@ pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> O
     // SAFETY: as this function's.
     unsafe {
         if (*thread).timing != Timing::Plain || !enter_quickly(NonNull::new_unchecked(thread), key) {
-            return enter_frame_slowly(thread, code);
+            let is_counted = (*thread).timing == Timing::Sampled
+                && (*thread).recorder.has_subcalls()
+                && count_quickly(NonNull::new_unchecked(thread), key);
+            if !is_counted {
+                return enter_frame_slowly(thread, code);
+            }
         }
         let frame = (*thread).recorder.top();
         Some(OpenCall { frame, key, outer: (*thread).evaluating.replace(frame) })
@@ -258,8 +285,12 @@ pub unsafe fn leave_frame(call: OpenCall, thread: *mut ThreadRecorder) {
     let this = unsafe { &mut *thread };
     this.evaluating = call.outer;
     if this.timing != Timing::Plain || !this.recorder.leave_frame(call.frame, call.key, now) {
-        // SAFETY: as this function's.
-        unsafe { leave_frame_slowly(call, thread) };
+        let is_counted =
+            this.timing == Timing::Sampled && this.recorder.leave_frame_untimed(call.frame, call.key);
+        if !is_counted {
+            // SAFETY: as this function's.
+            unsafe { leave_frame_slowly(call, thread) };
+        }
     }
 }
 
@@ -366,6 +397,7 @@ unsafe fn start_unsettled(thread: *mut ThreadRecorder, began: Ticks) {
     unsafe {
         match settle(thread) {
             Timing::Timer => start_timed(thread),
+            Timing::Sampled => (*thread).recorder.start_untimed(),
             Timing::Compensated => (*thread).recorder.start_extended(began, clock::now()),
             _ => (*thread).recorder.start(clock::now()),
         }
@@ -377,10 +409,10 @@ unsafe fn start_unsettled(thread: *mut ThreadRecorder, began: Ticks) {
 unsafe fn leave_unsettled(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
     // SAFETY: as in `enter`.
     unsafe {
-        if settle(thread) == Timing::Timer {
-            leave_timed(thread, key);
-        } else {
-            (*thread).recorder.leave_extended(key, now);
+        match settle(thread) {
+            Timing::Timer => leave_timed(thread, key),
+            Timing::Sampled => _ = (*thread).recorder.leave_untimed(key),
+            _ => _ = (*thread).recorder.leave_extended(key, now),
         }
     }
 }

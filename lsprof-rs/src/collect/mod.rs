@@ -13,6 +13,7 @@ pub mod kinds;
 pub mod names;
 pub mod registry;
 pub mod run;
+pub mod samples;
 pub mod threads;
 pub mod timer;
 pub mod visible;

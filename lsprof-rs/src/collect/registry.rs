@@ -63,6 +63,9 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
 /// In [`CACHED`], beside a thread's address: its recorder doesn't time calls plainly, or it has none.
 const UNUSUAL: usize = 1;
 
+/// Likewise: it counts calls, told apart by their callers, and times none.
+const UNTIMED: usize = 2;
+
 /// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
 ///
 /// # Safety
@@ -71,7 +74,7 @@ const UNUSUAL: usize = 1;
 pub unsafe fn current() -> *mut ThreadRecorder {
     // SAFETY: by this function's contract.
     let registry = unsafe { REGISTRY.get_unattached() };
-    if CACHED.load(Ordering::Relaxed) & !UNUSUAL == thread::address() {
+    if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED) == thread::address() {
         return registry.current.get();
     }
     look_up(registry)
@@ -87,6 +90,20 @@ pub unsafe fn current_plain() -> Option<NonNull<ThreadRecorder>> {
     let registry = unsafe { REGISTRY.get_unattached() };
     // SAFETY: `look_up` leaves the address as it is for recorders only.
     (CACHED.load(Ordering::Relaxed) == thread::address())
+        .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
+}
+
+/// The running thread's recorder, if it counts calls, told apart by their callers, and times none; and [`current`] finds it
+/// without looking further.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn current_untimed() -> Option<NonNull<ThreadRecorder>> {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    // SAFETY: as in `current_plain`.
+    (CACHED.load(Ordering::Relaxed) == thread::address() | UNTIMED)
         .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
@@ -228,6 +245,15 @@ pub fn wanted(py: Python<'_>) -> Wanted {
     wanted
 }
 
+/// Whether no enabled profile times calls: then a hook needs no clock.
+#[cfg(Py_3_12)]
+pub fn only_counts(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    let counts = |enabled: &Enabled| enabled.collector.samples_times();
+    registry.all_threads.borrow().as_ref().is_none_or(counts)
+        && registry.threads.borrow().as_ref().is_none_or(|threads| threads.values().all(counts))
+}
+
 /// See [`wanted`].
 #[cfg(Py_3_12)]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -281,8 +307,12 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     };
     registry.current.set(recorder);
     // SAFETY: null or just made.
-    let is_plain = unsafe { recorder.as_ref() }.is_some_and(|thread| thread.timing == Timing::Plain);
-    CACHED.store(thread::address() | if is_plain { 0 } else { UNUSUAL }, Ordering::Release);
+    let how = unsafe { recorder.as_ref() }.map_or(UNUSUAL, |thread| match thread.timing {
+        Timing::Plain => 0,
+        Timing::Sampled if thread.recorder.has_subcalls() => UNTIMED,
+        _ => UNUSUAL,
+    });
+    CACHED.store(thread::address() | how, Ordering::Release);
     recorder
 }
 

@@ -2,9 +2,9 @@
 //!
 //! | when | in this order |
 //! |---|---|
-//! | before | the monitors write what they have; then live profiles, and what sends records, close their sockets, last, as nobody hears them from then on |
+//! | before | the monitors write what they have; then the threads of sampled times end, and live profiles, and what sends records, close their sockets, last, as nobody hears them from then on |
 //! | after, in the parent | they open them again |
-//! | after, in the child | the monitors, which are the parent's, are forgotten; then live profiles begin anew, unrecorded |
+//! | after, in the child | the monitors, which are the parent's, are forgotten; then live profiles begin anew, unrecorded; sampled times go on |
 //!
 //! The handlers are functions of our module and named by what Python knows them as: they stand in rooms that nobody here
 //! may know.
@@ -27,7 +27,7 @@ const HANDLERS: [(&str, &str); 5] = [
     ("after_in_child", "_live_after_fork_in_child"),
 ];
 
-/// Registers them, once: a profile is about to be live, or a monitor to be enabled. Those that have nothing to do do nothing.
+/// Registers them, once: a profile is about to be live or to sample its times, or a monitor to be enabled. Those that have nothing to do do nothing.
 pub fn watch(py: Python<'_>) -> PyResult<()> {
     static WATCHES: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
     if WATCHES.get(py).replace(true) {

@@ -166,10 +166,10 @@ unsafe extern "C-unwind" fn evaluate(
             match edge.map(|edge| (edge, edge.callee.note.get())) {
                 Some((edge, LEAF)) if !interpreter_frame::makes_generator(frame, code) => {
                     let arguments = (state, frame, throw);
-                    return if is_compensated {
-                        evaluate_leaf::<true>(thread, edge, code, arguments)
-                    } else {
-                        evaluate_leaf::<false>(thread, edge, code, arguments)
+                    return match (*thread).timing {
+                        Timing::Plain => evaluate_leaf::<PLAIN>(thread, edge, code, arguments),
+                        Timing::Sampled => evaluate_leaf::<SAMPLED>(thread, edge, code, arguments),
+                        _ => evaluate_leaf::<COMPENSATED>(thread, edge, code, arguments),
                     };
                 }
                 Some((edge, UNKNOWN)) if edge.calls.get() >= HOT => look_at(edge, code),
@@ -196,7 +196,7 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
         && !state.is_silent()
         && match thread.timing {
             Timing::Plain => true,
-            Timing::Compensated => thread.recorder.has_subcalls(),
+            Timing::Compensated | Timing::Sampled => thread.recorder.has_subcalls(),
             Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
 }
@@ -208,21 +208,24 @@ fn earn(amount: i64) -> i64 {
     balance
 }
 
-/// Enters, has the frame evaluated with events off, and leaves.
+const PLAIN: u8 = Timing::Plain as u8;
+const COMPENSATED: u8 = Timing::Compensated as u8;
+const SAMPLED: u8 = Timing::Sampled as u8;
+
+/// Enters, has the frame evaluated with events off, and leaves. `TIMING` is how its call is timed.
 #[inline(always)]
-unsafe fn evaluate_leaf<const COMPENSATED: bool>(
+unsafe fn evaluate_leaf<const TIMING: u8>(
     thread: *mut ThreadRecorder,
     edge: Link<Edge>,
     code: *mut PyObject,
     (state, frame, throw): Arguments,
 ) -> *mut PyObject {
-    let began = if COMPENSATED {
+    let began = if TIMING == COMPENSATED {
         clock::settle();
         clock::counter()
     } else {
         Ticks(0)
     };
-    let timing = if COMPENSATED { Timing::Compensated } else { Timing::Plain };
     // Now: afterwards the profile may have been cleared, and the edge with it.
     let kind = kinds::of_leaf(edge.callee.kind);
     // SAFETY: as in `evaluate`.
@@ -234,24 +237,31 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
         let call = (*thread).recorder.top();
         let traced = ThreadState::of(state).traces();
         ThreadState::of(state).set_traces(false);
-        if COMPENSATED {
-            (*thread).recorder.place_in_tree();
-            (*thread).recorder.start_extended(began, clock::counter());
-        } else {
-            earn(SAVED_BY_LEAF);
-            (*thread).recorder.start(clock::counter());
+        match TIMING {
+            COMPENSATED => {
+                (*thread).recorder.place_in_tree();
+                (*thread).recorder.start_extended(began, clock::counter());
+            }
+            SAMPLED => {
+                earn(SAVED_BY_LEAF);
+                (*thread).recorder.start_untimed();
+            }
+            _ => {
+                earn(SAVED_BY_LEAF);
+                (*thread).recorder.start(clock::counter());
+            }
         }
         let result = frame_eval::evaluate(state, frame, throw);
-        if COMPENSATED {
+        if TIMING == COMPENSATED {
             clock::settle();
         }
-        let now = clock::counter();
+        let now = if TIMING == SAMPLED { Ticks(0) } else { clock::counter() };
         let thread = registry::current();
         if !thread.is_null()
             && is_running()
             && is_ours(ThreadState::of(state), &*thread)
-            && (*thread).timing == timing
-            && leave::<COMPENSATED>(&mut (*thread).recorder, (call, code as Key), kind, now)
+            && (*thread).timing as u8 == TIMING
+            && leave::<TIMING>(&mut (*thread).recorder, (call, code as Key), kind, now)
         {
             ThreadState::of(state).set_traces(traced);
         } else {
@@ -262,14 +272,16 @@ unsafe fn evaluate_leaf<const COMPENSATED: bool>(
 }
 
 #[inline(always)]
-fn leave<const COMPENSATED: bool>(
+fn leave<const TIMING: u8>(
     recorder: &mut Recorder,
     (call, key): (Link<Frame>, Key),
     kind: Kind,
     now: Ticks,
 ) -> bool {
-    if !COMPENSATED {
-        return recorder.leave_frame(call, key, now);
+    match TIMING {
+        COMPENSATED => {}
+        SAMPLED => return recorder.leave_frame_untimed(call, key),
+        _ => return recorder.leave_frame(call, key, now),
     }
     let is_over = recorder.leave_frame_of_kind(call, key, kind, now);
     recorder.spend(clock::counter().since(now));

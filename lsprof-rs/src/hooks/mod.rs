@@ -19,6 +19,10 @@ mod leaf_frames;
 pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
+#[cfg(Py_3_12)]
+mod monitoring_events;
+#[cfg(Py_3_12)]
+mod monitoring_untimed;
 mod ordinary;
 mod self_check;
 #[cfg(not(Py_3_12))]

@@ -4,22 +4,16 @@
 //! events are those that any of them wants.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lsprof_engine::{Key, clock};
-use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation};
-use crate::collect::events::{self, Callee};
-use crate::collect::registry::{self, Scope, Wanted, wanted};
-use crate::ffi::builtin::{self, Builtin, Seen};
-use crate::ffi::callback::{self, Vectorcall, arguments, none};
+use super::{conflict, evaluation, monitoring_events, monitoring_untimed};
+use crate::collect::registry::{self, Scope, Wanted, only_counts, wanted};
+use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
-use crate::ffi::trampoline::guard;
 
 pub const NAME: &str = "monitoring";
 pub const REASON: &str = "sys.monitoring exists from 3.12 on and is cheaper than a profile function";
@@ -64,15 +58,12 @@ enum Callback {
     CallOver,
 }
 
-/// In the order of [`Callback`].
-const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
-
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
+/// Whether the callbacks are those that have no clock.
+static UNTIMED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
-/// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
-static MISSING: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets the events that the enabled profiles want.
 pub fn install(py: Python<'_>, _scope: Scope, _profiler: &Py<PyAny>) -> PyResult<()> {
@@ -136,17 +127,21 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
             installed.set(Wanted::Nothing);
         }
-        if installed.get() == wanted {
+        let untimed = only_counts(py);
+        let fits = UNTIMED.get(py).get() == untimed || wanted == Wanted::Nothing;
+        if installed.get() == wanted && fits {
             return Ok(());
         }
         if installed.get() == Wanted::Nothing {
             take_tool(&monitoring)?;
-            let missing = monitoring.getattr("MISSING")?;
-            MISSING.store(missing.as_ptr() as usize, Ordering::Relaxed);
-            let callbacks = callables(py)?;
+            monitoring_events::set_missing(&monitoring.getattr("MISSING")?);
+        }
+        if installed.get() == Wanted::Nothing || !fits {
+            let callbacks = if untimed { untimed_callables(py)? } else { callables(py)? };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
+            UNTIMED.get(py).set(untimed);
         }
         set_events(&monitoring, wanted)?;
         if wanted == Wanted::Nothing {
@@ -199,7 +194,13 @@ fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
 
 fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
-    CALLABLES.get_or_try_init(py, || callback::callables(py, FUNCTIONS))
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_events::FUNCTIONS))
+}
+
+/// Those without a clock.
+fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
 }
 
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {
@@ -225,206 +226,4 @@ fn set_events(monitoring: &Bound<'_, PyAny>, wanted: Wanted) -> PyResult<()> {
 
 fn number(monitoring: &Bound<'_, PyAny>, event: &str) -> PyResult<u32> {
     monitoring.getattr("events")?.getattr(event)?.extract()
-}
-
-// Each callback does the common case itself and calls nothing on the way; for all others it hands its arguments on, as its
-// last step, to a slower one that begins again. So it needs no stack frame of its own.
-
-/// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
-unsafe extern "C" fn on_enter(
-    callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's; the GIL is held.
-    unsafe {
-        if let Some([code, _]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && events::enter_quickly(thread, *code as Key)
-            {
-                return none();
-            }
-        }
-        on_enter_slowly(callback, args, count, names)
-    }
-}
-
-#[inline(never)]
-unsafe extern "C" fn on_enter_slowly(
-    _callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    _names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's.
-    let Some([code, offset]) = (unsafe { arguments(args, count) }) else {
-        return callback::too_few(2, count);
-    };
-    guard(|| {
-        // SAFETY: CPython calls us with the GIL held and a live code object.
-        unsafe {
-            let thread = registry::current();
-            if !thread.is_null() {
-                events::placed_at(thread, *offset);
-                events::enter(thread, Callee::Python(*code));
-            }
-        }
-    });
-    none()
-}
-
-/// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
-unsafe extern "C" fn on_leave(
-    callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    let now = clock::counter();
-    // SAFETY: args and count are CPython's; the GIL is held.
-    unsafe {
-        if let Some([code, _, _]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && events::leave_quickly(thread, *code as Key, now)
-            {
-                return none();
-            }
-        }
-        on_leave_slowly(callback, args, count, names)
-    }
-}
-
-#[inline(never)]
-unsafe extern "C" fn on_leave_slowly(
-    _callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    _names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's.
-    let Some([code, offset, _]) = (unsafe { arguments(args, count) }) else {
-        return callback::too_few(3, count);
-    };
-    guard(|| {
-        // SAFETY: CPython calls us with the GIL held.
-        unsafe {
-            let thread = registry::current();
-            if !thread.is_null() {
-                events::placed_at(thread, *offset);
-                events::leave(thread, *code as Key);
-            }
-        }
-    });
-    none()
-}
-
-/// CALL (code, offset, callable, first argument or MISSING).
-unsafe extern "C" fn on_call(
-    callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
-    unsafe {
-        if let Some([_, _, callable, first]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && thread.as_ref().counts_builtins
-            {
-                match builtin::look_at(*callable, *first, missing()) {
-                    Seen::Key(key) if events::enter_quickly(thread, key) => return none(),
-                    Seen::Uncounted => return none(),
-                    _ => {}
-                }
-            }
-        }
-        on_call_slowly(callback, args, count, names)
-    }
-}
-
-#[inline(never)]
-unsafe extern "C" fn on_call_slowly(
-    _callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    _names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's.
-    let Some([code, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
-        return callback::too_few(4, count);
-    };
-    guard(|| {
-        // SAFETY: CPython calls us with the GIL held and live objects.
-        unsafe {
-            let thread = registry::current();
-            if thread.is_null() || !(*thread).counts_builtins {
-                return;
-            }
-            events::placed_at(thread, *offset);
-            if builtin::key_of_call(*callable, *first, missing()).is_some() {
-                events::enter(thread, Callee::Builtin(Builtin::of_counted(*callable, *first)));
-            } else {
-                events::uncounted(thread, *callable, (*code, *offset));
-            }
-        }
-    });
-    none()
-}
-
-/// C_RETURN, C_RAISE (code, offset, callable, first argument or MISSING).
-unsafe extern "C" fn on_call_over(
-    callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
-    unsafe {
-        if let Some([_, _, callable, first]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && thread.as_ref().counts_builtins
-            {
-                match builtin::look_at(*callable, *first, missing()) {
-                    // The clock isn't read before: where it isn't needed, that would cost more than all the rest.
-                    Seen::Key(key) if events::leave_quickly(thread, key, clock::counter()) => return none(),
-                    Seen::Uncounted => return none(),
-                    _ => {}
-                }
-            }
-        }
-        on_call_over_slowly(callback, args, count, names)
-    }
-}
-
-#[inline(never)]
-unsafe extern "C" fn on_call_over_slowly(
-    _callback: *mut PyObject,
-    args: *const *mut PyObject,
-    count: usize,
-    _names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: args and count are CPython's.
-    let Some([_, offset, callable, first]) = (unsafe { arguments(args, count) }) else {
-        return callback::too_few(4, count);
-    };
-    guard(|| {
-        // SAFETY: CPython calls us with the GIL held and live objects.
-        unsafe {
-            let thread = registry::current();
-            if thread.is_null() || !(*thread).counts_builtins {
-                return;
-            }
-            events::placed_at(thread, *offset);
-            if let Some(key) = builtin::key_of_call(*callable, *first, missing()) {
-                events::leave(thread, key);
-            }
-        }
-    });
-    none()
-}
-
-#[inline(always)]
-fn missing() -> *mut PyObject {
-    MISSING.load(Ordering::Relaxed) as *mut PyObject
 }

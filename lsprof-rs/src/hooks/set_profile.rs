@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use lsprof_engine::{Key, clock};
@@ -17,6 +18,7 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
+use crate::collect::collector::ThreadRecorder;
 use crate::collect::events::{self, Callee};
 use crate::collect::kinds;
 use crate::collect::registry::{self, Scope};
@@ -285,8 +287,45 @@ pub(super) unsafe extern "C" fn on_event(
             if done {
                 return 0;
             }
+        } else if let Some(thread) = registry::current_untimed() {
+            if count(thread, frame, what, arg) {
+                return 0;
+            }
         }
         on_event_slowly(profiler, frame, what, arg)
+    }
+}
+
+/// The common case where calls are counted and not timed.
+///
+/// # Safety
+/// As for [`on_event`]; `thread` is [`registry::current_untimed`].
+#[inline(always)]
+unsafe fn count(
+    thread: NonNull<ThreadRecorder>,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> bool {
+    // SAFETY: as for this function.
+    unsafe {
+        let counts_builtins = thread.as_ref().counts_builtins;
+        #[allow(non_upper_case_globals)] // C's names
+        match what {
+            PyTrace_CALL => events::count_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_RETURN => events::end_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_C_CALL => match builtin::look_at(arg) {
+                Some(key) if counts_builtins => events::count_quickly(thread, key),
+                _ => false,
+            },
+            PyTrace_C_RETURN => match builtin::look_at(arg) {
+                Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                    events::end_quickly(thread, key)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 

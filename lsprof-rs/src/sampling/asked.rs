@@ -6,6 +6,9 @@ use pyo3::prelude::*;
 
 use crate::session::options::{LiveOptions, read, wishes};
 
+/// Looks a second where nobody says how many.
+const USUAL_RATE: f64 = 100.0;
+
 /// What a sampler was asked for, found to be in order.
 #[derive(Clone, Default)]
 pub struct Asked {
@@ -26,7 +29,7 @@ impl Asked {
     pub fn read(options: &Bound<'_, PyAny>) -> PyResult<Self> {
         let tree: bool = read(options, "tree")?;
         let limits = (read(options, "tree_depth")?, read(options, "tree_nodes")?);
-        let rate = read(options, "rate")?;
+        let rate = read::<Option<f64>>(options, "rate")?.unwrap_or(USUAL_RATE);
         Ok(Self {
             rate,
             options: Options {

@@ -11,10 +11,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::live::{self, for_each};
+use crate::collect::samples;
 use crate::ffi::at_fork;
 use crate::ffi::gil::GilCell;
 use crate::ffi::modules;
 use crate::ffi::pending;
+use crate::ffi::thread as thread_of_python;
 use crate::guards::exec;
 
 /// What has threads of its own beside those that publish.
@@ -69,6 +71,7 @@ const GOES: Duration = Duration::from_millis(20);
 pub fn _live_before_fork(py: Python<'_>) {
     let all = thread::count();
     let mut stopped = RecordStream::rest_all();
+    stopped += samples::rest_all(py);
     for_each(py, |live| stopped += live.rest());
     for_each_resting(py, |rests| stopped += rests.rest(py));
     let Some(all) = all.filter(|_| stopped > 0) else { return };
@@ -92,6 +95,7 @@ pub fn _live_after_fork_in_parent(py: Python<'_>) {
 }
 
 fn go_on(py: Python<'_>) {
+    samples::resume_all(py);
     for_each_resting(py, |rests| rests.resume(py));
     for_each(py, |live| live.resume());
     RecordStream::resume_all();
@@ -108,6 +112,9 @@ pub fn _live_after_fork_in_child(py: Python<'_>) {
             live.begin_anew(py);
         }
     });
+    if !is_about_to_exec(py) {
+        samples::resume_all_in_child(py, thread_of_python::mark());
+    }
 }
 
 /// Whether `subprocess` has forked, to run a `preexec_fn` and then another program: no Python would come by to end a stream.

@@ -19,6 +19,7 @@ use crate::collect::greenlets;
 use crate::collect::kinds::Calibration;
 use crate::collect::registry::{self, Refusal, Scope};
 use crate::collect::timer::Timer;
+use crate::ffi::at_fork;
 use crate::ffi::thread;
 use crate::hooks::{self, Choice, Unseen, Wish};
 use crate::results::process;
@@ -101,6 +102,11 @@ impl Session {
         self.wish.set(settings.wish);
         self.choice.replace(None);
         self.collector.take_waits_out(settings.asked.takes_waits_out);
+        self.collector.sample_times(settings.asked.samples);
+        if self.is_enabled() {
+            // Without a thread for it calls are counted all the same.
+            let _ = self.start_sampling(py);
+        }
         self.collector.set_tree(settings.asked.tree);
         self.collector.show(settings.asked.visible);
         let others = [
@@ -168,7 +174,8 @@ impl Session {
         collector.run().begin(|| process::facts(py));
         collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));
-        match self.install(scope, profiler) {
+        let installed = self.start_sampling(py).and_then(|()| self.install(scope, profiler));
+        match installed {
             Ok(choice) => {
                 self.choice.replace(Some(choice));
                 greenlets::follow_at_once(py);
@@ -176,12 +183,23 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
+                collector.stop_sampling();
                 collector.change_time(Stopwatch::stop);
                 self.scope.set(None);
                 registry::remove(py, scope);
                 Err(error)
             }
         }
+    }
+
+    /// Begins to look at the stacks, where times are sampled.
+    fn start_sampling(&self, py: Python<'_>) -> PyResult<()> {
+        if self.collector.samples_times() {
+            at_fork::watch(py)?;
+        }
+        self.collector.start_sampling(py).map_err(|error| {
+            PyRuntimeError::new_err(format!("times=\"sampled\" {error}; times=\"exact\" needs no thread"))
+        })
     }
 
     /// Finds out what recording costs, if that is wanted and not known yet.
@@ -212,6 +230,7 @@ impl Session {
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
         let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
+        self.collector.stop_sampling();
         self.collector.end_open_calls(py);
         self.collector.change_time(Stopwatch::stop);
         self.collector.fix_rate(true);
@@ -332,6 +351,7 @@ impl Drop for Session {
     /// A profile that is dropped while enabled stops recording.
     fn drop(&mut self) {
         let Some(scope) = self.scope.take() else { return };
+        self.collector.stop_sampling();
         Python::attach(|py| {
             registry::remove(py, scope);
             if let Err(error) = hooks::remove(py, scope, None) {

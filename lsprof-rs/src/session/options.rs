@@ -26,6 +26,8 @@ pub struct Asked {
     pub compensate: bool,
     /// Whether what threads wait for the GIL is taken out of the times.
     pub takes_waits_out: bool,
+    /// Where times are sampled: from one look to the next.
+    pub samples: Option<Duration>,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
     /// Which functions are shown as themselves; `None` for all.
@@ -46,6 +48,7 @@ impl Asked {
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",
+            samples: samples(options)?,
             tree: tree.then_some(limits),
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
@@ -105,6 +108,17 @@ impl LiveOptions {
         let endpoint = endpoint.map_err(|error| refuse(&error.to_string()))?;
         Ok(Some(Self { endpoint, interval, follow: read(options, "follow")?, is_public, checkpoint }))
     }
+}
+
+/// Looks a second, where times are sampled and nobody says how many.
+const USUAL_RATE: f64 = 1000.0;
+
+/// From one look to the next, where times are sampled.
+fn samples(options: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    let rate = read::<Option<f64>>(options, "rate")?.unwrap_or(USUAL_RATE);
+    let is_wanted = read::<String>(options, "times")? == "sampled";
+    let interval = is_wanted.then(|| Duration::try_from_secs_f64(rate.recip())).transpose();
+    interval.map_err(|error| refuse(&format!("rate: {error}")))
 }
 
 /// Whether to publish; or that, and where, too.

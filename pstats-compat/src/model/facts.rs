@@ -29,23 +29,29 @@ pub const ELAPSED: &str = "elapsed";
 pub const CPU: &str = "cpu";
 /// Seconds that all threads waited for the GIL, where these were taken out of the times.
 pub const GIL_WAIT: &str = "gil wait";
+/// How times were found, where not by the clock at each call.
+pub const TIMES: &str = "times";
+/// By looks at the stacks, while calls were counted: what [`TIMES`] says then.
+pub const SAMPLED: &str = "sampled";
+/// Of samples, and of sampled times: how many looks there were.
+pub const LOOKS: &str = "looks";
+/// Seconds from one look to the next, the long ones counting for more: what the errors of times follow.
+pub const INTERVAL: &str = "interval";
 /// How many threads were recorded.
 pub const THREADS: &str = "threads";
 /// The options that differ from the default.
 pub const OPTIONS: &str = "options";
 /// Of samples: how they were taken, in words.
 pub const SAMPLING: &str = "sampling";
-/// Of samples: how often it was looked.
-pub const LOOKS: &str = "looks";
 /// What the limits of full stacks left out of them.
 pub const CUT: &str = "cut";
 /// How many profiles were added up.
 pub const MERGED: &str = "merged";
 
 /// All of them, in the order in which they are shown.
-pub const ALL: [&str; 18] = [
-    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, THREADS,
-    OPTIONS, SAMPLING, LOOKS, CUT, MERGED,
+pub const ALL: [&str; 20] = [
+    COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, TIMES,
+    LOOKS, INTERVAL, THREADS, OPTIONS, SAMPLING, CUT, MERGED,
 ];
 
 /// Those without which figures can hardly be compared.
@@ -58,11 +64,6 @@ impl Metadata {
     /// What is known under this name.
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// How often it was looked, of a profile of samples that says so.
-    pub fn looks(&self) -> Option<u64> {
-        self.fact(LOOKS)?.parse().ok().filter(|looks| *looks > 0)
     }
 
     /// The title for people to read: what it was given, else what ran and when, else a word in its place.
@@ -131,6 +132,18 @@ impl Metadata {
     /// Seconds that all threads waited for the GIL, which are in no function's times.
     pub fn gil_wait(&self) -> Option<f64> {
         self.seconds(GIL_WAIT)
+    }
+
+    /// Where times were sampled: the standard error of a time of so many seconds.
+    pub fn error_of(&self, seconds: f64) -> Option<f64> {
+        let is_sampled = self.fact(TIMES) == Some(SAMPLED);
+        let interval = self.seconds(INTERVAL).filter(|interval| is_sampled && *interval > 0.0)?;
+        Some((seconds.max(0.0) * interval).sqrt())
+    }
+
+    /// Of samples, and of sampled times: how many looks there were, if that is known.
+    pub fn looks(&self) -> Option<u64> {
+        self.fact(LOOKS)?.parse().ok().filter(|looks| *looks > 0)
     }
 
     /// A fact that is a time.
@@ -297,6 +310,16 @@ mod tests {
         let odd = known(&[(COMMAND, &"ü".repeat(500)), (STARTED, "ü"), (ELAPSED, "inf"), (CPU, "x")]);
         assert_eq!(odd.run(), Some(format!("{}…", "ü".repeat(MOST_SHOWN))));
         assert_eq!(known(&[(COMMAND, "'/a b/python' x.py")]).run().as_deref(), Some("'/a b/python' x.py"));
+    }
+
+    #[test]
+    fn sampled_times_have_errors() {
+        let sampled = known(&[(TIMES, SAMPLED), (LOOKS, "1000"), (INTERVAL, "0.001")]);
+        assert_eq!((sampled.error_of(10.0), sampled.looks()), (Some(0.1), Some(1000)));
+        assert_eq!(sampled.error_of(-1.0), Some(0.0));
+        for odd in [&[(INTERVAL, "0.001")][..], &[(TIMES, SAMPLED), (INTERVAL, "-1")], &[(TIMES, SAMPLED)]] {
+            assert_eq!(known(odd).error_of(1.0), None);
+        }
     }
 
     #[test]

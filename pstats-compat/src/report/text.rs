@@ -110,6 +110,9 @@ impl<'p> Report<'p> {
             writeln!(out)?;
         }
         writeln!(out, "         {}", self.summary())?;
+        if let Some(sampled) = self.sampled() {
+            writeln!(out, "         {sampled}")?;
+        }
         writeln!(out)?;
         if self.rows().is_empty() {
             return Ok(());
@@ -119,6 +122,11 @@ impl<'p> Report<'p> {
         write!(out, "{:>9}", "ncalls")?;
         for column in ["tottime", "percall", "cumtime", "percall"] {
             write!(out, " {column:>width$}")?;
+        }
+        let error_of = |seconds| self.profile.metadata.error_of(seconds);
+        let has_errors = error_of(0.0).is_some();
+        if has_errors {
+            write!(out, " {:>width$}", "+/-")?;
         }
         let has_gil_waits = self.profile.has_gil_waits();
         if has_gil_waits {
@@ -130,11 +138,13 @@ impl<'p> Report<'p> {
             let function = self.profile.function(id);
             let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
             let (colour, plain) = self.colour(tottime / total);
+            let error = error_of(tottime).map(|error| format!(" {}", figures.column(error)));
+            let error = error.unwrap_or_default();
             let waited =
                 if has_gil_waits { format!(" {}", figures.column(function.gil_wait)) } else { String::new() };
             writeln!(
                 out,
-                "{colour}{:>9} {} {} {} {}{waited} {}{plain}",
+                "{colour}{:>9} {} {} {} {}{error}{waited} {}{plain}",
                 self.counted(&function.calls),
                 figures.column(tottime),
                 figures.per_call(tottime, ncalls),
@@ -144,6 +154,14 @@ impl<'p> Report<'p> {
             )?;
         }
         writeln!(out, "\n")
+    }
+
+    /// Where times were sampled: that they were, and what the errors are.
+    fn sampled(&self) -> Option<String> {
+        self.profile.metadata.error_of(0.0)?;
+        let looks = self.profile.metadata.looks();
+        let looks = looks.map(|looks| format!(" by {looks} looks")).unwrap_or_default();
+        Some(format!("times were sampled{looks}: +/- is the standard error of tottime"))
     }
 
     /// Who called each function.

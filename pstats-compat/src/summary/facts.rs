@@ -61,6 +61,14 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
             format!("{} more waiting for the GIL, in no function's time", short(&metadata.unit, waited));
         lines.extend(wrapped(&told, "", paper));
     }
+    if let Some(error) = metadata.error_of(1.0) {
+        let looks = metadata.looks().map(|looks| format!(" by {} looks", grouped(looks))).unwrap_or_default();
+        let told = format!(
+            "times sampled{looks}: one of 1 s is known to ± {}, its standard error",
+            short(&Unit::Seconds, error)
+        );
+        lines.extend(wrapped(&told, "", paper));
+    }
     lines.extend(subject.stacks.told().iter().flat_map(|note| wrapped(note, "", paper)));
     lines
 }

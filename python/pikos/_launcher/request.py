@@ -99,21 +99,24 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             refuse(f"{option.flags[0].name} has no effect without --{option.needs}: add --{option.needs}")
         if option.of == COUNTING and asked.get("sample") and option.flags and name != "tree":
             refuse(f"{option.flags[0].name} is for counted calls, which --sample has none of: choose one of them")
-    for name in ("gil_wait", "rate", "mode", "budget"):
+    for name in ("gil_wait", "times", "rate", "mode", "budget"):
         if name in said:
             asked[name] = typed(said[name], Options.OPTIONS[name], refuse)
+    if asked.get("times") == "sampled":
+        if said.get("compensate"):
+            refuse(
+                "--compensate corrects times that are taken at each call, which --times sampled doesn't: choose one of them"
+            )
+        if said.get("gil_wait") == "out":
+            refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
+    elif "rate" in said and not asked.get("sample"):
+        refuse("--rate has no effect without --sample or --times sampled: add one of them")
     if said.get("gil_wait") == "out" and said.get("builtins") is False:
         refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
     if "checkpoint" in said:
         if outfile is None:
             refuse("--checkpoint writes the file of -o: add -o OUT")
-        option = Options.OPTIONS["checkpoint"]
-        try:
-            seconds = option.read(said["checkpoint"])  # type: ignore[misc]
-            option.check(seconds, "--checkpoint")
-        except ValueError:
-            refuse(str(option.refusal(said["checkpoint"], "--checkpoint")))
-        asked["checkpoint"] = (outfile, seconds)
+        asked["checkpoint"] = (outfile, typed(said["checkpoint"], Options.OPTIONS["checkpoint"], refuse))
     if asked.get("sample") or (outfile is not None and holds_stacks(outfile)):
         # A sample is a stack: it would take work to leave it out.
         asked["tree"] = True
@@ -145,7 +148,7 @@ def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refus
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
     if not any(
-        isinstance(value, str) and name not in ("hook", "gil_wait", "mode") for name, value in options.wishes().items()
+        isinstance(value, str) and name not in ("hook", "gil_wait", "times", "mode") for name, value in options.wishes().items()
     ) and not (options.connect or options.remote):
         return options
     from pikos._launcher.recorder import recorder

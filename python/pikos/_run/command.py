@@ -28,10 +28,9 @@ def request_for(values: "Any", rest: list[str]) -> Request:
         refuse("--open shows the file that --no-save leaves out: choose one of them")
     if values.outfile is None and values.keeps is not False:
         values.outfile = free_name(values, rest)
-    samples = values.asked.get("sample", False)
-    if not samples:
+    if not values.asked.get("sample", False):
         values.asked.setdefault("threads", True)
-        if values.asked.get("builtins") is not False:
+        if values.asked.get("builtins") is not False and values.asked.get("times") != "sampled":
             values.asked.setdefault("gil_wait", "out")
     shows = TABLE if values.table else NOTHING if values.quiet else SUMMARY
     wants_tree = values.asked.pop("tree", False) or shows == SUMMARY

@@ -92,6 +92,9 @@ struct StatsJson<'p> {
     cumtime: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     gil_wait: Option<f64>,
+    /// The standard error of `tottime`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tottime_error: Option<f64>,
 }
 
 fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -110,6 +113,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             tottime: function.calls.tottime,
             cumtime: function.calls.cumtime,
             gil_wait: has_gil_waits.then_some(function.gil_wait),
+            tottime_error: profile.metadata.error_of(function.calls.tottime),
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(Escaped(&mut *out), &row)?;

@@ -2,7 +2,7 @@
 
 use pikos_wire::{Facts, Recorded, Sampled};
 use pstats_compat::Cut;
-use pstats_compat::model::facts::{self, iso_date, quoted};
+use pstats_compat::model::facts::{self, SAMPLED, iso_date, quoted};
 
 /// The facts of a run, by name, those that are known. `cut` is what the limits of full stacks left out.
 pub fn run_facts(
@@ -37,10 +37,12 @@ pub fn run_facts(
         (facts::ELAPSED, seconds(recorded.elapsed)),
         (facts::CPU, seconds(recorded.cpu)),
         (facts::GIL_WAIT, seconds(recorded.gil_wait)),
+        (facts::TIMES, if recorded.looks > 0 { SAMPLED.to_owned() } else { String::new() }),
+        (facts::LOOKS, number(sampled.map_or(recorded.looks, |sampled| sampled.looks))),
+        (facts::INTERVAL, seconds(recorded.look_interval)),
         (facts::THREADS, number(recorded.threads)),
         (facts::OPTIONS, about.options.clone()),
         (facts::SAMPLING, sampled.map(|sampled| sampling(about, sampled)).unwrap_or_default()),
-        (facts::LOOKS, sampled.map(|sampled| number(sampled.looks)).unwrap_or_default()),
         (facts::CUT, left_out),
     ];
     let known = values.into_iter().filter(|(_, value)| !value.is_empty());
@@ -87,7 +89,7 @@ mod tests {
             cpus: 2,
             ..Facts::default()
         };
-        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3, gil_wait: 0.75 };
+        let recorded = Recorded { elapsed: 1.5, cpu: 0.0, threads: 3, gil_wait: 0.75, ..Recorded::default() };
         let found = run_facts(&about, &recorded, None, Cut { calls: 2, seconds: 0.25 });
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         let expected = [
@@ -120,11 +122,11 @@ mod tests {
         let cut = Cut { calls: 2, seconds: 0.25 };
         let found = run_facts(&about, &Recorded::default(), Some(&sampled), cut);
         let expected = [
+            ("looks", "1000"),
             (
                 "sampling",
                 "every 1 ms, of threads that run; kept: every 1.234 ms ± 0.3 ms; 7 looks missed; 2 samples torn",
             ),
-            ("looks", "1000"),
             ("cut", "2 samples (0.250000 s) have no stack of their own"),
         ];
         let found: Vec<(&str, &str)> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
