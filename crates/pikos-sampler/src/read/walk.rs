@@ -273,12 +273,8 @@ impl Copy<'_> {
                 thread.cframe = running[1];
                 return Err(Why::More);
             }
-            if running[0] != running[1] {
-                return Err(Why::Torn);
-            }
-            for (running, piece) in running.iter_mut().zip(thread.asked.cframe) {
-                *running = piece.and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?;
-            }
+            // What the C stack had there before, if it was another place, is anything.
+            running = [thread.asked.cframe[1].and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?; 2];
         }
         if running == [0, 0] {
             return Ok(Outcome::Empty);
@@ -286,11 +282,10 @@ impl Copy<'_> {
         if !regions_hold {
             return Err(Why::More);
         }
-        let top = (running[0] == running[1] && read(before, of.chunk + 8)? == top).then_some(top);
         // Calls stand behind their callers.
         let [deepest, other] = if running[0] > running[1] { running } else { [running[1], running[0]] };
-        match self.walk(thread, stack, deepest, top) {
-            Err(Why::Torn) if deepest != other => self.walk(thread, stack, other, None)?,
+        match self.walk_from(thread, stack, deepest) {
+            Err(Why::Torn) if deepest != other => self.walk_from(thread, stack, other)?,
             result => result?,
         }
         Ok(if stack.frames.is_empty() { Outcome::Empty } else { Outcome::Whole })
@@ -312,7 +307,7 @@ impl Copy<'_> {
             return Err(Why::More);
         }
         self.again = true;
-        let result = self.walk(thread, spare, thread.running, None);
+        let result = self.walk_from(thread, spare, thread.running);
         self.again = false;
         result?;
         let same = stack.frames.len() == spare.frames.len()
@@ -455,17 +450,75 @@ impl Copy<'_> {
         if same { Ok(second) } else { Err(Why::Torn) }
     }
 
+    /// As [`Self::walk`], given a frame that ran shortly before or after the data stack was copied.
+    fn walk_from(&mut self, thread: &mut Thread, stack: &mut Stack, near: usize) -> Result<(), Why> {
+        thread.running = near;
+        let from = self.innermost(thread, near)?;
+        self.walk(thread, stack, from)
+    }
+
+    /// Which frame ran when the data stack was copied: a frame says itself whether it has ended and (to 3.13) whether it runs or has
+    /// called another one.
+    fn innermost(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        let mut at = near;
+        for _ in 0..DEPTH {
+            let head = self.find(thread, at, true)?;
+            if head.region.is_none() {
+                break;
+            }
+            let Some(known) = self.codes.known(head.code) else {
+                if head.code == 0 && head.previous != 0 {
+                    at = head.previous;
+                    continue;
+                }
+                break;
+            };
+            let height = head.height.unwrap_or(0);
+            if self.layout.tells_running() {
+                if height < 0 {
+                    break;
+                }
+                let callee = at + known.frame_size;
+                if height >= known.locals as i64
+                    && self.is_copied(thread, callee)
+                    && self.find(thread, callee, true)?.previous == at
+                {
+                    at = callee;
+                    continue;
+                }
+            } else {
+                let start = head.code + self.layout.code.instructions;
+                if height >= known.locals as i64 && !known.places.ends(head.instruction.wrapping_sub(start)) {
+                    break;
+                }
+            }
+            if head.previous == 0 {
+                break;
+            }
+            at = head.previous;
+            if self.find(thread, at, true)?.height != Some(-1) || !self.layout.tells_running() {
+                break;
+            }
+        }
+        Ok(at)
+    }
+
+    /// Whether a frame at this place of the data stack was copied.
+    fn is_copied(&self, thread: &Thread, at: usize) -> bool {
+        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        thread.regions.iter().zip(copies).any(|(region, piece)| {
+            at >= region.start + CHUNK_HEAD
+                && self
+                    .batch
+                    .get(*piece)
+                    .is_some_and(|bytes| at + self.layout.frame.length <= region.start + bytes.len())
+        })
+    }
+
     /// From the frame that runs to the outermost one.
-    fn walk(
-        &mut self,
-        thread: &mut Thread,
-        stack: &mut Stack,
-        from: usize,
-        top: Option<usize>,
-    ) -> Result<(), Why> {
+    fn walk(&mut self, thread: &mut Thread, stack: &mut Stack, from: usize) -> Result<(), Why> {
         stack.frames.clear();
         stack.is_cut = false;
-        thread.running = from;
         let mut elsewhere = Vec::new();
         let mut codes = Vec::new();
         let mut missing = false;
@@ -518,7 +571,6 @@ impl Copy<'_> {
                 let expected = match behind {
                     Some((same, frame)) if same == region => Some(frame),
                     Some((newer, _)) if newer > region => return Err(Why::Torn),
-                    None if region == 0 => top.filter(|_| is_top),
                     _ => None,
                 };
                 if expected.is_some_and(|expected| expected != end) {
