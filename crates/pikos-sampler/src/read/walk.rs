@@ -6,6 +6,7 @@
 
 use super::codes::{Check, Codes};
 use super::layout::Layout;
+use super::links::Links;
 use super::look::Frame;
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
 
@@ -69,6 +70,12 @@ pub struct Thread {
     /// Frames outside of it.
     elsewhere: Vec<usize>,
     codes: Vec<usize>,
+    /// Whether its data stack is to be copied twice.
+    twice: bool,
+    /// Which frame its stack was read from.
+    running: usize,
+    /// The last stack that was whole.
+    before: Vec<Frame>,
     asked: Asked,
 }
 
@@ -80,6 +87,8 @@ struct Asked {
     cframe: [Option<Piece>; 2],
     elsewhere: [Vec<Piece>; 2],
     regions: Vec<Piece>,
+    /// The same once more, right after, where one copy isn't enough.
+    again: Vec<Piece>,
 }
 
 impl Thread {
@@ -95,6 +104,9 @@ impl Thread {
             regions: Vec::new(),
             elsewhere: Vec::new(),
             codes: Vec::new(),
+            twice: false,
+            running: 0,
+            before: Vec::new(),
             asked: Asked::default(),
         }
     }
@@ -130,6 +142,8 @@ pub fn current_frame(
 #[derive(Debug, Default)]
 pub struct Walk {
     checks: Vec<(usize, Check)>,
+    links: Links,
+    spare: Stack,
     /// Code objects that nothing is known of.
     pub unknown: Vec<usize>,
 }
@@ -156,6 +170,12 @@ impl Walk {
             asked.elsewhere[0].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
             asked.regions.clear();
             asked.regions.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            asked.again.clear();
+            if thread.twice {
+                asked
+                    .again
+                    .extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            }
             asked.elsewhere[1].clear();
             asked.elsewhere[1].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
             asked.cframe[1] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
@@ -187,9 +207,17 @@ impl Walk {
         let (mut learned, mut torn) = (false, false);
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let mut stack = std::mem::take(&mut thread.stack);
-            let mut copy = Copy { layout, codes, batch, checks: &self.checks, unknown: &mut self.unknown };
-            match copy.settle(thread, &mut stack) {
-                Ok(outcome) => thread.outcome = outcome,
+            let (checks, unknown) = (&self.checks, &mut self.unknown);
+            let mut copy = Copy { layout, codes, batch, checks, unknown, again: false };
+            match copy.settle(thread, &mut stack).and_then(|outcome| {
+                copy.believe(thread, &stack, &mut self.spare, &mut self.links)?;
+                Ok(outcome)
+            }) {
+                Ok(outcome) => {
+                    thread.outcome = outcome;
+                    thread.twice = false;
+                    thread.before.clone_from(&stack.frames);
+                }
                 Err(Why::More) => learned = true,
                 Err(Why::Torn) => torn = true,
             }
@@ -208,6 +236,8 @@ struct Copy<'a> {
     batch: &'a Batch,
     checks: &'a [(usize, Check)],
     unknown: &'a mut Vec<usize>,
+    /// Whether the second copy of the data stack is read.
+    again: bool,
 }
 
 /// A frame's head, as it was copied.
@@ -243,12 +273,8 @@ impl Copy<'_> {
                 thread.cframe = running[1];
                 return Err(Why::More);
             }
-            if running[0] != running[1] {
-                return Err(Why::Torn);
-            }
-            for (running, piece) in running.iter_mut().zip(thread.asked.cframe) {
-                *running = piece.and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?;
-            }
+            // What the C stack had there before, if it was another place, is anything.
+            running = [thread.asked.cframe[1].and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?; 2];
         }
         if running == [0, 0] {
             return Ok(Outcome::Empty);
@@ -256,14 +282,42 @@ impl Copy<'_> {
         if !regions_hold {
             return Err(Why::More);
         }
-        let top = (running[0] == running[1] && read(before, of.chunk + 8)? == top).then_some(top);
         // Calls stand behind their callers.
         let [deepest, other] = if running[0] > running[1] { running } else { [running[1], running[0]] };
-        match self.walk(thread, stack, deepest, top) {
-            Err(Why::Torn) if deepest != other => self.walk(thread, stack, other, None)?,
+        match self.walk_from(thread, stack, deepest) {
+            Err(Why::Torn) if deepest != other => self.walk_from(thread, stack, other)?,
             result => result?,
         }
         Ok(if stack.frames.is_empty() { Outcome::Empty } else { Outcome::Whole })
+    }
+
+    /// Whether a stack is to be believed: it has nothing new, or was there twice.
+    fn believe(
+        &mut self,
+        thread: &mut Thread,
+        stack: &Stack,
+        spare: &mut Stack,
+        links: &mut Links,
+    ) -> Result<(), Why> {
+        if links.know(&stack.frames, &thread.before) {
+            return Ok(());
+        }
+        if thread.asked.again.is_empty() {
+            thread.twice = true;
+            return Err(Why::More);
+        }
+        self.again = true;
+        let result = self.walk_from(thread, spare, thread.running);
+        self.again = false;
+        result?;
+        let same = stack.frames.len() == spare.frames.len()
+            && stack.frames.iter().zip(&spare.frames).skip(1).all(|(one, other)| one == other)
+            && stack.frames.first().map(|top| top.code) == spare.frames.first().map(|top| top.code);
+        if !same {
+            return Err(Why::Torn);
+        }
+        links.learn(&stack.frames, &thread.before);
+        Ok(())
     }
 
     /// Adapts where the data stack is copied from to where it is now. Whether it was copied whole.
@@ -366,7 +420,8 @@ impl Copy<'_> {
     /// A frame's head, out of the copy. `is_top`: it runs, so that its instruction may differ from copy to copy.
     fn find(&self, thread: &mut Thread, at: usize, is_top: bool) -> Result<Head, Why> {
         let length = self.layout.frame.length;
-        for (index, (region, piece)) in thread.regions.iter().zip(&thread.asked.regions).enumerate() {
+        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        for (index, (region, piece)) in thread.regions.iter().zip(copies).enumerate() {
             let Some(offset) = at.checked_sub(region.start).filter(|offset| *offset >= CHUNK_HEAD) else {
                 continue;
             };
@@ -395,14 +450,73 @@ impl Copy<'_> {
         if same { Ok(second) } else { Err(Why::Torn) }
     }
 
+    /// As [`Self::walk`], given a frame that ran shortly before or after the data stack was copied.
+    fn walk_from(&mut self, thread: &mut Thread, stack: &mut Stack, near: usize) -> Result<(), Why> {
+        thread.running = near;
+        let from = self.innermost(thread, near)?;
+        self.walk(thread, stack, from)
+    }
+
+    /// Which frame ran when the data stack was copied: a frame says itself whether it has ended and (to 3.13) whether it runs or has
+    /// called another one.
+    fn innermost(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        let mut at = near;
+        for _ in 0..DEPTH {
+            let head = self.find(thread, at, true)?;
+            if head.region.is_none() {
+                break;
+            }
+            let Some(known) = self.codes.known(head.code) else {
+                if head.code == 0 && head.previous != 0 {
+                    at = head.previous;
+                    continue;
+                }
+                break;
+            };
+            let height = head.height.unwrap_or(0);
+            if self.layout.tells_running() {
+                if height < 0 {
+                    break;
+                }
+                let callee = at + known.frame_size;
+                if height >= known.locals as i64
+                    && self.is_copied(thread, callee)
+                    && self.find(thread, callee, true)?.previous == at
+                {
+                    at = callee;
+                    continue;
+                }
+            } else {
+                let start = head.code + self.layout.code.instructions;
+                if height >= known.locals as i64 && !known.places.ends(head.instruction.wrapping_sub(start)) {
+                    break;
+                }
+            }
+            if head.previous == 0 {
+                break;
+            }
+            at = head.previous;
+            if self.find(thread, at, true)?.height != Some(-1) || !self.layout.tells_running() {
+                break;
+            }
+        }
+        Ok(at)
+    }
+
+    /// Whether a frame at this place of the data stack was copied.
+    fn is_copied(&self, thread: &Thread, at: usize) -> bool {
+        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        thread.regions.iter().zip(copies).any(|(region, piece)| {
+            at >= region.start + CHUNK_HEAD
+                && self
+                    .batch
+                    .get(*piece)
+                    .is_some_and(|bytes| at + self.layout.frame.length <= region.start + bytes.len())
+        })
+    }
+
     /// From the frame that runs to the outermost one.
-    fn walk(
-        &mut self,
-        thread: &mut Thread,
-        stack: &mut Stack,
-        from: usize,
-        top: Option<usize>,
-    ) -> Result<(), Why> {
+    fn walk(&mut self, thread: &mut Thread, stack: &mut Stack, from: usize) -> Result<(), Why> {
         stack.frames.clear();
         stack.is_cut = false;
         let mut elsewhere = Vec::new();
@@ -457,7 +571,6 @@ impl Copy<'_> {
                 let expected = match behind {
                     Some((same, frame)) if same == region => Some(frame),
                     Some((newer, _)) if newer > region => return Err(Why::Torn),
-                    None if region == 0 => top.filter(|_| is_top),
                     _ => None,
                 };
                 if expected.is_some_and(|expected| expected != end) {
@@ -476,7 +589,17 @@ impl Copy<'_> {
             if !stands || instruction < -2 || instruction > known.length as isize || instruction % 2 != 0 {
                 return Err(Why::Torn);
             }
-            if head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize {
+            let offset = usize::try_from(instruction).unwrap_or(0);
+            let is_shown = head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize;
+            let fits = match (is_top, is_inlined) {
+                (true, _) => self.layout.tells_running() || !known.places.ends(offset),
+                (false, true) => !is_shown || known.places.can_call(offset),
+                (false, false) => true,
+            };
+            if !fits {
+                return Err(Why::Torn);
+            }
+            if is_shown {
                 stack.frames.push(Frame { code: known.id, instruction: instruction.max(-1) as i32 });
             }
             is_inlined = !head.is_entry;
