@@ -19,7 +19,7 @@ use hashbrown::HashTable;
 use crate::cells::{Arena, Cell64, FullCell, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Pauses, Repeat, Tables};
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, Repeat, Tables};
 use crate::tree::{Limits, TreeWriter};
 
 /// Records the samples of one thread; whoever takes them may be another one.
@@ -44,7 +44,8 @@ impl SampleRecorder {
         let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
         // As in a recorder's tables, which readers expect: an edge that leads nowhere, and a stack without calls.
         let nowhere = edges.push(Edge::new(root, root));
-        let top = FullCell::new(frames.push(Frame::new(nowhere)));
+        let bottom = frames.push(Frame::new(nowhere));
+        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
         let tree = limits.map(|limits| TreeWriter::new(limits, &nodes));
         Self {
             root,
@@ -59,7 +60,7 @@ impl SampleRecorder {
                 nodes,
                 stacks: Arena::default(),
                 spent: Cell64::default(),
-                top,
+                now,
             }),
             edges: HashTable::new(),
             entries: HashTable::new(),
