@@ -57,7 +57,7 @@ impl Observed {
             checkpoint: None,
             save,
             // The sampler's thread looks for tasks by itself.
-            call_main_thread: || true,
+            call: Arc::new(|| true),
         };
         let publisher = Publisher::start(Arc::clone(&source), plan);
         if let Ok(publisher) = &publisher {
