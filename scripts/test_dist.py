@@ -66,6 +66,9 @@ NOT_TYPED = {
     "jupyter": "another project's",
     "pikos attach": "needs a running process of CPython 3.14",
     "pikos detach": "needs a running process of CPython 3.14",
+    "pikos sample": "needs the right to read the memory of other processes",
+    "pikos stacks": "needs the right to read the memory of other processes",
+    "pikos top --sample": "needs the right to read the memory of other processes",
 }
 
 #: What runs until the program ends, beside which others are typed.

@@ -76,7 +76,19 @@ pub enum Subcommand {
     /// Save the profiles of live processes when they end, even if they are killed
     #[command(after_help = "Example: pikos record 4711 -o app.pikos")]
     Record(RecordArgs),
-    /// Control live processes: pause, resume, clear, interval, status, stop, dump
+    /// Sample a process that is already running, whatever it is: where its time goes, at next to no cost to it
+    #[command(after_help = "Examples:
+  pikos sample 4711                            until Ctrl-C; then it says where the time went
+  pikos sample 4711 --duration 30 -o web.pikos half a minute, into this file
+  pikos sample 4711 --mode cpu --rate 1000     threads that run, looked at a thousand times a second
+  pikos top --sample 4711                      the same, live on the whole screen
+
+Needs the right to read the memory of the process, as debuggers do: it is yours and the system allows that, or you are root.")]
+    Sample(SampleArgs),
+    /// Print where each thread of a process is now: its stack, with files and lines
+    #[command(after_help = "Example: pikos stacks 4711")]
+    Stacks(StacksArgs),
+    /// Control live processes: pause, resume, clear, interval, rate, status, stop, dump
     #[command(after_help = "Example: pikos ctl pause 4711")]
     Ctl(CtlArgs),
     /// Profile a process that is already running (CPython 3.14 and later)
@@ -504,10 +516,75 @@ pub struct FromArgs {
     pub bind: Option<String>,
 }
 
+/// How to sample.
+#[derive(Debug, Args)]
+pub struct SamplingArgs {
+    /// How often to look, in looks a second, from 0.1 to 10000
+    #[arg(long, value_name = "HZ", default_value = "100", allow_negative_numbers = true)]
+    pub rate: f64,
+    /// Which threads count: all of them (wall), those that run (cpu), or the one that has the GIL (gil)
+    #[arg(long, value_enum, default_value_t = Mode::Wall)]
+    pub mode: Mode,
+    /// How much of one processor looking may take: where it would be more, looks come less often
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
+    pub budget: f64,
+}
+
+/// Which threads count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Wall,
+    Cpu,
+    Gil,
+}
+
+impl From<Mode> for pikos_sampler::record::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Wall => Self::Wall,
+            Mode::Cpu => Self::Cpu,
+            Mode::Gil => Self::Gil,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// The process ID
+    #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
+    pub pid: u32,
+    /// Where to write; the ending of the name sets the format; by default PID.pikos in this folder
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// The format to write
+    #[arg(short, long, value_parser = format_that(Format::is_written))]
+    pub format: Option<Format>,
+    /// End after this many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub duration: Option<f64>,
+    /// Sample the Python processes that it starts as well; each gets a file with its process ID in the name
+    #[arg(long)]
+    pub children: bool,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StacksArgs {
+    /// The process ID
+    #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
+    pub pid: u32,
+}
+
 #[derive(Debug, Args)]
 pub struct TopArgs {
     #[command(flatten)]
     pub from: FromArgs,
+    /// Sample these processes, which needn't be profiled; `pikos sample --help` says what that needs
+    #[arg(long, requires = "targets")]
+    pub sample: bool,
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
     #[command(flatten)]
     pub table: TableArgs,
 }
@@ -632,6 +709,15 @@ pub enum Action {
         #[command(flatten)]
         to: ToArgs,
     },
+    /// Change how often a sampled process is looked at
+    #[command(after_help = "Example: pikos ctl rate 250 4711")]
+    Rate {
+        /// Looks a second, from 0.1 to 10000
+        #[arg(allow_negative_numbers = true)]
+        hz: f64,
+        #[command(flatten)]
+        to: ToArgs,
+    },
     /// Write one process's profile so far, in the format that the file's name says; by default as pstats, or .pikos with
     /// full stacks
     #[command(after_help = "Example: pikos ctl dump now.pstats 4711")]
@@ -706,6 +792,14 @@ impl FromStr for Amount {
         } else {
             Ok(Amount::Seconds(number(text.strip_suffix('s').ok_or(BadAmount)?)?))
         }
+    }
+}
+
+/// A part of one processor: `1%`, or `1`.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>() {
+        Ok(percent) if percent.is_finite() => Ok(percent / 100.0),
+        _ => Err("give a percentage of one processor, as `1%`".to_owned()),
     }
 }
 

@@ -51,6 +51,14 @@ pub enum Error {
     BadTarget(pikos_client::ClientError),
     #[error("{0}")]
     Attach(String),
+    #[error("{0}")]
+    Sample(#[from] pikos_sampler::outside::Problem),
+    #[error("{0}")]
+    Sampling(#[from] pikos_sampler::record::OptionError),
+    #[error("{0}")]
+    Told(pikos_client::WireError),
+    #[error("`--sample` takes process IDs of this host, not `{0}`")]
+    NoProcess(String),
     #[error("no process sent anything, so nothing was saved; `pikos ps` lists live processes")]
     NobodyHeard,
     #[error("this `pikos` has no Python to run programs with: type `python -m pikos run`")]
@@ -100,6 +108,8 @@ impl Error {
                 | Error::NotLive(_)
                 | Error::Serve(pikos_serve::ServeError::Taken(_) | pikos_serve::ServeError::NotHere(_))
                 | Error::NeedsPython
+                | Error::Sampling(_)
+                | Error::NoProcess(_)
                 | Error::BadTarget(_)
         )
     }

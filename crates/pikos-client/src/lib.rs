@@ -22,7 +22,8 @@ pub use listener::Listener;
 pub use places::{profiles, recorders};
 // What the models above are made of, so that whoever uses them needs no other crate.
 pub use pikos_wire::{
-    Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireText,
+    Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireError,
+    WireText,
 };
 pub use profile::{Known, KnownNode, Model, labelled, run_facts};
 pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};

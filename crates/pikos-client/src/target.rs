@@ -9,7 +9,8 @@ use pikos_wire::discovery::DiscoveryError;
 pub enum ClientError {
     /// No process of that number is live.
     #[error(
-        "process {0} is not profiled live: start it with `pikos run --live`; `pikos ps` lists the processes that are"
+        "process {0} is not profiled live: sample it as it runs (`pikos top --sample {0}`), or start it with `pikos run \
+         --live`; `pikos ps` lists the processes that are live"
     )]
     NotLive(u32),
     /// A process of that number only sends records.

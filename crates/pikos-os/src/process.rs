@@ -1,5 +1,7 @@
 //! Processes: whether one is there, since when, and what this one has had of the processors.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(not(unix))]
@@ -73,6 +75,42 @@ pub fn runs(_stat: &std::fs::File) -> Option<bool> {
     None
 }
 
+/// A process's command line, word by word; empty where the system doesn't tell.
+pub fn words(pid: u32) -> Vec<OsString> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = line.strip_suffix(b"\0").unwrap_or(&line).split(|byte| *byte == 0);
+    words.filter(|_| !line.is_empty()).map(|word| crate::paths::from_bytes(word).into_os_string()).collect()
+}
+
+/// The folder in which a process works, as far as the system tells it.
+pub fn folder(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// The processes that a process has started, and those that these have, as far as the system tells: each after the one that
+/// started it.
+pub fn descendants(pid: u32) -> Vec<u32> {
+    let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = listed.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = all.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        next += 1;
+        // The list was not made in one moment: a number that was used again may seem to be its own ancestor.
+        let children = parents.iter().filter(|(pid, of)| *of == parent && !found.contains(pid));
+        let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
+        found.extend(children);
+    }
+    found.split_off(1)
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether this is a file that may be executed as a program.
 #[cfg(unix)]
 pub fn can_be_executed(path: &std::path::Path) -> bool {
@@ -119,6 +157,23 @@ mod tests {
         while processor_time() < before + Duration::from_millis(60) {}
         assert!(of_this() > told);
         assert_eq!(processor_time_of(u32::MAX), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_told_of_other_processes() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = child.id();
+        assert!(descendants(std::process::id()).contains(&pid));
+        assert!(descendants(pid).is_empty());
+        assert_eq!(
+            (words(pid), folder(pid)),
+            (vec!["sleep".into(), "600".into()], std::env::current_dir().ok())
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((words(pid), folder(pid)), (Vec::new(), None));
+        assert_eq!(words(std::process::id()), std::env::args_os().collect::<Vec<_>>());
     }
 
     #[test]

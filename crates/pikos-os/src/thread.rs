@@ -56,6 +56,12 @@ pub fn processor_time_of(number: u64) -> Option<Duration> {
     Some(crate::clocks::read((!number << 3) | OF_THREAD)).filter(|time| !time.is_zero())
 }
 
+/// Whether a process has a thread of this number; where the system doesn't tell, it has.
+pub fn is_of(number: u64, pid: u32) -> bool {
+    let tasks = format!("/proc/{pid}/task");
+    !std::fs::exists(&tasks).unwrap_or(false) || std::fs::exists(format!("{tasks}/{number}")).unwrap_or(true)
+}
+
 /// How many threads this process has. `None` where the system doesn't tell.
 #[cfg(target_os = "linux")]
 pub fn count() -> Option<u64> {

@@ -32,7 +32,7 @@ pub use checkpoint::Save;
 pub use error::{SocketError, StartError};
 pub use interruptible::{Interruptible, launch, locked};
 pub use interval::{INTERVALS, IntervalError, check_interval};
-pub use mailbox::{Mailbox, Outcome, Task};
+pub use mailbox::{Call, Mailbox, Outcome, Task};
 pub use pikos_endpoint::{Endpoint, EndpointError};
 pub use publisher::{Plan, Publisher};
 pub use records::{Batch, RecordStream, Sender};

@@ -24,6 +24,9 @@ pub struct Task {
     pub command: Command,
 }
 
+/// Has somebody look for tasks. False if it can't be done.
+pub type Call = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// How a task went: what was wrong, if anything.
 pub type Outcome = Result<(), String>;
 

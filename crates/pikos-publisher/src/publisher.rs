@@ -12,7 +12,7 @@ use pikos_wire::discovery::{self, DiscoveryError, Place};
 use super::checkpoint::{Checkpoint, Save};
 use super::error::{SocketError, StartError};
 use super::interruptible::{Interruptible, launch};
-use super::mailbox::{Mailbox, Order};
+use super::mailbox::{Call, Mailbox, Order};
 use super::sockets::{Addresses, Sockets};
 use super::source::Source;
 use super::stream::Stream;
@@ -30,8 +30,8 @@ pub struct Plan {
     pub checkpoint: Option<(PathBuf, Duration)>,
     /// How a file is written.
     pub save: Save,
-    /// Makes Python's main thread look for tasks in the mailbox; called without the GIL. False if it can't be done.
-    pub call_main_thread: fn() -> bool,
+    /// Has somebody look for tasks in the mailbox, Python's main thread mostly; called without the GIL. False if it can't be done.
+    pub call: Call,
 }
 
 /// A running publisher.
@@ -46,9 +46,10 @@ pub struct Publisher {
 impl Publisher {
     /// Opens the sockets and starts the thread.
     pub fn start(source: Arc<Source>, plan: Plan) -> Result<Self, StartError> {
-        let Plan { is_public, extra, interval, checkpoint, save, call_main_thread } = plan;
+        let Plan { is_public, extra, interval, checkpoint, save, call } = plan;
         let checkpoint = checkpoint.map(|(path, every)| Checkpoint::new(path, every));
-        let addresses = match is_public.then(own_place).transpose() {
+        let pid = source.lock().facts.pid;
+        let addresses = match is_public.then(|| place_of(pid)).transpose() {
             Ok(None) => Addresses { place: None, extra: None },
             Ok(place) => Addresses { place, extra },
             // Somebody else's folder in our way: what the user named may do without.
@@ -59,13 +60,8 @@ impl Publisher {
         source.change(|state| {
             state.facts.control = control.map(|endpoint| pikos_wire::WireText(endpoint.into()));
         });
-        let work = Work {
-            stream: Stream::new(Arc::clone(&source), interval),
-            expected: 0,
-            checkpoint,
-            save,
-            call_main_thread,
-        };
+        let work =
+            Work { stream: Stream::new(Arc::clone(&source), interval), expected: 0, checkpoint, save, call };
         let mailbox = Mailbox::new()?;
         let thread = start(Box::new(work), &addresses, &mailbox).map_err(|(_, error)| error)?;
         let thread = Interruptible::Running(thread);
@@ -140,9 +136,10 @@ fn start(
     launch("pikos-live", work, |_| Sockets::open(addresses), run)
 }
 
-fn own_place() -> Result<Place, DiscoveryError> {
+/// Of this process, or of another one that this one speaks for.
+fn place_of(pid: u32) -> Result<Place, DiscoveryError> {
     let folder: PathBuf = discovery::make_folder()?;
     // Sweeps what earlier processes left.
     discovery::list(&folder)?;
-    Place::free(&folder)
+    if pid == 0 { Place::free(&folder) } else { Place::free_of(&folder, pid) }
 }

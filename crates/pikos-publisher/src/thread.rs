@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use pikos_os::reserve;
 use pikos_os::thread::processor_time;
-use pikos_wire::{End, Status, WireText};
+use pikos_wire::{End, SAMPLES, Status, WireText};
 
 use super::checkpoint::{Checkpoint, NO_ROOM, Save};
 use super::desk::{Desk, Publishes};
 use super::interruptible::COMING_BACK;
 use super::interval::check_interval;
-use super::mailbox::{Mailbox, Order, Outcome};
+use super::mailbox::{Call, Mailbox, Order, Outcome};
 use super::sockets::{Sockets, left_until};
 use super::stream::Stream;
 
@@ -28,8 +28,8 @@ pub struct Work {
     pub checkpoint: Option<Checkpoint>,
     /// How a file is written.
     pub save: Save,
-    /// Makes Python's main thread look into the mailbox.
-    pub call_main_thread: fn() -> bool,
+    /// Has somebody look into the mailbox.
+    pub call: Call,
 }
 
 /// Runs until it is ordered to stop.
@@ -142,6 +142,7 @@ impl Publishes for Lent<'_> {
             age: stream.age(),
             seq: stream.seq(),
             ncalls: stream.ncalls(),
+            counts: if stream.is_sampled() { SAMPLES.to_owned() } else { String::new() },
             subscribers: self.subscribers,
         }
     }
@@ -171,7 +172,7 @@ impl Publishes for Lent<'_> {
     }
 
     fn call_main_thread(&mut self) -> Outcome {
-        match (self.work.call_main_thread)() {
+        match (self.work.call)() {
             true => Ok(()),
             false => Err("the program's main thread has too much to do: try again".to_owned()),
         }

@@ -86,6 +86,9 @@ pub struct Status {
     pub seq: u64,
     /// Finished calls so far, or samples.
     pub ncalls: u64,
+    /// What these are: `samples`, or calls where nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub counts: String,
     /// How many subscribers there are.
     pub subscribers: u32,
 }

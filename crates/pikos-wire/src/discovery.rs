@@ -5,6 +5,7 @@
 //!  FOLDER/PID-START.pub      messages       FOLDER/PID-START.ctl      requests and replies
 //!  FOLDER/PID-START-2.pub    of a second profile in the same process
 //!  FOLDER/PID-START.rec      what a recorder of the toolkit sends
+//!  FOLDER/PID-START@BY-START.pub    of a process that another one, BY, samples and speaks for
 //! ```
 //! `START` is the process's start time, in hexadecimal clock ticks since boot: a pid alone is used again. Plain files
 //! and names; opening sockets is not done here.
@@ -58,24 +59,32 @@ pub struct Place {
     pub start: u64,
     /// Which of the process's profiles, from 1.
     pub number: u32,
+    /// The process that speaks for it, where it doesn't do so itself, and when that one started.
+    pub by: Option<(u32, u64)>,
     folder: PathBuf,
 }
 
 impl Place {
     /// The first place of this process that is free.
     pub fn free(folder: &Path) -> Result<Self, DiscoveryError> {
-        Self::free_for(folder, Self::messages)
+        Self::free_for(folder, std::process::id(), Self::messages)
+    }
+
+    /// The first that is free where this process speaks for another one.
+    pub fn free_of(folder: &Path, pid: u32) -> Result<Self, DiscoveryError> {
+        Self::free_for(folder, pid, Self::messages)
     }
 
     /// The first place of this process that is free for a recorder.
     pub fn free_for_records(folder: &Path) -> Result<Self, DiscoveryError> {
-        Self::free_for(folder, Self::records)
+        Self::free_for(folder, std::process::id(), Self::records)
     }
 
-    fn free_for(folder: &Path, socket: fn(&Self) -> PathBuf) -> Result<Self, DiscoveryError> {
-        let pid = std::process::id();
-        let start = start_of(pid).unwrap_or(0);
-        let place = |number| Self { pid, start, number, folder: folder.to_owned() };
+    fn free_for(folder: &Path, pid: u32, socket: fn(&Self) -> PathBuf) -> Result<Self, DiscoveryError> {
+        let started = |pid| start_of(pid).unwrap_or(0);
+        let this = std::process::id();
+        let by = (pid != this).then(|| (this, started(this)));
+        let place = |number| Self { pid, start: started(pid), number, by, folder: folder.to_owned() };
         let free = (1..).map(place).find(|place| fs::symlink_metadata(socket(place)).is_err());
         let free = free.unwrap_or_else(|| place(1));
         match socket(&free) {
@@ -99,12 +108,13 @@ impl Place {
         self.folder.join(self.name(RECORDS))
     }
 
-    /// Whether the process that made it still runs.
+    /// Whether the process still runs, and the one that speaks for it.
     pub fn is_alive(&self) -> bool {
-        match start_of(self.pid) {
-            Some(start) => start == self.start,
-            None => self.start == 0 && exists(self.pid),
-        }
+        let runs = |pid, started| match start_of(pid) {
+            Some(start) => start == started,
+            None => started == 0 && exists(pid),
+        };
+        runs(self.pid, self.start) && self.by.is_none_or(|(pid, started)| runs(pid, started))
     }
 
     /// Removes the file of a recorder's socket.
@@ -120,21 +130,29 @@ impl Place {
     }
 
     fn name(&self, extension: &str) -> String {
-        let Self { pid, start, number, .. } = self;
+        let Self { pid, start, number, by, .. } = self;
+        let by = by.map_or(String::new(), |(pid, start)| format!("@{pid}-{start:x}"));
         match number {
-            1 => format!("{pid}-{start:x}.{extension}"),
-            _ => format!("{pid}-{start:x}-{number}.{extension}"),
+            1 => format!("{pid}-{start:x}{by}.{extension}"),
+            _ => format!("{pid}-{start:x}-{number}{by}.{extension}"),
         }
     }
 
     fn parse(folder: &Path, name: &OsStr) -> Option<Self> {
         let name = name.to_str()?;
         let (stem, extension) = name.rsplit_once('.')?;
+        let (stem, by) = match stem.split_once('@') {
+            Some((stem, by)) => {
+                let (pid, start) = by.split_once('-')?;
+                (stem, Some((pid.parse().ok()?, u64::from_str_radix(start, 16).ok()?)))
+            }
+            None => (stem, None),
+        };
         let mut parts = stem.split('-');
         let pid = parts.next()?.parse().ok()?;
         let start = u64::from_str_radix(parts.next()?, 16).ok()?;
         let number = parts.next().map_or(Ok(1), str::parse).ok()?;
-        let place = Self { pid, start, number, folder: folder.to_owned() };
+        let place = Self { pid, start, number, by, folder: folder.to_owned() };
         // Only names that we would give: "+7-0x1.pub" is somebody else's.
         let ours = parts.next().is_none() && place.name(extension) == name;
         (ours && [MESSAGES, CONTROL, RECORDS].contains(&extension)).then_some(place)

@@ -27,8 +27,11 @@ fn socket(path: &Path) {
 #[test]
 fn names_come_back_and_others_are_left_alone() {
     let folder = Path::new("/f");
-    for (pid, start, number) in [(7, 0xbeef, 1), (7, 0xbeef, 2), (1, 0, 1)] {
-        let place = Place { pid, start, number, folder: folder.into() };
+    let by = Some((8, 0xcafe));
+    for (pid, start, number, by) in
+        [(7, 0xbeef, 1, None), (7, 0xbeef, 2, None), (1, 0, 1, None), (7, 0xbeef, 1, by), (7, 0xbeef, 2, by)]
+    {
+        let place = Place { pid, start, number, by, folder: folder.into() };
         for path in [place.messages(), place.control()] {
             assert_eq!(Place::parse(folder, path.file_name().unwrap()), Some(place.clone()));
         }
@@ -42,6 +45,9 @@ fn names_come_back_and_others_are_left_alone() {
         "7-beef-1.pub",
         "7-beef-2-3.pub",
         "x-y.pub",
+        "7-beef@8.pub",
+        "7-beef@8-CAFE.pub",
+        "7-beef@8-1@9-1.pub",
         "pub",
     ] {
         assert_eq!(Place::parse(folder, OsStr::new(name)), None, "{name}");
@@ -60,7 +66,9 @@ fn the_living_are_listed_and_the_dead_swept() {
     // The same pid, another start: an earlier process of that number.
     let earlier = Place { start: mine.start + 1, ..mine.clone() };
     let gone = Place { pid: u32::MAX, ..mine.clone() };
-    for place in [&earlier, &gone] {
+    // Who spoke for a process that lives on.
+    let unspoken = Place { by: Some((u32::MAX, 1)), ..mine.clone() };
+    for place in [&earlier, &gone, &unspoken] {
         socket(&place.messages());
         socket(&place.control());
     }
@@ -86,4 +94,16 @@ fn the_living_are_listed_and_the_dead_swept() {
 fn a_path_that_no_socket_can_have_is_an_error() {
     let error = Place::free(Path::new(&format!("/{}", "x".repeat(100)))).unwrap_err();
     assert!(matches!(error, DiscoveryError::TooLong(_)), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_speaks_for_another_process_has_a_place_of_that() {
+    let scratch = Scratch::new("by");
+    let other = pikos_os::process::parent().unwrap();
+    let place = Place::free_of(&scratch.0, other).unwrap();
+    assert_eq!((place.pid, place.by.map(|(pid, _)| pid)), (other, Some(std::process::id())));
+    socket(&place.messages());
+    assert_eq!(list(&scratch.0).unwrap(), [place]);
+    assert_eq!(Place::free_of(&scratch.0, std::process::id()).unwrap().by, None);
 }

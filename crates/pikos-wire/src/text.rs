@@ -12,6 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct WireText(pub Text);
 
 impl WireText {
+    /// What the system has for a text: a word of a command line, a path.
+    pub fn from_os_bytes(bytes: &[u8]) -> Self {
+        Self(Text::from_os_bytes(bytes))
+    }
+
     /// In bytes.
     pub fn len(&self) -> usize {
         self.0.as_bytes().len()

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pikos_wire::{
     Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, ThreadRow, TreePart, VERSION, WireError,
+    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -131,8 +131,11 @@ fn whole() -> Message {
     Message {
         v: VERSION,
         recorded: Some(Recorded::default()),
+        sampled: Some(Sampled::default()),
         facts: Some(Facts {
             tree: true,
+            counts: SAMPLES.into(),
+            mode: "wall".into(),
             parent: Some(1),
             control: Some("ipc:///x".into()),
             ..Facts::default()
@@ -170,6 +173,9 @@ fn the_table_of_a_message_names_what_is_sent() {
         sent.map()["recorded"].keys()
     );
     assert_eq!(quoted(described("end")).into_iter().collect::<BTreeSet<_>>(), sent.map()["end"].keys());
+    let paragraph = page.split("\n\n").find(|part| part.starts_with("`sampled` tells")).expect("a paragraph");
+    let told = quoted(paragraph).into_iter().skip(1).collect::<BTreeSet<_>>();
+    assert_eq!(told, sent.map()["sampled"].keys());
     let nodes = page.lines().find(|line| line.trim_start().starts_with("[thread, node, "));
     assert_eq!(elements(nodes.expect("nodes")), sent.map()["tree"].map()["nodes"].row());
 }

@@ -4,7 +4,7 @@
 
 use pikos_wire::{
     Added, Command, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow,
-    Open, Recorded, Reply, Request, Status, ThreadRow, TreePart, VERSION,
+    Open, Recorded, Reply, Request, SAMPLES, Sampled, Status, ThreadRow, TreePart, VERSION,
 };
 
 /// What the fuzz target cuts its input at.
@@ -48,10 +48,9 @@ fn full(seq: u64) -> Message {
             clock: "tsc".into(),
             hook: "monitoring".into(),
             options: "threads=True".into(),
-            compensated: false,
             builtins: true,
-            tree: false,
             control: Some("ipc:///run/4711-18a.ctl".into()),
+            ..Facts::default()
         }),
         functions: vec![
             name(0, "app.py", 1, "<module>", None),
@@ -134,6 +133,27 @@ fn last(seq: u64) -> Message {
     Message { end: Some(End { how: "exception".into(), detail: "ValueError".into() }), ..full(seq) }
 }
 
+/// Of samples instead of calls.
+fn sampled(message: Message) -> Message {
+    let facts = message.facts.clone().map(|facts| Facts {
+        counts: SAMPLES.into(),
+        mode: "cpu".into(),
+        hook: "sampled from outside".into(),
+        ..facts
+    });
+    let sampled = Sampled {
+        asked: 0.01,
+        mean: 0.0125,
+        deviation: 0.003,
+        looks: 70_000,
+        samples: 70_307,
+        torn: 12,
+        missed: 3,
+        cpu: 0.75,
+    };
+    Message { facts, sampled: Some(sampled), ..message }
+}
+
 fn cleared(seq: u64) -> Message {
     Message { epoch: 1, ..full(seq) }
 }
@@ -163,9 +183,16 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "tree-on-another-base",
             stream(&[with_tree(full(1), 1), with_tree(delta(4, 1), 3), delta(5, 1)]),
         ),
+        ("messages", "samples", stream(&[sampled(full(1)), sampled(delta(2, 1)), sampled(last(3))])),
         ("messages", "name-without-utf8", stream(&[odd_name])),
         ("control", "pause", request(Command::Pause)),
         ("control", "interval", request(Command::Interval { seconds: 0.1 })),
+        ("control", "rate", request(Command::Rate { hz: 250.0 })),
+        (
+            "control",
+            "sampled",
+            Reply::done(Status { counts: SAMPLES.into(), ..status.clone() }, false).encode(),
+        ),
         ("control", "dump", request(Command::Dump { path: "/tmp/a.pstats".into() })),
         ("control", "done", Reply::done(status, true).encode()),
         ("control", "refused", Reply::refused("no such command").encode()),

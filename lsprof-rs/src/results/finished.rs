@@ -47,7 +47,7 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
     let waited = collector.seconds(totals.sum().waited, rate);
     let recorded = Recorded { gil_wait: waited, ..collector.run().recorded() };
-    profile.metadata.facts = run_facts(&collector.run().about(), &recorded, cut);
+    profile.metadata.facts = run_facts(&collector.run().about(), &recorded, None, cut);
     Ok(profile)
 }
 

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use lsprof_engine::clock;
-use pikos_publisher::{Source, StartError, whole};
+use pikos_publisher::{Call, Source, StartError, whole};
 use pikos_sampler::record::{Ending, Sampling, check_rate};
 use pikos_wire::{Facts, SAMPLES, Sampled};
 use pstats_compat::Profile;
@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::asked::{Asked, refuse};
-use super::names::Names;
+use super::helper::{self, Helper};
 use super::subject::{can_tell_by_gil, this_process};
 use crate::results::process;
 use crate::session::controlled::{Controlled, Published};
@@ -27,6 +27,8 @@ use crate::session::save;
 struct Samples {
     asked: RefCell<Asked>,
     source: RefCell<Arc<Source>>,
+    /// Whoever watches asks here.
+    calls: RefCell<Arc<helper::Asked>>,
 }
 
 /// One sampler.
@@ -38,7 +40,7 @@ pub struct Life {
     records: Cell<bool>,
     /// In a forked child, before it is settled whether it goes on: whether the parent looked.
     parent_looked: Cell<bool>,
-    names: RefCell<Names>,
+    helper: RefCell<Helper>,
     /// What was asked for, if it is to be live.
     live_options: RefCell<Option<LiveOptions>>,
     /// While it is live.
@@ -71,13 +73,18 @@ pub struct Status {
 impl Life {
     /// Of a sampler that was asked for nothing as yet.
     pub fn new() -> Rc<Self> {
+        let helper = Helper::new();
         Rc::new(Self {
-            samples: Rc::new(Samples { asked: RefCell::default(), source: RefCell::new(Source::new()) }),
+            samples: Rc::new(Samples {
+                asked: RefCell::default(),
+                source: RefCell::new(Source::new()),
+                calls: RefCell::new(Arc::clone(helper.asked())),
+            }),
             begun: RefCell::default(),
             is_busy: Cell::new(false),
             records: Cell::new(false),
             parent_looked: Cell::new(false),
-            names: RefCell::new(Names::new()),
+            helper: RefCell::new(helper),
             live_options: RefCell::default(),
             live: RefCell::default(),
             watches_forks: Cell::new(false),
@@ -117,9 +124,10 @@ impl Life {
     pub fn disable(&self, py: Python<'_>) {
         self.settle();
         if self.records.replace(false) {
-            self.rest(py);
+            self.with_sampling(py, Sampling::rest);
             self.source().change(|state| state.time.stop());
-            self.names.borrow().learn(py);
+            self.helper.borrow().learn(py);
+            self.tend_helper(py);
         }
         self.tell(py);
     }
@@ -175,7 +183,7 @@ impl Life {
     /// What was sampled so far.
     pub fn profile(&self, py: Python<'_>) -> PyResult<Profile> {
         self.settle();
-        self.names.borrow().learn(py);
+        self.helper.borrow().learn(py);
         let source = self.source();
         source.change(|state| {
             if state.facts.pid == 0 {
@@ -203,6 +211,7 @@ impl Life {
         match Live::start(py, Box::new(handle), Rc::<Samples>::clone(&self.samples), &options, paused)? {
             Ok(live) => {
                 self.live.replace(Some(live));
+                self.tend_helper(py);
                 Ok(None)
             }
             Err(problem) => {
@@ -223,10 +232,11 @@ impl Life {
 
     /// Sends the last message, if it is live.
     pub fn end_live(&self, py: Python<'_>, how: &str, detail: &str) {
-        self.names.borrow().learn(py);
+        self.helper.borrow().learn(py);
         let live = self.live.take();
         if let Some(live) = live {
             live.end(py, how, detail);
+            self.tend_helper(py);
         }
     }
 
@@ -244,8 +254,8 @@ impl Life {
             self.source().change(|state| state.time.start());
             self.with_sampling(py, Sampling::resume);
         }
-        self.names.borrow_mut().start();
         self.records.set(true);
+        self.tend_helper(py);
         Ok(())
     }
 
@@ -260,7 +270,7 @@ impl Life {
         }
         let source = self.source();
         source.change(|state| state.facts = self.facts(py));
-        let names = Box::new(self.names.borrow().given());
+        let names = Box::new(self.helper.borrow().given());
         let sampling = Sampling::start(subject, source, &options, names)
             .map_err(|error| PyRuntimeError::new_err(format!("no thread to sample with: {error}")))?;
         Ok(Begun { sampling, why })
@@ -276,16 +286,23 @@ impl Life {
         facts
     }
 
-    /// Ends our threads until they are to go on. Returns how many have ended.
-    fn rest(&self, py: Python<'_>) -> u64 {
-        let ended = self.with_sampling(py, Sampling::rest).unwrap_or(0);
-        let names = self.names.borrow_mut().end();
-        ended
-            + names.map_or(0, |thread| {
-                // It may be about to take the GIL.
-                py.detach(|| drop(thread.join()));
-                1
-            })
+    /// Starts the helper if there is something for it to do, ends it else.
+    fn tend_helper(&self, py: Python<'_>) {
+        if self.records.get() || self.live.borrow().is_some() {
+            self.helper.borrow_mut().start();
+        } else {
+            self.end_helper(py);
+        }
+    }
+
+    /// Returns how many threads have ended.
+    fn end_helper(&self, py: Python<'_>) -> u64 {
+        let thread = self.helper.borrow_mut().end();
+        thread.map_or(0, |thread| {
+            // It may be about to take the GIL.
+            py.detach(|| drop(thread.join()));
+            1
+        })
     }
 
     /// Lets the thread that looks do something. It may want the GIL meanwhile.
@@ -341,7 +358,8 @@ impl Life {
         self.parent_looked.set(self.records.replace(false));
         self.is_busy.set(false);
         std::mem::forget(self.begun.take());
-        std::mem::forget(self.names.replace(Names::new()));
+        std::mem::forget(self.helper.replace(Helper::new()));
+        self.samples.calls.replace(Arc::clone(self.helper.borrow().asked()));
         std::mem::forget(self.samples.source.replace(Source::new()));
     }
 }
@@ -351,13 +369,13 @@ impl Drop for Life {
         if !self.is_of_this_process() {
             return self.forget();
         }
-        let (begun, names) = (self.begun.take(), self.names.borrow_mut().end());
-        if begun.is_some() || names.is_some() {
+        let (begun, helper) = (self.begun.take(), self.helper.borrow_mut().end());
+        if begun.is_some() || helper.is_some() {
             // Both threads end, and may want the GIL before that.
             Python::attach(|py| {
                 py.detach(|| {
                     drop(begun);
-                    drop(names.map(std::thread::JoinHandle::join));
+                    drop(helper.map(std::thread::JoinHandle::join));
                 });
             });
         }
@@ -367,14 +385,19 @@ impl Drop for Life {
 impl Rests for Life {
     fn rest(&self, py: Python<'_>) -> u64 {
         self.parent_looked.set(false);
-        if self.is_enabled() { Self::rest(self, py) } else { 0 }
+        if !self.is_of_this_process() {
+            return 0;
+        }
+        // First, since it may be about to start the other one.
+        let helper = self.end_helper(py);
+        helper + self.with_sampling(py, Sampling::rest).unwrap_or(0)
     }
 
     fn resume(&self, py: Python<'_>) {
         if self.is_enabled() {
             self.with_sampling(py, Sampling::resume);
-            self.names.borrow_mut().start();
         }
+        self.tend_helper(py);
     }
 
     fn leave_to_parent(&self, py: Python<'_>, is_about_to_exec: bool) {
@@ -388,6 +411,7 @@ impl Rests for Life {
 
     fn end(&self, py: Python<'_>) {
         self.disable(py);
+        self.end_helper(py);
     }
 }
 
@@ -397,6 +421,11 @@ impl Published for Samples {
     }
 
     fn leave(&self) {}
+
+    fn caller(&self) -> Option<Call> {
+        let calls = Arc::clone(&self.calls.borrow());
+        Some(Arc::new(move || calls.call()))
+    }
 
     fn describe(&self, facts: &mut Facts) {
         let asked = self.asked.borrow();

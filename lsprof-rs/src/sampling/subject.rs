@@ -1,6 +1,7 @@
 //! What is looked at: this process, by its memory; or with the GIL, where that can't be read.
 
-use pikos_sampler::read::{Code, CodeId, Look, Target, Unreadable};
+use pikos_os::thread;
+use pikos_sampler::read::{Code, CodeId, Look, Target};
 use pikos_sampler::record::{Mode, Subject, Trouble};
 
 use super::by_gil::ByGil;
@@ -25,10 +26,7 @@ struct ByMemory(Target);
 
 impl Subject for ByMemory {
     fn look(&mut self, look: &mut Look) -> Result<(), Trouble> {
-        self.0.look(look).map_err(|error| match error {
-            Unreadable::Ended { .. } => Trouble::Over,
-            error => Trouble::Failed(error.to_string()),
-        })?;
+        Subject::look(&mut self.0, look)?;
         // One that has no frame is no thread of the program's: ours, say, that asks for names.
         look.threads.retain(|thread| !thread.stack.is_empty());
         Ok(())
@@ -43,15 +41,8 @@ impl Subject for ByMemory {
     }
 
     fn has_thread(&self, native_id: u64) -> bool {
-        exists(native_id)
+        self.0.has_thread(native_id)
     }
-}
-
-/// Whether this process has a thread of this number; if nobody knows, it has.
-fn exists(native_id: u64) -> bool {
-    // Not every system has such a folder.
-    !std::fs::exists("/proc/self/task").unwrap_or(false)
-        || std::fs::exists(format!("/proc/self/task/{native_id}")).unwrap_or(true)
 }
 
 impl Subject for ByGil {
@@ -66,6 +57,6 @@ impl Subject for ByGil {
     fn ask_activity(&mut self, _on: bool) {}
 
     fn has_thread(&self, native_id: u64) -> bool {
-        exists(native_id)
+        thread::is_of(native_id, std::process::id())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pikos_publisher::Source;
+use pikos_publisher::{Call, Source};
 use pikos_wire::Facts;
 use pyo3::prelude::*;
 
@@ -44,6 +44,11 @@ pub trait Published {
 
     /// Nobody reads the source any more.
     fn leave(&self);
+
+    /// Who carries out what subscribers ask for, in a thread of its own; else the program's main thread does.
+    fn caller(&self) -> Option<Call> {
+        None
+    }
 
     /// Says how it records, beside what the process is.
     fn describe(&self, facts: &mut Facts);

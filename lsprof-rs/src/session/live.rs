@@ -4,8 +4,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
-use pikos_publisher::{Outcome, Plan, Publisher, StartError};
+use pikos_publisher::{Call, Outcome, Plan, Publisher, StartError};
 use pikos_wire::{Command, End, Facts};
 use pyo3::prelude::*;
 
@@ -83,6 +84,7 @@ impl Live {
             state.paused = paused;
         });
         let is_own = !self.is_inherited.get();
+        let by_main_thread = || -> Call { Arc::new(|| pending::call_main_thread(carry_out_tasks)) };
         let started = Publisher::start(
             source,
             Plan {
@@ -92,7 +94,7 @@ impl Live {
                 interval: self.options.interval,
                 checkpoint: self.options.checkpoint.clone().filter(|_| is_own),
                 save: save::save,
-                call_main_thread: || pending::call_main_thread(carry_out_tasks),
+                call: self.published.caller().unwrap_or_else(by_main_thread),
             },
         );
         match started {
@@ -179,6 +181,22 @@ impl Live {
         }
     }
 
+    fn carry_out_all(&self, py: Python<'_>) {
+        while let Some((mailbox, task)) = {
+            let publisher = self.publisher.borrow();
+            publisher.as_ref().and_then(|publisher| {
+                let mailbox = publisher.mailbox().clone();
+                mailbox.take_task().map(|task| (mailbox, task))
+            })
+        } {
+            let stops = task.command == Command::Stop;
+            mailbox.finish(task.ticket, self.carry_out(py, &task.command));
+            if stops {
+                self.end(py, "disabled", "");
+            }
+        }
+    }
+
     fn carry_out(&self, py: Python<'_>, command: &Command) -> Outcome {
         let profile = self.profile();
         let done = match command {
@@ -219,19 +237,14 @@ pub fn say_not_live(py: Python<'_>, problem: &StartError) {
 
 /// Does what subscribers have asked for; on the main thread.
 fn carry_out_tasks(py: Python<'_>) {
+    for_each(py, |live| live.carry_out_all(py));
+}
+
+/// The same in a thread of ours, of those profiles that can do with any.
+pub fn carry_out_tasks_anywhere(py: Python<'_>) {
     for_each(py, |live| {
-        while let Some((mailbox, task)) = {
-            let publisher = live.publisher.borrow();
-            publisher.as_ref().and_then(|publisher| {
-                let mailbox = publisher.mailbox().clone();
-                mailbox.take_task().map(|task| (mailbox, task))
-            })
-        } {
-            let stops = task.command == Command::Stop;
-            mailbox.finish(task.ticket, live.carry_out(py, &task.command));
-            if stops {
-                live.end(py, "disabled", "");
-            }
+        if live.published.caller().is_some() {
+            live.carry_out_all(py);
         }
     });
 }

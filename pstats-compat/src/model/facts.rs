@@ -33,15 +33,19 @@ pub const GIL_WAIT: &str = "gil wait";
 pub const THREADS: &str = "threads";
 /// The options that differ from the default.
 pub const OPTIONS: &str = "options";
+/// Of samples: how they were taken, in words.
+pub const SAMPLING: &str = "sampling";
+/// Of samples: how often it was looked.
+pub const LOOKS: &str = "looks";
 /// What the limits of full stacks left out of them.
 pub const CUT: &str = "cut";
 /// How many profiles were added up.
 pub const MERGED: &str = "merged";
 
 /// All of them, in the order in which they are shown.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 18] = [
     COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, THREADS,
-    OPTIONS, CUT, MERGED,
+    OPTIONS, SAMPLING, LOOKS, CUT, MERGED,
 ];
 
 /// Those without which figures can hardly be compared.
@@ -54,6 +58,11 @@ impl Metadata {
     /// What is known under this name.
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// How often it was looked, of a profile of samples that says so.
+    pub fn looks(&self) -> Option<u64> {
+        self.fact(LOOKS)?.parse().ok().filter(|looks| *looks > 0)
     }
 
     /// The title for people to read: what it was given, else what ran and when, else a word in its place.

@@ -18,6 +18,7 @@ pub mod index;
 mod labels;
 mod metadata;
 mod profile;
+mod sampling;
 mod text;
 mod threads;
 pub mod tree;
@@ -26,6 +27,7 @@ pub use addresses::without_addresses;
 pub use function::{Calls, Edge, Function, FunctionId};
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;
+pub use sampling::sampling_error;
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId, Thread};
 

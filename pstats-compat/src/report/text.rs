@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use super::name::stdname;
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
-use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit};
+use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit, sampling_error};
 use crate::printable::escaped;
 
 /// A sorted and restricted profile, ready to be printed.
@@ -247,10 +247,17 @@ impl<'p> Report<'p> {
         let Calls { ncalls, primitive_calls, .. } = total;
         match self.profile.metadata.counts {
             Counts::Unknown => format!("{time} {unit}; calls were not counted"),
-            Counts::Calls | Counts::Samples if ncalls == primitive_calls => {
+            // Each has one function on top, and any number below.
+            Counts::Samples => {
+                let error = decimal(100.0 * sampling_error(0.5, primitive_calls), 2);
+                format!(
+                    "{primitive_calls} samples in {time} {unit} (standard error of a share: at most {error} %)"
+                )
+            }
+            Counts::Calls if ncalls == primitive_calls => {
                 format!("{ncalls} function calls in {time} {unit}")
             }
-            Counts::Calls | Counts::Samples => {
+            Counts::Calls => {
                 format!("{ncalls} function calls ({primitive_calls} primitive calls) in {time} {unit}")
             }
         }

@@ -22,7 +22,11 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         Counts::Calls if functions > 0 => {
             Some(format!("{} calls of {} functions", grouped(calls), grouped(functions as u64)))
         }
-        Counts::Calls | Counts::Samples | Counts::Unknown => None,
+        Counts::Samples => profile.samples().map(|samples| match metadata.looks() {
+            Some(looks) => format!("{} samples in {} looks", grouped(samples), grouped(looks)),
+            None => format!("{} samples", grouped(samples)),
+        }),
+        Counts::Calls | Counts::Unknown => None,
     };
     let parts = [
         metadata.elapsed().map(|elapsed| format!("{} elapsed", short(&Unit::Seconds, elapsed))),
@@ -33,6 +37,9 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     let known: Vec<String> = parts.into_iter().flatten().collect();
     if !known.is_empty() {
         lines.extend(wrapped(&known.join(", "), "", paper));
+    }
+    if let Some(told) = metadata.fact(facts::SAMPLING) {
+        lines.extend(wrapped(&format!("sampled {told}"), "", paper));
     }
     if profile.rows().next().is_none() {
         lines.push("nothing was recorded".to_owned());

@@ -2,7 +2,7 @@
 
 use super::paper::{Ink, Line, Paper, grouped, percent, short};
 use super::subject::Subject;
-use crate::model::{Counts, FunctionId, Profile};
+use crate::model::{Counts, FunctionId, Profile, sampling_error};
 use crate::owners::Owners;
 use crate::stacks::Stacks;
 
@@ -59,8 +59,10 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     let calls = |id: FunctionId| grouped(profile.function(id).calls.ncalls);
     let time_width = shown.iter().map(|&id| time(id).chars().count()).max().unwrap_or(0).max(4);
     let calls_width = shown.iter().map(|&id| calls(id).len()).max().unwrap_or(0).max(5);
+    let samples = profile.samples();
     let head = match is_counted {
         true => format!(" share  {:>time_width$}  {:>calls_width$}", "own", "calls"),
+        false if samples.is_some() => format!(" share      ±  {:>time_width$}", "own"),
         false => format!(" share  {:>time_width$}", "own"),
     };
     let mut lines = vec![
@@ -70,9 +72,12 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     for (id, user) in shown.into_iter().zip(users) {
         let share = subject.share(profile.function(id).calls.tottime);
         let is_own = subject.owners.is_own(id);
-        let mut line = Line::new(paper)
-            .put(Ink::of_share(share), &percent(share))
-            .put(Ink::Plain, &format!("  {:>time_width$}", time(id)));
+        let mut line = Line::new(paper).put(Ink::of_share(share), &percent(share));
+        if let Some(samples) = samples {
+            let error = percent(sampling_error(share, samples));
+            line = line.put(Ink::Dim, &format!(" {error}"));
+        }
+        line = line.put(Ink::Plain, &format!("  {:>time_width$}", time(id)));
         if is_counted {
             line = line.put(Ink::Dim, &format!("  {:>calls_width$}", calls(id)));
         }

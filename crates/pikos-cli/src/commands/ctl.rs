@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pikos_client::{ClientError, Command, Reply, Target, WireText};
+use pikos_sampler::record::check_rate;
 use pikos_views::printable;
 use pstats_compat::Text;
 
@@ -25,6 +26,10 @@ pub fn run(args: &CtlArgs) -> Result<Outcome, Error> {
         Action::Status(to) => (Command::Status, to.targets.as_slice()),
         Action::Stop(to) => (Command::Stop, to.targets.as_slice()),
         Action::Interval { seconds, to } => (Command::Interval { seconds: *seconds }, to.targets.as_slice()),
+        Action::Rate { hz, to } => {
+            check_rate(*hz)?;
+            (Command::Rate { hz: *hz }, to.targets.as_slice())
+        }
         Action::Dump { file, target } => (dump(file)?, std::slice::from_ref(target)),
     };
     // All are understood before the first is told.
@@ -76,10 +81,11 @@ fn report(reply: &Reply) -> Result<(), Error> {
         let state = if status.paused { "paused" } else { "running" };
         writeln!(
             out,
-            "{} {state}, {:.1} s, {} calls, every {} s, {} listening{}",
+            "{} {state}, {:.1} s, {} {}, every {} s, {} listening{}",
             status.pid,
             status.age,
             status.ncalls,
+            if status.counts.is_empty() { "calls" } else { &status.counts },
             status.interval,
             status.subscribers,
             if reply.pending { "; pending: its main thread is busy outside Python" } else { "" }

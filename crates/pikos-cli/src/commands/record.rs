@@ -181,7 +181,7 @@ fn file_of(path: &Path, several: bool, pid: u32, files: &mut Files) -> PathBuf {
 }
 
 /// `out.pstats` of process 7 is `out-7.pstats`.
-fn with(path: &Path, which: &str) -> PathBuf {
+pub fn with(path: &Path, which: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (stem, rest) = name.find('.').filter(|&dot| dot > 0).map_or((&*name, ""), |dot| name.split_at(dot));
     path.with_file_name(format!("{stem}-{which}{rest}"))

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use pikos_sampler::outside::Observed;
 use pikos_views::{Live, Source, Streams};
 
 use crate::args::TopArgs;
-use crate::commands::listen;
+use crate::commands::{listen, sample};
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::top;
@@ -14,6 +15,8 @@ use crate::top;
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
+    // As long as this lives: who ends looking at them ends sampling them.
+    let _sampled = if args.sample { sample_all(args)? } else { Vec::new() };
     let mut streams = Streams::new(listen::to_all(&args.from)?);
     streams.await_first(PATIENCE);
     let mut source = Live::new(streams);
@@ -37,4 +40,12 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
     let scope = source.first_scope();
     top::show("pikos top", &mut source, scope, &args.table.options())?;
     Ok(if is_vain { Outcome::Failed } else { Outcome::Fine })
+}
+
+/// Samples the processes that are named. One that is sampled already, or live by itself, is shown twice.
+fn sample_all(args: &TopArgs) -> Result<Vec<Observed>, Error> {
+    let options = sample::options(&args.sampling)?;
+    let pid = |text: &String| text.parse().map_err(|_| Error::NoProcess(text.clone()));
+    let pids = args.from.targets.iter().map(pid).collect::<Result<Vec<u32>, Error>>()?;
+    pids.into_iter().map(|pid| sample::start(pid, &options)).collect()
 }

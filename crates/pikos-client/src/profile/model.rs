@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
-use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread};
+use pstats_compat::{
+    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread,
+};
 
 use super::known::Known;
 use super::names::KnownNames;
@@ -98,7 +100,9 @@ impl Model {
         }
         let recorded = message.recorded.unwrap_or_default();
         let times = [message.age, message.time, message.interval, recorded.elapsed, recorded.cpu];
-        if !times.into_iter().all(is_sound) {
+        let sampled = message.sampled.unwrap_or_default();
+        let sampled = [sampled.asked, sampled.mean, sampled.deviation, sampled.cpu];
+        if !times.into_iter().chain(sampled).all(is_sound) {
             return Err(WireError::Contradiction("times are not negative"));
         }
         if message.seq == 0 || message.base > message.seq {
@@ -275,7 +279,11 @@ impl Model {
         profile.metadata.compensated = self.facts.compensated;
         profile.metadata.unfinished = self.end().is_none();
         let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
-        profile.metadata.facts = run_facts(&self.facts, &self.head.recorded.unwrap_or_default(), cut);
+        if self.facts.is_sampled() {
+            profile.metadata.counts = Counts::Samples;
+        }
+        let (recorded, sampled) = (self.head.recorded.unwrap_or_default(), self.head.sampled.as_ref());
+        profile.metadata.facts = run_facts(&self.facts, &recorded, sampled, cut);
         profile.merge_labels();
         profile
     }
@@ -350,6 +358,8 @@ fn text_of(message: &Message) -> usize {
             &facts.hook,
             &facts.system,
             &facts.options,
+            &facts.counts,
+            &facts.mode,
         ];
         let texts = facts.argv.iter().chain(&facts.command).chain([&facts.folder]).chain(&facts.control);
         let texts = texts.map(WireText::len);

@@ -157,10 +157,8 @@ impl Ledger {
     fn place(&mut self, seen: &ThreadLook) -> usize {
         let is_it = |thread: &Thread| thread.native_id == seen.native_id && thread.ident == seen.ident;
         // The order is mostly that of the last look, the newest first.
-        if let Some(place) = self
-            .threads
-            .iter()
-            .position(|thread| is_it(thread) && !thread.has_ended.load(Ordering::Relaxed))
+        if let Some(place) =
+            self.threads.iter().position(|thread| is_it(thread) && !thread.has_ended.load(Ordering::Relaxed))
         {
             return place;
         }

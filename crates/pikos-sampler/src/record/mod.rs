@@ -12,8 +12,11 @@ mod options;
 mod sampling;
 mod schedule;
 mod subject;
+mod target;
+#[cfg(test)]
+mod testing;
 
-pub use names::{Names, NamesOfProcess};
+pub use names::{Names, NamesOfProcess, thread_name};
 pub use options::{BUDGETS, Mode, OptionError, Options, RATES, check_budget, check_rate};
 pub use sampling::{Ending, Sampling, Status};
 pub use subject::{Subject, Trouble};

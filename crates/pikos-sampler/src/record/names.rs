@@ -26,24 +26,25 @@ impl NamesOfProcess {
     pub fn new(pid: u32) -> Self {
         Self { pid, given: Vec::new() }
     }
+}
 
-    fn read(&self, thread: u64) -> String {
-        if thread == u64::from(self.pid) {
-            return "MainThread".to_owned();
-        }
-        let of = |thread: u64| {
-            let name = fs::read(format!("/proc/{}/task/{thread}/comm", self.pid)).ok()?;
-            Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
-        };
-        // One that nobody has given is the main thread's, and tells nothing apart.
-        let own = of(thread).filter(|name| !name.is_empty() && Some(name) != of(self.pid.into()).as_ref());
-        own.unwrap_or_else(|| format!("thread {thread}"))
+/// What the system calls a thread of a process.
+pub fn thread_name(pid: u32, thread: u64) -> String {
+    if thread == u64::from(pid) {
+        return "MainThread".to_owned();
     }
+    let of = |thread: u64| {
+        let name = fs::read(format!("/proc/{pid}/task/{thread}/comm")).ok()?;
+        Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+    };
+    // One that nobody has given is the main thread's, and tells nothing apart.
+    let own = of(thread).filter(|name| !name.is_empty() && Some(name) != of(pid.into()).as_ref());
+    own.unwrap_or_else(|| format!("thread {thread}"))
 }
 
 impl Names for NamesOfProcess {
     fn name(&mut self, thread: &ThreadLook) -> SharedName {
-        let name = Arc::new(Mutex::new(Some(self.read(thread.native_id))));
+        let name = Arc::new(Mutex::new(Some(thread_name(self.pid, thread.native_id))));
         self.given.push((thread.native_id, Arc::downgrade(&name)));
         name
     }
@@ -54,7 +55,7 @@ impl Names for NamesOfProcess {
             if fs::exists(format!("/proc/{}/task/{thread}", self.pid)).unwrap_or(false)
                 && let Some(name) = name.upgrade()
             {
-                *locked(&name) = Some(self.read(*thread));
+                *locked(&name) = Some(thread_name(self.pid, *thread));
             }
         }
     }

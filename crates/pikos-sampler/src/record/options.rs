@@ -114,6 +114,9 @@ mod tests {
         for mode in [Mode::Wall, Mode::Cpu, Mode::Gil] {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
-        assert_eq!("GIL".parse::<Mode>().unwrap_err().to_string(), "mode must be wall, cpu or gil, got \"GIL\"");
+        assert_eq!(
+            "GIL".parse::<Mode>().unwrap_err().to_string(),
+            "mode must be wall, cpu or gil, got \"GIL\""
+        );
     }
 }

@@ -85,6 +85,10 @@ pub trait ProfileSender: Sender {
     ) -> Option<Cut> {
         None
     }
+    /// Whether it counts samples, not calls.
+    fn is_sampled(&self) -> bool {
+        false
+    }
     /// All that it told, as a profile; of one thread, if wanted.
     fn profile(&self, thread: Option<u64>) -> Profile;
 }

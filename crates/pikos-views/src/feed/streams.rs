@@ -231,6 +231,10 @@ impl ProfileSender for Stream<Labels> {
         Some(cut)
     }
 
+    fn is_sampled(&self) -> bool {
+        self.model.facts().is_sampled()
+    }
+
     fn profile(&self, thread: Option<u64>) -> Profile {
         self.model.profile(thread)
     }

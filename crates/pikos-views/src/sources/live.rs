@@ -264,6 +264,7 @@ impl<F: Feed> Live<F> {
         let described = |(heard, track): (Heard<'_>, &Track)| {
             let sender = heard.sender();
             let profile = &track.profile;
+            let is_sampled = heard.profile().is_some_and(|sender| sender.is_sampled());
             let thread = |thread: Thread| Thread {
                 share: profile.share(thread.id),
                 name: printable(thread.name),
@@ -280,7 +281,8 @@ impl<F: Feed> Live<F> {
                 },
                 functions: profile.shown().count(),
                 tottime: profile.sum.tottime,
-                ncalls: Some(profile.sum.ncalls),
+                // A sample counts in each function of its stack: their sum says nothing.
+                ncalls: Some(profile.sum.ncalls).filter(|_| !is_sampled),
                 calls_per_s: profile.sum.calls_per_s,
                 age: Some(track.age),
                 threads: heard
@@ -319,6 +321,12 @@ impl<F: Feed> Live<F> {
         sums.filter_map(|(id, figures)| figures.map(|figures| ShownFunction { id, figures })).collect()
     }
 
+    /// Whether what is counted in a scope are samples. Where some count calls, the word is theirs.
+    fn is_sampled(&self, scope: Scope) -> bool {
+        let mut all = self.profiles(scope).map(|(sender, _, _)| sender.is_sampled()).peekable();
+        all.peek().is_some() && all.all(|is_sampled| is_sampled)
+    }
+
     fn content(&mut self, query: Query) -> Content {
         let recording = match query.scope {
             Scope::Process(ProcessId(place)) => self.feed.recording(place as usize),
@@ -349,6 +357,7 @@ impl<F: Feed> Live<F> {
         Content::Profile(ProfileContent {
             meaning: Meaning {
                 has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
+                is_sampled: self.is_sampled(query.scope),
                 is_live: true,
                 ..Meaning::default()
             },

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::process::described;
 use crate::top::state::State;
-use crate::top::state::columns::per_call;
+use crate::top::state::columns::{Column, per_call};
 use crate::top::view::{self, Scale};
 
 /// As a table; `top` limits the rows. Where the width is limited, it is that of the screen; else names are whole, as a filter sees
@@ -46,10 +46,14 @@ pub fn write_table(
     write!(
         out,
         "{:>12} {:>10} {:>8} {share:>6} {:>10} {:>8}",
-        "ncalls", "tottime", "tot/call", "cumtime", "cum/call"
+        Column::Ncalls.title(meaning),
+        "tottime",
+        "tot/call",
+        "cumtime",
+        "cum/call"
     )?;
     if meaning.is_live {
-        write!(out, " {:>9} {:>10}", "calls/s", "in flight")?;
+        write!(out, " {:>9} {:>10}", Column::CallsPerS.title(meaning), "in flight")?;
     }
     if meaning.has_gil_waits {
         write!(out, " {:>9}", "gil wait")?;

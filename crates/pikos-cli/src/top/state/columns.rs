@@ -110,7 +110,9 @@ impl Column {
     /// The columns that say something about such figures, in the order of the screen.
     pub fn all(meaning: &Meaning) -> Vec<Column> {
         let says = |column: &Column| match column {
-            Column::CallsPerS | Column::InFlight => meaning.is_live,
+            Column::CallsPerS => meaning.is_live,
+            // Of samples nobody knows what is open.
+            Column::InFlight => meaning.is_live && !meaning.is_sampled,
             Column::Ncalls => meaning.is_counted,
             Column::GilWait => meaning.has_gil_waits,
             // Samples count no calls that a time could be divided by.
@@ -126,6 +128,7 @@ impl Column {
             Column::Share if meaning.is_live => "now%",
             Column::Share => "tot%",
             Column::Ncalls if meaning.is_sampled => "samples",
+            Column::CallsPerS if meaning.is_sampled => "samples/s",
             Column::InFlight => "flight",
             Column::GilWait => "gil wait",
             Column::Location => "file:line",

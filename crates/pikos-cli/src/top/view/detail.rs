@@ -100,7 +100,8 @@ fn draw_head(
         say("a call", figures::duration(per_call(figures.cumtime, figures.primitive_calls)));
     }
     if state.is_live() {
-        say("calls/s", figures::count(figures.calls_per_s, 8));
+        let word = if profile.meaning.is_sampled { "samples/s" } else { "calls/s" };
+        say(word, figures::count(figures.calls_per_s, 8));
         say("now%", figures::percent(figures.share));
         if figures.open > 0 {
             say(&format!("in flight, {} open", figures.open), scale.time(figures.in_flight, 10));

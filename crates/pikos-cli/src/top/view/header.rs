@@ -200,7 +200,8 @@ pub fn totals(state: &State, profile: &ProfileContent) -> String {
     if meaning.is_counted && !meaning.is_sampled {
         text += &format!("  {} calls", figures::count(ncalls, 9));
     }
-    if meaning.is_live {
+    // A sample counts in each function of its stack: their sum says nothing.
+    if meaning.is_live && !meaning.is_sampled {
         text += &format!("  {} calls/s", figures::count(calls_per_s, 6));
     }
     let scale = Scale::of(state);

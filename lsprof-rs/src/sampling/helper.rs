@@ -1,9 +1,11 @@
-//! What `threading` calls the threads that were seen. Whoever takes samples has nothing to do with Python; so the names are asked for by
-//! a thread of their own, a moment after there are new ones, and by whoever wants to see them. It takes the GIL for that, which no
-//! sample has to wait for, and runs no Python code.
+//! A thread that takes the GIL, now and then, for those who never do: no sample has to wait for it.
+//!
+//! It asks `threading` what the threads are called that were seen, a moment after there are new ones, and once a second since the
+//! program may change that; it runs no Python code for it. And it carries out what those who watch ask for: the program's main
+//! thread may be in a long call of C.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, current};
 use std::time::Duration;
 
 use pikos_os::signals;
@@ -13,6 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::ffi::modules::imported;
+use crate::session::live;
 
 /// After a thread was seen first, so long nobody asks: it may not have a name yet, and others may come.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -21,8 +24,8 @@ const MOST_TIMES: u32 = 5;
 /// From so many threads on, those that nobody knows any more are forgotten.
 const MANY: usize = 64;
 
-/// The names of all threads.
-pub struct Names {
+/// The thread, while there is something for it to do.
+pub struct Helper {
     asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,9 +33,9 @@ pub struct Names {
 /// For whoever takes samples.
 pub struct Given(Arc<Asked>);
 
-/// What is asked for.
+/// What is asked of it.
 #[derive(Default)]
-struct Asked {
+pub struct Asked {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -44,6 +47,8 @@ struct State {
     has_new: bool,
     /// Whether all are to be asked for.
     wants_all: bool,
+    /// Whether somebody who watches has asked for something.
+    has_tasks: bool,
     is_over: bool,
 }
 
@@ -57,6 +62,14 @@ struct Nameless {
 }
 
 impl Asked {
+    /// Somebody who watches asks for something. False if nobody is here to do it.
+    pub fn call(&self) -> bool {
+        let mut state = self.lock();
+        state.has_tasks = !state.is_over;
+        self.changed.notify_all();
+        state.has_tasks
+    }
+
     /// The name of a thread that was seen first, to be filled in.
     fn name(&self, ident: u64, native_id: u64) -> SharedName {
         let name = SharedName::default();
@@ -77,36 +90,42 @@ impl Asked {
         threads.iter().for_each(|thread| thread.learn(py));
     }
 
-    /// Asks for those that aren't known, until all are, or it is no use.
-    fn ask(&self) {
-        loop {
-            let mut state = self.lock();
-            while !state.has_new && !state.wants_all && !state.is_over {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            let over = self.changed.wait_timeout_while(state, PAUSE, |state| !state.is_over);
-            let mut state = over.unwrap_or_else(PoisonError::into_inner).0;
-            if state.is_over {
-                return;
-            }
-            let wants_all = std::mem::take(&mut state.wants_all);
-            let is_wanted =
-                |thread: &&mut Nameless| wants_all || (thread.times < MOST_TIMES && !thread.has_name());
-            let mut wanted = Vec::new();
-            for thread in state.threads.iter_mut().filter(is_wanted) {
-                thread.times = thread.times.saturating_add(1);
-                wanted.push(thread.clone());
-            }
-            let is_new = |thread: &Nameless| thread.times < MOST_TIMES && !thread.has_name();
-            state.has_new = state.threads.iter().any(is_new);
-            drop(state);
-            if !wanted.is_empty()
-                && Python::try_attach(|py| wanted.iter().for_each(|one| one.learn(py))).is_none()
-            {
+    /// Does what there is to do, until it is to end.
+    fn serve(&self) {
+        while let Some((has_tasks, threads)) = self.wait() {
+            let served = Python::try_attach(|py| {
+                threads.iter().for_each(|thread| thread.learn(py));
+                if has_tasks {
+                    live::carry_out_tasks_anywhere(py);
+                }
+            });
+            if served.is_none() {
                 // The interpreter ends.
                 return;
             }
         }
+    }
+
+    /// Waits for something to do: whether there are tasks, and which threads' names to ask for. Nothing where it is to end.
+    fn wait(&self) -> Option<(bool, Vec<Nameless>)> {
+        let is_idle =
+            |state: &mut State| !(state.has_new || state.wants_all || state.has_tasks || state.is_over);
+        let state = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        // A name takes a moment, a task is waited for.
+        let is_quiet = |state: &mut State| !state.has_tasks && !state.is_over;
+        let waited = self.changed.wait_timeout_while(state, PAUSE, is_quiet);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if state.is_over {
+            return None;
+        }
+        let wants_all = std::mem::take(&mut state.wants_all);
+        let mut wanted = Vec::new();
+        for thread in state.threads.iter_mut().filter(|thread| wants_all || thread.is_new()) {
+            thread.times = thread.times.saturating_add(1);
+            wanted.push(thread.clone());
+        }
+        state.has_new = state.threads.iter().any(Nameless::is_new);
+        Some((std::mem::take(&mut state.has_tasks), wanted))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,6 +134,11 @@ impl Asked {
 }
 
 impl Nameless {
+    /// Whether it is worth while to ask again.
+    fn is_new(&self) -> bool {
+        self.times < MOST_TIMES && !self.has_name()
+    }
+
     fn has_name(&self) -> bool {
         self.name.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
@@ -152,8 +176,8 @@ impl pikos_sampler::record::Names for Given {
     }
 }
 
-impl Names {
-    /// Of no thread as yet.
+impl Helper {
+    /// It knows no thread as yet, and doesn't run.
     pub fn new() -> Self {
         Self { asked: Arc::default(), thread: None }
     }
@@ -163,26 +187,33 @@ impl Names {
         Given(Arc::clone(&self.asked))
     }
 
-    /// Asks for all names, those that are known included: the program may have changed them.
+    /// Where it is asked.
+    pub fn asked(&self) -> &Arc<Asked> {
+        &self.asked
+    }
+
+    /// Asks for all names at once, in this thread.
     pub fn learn(&self, py: Python<'_>) {
         self.asked.learn(py);
     }
 
-    /// Starts the thread that asks, unless it runs. Where none is to be had, names are known when somebody wants to see them.
+    /// Starts it, unless it runs. Where no thread is to be had, names are known when somebody wants to see them.
     pub fn start(&mut self) {
         if self.thread.is_some() {
             return;
         }
         let asked = Arc::clone(&self.asked);
         asked.lock().is_over = false;
-        let start = || Builder::new().name("pikos-names".to_owned()).spawn(move || asked.ask()).ok();
+        let start = || Builder::new().name("pikos-helper".to_owned()).spawn(move || asked.serve()).ok();
         self.thread = signals::with_all_blocked(start);
+        self.asked.lock().is_over = self.thread.is_none();
     }
 
-    /// Ends it. Returns what waits for that, not with the GIL held: the thread may want it.
+    /// Ends it. Returns what is to be waited for, not with the GIL held: the thread may want it.
     pub fn end(&mut self) -> Option<JoinHandle<()>> {
         self.asked.lock().is_over = true;
         self.asked.changed.notify_all();
-        self.thread.take()
+        // It may be what somebody has asked of it.
+        self.thread.take().filter(|thread| thread.thread().id() != current().id())
     }
 }

@@ -1,0 +1,155 @@
+//! `pikos sample`: looks at a process that nobody has prepared, for a while, and saves what that adds up to.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pikos_client::{Message, Model};
+use pikos_sampler::outside::Observed;
+use pikos_sampler::record::{Ending, Options, check_budget, check_rate};
+use pikos_views::printable;
+use pstats_compat::Profile;
+use pstats_compat::formats::{self, Format, Output};
+use pstats_compat::summary::{self, Paper};
+
+use crate::args::{SampleArgs, SamplingArgs};
+use crate::error::Error;
+use crate::files;
+use crate::outcome::Outcome;
+use crate::top::terminal::Signals;
+
+const PACE: Duration = Duration::from_millis(100);
+/// So often new children are looked for.
+const CHILDREN: Duration = Duration::from_secs(1);
+/// Columns of a summary where nothing says how many there are.
+const COLUMNS: usize = 100;
+
+pub fn run(args: &SampleArgs) -> Result<Outcome, Error> {
+    let options = options(&args.sampling)?;
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.pikos", args.pid)));
+    let format = match args.format {
+        Some(format) => format,
+        None => files::recorded_format(&output, Format::Pikos)?,
+    };
+    let signals = Signals::new().map_err(Error::Output)?;
+    let first = start(args.pid, &options)?;
+    if let Some(problem) = first.unwatched() {
+        files::say_note(&format!("nobody can watch meanwhile: {problem}"));
+    }
+    let until = match args.duration {
+        Some(seconds) => format!("for {seconds} s; Ctrl-C ends it earlier and saves"),
+        None => "until it ends; Ctrl-C ends it and saves".to_owned(),
+    };
+    eprintln!("pikos: sampling {} (CPython {}) {until}", args.pid, first.python());
+    let mut all = vec![first];
+    if args.children {
+        add_children(args.pid, &options, &mut all);
+    }
+    let begin = Instant::now();
+    let limit = args.duration.map(Duration::from_secs_f64);
+    let mut looked = begin;
+    while signals.seen().is_none() && limit.is_none_or(|limit| begin.elapsed() < limit) {
+        let left = limit.map_or(PACE, |limit| limit.saturating_sub(begin.elapsed()).min(PACE));
+        // The others are asked at once: it waits for one of them only.
+        let runs = all.iter().filter(|observed| observed.wait(Duration::ZERO).is_none()).collect::<Vec<_>>();
+        let Some(observed) = runs.first() else { break };
+        observed.wait(left);
+        if args.children && looked.elapsed() > CHILDREN {
+            looked = Instant::now();
+            add_children(args.pid, &options, &mut all);
+        }
+    }
+    save_all(all, &output, format)
+}
+
+/// How to sample, as the command line says.
+pub fn options(args: &SamplingArgs) -> Result<Options, Error> {
+    Ok(Options {
+        interval: check_rate(args.rate)?,
+        mode: args.mode.into(),
+        budget: check_budget(args.budget)?,
+        ..Options::default()
+    })
+}
+
+/// Samples a process.
+pub fn start(pid: u32, options: &Options) -> Result<Observed, Error> {
+    Ok(Observed::start(pid, options, save_dump, env!("CARGO_PKG_VERSION"))?)
+}
+
+/// Children that are no Python, or that end before they can be looked at, are nobody's concern.
+fn add_children(pid: u32, options: &Options, all: &mut Vec<Observed>) {
+    for child in pikos_os::process::descendants(pid) {
+        if all.iter().any(|observed| observed.pid() == child) {
+            continue;
+        }
+        if let Ok(observed) = start(child, options) {
+            eprintln!("pikos: sampling {child} (CPython {}), which it has started", observed.python());
+            all.push(observed);
+        }
+    }
+}
+
+/// What `pikos ctl dump` asks for.
+fn save_dump(message: Message, path: &Path) -> Result<(), String> {
+    let profile = profile(message).map_err(|error| error.to_string())?;
+    let format = Format::of_recorded(path, Format::Pikos);
+    let saved = formats::save_file(&Output::new(&profile, format), path);
+    saved.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn profile(message: Message) -> Result<Profile, Error> {
+    let mut model = Model::default();
+    model.apply(message).map_err(Error::Told)?;
+    Ok(model.profile(None))
+}
+
+fn save_all(all: Vec<Observed>, output: &Path, format: Format) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::Fine;
+    let several = all.len() > 1;
+    let mut first = None;
+    for observed in all {
+        let pid = observed.pid();
+        let is_first = first.is_none();
+        let path = if is_first { output.to_owned() } else { super::record::with(output, &pid.to_string()) };
+        let (ending, message) = observed.finish();
+        match ending {
+            Ending::Over => eprintln!("pikos: process {pid} has ended"),
+            Ending::Asked => {
+                eprintln!("pikos: process {pid} is sampled no more: somebody has asked for that")
+            }
+            Ending::Failed(reason) => {
+                eprintln!("pikos: process {pid} can't be sampled any more: {}", printable(&reason));
+                outcome = Outcome::Failed;
+            }
+            Ending::Stopped => {}
+        }
+        let profile = profile(message)?;
+        files::save(&profile, format, &path)?;
+        if several && !is_first {
+            eprintln!("pikos: process {pid}: {}", printable(&path.display().to_string()));
+        }
+        first.get_or_insert((profile, path));
+    }
+    if let Some((profile, path)) = first {
+        say_summary(&profile, &path)?;
+    }
+    Ok(outcome)
+}
+
+/// As `pikos run` does: on standard error, with what to type next.
+fn say_summary(profile: &Profile, path: &Path) -> Result<(), Error> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let width = columns.or_else(|| {
+        ratatui::crossterm::terminal::size().ok().filter(|_| is_terminal).map(|size| size.0.into())
+    });
+    let paper =
+        Paper { width: width.unwrap_or(COLUMNS), colours: is_terminal && crate::args::allows_colours() };
+    let mut text = Vec::new();
+    summary::write(profile, &paper, &mut text).map_err(Error::Output)?;
+    let word = printable(&path.display().to_string()).into_owned();
+    eprint!("\n{}", String::from_utf8_lossy(&text));
+    eprintln!("\nSaved to {word}\n  look:   pikos view {word}\n  share:  pikos report {word}");
+    Ok(())
+}

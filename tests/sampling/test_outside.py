@@ -1,0 +1,254 @@
+"""`pikos sample`, `stacks` and `top --sample` beside a program that nobody has prepared, as a user has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pikos.stats import load
+from watching import PATIENCE, live_environment, until
+
+pytestmark = [
+    pytest.mark.any_release,
+    pytest.mark.beyond_cprofile,
+    pytest.mark.skipif(sys.platform != "linux", reason="memory of other processes is read on Linux"),
+]
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+
+#: Spends three quarters of its main thread's time in `long`, and waits in another thread.
+PROGRAM = """\
+import sys
+import threading
+import time
+
+
+def rest():
+    while True:
+        time.sleep(0.05)
+
+
+def spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def long():
+    spin(0.003)
+
+
+def short():
+    spin(0.001)
+
+
+def main():
+    print("ready", flush=True)
+    while True:
+        long()
+        short()
+
+
+threading.Thread(target=rest, name="resting", daemon=True).start()
+main()
+"""
+
+#: Has a child that does the same.
+PARENT = f"""\
+import subprocess
+import sys
+
+child = subprocess.Popen([sys.executable, "-c", {PROGRAM!r}], stdout=subprocess.DEVNULL)
+try:
+    exec({PROGRAM!r})
+finally:
+    child.kill()
+"""
+
+
+@contextmanager
+def started(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A program at work."""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
+
+
+@pytest.fixture
+def running() -> Iterator[subprocess.Popen[str]]:
+    with started(PROGRAM) as process:
+        yield process
+
+
+def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PIKOS, *map(os.fspath, arguments)],
+        env=live_environment(folder),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def sampling(folder: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """`pikos sample` at work."""
+    command = [PIKOS, "sample", *map(os.fspath, arguments)]
+    with subprocess.Popen(
+        command, env=live_environment(folder), cwd=folder, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def rights(running: subprocess.Popen[str], tmp_path: Path) -> None:
+    told = pikos(tmp_path, "stacks", str(running.pid)).stderr
+    if "no right to read the memory" in told:
+        pytest.skip(told)
+
+
+def rows(folder: Path, name: str) -> dict[str, dict[str, object]]:
+    shown = pikos(folder, "stats", name, "--json")
+    assert shown.returncode == 0, shown.stderr
+    return {str(row["name"]): row for row in json.loads(shown.stdout)}
+
+
+def test_a_sample_says_where_the_time_goes(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    done = pikos(tmp_path, "sample", str(running.pid), "--duration", "3", "--budget", "50%", "--rate", "500")
+    assert done.returncode == 0, done.stderr
+    name = f"{running.pid}.pikos"
+    assert f"Saved to {name}" in done.stderr
+    assert re.search(r"\d samples in [\d,]+ looks", done.stderr)
+    assert "sampled every 2 ms; kept: every " in done.stderr
+    found = rows(tmp_path, name)
+    long, short, rest = (float(str(found[function]["cumtime"])) for function in ("long", "short", "rest"))
+    # By a standard error of some hundredths.
+    assert 0.6 < long / (long + short) < 0.9
+    # All of the time that the other thread waits.
+    assert rest == pytest.approx(float(str(found["main"]["cumtime"])), rel=0.2)
+    assert running.poll() is None
+    profile = load(tmp_path / name)
+    assert profile.metadata["counts"] == "samples"
+    told = pikos(tmp_path, "stats", name).stdout
+    assert re.search(r"\d samples in [\d.]+ seconds \(standard error of a share: at most [\d.]+ %\)", told)
+
+
+def test_modes_count_other_threads(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    for mode in ("cpu", "gil"):
+        arguments = ("--mode", mode, "--duration", "1", "-o", f"{mode}.pikos")
+        done = pikos(tmp_path, "sample", str(running.pid), *arguments)
+        assert done.returncode == 0, done.stderr
+        found = rows(tmp_path, f"{mode}.pikos")
+        waiting = float(str(found.get("rest", {"cumtime": 0})["cumtime"]))
+        assert waiting < 0.3 * float(str(found["main"]["cumtime"])), mode
+
+
+def test_what_is_sampled_is_live_and_obeys(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    pid = str(running.pid)
+    with sampling(tmp_path, pid, "-o", "out.pikos") as sampler:
+        listed = until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+        assert [row["pid"] for row in listed] == [running.pid]
+        shown = until(lambda: "long" in pikos(tmp_path, "top", "--once", pid).stdout, "its functions")
+        assert shown
+        text = pikos(tmp_path, "top", "--once", pid).stdout
+        assert "samples/s" in text and "calls/s" not in text
+        told = pikos(tmp_path, "ctl", "rate", "250", pid)
+        assert told.returncode == 0, told.stderr
+        assert re.search(rf"^{pid} running, .* samples, ", told.stdout)
+        assert pikos(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
+        assert pikos(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
+        dumped = pikos(tmp_path, "ctl", "dump", "now.pikos", pid)
+        assert dumped.returncode == 0, dumped.stderr
+        assert "long" in rows(tmp_path, "now.pikos")
+        assert pikos(tmp_path, "ctl", "stop", pid).returncode == 0
+        assert sampler.wait(PATIENCE) == 0
+        assert sampler.stderr is not None
+        told_last = sampler.stderr.read()
+    assert "somebody has asked for that" in told_last and "Saved to out.pikos" in told_last
+    assert "long" in rows(tmp_path, "out.pikos")
+    assert "sampled every 4 ms" in told_last
+
+
+def test_a_process_that_ends_is_saved(tmp_path: Path) -> None:
+    with started(PROGRAM) as process:
+        with sampling(tmp_path, str(process.pid), "-o", "out.pikos") as sampler:
+            until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+            process.kill()
+            process.wait(PATIENCE)
+            assert sampler.wait(PATIENCE) == 0
+            assert sampler.stderr is not None
+            assert f"process {process.pid} has ended" in sampler.stderr.read()
+    assert "main" in rows(tmp_path, "out.pikos")
+
+
+def test_ctrl_c_ends_and_saves(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    with sampling(tmp_path, str(running.pid), "-o", "out.pikos") as sampler:
+        until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+        sampler.send_signal(signal.SIGTERM)
+        assert sampler.wait(PATIENCE) == 0
+    assert "main" in rows(tmp_path, "out.pikos")
+
+
+def test_children_have_files_of_their_own(tmp_path: Path) -> None:
+    with started(PARENT) as process:
+        done = pikos(tmp_path, "sample", str(process.pid), "--children", "--duration", "3", "-o", "out.pikos")
+    assert done.returncode == 0, done.stderr
+    (child,) = re.findall(r"sampling (\d+) \(CPython .*which it has started", done.stderr)
+    assert "main" in rows(tmp_path, "out.pikos")
+    assert "main" in rows(tmp_path, f"out-{child}.pikos")
+
+
+def test_top_samples_where_nobody_has_prepared_anything(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    pid = str(running.pid)
+    refused = pikos(tmp_path, "top", "--once", pid)
+    assert refused.returncode == 1
+    assert f"`pikos top --sample {pid}`" in refused.stderr
+    shown = pikos(tmp_path, "top", "--sample", "--once", pid)
+    assert shown.returncode == 0, shown.stderr
+    assert "samples" in shown.stdout and "main" in shown.stdout
+    assert json.loads(pikos(tmp_path, "ps", "--json").stdout) == []
+
+
+def test_stacks_say_where_each_thread_is(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    shown = pikos(tmp_path, "stacks", str(running.pid))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    head, *threads = shown.stdout.split("\n\n")
+    assert head.startswith(f"process {running.pid}, CPython {sys.version_info.major}.{sys.version_info.minor}.")
+    assert len(threads) == 2
+    (main,) = (thread for thread in threads if "MainThread" in thread)
+    (other,) = (thread for thread in threads if "MainThread" not in thread)
+    assert re.search(r"^  <string>:\d+  main\n  <string>:\d+  <module>$", main, re.M)
+    assert re.match(r"thread \d+ .*: waits\n  <string>:8  rest\n", other)
+
+
+def test_samples_keep_their_kind_in_files(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    pid = str(running.pid)
+    assert pikos(tmp_path, "sample", pid, "--duration", "1", "-o", "out.pikos").returncode == 0
+    whole = rows(tmp_path, "out.pikos")
+    for name in ("out.pstats", "out.json"):
+        assert pikos(tmp_path, "export", "out.pikos", "-o", name).returncode == 0
+        assert load(tmp_path / name).metadata["counts"] == "samples"
+        assert {key: row["ncalls"] for key, row in rows(tmp_path, name).items()} == {
+            key: row["ncalls"] for key, row in whole.items()
+        }
+    merged = pikos(tmp_path, "merge", "out.pikos", "out.pikos", "-o", "both.pikos")
+    assert merged.returncode == 0, merged.stderr
+    assert rows(tmp_path, "both.pikos")["main"]["ncalls"] == 2 * int(str(whole["main"]["ncalls"]))
