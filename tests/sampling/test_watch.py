@@ -258,26 +258,32 @@ def test_a_repr_that_fails_fails_alone() -> None:
     assert seen["deep"][:2] == [1, "[[[…]]]"]
 
 
-def test_no_value_lives_longer() -> None:
-    seen = run("""
+@pytest.mark.parametrize("del_", ["del thing", "pass"])
+def test_no_value_lives_longer(del_: str) -> None:
+    seen = run(f"""
         class Thing:
             pass
         gone = []
         def f():
             thing = Thing()
             weakref.finalize(thing, gone.append, True)
-            del thing
-            is_gone = len(gone)
-            gone.clear()
-            return is_gone
+            {del_}
+            return len(gone)
+        gc.disable()
         with Watch(f, every=0.001) as watching:
+            is_deleted = f()
             def done():
-                assert f() == 1
-                return len(watching) >= 20
+                gone.clear()
+                assert f() == is_deleted
+                assert len(gone) == 1
+                return len(looks) >= 20
+            looks = []
+            take = watching._take
+            watching._look._take = lambda frame: looks.append(True) or take(frame)
             until(done)
-        answer(True)
+        answer(is_deleted)
     """)
-    assert seen is True
+    assert seen == (1 if del_ == "del thing" else 0)
 
 
 def test_a_tracer_that_is_there_stays() -> None:

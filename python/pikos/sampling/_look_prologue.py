@@ -13,6 +13,8 @@ from __future__ import annotations
 import opcode
 import sys
 
+from pikos.sampling._tool import tracing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,34 +57,67 @@ class PrologueLook:
             return  # of two threads that came at once, the other one was first
         self.disarm()
         frame = sys._getframe(1)
-        if sys.gettrace() is not None:
-            # A debugger's, or of a coverage: it stays.
-            self._take(frame)
-            return
-        calls = 0
-
-        def local(frame: FrameType, event: str, _: Any) -> Any:
-            if event not in ("return", "line"):
-                return local
-            return end(frame)
-
-        def others(_: FrameType, event: str, __: Any) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == MOST_CALLS:
-                end(frame)
-
-        def end(frame: FrameType) -> None:
-            if sys.gettrace() is others:
-                sys.settrace(None)
-            frame.f_trace = None
-            self._met = None
-            self._take(frame)
-
         self._met = frame
-        frame.f_trace_lines = False
-        frame.f_trace = local
-        sys.settrace(others)
+        if not _Wait(self, frame).begin():
+            # Somebody else traces, a debugger or a coverage, and stays: what the function has now will do.
+            self.meet(frame)
+
+    def meet(self, frame: FrameType) -> None:
+        self._met = None
+        self._take(frame)
+
+
+class _Wait:
+    """Traces a thread until one call in it returns, yields, or is to be looked at now."""
+
+    def __init__(self, look: PrologueLook, frame: FrameType) -> None:
+        self._look = look
+        #: None when it is over, or what the call has would live as long as this.
+        self._frame: FrameType | None = frame
+        self._calls = 0
+        self._others = self._on_call
+
+    def begin(self) -> bool:
+        """Whether this thread is traced now."""
+        frame = self._frame
+        # Between the question and the deed, nobody else must begin.
+        if frame is None or not tracing.acquire(blocking=False):
+            return False
+        try:
+            if sys.gettrace() is not None:
+                return False
+            frame.f_trace_lines = False
+            frame.f_trace = self._on_event
+            sys.settrace(self._others)
+            return True
+        finally:
+            tracing.release()
+
+    def _on_event(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event not in ("return", "line"):
+            return self._on_event
+        self._end()
+        return None
+
+    def _on_call(self, _: FrameType, __: str, ___: Any) -> None:
+        self._calls += 1
+        if self._frame is None or self._calls == MOST_CALLS:
+            self._end()
+
+    def _end(self) -> None:
+        # If a coverage has come meanwhile, it hands us what it gets, and puts us back when it goes: at the next call, then.
+        if tracing.acquire(blocking=False):
+            try:
+                if sys.gettrace() is self._others:
+                    sys.settrace(None)
+            finally:
+                tracing.release()
+        frame, self._frame = self._frame, None
+        if frame is not None:
+            # As it was: a debugger may come to this call yet.
+            frame.f_trace = None
+            frame.f_trace_lines = True
+            self._look.meet(frame)
 
 
 def with_call(code: CodeType, called: Callable[[], object]) -> CodeType:

@@ -1,6 +1,7 @@
-"""A number at ``sys.monitoring``, from 3.12 on, for what looks at a program now and then."""
+"""What those have in common that look at a program now and then by its interpreter's hooks: who takes which, and when."""
 
 import sys
+import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,7 +9,10 @@ if TYPE_CHECKING:
 
 monitoring: "Any" = getattr(sys, "monitoring", None)
 
-#: Those without a purpose of their own first, then the one that nobody is known to use.
+#: On 3.11, held by who sets or unsets a thread's trace function: there is one. A thread of the program never waits for it.
+tracing = threading.Lock()
+
+#: Of ``sys.monitoring``, from 3.12 on. Those without a purpose of their own first, then the one that nobody is known to use.
 NUMBERS = (4, 3, 5)
 
 

@@ -267,11 +267,13 @@ class Traced:
 
     def _run(self, end: threading.Event) -> None:
         while not end.is_set():
-            self._monitor.enable(self._report, None)
+            with _tool.tracing:
+                self._monitor.enable(self._report, None)
             try:
                 end.wait(self._window)
             finally:
-                self._monitor.disable(True)
+                with _tool.tracing:
+                    self._monitor.disable(True)
             end.wait(self._every - self._window)
 
 

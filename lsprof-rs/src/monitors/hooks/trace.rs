@@ -135,10 +135,16 @@ fn watch_new_threads(py: Python<'_>, watch: bool) -> PyResult<()> {
 /// A thread has begun, and has had no event yet.
 pub fn thread_started(py: Python<'_>) -> PyResult<()> {
     let state = ThreadHandle::current(py);
-    for (which, setter) in [(Which::Profile, "setprofile"), (Which::Trace, "settrace")] {
+    for (which, setter, places) in
+        [(Which::Profile, "setprofile", &PROFILED), (Which::Trace, "settrace", &TRACED)]
+    {
         // `threading` has set its hook here, which has done its duty.
         if state.function(py, which).0.is_some() {
             py.import("sys")?.call_method1(setter, (py.None(),))?;
+            // A monitor that was enabled while the thread began had set our function before the hook, or after it: it is gone either way.
+            let gone = places.get(py).borrow_mut().as_mut().and_then(|places| places.remove(&state.id()));
+            let followed = FOLLOWED.get(py);
+            followed.set(followed.get() - usize::from(gone.is_some_and(|before| before.function.is_some())));
         }
     }
     follow(py)

@@ -52,8 +52,8 @@ input[name="interval"] { width: 96px; text-align: right; }
 input[name="max_records"] { width: 84px; text-align: right; }
 input[name="re_filter"], input[name="token"] { width: 340px; max-width: 100%; font-family: var(--mono); font-size: 13px; }
 label { display: inline-flex; align-items: center; gap: 8px; color: var(--soft); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; margin-top: 20px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
-.figures div { background: var(--card); padding: 12px 16px 13px; min-width: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin-top: 20px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
+.figures div { padding: 12px 16px 13px; min-width: 0; box-shadow: 1px 1px 0 var(--line); }
 .figures dt { color: var(--soft); font-size: 12px; }
 .figures dd { font-size: 22px; line-height: 1.35; font-weight: 620; letter-spacing: -.01em; }
 .figures dd + dd { color: var(--faint); font-size: 12px; font-weight: 400; letter-spacing: 0; line-height: 1.5; }
@@ -89,13 +89,13 @@ ol li code { white-space: nowrap; flex: none; max-width: 100%; overflow: hidden;
 ol li small { color: var(--faint); font-weight: 400; font-size: 12px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; direction: rtl; align-self: center; }
 ol li small bdi { direction: ltr; }
 .more { color: var(--faint); font-size: 13px; display: flex; flex-wrap: wrap; gap: 2px 14px; }
-.empty { color: var(--soft); padding: 14px 16px; }
+.empty { color: var(--soft); padding: 14px 0 2px; }
+main > .more { margin-top: 12px; }
 footer { color: var(--faint); font-size: 13px; padding-bottom: 40px; display: flex; flex-wrap: wrap; gap: 2px 14px; }
 .wide:first-child { margin-top: -4px; }
 .enter { margin-top: 14px; }
 @media (max-width: 700px) {
   header, main, footer { padding: 0 14px; }
-  .figures div:last-child:nth-child(odd) { grid-column: 1 / -1; }
   .card label { flex-wrap: wrap; }
   td small { display: none; }
   td.text { min-width: 190px; }
@@ -170,15 +170,16 @@ def figures(told: dict[str, Any]) -> str:
     if (samples := number(sampler, "samples")) is not None:
         looks = number(sampler, "looks")
         cards.append(("Stacks", f"{samples:,.0f}", f"in {looks:,.0f} looks" if looks is not None else ""))
-    mean, stdev = number(sampler, "interval_mean"), number(sampler, "interval_stdev")
+    mean, asked = number(sampler, "interval_mean"), number(sampler, "interval")
     if mean:
-        cards.append(
-            ("Interval", seconds(mean), f"± {seconds(stdev)}, as it was" if stdev is not None else "as it was")
-        )
+        stdev = number(sampler, "interval_stdev") or 0.0
+        # The budget, or a busy machine.
+        late = f"; {seconds(asked)} was asked for" if asked and mean > 1.5 * asked else ""
+        cards.append(("Interval", seconds(mean), f"± {seconds(stdev)}{late}"))
     sampled = number(sampler, "seconds")
     if sampled is not None:
         threads = number(sampler, "threads")
-        cards.append(("Sampled for", seconds(sampled), f"{threads:,.0f} threads" if threads is not None else ""))
+        cards.append(("Sampled for", seconds(sampled), f"{threads:,.0f} threads so far" if threads is not None else ""))
     cost = number(sampler, "cost")
     if cost is not None and sampled:
         cards.append(("Cost", f"{100 * cost / sampled:.2f} %", of_budget(number(sampler, "budget"))))
@@ -188,7 +189,7 @@ def figures(told: dict[str, Any]) -> str:
             (
                 "Left out",
                 f"{torn:,.0f}",
-                "stacks that changed meanwhile" + (f"; {missed:,.0f} looks late" if missed else ""),
+                "stacks that changed meanwhile" + (f"; {missed:,.0f} looks not taken" if missed else ""),
             )
         )
     if not cards:
@@ -362,6 +363,8 @@ def number(values: dict[str, Any], name: str) -> float | None:
 
 
 def seconds(value: float) -> str:
+    if value == 0:
+        return "0 s"
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if abs(value) * factor >= 1 or unit == "µs":
             return f"{value * factor:,.3g} {unit}" if value * factor < 1000 else f"{value * factor:,.0f} {unit}"
