@@ -1,8 +1,8 @@
 //! Which function was seen to be called from which instruction.
 //!
 //! One copy of a stack takes a tenth of a microsecond or so, as long as a short call. Once in ten thousand copies or less often, a caller
-//! is read before and its callee after such a call: a pair that never was. So a pair that is new must be there in two copies, one right
-//! after the other, and that at two looks, before one copy is enough to believe it. A pair that never was is hardly ever there twice.
+//! is read before and its callee after such a call: a pair that never was. So a pair that is new must be there in three copies, one
+//! right after the other, and that at two looks, before one copy is enough to believe it. A pair that never was is hardly ever there again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -11,7 +11,7 @@ use super::look::Frame;
 
 /// As many pairs are known; when there are more, all are learned anew.
 const PAIRS: usize = 1 << 18;
-/// How often a pair is seen twice before it is believed.
+/// At how many looks it is, before one copy is enough.
 const TIMES: u8 = 2;
 
 /// Pairs that were seen.
@@ -26,7 +26,7 @@ impl Links {
         self.new_ones(stack, before).next().is_none()
     }
 
-    /// A stack was there twice.
+    /// A stack was there in all copies.
     pub fn learn(&mut self, stack: &[Frame], before: &[Frame]) {
         let new: Vec<u64> = self.new_ones(stack, before).collect();
         if self.seen.len() + new.len() > PAIRS {

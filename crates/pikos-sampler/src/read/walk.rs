@@ -22,6 +22,9 @@ const CHUNK_HEAD: usize = 24;
 /// How much is copied beyond what was in use at the last look: calls may have come.
 const SLACK: usize = 768;
 
+/// How many more copies agree about what is new.
+const AGAIN: usize = 2;
+
 /// Who owns a frame: from here on, nobody but the interpreter.
 const OF_INTERPRETER: u8 = 3;
 const OF_GENERATOR: u8 = 1;
@@ -70,10 +73,12 @@ pub struct Thread {
     /// Frames outside of it.
     elsewhere: Vec<usize>,
     codes: Vec<usize>,
-    /// Whether its data stack is to be copied twice.
-    twice: bool,
+    /// Whether its stack has something new, so that one copy of it isn't enough.
+    is_new: bool,
     /// Which frame its stack was read from.
     running: usize,
+    /// The frame that ran both before and after the copy.
+    steady: Option<usize>,
     /// The last stack that was whole.
     before: Vec<Frame>,
     asked: Asked,
@@ -86,9 +91,8 @@ struct Asked {
     state: [Option<Piece>; 2],
     cframe: [Option<Piece>; 2],
     elsewhere: [Vec<Piece>; 2],
-    regions: Vec<Piece>,
-    /// The same once more, right after, where one copy isn't enough.
-    again: Vec<Piece>,
+    /// The data stack, and the same again right after where one copy isn't enough.
+    copies: [Vec<Piece>; 1 + AGAIN],
 }
 
 impl Thread {
@@ -104,8 +108,9 @@ impl Thread {
             regions: Vec::new(),
             elsewhere: Vec::new(),
             codes: Vec::new(),
-            twice: false,
+            is_new: false,
             running: 0,
+            steady: None,
             before: Vec::new(),
             asked: Asked::default(),
         }
@@ -168,13 +173,11 @@ impl Walk {
             asked.cframe[0] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
             asked.elsewhere[0].clear();
             asked.elsewhere[0].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
-            asked.regions.clear();
-            asked.regions.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
-            asked.again.clear();
-            if thread.twice {
-                asked
-                    .again
-                    .extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            for (which, copy) in asked.copies.iter_mut().enumerate() {
+                copy.clear();
+                if which == 0 || thread.is_new {
+                    copy.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+                }
             }
             asked.elsewhere[1].clear();
             asked.elsewhere[1].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
@@ -208,14 +211,14 @@ impl Walk {
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let mut stack = std::mem::take(&mut thread.stack);
             let (checks, unknown) = (&self.checks, &mut self.unknown);
-            let mut copy = Copy { layout, codes, batch, checks, unknown, again: false };
+            let mut copy = Copy { layout, codes, batch, checks, unknown, which: 0 };
             match copy.settle(thread, &mut stack).and_then(|outcome| {
                 copy.believe(thread, &stack, &mut self.spare, &mut self.links)?;
                 Ok(outcome)
             }) {
                 Ok(outcome) => {
                     thread.outcome = outcome;
-                    thread.twice = false;
+                    thread.is_new = false;
                     thread.before.clone_from(&stack.frames);
                 }
                 Err(Why::More) => learned = true,
@@ -236,8 +239,8 @@ struct Copy<'a> {
     batch: &'a Batch,
     checks: &'a [(usize, Check)],
     unknown: &'a mut Vec<usize>,
-    /// Whether the second copy of the data stack is read.
-    again: bool,
+    /// Which copy of the data stack is read.
+    which: usize,
 }
 
 /// A frame's head, as it was copied.
@@ -273,8 +276,13 @@ impl Copy<'_> {
                 thread.cframe = running[1];
                 return Err(Why::More);
             }
+            let words = thread.asked.cframe.map(|piece| piece.and_then(|piece| self.batch.word(piece)));
             // What the C stack had there before, if it was another place, is anything.
-            running = [thread.asked.cframe[1].and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?; 2];
+            let now = words[1].ok_or(Why::Torn)?;
+            thread.steady = (running[0] == running[1] && words[0] == Some(now)).then_some(now);
+            running = [now; 2];
+        } else {
+            thread.steady = (running[0] == running[1]).then_some(running[0]);
         }
         if running == [0, 0] {
             return Ok(Outcome::Empty);
@@ -302,19 +310,21 @@ impl Copy<'_> {
         if links.know(&stack.frames, &thread.before) {
             return Ok(());
         }
-        if thread.asked.again.is_empty() {
-            thread.twice = true;
+        if thread.asked.copies[1].is_empty() {
+            thread.is_new = true;
             return Err(Why::More);
         }
-        self.again = true;
-        let result = self.walk_from(thread, spare, thread.running);
-        self.again = false;
-        result?;
-        let same = stack.frames.len() == spare.frames.len()
-            && stack.frames.iter().zip(&spare.frames).skip(1).all(|(one, other)| one == other)
-            && stack.frames.first().map(|top| top.code) == spare.frames.first().map(|top| top.code);
-        if !same {
-            return Err(Why::Torn);
+        for which in 1..=AGAIN {
+            self.which = which;
+            let result = self.walk_from(thread, spare, thread.running);
+            self.which = 0;
+            result?;
+            let same = stack.frames.len() == spare.frames.len()
+                && stack.frames.iter().zip(&spare.frames).skip(1).all(|(one, other)| one == other)
+                && stack.frames.first().map(|top| top.code) == spare.frames.first().map(|top| top.code);
+            if !same {
+                return Err(Why::Torn);
+            }
         }
         links.learn(&stack.frames, &thread.before);
         Ok(())
@@ -344,7 +354,7 @@ impl Copy<'_> {
         let mut index = 0;
         while index < thread.regions.len() {
             let region = thread.regions[index];
-            let head = thread.asked.regions.get(index).and_then(|piece| self.batch.get(*piece));
+            let head = thread.asked.copies[0].get(index).and_then(|piece| self.batch.get(*piece));
             let Some((previous, size, filled)) =
                 head.and_then(|head| Some((word(head, 0)?, word(head, 8)?, word(head, 16)?)))
             else {
@@ -383,7 +393,7 @@ impl Copy<'_> {
             return Why::Torn;
         }
         let last = thread.regions.len().checked_sub(1);
-        let head = last.and_then(|last| self.batch.get(*thread.asked.regions.get(last)?));
+        let head = last.and_then(|last| self.batch.get(*thread.asked.copies[0].get(last)?));
         if let Some(previous) = head.and_then(|head| word(head, 0)).filter(|previous| *previous != 0)
             && thread.regions.len() < CHUNKS
             && thread.regions.iter().all(|region| region.start != previous)
@@ -420,7 +430,7 @@ impl Copy<'_> {
     /// A frame's head, out of the copy. `is_top`: it runs, so that its instruction may differ from copy to copy.
     fn find(&self, thread: &mut Thread, at: usize, is_top: bool) -> Result<Head, Why> {
         let length = self.layout.frame.length;
-        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        let copies = &thread.asked.copies[self.which];
         for (index, (region, piece)) in thread.regions.iter().zip(copies).enumerate() {
             let Some(offset) = at.checked_sub(region.start).filter(|offset| *offset >= CHUNK_HEAD) else {
                 continue;
@@ -457,55 +467,63 @@ impl Copy<'_> {
         self.walk(thread, stack, from)
     }
 
-    /// Which frame ran when the data stack was copied: a frame says itself whether it has ended and (to 3.13) whether it runs or has
-    /// called another one.
+    /// Which frame ran when the data stack was copied. To 3.13 a frame says itself whether it runs or has called another one; later ones
+    /// say at least that they have ended.
     fn innermost(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        if self.layout.tells_running() {
+            self.running_one(thread, near)
+        } else {
+            self.one_that_stands(thread, near)
+        }
+    }
+
+    fn running_one(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
         let mut at = near;
-        for _ in 0..DEPTH {
+        let mut below = 0;
+        for step in 0..DEPTH {
             let head = self.find(thread, at, true)?;
-            if head.region.is_none() {
+            if head.region.is_none() || head.height == Some(-1) {
+                return Ok(at);
+            }
+            if step == 0 {
+                below = head.previous;
+            }
+            let Some(known) = self.codes.known(head.code) else { return Ok(near) };
+            let callee = at + known.frame_size;
+            if !self.is_copied(thread, callee) || self.find(thread, callee, true)?.previous != at {
                 break;
             }
-            let Some(known) = self.codes.known(head.code) else {
-                if head.code == 0 && head.previous != 0 {
-                    at = head.previous;
-                    continue;
-                }
+            at = callee;
+        }
+        if below != 0 && self.find(thread, below, true)?.height == Some(-1) {
+            return Ok(below);
+        }
+        Ok(near)
+    }
+
+    fn one_that_stands(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        let mut at = near;
+        // More than one return within the time of a copy is rare.
+        for _ in 0..3 {
+            let head = self.find(thread, at, true)?;
+            if head.region.is_none() || head.previous == 0 {
                 break;
-            };
-            let height = head.height.unwrap_or(0);
-            if self.layout.tells_running() {
-                if height < 0 {
-                    break;
-                }
-                let callee = at + known.frame_size;
-                if height >= known.locals as i64
-                    && self.is_copied(thread, callee)
-                    && self.find(thread, callee, true)?.previous == at
-                {
-                    at = callee;
-                    continue;
-                }
-            } else {
-                let start = head.code + self.layout.code.instructions;
-                if height >= known.locals as i64 && !known.places.ends(head.instruction.wrapping_sub(start)) {
-                    break;
-                }
             }
-            if head.previous == 0 {
-                break;
+            if head.code != 0 {
+                let Some(known) = self.codes.known(head.code) else { break };
+                let instruction = head.instruction.wrapping_sub(head.code + self.layout.code.instructions);
+                if head.height.unwrap_or(0) >= known.locals as i64 && !known.places.ends(instruction) {
+                    break;
+                }
             }
             at = head.previous;
-            if self.find(thread, at, true)?.height != Some(-1) || !self.layout.tells_running() {
-                break;
-            }
         }
         Ok(at)
     }
 
     /// Whether a frame at this place of the data stack was copied.
     fn is_copied(&self, thread: &Thread, at: usize) -> bool {
-        let copies = if self.again { &thread.asked.again } else { &thread.asked.regions };
+        let copies = &thread.asked.copies[self.which];
         thread.regions.iter().zip(copies).any(|(region, piece)| {
             at >= region.start + CHUNK_HEAD
                 && self
@@ -581,7 +599,11 @@ impl Copy<'_> {
             let locals = known.locals as i64;
             let stands = match head.height {
                 Some(-1) if self.layout.tells_running() => !is_inlined,
-                Some(height) => height >= locals && (!is_top || !self.layout.tells_running() || height > 0),
+                // A frame that calls a tool's hooks says that it doesn't run.
+                Some(height) if is_top && self.layout.tells_running() => {
+                    height >= locals && thread.steady == Some(at)
+                }
+                Some(height) => height >= locals,
                 None => false,
             };
             let start = head.code + self.layout.code.instructions;
@@ -592,7 +614,7 @@ impl Copy<'_> {
             let offset = usize::try_from(instruction).unwrap_or(0);
             let is_shown = head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize;
             let fits = match (is_top, is_inlined) {
-                (true, _) => self.layout.tells_running() || !known.places.ends(offset),
+                (true, _) => head.height == Some(-1) || !known.places.ends(offset),
                 (false, true) => !is_shown || known.places.can_call(offset),
                 (false, false) => true,
             };
