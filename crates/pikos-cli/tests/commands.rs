@@ -496,16 +496,12 @@ fn what_can_not_be_sampled_is_said() {
         (vec!["sample", "web"], 2, "give a process ID"),
         (vec!["sample", "1", "--rate", "0"], 2, "rate must be from 0.1 to 10000 looks a second, got 0"),
         (
-            args!["sample", "1", "--rate", "1e6"],
+            vec!["sample", "1", "--rate", "1e6"],
             2,
             "rate must be from 0.1 to 10000 looks a second, got 1000000",
         ),
         (vec!["sample", "1", "--rate", "nan"], 2, "rate must be from 0.1 to 10000 looks a second, got NaN"),
-        (
-            args!["sample", "1", "--budget", "0%"],
-            2,
-            "budget must be from 0.01 to 100 % of a processor, got 0",
-        ),
+        (vec!["sample", "1", "--budget", "0%"], 2, "budget must be from 0.01 to 100 % of a processor, got 0"),
         (vec!["sample", "1", "--budget", "much"], 2, "give a percentage of one processor"),
         (vec!["sample", "1", "--mode", "idle"], 2, "[possible values: wall, cpu, gil]"),
         (vec!["sample", "1", "--duration", "0"], 2, "give a number of seconds above 0"),
