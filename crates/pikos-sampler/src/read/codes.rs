@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::layout::{self, Layout};
 use super::look::{Code, CodeId};
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
+use super::opcodes::Places;
 
 /// More functions than this are not told apart: names take memory.
 const FUNCTIONS: usize = 1 << 18;
@@ -39,8 +40,8 @@ pub struct Known {
     pub length: usize,
     /// Instructions before this one, in bytes, prepare a frame that Python doesn't show yet.
     pub first_traceable: usize,
-    /// Instructions, in bytes, with which a frame ends.
-    pub ends: Box<[u32]>,
+    /// What its instructions are.
+    pub places: Places,
     mark: Mark,
     name: usize,
 }
@@ -189,7 +190,7 @@ impl Codes {
             let table = if line_bytes == 0 { Some(&[][..]) } else { batch.get(lines) };
             let (true, Some(table), Some(units)) = (whole, table, batch.get(units)) else { continue };
             let code = Code { file: text(0), name: text(1), qualname: text(2), first_line: found.first_line };
-            let ends = ends(layout.minor, units);
+            let places = Places::new(layout.minor, units);
             let id = self.id(code, table);
             let mark = Mark { words: found.words, hash: sizes[1].hash };
             self.known.insert(
@@ -200,7 +201,7 @@ impl Codes {
                     locals: found.locals,
                     length: found.length,
                     first_traceable: found.first_traceable,
-                    ends,
+                    places,
                     mark,
                     name: found.texts[1],
                 },
@@ -318,9 +319,4 @@ impl Text {
                 .collect(),
         }
     }
-}
-
-/// Offsets of instructions after which a frame is no more: those that return, and that which makes a generator of it.
-fn ends(_minor: u8, _units: &[u8]) -> Box<[u32]> {
-    Box::default()
 }
