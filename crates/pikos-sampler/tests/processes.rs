@@ -36,12 +36,13 @@ fn names_lines_and_threads() {
         let expected = [
             "waits 14",
             "made_in_c.<locals>.<lambda> 23",
+            "made_in_c 23",
             "Made.__init__ 19",
             "inner 27",
             "outer 31",
             "Ünïcode_名前_𝒳 35",
         ];
-        assert_eq!(generator[..6], expected);
+        assert_eq!(generator[..7], expected);
         let coroutine = stack("innermost ", &mut target);
         assert_eq!(coroutine[..3], ["waits 14", "innermost 40", "middle 44"]);
         assert!(coroutine.iter().any(|frame| frame == "Handle._run"), "{coroutine:?}");
@@ -89,7 +90,7 @@ fn no_stack_is_false() {
         let mut look = Look::default();
         let mut whole = 0;
         let mut torn = 0;
-        for _ in 0..2000 {
+        for _ in 0..400 {
             target.look(&mut look).unwrap();
             whole += look.threads.len();
             torn += look.torn;
@@ -110,7 +111,7 @@ fn no_stack_is_false() {
                 }
             }
         }
-        assert!(whole > 4000, "{whole} whole, {torn} torn");
+        assert!(whole > 800, "{whole} whole, {torn} torn");
     });
 }
 

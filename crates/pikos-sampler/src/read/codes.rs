@@ -18,7 +18,11 @@ const ADDRESSES: usize = 1 << 16;
 /// Characters of a name, bytes of a line table, code units of a function: what is larger isn't read.
 const TEXT: usize = 4096;
 const TABLE: usize = 1 << 20;
-const UNITS: usize = 1 << 22;
+const UNITS: usize = 1 << 20;
+/// Bytes of all names and line tables: as many functions are told apart as these are.
+const BYTES: usize = 256 << 20;
+/// So many are read at once.
+const AT_ONCE: usize = 32;
 
 /// What tells a code object apart from all others that may stand at its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub struct Codes {
     /// By name and line table, so that code which is made again and again is one function.
     ids: HashMap<(Code, Box<[u8]>), CodeId>,
     known: HashMap<usize, Known>,
+    /// What names and line tables take.
+    bytes: usize,
     /// Where the type of all code objects is.
     pub of_type: usize,
     batch: Batch,
@@ -115,7 +121,8 @@ impl Codes {
             self.known.clear();
         }
         let mut batch = std::mem::take(&mut self.batch);
-        let result = self.learn_by(layout, addresses, memory, &mut batch);
+        let mut parts = addresses.chunks(AT_ONCE);
+        let result = parts.try_for_each(|part| self.learn_by(layout, part, memory, &mut batch));
         self.batch = batch;
         result
     }
@@ -211,7 +218,7 @@ impl Codes {
     }
 
     fn id(&mut self, mut code: Code, mut lines: &[u8]) -> CodeId {
-        if self.functions.len() >= FUNCTIONS {
+        if self.functions.len() >= FUNCTIONS || self.bytes > BYTES {
             let name = "<more functions than are told apart>".to_owned();
             code = Code { file: String::new(), qualname: name.clone(), name, first_line: 0 };
             lines = &[];
@@ -221,6 +228,7 @@ impl Codes {
             return *id;
         }
         let id = CodeId(self.functions.len() as u32);
+        self.bytes += key.0.file.len() + key.0.name.len() + key.0.qualname.len() + key.1.len();
         self.functions.push(Function { code: key.0.clone(), lines: key.1.clone() });
         self.ids.insert(key, id);
         id

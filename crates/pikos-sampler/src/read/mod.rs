@@ -2,6 +2,8 @@
 
 mod codes;
 mod find;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod layout;
 mod lines;
 mod links;
@@ -13,6 +15,8 @@ mod target;
 mod unreadable;
 mod walk;
 
+#[cfg(fuzzing)]
+pub use fuzz::look_at;
 pub use look::{Code, CodeId, Frame, Look, Place, ThreadLook};
 pub use target::Target;
 pub use unreadable::Unreadable;

@@ -17,6 +17,10 @@ const ELSEWHERE: usize = 512;
 /// Chunks of a data stack, and bytes of them, that are copied.
 const CHUNKS: usize = 16;
 const BYTES: usize = 4 << 20;
+/// What is copied of all threads together: those beyond aren't looked at.
+const BYTES_OF_ALL: usize = 64 << 20;
+/// No program's memory is further up.
+const TOP: usize = 1 << 47;
 /// A chunk begins with its head: the chunk before, its size, how much of it is used.
 const CHUNK_HEAD: usize = 24;
 /// How much is copied beyond what was in use at the last look: calls may have come.
@@ -168,6 +172,10 @@ impl Walk {
         let mut addresses = Vec::new();
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let asked = &mut thread.asked;
+            if batch.length() > BYTES_OF_ALL {
+                thread.outcome = Outcome::Torn;
+                continue;
+            }
             asked.state[0] = Some(batch.add(thread.at, layout.thread.length));
             let cframe = layout.thread.in_cframe.filter(|_| thread.cframe != 0);
             asked.cframe[0] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
@@ -333,7 +341,7 @@ impl Copy<'_> {
     /// Adapts where the data stack is copied from to where it is now. Whether it was copied whole.
     fn follow_chunks(&self, thread: &mut Thread, chunk: usize, top: usize) -> bool {
         let used = top.wrapping_sub(chunk);
-        if chunk == 0 || used < CHUNK_HEAD || used > BYTES {
+        if !(1..TOP).contains(&chunk) || !(CHUNK_HEAD..=BYTES).contains(&used) {
             thread.regions.clear();
             return false;
         }
@@ -370,7 +378,7 @@ impl Copy<'_> {
                 let used = filled.saturating_mul(8).saturating_add(CHUNK_HEAD);
                 (used, used)
             };
-            total += needed;
+            total = needed.saturating_add(total);
             if total > BYTES {
                 thread.regions.truncate(index);
                 break;
@@ -389,12 +397,13 @@ impl Copy<'_> {
 
     /// Asks for a frame that wasn't copied.
     fn miss(&self, thread: &mut Thread, at: usize) -> Why {
-        if at % 8 != 0 || at >= 1 << 47 {
+        if !at.is_multiple_of(8) || at >= TOP {
             return Why::Torn;
         }
         let last = thread.regions.len().checked_sub(1);
         let head = last.and_then(|last| self.batch.get(*thread.asked.copies[0].get(last)?));
-        if let Some(previous) = head.and_then(|head| word(head, 0)).filter(|previous| *previous != 0)
+        if let Some(previous) =
+            head.and_then(|head| word(head, 0)).filter(|previous| (1..TOP).contains(previous))
             && thread.regions.len() < CHUNKS
             && thread.regions.iter().all(|region| region.start != previous)
         {

@@ -56,16 +56,17 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let output = child.stdout.take().unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        let mut program = Self { child, release: python.release, path, said: Vec::new() };
+        for line in BufReader::new(output).lines() {
             let line = line.unwrap();
             if line == "ready" {
-                let path = path.to_str().unwrap().to_owned();
-                return Self { child, release: python.release, path, said };
+                return program;
             }
-            said.push(line);
+            program.said.push(line);
         }
-        panic!("it ended before it was ready: {said:?}");
+        panic!("it ended before it was ready: {:?}", program.said);
     }
 
     /// It, as a target. A test may come while no thread of it has a frame that holds still.
