@@ -7,7 +7,7 @@ import time
 def deep(depth):
     if depth:
         return deep(depth - 1)
-    time.sleep(1000)
+    return time.sleep(1000)
 
 
 def waits():
