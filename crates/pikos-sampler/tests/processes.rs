@@ -40,7 +40,7 @@ fn names_lines_and_threads() {
             "Made.__init__ 19",
             "inner 27",
             "outer 31",
-            "Ünïcode_名前_𝒳 35",
+            "Ünïcode_名前_𐍈 35",
         ];
         assert_eq!(generator[..7], expected);
         let coroutine = stack("innermost ", &mut target);

@@ -79,6 +79,8 @@ pub struct Thread {
     codes: Vec<usize>,
     /// Whether its stack has something new, so that one copy of it isn't enough.
     is_new: bool,
+    /// Whether its stack was the same at the last two looks. Then less is copied, which is enough if it is the same again.
+    rests: bool,
     /// Which frame its stack was read from.
     running: usize,
     /// The frame that ran both before and after the copy.
@@ -91,7 +93,7 @@ pub struct Thread {
 /// A thread's pieces in a batch.
 #[derive(Debug, Default)]
 struct Asked {
-    /// The thread's state, before and after all the rest.
+    /// The thread's state, before and after all the rest; after it alone for a thread at rest.
     state: [Option<Piece>; 2],
     cframe: [Option<Piece>; 2],
     elsewhere: [Vec<Piece>; 2],
@@ -113,6 +115,7 @@ impl Thread {
             elsewhere: Vec::new(),
             codes: Vec::new(),
             is_new: false,
+            rests: false,
             running: 0,
             steady: None,
             before: Vec::new(),
@@ -122,7 +125,7 @@ impl Thread {
 
     /// The thread behind it in its interpreter's list, as it was copied.
     pub fn next(&self, layout: &Layout, batch: &Batch) -> Option<usize> {
-        word(batch.get(self.asked.state[0]?)?, layout.thread.next)
+        word(batch.get(self.asked.state[1]?)?, layout.thread.next)
     }
 }
 
@@ -176,7 +179,7 @@ impl Walk {
                 thread.outcome = Outcome::Torn;
                 continue;
             }
-            asked.state[0] = Some(batch.add(thread.at, layout.thread.length));
+            asked.state[0] = (!thread.rests).then(|| batch.add(thread.at, layout.thread.length));
             let cframe = layout.thread.in_cframe.filter(|_| thread.cframe != 0);
             asked.cframe[0] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
             asked.elsewhere[0].clear();
@@ -188,7 +191,10 @@ impl Walk {
                 }
             }
             asked.elsewhere[1].clear();
-            asked.elsewhere[1].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
+            if !thread.rests {
+                asked.elsewhere[1]
+                    .extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
+            }
             asked.cframe[1] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
             asked.state[1] = Some(batch.add(thread.at, layout.thread.length));
             addresses.extend_from_slice(&thread.codes);
@@ -225,12 +231,16 @@ impl Walk {
                 Ok(outcome)
             }) {
                 Ok(outcome) => {
+                    thread.rests = thread.before == stack.frames;
                     thread.outcome = outcome;
                     thread.is_new = false;
                     thread.before.clone_from(&stack.frames);
                 }
                 Err(Why::More) => learned = true,
-                Err(Why::Torn) => torn = true,
+                Err(Why::Torn) => {
+                    thread.rests = false;
+                    torn = true;
+                }
             }
             thread.stack = stack;
         }
@@ -269,7 +279,8 @@ impl Copy<'_> {
     fn settle(&mut self, thread: &mut Thread, stack: &mut Stack) -> Result<Outcome, Why> {
         let of = &self.layout.thread;
         let states = thread.asked.state.map(|piece| piece.and_then(|piece| self.batch.get(piece)));
-        let [Some(before), Some(after)] = states else { return Err(Why::Torn) };
+        let Some(after) = states[1] else { return Err(Why::Torn) };
+        let before = if thread.rests { after } else { states[0].ok_or(Why::Torn)? };
         let read = |state, offset| word(state, offset).ok_or(Why::Torn);
         thread.ident = read(after, of.ident)? as u64;
         thread.native_id = read(after, of.native_id)? as u64;
@@ -315,6 +326,10 @@ impl Copy<'_> {
         spare: &mut Stack,
         links: &mut Links,
     ) -> Result<(), Why> {
+        if thread.rests && stack.frames != thread.before {
+            thread.rests = false;
+            return Err(Why::More);
+        }
         if links.know(&stack.frames, &thread.before) {
             return Ok(());
         }
@@ -453,7 +468,7 @@ impl Copy<'_> {
         let Some(index) = thread.elsewhere.iter().position(|elsewhere| *elsewhere == at) else {
             return Err(self.miss(thread, at));
         };
-        let [first, second] = [0, 1].map(|which| {
+        let [first, second] = [0, usize::from(!thread.rests)].map(|which| {
             let bytes = self.batch.get(*thread.asked.elsewhere[which].get(index)?)?;
             self.head(bytes, at, None)
         });

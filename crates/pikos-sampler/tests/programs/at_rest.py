@@ -7,7 +7,7 @@ import time
 def deep(depth):
     if depth:
         return deep(depth - 1)
-    time.sleep(1000)
+    return time.sleep(1000)
 
 
 def waits():
@@ -31,7 +31,7 @@ def outer():
     yield from inner()
 
 
-def Ünïcode_名前_𝒳():
+def Ünïcode_名前_𐍈():
     for _ in outer():
         pass
 
@@ -63,7 +63,7 @@ def main():
 
 
 REST = {("deep", 10), ("waits", 14)}
-threads = [lambda: deep(400), Ünïcode_名前_𝒳, lambda: asyncio.run(outermost()), waits]
+threads = [lambda: deep(400), Ünïcode_名前_𐍈, lambda: asyncio.run(outermost()), waits]
 for call in threads:
     threading.Thread(target=call, daemon=True).start()
 while sum((frame.f_code.co_name, frame.f_lineno) in REST for frame in sys._current_frames().values()) < len(threads):

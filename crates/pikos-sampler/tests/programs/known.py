@@ -71,11 +71,11 @@ def doubles(limit):
 
 
 def generators():
-    for number in counts(20):
+    for _ in counts(20):
         empty_b()
     for number in doubles(20):
         adds(number, 1)
-    for number in passes_on(10):
+    for _ in passes_on(10):
         empty_a()
     sum(doubles(20))
 
