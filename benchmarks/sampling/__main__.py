@@ -1,9 +1,10 @@
 """What sampling costs in process: programs run with each sampler and without any, in turn.
 
-    python -m benchmarks.sampling [--quick] [--rounds N] [--seconds S] [--programs go,sympy] [--check]
+    python -m benchmarks.sampling [--quick] [--rounds N] [--seconds S] [--programs go,sympy] [--samplers pikos] [--check]
 
 Each round is without, with, without; a ratio is that of the second to the mean of the others, and what the two others differ by is
-noise. Printed are medians over programs and rounds, with ± for half of the distance between the quartiles:
+noise. Printed are medians over programs and rounds, with ± for the standard error of that median, by the distance between the quartiles.
+Many short turns tell more than few long ones: what else the machine does comes and goes.
 
 - own: the ratio of the CPU time of the program's own thread, which other processes hardly touch;
 - all: that of all threads of the process, so that the sampler's count;
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -35,26 +37,27 @@ QUICK = ("go", "richards", "sympy")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sampling", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of one turn (default 0.5)")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of one turn, at least (default 0.1)")
+    parser.add_argument("--samplers", default="", help="those whose name begins with this")
     parser.add_argument("--programs", help="names, separated by commas (default: all but the micro ones)")
-    parser.add_argument("--quick", action="store_true", help="3 programs, 3 rounds")
+    parser.add_argument("--quick", action="store_true", help="3 programs, 15 rounds")
     parser.add_argument("--check", action="store_true", help="fail where a goal is missed")
     options = parser.parse_args()
     names = [each.name for each in WORKLOADS if not each.micro]
     if options.quick:
-        names, options.rounds = [name for name in names if name in QUICK] or names[:3], 3
+        names, options.rounds = [name for name in names if name in QUICK] or names[:3], 15
     if options.programs:
         names = options.programs.split(",")
-    answers = {name: answer_of(name, options.rounds, options.seconds) for name in names}
+    answers = {name: answer_of(name, options.rounds, options.seconds, options.samplers) for name in names}
     print("\n".join(f"{fact}: {value}" for fact, value in machine.facts().items()))
     print(f"{len(names)} programs, {options.rounds} rounds of {options.seconds:g} s\n")
     return report(answers, options.check)
 
 
-def answer_of(name: str, rounds: int, seconds: float) -> Any:
+def answer_of(name: str, rounds: int, seconds: float, samplers: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.sampling.run", name, str(rounds), str(seconds)],
+        [sys.executable, "-m", "benchmarks.sampling.run", name, str(rounds), str(seconds), samplers],
         cwd=ROOT,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
@@ -98,7 +101,9 @@ def shown(shares: list[float]) -> str:
     if len(shares) < 2:
         return f"{middle:+.2%}"
     first, _, third = statistics.quantiles(shares, n=4)
-    return f"{middle:+.2%} ± {(third - first) / 2:.2%}"
+    # Of a normal distribution, the quartiles are 1.349 standard deviations apart.
+    error = 1.253 * (third - first) / 1.349 / math.sqrt(len(shares))
+    return f"{middle:+.2%} ± {error:.2%}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One program, run again and again in this process, with each sampler and without any in turn. Prints one line of JSON.
 
-python -m benchmarks.sampling.run PROGRAM ROUNDS SECONDS
+python -m benchmarks.sampling.run PROGRAM ROUNDS SECONDS SAMPLERS
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ RATES = (100, 1_000)
 
 
 def main() -> None:
-    name, rounds, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    name, rounds, seconds, wanted = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     work = next(each for each in WORKLOADS if each.name == name).setup()
     work()
     start = time.perf_counter()
     work()
     times = max(1, round(seconds / (time.perf_counter() - start)))
-    samplers = dict(all_samplers())
+    samplers = {sampler: on for sampler, on in all_samplers() if sampler.startswith(wanted)}
     turns: dict[str, list[list[dict[str, float]]]] = {sampler: [] for sampler in samplers}
     for _ in range(rounds):
         for sampler, on in samplers.items():
