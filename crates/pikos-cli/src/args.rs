@@ -78,12 +78,12 @@ pub enum Subcommand {
     Record(RecordArgs),
     /// Sample a process that is already running, whatever it is: where its time goes, at next to no cost to it
     #[command(after_help = "Examples:
-  pikos sample 4711                            until Ctrl-C; then it says where the time went
-  pikos sample 4711 --duration 30 -o web.pikos half a minute, into this file
-  pikos sample 4711 --mode cpu --rate 1000     threads that run, looked at a thousand times a second
-  pikos top --sample 4711                      the same, live on the whole screen
+  pikos sample 4711                              until Ctrl-C; then it says where the time went
+  pikos sample 4711 --duration 30 -o web.pikos   half a minute, into this file
+  pikos sample 4711 --mode cpu --rate 1000       threads that run, looked at a thousand times a second
 
-Needs the right to read the memory of the process, as debuggers do: it is yours and the system allows that, or you are root.")]
+`pikos top --sample 4711` shows the same live on the whole screen. Both need the right to read the memory of the process, as debuggers do:
+it is yours and the system allows that, or you are root.")]
     Sample(SampleArgs),
     /// Print where each thread of a process is now: its stack, with files and lines
     #[command(after_help = "Example: pikos stacks 4711")]

@@ -486,32 +486,29 @@ fn completions_ask_for_what_they_offer() {
 fn what_can_not_be_sampled_is_said() {
     let folder = Folder::new("sample");
     let here = std::process::id().to_string();
-    let cases = [
-        (args!["sample", "4194304"], 1, "process 4194304 has ended, or was never there"),
-        (args!["stacks", "4194304"], 1, "process 4194304 has ended, or was never there"),
-        (args!["top", "--sample", "--once", "4194304"], 1, "process 4194304 has ended, or was never there"),
-        (args!["sample", "0"], 2, "give a process ID"),
-        (args!["stacks", "-1"], 2, "give a process ID"),
-        (args!["sample", "web"], 2, "give a process ID"),
-        (args!["sample", "1", "--rate", "0"], 2, "rate must be from 0.1 to 10000 looks a second, got 0"),
+    let out = folder.path("a.xyz").display().to_string();
+    let cases: [(Vec<&str>, i32, &str); 17] = [
+        (vec!["sample", "4194304"], 1, "process 4194304 has ended, or was never there"),
+        (vec!["stacks", "4194304"], 1, "process 4194304 has ended, or was never there"),
+        (vec!["top", "--sample", "--once", "4194304"], 1, "process 4194304 has ended, or was never there"),
+        (vec!["sample", "0"], 2, "give a process ID"),
+        (vec!["stacks", "-1"], 2, "give a process ID"),
+        (vec!["sample", "web"], 2, "give a process ID"),
+        (vec!["sample", "1", "--rate", "0"], 2, "rate must be from 0.1 to 10000 looks a second, got 0"),
         (
-            args!["sample", "1", "--rate", "1e6"],
+            vec!["sample", "1", "--rate", "1e6"],
             2,
             "rate must be from 0.1 to 10000 looks a second, got 1000000",
         ),
-        (args!["sample", "1", "--rate", "nan"], 2, "rate must be from 0.1 to 10000 looks a second, got NaN"),
-        (
-            args!["sample", "1", "--budget", "0%"],
-            2,
-            "budget must be from 0.01 to 100 % of a processor, got 0",
-        ),
-        (args!["sample", "1", "--budget", "much"], 2, "give a percentage of one processor"),
-        (args!["sample", "1", "--mode", "idle"], 2, "[possible values: wall, cpu, gil]"),
-        (args!["sample", "1", "--duration", "0"], 2, "give a number of seconds above 0"),
-        (args!["sample", "1", "-o", folder.path("a.xyz")], 2, "which format?"),
-        (args!["top", "--sample"], 2, "PID|ENDPOINT"),
-        (args!["top", "--sample", "--once", "tcp://localhost:5555"], 2, "takes process IDs of this host"),
-        (args!["ctl", "rate", "0", "1"], 2, "rate must be from 0.1 to 10000 looks a second, got 0"),
+        (vec!["sample", "1", "--rate", "nan"], 2, "rate must be from 0.1 to 10000 looks a second, got NaN"),
+        (vec!["sample", "1", "--budget", "0%"], 2, "budget must be from 0.01 to 100 % of a processor, got 0"),
+        (vec!["sample", "1", "--budget", "much"], 2, "give a percentage of one processor"),
+        (vec!["sample", "1", "--mode", "idle"], 2, "[possible values: wall, cpu, gil]"),
+        (vec!["sample", "1", "--duration", "0"], 2, "give a number of seconds above 0"),
+        (vec!["sample", "1", "-o", &out], 2, "which format?"),
+        (vec!["top", "--sample"], 2, "PID|ENDPOINT"),
+        (vec!["top", "--sample", "--once", "tcp://localhost:5555"], 2, "takes process IDs of this host"),
+        (vec!["ctl", "rate", "0", "1"], 2, "rate must be from 0.1 to 10000 looks a second, got 0"),
     ];
     for (args, code, words) in cases {
         let result = Command::new(env!("CARGO_BIN_EXE_pikos")).args(&args).current_dir(&folder.0).output();

@@ -97,10 +97,10 @@ fn a_path_that_no_socket_can_have_is_an_error() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn who_speaks_for_another_process_has_a_place_of_that() {
     let scratch = Scratch::new("by");
-    let other = pikos_os::process::parent().unwrap();
+    // There is none where the system doesn't say.
+    let Some(other) = pikos_os::process::parent() else { return };
     let place = Place::free_of(&scratch.0, other).unwrap();
     assert_eq!((place.pid, place.by.map(|(pid, _)| pid)), (other, Some(std::process::id())));
     socket(&place.messages());

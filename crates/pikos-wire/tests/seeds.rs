@@ -138,7 +138,7 @@ fn sampled(message: Message) -> Message {
     let facts = message.facts.clone().map(|facts| Facts {
         counts: SAMPLES.into(),
         mode: "cpu".into(),
-        hook: "sampled from outside".into(),
+        hook: "outside sampler".into(),
         ..facts
     });
     let sampled = Sampled {

@@ -31,8 +31,7 @@ impl Sampler {
 
     #[pyo3(signature = (*, options))]
     fn __init__(&self, py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.get(py).set_up(Asked::read(options)?);
-        Ok(())
+        self.0.get(py).set_up(py, Asked::read(options)?)
     }
 
     /// Begins to look, or goes on. Does nothing while it looks. Raises RuntimeError if it can't.

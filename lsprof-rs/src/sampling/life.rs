@@ -93,9 +93,15 @@ impl Life {
     }
 
     /// Asks for something else than before.
-    pub fn set_up(&self, asked: Asked) {
+    pub fn set_up(self: &Rc<Self>, py: Python<'_>, asked: Asked) -> PyResult<()> {
         self.live_options.replace(asked.live.clone());
         self.samples.asked.replace(asked);
+        if self.watches_forks.replace(true) {
+            return Ok(());
+        }
+        // Now, and not when it begins: the launcher has what this imports out of the program's sight.
+        let rests: Rc<dyn Rests> = Rc::<Self>::clone(self);
+        forks::watch_for(py, &rests)
     }
 
     /// Begins to look, or goes on. `sampler` is the object that stands for it.
@@ -111,7 +117,6 @@ impl Life {
         if let Some(problem) = self.problem() {
             return Err(PyRuntimeError::new_err(format!("it can sample no more: {problem}")));
         }
-        self.watch_forks(py)?;
         self.go_on(py)?;
         if let Some(problem) = self.go_live(sampler, false)? {
             live::say_not_live(py, &problem);
@@ -205,7 +210,6 @@ impl Life {
         if self.live.borrow().is_some() {
             return Ok(None);
         }
-        self.watch_forks(py)?;
         let handle =
             Handle { life: Rc::downgrade(self), sampler: PyWeakrefReference::new(sampler)?.unbind() };
         match Live::start(py, Box::new(handle), Rc::<Samples>::clone(&self.samples), &options, paused)? {
@@ -330,15 +334,6 @@ impl Life {
             Ending::Over => Some("the interpreter ends".to_owned()),
             Ending::Stopped | Ending::Asked => None,
         }
-    }
-
-    fn watch_forks(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
-        if !self.watches_forks.get() {
-            let rests: Rc<dyn Rests> = Rc::<Self>::clone(self);
-            forks::watch_for(py, &rests)?;
-            self.watches_forks.set(true);
-        }
-        Ok(())
     }
 
     fn is_of_this_process(&self) -> bool {

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_may_stand_there_is_offered() {
-        assert_eq!(words("pikos st"), ["stats"]);
+        assert_eq!(words("pikos st"), ["stats", "stacks"]);
         assert!(words("pikos ").contains(&"run".to_owned()));
         assert_eq!(words("pikos ctl pa"), ["pause"]);
         assert_eq!(words("pikos stats --cal"), ["--callers", "--callees"]);

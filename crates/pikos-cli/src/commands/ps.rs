@@ -33,6 +33,7 @@ struct ListedJson {
     script: String,
     /// Seconds since the stream began.
     age: f64,
+    /// Or samples.
     calls: u64,
     calls_per_s: Option<f64>,
     /// Of a recorder: what has come since it was heard of.
@@ -150,6 +151,7 @@ fn rate(stream: &Stream<First>) -> Option<f64> {
 fn row(stream: &Stream<First>) -> ListedJson {
     let (model, facts) = (&stream.model, stream.model.facts());
     let argv: Vec<_> = facts.argv.iter().map(|argument| argument.0.to_str_lossy()).collect();
+    let sampled = model.head().sampled;
     ListedJson {
         kind: "profile",
         records: None,
@@ -158,8 +160,9 @@ fn row(stream: &Stream<First>) -> ListedJson {
         host: facts.host.clone(),
         script: argv.join(" "),
         age: model.head().age,
-        calls: model.sum(None).0,
-        calls_per_s: rate(stream),
+        calls: sampled.map_or_else(|| model.sum(None).0, |sampled| sampled.samples),
+        // A sample counts in each function of its stack: their sum says nothing.
+        calls_per_s: rate(stream).filter(|_| sampled.is_none()),
         hook: facts.hook.clone(),
         state: match () {
             () if model.end().is_some() => "ended",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pikos_client::{Message, Model};
 use pikos_sampler::outside::Observed;
-use pikos_sampler::record::{Ending, Options, check_budget, check_rate};
+use pikos_sampler::record::{Ending, Options, Status, check_budget, check_rate};
 use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format, Output};
@@ -59,7 +59,7 @@ pub fn run(args: &SampleArgs) -> Result<Outcome, Error> {
             add_children(args.pid, &options, &mut all);
         }
     }
-    save_all(all, &output, format)
+    save_all(all, options.budget, &output, format)
 }
 
 /// How to sample, as the command line says.
@@ -104,13 +104,14 @@ fn profile(message: Message) -> Result<Profile, Error> {
     Ok(model.profile(None))
 }
 
-fn save_all(all: Vec<Observed>, output: &Path, format: Format) -> Result<Outcome, Error> {
+fn save_all(all: Vec<Observed>, budget: f64, output: &Path, format: Format) -> Result<Outcome, Error> {
     let mut outcome = Outcome::Fine;
     let several = all.len() > 1;
     let mut first = None;
     for observed in all {
         let pid = observed.pid();
         let is_first = first.is_none();
+        say_budget(&observed, budget);
         let path = if is_first { output.to_owned() } else { super::record::with(output, &pid.to_string()) };
         let (ending, message) = observed.finish();
         match ending {
@@ -135,6 +136,21 @@ fn save_all(all: Vec<Observed>, output: &Path, format: Format) -> Result<Outcome
         say_summary(&profile, &path)?;
     }
     Ok(outcome)
+}
+
+/// Where it looked less often than asked because that would have taken too much of a processor.
+fn say_budget(observed: &Observed, budget: f64) {
+    let Status { sampled, elapsed, .. } = observed.status();
+    let is_spent = sampled.cpu > 0.5 * budget * elapsed;
+    if is_spent && sampled.missed > sampled.looks / 10 {
+        let percent = 100.0 * budget;
+        files::say_note(&format!(
+            "process {} was looked at {:.0} times a second: more would have taken more than {percent} % of a processor \
+             (`--budget`)",
+            observed.pid(),
+            1.0 / sampled.mean
+        ));
+    }
 }
 
 /// As `pikos run` does: on standard error, with what to type next.

@@ -49,6 +49,9 @@ fn write(target: &Target, pid: u32, look: &Look, out: &mut dyn Write) -> io::Res
             let name = if code.qualname.is_empty() { &code.name } else { &code.qualname };
             writeln!(out, "  {}", printable(&format!("{}:{line}  {name}", code.file)))?;
         }
+        if thread.is_cut {
+            writeln!(out, "  … and more below: it is too deep to be read to its bottom")?;
+        }
     }
     if look.torn > 0 {
         let threads = if look.torn == 1 { "thread" } else { "threads" };

@@ -9,7 +9,7 @@ use pikos_wire::{Facts, WireText};
 use crate::record::Options;
 
 /// What stands in the place of a hook.
-pub const HOOK: &str = "sampled from outside";
+pub const HOOK: &str = "outside sampler";
 
 /// What there is to know now.
 pub fn facts(pid: u32, python: &str, pikos: &str, options: &Options) -> Facts {

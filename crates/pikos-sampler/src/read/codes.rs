@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::layout::{self, Layout};
 use super::look::{Code, CodeId};
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
+use super::opcodes::Places;
 
 /// More functions than this are not told apart: names take memory.
 const FUNCTIONS: usize = 1 << 18;
@@ -17,7 +18,11 @@ const ADDRESSES: usize = 1 << 16;
 /// Characters of a name, bytes of a line table, code units of a function: what is larger isn't read.
 const TEXT: usize = 4096;
 const TABLE: usize = 1 << 20;
-const UNITS: usize = 1 << 22;
+const UNITS: usize = 1 << 20;
+/// Bytes of all names and line tables: as many functions are told apart as these are.
+const BYTES: usize = 256 << 20;
+/// So many are read at once.
+const AT_ONCE: usize = 32;
 
 /// What tells a code object apart from all others that may stand at its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +44,8 @@ pub struct Known {
     pub length: usize,
     /// Instructions before this one, in bytes, prepare a frame that Python doesn't show yet.
     pub first_traceable: usize,
-    /// Instructions, in bytes, with which a frame ends.
-    pub ends: Box<[u32]>,
+    /// What its instructions are.
+    pub places: Places,
     mark: Mark,
     name: usize,
 }
@@ -66,6 +71,8 @@ pub struct Codes {
     /// By name and line table, so that code which is made again and again is one function.
     ids: HashMap<(Code, Box<[u8]>), CodeId>,
     known: HashMap<usize, Known>,
+    /// What names and line tables take.
+    bytes: usize,
     /// Where the type of all code objects is.
     pub of_type: usize,
     batch: Batch,
@@ -114,7 +121,8 @@ impl Codes {
             self.known.clear();
         }
         let mut batch = std::mem::take(&mut self.batch);
-        let result = self.learn_by(layout, addresses, memory, &mut batch);
+        let mut parts = addresses.chunks(AT_ONCE);
+        let result = parts.try_for_each(|part| self.learn_by(layout, part, memory, &mut batch));
         self.batch = batch;
         result
     }
@@ -189,7 +197,7 @@ impl Codes {
             let table = if line_bytes == 0 { Some(&[][..]) } else { batch.get(lines) };
             let (true, Some(table), Some(units)) = (whole, table, batch.get(units)) else { continue };
             let code = Code { file: text(0), name: text(1), qualname: text(2), first_line: found.first_line };
-            let ends = ends(layout.minor, units);
+            let places = Places::new(layout.minor, units);
             let id = self.id(code, table);
             let mark = Mark { words: found.words, hash: sizes[1].hash };
             self.known.insert(
@@ -200,7 +208,7 @@ impl Codes {
                     locals: found.locals,
                     length: found.length,
                     first_traceable: found.first_traceable,
-                    ends,
+                    places,
                     mark,
                     name: found.texts[1],
                 },
@@ -210,7 +218,7 @@ impl Codes {
     }
 
     fn id(&mut self, mut code: Code, mut lines: &[u8]) -> CodeId {
-        if self.functions.len() >= FUNCTIONS {
+        if self.functions.len() >= FUNCTIONS || self.bytes > BYTES {
             let name = "<more functions than are told apart>".to_owned();
             code = Code { file: String::new(), qualname: name.clone(), name, first_line: 0 };
             lines = &[];
@@ -220,6 +228,7 @@ impl Codes {
             return *id;
         }
         let id = CodeId(self.functions.len() as u32);
+        self.bytes += key.0.file.len() + key.0.name.len() + key.0.qualname.len() + key.1.len();
         self.functions.push(Function { code: key.0.clone(), lines: key.1.clone() });
         self.ids.insert(key, id);
         id
@@ -318,9 +327,4 @@ impl Text {
                 .collect(),
         }
     }
-}
-
-/// Offsets of instructions after which a frame is no more: those that return, and that which makes a generator of it.
-fn ends(_minor: u8, _units: &[u8]) -> Box<[u32]> {
-    Box::default()
 }

@@ -40,10 +40,10 @@ struct Mapped {
 pub fn find(pid: u32) -> Result<Found, Unreadable> {
     let mut map = Vec::new();
     let text = File::open(format!("/proc/{pid}/maps")).and_then(|file| file.take(MAP).read_to_end(&mut map));
-    text.map_err(|error| super::target::refusal(pid, error))?;
+    text.map_err(|error| Unreadable::of(pid, error))?;
     let mapped = mapped(&String::from_utf8_lossy(&map));
     let program =
-        std::fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| super::target::refusal(pid, error))?;
+        std::fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| Unreadable::of(pid, error))?;
     let mut stripped = None;
     // Libraries first: a `python3` may be a small program that loads one.
     let mut paths: Vec<&Path> = Vec::new();

@@ -39,8 +39,9 @@ impl Batch {
         self.length = 0;
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+    /// How many bytes are asked for.
+    pub fn length(&self) -> usize {
+        self.length
     }
 
     /// Asks for a piece. An empty one is never there.

@@ -58,15 +58,6 @@ impl Reader {
         }
     }
 
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// How many threads it had at the last look.
-    pub fn threads(&self) -> usize {
-        self.threads.len()
-    }
-
     /// Finds out, by some running frame, what the type of all code objects is.
     ///
     /// # Errors

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 
-use pikos_os::Unsupported;
 use pikos_os::foreign_memory::{self, Span};
 
 use super::layout::{Layout, TABLE};
@@ -39,33 +37,6 @@ impl Memory for OfProcess {
     }
 }
 
-/// What an error of the system says of a process.
-pub(super) fn refusal(pid: u32, error: io::Error) -> Unreadable {
-    match error.kind() {
-        io::ErrorKind::NotFound => Unreadable::Ended { pid },
-        io::ErrorKind::PermissionDenied => Unreadable::NoRights { pid, how: how_to_get_rights(pid) },
-        io::ErrorKind::Unsupported if error.get_ref().is_some() => Unsupported::ForeignMemory.into(),
-        io::ErrorKind::Unsupported => Unreadable::Forbidden,
-        _ if foreign_memory::is_ended(&error) => Unreadable::Ended { pid },
-        _ => Unreadable::System { pid, error },
-    }
-}
-
-fn how_to_get_rights(pid: u32) -> String {
-    let _ = pid;
-    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
-    match scope.trim() {
-        "1" => {
-            "kernel.yama.ptrace_scope is 1: run pikos by sudo, or `sudo sysctl kernel.yama.ptrace_scope=0`"
-                .to_owned()
-        }
-        "2" => "kernel.yama.ptrace_scope is 2: run pikos by sudo".to_owned(),
-        "3" => "kernel.yama.ptrace_scope is 3, which forbids it to everybody".to_owned(),
-        _ => "run pikos as the process' user or by sudo; in a container, with `--cap-add SYS_PTRACE`"
-            .to_owned(),
-    }
-}
-
 impl Target {
     /// The process that asks: the address of `_PyRuntime`, and `Py_Version`. A forked child needs one of its own.
     ///
@@ -88,14 +59,14 @@ impl Target {
         let memory = OfProcess { pid };
         let mut batch = Batch::default();
         let piece = found.version.map(|at| batch.add(at, 8));
-        batch.read(&memory).map_err(|Gone(error)| refusal(pid, error))?;
+        batch.read(&memory).map_err(|Gone(error)| Unreadable::of(pid, error))?;
         let version = piece.and_then(|piece| batch.word(piece)).map(|version| version as u32);
         Self::new(pid, found.runtime, version)
     }
 
     fn new(pid: u32, runtime: usize, version: Option<u32>) -> Result<Self, Unreadable> {
         let memory = OfProcess { pid };
-        let gone = |Gone(error)| refusal(pid, error);
+        let gone = |Gone(error)| Unreadable::of(pid, error);
         let mut batch = Batch::default();
         let piece = batch.add(runtime, TABLE);
         batch.read(&memory).map_err(gone)?;
@@ -131,7 +102,7 @@ impl Target {
             python: target.python(),
             what: what.to_owned(),
         };
-        let gone = |Gone(error)| refusal(pid, error);
+        let gone = |Gone(error)| Unreadable::of(pid, error);
         let of_type = self.reader.find_code_type(&self.memory).map_err(gone)?;
         if of_type.is_none() {
             return Err(nonsense(self, "no thread has a frame with a code object"));
@@ -160,7 +131,7 @@ impl Target {
     /// The process has ended, mostly.
     pub fn look(&mut self, look: &mut Look) -> Result<(), Unreadable> {
         let pid = self.memory.pid;
-        self.reader.look(&self.memory, look).map_err(|Gone(error)| refusal(pid, error))?;
+        self.reader.look(&self.memory, look).map_err(|Gone(error)| Unreadable::of(pid, error))?;
         if self.asks_activity {
             self.ask_system(look);
         }
@@ -169,9 +140,9 @@ impl Target {
 
     /// A function that a look has seen.
     pub fn code(&self, code: CodeId) -> &Code {
-        self.reader.codes.code(code).unwrap_or_else(|| const {
-            &Code { file: String::new(), name: String::new(), qualname: String::new(), first_line: 0 }
-        })
+        const UNSEEN: &Code =
+            &Code { file: String::new(), name: String::new(), qualname: String::new(), first_line: 0 };
+        self.reader.codes.code(code).unwrap_or(UNSEEN)
     }
 
     /// Which line a frame is at, if it is at one.

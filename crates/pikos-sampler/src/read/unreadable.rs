@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pikos_os::Unsupported;
+use pikos_os::{Unsupported, foreign_memory};
 
 /// Why a process can't be looked at: a sentence for its user, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -93,4 +93,32 @@ pub enum Unreadable {
         /// What the system says.
         error: io::Error,
     },
+}
+
+impl Unreadable {
+    /// What an error of the system says of a process.
+    pub(super) fn of(pid: u32, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Ended { pid },
+            io::ErrorKind::PermissionDenied => Self::NoRights { pid, how: how_to_get_rights() },
+            io::ErrorKind::Unsupported if error.get_ref().is_some() => Unsupported::ForeignMemory.into(),
+            io::ErrorKind::Unsupported => Self::Forbidden,
+            _ if foreign_memory::is_ended(&error) => Self::Ended { pid },
+            _ => Self::System { pid, error },
+        }
+    }
+}
+
+fn how_to_get_rights() -> String {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    match scope.trim() {
+        "1" => {
+            "kernel.yama.ptrace_scope is 1: run pikos by sudo, or `sudo sysctl kernel.yama.ptrace_scope=0`"
+                .to_owned()
+        }
+        "2" => "kernel.yama.ptrace_scope is 2: run pikos by sudo".to_owned(),
+        "3" => "kernel.yama.ptrace_scope is 3, which forbids it to everybody".to_owned(),
+        _ => "run pikos as the process' user or by sudo; in a container, with `--cap-add SYS_PTRACE`"
+            .to_owned(),
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::codes::{Check, Codes};
 use super::layout::Layout;
+use super::links::Links;
 use super::look::Frame;
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
 
@@ -16,10 +17,17 @@ const ELSEWHERE: usize = 512;
 /// Chunks of a data stack, and bytes of them, that are copied.
 const CHUNKS: usize = 16;
 const BYTES: usize = 4 << 20;
+/// What is copied of all threads together: those beyond aren't looked at.
+const BYTES_OF_ALL: usize = 64 << 20;
+/// No program's memory is further up.
+const TOP: usize = 1 << 47;
 /// A chunk begins with its head: the chunk before, its size, how much of it is used.
 const CHUNK_HEAD: usize = 24;
 /// How much is copied beyond what was in use at the last look: calls may have come.
 const SLACK: usize = 768;
+
+/// How many more copies agree about what is new.
+const AGAIN: usize = 2;
 
 /// Who owns a frame: from here on, nobody but the interpreter.
 const OF_INTERPRETER: u8 = 3;
@@ -69,6 +77,14 @@ pub struct Thread {
     /// Frames outside of it.
     elsewhere: Vec<usize>,
     codes: Vec<usize>,
+    /// Whether its stack has something new, so that one copy of it isn't enough.
+    is_new: bool,
+    /// Which frame its stack was read from.
+    running: usize,
+    /// The frame that ran both before and after the copy.
+    steady: Option<usize>,
+    /// The last stack that was whole.
+    before: Vec<Frame>,
     asked: Asked,
 }
 
@@ -79,7 +95,8 @@ struct Asked {
     state: [Option<Piece>; 2],
     cframe: [Option<Piece>; 2],
     elsewhere: [Vec<Piece>; 2],
-    regions: Vec<Piece>,
+    /// The data stack, and the same again right after where one copy isn't enough.
+    copies: [Vec<Piece>; 1 + AGAIN],
 }
 
 impl Thread {
@@ -95,6 +112,10 @@ impl Thread {
             regions: Vec::new(),
             elsewhere: Vec::new(),
             codes: Vec::new(),
+            is_new: false,
+            running: 0,
+            steady: None,
+            before: Vec::new(),
             asked: Asked::default(),
         }
     }
@@ -130,6 +151,8 @@ pub fn current_frame(
 #[derive(Debug, Default)]
 pub struct Walk {
     checks: Vec<(usize, Check)>,
+    links: Links,
+    spare: Stack,
     /// Code objects that nothing is known of.
     pub unknown: Vec<usize>,
 }
@@ -149,13 +172,21 @@ impl Walk {
         let mut addresses = Vec::new();
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let asked = &mut thread.asked;
+            if batch.length() > BYTES_OF_ALL {
+                thread.outcome = Outcome::Torn;
+                continue;
+            }
             asked.state[0] = Some(batch.add(thread.at, layout.thread.length));
             let cframe = layout.thread.in_cframe.filter(|_| thread.cframe != 0);
             asked.cframe[0] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
             asked.elsewhere[0].clear();
             asked.elsewhere[0].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
-            asked.regions.clear();
-            asked.regions.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+            for (which, copy) in asked.copies.iter_mut().enumerate() {
+                copy.clear();
+                if which == 0 || thread.is_new {
+                    copy.extend(thread.regions.iter().map(|region| batch.add(region.start, region.length)));
+                }
+            }
             asked.elsewhere[1].clear();
             asked.elsewhere[1].extend(thread.elsewhere.iter().map(|at| batch.add(*at, layout.frame.length)));
             asked.cframe[1] = cframe.map(|offset| batch.add(thread.cframe.wrapping_add(offset), 8));
@@ -187,9 +218,17 @@ impl Walk {
         let (mut learned, mut torn) = (false, false);
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
             let mut stack = std::mem::take(&mut thread.stack);
-            let mut copy = Copy { layout, codes, batch, checks: &self.checks, unknown: &mut self.unknown };
-            match copy.settle(thread, &mut stack) {
-                Ok(outcome) => thread.outcome = outcome,
+            let (checks, unknown) = (&self.checks, &mut self.unknown);
+            let mut copy = Copy { layout, codes, batch, checks, unknown, which: 0 };
+            match copy.settle(thread, &mut stack).and_then(|outcome| {
+                copy.believe(thread, &stack, &mut self.spare, &mut self.links)?;
+                Ok(outcome)
+            }) {
+                Ok(outcome) => {
+                    thread.outcome = outcome;
+                    thread.is_new = false;
+                    thread.before.clone_from(&stack.frames);
+                }
                 Err(Why::More) => learned = true,
                 Err(Why::Torn) => torn = true,
             }
@@ -208,6 +247,8 @@ struct Copy<'a> {
     batch: &'a Batch,
     checks: &'a [(usize, Check)],
     unknown: &'a mut Vec<usize>,
+    /// Which copy of the data stack is read.
+    which: usize,
 }
 
 /// A frame's head, as it was copied.
@@ -243,12 +284,13 @@ impl Copy<'_> {
                 thread.cframe = running[1];
                 return Err(Why::More);
             }
-            if running[0] != running[1] {
-                return Err(Why::Torn);
-            }
-            for (running, piece) in running.iter_mut().zip(thread.asked.cframe) {
-                *running = piece.and_then(|piece| self.batch.word(piece)).ok_or(Why::Torn)?;
-            }
+            let words = thread.asked.cframe.map(|piece| piece.and_then(|piece| self.batch.word(piece)));
+            // What the C stack had there before, if it was another place, is anything.
+            let now = words[1].ok_or(Why::Torn)?;
+            thread.steady = (running[0] == running[1] && words[0] == Some(now)).then_some(now);
+            running = [now; 2];
+        } else {
+            thread.steady = (running[0] == running[1]).then_some(running[0]);
         }
         if running == [0, 0] {
             return Ok(Outcome::Empty);
@@ -256,20 +298,50 @@ impl Copy<'_> {
         if !regions_hold {
             return Err(Why::More);
         }
-        let top = (running[0] == running[1] && read(before, of.chunk + 8)? == top).then_some(top);
         // Calls stand behind their callers.
         let [deepest, other] = if running[0] > running[1] { running } else { [running[1], running[0]] };
-        match self.walk(thread, stack, deepest, top) {
-            Err(Why::Torn) if deepest != other => self.walk(thread, stack, other, None)?,
+        match self.walk_from(thread, stack, deepest) {
+            Err(Why::Torn) if deepest != other => self.walk_from(thread, stack, other)?,
             result => result?,
         }
         Ok(if stack.frames.is_empty() { Outcome::Empty } else { Outcome::Whole })
     }
 
+    /// Whether a stack is to be believed: it has nothing new, or was there twice.
+    fn believe(
+        &mut self,
+        thread: &mut Thread,
+        stack: &Stack,
+        spare: &mut Stack,
+        links: &mut Links,
+    ) -> Result<(), Why> {
+        if links.know(&stack.frames, &thread.before) {
+            return Ok(());
+        }
+        if thread.asked.copies[1].is_empty() {
+            thread.is_new = true;
+            return Err(Why::More);
+        }
+        for which in 1..=AGAIN {
+            self.which = which;
+            let result = self.walk_from(thread, spare, thread.running);
+            self.which = 0;
+            result?;
+            let same = stack.frames.len() == spare.frames.len()
+                && stack.frames.iter().zip(&spare.frames).skip(1).all(|(one, other)| one == other)
+                && stack.frames.first().map(|top| top.code) == spare.frames.first().map(|top| top.code);
+            if !same {
+                return Err(Why::Torn);
+            }
+        }
+        links.learn(&stack.frames, &thread.before);
+        Ok(())
+    }
+
     /// Adapts where the data stack is copied from to where it is now. Whether it was copied whole.
     fn follow_chunks(&self, thread: &mut Thread, chunk: usize, top: usize) -> bool {
         let used = top.wrapping_sub(chunk);
-        if chunk == 0 || used < CHUNK_HEAD || used > BYTES {
+        if !(1..TOP).contains(&chunk) || !(CHUNK_HEAD..=BYTES).contains(&used) {
             thread.regions.clear();
             return false;
         }
@@ -290,7 +362,7 @@ impl Copy<'_> {
         let mut index = 0;
         while index < thread.regions.len() {
             let region = thread.regions[index];
-            let head = thread.asked.regions.get(index).and_then(|piece| self.batch.get(*piece));
+            let head = thread.asked.copies[0].get(index).and_then(|piece| self.batch.get(*piece));
             let Some((previous, size, filled)) =
                 head.and_then(|head| Some((word(head, 0)?, word(head, 8)?, word(head, 16)?)))
             else {
@@ -306,7 +378,7 @@ impl Copy<'_> {
                 let used = filled.saturating_mul(8).saturating_add(CHUNK_HEAD);
                 (used, used)
             };
-            total += needed;
+            total = needed.saturating_add(total);
             if total > BYTES {
                 thread.regions.truncate(index);
                 break;
@@ -325,12 +397,13 @@ impl Copy<'_> {
 
     /// Asks for a frame that wasn't copied.
     fn miss(&self, thread: &mut Thread, at: usize) -> Why {
-        if at % 8 != 0 || at >= 1 << 47 {
+        if !at.is_multiple_of(8) || at >= TOP {
             return Why::Torn;
         }
         let last = thread.regions.len().checked_sub(1);
-        let head = last.and_then(|last| self.batch.get(*thread.asked.regions.get(last)?));
-        if let Some(previous) = head.and_then(|head| word(head, 0)).filter(|previous| *previous != 0)
+        let head = last.and_then(|last| self.batch.get(*thread.asked.copies[0].get(last)?));
+        if let Some(previous) =
+            head.and_then(|head| word(head, 0)).filter(|previous| (1..TOP).contains(previous))
             && thread.regions.len() < CHUNKS
             && thread.regions.iter().all(|region| region.start != previous)
         {
@@ -366,7 +439,8 @@ impl Copy<'_> {
     /// A frame's head, out of the copy. `is_top`: it runs, so that its instruction may differ from copy to copy.
     fn find(&self, thread: &mut Thread, at: usize, is_top: bool) -> Result<Head, Why> {
         let length = self.layout.frame.length;
-        for (index, (region, piece)) in thread.regions.iter().zip(&thread.asked.regions).enumerate() {
+        let copies = &thread.asked.copies[self.which];
+        for (index, (region, piece)) in thread.regions.iter().zip(copies).enumerate() {
             let Some(offset) = at.checked_sub(region.start).filter(|offset| *offset >= CHUNK_HEAD) else {
                 continue;
             };
@@ -395,14 +469,81 @@ impl Copy<'_> {
         if same { Ok(second) } else { Err(Why::Torn) }
     }
 
+    /// As [`Self::walk`], given a frame that ran shortly before or after the data stack was copied.
+    fn walk_from(&mut self, thread: &mut Thread, stack: &mut Stack, near: usize) -> Result<(), Why> {
+        thread.running = near;
+        let from = self.innermost(thread, near)?;
+        self.walk(thread, stack, from)
+    }
+
+    /// Which frame ran when the data stack was copied. To 3.13 a frame says itself whether it runs or has called another one; later ones
+    /// say at least that they have ended.
+    fn innermost(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        if self.layout.tells_running() {
+            self.running_one(thread, near)
+        } else {
+            self.one_that_stands(thread, near)
+        }
+    }
+
+    fn running_one(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        let mut at = near;
+        let mut below = 0;
+        for step in 0..DEPTH {
+            let head = self.find(thread, at, true)?;
+            if head.region.is_none() || head.height == Some(-1) {
+                return Ok(at);
+            }
+            if step == 0 {
+                below = head.previous;
+            }
+            let Some(known) = self.codes.known(head.code) else { return Ok(near) };
+            let callee = at + known.frame_size;
+            if !self.is_copied(thread, callee) || self.find(thread, callee, true)?.previous != at {
+                break;
+            }
+            at = callee;
+        }
+        if below != 0 && self.find(thread, below, true)?.height == Some(-1) {
+            return Ok(below);
+        }
+        Ok(near)
+    }
+
+    fn one_that_stands(&self, thread: &mut Thread, near: usize) -> Result<usize, Why> {
+        let mut at = near;
+        // More than one return within the time of a copy is rare.
+        for _ in 0..3 {
+            let head = self.find(thread, at, true)?;
+            if head.region.is_none() || head.previous == 0 {
+                break;
+            }
+            if head.code != 0 {
+                let Some(known) = self.codes.known(head.code) else { break };
+                let instruction = head.instruction.wrapping_sub(head.code + self.layout.code.instructions);
+                if head.height.unwrap_or(0) >= known.locals as i64 && !known.places.ends(instruction) {
+                    break;
+                }
+            }
+            at = head.previous;
+        }
+        Ok(at)
+    }
+
+    /// Whether a frame at this place of the data stack was copied.
+    fn is_copied(&self, thread: &Thread, at: usize) -> bool {
+        let copies = &thread.asked.copies[self.which];
+        thread.regions.iter().zip(copies).any(|(region, piece)| {
+            at >= region.start + CHUNK_HEAD
+                && self
+                    .batch
+                    .get(*piece)
+                    .is_some_and(|bytes| at + self.layout.frame.length <= region.start + bytes.len())
+        })
+    }
+
     /// From the frame that runs to the outermost one.
-    fn walk(
-        &mut self,
-        thread: &mut Thread,
-        stack: &mut Stack,
-        from: usize,
-        top: Option<usize>,
-    ) -> Result<(), Why> {
+    fn walk(&mut self, thread: &mut Thread, stack: &mut Stack, from: usize) -> Result<(), Why> {
         stack.frames.clear();
         stack.is_cut = false;
         let mut elsewhere = Vec::new();
@@ -457,7 +598,6 @@ impl Copy<'_> {
                 let expected = match behind {
                     Some((same, frame)) if same == region => Some(frame),
                     Some((newer, _)) if newer > region => return Err(Why::Torn),
-                    None if region == 0 => top.filter(|_| is_top),
                     _ => None,
                 };
                 if expected.is_some_and(|expected| expected != end) {
@@ -468,7 +608,11 @@ impl Copy<'_> {
             let locals = known.locals as i64;
             let stands = match head.height {
                 Some(-1) if self.layout.tells_running() => !is_inlined,
-                Some(height) => height >= locals && (!is_top || !self.layout.tells_running() || height > 0),
+                // A frame that calls a tool's hooks says that it doesn't run.
+                Some(height) if is_top && self.layout.tells_running() => {
+                    height >= locals && thread.steady == Some(at)
+                }
+                Some(height) => height >= locals,
                 None => false,
             };
             let start = head.code + self.layout.code.instructions;
@@ -476,7 +620,17 @@ impl Copy<'_> {
             if !stands || instruction < -2 || instruction > known.length as isize || instruction % 2 != 0 {
                 return Err(Why::Torn);
             }
-            if head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize {
+            let offset = usize::try_from(instruction).unwrap_or(0);
+            let is_shown = head.owner == OF_GENERATOR || instruction >= known.first_traceable as isize;
+            let fits = match (is_top, is_inlined) {
+                (true, _) => head.height == Some(-1) || !known.places.ends(offset),
+                (false, true) => !is_shown || known.places.can_call(offset),
+                (false, false) => true,
+            };
+            if !fits {
+                return Err(Why::Torn);
+            }
+            if is_shown {
                 stack.frames.push(Frame { code: known.id, instruction: instruction.max(-1) as i32 });
             }
             is_inlined = !head.is_entry;

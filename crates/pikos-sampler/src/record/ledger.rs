@@ -25,6 +25,8 @@ const ENDED_THREADS_KEPT: usize = 64;
 
 /// What runs in a thread that collects garbage.
 const GARBAGE: &str = "<garbage collection>";
+/// What stands below a stack that is too deep to be read to its bottom.
+const DEEPER: &str = "<deeper than can be read>";
 /// Functions that there are too many of.
 const OTHERS: &str = "<further functions>";
 
@@ -135,6 +137,9 @@ impl Ledger {
     ) {
         let Self { functions, stack, source, .. } = self;
         stack.clear();
+        if seen.is_cut {
+            stack.push(key(functions.of_label(&built_in(DEEPER), source)));
+        }
         for frame in look.stack(seen).iter().rev() {
             stack.push(key(functions.of_code(frame.code, subject.code(frame.code), source)));
         }

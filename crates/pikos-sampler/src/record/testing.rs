@@ -16,6 +16,7 @@ pub struct Does {
     /// The outermost first.
     pub stack: Vec<u32>,
     pub place: Place,
+    pub is_cut: bool,
 }
 
 /// Threads, as they are now.
@@ -59,7 +60,7 @@ impl Scripted {
 
 pub fn runs(thread: u64, stack: &[u32]) -> Does {
     let place = Place { has_gil: false, is_running: Some(true), collects_garbage: false };
-    Does { thread, stack: stack.to_vec(), place }
+    Does { thread, stack: stack.to_vec(), place, is_cut: false }
 }
 
 impl Subject for Scripted {
@@ -81,6 +82,7 @@ impl Subject for Scripted {
                 ident: does.thread,
                 place: does.place,
                 stack: start..look.frames.len(),
+                is_cut: does.is_cut,
             });
         }
         Ok(())

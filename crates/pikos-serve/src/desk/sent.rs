@@ -214,7 +214,7 @@ impl Sent {
             moment,
             is_live: self.meaning.is_live,
             unit: shown(&self.meaning.unit),
-            counted: self.meaning.is_counted,
+            counted: self.meaning.is_counted && !self.meaning.is_sampled,
             edges: edges(&self.meaning),
             groups,
             labels,
