@@ -200,6 +200,33 @@ def test_a_tracer_that_is_there_stays(shop: Path) -> None:
     assert seen == [True, [4, 6, 7, 8, 9], 1]
 
 
+def test_threads_that_begin_while_tracing_does_are_traced_and_nothing_is_said(shop: Path) -> None:
+    # That standard error stays empty is a part of it.
+    seen = run(
+        """
+        import shop.cart as cart
+        with Coverage("shop", data_file="x.lcov", every=0.012, window=0.006) as coverage:
+            # Others keep the GIL, so that a thread's first steps take as long as a window does.
+            def work():
+                while not end:
+                    use(cart)
+            end = False
+            busy = [threading.Thread(target=work) for _ in range(4)]
+            for each in busy: each.start()
+            for _ in range(15):
+                threads = [threading.Thread(target=use, args=(cart,)) for _ in range(5)]
+                for each in threads: each.start()
+                for each in threads: each.join()
+            end = True
+            for each in busy: each.join()
+            use_until_seen(cart, coverage)
+        answer(sys.gettrace() is None)
+        """,
+        shop,
+    )
+    assert seen is True
+
+
 def test_lcov_needs_nothing(shop: Path) -> None:
     (shop / "coverage.py").write_text("raise ModuleNotFoundError('no module named coverage', name='coverage')\n")
     seen = run(
