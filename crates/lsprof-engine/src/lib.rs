@@ -12,7 +12,7 @@ mod in_flight;
 mod open_calls;
 mod recorder;
 mod sampled;
-mod samples;
+mod sampled_times;
 mod stacks;
 mod tables;
 mod totals;
@@ -27,7 +27,7 @@ pub use hash::mix;
 pub use in_flight::{Numbers, Open};
 pub use recorder::Recorder;
 pub use sampled::SampleRecorder;
-pub use samples::{Looks, Sampler};
+pub use sampled_times::{Looks, TimeSampler};
 pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
     Subject, Tables, Wait,

@@ -135,7 +135,7 @@ impl Recorder {
         self.waits = by.map(|(processor, period)| Box::new(Waits::new(processor, period)));
     }
 
-    /// Counts calls and times none, from now on: a [`crate::Sampler`] gives them their times, and is the one that writes these.
+    /// Counts calls and times none, from now on: a [`crate::TimeSampler`] gives them their times, and is the one that writes these.
     /// The hooks must use [`Recorder::start_untimed`] and [`Recorder::leave_untimed`] then. Or times them again: those that are
     /// open begin `now`.
     pub fn count_only(&mut self, is_untimed: bool, now: Ticks) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, Sampler, StackId, Ticks, Totals, TreeTotals,
+    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, TimeSampler, Totals, TreeTotals,
     clock,
 };
 use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
@@ -212,7 +212,7 @@ impl Collector {
         let samples = interval.map(Samples::new);
         if let Some(samples) = &samples {
             self.for_each_thread(|thread| {
-                samples.add(&thread.thread.mark, Sampler::new(thread.recorder.tables()));
+                samples.add(&thread.thread.mark, TimeSampler::new(thread.recorder.tables()));
             });
         }
         self.samples.replace(samples);
@@ -382,7 +382,7 @@ impl Collector {
         match (self.samples.borrow().as_ref(), self.tree.borrow().as_ref()) {
             (Some(samples), tree) => {
                 recorder.count_only(true, clock::now());
-                let mut sampler = Sampler::new(recorder.tables());
+                let mut sampler = TimeSampler::new(recorder.tables());
                 if let Some(tree) = tree {
                     sampler.grow_tree(tree.limits.clone());
                 }

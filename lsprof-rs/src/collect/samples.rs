@@ -1,7 +1,7 @@
 //! Times by samples, of one profile: a native thread that looks at the stacks of all its recorders, and when it runs.
 //!
 //! It never touches Python, so it can be waited for with the GIL held. It runs while the profile records, and ends for the time
-//! of a fork. How a look is taken: the engine's `samples.rs`; what its times are worth: docs/design/sampled-times.md.
+//! of a fork. How a look is taken: the engine's `sampled_times.rs`; what its times are worth: docs/design/sampled-times.md.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use lsprof_engine::{Looks, Sampler, Ticks, clock, mix};
+use lsprof_engine::{Looks, Ticks, TimeSampler, clock, mix};
 use pikos_os::thread::processor_time;
 use pikos_publisher::{Interruptible, StartError, launch, locked};
 use pyo3::Python;
@@ -45,7 +45,7 @@ struct Shared {
 struct Sampled {
     number: u64,
     ended: Arc<AtomicBool>,
-    sampler: Sampler,
+    sampler: TimeSampler,
 }
 
 /// What the thread works with.
@@ -76,7 +76,7 @@ impl Samples {
     }
 
     /// Looks at this thread, too.
-    pub fn add(&self, mark: &Mark, sampler: Sampler) {
+    pub fn add(&self, mark: &Mark, sampler: TimeSampler) {
         if self.is_of_this_process() {
             let ended = Arc::clone(&mark.ended);
             locked(&self.shared.threads).push(Sampled { number: mark.number, ended, sampler });

@@ -300,11 +300,7 @@ impl Desk {
     /// A picture of a scope; its labels are taken in.
     fn picture(&mut self, scoped: Scoped, edges: Edges, with_stacks: bool) -> Result<Picture, Asked> {
         self.check(scoped)?;
-        let scope = match scoped {
-            Scoped::All | Scoped::Files => Scope::All,
-            Scoped::Process(process) | Scoped::File(process) => Scope::Process(process),
-            Scoped::Thread(process, thread) => Scope::Thread(process, thread),
-        };
+        let scope = scope(scoped);
         let of_files = matches!(self.meant(scoped), Scoped::Files | Scoped::File(_));
         let Sources { live, files } = &mut self.sources;
         if of_files {
@@ -444,6 +440,14 @@ impl Desk {
         let is_alive = matches!(live.phase(process), Some(Phase::Running | Phase::Paused));
         let endpoint = live.run(process).and_then(|run| run.control);
         endpoint.filter(|_| is_alive).ok_or(Asked::NoCommands)
+    }
+}
+
+fn scope(scoped: Scoped) -> Scope {
+    match scoped {
+        Scoped::All | Scoped::Files => Scope::All,
+        Scoped::Process(process) | Scoped::File(process) => Scope::Process(process),
+        Scoped::Thread(process, thread) => Scope::Thread(process, thread),
     }
 }
 

@@ -55,6 +55,7 @@ struct Range<'l> {
     is_live: bool,
     unit: &'static str,
     counted: bool,
+    sampled: bool,
     edges: &'static str,
     groups: Option<&'l [Group]>,
     labels: Option<Columns<'l>>,
@@ -118,6 +119,7 @@ impl Desk {
             functions.push(*id, &figures(growth, length), true);
         }
         let stacks = with_stacks.then(|| self.stacks_of(&sum));
+        let is_sampled = self.sources.live.as_ref().is_some_and(|live| live.is_sampled(scope(scoped)));
         let labels = &self.live_labels;
         let in_stacks = stacks.iter().flat_map(|stacks| stacks.function.iter().copied());
         let seen: BTreeSet<u32> = sum.functions.keys().copied().chain(in_stacks).collect();
@@ -130,7 +132,8 @@ impl Desk {
             age: None,
             is_live: false,
             unit: "s",
-            counted: true,
+            counted: !is_sampled,
+            sampled: is_sampled,
             edges: "none",
             groups: with_labels.then(|| labels.groups()),
             labels: with_labels.then(|| labels.of(known)),

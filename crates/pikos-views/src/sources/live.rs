@@ -322,7 +322,7 @@ impl<F: Feed> Live<F> {
     }
 
     /// Whether what is counted in a scope are samples. Where some count calls, the word is theirs.
-    fn is_sampled(&self, scope: Scope) -> bool {
+    pub fn is_sampled(&self, scope: Scope) -> bool {
         let mut all = self.profiles(scope).map(|(sender, _, _)| sender.is_sampled()).peekable();
         all.peek().is_some() && all.all(|is_sampled| is_sampled)
     }

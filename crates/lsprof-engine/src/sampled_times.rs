@@ -2,7 +2,7 @@
 //! time since its last look to the calls that it finds open.
 //!
 //! ```text
-//!  hooks ──enter, leave: counts──> Recorder ──> frames, `now` <──look── Sampler ──own, total──> edges, entries, nodes
+//!  hooks ──enter, leave: counts──> Recorder ──> frames, `now` <──look── TimeSampler ──own, total──> edges, entries, nodes
 //! ```
 //! The times are as true as there are looks: of a time t, found by looks that are i apart, the standard error is about √(t·i).
 //! Whose the time is stands in one cell, read once. The calls below it are read after that, while the thread goes on; what
@@ -62,7 +62,7 @@ impl Looks {
 }
 
 /// Gives the calls of one recorder their times. One for each recorder: it writes to its tables.
-pub struct Sampler {
+pub struct TimeSampler {
     tables: Arc<Tables>,
     /// Full stacks, where they are asked for.
     tree: Option<TreeWriter>,
@@ -71,7 +71,7 @@ pub struct Sampler {
     met: Met,
 }
 
-impl Sampler {
+impl TimeSampler {
     /// For a recorder with these tables, which [counts only](crate::Recorder::count_only).
     pub fn new(tables: &Arc<Tables>) -> Self {
         Self { tables: Arc::clone(tables), tree: None, stack: Vec::new(), met: Met::default() }
@@ -147,5 +147,5 @@ fn is_called_by_anybody(edge: &Link<Edge>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "samples_tests.rs"]
+#[path = "sampled_times_tests.rs"]
 mod tests;

@@ -143,7 +143,7 @@ proptest! {
     #[test]
     fn a_look_gives_its_time_to_what_is_open(steps in prop::collection::vec(step(), 1..200)) {
         let mut recorder = recorder(true);
-        let mut sampler = Sampler::new(recorder.tables());
+        let mut sampler = TimeSampler::new(recorder.tables());
         sampler.grow_tree(Limits::new(1000, 100_000));
         let mut reference = Reference::default();
         for step in steps {
@@ -184,7 +184,7 @@ proptest! {
 #[test]
 fn without_callers_a_look_finds_all_that_is_open() {
     let mut recorder = recorder(false);
-    let mut sampler = Sampler::new(recorder.tables());
+    let mut sampler = TimeSampler::new(recorder.tables());
     enter(&mut recorder, 0);
     enter(&mut recorder, 1);
     enter(&mut recorder, 0);
@@ -197,7 +197,7 @@ fn without_callers_a_look_finds_all_that_is_open() {
 #[test]
 fn what_is_left_goes_where_the_last_look_found_the_thread() {
     let mut recorder = recorder(true);
-    let mut sampler = Sampler::new(recorder.tables());
+    let mut sampler = TimeSampler::new(recorder.tables());
     sampler.give(Ticks(3));
     enter(&mut recorder, 0);
     sampler.look(Ticks(5));
@@ -211,7 +211,7 @@ fn what_is_left_goes_where_the_last_look_found_the_thread() {
 #[test]
 fn stacks_beyond_the_limits_give_their_time_to_those_below() {
     let mut recorder = recorder(true);
-    let mut sampler = Sampler::new(recorder.tables());
+    let mut sampler = TimeSampler::new(recorder.tables());
     sampler.grow_tree(Limits::new(2, 100));
     for function in [0, 1, 2, 3] {
         enter(&mut recorder, function);
@@ -248,7 +248,7 @@ fn the_interval_is_what_errors_follow() {
 fn looks_at_a_thread_that_goes_on_find_stacks_that_it_had() {
     let stacks: [&[u32]; 6] = [&[0], &[0, 1], &[0, 1, 3], &[0, 2], &[0, 2, 3], &[0, 2, 3, 0]];
     let mut recorder = recorder(true);
-    let mut sampler = Sampler::new(recorder.tables());
+    let mut sampler = TimeSampler::new(recorder.tables());
     sampler.grow_tree(Limits::new(1000, 100_000));
     let is_over = AtomicBool::new(false);
     let mut given = 0;
