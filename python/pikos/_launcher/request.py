@@ -148,7 +148,8 @@ def checked(options: Options, said: "Mapping[str, Any]", is_watched: bool, refus
     """The options, without those of the environment that can't be; what the native code has to say of texts is known before the
     program begins."""
     if not any(
-        isinstance(value, str) and name not in ("hook", "gil_wait", "times", "mode") for name, value in options.wishes().items()
+        isinstance(value, str) and name not in ("hook", "gil_wait", "times", "mode")
+        for name, value in options.wishes().items()
     ) and not (options.connect or options.remote):
         return options
     from pikos._launcher.recorder import recorder

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::details::{Curve, curve};
 use super::labels::Columns;
 use super::sent::{Figures, Rows, json, rate};
-use super::{Asked, Desk};
+use super::{Asked, Desk, scope};
 use crate::history::{Growth, History, MOST_TOP, Sum};
 use crate::parse::Scoped;
 
