@@ -112,7 +112,7 @@ pub fn _live_after_fork_in_child(py: Python<'_>) {
             live.begin_anew(py);
         }
     });
-    if !is_about_to_exec(py) {
+    if !is_about_to_exec {
         samples::resume_all_in_child(py, thread_of_python::mark());
     }
 }
