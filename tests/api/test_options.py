@@ -26,22 +26,45 @@ def ranged(options: Any) -> Iterator[Any]:
     return (each for each in options.OPTIONS.values() if each.least is not None)
 
 
+def recorder(option: Any) -> Any:
+    """Who takes an option."""
+    from pikos.cprofile import Profile
+    from pikos.sampling import Sampler
+
+    return Sampler if option.of == "sampling" else Profile
+
+
 def with_number(option: Any, number: float) -> dict[str, object]:
     """The arguments that ask for a number of an option."""
     value = ("file", number) if option.name == "checkpoint" else number
-    return {option.name: value, **({option.needs: True} if option.needs else {})}
+    # That it samples need not be said to a sampler.
+    needs = {option.needs: True} if option.needs not in (None, "sample") else {}
+    return {option.name: value, **needs}
 
 
 def test_profiles_and_live_profiles_take_them_by_name_with_their_defaults(options: Any) -> None:
     from pikos import live
     from pikos.cprofile import Profile
+    from pikos.sampling import Sampler
 
     cprofiles = ["timer", "timeunit", "subcalls"]
     taken = {
         name: each.default for name, each in inspect.signature(Profile).parameters.items() if name not in cprofiles
     }
     # A Profile waits for its enable().
-    assert taken == {name: each.default for name, each in options.OPTIONS.items() if name != "paused"}
+    assert taken == {
+        name: each.default for name, each in options.OPTIONS.items() if name != "paused" and each.of != "sampling"
+    }
+
+    taken = {name: each.default for name, each in inspect.signature(Sampler).parameters.items()}
+    # A sample is a stack.
+    assert taken.pop("tree") is True
+    untaken = ("paused", "sample", "tree")
+    assert taken == {
+        name: each.default
+        for name, each in options.OPTIONS.items()
+        if name not in untaken and (each.of != "counting" or name in ("tree_depth", "tree_nodes"))
+    }
 
     parameters = inspect.signature(live.start).parameters.values()
     started = {each.name: each.default for each in parameters if each.kind is not each.VAR_KEYWORD}
@@ -81,6 +104,10 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         tree_nodes=70,
         include="^a;b",
         exclude="%3B",
+        sample=True,
+        rate=50.5,
+        mode="cpu",
+        budget=0.02,
         live=endpoint,
         interval=0.125,
         remote=True,
@@ -110,18 +137,17 @@ def test_what_another_process_is_asked_to_start(options: Any) -> None:
 
 
 def test_ranges_are_checked(options: Any) -> None:
-    from pikos.cprofile import Profile
-
     for option in ranged(options):
+        taker = recorder(option)
         edges = [option.least] if option.most is None else [option.least, option.most]
         for number in edges:
-            Profile(**with_number(option, number))
+            taker(**with_number(option, number))
         beyond = [option.least * 0.99 if isinstance(option.least, float) else option.least - 1, -1, math.nan]
         for number in [*beyond, *([] if option.most is None else [option.most * 1.01 + 1])]:
             with pytest.raises(ValueError, match=f"{option.name} must be .*{option.range()}.*, got {number!r}"):
-                Profile(**with_number(option, number))
+                taker(**with_number(option, number))
         with pytest.raises(TypeError, match=f"{option.name} must be a number, got 'many'"):
-            Profile(**with_number(option, "many"))  # type: ignore[arg-type]
+            taker(**with_number(option, "many"))
 
 
 def test_the_publisher_knows_the_same_intervals(options: Any) -> None:
@@ -169,15 +195,20 @@ def test_the_native_profiler_reads_names(options: Any) -> None:
         Profiler(options=asked)
 
 
-def test_help_has_all_flags_with_their_ranges(options: Any) -> None:
-    text = python(["-m", "pikos.cprofile", "--help"], env={"COLUMNS": "1000"}).succeeded().out
+@pytest.mark.parametrize(("command", "other"), [("pikos.cprofile", "sampling"), ("pikos.sampling", "counting")])
+def test_help_has_all_flags_with_their_ranges(options: Any, command: str, other: str) -> None:
+    text = python(["-m", command, "--help"], env={"COLUMNS": "1000"}).succeeded().out
     assert text.index("\nExamples:\n") > text.index("--paused")
     flat = " ".join(text.split())
     for option in options.OPTIONS.values():
         for flag in option.flags:
+            # That a command samples is in its name.
+            if option.of == other or flag.name == "--sample":
+                assert flag.help not in flat
+                continue
             assert flag.name in flat
             assert flag.help in flat
-            assert option.range() in flat
+            assert option.range(is_typed=True) in flat
 
 
 def test_flags_are_documented(options: Any) -> None:

@@ -13,7 +13,7 @@ use crate::ffi::gil::GilCell;
 use crate::sampling::asked::Asked;
 use crate::sampling::life::Life;
 
-/// _Sampler(*, options)
+/// _Sampler(options)
 /// --
 ///
 /// Looks at the stacks of all threads now and then. options: a pikos._options.Options, which says what it can be asked to do.
@@ -29,7 +29,6 @@ impl Sampler {
         Self(GilCell::new(Life::new()))
     }
 
-    #[pyo3(signature = (*, options))]
     fn __init__(&self, py: Python<'_>, options: &Bound<'_, PyAny>) -> PyResult<()> {
         self.0.get(py).set_up(py, Asked::read(options)?)
     }
