@@ -4,7 +4,6 @@ standard error allows, six of them: nothing here measures how fast the machine i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -255,21 +254,22 @@ answer(is_near(profile, total(profile)["caller"], 0.6))
     )
     assert near
     stacks = (tmp_path / "out.folded").read_text()
-    assert ";caller" in ";" + stacks and "long" in stacks
+    assert "caller (" in stacks and ";long (" in stacks
     python(["-m", "pikos", "check", file]).succeeded()
     table = python(["-m", "pikos", "stats", file]).succeeded().out
     assert "times were sampled by " in table and "+/-" in table
 
 
-def refusals() -> Iterator[tuple[str, str]]:
-    yield "lambda: 0.0, times='sampled'", "a timer is read at each call"
-    yield "times='sampled', compensate=True", "compensate=True corrects times that are taken at each call"
-    yield "times='sampled', gil_wait='out'", 'gil_wait="out" needs the time of each call'
-    yield "times='often'", "times must be exact or sampled, got 'often'"
-    yield "times='sampled', rate=0", "rate must be from 1 to 10,000 looks a second, got 0"
+REFUSED = [
+    ("lambda: 0.0, times='sampled'", "a timer is read at each call"),
+    ("times='sampled', compensate=True", "compensate=True corrects times that are taken at each call"),
+    ("times='sampled', gil_wait='out'", 'gil_wait="out" needs the time of each call'),
+    ("times='often'", "times must be exact or sampled, got 'often'"),
+    ("times='sampled', rate=0", "rate must be from 1 to 10,000 looks a second, got 0"),
+]
 
 
-@pytest.mark.parametrize(("arguments", "expected"), refusals())
+@pytest.mark.parametrize(("arguments", "expected"), REFUSED)
 def test_what_needs_the_time_of_each_call_is_refused(arguments: str, expected: str) -> None:
     with pytest.raises(ValueError, match=re.escape(expected)):
         eval(f"profile({arguments})", {"profile": subject().Profile})

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ struct Shared {
     /// In a child that was forked without a word to us, the lock may be held by a thread which that process doesn't have.
     process: AtomicU32,
     interval: Duration,
+    /// When recording went on, in ticks; 0 before. Not when the thread is under way, which on a busy machine is later.
+    began: AtomicU64,
     looks: Arc<Looks>,
     threads: Mutex<Vec<Sampled>>,
     is_over: Mutex<bool>,
@@ -59,6 +61,7 @@ impl Samples {
         let shared = Shared {
             process: AtomicU32::new(std::process::id()),
             interval,
+            began: AtomicU64::new(0),
             looks: Arc::default(),
             threads: Mutex::default(),
             is_over: Mutex::new(false),
@@ -166,25 +169,34 @@ fn for_each(py: Python<'_>, mut act: impl FnMut(&Rc<Samples>)) {
 }
 
 fn start(work: Box<Work>) -> Result<std::thread::JoinHandle<Box<Work>>, (Box<Work>, StartError)> {
-    *locked(&work.shared.is_over) = false;
-    launch("pikos-samples", work, |_| Ok(()), |work, ()| run(work))
+    let shared = Arc::clone(&work.shared);
+    *locked(&shared.is_over) = false;
+    shared.began.store(0, Ordering::Relaxed);
+    let started = launch("pikos-samples", work, |_| Ok(()), |work, ()| run(work))?;
+    shared.began.store(clock::now().0, Ordering::Relaxed);
+    Ok(started)
 }
 
 fn run(mut work: Box<Work>) -> Box<Work> {
     let shared = Arc::clone(&work.shared);
-    let mut last = clock::now();
+    let mut last = None;
     let mut took = Duration::ZERO;
     loop {
         let pause = work.interval().max(took.mul_f64(1.0 / MOST));
-        if shared.waits_in_vain(pause) {
-            shared.settle(clock::now().since(last));
+        let is_over = shared.waits_in_vain(pause);
+        let since = last.or_else(|| shared.began());
+        if is_over {
+            if let Some(since) = since {
+                shared.settle(clock::now().since(since));
+            }
             return work;
         }
-        let began = processor_time();
+        let Some(since) = since else { continue };
+        let before = processor_time();
         let now = clock::now();
-        shared.look(now.since(last));
-        last = now;
-        took = processor_time().saturating_sub(began);
+        shared.look(now.since(since));
+        last = Some(now);
+        took = processor_time().saturating_sub(before);
     }
 }
 
@@ -198,6 +210,11 @@ impl Work {
 }
 
 impl Shared {
+    fn began(&self) -> Option<Ticks> {
+        let began = self.began.load(Ordering::Relaxed);
+        (began != 0).then_some(Ticks(began))
+    }
+
     /// The threads that there are have run, or stood, since the last look.
     fn look(&self, worth: Ticks) {
         // Whoever has the lock writes.
