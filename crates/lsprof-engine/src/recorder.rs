@@ -249,8 +249,9 @@ impl Recorder {
 
     #[inline(always)]
     fn show_untimed(&self, frame: Link<Frame>, edge: Link<Edge>) {
-        self.tables.now.top.set(frame);
-        self.tables.now.edge.set(edge);
+        let now = &self.tables.now;
+        now.top.set(frame);
+        now.edge.set(edge);
     }
 
     /// [`Recorder::leave_frame`] where calls are counted only.
