@@ -98,7 +98,6 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         compensate=True,
         gil_wait="out",
         times="sampled",
-        rate=50.0,
         tree=True,
         tree_depth=7,
         tree_nodes=70,
