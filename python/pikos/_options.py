@@ -387,6 +387,8 @@ class Options:
                 if value is None and each.default is None:
                     continue
                 if name == "checkpoint":
+                    if not isinstance(value, tuple):
+                        continue
                     value = value[-1]
                 each.check(value)
 

@@ -526,7 +526,7 @@ pub struct SamplingArgs {
     #[arg(long, value_enum, default_value_t = Mode::Wall)]
     pub mode: Mode,
     /// How much of one processor looking may take: where it would be more, looks come less often
-    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     pub budget: f64,
 }
 

@@ -40,9 +40,14 @@ fn write(target: &Target, pid: u32, look: &Look, out: &mut dyn Write) -> io::Res
     let command: Vec<_> =
         pikos_os::process::words(pid).iter().map(|word| word.to_string_lossy().into_owned()).collect();
     writeln!(out, "process {pid}, CPython {}: {}", target.python(), printable(&command.join(" ")))?;
-    for thread in &look.threads {
+    // The main thread, whose number is the process', comes first; the others as the system has made them, as a rule.
+    let mut threads: Vec<_> = look.threads.iter().collect();
+    threads.sort_by_key(|thread| thread.native_id);
+    for thread in threads {
         let name = thread_name(pid, thread.native_id);
-        writeln!(out, "\nthread {} {}: {}", thread.native_id, printable(&name), doing(thread))?;
+        let number = format!("thread {}", thread.native_id);
+        let name = if name == number { String::new() } else { format!(" {}", printable(&name)) };
+        writeln!(out, "\n{number}{name}: {}", doing(thread))?;
         for frame in look.stack(thread) {
             let code = target.code(frame.code);
             let line = target.line(*frame).unwrap_or(code.first_line);
