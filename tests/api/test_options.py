@@ -59,7 +59,9 @@ def test_profiles_and_live_profiles_take_them_by_name_with_their_defaults(option
     taken = {name: each.default for name, each in inspect.signature(Sampler).parameters.items()}
     # A sample is a stack.
     assert taken.pop("tree") is True
-    untaken = ("paused", "sample", "tree")
+    # What None stands for.
+    assert taken.pop("rate") == 100
+    untaken = ("paused", "sample", "tree", "rate")
     assert taken == {
         name: each.default
         for name, each in options.OPTIONS.items()

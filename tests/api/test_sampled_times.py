@@ -265,7 +265,7 @@ REFUSED = [
     ("times='sampled', compensate=True", "compensate=True corrects times that are taken at each call"),
     ("times='sampled', gil_wait='out'", 'gil_wait="out" needs the time of each call'),
     ("times='often'", "times must be exact or sampled, got 'often'"),
-    ("times='sampled', rate=0", "rate must be from 1 to 10,000 looks a second, got 0"),
+    ("times='sampled', rate=0", "rate must be from 0.1 to 10,000 looks a second, got 0"),
 ]
 
 
@@ -281,9 +281,9 @@ def test_what_needs_the_time_of_each_call_is_refused(arguments: str, expected: s
         (["--times", "often"], "--times must be exact or sampled, got 'often'"),
         (["--times", "sampled", "--compensate"], "choose one of them"),
         (["--times", "sampled", "--gil-wait", "out"], "choose one of them"),
-        (["--rate", "100"], "add --times sampled"),
-        (["--times", "sampled", "--rate", "0"], "--rate must be from 1 to 10,000 looks a second, got '0'"),
-        (["--times", "sampled", "--rate", "fast"], "--rate must be from 1 to 10,000 looks a second, got 'fast'"),
+        (["--rate", "100"], "no effect without --times sampled"),
+        (["--times", "sampled", "--rate", "0"], "--rate must be from 0.1 to 10,000 looks a second, got '0'"),
+        (["--times", "sampled", "--rate", "fast"], "--rate must be from 0.1 to 10,000 looks a second, got 'fast'"),
     ],
 )
 def test_the_command_line_refuses_the_same(options: list[str], expected: str) -> None:

@@ -25,7 +25,7 @@ def offered(*words: str, **changes: str) -> dict[str, str]:
 
 
 def test_commands_and_their_options_are_offered() -> None:
-    assert offered("pikos", "sta") == {"stats": "Print the table of functions, as pstats does"}
+    assert offered("pikos", "stat") == {"stats": "Print the table of functions, as pstats does"}
     assert set(offered("pikos", "stats", "-s", "cum")) == {"cumtime", "cumulative"}
     assert "--callers" in offered("pikos", "stats", "x.pikos", "--c")
     assert offered("pikos", "stats", "") == {}

@@ -86,9 +86,9 @@ def test_pikos_run_samples_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--rate", "0"], "--rate must be from 0.1 to 10,000 samples a second, got '0'"),
-        (["--rate", "1e6"], "--rate must be from 0.1 to 10,000 samples a second, got '1e6'"),
-        (["--rate", "often"], "--rate must be from 0.1 to 10,000 samples a second, got 'often'"),
+        (["--rate", "0"], "--rate must be from 0.1 to 10,000 looks a second, got '0'"),
+        (["--rate", "1e6"], "--rate must be from 0.1 to 10,000 looks a second, got '1e6'"),
+        (["--rate", "often"], "--rate must be from 0.1 to 10,000 looks a second, got 'often'"),
         (["--mode", "all"], "--mode must be wall or cpu or gil, got 'all'"),
         (["--budget", "500"], "--budget must be from 0.01 to 100 percent, got '500'"),
         (["--budget", "0%"], "--budget must be from 0.01 to 100 percent, got '0%'"),
@@ -108,7 +108,7 @@ def test_wrong_usage_is_refused(tmp_path: Path, options: list[str], sentence: st
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--rate", "100"], "--rate has no effect without --sample: add --sample"),
+        (["--rate", "100"], "--rate has no effect without --times sampled, or --sample of pikos run: add one of them"),
         (["--sample", "--fast"], "--fast is for counted calls, which --sample has none of: choose one of them"),
         (["--sample", "--gil-wait", "out"], "--gil-wait is for counted calls"),
     ],
@@ -123,6 +123,6 @@ def test_cprofiles_command_has_no_options_of_samples(tmp_path: Path) -> None:
     run = python(["-m", "pikos.cprofile", "--sample", "program.py"], cwd=tmp_path)
     assert run.code == 2 and "no such option: --sample" in run.err
     help_of = {name: python(["-m", name, "--help"]).out for name in ("pikos.cprofile", "pikos.sampling")}
-    assert "--rate" not in help_of["pikos.cprofile"] and "--rate" in help_of["pikos.sampling"]
+    assert "--mode" not in help_of["pikos.cprofile"] and "--mode" in help_of["pikos.sampling"]
     assert "--gil-wait" in help_of["pikos.cprofile"] and "--gil-wait" not in help_of["pikos.sampling"]
     assert "0.01 to 100; default 1" in " ".join(help_of["pikos.sampling"].split())

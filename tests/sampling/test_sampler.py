@@ -305,9 +305,9 @@ def test_the_seeds_four_lines() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("rate=0", "rate must be from 0.1 to 10,000 samples a second, got 0"),
-        ("rate=1e6", "rate must be from 0.1 to 10,000 samples a second, got 1000000.0"),
-        ("rate=float('nan')", "rate must be from 0.1 to 10,000 samples a second, got nan"),
+        ("rate=0", "rate must be from 0.1 to 10,000 looks a second, got 0"),
+        ("rate=1e6", "rate must be from 0.1 to 10,000 looks a second, got 1000000.0"),
+        ("rate=float('nan')", "rate must be from 0.1 to 10,000 looks a second, got nan"),
         ("mode='all'", "mode must be wall or cpu or gil, got 'all'"),
         ("budget=1.5", "budget must be from 0.0001 to 1, got 1.5"),
         ("live='nowhere'", "nowhere"),

@@ -73,7 +73,7 @@ def test_files_are_shown_and_read_anew(tmp_path: Path) -> None:
         assert (file["id"], file["kind"], file["phase"], file["title"]) == ("f0", "file", "file", str(path))
         with server.events("all") as events:
             events.until(lambda: events.rows, "rows")
-            assert "{sorted}" in events.names
+            assert "{sorted}" in events.names.values()
             subprocess.run(
                 [sys.executable, "-m", "pikos.cprofile", "-o", str(path), "-c", "max(range(10))"], check=True
             )

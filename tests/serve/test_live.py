@@ -90,7 +90,7 @@ def test_a_process_appears_by_itself_and_its_figures_move(tmp_path: Path, progra
         events.until(lambda: events.row("leaf")["calls"] == calls["leaf"], "all calls")
         assert calls["main"] == 1
         # What it was asked for once.
-        leaf = names.index("leaf")
+        leaf = next(id for id, name in names.items() if name == "leaf")
         edges = server.json(f"/api/edges?scope={known['id']}&function={leaf}")
         assert [names[id] for id in edges["callers"]["id"]] == ["main"] and edges["callers"]["calls"] == [calls["leaf"]]
         source = server.json(f"/api/source?scope={known['id']}&function={leaf}")

@@ -196,13 +196,13 @@ def test_a_finger_is_told_first_and_then_led(page: Browser) -> None:
 
 def test_arrow_keys_lead_from_box_to_box_and_say_each(page: Browser) -> None:
     page.value("document.getElementById('canvas').focus()")
-    page.press("ArrowDown", 40)
-    said = [text(page, "said").split(",")[0]]
-    for key, code in [("ArrowDown", 40)] * 5 + [("ArrowUp", 38)]:
+    said = []
+    # Up to the bottom box, wherever an earlier test has left it, then to the widest above, step by step.
+    for key, code in [("ArrowDown", 40)] + [("ArrowUp", 38)] * 5 + [("ArrowDown", 40)] * 5 + [("ArrowUp", 38)]:
         page.press(key, code)
         said.append(text(page, "said").split(",")[0])
         assert page.value("document.getElementById('tip').hidden") is False
-    assert "work" in said and "left" in said
+    assert "work" in said and not {"left", "right"}.isdisjoint(said)
     page.press("Enter", 13)
     assert page.value("document.getElementById('reset').disabled") is False
 

@@ -110,7 +110,7 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
         if said.get("gil_wait") == "out":
             refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
     elif "rate" in said and not asked.get("sample"):
-        refuse("--rate has no effect without --sample or --times sampled: add one of them")
+        refuse("--rate has no effect without --times sampled, or --sample of pikos run: add one of them")
     if said.get("gil_wait") == "out" and said.get("builtins") is False:
         refuse("--gil-wait out tells waiting from what built-ins do, which --fast leaves out: choose one of them")
     if "checkpoint" in said:

@@ -155,7 +155,7 @@ class Sampler(_Sampler):
         self._set_rate(1 / seconds)
 
     def set_rate(self, rate: float) -> None:
-        """Take so many samples a second from now on. Raises ValueError if that is not within 0.1 to 10,000."""
+        """Look so many times a second from now on. Raises ValueError if that is not within 0.1 to 10,000."""
         _option("rate").check(rate)
         self._set_rate(rate)
 
