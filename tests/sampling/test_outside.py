@@ -208,13 +208,15 @@ def test_ctrl_c_ends_and_saves(tmp_path: Path, running: subprocess.Popen[str]) -
     assert "main" in rows(tmp_path, "out.pikos")
 
 
-def test_children_have_files_of_their_own(tmp_path: Path) -> None:
+def test_children_are_added_up_and_have_files_of_their_own(tmp_path: Path) -> None:
     with started(PARENT) as process:
         done = pikos(tmp_path, "sample", str(process.pid), "--children", "--duration", "3", "-o", "out.pikos")
     assert done.returncode == 0, done.stderr
     (child,) = re.findall(r"sampling (\d+) \(CPython .*which it has started", done.stderr)
-    assert "main" in rows(tmp_path, "out.pikos")
-    assert "main" in rows(tmp_path, f"out-{child}.pikos")
+    alone = [rows(tmp_path, f"out-{pid}.pikos") for pid in (process.pid, child)]
+    together = rows(tmp_path, "out.pikos")
+    assert all("main" in each for each in (*alone, together))
+    assert together["main"]["ncalls"] == sum(each["main"]["ncalls"] for each in alone)
 
 
 def test_top_samples_where_nobody_has_prepared_anything(tmp_path: Path, running: subprocess.Popen[str]) -> None:

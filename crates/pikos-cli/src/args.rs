@@ -562,7 +562,7 @@ pub struct SampleArgs {
     /// End after this many seconds
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub duration: Option<f64>,
-    /// Sample the Python processes that it starts as well; each gets a file with its process ID in the name
+    /// Sample the Python processes that it starts as well: OUT has the sum, and each gets a file with its process ID in the name
     #[arg(long)]
     pub children: bool,
     #[command(flatten)]

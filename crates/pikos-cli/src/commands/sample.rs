@@ -10,6 +10,7 @@ use pikos_sampler::record::{Ending, Options, Status, check_budget, check_rate};
 use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format, Output};
+use pstats_compat::merge::Merger;
 use pstats_compat::summary::{self, Paper};
 
 use crate::args::{SampleArgs, SamplingArgs};
@@ -104,15 +105,13 @@ fn profile(message: Message) -> Result<Profile, Error> {
     Ok(model.profile(None))
 }
 
+/// Saves what was found: of several processes the sum, and each by itself in a file with its number.
 fn save_all(all: Vec<Observed>, budget: f64, output: &Path, format: Format) -> Result<Outcome, Error> {
     let mut outcome = Outcome::Fine;
-    let several = all.len() > 1;
-    let mut first = None;
+    say_budget(&all, budget);
+    let mut profiles = Vec::new();
     for observed in all {
         let pid = observed.pid();
-        let is_first = first.is_none();
-        say_budget(&observed, budget);
-        let path = if is_first { output.to_owned() } else { super::record::with(output, &pid.to_string()) };
         let (ending, message) = observed.finish();
         match ending {
             Ending::Over => eprintln!("pikos: process {pid} has ended"),
@@ -125,36 +124,63 @@ fn save_all(all: Vec<Observed>, budget: f64, output: &Path, format: Format) -> R
             }
             Ending::Stopped => {}
         }
-        let profile = profile(message)?;
-        files::save(&profile, format, &path)?;
-        if several && !is_first {
-            eprintln!("pikos: process {pid}: {}", printable(&path.display().to_string()));
+        profiles.push((pid, profile(message)?));
+    }
+    let mut others = Vec::new();
+    if profiles.len() > 1 {
+        for (pid, profile) in &profiles {
+            let path = super::record::with(output, &pid.to_string());
+            files::save(profile, format, &path)?;
+            others.push(path);
         }
-        first.get_or_insert((profile, path));
     }
-    if let Some((profile, path)) = first {
-        say_summary(&profile, &path)?;
+    let title = match &profiles[..] {
+        [(_, first), _, ..] => {
+            let count = profiles.len() - 1;
+            let processes = if count == 1 { "process" } else { "processes" };
+            Some(format!("{}, and {count} {processes} that it has started", first.metadata.shown_title()))
+        }
+        _ => None,
+    };
+    let mut sum = Merger::new();
+    for (_, profile) in profiles {
+        sum.add(profile).map_err(Error::Combine)?;
     }
+    for lost in sum.lost() {
+        files::say_note(lost);
+    }
+    let mut sum = sum.finish();
+    if let Some(title) = title {
+        sum.metadata.title = Some(title.as_str().into());
+    }
+    files::save(&sum, format, output)?;
+    say_summary(&sum, output, &others)?;
     Ok(outcome)
 }
 
 /// Where it looked less often than asked because that would have taken too much of a processor.
-fn say_budget(observed: &Observed, budget: f64) {
-    let Status { sampled, elapsed, .. } = observed.status();
-    let is_spent = sampled.cpu > 0.5 * budget * elapsed;
-    if is_spent && sampled.missed > sampled.looks / 10 {
-        let percent = 100.0 * budget;
-        files::say_note(&format!(
-            "process {} was looked at {:.0} times a second: more would have taken more than {percent} % of a processor \
-             (`--budget`)",
-            observed.pid(),
-            1.0 / sampled.mean
-        ));
-    }
+fn say_budget(all: &[Observed], budget: f64) {
+    let slow = all.iter().filter_map(|observed| {
+        let Status { sampled, elapsed, .. } = observed.status();
+        let is_spent = sampled.cpu > 0.5 * budget * elapsed;
+        (is_spent && sampled.missed > sampled.looks / 10).then_some((observed.pid(), 1.0 / sampled.mean))
+    });
+    let slow: Vec<(u32, f64)> = slow.collect();
+    let rates = slow.iter().map(|(_, rate)| *rate);
+    let (least, most) = (rates.clone().fold(f64::INFINITY, f64::min), rates.fold(0.0, f64::max));
+    let told = match &slow[..] {
+        [] => return,
+        [(pid, rate)] => format!("process {pid} was looked at {rate:.0} times a second"),
+        slow => format!("{} processes were looked at {least:.0} to {most:.0} times a second", slow.len()),
+    };
+    let percent = 100.0 * budget;
+    files::say_note(&format!(
+        "{told}: more would have taken more than {percent} % of a processor (`--budget`)"
+    ));
 }
 
 /// As `pikos run` does: on standard error, with what to type next.
-fn say_summary(profile: &Profile, path: &Path) -> Result<(), Error> {
+fn say_summary(profile: &Profile, path: &Path, others: &[PathBuf]) -> Result<(), Error> {
     let is_terminal = std::io::stderr().is_terminal();
     let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let width = columns.or_else(|| {
@@ -167,5 +193,9 @@ fn say_summary(profile: &Profile, path: &Path) -> Result<(), Error> {
     let word = printable(&path.display().to_string()).into_owned();
     eprint!("\n{}", String::from_utf8_lossy(&text));
     eprintln!("\nSaved to {word}\n  look:   pikos view {word}\n  share:  pikos report {word}");
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(|path| path.display().to_string()).collect();
+        eprintln!("Each process by itself: {}", printable(&others.join(", ")));
+    }
     Ok(())
 }
