@@ -157,7 +157,10 @@ def test_the_page_beside_a_program(tmp_path: Path, program: Path, launcher: list
     arguments = [*launcher, "--web", "-o", out, program, "a"]
     with started(tmp_path, arguments, WAITS="1", PATH=path) as process:
         assert process.stdout is not None and process.stderr is not None
-        line = process.stderr.readline()
+        # Not readline(): what it takes in beside the line is lost to communicate().
+        line = ""
+        while not line.endswith("\n") and (letter := os.read(process.stderr.fileno(), 1)):
+            line += letter.decode("latin-1")
         assert "http://" in line, line
         server = Server(line[line.index("http://") :])
         known = server.process_of(process.pid)
