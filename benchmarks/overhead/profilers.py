@@ -180,6 +180,7 @@ PIKOS = "pikos"
 PIKOS_PYTHON = "pikos python"
 PIKOS_FRAMES = "pikos frames"
 PIKOS_LIVE = "pikos live"
+PIKOS_SAMPLED = "pikos sampled"
 
 PROFILERS = (
     Profiler(PLAIN, "no profiler", Plain),
@@ -191,6 +192,7 @@ PROFILERS = (
         Live,
         without_live,
     ),
+    Profiler(PIKOS_SAMPLED, 'Profile(times="sampled")', lambda: CProfileLike(Profile(times="sampled"))),
     Profiler(CPROFILE_PYTHON, "cProfile.Profile(builtins=False)", CProfilePythonOnly, quick=False),
     Profiler(PIKOS_PYTHON, "Profile(builtins=False)", lambda: CProfileLike(Profile(builtins=False))),
     Profiler(
