@@ -5,13 +5,14 @@ use std::rc::Rc;
 
 use lsprof_engine::Totals;
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format, Output};
+use pstats_compat::formats::Format;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::stored::{StoredProfile, file_error};
+use super::stored::StoredProfile;
+use super::whole_file;
 use crate::collect::collector::Collector;
 use crate::collect::kinds::{Calibration, CostLine};
 use crate::collect::timer::Timer;
@@ -210,10 +211,7 @@ impl Profiler {
 
     /// What a file of that name is to hold, as bytes.
     fn _bytes_for<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {
-        let (profile, format) = self.recorded(py, &path)?;
-        let mut bytes = Vec::new();
-        py.detach(|| format.write(&profile, &mut bytes)).map_err(|error| file_error(py, error, &path))?;
-        Ok(PyBytes::new(py, &bytes))
+        whole_file::bytes(py, &path, || self.recorded(py, &path))
     }
 
     /// Writes the profile so far to a file as a whole, or leaves what is there: in the format that its name says, else what
@@ -223,18 +221,7 @@ impl Profiler {
     /// It is one step, which a signal's handler in Python comes before or after. Raises OSError.
     #[pyo3(signature = (path, fresh=false))]
     fn _save(&self, py: Python<'_>, path: PathBuf, fresh: bool) -> PyResult<bool> {
-        if !fresh && formats::replaceable(&path).is_none() {
-            return Ok(false);
-        }
-        let (profile, format) = self.recorded(py, &path)?;
-        let saved = py.detach(|| {
-            if fresh {
-                formats::create(&path, |out| format.write(&profile, out))
-            } else {
-                formats::save(&Output::new(&profile, format), &path)
-            }
-        });
-        saved.map(|()| true).map_err(|error| file_error(py, error, &path))
+        whole_file::save(py, &path, fresh, || self.recorded(py, &path))
     }
 
     /// The profile so far, as something to sort, search and export.

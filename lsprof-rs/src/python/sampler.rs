@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pstats_compat::Profile;
-use pstats_compat::formats::{self, Format, Output};
+use pstats_compat::formats::Format;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use super::stored::{StoredProfile, file_error};
+use super::stored::StoredProfile;
+use super::whole_file;
 use crate::ffi::gil::GilCell;
 use crate::sampling::asked::Asked;
 use crate::sampling::life::Life;
@@ -84,10 +85,7 @@ impl Sampler {
 
     /// What a file of that name is to hold, as bytes.
     fn _bytes_for<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyBytes>> {
-        let (profile, format) = self.recorded(py, &path)?;
-        let mut bytes = Vec::new();
-        py.detach(|| format.write(&profile, &mut bytes)).map_err(|error| file_error(py, error, &path))?;
-        Ok(PyBytes::new(py, &bytes))
+        whole_file::bytes(py, &path, || self.recorded(py, &path))
     }
 
     /// Writes what was sampled so far to a file as a whole, or leaves what is there: in the format that its name says, else as our
@@ -95,18 +93,7 @@ impl Sampler {
     /// OSError.
     #[pyo3(signature = (path, fresh=false))]
     fn _save(&self, py: Python<'_>, path: PathBuf, fresh: bool) -> PyResult<bool> {
-        if !fresh && formats::replaceable(&path).is_none() {
-            return Ok(false);
-        }
-        let (profile, format) = self.recorded(py, &path)?;
-        let saved = py.detach(|| {
-            if fresh {
-                formats::create(&path, |out| format.write(&profile, out))
-            } else {
-                formats::save(&Output::new(&profile, format), &path)
-            }
-        });
-        saved.map(|()| true).map_err(|error| file_error(py, error, &path))
+        whole_file::save(py, &path, fresh, || self.recorded(py, &path))
     }
 
     /// Begins to publish without looking, if it is to be live and isn't yet. Returns why that can't be, or None.
