@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use pikos_client::{RecordModel, Records};
 use pikos_views::{
-    Content, Edges, Forest, FunctionId, Health, Input, Label, Lines, Meaning, Paths, Phase, Picture, Process,
-    ProcessId, ProfileContent, Profiles, RecorderFacts, Scope, Shown, ShownEdge, ShownFunction, ShownStack,
-    Source, Stacks, Thread,
+    Content, Edges, Forest, FunctionId, Health, Input, Label, Lines, Meaning, Open, Paths, Phase, Picture,
+    Process, ProcessId, ProfileContent, Profiles, RecorderFacts, Scope, Shown, ShownEdge, ShownFunction,
+    ShownStack, Source, Stacks, Thread,
 };
 use pikos_wire::{RECORDS, VERSION};
 use pstats_compat::formats::Format;
@@ -98,6 +98,17 @@ pub fn deep(depth: usize) -> Stacks {
     Stacks::Known(Arc::new(forest.finish()))
 }
 
+/// The calls that are open then: of a thread whose stack is known, and of one that rests.
+fn open(ticks: u64) -> Vec<(ProcessId, Open)> {
+    let since = ticks as f64 * 0.5;
+    let calls = [(0, since), (1, since), (3, 0.25), (8, 0.01)];
+    let calls = calls.map(|(id, since)| (FunctionId(id), since)).to_vec();
+    vec![
+        (ProcessId(0), Open { thread: 1, is_chain: true, calls }),
+        (ProcessId(0), Open { thread: 3, is_chain: true, calls: Vec::new() }),
+    ]
+}
+
 /// A live picture after so many intervals.
 pub fn live(ticks: u64, phase: Phase) -> Picture {
     let labels = FUNCTIONS.map(|(file, line, name, ..)| {
@@ -173,6 +184,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
             edges: Arc::new(edges),
             edges_of: Edges::All,
             stacks: stacks(ticks),
+            open: Some(Arc::new(open(ticks))),
             mine: None,
         }),
     }

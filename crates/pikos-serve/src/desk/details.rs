@@ -133,7 +133,7 @@ impl Desk {
             _ => return Err(Asked::NotAProcess),
         };
         self.check(scoped)?;
-        let live = self.sources.live.as_ref().ok_or(Asked::NoProcess)?;
+        let live = self.sources.live.as_mut().ok_or(Asked::NoProcess)?;
         let processes = live.processes();
         let known = processes.get(process.0 as usize).ok_or(Asked::NoProcess)?;
         let open = live.open(process);

@@ -4,6 +4,7 @@ use pikos_views::{Command, FunctionId, Phase, Recording, Stacks};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex::RegexBuilder;
 
+use super::calls::Of;
 use super::columns::{Column, Sort};
 use super::cursor::{Cursor, Motion};
 use super::detail::{Detail, Pane};
@@ -29,8 +30,9 @@ enum Views {
 }
 
 /// All keys.
-const HELP: [(Help, Views); 26] = [
-    (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Both),
+const HELP: [(Help, Views); 29] = [
+    (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Files),
+    (("Up Down", "choose a function; the cursor stays on it"), Views::Live),
     (("PgUp PgDn  Space", "a page up or down"), Views::Both),
     (("Home End  g G", "the first, the last"), Views::Both),
     (("Left Right  < >  r", "sort by the next column; reverse the order"), Views::Both),
@@ -41,6 +43,8 @@ const HELP: [(Help, Views); 26] = [
     (("t", "the call tree"), Views::Files),
     (("t", "the call tree, if full stacks are kept (--tree)"), Views::Live),
     (("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch"), Views::Both),
+    (("k", "where each thread is now: its open calls"), Views::Live),
+    (("  in it: Left Right", "fold and unfold a thread; e unfolds, E folds all"), Views::Live),
     (("/  x", "show only, or hide, what matches a regex: file:line(name)"), Views::Both),
     (("m", "mark: remember the current figures"), Views::Both),
     (("d", "differences from the mark, and back"), Views::Both),
@@ -100,6 +104,8 @@ impl State {
             KeyCode::Char('p') => self.toggle_freeze(),
             KeyCode::Char('P') => return self.toggle_pause(),
             KeyCode::Char('c') => return self.clear(),
+            KeyCode::Char('k') if self.recorder().is_some() => self.say("records have no open calls"),
+            KeyCode::Char('k') if self.is_live() => self.toggle_calls(),
             KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no call tree"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
@@ -108,6 +114,7 @@ impl State {
                 Some(Screen::Detail(_)) => self.detail_key(key),
                 Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
+                Some(Screen::Calls(_)) => self.calls_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => {}
             },
@@ -315,6 +322,48 @@ impl State {
         }
     }
 
+    /// Shows the open calls, or what was there before them.
+    fn toggle_calls(&mut self) {
+        if matches!(self.screens.last(), Some(Screen::Calls(_))) {
+            return self.close();
+        }
+        // They are there once: who comes from them by a function goes back to them.
+        match self.screens.iter().position(|screen| matches!(screen, Screen::Calls(_))) {
+            Some(place) => self.screens.truncate(place + 1),
+            None => self.screens.push(Screen::Calls(Box::default())),
+        }
+        self.fill_calls();
+    }
+
+    fn calls_key(&mut self, key: KeyEvent) {
+        let page = self.page();
+        let Some(Screen::Calls(calls)) = self.screens.last_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            calls.go(motion, page);
+            return;
+        }
+        match key.code {
+            KeyCode::Right | KeyCode::Char('l' | '>' | '+') => calls.fold(false),
+            KeyCode::Left | KeyCode::Char('h' | '<' | '-') => calls.fold(true),
+            KeyCode::Char('e') => calls.fold_all(false),
+            KeyCode::Char('E') => calls.fold_all(true),
+            KeyCode::Enter => match calls.current().map(|row| row.of) {
+                Some(Of::Call { function, .. }) => return self.open(function),
+                Some(Of::Thread { is_open, .. }) => calls.fold(is_open),
+                None => {}
+            },
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            KeyCode::Esc | KeyCode::Backspace => {
+                if !calls.let_go() {
+                    self.close();
+                }
+                return;
+            }
+            _ => return,
+        }
+        self.fill_calls();
+    }
+
     /// The function that keys are for.
     fn current(&self) -> Option<FunctionId> {
         self.rows.get(self.cursor.current()).map(|row| row.id)
@@ -437,6 +486,7 @@ impl State {
         self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
         self.arrange();
         self.fill_tree();
+        self.fill_calls();
         true
     }
 
@@ -475,6 +525,7 @@ impl State {
         self.history.clear();
         self.arrange();
         self.fill_tree();
+        self.fill_calls();
     }
 
     fn toggle_freeze(&mut self) {

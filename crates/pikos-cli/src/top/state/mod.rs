@@ -1,6 +1,7 @@
 //! What a view is at: its picture, its screen, where the cursor stands. No terminal, no socket, no
 //! file: events come in, effects go out.
 
+pub mod calls;
 pub mod columns;
 pub mod cursor;
 pub mod detail;
@@ -26,6 +27,7 @@ use pikos_views::{
 use pstats_compat::Text;
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
+use calls::CallsScreen;
 use columns::{Column, Sort};
 use cursor::Cursor;
 use detail::{Detail, Pane};
@@ -74,6 +76,7 @@ pub enum Screen {
     Detail(Box<Detail>),
     Line(LineDetail),
     Tree(Box<TreeScreen>),
+    Calls(Box<CallsScreen>),
     Scopes(Scopes),
     Help(Cursor),
 }
@@ -192,7 +195,8 @@ impl State {
         };
         let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
         let mine = self.is_mine || (self.is_frozen && self.is_live());
-        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, mine }
+        let open = self.is_frozen || self.screens.iter().any(|screen| matches!(screen, Screen::Calls(_)));
+        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, open, mine }
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
@@ -236,6 +240,14 @@ impl State {
         }
     }
 
+    /// The open calls, if they are on screen.
+    pub fn calls(&self) -> Option<&CallsScreen> {
+        match self.screens.last() {
+            Some(Screen::Calls(calls)) => Some(calls),
+            _ => None,
+        }
+    }
+
     fn detail_mut(&mut self) -> Option<&mut Detail> {
         match self.screens.last_mut() {
             Some(Screen::Detail(detail)) => Some(detail),
@@ -268,7 +280,7 @@ impl State {
             !matches!(
                 (screen, &picture.content),
                 (Screen::Line(_), Content::Profile(_))
-                    | (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_))
+                    | (Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_), Content::Recording(_))
             )
         });
         if self.scope == Scope::All
@@ -323,6 +335,19 @@ impl State {
         }
         if !has_same_stacks {
             self.fill_tree();
+        }
+        self.fill_calls();
+    }
+
+    /// Lists the open calls anew.
+    fn fill_calls(&mut self) {
+        let page = self.page();
+        let Self { screens, include, exclude, picture, is_mine, .. } = self;
+        let Some(profile) = picture.profile() else { return };
+        for screen in screens {
+            if let Screen::Calls(calls) = screen {
+                calls.fill(profile, include.as_ref(), exclude.as_ref(), *is_mine, page);
+            }
         }
     }
 
@@ -418,6 +443,7 @@ impl State {
                 }
                 Screen::Line(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
+                Screen::Calls(calls) => calls.cursor.keep(calls.rows.len(), page),
                 Screen::Scopes(list) => {
                     let count = list.entries(&self.picture).len();
                     list.cursor.keep(count, page);

@@ -65,6 +65,11 @@ impl State {
                 tree.selected = chosen.map(|(row, _)| tree.rows[row].id).or(tree.selected);
                 chosen
             }
+            Some(Screen::Calls(calls)) => {
+                let chosen = choose(&mut calls.cursor, calls.rows.len());
+                calls.select();
+                chosen
+            }
             Some(Screen::Scopes(list)) => {
                 let count = list.entries(picture).len();
                 choose(&mut list.cursor, count)

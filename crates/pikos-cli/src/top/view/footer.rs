@@ -54,6 +54,9 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         None => {
             let scopes = if state.is_live() { "threads" } else { "files" };
             hints.extend([("Enter", "open"), SORT, ("/", "filter"), mine, ("t", "tree"), ("Tab", scopes)]);
+            if state.is_live() {
+                hints.push(("k", "calls now"));
+            }
             hints.push(("s", "save"));
             if state.is_live() {
                 hints.extend([("p", "freeze"), ("P", "pause"), ("c", "clear")]);
@@ -70,6 +73,10 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
                 mine,
             ]);
             hints.extend([("s", "save"), ("e", "open all"), ("p", "freeze"), ("x", "exclude")]);
+        }
+        Some(Screen::Calls(_)) => {
+            hints.extend([("k", "table"), ("\u{2190}\u{2192}", "fold"), ("Enter", "open"), ("p", "freeze")]);
+            hints.extend([("/", "filter"), mine, ("Tab", "threads"), ("x", "exclude"), ("E", "fold all")]);
         }
         Some(Screen::Scopes(_)) => hints.extend([("Enter", "open")]),
         Some(Screen::Help(_)) => {}

@@ -180,6 +180,10 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
         return filters(state, theme, line);
     }
+    if let Some(calls) = state.calls() {
+        line.put(&calls.amount(profile.meaning.is_sampled), theme.plain());
+        return filters(state, theme, line);
+    }
     line.put(&totals(state, profile), theme.plain());
     if profile.meaning.is_compensated {
         line.put("  compensated", theme.quiet());

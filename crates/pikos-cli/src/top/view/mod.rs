@@ -1,6 +1,7 @@
 //! Draws a state into a buffer, and nothing else: the same state, the same cells.
 
 mod ascii;
+mod calls;
 mod chart;
 mod detail;
 mod figures;
@@ -47,11 +48,14 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
         (Some(Screen::Tree(tree)), Content::Profile(profile)) => {
             tree::render(state, profile, tree, theme, body, buffer);
         }
+        (Some(Screen::Calls(calls)), Content::Profile(profile)) => {
+            calls::render(state, profile, calls, theme, body, buffer);
+        }
         (Some(Screen::Line(line)), Content::Recording(memory)) => {
             source_line::render(state, memory, line, theme, body, buffer);
         }
         // They go when a picture of the other kind comes.
-        (Some(Screen::Detail(_) | Screen::Tree(_)), Content::Recording(_)) => {}
+        (Some(Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_)), Content::Recording(_)) => {}
         (Some(Screen::Line(_)), Content::Profile(_)) => {}
         (Some(Screen::Scopes(list)), _) => scopes::render(state, list, theme, body, buffer),
         (Some(Screen::Help(cursor)), _) => help::render(state, cursor, theme, body, buffer),

@@ -204,6 +204,28 @@ fn other_profilers_figures() {
 }
 
 #[test]
+fn open_calls_at_every_size() {
+    for (width, height) in SIZES {
+        let mut state = top(12, width, height);
+        type_keys(&mut state, "k");
+        assert_screen(&format!("top-calls-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn open_calls_without_full_stacks() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "k");
+    let picture = changed(live(4, Phase::Running), |profile| {
+        let mut open = profile.open.as_deref().expect("it has some").clone();
+        open[0].1.is_chain = false;
+        profile.open = Some(open.into());
+    });
+    state.update(Event::Data(picture));
+    assert_screen("top-calls-approximate", &state);
+}
+
+#[test]
 fn a_difference_between_two_files() {
     let (mut source, mut state) = view(&["cprofile-3.13.pstats", "cprofile-3.8.pstats"], 80, 24);
     press(&mut state, KeyCode::Tab);
