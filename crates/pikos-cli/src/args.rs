@@ -86,7 +86,7 @@ pub enum Subcommand {
 it is yours and the system allows that, or you are root.")]
     Sample(SampleArgs),
     /// Print where each thread of a process is now: its stack, with files and lines
-    #[command(after_help = "Example: pikos stacks 4711")]
+    #[command(after_help = "Example: pikos stacks 4711 --locals")]
     Stacks(StacksArgs),
     /// Control live processes: pause, resume, clear, interval, rate, status, stop, dump
     #[command(after_help = "Example: pikos ctl pause 4711")]
@@ -522,7 +522,8 @@ pub struct SamplingArgs {
     /// How often to look, in looks a second, from 0.1 to 10000
     #[arg(long, value_name = "HZ", default_value = "100", allow_negative_numbers = true)]
     pub rate: f64,
-    /// Which threads count: all of them (wall), those that run (cpu), or the one that has the GIL (gil)
+    /// Which threads count: all of them (wall), those that run or wait for a processor (cpu), or the one that has the GIL (gil);
+    /// times are those of the clock
     #[arg(long, value_enum, default_value_t = Mode::Wall)]
     pub mode: Mode,
     /// How much of one processor looking may take: where it would be more, looks come less often
@@ -574,6 +575,9 @@ pub struct StacksArgs {
     /// The process ID
     #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
     pub pid: u32,
+    /// Show the local variables of each call: numbers and short strings as they are, of all else the type
+    #[arg(long)]
+    pub locals: bool,
 }
 
 #[derive(Debug, Args)]
