@@ -166,6 +166,10 @@ bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
 storm: build $(VENV)/.tests ## Faults thrown at profiled programs for MINUTES (2), and what was lost that should not be
 	@$(VENV)/bin/python scripts/storm.py --minutes $(or $(MINUTES),2) $(STORM_ARGS)
 
+.PHONY: storm-toolkit
+storm-toolkit: build ## The standard library's tests under the toolkit's monitors for MINUTES (2): no crash, no record lost
+	@$(VENV)/bin/python scripts/storm_toolkit.py --minutes $(or $(MINUTES),2) $(STORM_ARGS)
+
 .PHONY: bench-matrix
 bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 	@BENCH_ARGS="$(BENCH_ARGS)" REQUIRED="$(REQUIRED)" scripts/matrix.sh --bench $(RELEASES)

@@ -78,7 +78,7 @@ mod _lsprof {
     use super::monitors::filter::{NotOnValue, OnChange, OnValue};
 
     #[pymodule_export]
-    use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
+    use super::monitors::{monitor::EventMonitor, records::Records, report::LineReport, sinks::Sink};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

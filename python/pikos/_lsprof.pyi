@@ -17,6 +17,7 @@ __all__ = [
     "_EventMonitor",
     "_LineReport",
     "_Listener",
+    "_Records",
     "_Sampler",
     "_Sink",
     "_StoredProfile",
@@ -268,7 +269,16 @@ class _EventMonitor:
     def threads_missed(self) -> int: ...
     index: int
     def enable(self, destination: object, codes: list[CodeType] | None) -> None: ...
+    def look_at(self, codes: list[CodeType]) -> None: ...
     def disable(self, all: bool) -> int: ...
+
+@final
+class _Records:
+    """Events as records, each handed to somebody."""
+
+    def __new__(
+        cls, record_type: Any, fields: Sequence[str], plain: bool, taker: Callable[[Any], object]
+    ) -> _Records: ...
 
 @final
 class _Sink:

@@ -98,8 +98,8 @@ RECORDERS = {
     "csv_recorder.CSVRecorder": ["stream", "filter_", "csv_kwargs"],
     "csv_file_recorder.CSVFileRecorder": ["filename", "filter_", "csv_kwargs"],
     "list_recorder.ListRecorder": ["filter_"],
-    "text_stream_recorder.TextStreamRecorder": ["text_stream", "filter_", "formatted", "auto_flush"],
-    "text_file_recorder.TextFileRecorder": ["filename", "filter_", "formatted", "auto_flush"],
+    "text_stream_recorder.TextStreamRecorder": ["text_stream", "filter_", "formatted", "auto_flush", "formater"],
+    "text_file_recorder.TextFileRecorder": ["filename", "filter_", "formatted", "auto_flush", "formater"],
 }
 
 
@@ -298,8 +298,8 @@ def test_the_header_is_written_once() -> None:
 
 def test_the_profiler_as_a_monitor() -> None:
     import pstats
+    from cProfile import Profile
 
-    from pikos.cprofile import Profile
     from pikos.external.python_cprofiler import PythonCProfiler
     from pikos.monitors.monitor import Monitor
 

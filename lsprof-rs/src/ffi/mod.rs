@@ -5,6 +5,7 @@ pub mod attach;
 pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
+pub mod code_end;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;
@@ -13,8 +14,10 @@ pub mod interpreter_frame;
 #[cfg(wraps_memory)]
 mod memory;
 pub mod modules;
+pub mod named_tuple;
 pub mod pending;
 pub mod runtime;
+pub mod strings;
 pub mod struct_sequence;
 pub mod thread;
 pub mod thread_state;

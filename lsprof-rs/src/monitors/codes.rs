@@ -1,6 +1,6 @@
 //! Code objects, and what records tell of them. Found out once for each.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -9,14 +9,19 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use super::texts::{self, TextId};
-use crate::ffi::code_line;
 use crate::ffi::gil::GilCell;
+use crate::ffi::{code_end, code_line};
 
-/// A code object.
+/// What is known of a code object, which it doesn't keep alive.
 pub struct Code {
-    object: Py<PyAny>,
+    /// No other one has this number, nor had, nor will have; its address may be used again.
+    pub number: u64,
     /// `co_name`
     pub name: TextId,
+    /// `co_qualname`
+    pub qualname: TextId,
+    /// Whether it is the body of a module or a class rather than a function's.
+    pub is_body: bool,
     /// `co_filename`
     pub filename: TextId,
     /// `co_firstlineno`
@@ -30,27 +35,20 @@ pub struct Code {
 }
 
 impl Code {
-    /// `co_qualname`, and whether it is the body of a module or a class rather than a function's.
-    pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
-        let code = self.object.bind(py);
-        let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
-        let qualname =
-            text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
-        let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
-        (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
-    }
-
-    /// The line of the instruction at this offset in bytes.
-    pub fn line_at(&self, py: Python<'_>, offset: usize) -> u32 {
-        let mut lines = self.lines.borrow_mut();
+    /// The line of the instruction at this offset in bytes. `object` is the code object.
+    pub fn line_at(&self, py: Python<'_>, offset: usize, object: impl FnOnce() -> Py<PyAny>) -> u32 {
         let place = offset / 2;
+        let known = self.lines.borrow().get(place).copied().unwrap_or(0);
+        if known != 0 {
+            return known;
+        }
+        let line = code_line(object().bind(py), offset).unwrap_or(self.first_line);
+        let mut lines = self.lines.borrow_mut();
         if place >= lines.len() {
             lines.resize(place + 1, 0);
         }
-        if lines[place] == 0 {
-            lines[place] = code_line(self.object.bind(py), offset).unwrap_or(self.first_line);
-        }
-        lines[place]
+        lines[place] = line;
+        line
     }
 
     /// The text of a line of its file, without the white space at its end; nothing where there is no source. The first
@@ -73,9 +71,13 @@ impl Code {
 struct Codes {
     all: HashMap<usize, Rc<Code>>,
     files: HashMap<TextId, Rc<[TextId]>>,
+    /// Those whose end nobody would tell of.
+    kept: Vec<Py<PyAny>>,
 }
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
+/// How many there have been.
+static SEEN: GilCell<Cell<u64>> = GilCell::new(Cell::new(0));
 /// Those that were asked for last, each at a place that its address says.
 static RECENT: GilCell<RefCell<[RecentCode; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
 
@@ -111,8 +113,19 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
     let code = match known {
         Some(code) => code,
         None => {
-            let code = Rc::new(look_at(py, object())?);
-            CODES.get(py).borrow_mut().get_or_insert_default().all.insert(address, Rc::clone(&code));
+            let object = object();
+            let mut code = look_at(object.bind(py))?;
+            let is_watched = code_end::watch(object.bind(py), forget);
+            let mut codes = CODES.get(py).borrow_mut();
+            let codes = codes.get_or_insert_default();
+            let seen = SEEN.get(py);
+            seen.set(seen.get() + 1);
+            code.number = seen.get();
+            if !is_watched {
+                codes.kept.push(object);
+            }
+            let code = Rc::new(code);
+            codes.all.insert(address, Rc::clone(&code));
             code
         }
     };
@@ -120,6 +133,15 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
     let before = std::mem::replace(&mut RECENT.get(py).borrow_mut()[place(address)], recent);
     drop(before);
     Ok(code)
+}
+
+/// A code object ends. No Python runs here.
+fn forget(py: Python<'_>, address: usize) {
+    let recent = &mut RECENT.get(py).borrow_mut()[place(address)];
+    recent.take_if(|(recent, _)| *recent == address);
+    if let Some(codes) = &mut *CODES.get(py).borrow_mut() {
+        codes.all.remove(&address);
+    }
 }
 
 /// Objects are at multiples of 16.
@@ -134,7 +156,7 @@ pub fn set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {
     prepare_sources(py).map(drop)
 }
 
-/// No monitor is enabled any more: lets go of what would keep many code objects alive, and of sources that may change.
+/// No monitor is enabled any more: lets go of what many code objects take, and of sources that may change.
 pub fn release(py: Python<'_>) {
     let count = CODES.get(py).borrow().as_ref().map_or(0, |codes| codes.all.len());
     if count > MOST_KEPT {
@@ -145,26 +167,26 @@ pub fn release(py: Python<'_>) {
     }
 }
 
-fn look_at(py: Python<'_>, object: Py<PyAny>) -> PyResult<Code> {
-    let code = object.bind(py);
-    let text = |name: &str| -> PyResult<String> {
-        Ok(code.getattr(name)?.cast_into::<PyString>()?.to_string_lossy().into_owned())
-    };
+fn look_at(code: &Bound<'_, PyAny>) -> PyResult<Code> {
+    let py = code.py();
+    let text = |name: &str| -> PyResult<_> { Ok(code.getattr(name)?.cast_into::<PyString>()?) };
     let filename = text("co_filename")?;
-    let name = text("co_name")?;
     let first_line = code.getattr("co_firstlineno")?.extract::<i64>()?;
     let is_ours = {
+        let filename = filename.to_string_lossy();
         let ours = OURS.get(py).borrow();
         filename == "<pikos>" || (!ours.is_empty() && filename.starts_with(ours.as_str()))
     };
     Ok(Code {
-        name: texts::intern(py, &name),
-        filename: texts::intern(py, &filename),
+        number: 0,
+        name: texts::intern_string(&text("co_name")?),
+        qualname: texts::intern_string(&text("co_qualname")?),
+        is_body: code.getattr("co_flags")?.extract::<u32>()? & OPTIMIZED == 0,
+        filename: texts::intern_string(&filename),
         first_line: u32::try_from(first_line).unwrap_or(0),
         is_ours,
         lines: RefCell::default(),
         source: OnceCell::new(),
-        object,
     })
 }
 
@@ -173,8 +195,7 @@ fn source_of(py: Python<'_>, filename: TextId) -> Rc<[TextId]> {
     if let Some(known) = known {
         return known;
     }
-    let lines = read_source(py, filename).unwrap_or_default();
-    let lines: Rc<[TextId]> = lines.iter().map(|line| texts::intern(py, line.trim_end())).collect();
+    let lines: Rc<[TextId]> = read_source(py, filename).unwrap_or_default().into();
     CODES.get(py).borrow_mut().get_or_insert_default().files.insert(filename, Rc::clone(&lines));
     lines
 }
@@ -188,9 +209,17 @@ fn prepare_sources(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     LINECACHE.get_or_try_init(py, || py.import("linecache").map(Bound::unbind)).map(|module| module.bind(py))
 }
 
-fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<String>> {
+fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<TextId>> {
     let linecache = prepare_sources(py)?;
     let globals = crate::ffi::running_globals(py);
     let lines = linecache.call_method1("getlines", (texts::object(py, filename), globals))?;
-    lines.try_iter()?.map(|line| Ok(line?.cast_into::<PyString>()?.to_string_lossy().into_owned())).collect()
+    let text = |line: Bound<'_, PyAny>| {
+        Ok(texts::intern(py, without_end(&line.cast::<PyString>()?.to_string_lossy())))
+    };
+    lines.try_iter()?.map(|line| text(line?)).collect()
+}
+
+/// As `str.rstrip()` has it.
+fn without_end(line: &str) -> &str {
+    line.trim_end_matches(|sign: char| sign.is_whitespace() || matches!(sign, '\x1c'..='\x1f'))
 }

@@ -130,7 +130,7 @@ impl Value {
     /// Of a record that Python made: a text or a number. TypeError for anything else.
     pub fn of_object(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         match object.cast::<PyString>() {
-            Ok(text) => Ok(Self::Text(texts::intern(object.py(), &text.to_string_lossy()))),
+            Ok(text) => Ok(Self::Text(texts::intern_string(text))),
             Err(_) => Ok(Self::Number(object.extract()?)),
         }
     }

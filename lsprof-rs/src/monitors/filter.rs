@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::event::{Event, EventKind, Field, Value};
+use super::records::Records;
 use super::texts;
 use crate::ffi::gil::GilCell;
 
@@ -134,7 +135,7 @@ impl OnChange {
     }
 }
 
-/// A filter that needs no Python.
+/// A filter as the native half of a recorder has it.
 pub enum Filter {
     /// Keeps all.
     All,
@@ -154,6 +155,8 @@ pub enum Filter {
         /// The filter, which knows the last value.
         filter: Py<OnChange>,
     },
+    /// By asking Python, with a record.
+    Called(Py<Records>),
 }
 
 impl Filter {
@@ -165,6 +168,9 @@ impl Filter {
         };
         if filter.is_none() {
             return Ok(Some(Self::All));
+        }
+        if let Ok(records) = filter.cast_exact::<Records>() {
+            return Ok(Some(Self::Called(records.clone().unbind())));
         }
         if let Ok(filter) = filter.cast_exact::<OnChange>() {
             let field = known(&filter.get().field)?;
@@ -185,20 +191,23 @@ impl Filter {
         Ok(values.into_iter().collect::<Option<Vec<_>>>().map(|values| Self::Value { field, values, kept }))
     }
 
-    /// Whether the event is kept.
+    /// Whether the event is kept. Nothing may be borrowed.
+    ///
+    /// # Errors
+    /// What a filter in Python raises.
     #[inline(always)]
-    pub fn keeps(&self, py: Python<'_>, event: &Event) -> bool {
-        match self {
+    pub fn keeps(&self, py: Python<'_>, event: &Event) -> PyResult<bool> {
+        Ok(match self {
             Self::All => true,
             Self::Value { field, values, kept } => values.contains(&event.value(*field)) == *kept,
             Self::Change { field, filter } => filter.get().keeps(py, event.value(*field)),
-        }
+            Self::Called(records) => return records.get().hand_over(py, event),
+        })
     }
 }
 
 /// A value as an event would have it; `None` if it would never equal one by our comparison, yet might by Python's.
 fn native(field: Field, value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
-    let py = value.py();
     match field {
         Field::Index | Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs => {
             Ok(value.extract::<u64>().ok().map(Value::Number))
@@ -210,7 +219,7 @@ fn native(field: Field, value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
         }
         Field::Function | Field::Line | Field::Filename => {
             let Ok(text) = value.cast_exact::<PyString>() else { return Ok(None) };
-            Ok(Some(Value::Text(texts::intern(py, &text.to_string_lossy()))))
+            Ok(Some(Value::Text(texts::intern_string(text))))
         }
     }
 }

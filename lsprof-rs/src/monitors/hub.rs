@@ -6,11 +6,13 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use pikos_os::memory::Meter;
+use pikos_os::process;
 use pyo3::prelude::*;
 
 use super::codes::Code;
 use super::event::{Event, EventKind};
 use super::focus::Focus;
+use super::records::Records;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;
@@ -35,6 +37,8 @@ pub enum Destination {
     Sink(Py<Sink>),
     /// A table of lines.
     Report(Py<LineReport>),
+    /// Records for Python.
+    Records(Py<Records>),
     /// A method of Python's, called with (frame, event, argument).
     Method(Py<PyAny>),
 }
@@ -48,15 +52,16 @@ pub struct Active {
     /// Where it looks; everywhere if there is none.
     pub focus: Option<Focus>,
     /// The code objects of the focus: what keeps their addresses theirs.
-    #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "only kept"))]
-    pub focused: Vec<Py<PyAny>>,
+    pub focused: RefCell<Vec<Py<PyAny>>>,
     /// The threads that enabled it, by address, and how often each; `None` for all threads.
     pub threads: Option<RefCell<Vec<(usize, u32)>>>,
     /// Reads the memory for each record.
     pub meter: Option<Meter>,
     /// The next event's number.
     pub index: Cell<u64>,
-    /// How often its method raised.
+    /// The threads that are in its method, by address, and the number of each one's event, once it was asked for.
+    pub under_way: RefCell<Vec<(usize, Option<u64>)>>,
+    /// How often Python that it called raised.
     pub errors: Cell<u64>,
     /// The threads that it doesn't cover, and that had an event which it would have recorded otherwise; by address. On 3.11 they
     /// have none.
@@ -72,14 +77,66 @@ impl Active {
         match &self.destination {
             Destination::Report(_) => true,
             Destination::Sink(sink) => sink.get().takes_activations(py),
-            Destination::Method(_) => false,
+            Destination::Records(_) | Destination::Method(_) => false,
         }
     }
 
     /// The code objects of its focus.
     #[cfg(Py_3_12)]
     pub fn focused_codes(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
-        self.focused.iter().map(|code| code.clone_ref(py)).collect()
+        self.focused.borrow().iter().map(|code| code.clone_ref(py)).collect()
+    }
+
+    /// From now on it looks at these code objects, if it looks at some only.
+    pub fn look_at(&self, codes: Vec<Py<PyAny>>) {
+        if let Some(focus) = &self.focus {
+            focus.set(codes.iter().map(|code| code.as_ptr() as usize));
+            let before = self.focused.replace(codes);
+            drop(before); // may run Python, with nothing borrowed
+        }
+    }
+
+    /// The next event's number, given away.
+    #[inline(always)]
+    pub fn take_number(&self) -> u64 {
+        let number = self.index.get();
+        self.index.set(number + 1);
+        number
+    }
+
+    /// The number of the event that the running thread is in, or else of the next one. A thread has the same number as long as it is in
+    /// its event, whatever the others do.
+    pub fn number(&self) -> u64 {
+        let running = thread::address();
+        let mut under_way = self.under_way.borrow_mut();
+        match under_way.iter_mut().find(|(thread, _)| *thread == running) {
+            Some((_, number)) => *number.get_or_insert_with(|| self.take_number()),
+            None => self.index.get(),
+        }
+    }
+
+    /// Sets the next event's number. A method that counts its own event, which is counted already, changes nothing.
+    pub fn set_number(&self, next: u64) {
+        let running = thread::address();
+        let is_counted = |(thread, number): &(usize, Option<u64>)| {
+            *thread == running && number.is_some_and(|number| number + 1 == next)
+        };
+        if !self.under_way.borrow().iter().any(is_counted) {
+            self.index.set(next);
+        }
+    }
+
+    /// Counts what Python raised, and shows the first of it: the program goes on.
+    #[cold]
+    fn fail(&self, py: Python<'_>, error: PyErr) {
+        let errors = self.errors.get();
+        self.errors.set(errors + 1);
+        if errors == 0 {
+            aside(py, |py| {
+                tell(py, "a record is lost, and the program goes on; further ones are counted:");
+                error.print(py);
+            });
+        }
     }
 
     /// Notes a thread that it does not watch.
@@ -154,8 +211,9 @@ pub fn dispatch(
     argument: &impl Argument,
 ) -> bool {
     let monitors = match &*ACTIVE.get(py).borrow() {
-        Some(monitors) => Rc::clone(monitors),
-        None => return false,
+        // Until a child that was forked is told so, its monitors seem to be enabled.
+        Some(monitors) if !process::is_forked() => Rc::clone(monitors),
+        _ => return false,
     };
     let wanted = if kind == EventKind::Line { Kind::Line } else { Kind::Function };
     let thread = thread::address();
@@ -178,48 +236,54 @@ pub fn dispatch(
             }
         }
         was_wanted = true;
-        match &monitor.destination {
+        let event = |meter: Option<&Meter>| {
+            let (line_no, text) = match wanted {
+                Kind::Line => {
+                    let line = line();
+                    (line, Some(code.line_text(py, line)))
+                }
+                Kind::Function if function.is_some() => (line(), None),
+                Kind::Function => (code.first_line, None),
+            };
+            // Looking at the clock takes next to nothing beside looking at the memory.
+            let (usage, time_ns) = meter.map(|meter| (meter.read(), now_ns())).unwrap_or_default();
+            Event {
+                // After the text, for which other threads may have had to wait, and gone on meanwhile.
+                index: monitor.take_number(),
+                kind,
+                function: function.unwrap_or(code.name),
+                line_no,
+                line: text,
+                filename: code.filename,
+                rss: usage.rss,
+                vms: usage.vms,
+                time_ns,
+            }
+        };
+        let result = match &monitor.destination {
             Destination::Sink(sink) => {
-                let index = monitor.index.get();
-                monitor.index.set(index + 1);
                 let sink = sink.get();
                 if sink.is_closed(py) {
+                    monitor.take_number();
                     continue;
                 }
-                let (line_no, text) = match wanted {
-                    Kind::Line => {
-                        let line = line();
-                        (line, Some(code.line_text(py, line)))
-                    }
-                    Kind::Function if function.is_some() => (line(), None),
-                    Kind::Function => (code.first_line, None),
-                };
                 if let Some(meter) = &monitor.meter {
                     sink.introduce(py, monitor.focus.as_ref(), meter);
                 }
-                // Looking at the clock takes next to nothing beside looking at the memory.
-                let (usage, time_ns) =
-                    monitor.meter.as_ref().map(|meter| (meter.read(), now_ns())).unwrap_or_default();
-                sink.record(
-                    py,
-                    &Event {
-                        index,
-                        kind,
-                        function: function.unwrap_or(code.name),
-                        line_no,
-                        line: text,
-                        filename: code.filename,
-                        rss: usage.rss,
-                        vms: usage.vms,
-                        time_ns,
-                    },
-                );
+                sink.record(py, &event(monitor.meter.as_ref()))
+            }
+            Destination::Records(records) => {
+                records.get().hand_over(py, &event(monitor.meter.as_ref())).map(drop)
             }
             Destination::Report(report) => {
                 let moment = Moment { kind, address, thread, line: line() };
                 report.get().record(py, code, &moment, monitor.meter.as_ref());
+                Ok(())
             }
             Destination::Method(method) => call(py, monitor, method, kind, argument),
+        };
+        if let Err(error) = result {
+            monitor.fail(py, error);
         }
     }
     was_wanted
@@ -236,6 +300,9 @@ fn now_ns() -> u64 {
 #[inline(always)]
 pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, address: usize) {
     let thread = thread::address();
+    if process::is_forked() {
+        return;
+    }
     for monitor in active(py).iter() {
         let is_told = monitor.wants_activations(py)
             && monitor.covers(thread)
@@ -257,26 +324,27 @@ pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, addres
     }
 }
 
-/// Calls a monitor's method. What it raises is shown once, and counted: the program goes on.
+/// Calls a monitor's method.
 #[cold]
 #[inline(never)]
-fn call(py: Python<'_>, monitor: &Active, method: &Py<PyAny>, kind: EventKind, argument: &impl Argument) {
-    aside(py, |py| {
+fn call(
+    py: Python<'_>,
+    monitor: &Active,
+    method: &Py<PyAny>,
+    kind: EventKind,
+    argument: &impl Argument,
+) -> PyResult<()> {
+    let running = thread::address();
+    monitor.under_way.borrow_mut().push((running, None));
+    let result = aside(py, |py| {
         let frame = ffi::running_frame(py);
-        let argument = argument.object(py);
-        if let Err(error) = method.call1(py, (frame, kind.object(py), argument)) {
-            let errors = monitor.errors.get();
-            monitor.errors.set(errors + 1);
-            if errors == 0 {
-                show(py, error);
-            }
-        }
+        method.call1(py, (frame, kind.object(py), argument.object(py))).map(drop)
     });
-}
-
-fn show(py: Python<'_>, error: PyErr) {
-    tell(py, "a record is lost, and the program goes on; further ones are counted:");
-    error.print(py);
+    let mut under_way = monitor.under_way.borrow_mut();
+    if let Some(place) = under_way.iter().rposition(|(thread, _)| *thread == running) {
+        under_way.swap_remove(place);
+    }
+    result
 }
 
 /// A line on standard error, Python's.

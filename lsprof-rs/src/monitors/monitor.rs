@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use hashbrown::HashSet;
 use pikos_os::memory::Meter;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -11,6 +10,7 @@ use pyo3::types::PyCode;
 
 use super::focus::Focus;
 use super::hub::{Active, Destination, Kind};
+use super::records::Records;
 use super::report::LineReport;
 use super::sinks::Sink;
 use super::{hooks, switch};
@@ -50,11 +50,11 @@ impl EventMonitor {
         Ok(Self { kind, reads_memory, all_threads, state: GilCell::default() })
     }
 
-    /// The next event's number.
+    /// The next event's number; in a method that is called for an event, that one's.
     #[getter]
     fn index(&self, py: Python<'_>) -> u64 {
         let state = self.state.get(py);
-        state.active.borrow().as_ref().map_or(state.index.get(), |active| active.index.get())
+        state.active.borrow().as_ref().map_or(state.index.get(), |active| active.number())
     }
 
     #[setter]
@@ -62,11 +62,11 @@ impl EventMonitor {
         let state = self.state.get(py);
         state.index.set(index);
         if let Some(active) = &*state.active.borrow() {
-            active.index.set(index);
+            active.set_number(index);
         }
     }
 
-    /// How often the destination's method raised since it was last enabled.
+    /// How often what the destination calls raised since it was last enabled.
     #[getter]
     fn errors(&self, py: Python<'_>) -> u64 {
         self.state.get(py).active.borrow().as_ref().map_or(0, |active| active.errors.get())
@@ -80,8 +80,8 @@ impl EventMonitor {
         state.active.borrow().as_ref().map_or(state.missed.get(), |active| active.threads_missed(py))
     }
 
-    /// Begins, or covers the running thread, too. destination: a `_Sink`, a `_LineReport`, or a method that is called with (frame, event,
-    /// argument). codes: the code objects to focus on; None for all.
+    /// Begins, or covers the running thread, too. destination: a `_Sink`, a `_LineReport`, `_Records`, or a method that is called with
+    /// (frame, event, argument). codes: the code objects to focus on; None for all.
     ///
     /// Raises RuntimeError where another tool is in the way.
     fn enable(&self, destination: &Bound<'_, PyAny>, codes: Option<Vec<Bound<'_, PyCode>>>) -> PyResult<()> {
@@ -96,9 +96,7 @@ impl EventMonitor {
             }
             return hooks::follow(py);
         }
-        let focus = codes
-            .as_ref()
-            .map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize).collect::<HashSet<_>>()));
+        let focus = codes.as_ref().map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize)));
         let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
         let destination = if let Ok(sink) = destination.cast::<Sink>() {
             if self.kind == Kind::Line && self.reads_memory {
@@ -107,6 +105,8 @@ impl EventMonitor {
             Destination::Sink(sink.clone().unbind())
         } else if let Ok(report) = destination.cast::<LineReport>() {
             Destination::Report(report.clone().unbind())
+        } else if let Ok(records) = destination.cast::<Records>() {
+            Destination::Records(records.clone().unbind())
         } else {
             Destination::Method(destination.clone().unbind())
         };
@@ -116,10 +116,11 @@ impl EventMonitor {
             kind: self.kind,
             destination,
             focus,
-            focused,
+            focused: RefCell::new(focused),
             threads: (!self.all_threads).then(|| RefCell::new(threads)),
             meter: self.reads_memory.then(Meter::open),
             index: Cell::new(state.index.get()),
+            under_way: RefCell::default(),
             errors: Cell::new(0),
             strangers: RefCell::default(),
             #[cfg(not(Py_3_12))]
@@ -129,7 +130,15 @@ impl EventMonitor {
         switch::add(py, &active).inspect_err(|_| drop(state.active.take()))
     }
 
-    /// The running thread is no longer covered; with `all`, none is. Returns how often the method raised.
+    /// Looks at these code objects from now on, if it is enabled, and looks at some only.
+    fn look_at(&self, py: Python<'_>, codes: Vec<Bound<'_, PyCode>>) -> PyResult<()> {
+        let running = self.state.get(py).active.borrow().clone();
+        let Some(active) = running else { return Ok(()) };
+        active.look_at(codes.into_iter().map(|code| code.into_any().unbind()).collect());
+        hooks::follow(py)
+    }
+
+    /// The running thread is no longer covered; with `all`, none is. Returns how often what it called raised.
     ///
     /// Raises RuntimeError if it isn't enabled.
     #[pyo3(signature = (all))]

@@ -47,12 +47,16 @@ struct Activation {
     rss: u64,
 }
 
+/// What tells functions apart: `co_qualname`, the file, the first line, and whether it is a body.
+type Label = (TextId, TextId, u32, bool);
+
 #[derive(Default)]
 struct Sums {
     functions: Vec<FunctionLines>,
-    by_code: HashMap<usize, usize>,
-    /// The functions that were called the last time, so that most look-ups compare one number.
-    last: (usize, usize),
+    /// Code objects come and go, a function that is made again is the same.
+    places: HashMap<Label, usize>,
+    /// The function that was called the last time, by its code's number, so that most look-ups compare one number.
+    last: (u64, usize),
     /// Of each thread, by its address.
     stacks: Vec<(usize, Vec<Activation>)>,
 }
@@ -127,7 +131,7 @@ impl LineReport {
         };
         match kind {
             EventKind::Call => {
-                let function = state.function(py, code, address);
+                let function = state.function(code);
                 state.stacks[place].1.push(Activation {
                     code: address,
                     function,
@@ -143,7 +147,7 @@ impl LineReport {
                     match stack.iter().rposition(|open| open.code == address) {
                         Some(below) => stack.truncate(below + 1),
                         None => {
-                            let function = state.function(py, code, address);
+                            let function = state.function(code);
                             let open =
                                 Activation { code: address, function, line: 0, since: now, rss: usage.rss };
                             state.stacks[place].1.push(open);
@@ -187,16 +191,16 @@ fn close(function: &mut FunctionLines, open: &Activation, now: Ticks, usage: Usa
 
 impl Sums {
     #[inline(always)]
-    fn function(&mut self, py: Python<'_>, code: &Code, address: usize) -> usize {
-        if self.last.0 == address {
+    fn function(&mut self, code: &Code) -> usize {
+        if self.last.0 == code.number {
             return self.last.1;
         }
         let functions = &mut self.functions;
-        let function = *self.by_code.entry(address).or_insert_with(|| {
-            let (name, is_body) = code.qualname(py);
+        let label = (code.qualname, code.filename, code.first_line, code.is_body);
+        let function = *self.places.entry(label).or_insert_with(|| {
             functions.push(FunctionLines {
-                name,
-                is_body,
+                name: code.qualname,
+                is_body: code.is_body,
                 filename: code.filename,
                 first_line: code.first_line,
                 base: code.first_line,
@@ -204,7 +208,7 @@ impl Sums {
             });
             functions.len() - 1
         });
-        self.last = (address, function);
+        self.last = (code.number, function);
         function
     }
 }

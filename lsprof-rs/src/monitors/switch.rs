@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use pikos_os::process;
 use pyo3::prelude::*;
 
 use super::hub::{self, Active, Destination};
@@ -11,6 +12,11 @@ use crate::ffi::at_fork;
 /// Enables one more, and sets the hook for it.
 pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
     at_fork::watch(py)?;
+    process::note_forks();
+    if process::is_forked() {
+        // By somebody who told no one.
+        stop(py)?;
+    }
     let all = hub::active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
     drop(hub::set_active(py, Some(all)));
     hooks::follow(py).inspect_err(|_| forget(py, monitor))
@@ -42,7 +48,9 @@ pub fn flush(py: Python<'_>) {
 
 /// In a forked child: the monitors are the parent's. Does nothing where there never were any.
 pub fn stop(py: Python<'_>) -> PyResult<()> {
-    match hub::set_active(py, None) {
+    let before = hub::set_active(py, None);
+    process::take_note_of_fork();
+    match before {
         Some(before) => {
             drop(before);
             hooks::follow(py)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.function_monitor import FunctionMonitor, function_and_line
-from pikos.monitors.records import FunctionMemoryRecord, TimedFunctionMemoryRecord
+from pikos.monitors.records import FunctionMemoryRecord, FunctionMemoryRecordFormater, TimedFunctionMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["FunctionMemoryMonitor"]
+__all__ = ["FunctionMemoryMonitor", "FunctionMemoryRecordFormater"]
 
 
 class FunctionMemoryMonitor(FunctionMonitor):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pikos.monitors.monitor import EventMonitor
-from pikos.monitors.records import FunctionRecord
+from pikos.monitors.records import FunctionRecord, FunctionRecordFormater
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["FunctionMonitor"]
+__all__ = ["FunctionMonitor", "FunctionRecordFormater"]
 
 
 class FunctionMonitor(EventMonitor):

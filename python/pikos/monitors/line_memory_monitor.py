@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.line_monitor import LineMonitor, source_line
-from pikos.monitors.records import LineMemoryRecord, TimedLineMemoryRecord
+from pikos.monitors.records import LineMemoryRecord, LineMemoryRecordFormater, TimedLineMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["LineMemoryMonitor"]
+__all__ = ["LineMemoryMonitor", "LineMemoryRecordFormater"]
 
 
 class LineMemoryMonitor(LineMonitor):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pikos.monitors.monitor import EventMonitor
-from pikos.monitors.records import LineRecord
+from pikos.monitors.records import LineRecord, LineRecordFormater
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["LineMonitor"]
+__all__ = ["LineMonitor", "LineRecordFormater"]
 
 
 class LineMonitor(EventMonitor):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pikos._lsprof import _EventMonitor, _set_own_folder
+from pikos._lsprof import _EventMonitor, _Records, _set_own_folder
+from pikos.monitors.records import is_plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ class Monitor:
         """Monitor a function while it runs: a decorator for functions, methods, generators and coroutines.
 
         Returns a `MonitorAttach`, a function of the same kind. A generator or coroutine is monitored while it runs,
-        not while it is suspended. Raises TypeError for what is no function.
+        not while it is suspended. A class is attached to in all its methods, a module in all that it defines; they are returned
+        themselves. Raises TypeError for what is no function.
         """
         from pikos.monitors.monitor_attach import attach
 
         return attach(self, function)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`attach`: ``@monitor`` as a decorator."""
+        return self.attach(function)
 
 
 class EventMonitor(Monitor):
@@ -117,19 +123,24 @@ class EventMonitor(Monitor):
                 sys.stderr.write(f"pikos: {errors} records were lost to errors; only the first error was shown\n")
 
     def _destination(self) -> tuple[Any, list[CodeType] | None]:
-        """What the native code does with an event: hands it to the recorder's native half, or calls our method; and the
-        code objects where it is to look."""
+        """What the native code does with an event: hands it to the recorder's native half, makes a record of it for the recorder, or calls
+        our method; and the code objects where it is to look."""
         if self._report is not None:
             return self._report, None
-        sink = native_sink(self._recorder) if self._is_plain() else None
-        return getattr(self, self._method) if sink is None else sink, None
+        if self._is_overridden(self._method) or self._is_overridden("gather_info"):
+            return getattr(self, self._method), None
+        kind = self._record_type
+        like: Any = self._timed_record_type if kind is self._timed_record_type else self._own_record_type
+        plain = is_plain(kind, like)
+        # What is kept natively becomes a record when somebody asks for it.
+        sink = native_sink(self._recorder) if plain and kind._fields == like._fields else None
+        return _Records(kind, like._fields, plain, self._recorder.record) if sink is None else sink, None
 
-    def _is_plain(self) -> bool:
-        """Whether the methods that make records, and the type of records, are this package's."""
-        own = all(
-            getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
-        )
-        return own and self._record_type in (self._own_record_type, self._timed_record_type)
+    def _is_overridden(self, name: str) -> bool:
+        """Whether somebody else has a part in this method."""
+        made = [vars(kind)[name] for kind in type(self).__mro__ if name in vars(kind)]
+        made += [vars(self)[name]] if name in vars(self) else []
+        return not all(str(getattr(each, "__module__", "")).startswith("pikos.monitors.") for each in made)
 
 
 def native_sink(recorder: Any) -> Any:

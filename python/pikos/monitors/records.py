@@ -9,7 +9,37 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-__all__ = ["FunctionMemoryRecord", "FunctionRecord", "LineMemoryRecord", "LineRecord"]
+__all__ = [
+    "FunctionMemoryRecord",
+    "FunctionMemoryRecordFormater",
+    "FunctionRecord",
+    "FunctionRecordFormater",
+    "LineMemoryRecord",
+    "LineMemoryRecordFormater",
+    "LineRecord",
+    "LineRecordFormater",
+    "RecordFormater",
+]
+
+
+def is_plain(kind: Any, like: Any) -> bool:
+    """Whether to make one of this type takes no more than to make a named tuple like this one, with as many fields."""
+    if kind is like:
+        return True
+    if not (isinstance(kind, type) and issubclass(kind, tuple)) or type(kind).__call__ is not type.__call__:
+        return False
+    if kind.__init__ is not object.__init__ or len(getattr(kind, "_fields", ())) != len(like._fields):
+        return False
+    theirs, ours = getattr(kind.__new__, "__code__", None), like.__new__.__code__
+    return (
+        theirs is not None
+        and theirs.co_code == ours.co_code
+        and all(
+            getattr(theirs, name) == getattr(ours, name)
+            for name in ("co_names", "co_freevars", "co_argcount", "co_flags")
+        )
+        and kind.__new__.__globals__.get("_tuple_new") is like.__new__.__globals__["_tuple_new"]
+    )
 
 
 class LineField:
@@ -75,3 +105,42 @@ class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineN
     __slots__ = ()
     header = f"{LineMemoryRecord.header} | {{}}"
     line = LineField(f"{LineMemoryRecord.line} | {{}}", 5)
+
+
+class RecordFormater:
+    """How records become lines of text, for ``formater=`` of the text recorders: by the templates of their type."""
+
+    #: The type of the records.
+    record_type: Any
+
+    def header(self, fields: tuple[str, ...]) -> str:
+        """The line with the field names."""
+        return self.record_type.header.format(*fields)  # type: ignore[no-any-return]
+
+    def line(self, record: tuple[Any, ...]) -> str:
+        """A record's line."""
+        return self.record_type.line.format(*record)  # type: ignore[no-any-return]
+
+
+class FunctionRecordFormater(RecordFormater):
+    """Of a `FunctionRecord`."""
+
+    record_type = FunctionRecord
+
+
+class LineRecordFormater(RecordFormater):
+    """Of a `LineRecord`."""
+
+    record_type = LineRecord
+
+
+class FunctionMemoryRecordFormater(RecordFormater):
+    """Of a `FunctionMemoryRecord`."""
+
+    record_type = FunctionMemoryRecord
+
+
+class LineMemoryRecordFormater(RecordFormater):
+    """Of a `LineMemoryRecord`."""
+
+    record_type = LineMemoryRecord

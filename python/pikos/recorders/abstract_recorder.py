@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pikos._lsprof import NotOnValue, OnChange, OnValue, _Records
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -33,6 +35,17 @@ class AbstractRecorder:
     def _native_sink(self) -> _Sink | None:
         """What the native code can record to without calling us; None if it has to call `record`."""
         return None
+
+
+def native_filter(filter_: Any, record: Any) -> Any:
+    """A filter as the native half of a recorder can have it: one in Python is called with records that are made natively."""
+    if filter_ is None or type(filter_) in (NotOnValue, OnChange, OnValue):
+        return filter_
+    try:
+        return _Records(record, record._fields, True, filter_)
+    except TypeError:
+        # Records of fields that no event has: only Python makes them.
+        return filter_
 
 
 def check_ready(recorder: AbstractRecorder, ready: bool) -> None:

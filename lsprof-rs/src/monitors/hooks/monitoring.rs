@@ -66,8 +66,28 @@ static MISSING: AtomicUsize = AtomicUsize::new(0);
 /// `sys.monitoring.DISABLE`'s: the answer to an event that needn't come again from there.
 static DISABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// Brings the interpreter in line with the monitors that are enabled.
+/// Whether somebody is at it, and whether things have changed meanwhile. What is called for it runs the program's Python where that has an
+/// audit hook, and so other threads.
+static FOLLOWING: GilCell<Cell<(bool, bool)>> = GilCell::new(Cell::new((false, false)));
+
+/// Brings the interpreter in line with the monitors that are enabled. Whoever is at it already does it for all.
 pub fn follow(py: Python<'_>) -> PyResult<()> {
+    let following = FOLLOWING.get(py);
+    if following.get().0 {
+        following.set((true, true));
+        return Ok(());
+    }
+    loop {
+        following.set((true, false));
+        let result = follow_once(py);
+        if result.is_err() || !following.replace((false, false)).1 {
+            following.set((false, false));
+            return result;
+        }
+    }
+}
+
+fn follow_once(py: Python<'_>) -> PyResult<()> {
     let monitors = hub::active(py);
     let monitoring = monitoring(py)?;
     let mut installed = INSTALLED.get(py).take().unwrap_or_default();
@@ -383,7 +403,9 @@ unsafe fn on_builtin(kind: EventKind, args: *const *mut PyObject, count: usize) 
             let name = texts::of_builtin(py, called.name_address(), || called.name());
             let line = || {
                 let offset = pyo3::ffi::PyLong_AsSsize_t(*offset);
-                usize::try_from(offset).map_or(code.first_line, |offset| code.line_at(py, offset))
+                usize::try_from(offset).map_or(code.first_line, |offset| {
+                    code.line_at(py, offset, || Passed(address as *mut PyObject).object(py))
+                })
             };
             hub::dispatch(py, kind, &code, address, Some(name), line, &Called(*callable, *first));
         }
@@ -435,9 +457,10 @@ unsafe extern "C" fn on_jump(
             let (from, to) = (offset(*from), offset(*to));
             let address = *code as usize;
             let Ok(code) = codes::find(py, address, || Passed(*code).object(py)) else { return };
-            begins_anew = to < from && !code.is_ours && code.line_at(py, from) == code.line_at(py, to);
+            let line_at = |offset| code.line_at(py, offset, || Passed(address as *mut PyObject).object(py));
+            begins_anew = to < from && !code.is_ours && line_at(from) == line_at(to);
             if begins_anew {
-                hub::dispatch(py, EventKind::Line, &code, address, None, || code.line_at(py, to), &Nothing);
+                hub::dispatch(py, EventKind::Line, &code, address, None, || line_at(to), &Nothing);
             }
         }
     });

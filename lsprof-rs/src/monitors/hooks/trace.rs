@@ -61,7 +61,8 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
     }
     let all_threads = monitors.iter().any(|monitor| monitor.threads.is_none());
     if WATCHES_NEW.get(py).replace(all_threads) != all_threads {
-        watch_new_threads(py, all_threads)?;
+        // What `threading` does for us is no event of the program's.
+        crate::ffi::attach::aside(py, |py| watch_new_threads(py, all_threads))?;
     }
     Ok(())
 }
@@ -87,11 +88,9 @@ fn install(
     let ours = py.get_type::<PyAny>().call0()?.unbind();
     let followed = FOLLOWED.get(py);
     followed.set(followed.get() + usize::from(function.is_some()));
-    places
-        .get(py)
-        .borrow_mut()
-        .get_or_insert_default()
-        .insert(state.id(), Before { thread, function, object });
+    let before = Before { thread, function, object };
+    let gone = places.get(py).borrow_mut().get_or_insert_default().insert(state.id(), before);
+    drop(gone); // may run Python, with nothing borrowed
     state.set_function(py, which, Some(function_of(which)), Some(&ours))
 }
 
@@ -218,7 +217,9 @@ unsafe extern "C" fn on_profile(
             } else if builtin::key_of_function(arg).is_some() {
                 let called = Builtin::of_counted(arg, std::ptr::null_mut());
                 let name = texts::of_builtin(py, called.name_address(), || called.name());
-                let line = || code.line_at(py, offset_of_frame(frame));
+                let line = || {
+                    code.line_at(py, offset_of_frame(frame), || Passed(address as *mut PyObject).object(py))
+                };
                 hub::dispatch(py, kind, &code, address, Some(name), line, &Passed(arg));
             }
         }

@@ -234,11 +234,14 @@ impl Sink {
     }
 
     /// Records an event, if the filter lets it through.
+    ///
+    /// # Errors
+    /// What a filter in Python raises.
     #[inline(always)]
-    pub fn record(&self, py: Python<'_>, event: &Event) {
+    pub fn record(&self, py: Python<'_>, event: &Event) -> PyResult<()> {
         let inner = self.0.get(py);
-        if !inner.filter.keeps(py, event) {
-            return;
+        if !inner.filter.keeps(py, event)? {
+            return Ok(());
         }
         inner.recorded.set(inner.recorded.get() + 1);
         let is_full = match &mut *inner.form.borrow_mut() {
@@ -263,6 +266,7 @@ impl Sink {
         if is_full {
             inner.hand_on(py, false);
         }
+        Ok(())
     }
 
     /// A monitor of lines and memory is about to record here, and can tell of activations, too.
