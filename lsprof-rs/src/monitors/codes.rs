@@ -42,7 +42,7 @@ impl Code {
         if known != 0 {
             return known;
         }
-        let line = code_line(object().bind(py), offset).unwrap_or(self.first_line);
+        let line = code_line(&object().into_bound(py), offset).unwrap_or(self.first_line);
         let mut lines = self.lines.borrow_mut();
         if place >= lines.len() {
             lines.resize(place + 1, 0);
@@ -113,16 +113,17 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
     let code = match known {
         Some(code) => code,
         None => {
-            let object = object();
-            let mut code = look_at(object.bind(py))?;
-            let is_watched = code_end::watch(object.bind(py), forget);
+            // Bound, so that it is let go at once: a hook hasn't told PyO3 that it is attached.
+            let object = object().into_bound(py);
+            let mut code = look_at(&object)?;
+            let is_watched = code_end::watch(&object, forget);
             let mut codes = CODES.get(py).borrow_mut();
             let codes = codes.get_or_insert_default();
             let seen = SEEN.get(py);
             seen.set(seen.get() + 1);
             code.number = seen.get();
             if !is_watched {
-                codes.kept.push(object);
+                codes.kept.push(object.unbind());
             }
             let code = Rc::new(code);
             codes.all.insert(address, Rc::clone(&code));

@@ -50,7 +50,7 @@ def attach(monitor: Monitor, function: Callable[..., Any]) -> Callable[..., Any]
         raise TypeError(f"put the monitor below @{type(function).__name__}, not above it")
     if isinstance(function, (type, types.ModuleType)):
         change_all(function, functools.partial(attach, monitor))
-        return function  # type: ignore[return-value]
+        return function
     if not callable(function):
         raise TypeError(f"can't attach a monitor to {function!r}: it is not a function")
     stay_open = getattr(getattr(monitor, "_recorder", None), "_stay_open", None)

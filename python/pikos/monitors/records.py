@@ -121,6 +121,10 @@ class RecordFormater:
         """A record's line."""
         return self.record_type.line.format(*record)  # type: ignore[no-any-return]
 
+    def _native_template(self) -> str | None:
+        """The template that native code writes lines by; None where a line is made otherwise."""
+        return self.record_type.line if type(self).line is RecordFormater.line else None
+
 
 class FunctionRecordFormater(RecordFormater):
     """Of a `FunctionRecord`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from pikos._lsprof import _shown, _Sink
-from pikos.monitors.records import RecordFormater
 from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, name_of, native_filter, report
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ class TextStreamRecorder(AbstractRecorder):
     text_stream: what has ``write`` for text. filter_: called with a record; says whether it is recorded. formatted:
     whether to use the record type's ``header`` and ``line``; else values stand side by side. auto_flush: whether the stream
     is flushed after each record; else monitors hand records on in pieces of 128 KB, the last at their end. formater: what has the methods
-    ``header(fields)`` and ``line(record)``, which return a line each: a `RecordFormater`, or your own.
+    ``header(fields)`` and ``line(record)``, which return a line each: a `pikos.monitors.records.RecordFormater`, or your own.
     """
 
     def __init__(
@@ -84,7 +83,10 @@ class TextStreamRecorder(AbstractRecorder):
     def _native_sink(self) -> _Sink | None:
         if type(self).record is not TextStreamRecorder.record:
             return None
-        template = self._template if self._formater is None else template_of(self._formater)
+        template: str | None = self._template
+        if self._formater is not None:
+            template_of = getattr(self._formater, "_native_template", None)
+            template = None if template_of is None else template_of()
         if template is None:
             return None
         # What the program itself prints there stays in order.
@@ -96,10 +98,3 @@ class TextStreamRecorder(AbstractRecorder):
     def _target(self) -> Any:
         """The stream, or the number of the file that it is."""
         return self._stream
-
-
-def template_of(formater: Any) -> str | None:
-    """The template that a formater writes lines by; None for one that somebody else made."""
-    if isinstance(formater, RecordFormater) and type(formater).line is RecordFormater.line:
-        return formater.record_type.line  # type: ignore[no-any-return]
-    return None

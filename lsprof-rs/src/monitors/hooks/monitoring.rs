@@ -36,8 +36,9 @@ const GLOBAL: [(&str, usize); 2] = [("PY_THROW", 0), ("PY_UNWIND", 2)];
 /// These come with CALL.
 const WITH_CALL: [(&str, usize); 2] = [("C_RETURN", 4), ("C_RAISE", 5)];
 /// Those that lines take. From 3.13 on, a function that stands on its `def`'s line, a lambda, has no line unless its start is
-/// an event, too. A jump back within a line begins it anew, as for `sys.settrace`, and is no line here.
-const LINES: [(&str, usize); 3] = [("LINE", 6), ("PY_START", 0), ("JUMP", 7)];
+/// an event, too, nor has a generator that an exception is thrown into, unless its resumption is one. A jump back within a line begins it
+/// anew, as for `sys.settrace`, and is no line here.
+const LINES: [(&str, usize); 4] = [("LINE", 6), ("PY_START", 0), ("PY_RESUME", 0), ("JUMP", 7)];
 /// Those of [`LOCAL`] that tell when an activation runs.
 const ACTIVATION: [(&str, usize); 4] = [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
 
