@@ -203,13 +203,16 @@ def bare_profile_function() -> Callable[[], int]:
 
 
 def bare_trace_function() -> Callable[[], int]:
-    """The same for lines."""
+    """The same for lines, with their text."""
+    import linecache
+
     records: list[Any] = []
 
     def on_event(frame: Any, event: str, arg: Any) -> Any:
         if event == "line":
             code = frame.f_code
-            records.append((len(records), code.co_name, frame.f_lineno, code.co_filename))
+            line = linecache.getline(code.co_filename, frame.f_lineno).rstrip()
+            records.append((len(records), code.co_name, frame.f_lineno, line, code.co_filename))
         return on_event
 
     def end() -> int:

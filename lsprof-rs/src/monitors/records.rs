@@ -58,14 +58,12 @@ impl Records {
     }
 
     fn make<'py>(&self, py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
-        let mut values = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
-            values.push(event.value(*field).object(py)?);
-        }
-        let values = PyTuple::new(py, values)?;
+        let values = self.fields.iter().map(|field| event.value(*field).object(py));
         match &self.class {
             Class::Plain(class) => named_tuple::make(class.bind(py), values),
-            Class::Called(class) => class.bind(py).call1(values),
+            Class::Called(class) => {
+                class.bind(py).call1(PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)?)
+            }
         }
     }
 }
