@@ -6,9 +6,10 @@ Each runs in a process of its own: what went wrong here was a crash.
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
-from running import evaluate
+from running import evaluate, python
 
 #: One call of each calling convention, receivers that are None and classes among them.
 PROGRAM = textwrap.dedent("""
@@ -323,3 +324,108 @@ def test_the_focus_follows_its_functions() -> None:
     calls = [name for name in for_functions[0] if name != "<lambda>"]
     # outer's second return is no event any more: it is no function of the focus then.
     assert calls == ["inner"] * 2 + ["outer", "inner", "inner", "outer"] + ["outer"] + ["inner"] * 2
+
+
+@pytest.mark.parametrize("kind", ["function", "line", "function_memory", "line_memory"])
+def test_code_that_the_program_makes_and_forgets_is_let_go(kind: str) -> None:
+    alive, blocks = evaluate(
+        textwrap.dedent(f"""
+            import sys, weakref
+            from pikos.api import monitor_class
+            from pikos.monitors._line_report import Report
+            from pikos.recorders.api import CSVFileRecorder
+
+            def run(count, codes):
+                for number in range(count):
+                    code = compile(f"a = {{number}}\\ndef f(): return {{number}}\\nf()", "<made>", "exec")
+                    codes.append(weakref.ref(code))
+                    exec(code, {{}})
+
+            def measured(monitor):
+                codes = []
+                with monitor:
+                    run(300, [])
+                    before = sys.getallocatedblocks()
+                    run(3000, codes)
+                    blocks = sys.getallocatedblocks() - before - 2 * len(codes)
+                    alive = sum(code() is not None for code in codes)
+                return alive, blocks / 3000
+
+            monitors = [monitor_class({kind!r})(CSVFileRecorder("/dev/null"))]
+            if "line" in {kind!r}:
+                monitors.append(monitor_class({kind!r})(CSVFileRecorder("/dev/null")))
+                Report("memory" in {kind!r}).attach_to(monitors[1])
+            found = [measured(monitor) for monitor in monitors]
+            answer([max(alive for alive, _ in found), max(blocks for _, blocks in found)])
+        """)
+    )
+    # The last one may be referred to by the loop.
+    assert alive <= 1 and blocks < 1, (alive, blocks)
+
+
+def test_names_that_are_not_utf8_are_as_the_program_has_them() -> None:
+    name, filename, kept, text, seen = evaluate(
+        textwrap.dedent("""
+            import io
+            from pikos.filters import OnValue
+            from pikos.monitors.api import FunctionMonitor
+            from pikos.recorders.api import CSVRecorder, ListRecorder
+
+            def odd(): pass
+            odd.__code__ = odd.__code__.replace(co_name="o\\udc80d", co_filename="caf\\udce9.py")
+            class Own(ListRecorder):
+                def record(self, data): super().record(data)
+            recorder, own, chosen, stream = ListRecorder(), Own(), ListRecorder(OnValue("filename", "caf\\udce9.py")), io.StringIO()
+            for each in (recorder, own, chosen, CSVRecorder(stream)):
+                with FunctionMonitor(each): odd()
+            found = next(record for record in recorder.records if record.filename.startswith("caf"))
+            answer([ascii(found.function), ascii(found.filename), len(chosen.records), ascii(stream.getvalue().splitlines()[-3]),
+                    ascii(next(record.filename for record in own.records if record.filename.startswith("caf")))])
+        """)
+    )
+    assert (name, filename, seen) == (r"'o\udc80d'", r"'caf\udce9.py'", r"'caf\udce9.py'")
+    assert kept == 2 and "\\ufffd" in text
+
+
+FORKS = """\
+import os, signal, sys
+
+def before(): return signal.getsignal(signal.SIGTERM)
+os.register_at_fork(after_in_child=lambda: [before() for _ in range(5)])
+
+def in_parent(): pass
+def in_child(): pass
+
+from pikos.monitors.api import FunctionMonitor
+from pikos.recorders.api import TextFileRecorder
+with FunctionMonitor(TextFileRecorder("records.txt", auto_flush=True)):
+    in_parent()
+    pid = os.fork()
+    if pid == 0:
+        in_child()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    in_parent()
+"""
+
+
+def test_a_forked_child_writes_nothing_into_its_parents_file(tmp_path: Path) -> None:
+    """Not what runs in it before it is told that it is one, either."""
+    python(["-W", "ignore", "-c", FORKS], cwd=tmp_path).succeeded()
+    rows = [line.split() for line in (tmp_path / "records.txt").read_text().splitlines()[1:]]
+    assert [int(row[0]) for row in rows] == list(range(len(rows)))
+    assert [row[2] for row in rows].count("in_parent") == 4
+    assert not {row[2] for row in rows} & {"in_child", "before", "<lambda>", "getsignal"}
+
+
+def test_what_threads_true_takes_is_no_event() -> None:
+    first = evaluate(
+        textwrap.dedent("""
+            from pikos.monitors.api import FunctionMonitor
+            from pikos.recorders.api import ListRecorder
+            recorder = ListRecorder()
+            with FunctionMonitor(recorder, threads=True): abs(-1)
+            answer([record.function for record in recorder.records])
+        """)
+    )
+    assert "abs" in first and not [name for name in first if "profile" in name or "trace" in name]
