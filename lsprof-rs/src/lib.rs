@@ -72,6 +72,9 @@ mod _lsprof {
     };
 
     #[pymodule_export]
+    use super::monitors::aside::_monitors_at_exit;
+
+    #[pymodule_export]
     use super::monitors::{_monitors_after_fork_in_child, _monitors_before_fork};
 
     #[pymodule_export]

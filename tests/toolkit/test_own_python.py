@@ -429,3 +429,28 @@ def test_what_threads_true_takes_is_no_event() -> None:
         """)
     )
     assert "abs" in first and not [name for name in first if "profile" in name or "trace" in name]
+
+
+DAEMONS = """\
+import threading, time
+from pikos.monitors.api import FunctionMonitor
+from pikos.recorders.api import ListRecorder
+
+class Own(ListRecorder):
+    def record(self, data):
+        for _ in range(20): pass
+
+def work(): pass
+def run():
+    while True: work()
+
+FunctionMonitor(Own(), threads=True).enable()
+for _ in range(3): threading.Thread(target=run, daemon=True).start()
+time.sleep(0.3)
+print("ended")
+"""
+
+
+def test_threads_that_outlive_the_program_end_with_it() -> None:
+    """Up to 3.13 CPython unwinds their stacks."""
+    assert python(["-c", DAEMONS]).succeeded().out == "ended\n"

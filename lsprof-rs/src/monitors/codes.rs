@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
+use super::aside::aside;
 use super::texts::{self, TextId};
 use crate::ffi::gil::GilCell;
 use crate::ffi::{code_end, code_line};
@@ -196,7 +197,10 @@ fn source_of(py: Python<'_>, filename: TextId) -> Rc<[TextId]> {
     if let Some(known) = known {
         return known;
     }
-    let lines: Rc<[TextId]> = read_source(py, filename).unwrap_or_default().into();
+    let Some(lines) = aside(py, |py| read_source(py, filename).unwrap_or_default()) else {
+        return Rc::default();
+    };
+    let lines: Rc<[TextId]> = lines.into();
     CODES.get(py).borrow_mut().get_or_insert_default().files.insert(filename, Rc::clone(&lines));
     lines
 }

@@ -9,6 +9,7 @@ use pikos_os::memory::Meter;
 use pikos_os::process;
 use pyo3::prelude::*;
 
+use super::aside::aside;
 use super::codes::Code;
 use super::event::{Event, EventKind};
 use super::focus::Focus;
@@ -16,7 +17,6 @@ use super::records::Records;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;
-use crate::ffi::attach::aside;
 use crate::ffi::gil::GilCell;
 #[cfg(not(Py_3_12))]
 use crate::ffi::other_threads::OtherThreads;
@@ -344,7 +344,7 @@ fn call(
     if let Some(place) = under_way.iter().rposition(|(thread, _)| *thread == running) {
         under_way.swap_remove(place);
     }
-    result
+    result.unwrap_or(Ok(()))
 }
 
 /// A line on standard error, Python's.

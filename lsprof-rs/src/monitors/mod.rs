@@ -11,6 +11,7 @@
 //!
 //! Why so: docs/design/toolkit.md.
 
+pub mod aside;
 mod codes;
 mod event;
 pub mod filter;

@@ -4,8 +4,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::aside::aside;
 use super::event::{Event, Field};
-use crate::ffi::attach::aside;
 use crate::ffi::named_tuple;
 
 /// Makes records, and says who is called with each.
@@ -54,7 +54,8 @@ impl Records {
     /// # Errors
     /// What the record type or the taker raises.
     pub fn hand_over(&self, py: Python<'_>, event: &Event) -> PyResult<bool> {
-        aside(py, |py| self.taker.bind(py).call1((self.make(py, event)?,))?.is_truthy())
+        let answer = aside(py, |py| self.taker.bind(py).call1((self.make(py, event)?,))?.is_truthy());
+        answer.unwrap_or(Ok(false))
     }
 
     fn make<'py>(&self, py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {

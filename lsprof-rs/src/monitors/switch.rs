@@ -5,6 +5,7 @@ use std::rc::Rc;
 use pikos_os::process;
 use pyo3::prelude::*;
 
+use super::aside::watch_exit;
 use super::hub::{self, Active, Destination};
 use super::{codes, hooks};
 use crate::ffi::at_fork;
@@ -12,6 +13,7 @@ use crate::ffi::at_fork;
 /// Enables one more, and sets the hook for it.
 pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
     at_fork::watch(py)?;
+    watch_exit(py)?;
     process::note_forks();
     if process::is_forked() {
         // By somebody who told no one.

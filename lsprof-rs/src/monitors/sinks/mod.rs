@@ -20,6 +20,7 @@ use self::csv::Csv;
 use self::parquet::Parquet;
 use self::subscribers::{Subscribers, UnderWay};
 use self::text::Template;
+use super::aside::aside;
 use super::codes::{self, Code};
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
@@ -355,7 +356,7 @@ impl Inner {
         };
         let Some(piece) = piece else { return };
         // The stream's method may be Python: nothing is borrowed, and events are off.
-        let written = crate::ffi::attach::aside(py, |py| piece.write(py));
+        let written = aside(py, |py| piece.write(py)).unwrap_or(Ok(()));
         if let Form::Csv(_, output) | Form::Text(_, output) = &mut *self.form.borrow_mut() {
             output.done();
         }
