@@ -29,8 +29,14 @@ pub fn aside<R>(py: Python<'_>, body: impl FnOnce(Python<'_>) -> R) -> Option<R>
     let inside = INSIDE.get(py);
     inside.set(inside.get() + 1);
     let result = attach::aside(py, body);
-    inside.set(inside.get() - 1);
+    // A child that was forked in there begins at none.
+    inside.set(inside.get().saturating_sub(1));
     Some(result)
+}
+
+/// In a forked child: those who were inside are the parent's.
+pub fn forget_others(py: Python<'_>) {
+    INSIDE.get(py).set(0);
 }
 
 /// For `atexit`: lets those come back who are in Python, and nobody go there any more but the main thread.

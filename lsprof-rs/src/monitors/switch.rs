@@ -5,7 +5,7 @@ use std::rc::Rc;
 use pikos_os::process;
 use pyo3::prelude::*;
 
-use super::aside::watch_exit;
+use super::aside::{forget_others, watch_exit};
 use super::hub::{self, Active, Destination};
 use super::{codes, hooks};
 use crate::ffi::at_fork;
@@ -52,6 +52,7 @@ pub fn flush(py: Python<'_>) {
 pub fn stop(py: Python<'_>) -> PyResult<()> {
     let before = hub::set_active(py, None);
     process::take_note_of_fork();
+    forget_others(py);
     match before {
         Some(before) => {
             drop(before);
