@@ -46,8 +46,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder, _shown,
-        clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _recorded_as,
+        _set_own_folder, _shown, clock_name, hook,
     };
 
     #[pymodule_export]
@@ -78,7 +78,7 @@ mod _lsprof {
     use super::monitors::filter::{NotOnValue, OnChange, OnValue};
 
     #[pymodule_export]
-    use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
+    use super::monitors::{gauge::PyGauge, monitor::EventMonitor, report::LineReport, sinks::Sink};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

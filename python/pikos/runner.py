@@ -8,25 +8,37 @@ on they are the program's.
 from __future__ import annotations
 
 import argparse
-import importlib
-import io
 import os
 import sys
-from time import perf_counter
+from _thread import get_ident, start_new_thread
+from os import getpid
+from time import perf_counter, sleep
 
 from pikos._launcher.handover import become
 from pikos._launcher.run import Run, say, show
 from pikos._launcher.summary import columns, has_colours
-from pikos._lsprof import __version__, _at_main
+from pikos._lsprof import __version__, _at_main, _peaks_problem
 from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
 from pikos.cprofile.profile import write_whole
-from pikos.monitors._line_report import FUNCTIONS, OF_MEMORY, OF_TIME, Circumstances, Report
+from pikos.monitors import _profile_decorator
+from pikos.monitors._focus_by_name import NoSuchFunction, codes_of, named
+from pikos.monitors._line_forms import rendered
+from pikos.monitors._line_report import (
+    FUNCTIONS,
+    LISTED,
+    OF_MEMORY,
+    OF_TIME,
+    Circumstances,
+    Report,
+    Wanted,
+    form_of,
+)
 from pikos.monitors._line_table import Paper
-from pikos.monitors.focus import code_of
+from pikos.monitors.records import extended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from types import CodeType
     from typing import Any, NoReturn
 
@@ -43,13 +55,15 @@ MONITORS = {
 
 DESCRIPTION = """\
 Run a Python script under a monitor. Options may come before or after the script. The first argument that is
-none of these options begins the script's own; so does what follows --.
+none of these options begins the script's own; so does what follows --. `pikos lines` is the same as `pikos-run lines`.
 """
 
 EXAMPLES = """\
 examples:
   pikos-run line_memory --focused-on load script.py   memory at each line of load()
   pikos-run lines --report script.py                  hits and time of each line of the costliest functions
+  pikos-run line_memory --report -o page.html app.py  which lines took memory, also for a while: a page to share
+  pikos-run lines -l -v script.py                     as kernprof: the lines of functions decorated with @profile
   pikos-run lines --report --focused-on load -m tool  the same of load() alone: the rest runs at full speed
   pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
   pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
@@ -67,9 +81,9 @@ def main() -> None:
     parser = argument_parser()
     options, args = parse(parser, sys.argv[1:])
     output_of(options, parser)
-    program = ["-m", *args] if options.module else args
+    program = [options.how, *args] if options.how else args
     reason = become(program, {"run": "monitor", "argv": SEPARATOR.join(sys.argv[1:])})
-    if not options.module:
+    if not options.how:
         # The command has its own folder first.
         sys.path[0:1] = [""] if not sys.flags.safe_path else sys.path[0:1]
     from pikos._launcher.program import run
@@ -89,21 +103,32 @@ def prepare(argv: list[str]) -> Recording:
     parser = argument_parser()
     options, program = parse(parser, argv)
     outfile = output_of(options, parser)
-    recorder, report = recorder_of(options, outfile)
-    kind: Any = monitor_class(MONITORS[options.monitor], focused=bool(options.focused_on))
+    command = " ".join(["python", options.how, *program]) if options.how else ""
+    recorder, report = recorder_of(options, outfile, command)
+    kind: Any = monitor_class(MONITORS[options.monitor])
+    focused: Any = monitor_class(MONITORS[options.monitor], focused=True)
+    record_type = record_type_of(kind, options)
 
-    def monitor_of(code: CodeType) -> Any:
-        """The monitor, when the program's code is known."""
-        functions = [focus(path, code, parser) for path in options.focused_on]
-        # `pikos plot` draws them over time.
-        record_type = kind._timed_record_type if options.recording in ("csv", "parquet") else None
-        focused = {"functions": functions} if functions else {}
-        monitor = kind(recorder, record_type=record_type, threads=options.threads, **focused)
+    def monitor_of(codes: list[CodeType] | None) -> Any:
+        """The monitor of these functions, or of all."""
+        functions = {} if codes is None else {"functions": codes}
+        new = (kind if codes is None else focused)(
+            recorder, record_type=record_type, threads=options.threads, **functions
+        )
         if report is not None:
-            report.attach_to(monitor)
-        return monitor
+            report.attach_to(new)
+        return new
 
     return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
+
+
+def record_type_of(kind: Any, options: argparse.Namespace) -> Any:
+    """What records are made of; None for what the monitor makes by itself. `pikos plot` draws those in files over time; and what was
+    in use between two records, where the system tells."""
+    record_type = kind._timed_record_type if options.recording in ("csv", "parquet") else None
+    if kind._reads_memory and options.recording in ("csv", "parquet", "zmq") and _peaks_problem() is None:
+        return extended(record_type or kind._own_record_type, "peak")
+    return record_type
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -118,8 +143,8 @@ def argument_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = CommandLine(
         prog="pikos-run",
-        usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
-        "[OPTION]... [ARG]...",
+        usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... "
+        "[-c CODE | -m MODULE | SCRIPT] [OPTION]... [ARG]...",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -138,7 +163,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"write to this file (default: {CSV_FILE}, {PARQUET_FILE} or {TEXT_FILE}); with zmq, bind this endpoint, too",
+        help=f"write to this file (default: {CSV_FILE}, {PARQUET_FILE} or {TEXT_FILE}); with zmq, bind this endpoint, too; "
+        "a report as text, page, JSON or CSV, as the name says (.html, .json, .csv)",
     )
     parser.add_argument(
         "--buffered",
@@ -156,16 +182,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--focused-on",
         action="append",
         default=missing,
-        metavar="FUNCTION[,FUNCTION]...",
+        metavar="NAME[,NAME]...",
         help="record only inside these functions: of the script (main, Class.method), or importable ones "
-        "(package.module.function)",
+        "(package.module.function); a class or a module stands for all of its functions, and names may have wildcards",
     )
     parser.add_argument(
         "--report",
         action="store_true",
         default=missing,
-        help="with lines and line_memory: print the program's own functions, the costliest first, each line with its hits and "
-        "its time, or memory, instead of records",
+        help="instead of records, print the program's own functions, the costliest first: each line with its hits and its time, "
+        "or memory; with functions and function_memory a line for each function",
     )
     parser.add_argument(
         "-n",
@@ -173,14 +199,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=whole_number,
         default=missing,
         metavar="N",
-        help=f"with --report: show this many functions (default: {FUNCTIONS})",
+        help=f"with --report: show this many functions (default: {FUNCTIONS}, in a list {LISTED})",
     )
     parser.add_argument(
         "--sort",
         choices=sorted({*OF_TIME, *OF_MEMORY}),
         default=missing,
         metavar="KEY",
-        help=f"with --report: the order of functions: {', '.join(OF_TIME)} of lines, {', '.join(OF_MEMORY)} of line_memory",
+        help=f"with --report: the order of functions: {', '.join(OF_TIME)}; of memory {', '.join(OF_MEMORY)}",
     )
     parser.add_argument(
         "--all",
@@ -188,6 +214,64 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="everything",
         default=missing,
         help="with --report: show all functions, those of libraries, too",
+    )
+    parser.add_argument(
+        "-z",
+        "--skip-zero",
+        action="store_true",
+        default=missing,
+        help="with --report: leave out lines and functions of zeros, and lines that did not run",
+    )
+    parser.add_argument(
+        "--summary", action="store_true", default=missing, help="a report with one line for each function"
+    )
+    parser.add_argument("--json", action="store_true", default=missing, help="a report as JSON")
+    parser.add_argument("--csv", action="store_true", default=missing, help="a report as comma-separated values")
+    parser.add_argument(
+        "-l",
+        "--line-by-line",
+        action="store_true",
+        default=missing,
+        help="a report of the functions that are decorated with @profile, and of -p",
+    )
+    parser.add_argument(
+        "-p",
+        "--prof-mod",
+        action="append",
+        default=missing,
+        metavar="NAME[,NAME]...",
+        help="the same as --focused-on",
+    )
+    parser.add_argument(
+        "-v", "--view", action="store_true", default=missing, help="with --report: print it, also where -o names a file"
+    )
+    parser.add_argument(
+        "-u",
+        "--unit",
+        type=positive,
+        default=missing,
+        metavar="SECONDS",
+        help="with --report: the unit of times, as 1e-3",
+    )
+    parser.add_argument(
+        "-r", "--rich", action="store_true", default=missing, help="with --report: in colours, also in a pipe"
+    )
+    parser.add_argument(
+        "-t",
+        "--sort-by-time",
+        action="store_const",
+        const="time",
+        dest="sort",
+        default=missing,
+        help="the same as --sort time",
+    )
+    parser.add_argument(
+        "-i",
+        "--output-interval",
+        type=positive,
+        default=missing,
+        metavar="SECONDS",
+        help="with --report and -o: write the file anew each time these are over, too",
     )
     parser.add_argument(
         "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
@@ -198,15 +282,29 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     """The options, and the program with its arguments."""
     loose = CommandLine(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
     add_options(loose)
-    takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"}
-    flags = {"--buffered", "--report", "--threads", "--all"}
+    options_of = loose._option_string_actions
+    takes_value = {name for name, action in options_of.items() if action.nargs != 0}
+    flags = {name for name, action in options_of.items() if action.nargs == 0}
+    letters = {name[1] for name in flags if len(name) == 2}
+    # Behind the script, what programs call their own options like is theirs.
+    takes_value_behind, flags_behind = (
+        {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"},
+        {
+            "--buffered",
+            "--report",
+            "--threads",
+            "--all",
+        },
+    )
     ours: list[str] = []
     monitor: str | None = None
-    module = False
+    how = ""
     script: list[str] = []
     rest = list(argv)
     while rest:
         word = rest.pop(0)
+        if script:
+            takes_value, flags, letters = takes_value_behind, flags_behind, set()
         if word.split("=", 1)[0] in takes_value and word.startswith("-"):
             ours.append(word)
             if "=" not in word:
@@ -216,13 +314,19 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         elif word in flags or (word[:2] in takes_value and not word.startswith("--")):
             # What follows a short option may stand right behind it.
             ours.append(word)
+        elif letters and len(word) > 2 and word[0] == "-" and letters.issuperset(word[1:]):
+            ours += [f"-{letter}" for letter in word[1:]]
         elif word in ("-h", "--help", "--version") and not script:
             parser.parse_args([word])  # prints, and exits
         elif script:
             script += rest if word == "--" else [word, *rest]
             break
         elif word == "-m" and monitor is not None:
-            module = True
+            how = word
+        elif word == "-c" and monitor is not None and rest:
+            # As for the interpreter, all that follows the code is the program's.
+            how, script = word, rest
+            break
         elif word.startswith("-") and word != "-":
             parser.error(f"unrecognized arguments: {word}")
         elif monitor is None:
@@ -238,31 +342,58 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     if monitor is None:
         parser.error(f"name a monitor: {', '.join(MONITORS)}")
     if not script:
-        parser.error("name a script, or -m and a module")
+        parser.error("name a script, -m and a module, or -c and code")
     options = argparse.Namespace(
         monitor=monitor,
-        module=module,
+        how=how,
         output=None,
         buffered=False,
         recording=None,
         focused_on=[],
+        prof_mod=[],
         report=False,
         threads=False,
         count=None,
         sort=None,
         everything=False,
+        skip_zero=False,
+        summary=False,
+        json=False,
+        csv=False,
+        line_by_line=False,
+        view=False,
+        unit=None,
+        rich=False,
+        output_interval=None,
     )
     loose.parse_args(ours, options)
-    orders = OF_MEMORY if monitor == "line_memory" else OF_TIME
+    orders = OF_MEMORY if monitor.endswith("memory") else OF_TIME
     if options.sort is not None and options.sort not in orders:
         parser.error(f"--sort {options.sort}: choose {', '.join(orders)}")
+    is_page = options.output is not None and options.recording is None and form_of(options.output) == "html"
+    if options.line_by_line or options.summary or options.json or options.csv or is_page:
+        options.report = True
     needless = [
         name
-        for name, value in (("-n", options.count), ("--sort", options.sort), ("--all", options.everything or None))
-        if value is not None
+        for name, value in (
+            ("-n", options.count),
+            ("--sort", options.sort),
+            ("--all", options.everything),
+            ("-z", options.skip_zero),
+            ("-v", options.view),
+            ("-u", options.unit),
+            ("-r", options.rich),
+            ("-i", options.output_interval),
+        )
+        if value
     ]
     if needless and not options.report:
         parser.error(f"{needless[0]} is for --report: add it")
+    if options.output_interval is not None and options.output is None:
+        parser.error("-i writes the report to a file: name it with -o")
+    if options.json and options.csv:
+        parser.error("--json and --csv are two forms of a report: choose one")
+    options.focused_on += options.prof_mod
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
     return options, script
 
@@ -270,8 +401,6 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
     """The file to write, absolute: the program may change the working directory. None for the screen."""
     if options.report:
-        if MONITORS[options.monitor] not in ("line", "line_memory"):
-            parser.error("--report works with lines and line_memory only")
         if options.recording not in (None, "text"):
             parser.error(f"--report prints a table: leave out --recording {options.recording}")
     elif options.recording is None:
@@ -292,12 +421,26 @@ def guess(name: str) -> str:
     return next((kind for kind in ("csv", "parquet") if name.endswith(f".{kind}")), "text")
 
 
-def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
+def recorder_of(
+    options: argparse.Namespace, outfile: str | None, command: str
+) -> tuple[AbstractRecorder, Report | None]:
     """The recorder, and the report if there is to be one."""
     if options.report:
         from pikos.recorders.list_recorder import ListRecorder
 
-        return ListRecorder(), Report(options.monitor == "line_memory", options.count, options.sort, options.everything)
+        wanted = Wanted(
+            reads_memory=options.monitor.endswith("memory"),
+            of_functions=options.monitor.startswith("function"),
+            most=options.count,
+            sort=options.sort,
+            everything=options.everything,
+            skip_zero=options.skip_zero,
+            summary=options.summary,
+            form="json" if options.json else "csv" if options.csv else "text" if outfile is None else form_of(outfile),
+            unit=options.unit,
+            command=command,
+        )
+        return ListRecorder(), Report(wanted, options.focused_on)
     if options.recording == "csv":
         from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
@@ -319,57 +462,15 @@ def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[Abstr
     return TextStreamRecorder(sys.stdout, formatted=True, auto_flush=not options.buffered), None
 
 
-def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:
-    """A function of ``--focused-on``: of the program itself, by its qualified name, or one that can be imported."""
-    own = {each.co_qualname: each for each in functions_in(code)}
-    if path in own:
-        return own[path]
-    module = None
-    parts = path.split(".")
-    place = 0
-    while place < len(parts):
+def focus(options: argparse.Namespace, code: CodeType, parser: argparse.ArgumentParser) -> list[CodeType]:
+    """The functions of ``--focused-on``."""
+    found = []
+    for path in options.focused_on:
         try:
-            module = importlib.import_module(".".join(parts[: place + 1]))
-        except ModuleNotFoundError:
-            break
-        except Exception as error:
-            parser.error(f"--focused-on {path}: importing {'.'.join(parts[: place + 1])} failed: {error!r}")
-        place += 1
-    if module is None:
-        missing(path, path, "", sorted(own), parser)
-    found: Any = module
-    for done in range(place, len(parts)):
-        try:
-            found = getattr(found, parts[done])
-        except AttributeError:
-            names = [name for name in dir(found) if not name.startswith("__")]
-            missing(path, parts[done], ".".join(parts[:done]), names, parser)
-    try:
-        return code_of(found)
-    except TypeError as error:
-        parser.error(f"--focused-on {path}: {error}")
-
-
-def missing(path: str, part: str, where: str, names: list[str], parser: argparse.ArgumentParser) -> NoReturn:
-    """Says which part of a path was not found, and what is near it."""
-    import difflib
-
-    near = difflib.get_close_matches(part, names, 3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    place = (
-        f"{where} has no {part!r}"
-        if where
-        else f"the script has no function {part!r}, and there is no module of that name"
-    )
-    parser.error(f"--focused-on {path}: {place}{hint}")
-
-
-def functions_in(code: CodeType) -> Iterator[CodeType]:
-    """The code objects inside of one."""
-    for constant in code.co_consts:
-        if hasattr(constant, "co_qualname"):
-            yield constant
-            yield from functions_in(constant)
+            found += codes_of(path, code)
+        except NoSuchFunction as error:
+            parser.error(f"--focused-on {path}: {error}")
+    return found
 
 
 class Recording(Run):
@@ -377,7 +478,7 @@ class Recording(Run):
 
     def __init__(
         self,
-        monitor_of: Callable[[CodeType], Any],
+        monitor_of: Callable[[list[CodeType] | None], Any],
         report: Report | None,
         outfile: str | None,
         options: argparse.Namespace,
@@ -388,8 +489,12 @@ class Recording(Run):
         self.monitor_of = monitor_of
         self.monitor: EventMonitor | None = None
         self.report = report
-        self.focus: list[str] = options.focused_on
+        self.options = options
+        self.focus: list[str] = list(options.focused_on)
+        #: The functions that are watched; None for all.
+        self.codes: list[CodeType] | None = None
         self.threads: bool = options.threads
+        self.main_thread = get_ident()
         self.program = program
         self.began = 0.0
         self.parser = parser
@@ -401,7 +506,22 @@ class Recording(Run):
 
     def begin(self, code: CodeType) -> None:
         """The program begins."""
-        monitor = self.monitor_of(code)
+        options = self.options
+        is_decorated = _profile_decorator.is_decorated(code)
+        if options.focused_on or options.line_by_line or is_decorated:
+            self.codes = focus(options, code, self.parser)
+            if self.report is not None:
+                self.report.watch_chosen()
+        _profile_decorator.define(self.decorated)
+        self.switch_on()
+        if options.output_interval is not None:
+            start_new_thread(self.write_now_and_then, (options.output_interval,))
+
+    def switch_on(self) -> None:
+        """Record, from now on."""
+        monitor = self.monitor_of(self.codes)
+        if self.monitor is not None:
+            monitor._index = self.monitor._index
         try:
             monitor.enable()
         except ValueError as error:
@@ -414,7 +534,49 @@ class Recording(Run):
             say(f"pikos-run: {error}\n")
             sys.exit(1)
         self.monitor = monitor
-        self.began = perf_counter()
+        self.began = self.began or perf_counter()
+
+    def decorated(self, codes: list[CodeType]) -> None:
+        """The program has decorated a function with ``@profile``: it is watched, too; or alone, if it is the first."""
+        if self.saved or self.monitor is None:
+            return
+        self.focus += [named(codes[0])]
+        if self.codes is None:
+            # Nobody could know before: what was summed up so far is not asked for.
+            self.codes = codes
+            if self.report is not None:
+                self.report.watch_chosen()
+            self.monitor.disable()
+            self.switch_on()
+            return
+        monitor: Any = self.monitor
+        self.codes += codes
+        for code in codes:
+            monitor.functions.add(code)
+        if get_ident() == self.main_thread:
+            # Not the recorder, too: what it has open stays open.
+            monitor._native.disable(all=True)
+            monitor._native.enable(*monitor._destination())
+
+    def write_now_and_then(self, interval: float) -> None:
+        """Write the report while the program runs. In a thread that ends with the process."""
+        while not self.saved:
+            sleep(interval)
+            if self.saved or getpid() != self.process or self.report is None or self.outfile is None:
+                return
+            try:
+                write_whole(
+                    self.outfile,
+                    rendered(self.report, self.circumstances(0), Paper()).encode("utf-8", "backslashreplace"),
+                )
+            except OSError:
+                # The last time, it is said.
+                pass
+
+    def circumstances(self, missed: int) -> Circumstances:
+        # Before 3.12 nothing tells what other threads run.
+        is_certain = sys.version_info >= (3, 12)
+        return Circumstances(self.program, perf_counter() - self.began, missed, is_certain, self.focus)
 
     def covers_all_threads(self) -> bool:
         """Whether other threads' events are recorded."""
@@ -430,40 +592,47 @@ class Recording(Run):
         if self.monitor is None:
             return
         self.monitor.disable()
-        elapsed = perf_counter() - self.began
         missed = 0 if self.threads else self.monitor._native.threads_missed
-        # Before 3.12 nothing tells what other threads run.
-        is_certain = sys.version_info >= (3, 12)
+        run = self.circumstances(missed)
+        if not run.is_certain and self.options.output_interval is not None:
+            # Our own.
+            missed = max(0, missed - 1)
+            run = run._replace(threads_missed=missed)
         if self.focus and missed:
-            ran = "ran" if is_certain else "may have run"
+            ran = "ran" if run.is_certain else "may have run"
             say(f"pikos-run: a function in focus {ran} in a thread that was not watched: add --threads to watch all\n")
         if self.report is None:
             return
-        table = io.StringIO()
-        run = Circumstances(self.program, elapsed, missed, is_certain, self.focus)
-        self.report.write(table, run, paper_for(self.outfile))
+        if self.options.line_by_line and not self.focus:
+            say("pikos-run: no function was decorated with @profile, and -p names none: there is nothing to report\n")
+        text = rendered(self.report, run, paper_for(self.outfile, self.options.rich))
         if self.outfile is None:
-            show(table.getvalue(), "pikos-run", "the report")
+            show(text, "pikos-run", "the report")
             return
         try:
-            write_whole(self.outfile, table.getvalue().encode("utf-8"))
+            write_whole(self.outfile, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
-            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{table.getvalue()}")
+            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{text}")
+            return
+        if self.options.view:
+            self.report.wanted = self.report.wanted._replace(form="text")
+            show(rendered(self.report, run, paper_for(None, self.options.rich)), "pikos-run", "the report")
 
 
-def paper_for(outfile: str | None) -> Paper:
-    """What the report is written on: a terminal is as wide as it is; a file and a pipe have no width, and no colours."""
+def paper_for(outfile: str | None, in_colours: bool) -> Paper:
+    """What the report is written on: a terminal is as wide as it is; a file and a pipe have no width, and no colours but where they
+    are asked for."""
     stream = sys.stdout
     try:
         if outfile is not None or not stream.isatty():
-            return Paper()
+            return Paper(has_colours=in_colours and outfile is None)
         "▏…".encode(stream.encoding or "ascii")
     except UnicodeError:
-        return Paper(columns(1), has_colours(1))
+        return Paper(columns(1), in_colours or has_colours(1))
     except Exception:
         # The program's own stream may be anything.
         return Paper()
-    return Paper(columns(1), has_colours(1), has_blocks=True)
+    return Paper(columns(1), in_colours or has_colours(1), has_blocks=True)
 
 
 def whole_number(text: str) -> int:
@@ -471,6 +640,17 @@ def whole_number(text: str) -> int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or greater")
+
+
+def positive(text: str) -> float:
+    """A number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if 0 < number < float("inf"):
+        return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
 
 
 if __name__ == "__main__":

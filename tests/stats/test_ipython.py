@@ -267,3 +267,39 @@ def test_profiles_show_themselves(shell: Any) -> None:
     assert "<td>15/1</td>" in pikos.stats.of(profile)._repr_html_()
     shell.profiled("empty = Profile()")
     assert "0 calls" in shell.user_ns["empty"]._repr_html_()
+
+
+def test_lprun_shows_lines(shell: Any, tmp_path: Path) -> None:
+    result, captured = shell.profiled("%lprun -f fib fib(9)")
+    result.raise_error()
+    (shown,) = captured.outputs
+    plain, rich = shown.data["text/plain"], shown.data["text/html"]
+    assert re.search(r"^ +1 +109 .*def fib\(n\)", plain, re.MULTILINE), plain
+    assert "<iframe" in rich and "Pikos" in rich
+    target = tmp_path / "lines.json"
+    result, captured = shell.profiled(f"text = %lprun -r -n 2 -T {target} fib(3)")
+    result.raise_error()
+    assert "fib  <ipython-input" in shell.user_ns["text"] and "--all" not in shell.user_ns["text"]
+    assert '"hits"' in target.read_text()
+    for wrong in (
+        "%lprun -f nobody fib(1)",
+        "%lprun -f len fib(1)",
+        "%lprun",
+        "%lprun -u often fib(1)",
+        "%lprun -n 0 fib(1)",
+    ):
+        result, captured = shell.profiled(wrong)
+        assert "UsageError" in captured.stderr + captured.stdout, wrong
+
+
+def test_mprun_and_memit_show_memory(shell: Any) -> None:
+    shell.profiled("def take():\n    kept = bytearray(b'x') * (40 << 20)\n    return len(kept)\n")
+    result, captured = shell.profiled("%mprun -f take take()")
+    result.raise_error()
+    plain = captured.outputs[0].data["text/plain"]
+    assert re.search(r"^ +2 +1 +\+\d+\.\d MiB +\+\d+\.\d MiB .*bytearray", plain, re.MULTILINE), plain
+    result, captured = shell.profiled("figures = %memit -o -r 2 take()")
+    result.raise_error()
+    assert re.match(r"peak memory: [\d,.]+ MiB, increment: \+\d+\.\d MiB\n", captured.stdout)
+    peak, increment = shell.user_ns["figures"]
+    assert peak > increment > 30 << 20

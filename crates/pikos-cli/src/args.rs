@@ -42,6 +42,9 @@ pub enum Subcommand {
     /// Run a program, say where its time went, and save the profile
     #[command(disable_help_flag = true, after_help = "Example: pikos run app.py")]
     Run(RunArgs),
+    /// Run a program, and see how often each of its lines runs and how long it takes
+    #[command(disable_help_flag = true, after_help = "Example: pikos lines --report app.py")]
+    Lines(RunArgs),
     /// Write one page that tells all: flame graph, functions, callers, source; to look at, and to share
     #[command(after_help = "Example: pikos report app.pikos --open")]
     Report(ReportArgs),
@@ -461,7 +464,7 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, gil-wait, function or file; for records own, growth, peak, hits, file, function or source
+    /// in-flight, gil-wait, function or file; for records own, growth, spike, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
     /// Reverse the order

@@ -50,7 +50,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         }
     };
     let outcome = match arguments.command {
-        Subcommand::Run(_) => Err(Error::NeedsPython),
+        Subcommand::Run(_) | Subcommand::Lines(_) => Err(Error::NeedsPython),
         Subcommand::Report(args) => commands::report::run(&args),
         Subcommand::Export(args) => commands::export::run(&args),
         Subcommand::Merge(args) => commands::merge::run(&args),

@@ -26,6 +26,6 @@ pub use pikos_wire::{
     WireText,
 };
 pub use profile::{Known, KnownNode, Model, labelled, run_facts};
-pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
+pub use records::{Activated, Cell, Curve, Highs, Peak, RecordModel, RecordRow, RowId, Since, TextId, Usage};
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -51,8 +51,12 @@ pub struct ShownLine {
     pub growth: i64,
     /// The part of it that is neither in lines of what it called nor, of a library, in its caller's own.
     pub own: i64,
-    /// The most in use at its beginnings and ends.
+    /// The most in use while it was executed.
     pub peak: u64,
+    /// The most that it had in use for a while, beyond what there was before and after.
+    pub spike: u64,
+    /// The same of its own part.
+    pub own_spike: u64,
 }
 
 /// A piece of the curve: memory from this second on.
@@ -88,6 +92,8 @@ pub struct Recording {
     pub is_of_functions: bool,
     /// Whether they tell the memory; else there are only hits.
     pub has_memory: bool,
+    /// Whether they tell what was in use between them; else there are no spikes.
+    pub has_spikes: bool,
     /// What a list of processes says of it.
     pub facts: RecorderFacts,
     /// Seconds from the first record to the last message.
@@ -119,7 +125,15 @@ impl Recording {
     /// The rows of functions: what their lines add up to. A function's growth is that of its activations.
     pub fn function_rows(&self) -> Vec<ShownLine> {
         let mut rows: Vec<ShownLine> = (0..self.functions.len() as u32)
-            .map(|id| ShownLine { id: LineId(id), hits: 0, growth: 0, own: 0, peak: 0 })
+            .map(|id| ShownLine {
+                id: LineId(id),
+                hits: 0,
+                growth: 0,
+                own: 0,
+                peak: 0,
+                spike: 0,
+                own_spike: 0,
+            })
             .collect();
         for line in self.rows.iter() {
             let row = &mut rows[self.function_of[line.id.index()].index()];
@@ -127,6 +141,8 @@ impl Recording {
             row.growth = row.growth.wrapping_add(line.growth);
             row.own = row.own.wrapping_add(line.own);
             row.peak = row.peak.max(line.peak);
+            row.spike = row.spike.max(line.spike);
+            row.own_spike = row.own_spike.max(line.own_spike);
         }
         rows
     }
@@ -185,6 +201,8 @@ impl Lines {
             growth: row.growth,
             own: row.own,
             peak: row.peak,
+            spike: row.spike,
+            own_spike: row.own_spike,
         });
         let pieces = model.curve().cells().map(|(time, cell)| Piece {
             time,
@@ -198,6 +216,7 @@ impl Lines {
         Recording {
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),
+            has_spikes: model.has_spikes(),
             facts: RecorderFacts::of(model),
             age: model.age(),
             now: model.now(),

@@ -67,6 +67,9 @@ pub struct Activations {
     /// sender doesn't say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub line: Vec<u64>,
+    /// The most that was resident since the activation or the record before, in bytes. Empty if the sender doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peak: Vec<u64>,
 }
 
 impl Activations {
@@ -87,10 +90,10 @@ impl Activations {
     }
 
     fn check(&self, records: usize, texts: usize) -> Result<(), WireError> {
-        let Self { at, ended, thread, function, filename, rss, line } = self;
+        let Self { at, ended, thread, function, filename, rss, line, peak } = self;
         let is_short = |column: &Vec<u64>| column.len() != at.len();
         if [ended, thread, function, filename, rss].into_iter().any(is_short)
-            || !line.is_empty() && is_short(line)
+            || [line, peak].into_iter().any(|column| !column.is_empty() && is_short(column))
         {
             return Err(WireError::Contradiction("columns of one length"));
         }
@@ -169,6 +172,7 @@ mod tests {
                 filename: vec![0, 0],
                 rss: vec![4096, 8192],
                 line: vec![7, 0],
+                peak: vec![4096, 9000],
             }),
             ..Records::default()
         }
@@ -201,6 +205,7 @@ mod tests {
             Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
         };
         assert!(activations(|them| _ = them.rss.pop()).contains("one length"));
+        assert!(activations(|them| _ = them.peak.pop()).contains("one length"));
         assert!(activations(|them| them.at[1] = 3).contains("in the order"));
         assert!(activations(|them| them.at.swap(0, 1)).contains("in the order"));
         assert!(activations(|them| them.function[1] = 1).contains("isn't there"));

@@ -12,6 +12,31 @@ use super::texts::{self, TextId};
 use crate::ffi::code_line;
 use crate::ffi::gil::GilCell;
 
+/// What a code object is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A module or a class.
+    Body,
+    /// A function that runs from its call to its return.
+    Function,
+    /// A generator.
+    Generator,
+    /// A coroutine, or an asynchronous generator.
+    Coroutine,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Function => "function",
+            Self::Generator => "generator",
+            Self::Coroutine => "coroutine",
+        }
+    }
+}
+
 /// A code object.
 pub struct Code {
     object: Py<PyAny>,
@@ -30,14 +55,20 @@ pub struct Code {
 }
 
 impl Code {
-    /// `co_qualname`, and whether it is the body of a module or a class rather than a function's.
-    pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
+    /// `co_qualname`, and what it is the code of.
+    pub fn qualname(&self, py: Python<'_>) -> (TextId, Kind) {
         let code = self.object.bind(py);
         let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
         let qualname =
             text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
         let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
-        (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
+        let kind = match flags {
+            Ok(flags) if flags & OPTIMIZED == 0 => Kind::Body,
+            Ok(flags) if flags & (COROUTINE | ASYNC_GENERATOR) != 0 => Kind::Coroutine,
+            Ok(flags) if flags & GENERATOR != 0 => Kind::Generator,
+            _ => Kind::Function,
+        };
+        (qualname, kind)
     }
 
     /// The line of the instruction at this offset in bytes.
@@ -87,6 +118,10 @@ const PLACES: usize = 256;
 
 /// `inspect.CO_OPTIMIZED`: its variables have places of their own, as a function's do.
 const OPTIMIZED: u32 = 1;
+/// `inspect.CO_GENERATOR`, `CO_COROUTINE`, `CO_ASYNC_GENERATOR`.
+const GENERATOR: u32 = 0x20;
+const COROUTINE: u32 = 0x80;
+const ASYNC_GENERATOR: u32 = 0x200;
 
 /// More than this many are not kept when no monitor is enabled.
 const MOST_KEPT: usize = 1024;

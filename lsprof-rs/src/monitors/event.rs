@@ -79,10 +79,12 @@ pub enum Field {
     Vms,
     /// When, in nanoseconds since the process's first record of memory.
     TimeNs,
+    /// The most that was resident since the record before, in bytes.
+    Peak,
 }
 
 impl Field {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Index,
         Self::Type,
         Self::Function,
@@ -92,6 +94,7 @@ impl Field {
         Self::Rss,
         Self::Vms,
         Self::TimeNs,
+        Self::Peak,
     ];
 
     /// The name that the record types have it under.
@@ -106,6 +109,7 @@ impl Field {
             Self::Rss => "RSS",
             Self::Vms => "VMS",
             Self::TimeNs => "time_ns",
+            Self::Peak => "peak",
         }
     }
 
@@ -166,6 +170,8 @@ pub struct Event {
     pub vms: u64,
     /// When, in nanoseconds, if memory is recorded.
     pub time_ns: u64,
+    /// The most that was resident since the record before, in bytes, if memory is recorded.
+    pub peak: u64,
 }
 
 impl Event {
@@ -192,6 +198,7 @@ impl Event {
             Field::Rss => Value::Number(self.rss),
             Field::Vms => Value::Number(self.vms),
             Field::TimeNs => Value::Number(self.time_ns),
+            Field::Peak => Value::Number(self.peak),
         }
     }
 }

@@ -200,7 +200,7 @@ impl Filter {
 fn native(field: Field, value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
     let py = value.py();
     match field {
-        Field::Index | Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs => {
+        Field::Index | Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs | Field::Peak => {
             Ok(value.extract::<u64>().ok().map(Value::Number))
         }
         Field::Type => {

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use pikos_os::memory::Meter;
 use pyo3::prelude::*;
 
 use super::codes::Code;
 use super::event::{Event, EventKind};
 use super::focus::Focus;
+use super::gauge::Gauge;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
 use super::texts::TextId;
@@ -53,7 +53,7 @@ pub struct Active {
     /// The threads that enabled it, by address, and how often each; `None` for all threads.
     pub threads: Option<RefCell<Vec<(usize, u32)>>>,
     /// Reads the memory for each record.
-    pub meter: Option<Meter>,
+    pub gauge: Option<Gauge>,
     /// The next event's number.
     pub index: Cell<u64>,
     /// How often its method raised.
@@ -70,7 +70,8 @@ impl Active {
     /// Whether it wants to be told where activations begin and end.
     pub fn wants_activations(&self, py: Python<'_>) -> bool {
         match &self.destination {
-            Destination::Report(_) => true,
+            // Those of functions are its events.
+            Destination::Report(_) => self.kind == Kind::Line,
             Destination::Sink(sink) => sink.get().takes_activations(py),
             Destination::Method(_) => false,
         }
@@ -194,30 +195,34 @@ pub fn dispatch(
                     Kind::Function if function.is_some() => (line(), None),
                     Kind::Function => (code.first_line, None),
                 };
-                if let Some(meter) = &monitor.meter {
-                    sink.introduce(py, monitor.focus.as_ref(), meter);
+                if let Some(gauge) = &monitor.gauge {
+                    sink.introduce(py, monitor.focus.as_ref(), gauge);
                 }
                 // Looking at the clock takes next to nothing beside looking at the memory.
-                let (usage, time_ns) =
-                    monitor.meter.as_ref().map(|meter| (meter.read(), now_ns())).unwrap_or_default();
-                sink.record(
-                    py,
-                    &Event {
-                        index,
-                        kind,
-                        function: function.unwrap_or(code.name),
-                        line_no,
-                        line: text,
-                        filename: code.filename,
-                        rss: usage.rss,
-                        vms: usage.vms,
-                        time_ns,
-                    },
-                );
+                let (reading, time_ns) =
+                    monitor.gauge.as_ref().map(|gauge| (gauge.read(py), now_ns())).unwrap_or_default();
+                let event = Event {
+                    index,
+                    kind,
+                    function: function.unwrap_or(code.name),
+                    line_no,
+                    line: text,
+                    filename: code.filename,
+                    rss: reading.rss,
+                    vms: reading.vms,
+                    time_ns,
+                    peak: reading.peak,
+                };
+                if sink.record(py, &event)
+                    && let Some(gauge) = &monitor.gauge
+                {
+                    gauge.told(&reading);
+                }
             }
             Destination::Report(report) => {
                 let moment = Moment { kind, address, thread, line: line() };
-                report.get().record(py, code, &moment, monitor.meter.as_ref());
+                let of_functions = wanted == Kind::Function;
+                report.get().record(py, code, &moment, monitor.gauge.as_ref(), of_functions);
             }
             Destination::Method(method) => call(py, monitor, method, kind, argument),
         }
@@ -243,14 +248,14 @@ pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, addres
         if !is_told {
             continue;
         }
-        match (&monitor.destination, &monitor.meter) {
-            (Destination::Report(report), meter) => {
+        match (&monitor.destination, &monitor.gauge) {
+            (Destination::Report(report), gauge) => {
                 let moment = Moment { kind, address, thread, line: 0 };
-                report.get().record(py, code, &moment, meter.as_ref());
+                report.get().record(py, code, &moment, gauge.as_ref(), false);
             }
-            (Destination::Sink(sink), Some(meter)) => {
-                sink.get().introduce(py, monitor.focus.as_ref(), meter);
-                sink.get().activation(py, code, kind == EventKind::Return, meter);
+            (Destination::Sink(sink), Some(gauge)) => {
+                sink.get().introduce(py, monitor.focus.as_ref(), gauge);
+                sink.get().activation(py, code, kind == EventKind::Return, gauge);
             }
             _ => {}
         }

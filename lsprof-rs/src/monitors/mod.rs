@@ -13,6 +13,7 @@ mod codes;
 mod event;
 pub mod filter;
 mod focus;
+pub mod gauge;
 mod hooks;
 mod hub;
 pub mod monitor;
@@ -24,6 +25,7 @@ mod texts;
 mod writer;
 
 pub use codes::set_own_folder;
+pub use gauge::peaks_problem;
 #[cfg(not(Py_3_12))]
 pub use hooks::thread_started;
 use pyo3::prelude::*;

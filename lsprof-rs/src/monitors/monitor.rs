@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashSet;
-use pikos_os::memory::Meter;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pikos_os::memory::NoHighWater;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
 use super::focus::Focus;
+use super::gauge::Gauge;
 use super::hub::{Active, Destination, Kind};
 use super::report::LineReport;
 use super::sinks::Sink;
@@ -110,6 +111,20 @@ impl EventMonitor {
         } else {
             Destination::Method(destination.clone().unbind())
         };
+        let gauge = match (&destination, self.reads_memory) {
+            (_, false) => None,
+            // Without a mark, what it says of peaks is what was in use at events.
+            (Destination::Report(_), true) => Some(Gauge::with_peaks(py).unwrap_or_else(|_| Gauge::new())),
+            (Destination::Sink(sink), true) if sink.get().tells_peaks(py) => {
+                let problem =
+                    |problem: NoHighWater| PyOSError::new_err(format!("{problem}; leave out `peak`"));
+                Some(Gauge::with_peaks(py).map_err(problem)?)
+            }
+            _ => Some(Gauge::new()),
+        };
+        if let (Destination::Report(report), Some(gauge)) = (&destination, &gauge) {
+            report.get().set_tells_spikes(py, gauge.has_peaks());
+        }
         let mut threads = Vec::new();
         enter(&mut threads);
         let active = Rc::new(Active {
@@ -118,7 +133,7 @@ impl EventMonitor {
             focus,
             focused,
             threads: (!self.all_threads).then(|| RefCell::new(threads)),
-            meter: self.reads_memory.then(Meter::open),
+            gauge,
             index: Cell::new(state.index.get()),
             errors: Cell::new(0),
             strangers: RefCell::default(),

@@ -1,4 +1,4 @@
-"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``.
+"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``; and those of `lines`.
 
 A notebook shows a table and a flame graph; a terminal shows the table as pstats prints it.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import linecache
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
+from pikos._notebook.lines import LineMagics, unquoted
 from pikos.cprofile import Profile, write_whole
 from pikos.stats import Profile as Finished
 from pikos.stats import of
@@ -27,6 +28,7 @@ ROWS = 30
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What ``%load_ext pikos`` calls."""
     shell.register_magics(PikosMagics)
+    shell.register_magics(LineMagics)
 
 
 class Shown:
@@ -167,9 +169,3 @@ def restrict(profile: Finished, limits: list[int | float | str]) -> Finished:
         elif isinstance(each, float) and 0 <= each < 1:
             profile = profile.top(int(len(profile) * each + 0.5))
     return profile
-
-
-def unquoted(value: Any) -> str:
-    """``parse_options`` leaves quotes where they are."""
-    text = str(value)
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

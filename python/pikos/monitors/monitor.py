@@ -129,7 +129,8 @@ class EventMonitor(Monitor):
         own = all(
             getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
         )
-        return own and self._record_type in (self._own_record_type, self._timed_record_type)
+        kind = getattr(self._record_type, "_extends", self._record_type)
+        return own and kind in (self._own_record_type, self._timed_record_type)
 
 
 def native_sink(recorder: Any) -> Any:

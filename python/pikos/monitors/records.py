@@ -23,6 +23,22 @@ class LineField:
         return self.template if record is None else record[self.place]
 
 
+def extended(kind: Any, *names: str) -> Any:
+    """A record type with more fields at its end; of the same name. Only native code makes its records."""
+    known = _EXTENDED.get((kind, names))
+    if known is None:
+        fields: dict[str, Any] = {name: f"{getattr(kind, name)}{' | {}' * len(names)}" for name in ("header", "line")}
+        if isinstance(kind.__dict__["line"], LineField):
+            fields["line"] = LineField(fields["line"], kind.__dict__["line"].place)
+        base = namedtuple(kind.__name__, (*kind._fields, *names))  # type: ignore[misc]
+        known = type(kind.__name__, (base,), {"__slots__": (), "_extends": kind, "__doc__": kind.__doc__, **fields})
+        _EXTENDED[kind, names] = known
+    return known
+
+
+_EXTENDED: dict[tuple[Any, tuple[str, ...]], Any] = {}
+
+
 class FunctionRecord(namedtuple("FunctionRecord", "index type function lineNo filename")):
     """A function event. ``type`` is one of "call", "return", "c_call", "c_return" and "c_exception".
 

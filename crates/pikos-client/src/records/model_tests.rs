@@ -86,7 +86,7 @@ fn ends_of_activations_stand_between_the_records() {
         function: vec![0, 3, 3, 0],
         filename: vec![1; 4],
         rss: vec![100, 101, 151, 111],
-        line: Vec::new(),
+        ..Activations::default()
     });
     let model = model([message]);
     assert_eq!(growth(&model), [(1, 1, 10), (10, 1, 50), (2, 1, 1)]);
@@ -182,6 +182,7 @@ proptest::proptest! {
                 filename: ends.iter().map(|end| end.4).collect(),
                 rss: ends.iter().map(|end| end.5).collect(),
                 line: ends.iter().map(|end| end.5 % 3).collect(),
+                peak: ends.iter().map(|end| end.5.wrapping_mul(end.3 + 1)).collect(),
             }),
             fields,
             columns,

@@ -55,7 +55,9 @@ impl Columns {
                 Field::Function | Field::Line | Field::Filename => Column::Texts(Vec::new()),
                 Field::Type => Column::Kinds(Vec::new()),
                 Field::LineNo => Column::Lines(Vec::new()),
-                Field::Index | Field::Rss | Field::Vms | Field::TimeNs => Column::Numbers(Vec::new()),
+                Field::Index | Field::Rss | Field::Vms | Field::TimeNs | Field::Peak => {
+                    Column::Numbers(Vec::new())
+                }
             };
             (*field, column)
         };

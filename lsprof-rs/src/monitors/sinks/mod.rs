@@ -9,7 +9,6 @@ mod text;
 use std::cell::{Cell, RefCell};
 
 use pikos_os::descriptor;
-use pikos_os::memory::Meter;
 use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -24,6 +23,7 @@ use super::codes::{self, Code};
 use super::event::{Event, Field, Value};
 use super::filter::Filter;
 use super::focus::Focus;
+use super::gauge::Gauge;
 use super::output::{Output, Target};
 use super::writer::Writer;
 use crate::ffi::at_fork;
@@ -233,12 +233,17 @@ impl Sink {
         }))))
     }
 
-    /// Records an event, if the filter lets it through.
+    /// Whether its records tell the most memory since the one before.
+    pub fn tells_peaks(&self, py: Python<'_>) -> bool {
+        self.0.get(py).fields.contains(&Field::Peak)
+    }
+
+    /// Records an event, if the filter lets it through. Whether it does.
     #[inline(always)]
-    pub fn record(&self, py: Python<'_>, event: &Event) {
+    pub fn record(&self, py: Python<'_>, event: &Event) -> bool {
         let inner = self.0.get(py);
         if !inner.filter.keeps(py, event) {
-            return;
+            return false;
         }
         inner.recorded.set(inner.recorded.get() + 1);
         let is_full = match &mut *inner.form.borrow_mut() {
@@ -263,6 +268,7 @@ impl Sink {
         if is_full {
             inner.hand_on(py, false);
         }
+        true
     }
 
     /// A monitor of lines and memory is about to record here, and can tell of activations, too.
@@ -280,15 +286,15 @@ impl Sink {
     }
 
     /// An activation begins or ends.
-    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
+    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, gauge: &Gauge) {
         if let Form::Live(live) = &mut *self.0.get(py).form.borrow_mut() {
-            live.push_activation(py, code, ends, meter);
+            live.push_activation(py, code, ends, gauge);
         }
     }
 
     /// Tells a new subscriber what is under way in the running thread below the running function, where it looks at that.
     #[inline(always)]
-    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
         let inner = self.0.get(py);
         if !inner.takes_activations.get() {
             return;
@@ -298,7 +304,7 @@ impl Sink {
             _ => false,
         };
         if is_stranger {
-            inner.tell_open(py, focus, meter);
+            inner.tell_open(py, focus, gauge);
         }
     }
 
@@ -319,7 +325,7 @@ impl Sink {
 impl Inner {
     #[cold]
     #[inline(never)]
-    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
         let mut open = Vec::new();
         // What can't be looked at is left out.
         _ = open_below(py, |code, line| {
@@ -333,7 +339,7 @@ impl Inner {
         });
         open.reverse();
         if let Form::Live(live) = &mut *self.form.borrow_mut() {
-            live.introduce(py, &open, meter);
+            live.introduce(py, &open, gauge);
         }
     }
 

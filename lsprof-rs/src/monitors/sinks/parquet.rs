@@ -74,7 +74,7 @@ impl Parquet {
                 Field::Type | Field::Function | Field::Line | Field::Filename => {
                     properties.set_column_statistics_enabled(path, EnabledStatistics::None)
                 }
-                Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs => properties,
+                Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs | Field::Peak => properties,
             };
         }
         let mut new = Self {
@@ -203,7 +203,7 @@ impl Parquet {
 /// How a field's values are kept.
 fn column_type(field: Field) -> Result<Type> {
     let (physical, logical) = match field {
-        Field::Index | Field::Rss | Field::Vms | Field::TimeNs => (Physical::INT64, None),
+        Field::Index | Field::Rss | Field::Vms | Field::TimeNs | Field::Peak => (Physical::INT64, None),
         Field::LineNo => (Physical::INT32, None),
         Field::Type | Field::Function | Field::Line | Field::Filename => {
             (Physical::BYTE_ARRAY, Some(LogicalType::String))

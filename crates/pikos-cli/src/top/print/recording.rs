@@ -31,14 +31,19 @@ pub fn write_table(
             write!(out, " after {} {}:{}", label.function, label.file, label.line)?;
         }
         writeln!(out, "  VMS {}, peak {}", bytes(now.vms), bytes(most.vms))?;
-        write!(out, "{:>10} {:>10} {:>10} ", "own", "growth", "peak")?;
+        let spike = if memory.has_spikes { format!("{:>10} ", "spike") } else { String::new() };
+        write!(out, "{:>10} {:>10} {spike}{:>10} ", "own", "growth", "peak")?;
     }
     writeln!(out, "{:>10}  {}", "hits", if memory.is_of_functions { "function" } else { "line" })?;
     let by_function = state.memory.by_function;
     for row in state.memory.rows.iter().take(top.unwrap_or(usize::MAX)) {
         if memory.has_memory {
             let (own, growth) = (view::signed_bytes(row.own), view::signed_bytes(row.growth));
-            write!(out, "{own:>10} {growth:>10} {:>10} ", view::bytes(row.peak as i64))?;
+            write!(out, "{own:>10} {growth:>10} ")?;
+            if memory.has_spikes {
+                write!(out, "{:>10} ", view::signed_bytes(row.spike as i64))?;
+            }
+            write!(out, "{:>10} ", view::bytes(row.peak as i64))?;
         }
         writeln!(out, "{:>10}  {}", row.hits, memory.label(row.id, by_function).searched().trim_end())?;
     }
@@ -87,6 +92,8 @@ struct LineJson<'p> {
 struct GrownJson {
     own: i64,
     growth: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spike: Option<u64>,
     peak: u64,
 }
 
@@ -99,7 +106,12 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
     let line = |row: &ShownLine| LineJson {
         place: place(row.id, state.memory.by_function),
         hits: row.hits,
-        grown: memory.has_memory.then_some(GrownJson { own: row.own, growth: row.growth, peak: row.peak }),
+        grown: memory.has_memory.then_some(GrownJson {
+            own: row.own,
+            growth: row.growth,
+            spike: memory.has_spikes.then_some(row.spike),
+            peak: row.peak,
+        }),
     };
     RecordingJson {
         memory: memory.has_memory.then(|| MemoryJson {
@@ -128,12 +140,18 @@ fn write(
     memory: &Recording,
     out: &mut csv::Writer<impl Write>,
 ) -> Result<(), csv::Error> {
-    let figures: &[&str] = if memory.has_memory { &["own", "growth", "peak"] } else { &[] };
+    let figures: &[&str] = match (memory.has_memory, memory.has_spikes) {
+        (false, _) => &[],
+        (true, false) => &["own", "growth", "peak"],
+        (true, true) => &["own", "growth", "spike", "peak"],
+    };
     out.write_record(figures.iter().chain(&["hits", "filename", "lineNo", "function", "line"]))?;
     for row in &table.rows {
         let label = memory.label(row.id, table.by_function);
         if memory.has_memory {
-            for figure in [row.own.to_string(), row.growth.to_string(), row.peak.to_string()] {
+            let spike = memory.has_spikes.then(|| row.spike.to_string());
+            let figures = [Some(row.own.to_string()), Some(row.growth.to_string()), spike];
+            for figure in figures.into_iter().flatten().chain([row.peak.to_string()]) {
                 out.write_field(figure)?;
             }
         }

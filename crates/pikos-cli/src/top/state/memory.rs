@@ -13,6 +13,7 @@ use super::filter::Filter;
 pub enum MemoryColumn {
     Own,
     Growth,
+    Spike,
     Peak,
     Hits,
     Location,
@@ -21,9 +22,10 @@ pub enum MemoryColumn {
 }
 
 /// In the order of the screen, with the word that names each.
-const WORDS: [(MemoryColumn, &str); 7] = [
+const WORDS: [(MemoryColumn, &str); 8] = [
     (MemoryColumn::Own, "own"),
     (MemoryColumn::Growth, "growth"),
+    (MemoryColumn::Spike, "spike"),
     (MemoryColumn::Peak, "peak"),
     (MemoryColumn::Hits, "hits"),
     (MemoryColumn::Location, "file"),
@@ -55,9 +57,10 @@ impl MemoryColumn {
     }
 
     /// The columns that say something about such records, in the order of the screen.
-    pub fn all(has_memory: bool, has_source: bool) -> Vec<Self> {
+    pub fn all(has_memory: bool, has_spikes: bool, has_source: bool) -> Vec<Self> {
         let says = |column: &Self| match column {
             Self::Own | Self::Growth | Self::Peak => has_memory,
+            Self::Spike => has_spikes,
             Self::Source => has_source,
             _ => true,
         };
@@ -68,6 +71,9 @@ impl MemoryColumn {
 /// Of the greatest figure: rows that differ by less are as high, and the one that reached higher comes first. Arrays of one
 /// size are not told apart by the few pages that somebody else took meanwhile.
 const ALIKE: i64 = 50;
+
+/// Of a spike: less is noise.
+const LEAST_SPIKE: u64 = 1 << 20;
 
 /// The lines or functions of a recorder that are listed.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +102,7 @@ impl MemoryTable {
 
     /// All that it may be sorted by.
     pub fn columns(&self, memory: &Recording) -> Vec<MemoryColumn> {
-        MemoryColumn::all(memory.has_memory, !self.by_function && !memory.is_of_functions)
+        MemoryColumn::all(memory.has_memory, memory.has_spikes, !self.by_function && !memory.is_of_functions)
     }
 
     /// Forgets what filters said: they are others, or the lines are.
@@ -141,6 +147,11 @@ fn sort(rows: &mut [ShownLine], column: MemoryColumn, memory: &Recording, by_fun
     match column {
         MemoryColumn::Own => by_size(rows, |row| row.own),
         MemoryColumn::Growth => by_size(rows, |row| row.growth),
+        // It is in all that called the line: that line comes first.
+        MemoryColumn::Spike => rows.sort_unstable_by_key(|row| {
+            let own = if row.own_spike < LEAST_SPIKE { 0 } else { row.own_spike };
+            (Reverse(own), Reverse(row.spike), row.id)
+        }),
         MemoryColumn::Peak => rows.sort_unstable_by_key(|row| (Reverse(row.peak), Reverse(row.own), row.id)),
         MemoryColumn::Hits => rows.sort_unstable_by_key(|row| (Reverse(row.hits), row.id)),
         MemoryColumn::Location | MemoryColumn::Function | MemoryColumn::Source => {
@@ -199,7 +210,7 @@ mod tests {
     use super::*;
 
     fn row(id: u32, own: i64, peak: u64) -> ShownLine {
-        ShownLine { id: LineId(id), hits: 1, growth: own, own, peak }
+        ShownLine { id: LineId(id), hits: 1, growth: own, own, peak, spike: 0, own_spike: 0 }
     }
 
     fn order(rows: &[ShownLine]) -> Vec<u32> {
