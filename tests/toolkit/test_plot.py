@@ -44,7 +44,10 @@ def test_svg(records: Path) -> None:
     done = plot(records, "-o", target)
     assert done.returncode == 0, done.stderr
     # The picture is in a file, so the list is what the command says.
-    assert re.search(rb"^peak at .*record \d+: .* MiB, main spike\.py:4$", done.stdout, re.MULTILINE) and done.stderr == b""
+    assert (
+        re.search(rb"^peak at .*record \d+: .* MiB, main spike\.py:4$", done.stdout, re.MULTILINE)
+        and done.stderr == b""
+    )
     svg = xml.etree.ElementTree.parse(target).getroot()
     name = "{http://www.w3.org/2000/svg}"
     texts = [element.text for element in svg.iter(f"{name}text")]
