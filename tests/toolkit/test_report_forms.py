@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Run, python
+from running import Run, environment, python
 
 pytestmark = pytest.mark.slow_in_debug
 
@@ -266,3 +267,17 @@ def test_what_has_to_be_known_is_said(folder: Path) -> None:
     out = pikos_run(folder, "lines", "--report", "--focused-on", "f", "waits.py").succeeded().out
     assert "without those in which they waited" in out and "without waiting" in out
     assert ("each round of a comprehension" in out) == (sys.version_info >= (3, 12))
+
+
+def test_a_reader_who_leaves_is_told_nothing(folder: Path) -> None:
+    (folder / "long.py").write_text("for i in range(20000):\n    pass\n")
+    command = [sys.executable, "-m", "pikos.runner", "lines", "long.py"]
+    reader = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as run:
+        subprocess.run(reader, stdin=run.stdout, check=True)
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.close()
+        errors = run.stderr.read()
+    assert "pikos" not in errors, errors

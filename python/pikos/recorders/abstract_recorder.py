@@ -48,7 +48,9 @@ def report(sink: _Sink | None, where: str) -> None:
         if sink.problem is not None:
             import sys
 
-            sys.stderr.write(f"pikos: can't write {where}: {sink.problem}; records from then on are lost\n")
+            # A reader who has left, as `head` does, needs no more.
+            if not sink.problem.startswith("BrokenPipeError"):
+                sys.stderr.write(f"pikos: can't write {where}: {sink.problem}; records from then on are lost\n")
 
 
 def name_of(stream: Any) -> str:
