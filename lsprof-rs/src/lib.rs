@@ -75,7 +75,9 @@ mod _lsprof {
     use super::monitors::{_monitors_after_fork_in_child, _monitors_before_fork};
 
     #[pymodule_export]
-    use super::monitors::filter::{NotOnValue, OnChange, OnValue};
+    use super::monitors::filter::{
+        And, Base, Compare, Glob, Matches, Not, NotOnValue, OnChange, OnValue, Or, OwnCode,
+    };
 
     #[pymodule_export]
     use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};

@@ -1,8 +1,9 @@
+import re
 import sys
 from collections.abc import Callable, Sequence
 from threading import Thread
 from types import CodeType
-from typing import Any, Final, Self, TypedDict, final, type_check_only
+from typing import Any, ClassVar, Final, Self, TypedDict, final, type_check_only
 
 from _typeshed import structseq
 from typing_extensions import disjoint_base
@@ -10,11 +11,19 @@ from typing_extensions import disjoint_base
 from pikos._options import Options
 
 __all__ = [
+    "And",
+    "Compare",
+    "Glob",
+    "Matches",
+    "Not",
     "NotOnValue",
     "OnChange",
     "OnValue",
+    "Or",
+    "OwnCode",
     "Profiler",
     "_EventMonitor",
+    "_Filter",
     "_LineReport",
     "_Listener",
     "_Sampler",
@@ -261,7 +270,12 @@ class profiler_thread(structseq[Any], tuple[Any, ...]):
 class _EventMonitor:
     """The native half of a monitor."""
 
-    def __new__(cls, kind: str, reads_memory: bool, all_threads: bool) -> _EventMonitor: ...
+    extra_fields: ClassVar[tuple[str, ...]]
+    def __new__(
+        cls, kind: str, reads_memory: bool, all_threads: bool, extras: Sequence[str]
+    ) -> _EventMonitor: ...
+    @property
+    def extra(self) -> tuple[Any, ...]: ...
     @property
     def errors(self) -> int: ...
     @property
@@ -284,6 +298,8 @@ class _Sink:
     ) -> _Sink | None: ...
     @staticmethod
     def parquet(target: int, fields: Sequence[str], filter: object) -> _Sink | None: ...
+    @staticmethod
+    def trace(target: int, fields: Sequence[str], filter: object, goes_on: bool) -> _Sink | None: ...
     @staticmethod
     def list(fields: Sequence[str], filter: object) -> _Sink | None: ...
     @staticmethod
@@ -309,7 +325,84 @@ class _LineReport:
     def rows(self) -> list[tuple[str, str, int, bool, list[tuple[int, int, float, int, int]]]]: ...
 
 @disjoint_base
-class OnValue:
+class _Filter:
+    """The base of the filters."""
+
+    def __new__(cls, *args: Any) -> Self: ...
+    def __and__(self, other: Callable[[Any], bool]) -> And: ...
+    def __or__(self, other: Callable[[Any], bool]) -> Or: ...
+    def __invert__(self) -> Not: ...
+
+@disjoint_base
+class And(_Filter):
+    """Keeps the records that all of these keep."""
+
+    @property
+    def filters(self) -> tuple[Callable[[Any], bool], ...]: ...
+    def __new__(cls, *filters: Callable[[Any], bool]) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class Or(_Filter):
+    """Keeps the records that one of these keeps."""
+
+    @property
+    def filters(self) -> tuple[Callable[[Any], bool], ...]: ...
+    def __new__(cls, *filters: Callable[[Any], bool]) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class Not(_Filter):
+    """Keeps the records that the filter doesn't."""
+
+    @property
+    def filter(self) -> Callable[[Any], bool]: ...
+    def __new__(cls, filter: Callable[[Any], bool]) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class Matches(_Filter):
+    """Keeps the records whose field has a part that matches a regular expression."""
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def pattern(self) -> re.Pattern[str]: ...
+    def __new__(cls, field: str, pattern: str | re.Pattern[str]) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class Glob(_Filter):
+    """Keeps the records whose field is as one of these patterns says."""
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def patterns(self) -> tuple[str, ...]: ...
+    def __new__(cls, field: str, *patterns: str) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+class OwnCode(_Filter):
+    """Keeps the records of the user's own code."""
+
+    def __new__(cls) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class Compare(_Filter):
+    """Keeps the records whose field is less, or greater, than a number."""
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def sign(self) -> str: ...
+    @property
+    def number(self) -> float: ...
+    def __new__(cls, field: str, sign: str, number: float) -> Self: ...
+    def __call__(self, record: Any) -> bool: ...
+
+@disjoint_base
+class OnValue(_Filter):
     """Keeps the records whose field has one of these values."""
 
     field: str
@@ -318,7 +411,7 @@ class OnValue:
     def __call__(self, record: Any) -> bool: ...
 
 @disjoint_base
-class NotOnValue:
+class NotOnValue(_Filter):
     """Keeps the records whose field has none of these values."""
 
     field: str
@@ -327,7 +420,7 @@ class NotOnValue:
     def __call__(self, record: Any) -> bool: ...
 
 @disjoint_base
-class OnChange:
+class OnChange(_Filter):
     """Keeps the records whose field differs from that of the record before, and the first one."""
 
     previous: Any

@@ -18,11 +18,12 @@ from pikos._launcher.handover import become
 from pikos._launcher.run import Run, say, show
 from pikos._launcher.summary import columns, has_colours
 from pikos._lsprof import __version__, _at_main
-from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, monitor_class
+from pikos.api import CSV_FILE, PARQUET_FILE, TEXT_FILE, TRACE_FILE, monitor_class
 from pikos.cprofile.profile import write_whole
 from pikos.monitors._line_report import FUNCTIONS, OF_MEMORY, OF_TIME, Circumstances, Report
 from pikos.monitors._line_table import Paper
 from pikos.monitors.focus import code_of
+from pikos.monitors.records import EXTRA_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,10 +53,15 @@ examples:
   pikos-run lines --report script.py                  hits and time of each line of the costliest functions
   pikos-run lines --report --focused-on load -m tool  the same of load() alone: the rest runs at full speed
   pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
+  pikos-run functions -o calls.trace.json script.py   the same as a trace, for https://ui.perfetto.dev
   pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
 """
 
-RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
+RECORDINGS = ("screen", "text", "csv", "parquet", "trace", "zmq")
+#: Where records go unless a file is named.
+FILES = {"csv": CSV_FILE, "parquet": PARQUET_FILE, "text": TEXT_FILE, "trace": TRACE_FILE}
+#: What the name of a file says. A profile's trace has these names, too.
+ENDINGS = {".csv": "csv", ".parquet": "parquet", ".trace": "trace", ".trace.json": "trace"}
 
 #: Between the arguments that one process hands to the next.
 SEPARATOR = "\x1f"
@@ -95,15 +101,22 @@ def prepare(argv: list[str]) -> Recording:
     def monitor_of(code: CodeType) -> Any:
         """The monitor, when the program's code is known."""
         functions = [focus(path, code, parser) for path in options.focused_on]
-        # `pikos plot` draws them over time.
-        record_type = kind._timed_record_type if options.recording in ("csv", "parquet") else None
         focused = {"functions": functions} if functions else {}
-        monitor = kind(recorder, record_type=record_type, threads=options.threads, **focused)
+        record_type = record_type_of(kind, options)
+        monitor = kind(recorder, record_type, options.threads, fields=options.fields, **focused)
         if report is not None:
             report.attach_to(monitor)
         return monitor
 
     return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
+
+
+def record_type_of(kind: Any, options: argparse.Namespace) -> Any:
+    """The type of records, without the extra fields."""
+    # `pikos plot` draws them over time.
+    recording = options.recording or guess(options.output or "")
+    is_timed = recording in ("csv", "parquet") and kind._timed_record_type is not None
+    return kind._timed_record_type if is_timed else kind._own_record_type
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -138,7 +151,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"write to this file (default: {CSV_FILE}, {PARQUET_FILE} or {TEXT_FILE}); with zmq, bind this endpoint, too",
+        help=f"write to this file (default: monitor_records with an ending that fits); with zmq, bind this endpoint, too",
     )
     parser.add_argument(
         "--buffered",
@@ -190,6 +203,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="with --report: show all functions, those of libraries, too",
     )
     parser.add_argument(
+        "--fields",
+        action="append",
+        default=missing,
+        metavar="+FIELD[,+FIELD]...",
+        help=f"have records tell more: {', '.join(f'+{field}' for field in EXTRA_FIELDS)}",
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=missing,
+        metavar="EXPRESSION",
+        help="record only what this says: FIELD ~ REGEX, FIELD = VALUE, FIELD < NUMBER, FIELD glob PATTERN, own (your own code), "
+        "with and, or, not and brackets; of several, all must hold",
+    )
+    parser.add_argument(
         "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
     )
 
@@ -198,7 +226,7 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     """The options, and the program with its arguments."""
     loose = CommandLine(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
     add_options(loose)
-    takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"}
+    takes_value = {"-o", "--output", "--recording", "--focused-on", "--fields", "--filter", "-n", "--sort"}
     flags = {"--buffered", "--report", "--threads", "--all"}
     ours: list[str] = []
     monitor: str | None = None
@@ -246,6 +274,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         buffered=False,
         recording=None,
         focused_on=[],
+        fields=[],
+        filter=[],
         report=False,
         threads=False,
         count=None,
@@ -264,7 +294,44 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     if needless and not options.report:
         parser.error(f"{needless[0]} is for --report: add it")
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
+    kind: Any = monitor_class(MONITORS[monitor])
+    options.fields = fields_of(options, kind, parser)
+    options.filter = filter_of(options, kind, parser)
     return options, script
+
+
+def fields_of(options: argparse.Namespace, kind: Any, parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    """The extra fields that ``--fields`` names."""
+    words = [word.strip() for words in options.fields for word in words.split(",")]
+    if words and options.report:
+        parser.error("--fields is for records: leave out --report")
+    for word in words:
+        if word[:1] != "+":
+            parser.error(f"--fields {word}: write +{word}: it is added to what records have")
+    try:
+        return kind._extras(word[1:] for word in words)  # type: ignore[no-any-return]
+    except ValueError as error:
+        parser.error(f"--fields: {error}")
+
+
+def filter_of(options: argparse.Namespace, kind: Any, parser: argparse.ArgumentParser) -> Any:
+    """The filter that ``--filter`` says; None without one."""
+    if not options.filter:
+        return None
+    if options.report:
+        parser.error("--filter is for records: leave out --report")
+    from pikos.filters import And, parse
+    from pikos.filters.expression import ExpressionError
+    from pikos.monitors.records import with_fields
+
+    fields = with_fields(record_type_of(kind, options), options.fields)._fields
+    filters = []
+    for text in options.filter:
+        try:
+            filters.append(parse(text, fields))
+        except ExpressionError as error:
+            parser.error(f"--filter: {error}")
+    return filters[0] if len(filters) == 1 else And(*filters)
 
 
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
@@ -277,10 +344,12 @@ def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> s
     elif options.recording is None:
         options.recording = "screen" if options.output is None else guess(options.output)
     if options.recording == "screen" and options.output is not None:
-        parser.error("--recording screen writes no file: leave out -o, or choose csv, parquet or text")
+        parser.error("--recording screen writes no file: leave out -o, or choose csv, parquet, text or trace")
+    if options.recording == "trace" and options.monitor not in ("functions", "function_memory"):
+        parser.error("a trace is made of calls and returns: record functions or function_memory")
     if options.recording == "zmq":
         return options.output  # type: ignore[no-any-return]
-    name = options.output or {"csv": CSV_FILE, "parquet": PARQUET_FILE, "text": TEXT_FILE}.get(options.recording)
+    name = options.output or FILES.get(options.recording)
     return None if name is None else os.path.abspath(name)
 
 
@@ -289,7 +358,7 @@ def guess(name: str) -> str:
     if name.startswith(("tcp://", "ipc://")):
         return "zmq"
     # Not splitext: it finds no extension in ".csv".
-    return next((kind for kind in ("csv", "parquet") if name.endswith(f".{kind}")), "text")
+    return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), "text")
 
 
 def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[AbstractRecorder, Any]:
@@ -301,22 +370,27 @@ def recorder_of(options: argparse.Namespace, outfile: str | None) -> tuple[Abstr
     if options.recording == "csv":
         from pikos.recorders.csv_file_recorder import CSVFileRecorder
 
-        return CSVFileRecorder(str(outfile)), None
+        return CSVFileRecorder(str(outfile), options.filter), None
     if options.recording == "parquet":
         from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
 
-        return ParquetFileRecorder(str(outfile)), None
+        return ParquetFileRecorder(str(outfile), options.filter), None
+    if options.recording == "trace":
+        from pikos.recorders.trace_file_recorder import TraceFileRecorder
+
+        return TraceFileRecorder(str(outfile), options.filter), None
     if options.recording == "zmq":
         from pikos.recorders.zeromq_recorder import ZeroMQRecorder
 
-        return ZeroMQRecorder(outfile), None
+        return ZeroMQRecorder(outfile, options.filter), None
     if options.recording == "text":
         from pikos.recorders.text_file_recorder import TextFileRecorder
 
-        return TextFileRecorder(str(outfile), formatted=True, auto_flush=not options.buffered), None
+        at_once = not options.buffered
+        return TextFileRecorder(str(outfile), options.filter, formatted=True, auto_flush=at_once), None
     from pikos.recorders.text_stream_recorder import TextStreamRecorder
 
-    return TextStreamRecorder(sys.stdout, formatted=True, auto_flush=not options.buffered), None
+    return TextStreamRecorder(sys.stdout, options.filter, formatted=True, auto_flush=not options.buffered), None
 
 
 def focus(path: str, code: CodeType, parser: argparse.ArgumentParser) -> Any:

@@ -31,6 +31,20 @@ pub fn open_below(
     }
 }
 
+/// Calls `each` with the code object of each frame that is open in the running thread, the innermost first.
+pub fn each_open(py: Python<'_>, mut each: impl FnMut(&Bound<'_, PyAny>)) {
+    // SAFETY: an attached thread has a state; the reference is new, or there is none.
+    let innermost = unsafe { ffi::PyThreadState_GetFrame(ffi::PyThreadState_Get()) };
+    // SAFETY: as above.
+    let mut frame = unsafe { Bound::from_owned_ptr_or_opt(py, innermost.cast()) };
+    while let Some(open) = frame {
+        // SAFETY: it is a frame, and alive; each has a code object, of which we get a reference.
+        each(&unsafe { Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(open.as_ptr().cast()).cast()) });
+        // SAFETY: as above; of the outermost it is null.
+        frame = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(open.as_ptr().cast()).cast()) };
+    }
+}
+
 /// The global variables of the running frame; None outside of Python code.
 pub fn running_globals(py: Python<'_>) -> Py<PyAny> {
     // SAFETY: the GIL is held; the reference is borrowed from the running frame.

@@ -29,4 +29,4 @@ pub mod other_threads;
 #[cfg(not(Py_3_12))]
 pub mod profile_function;
 
-pub use frame::{code_line, open_below, running_frame, running_globals};
+pub use frame::{code_line, each_open, open_below, running_frame, running_globals};

@@ -1,6 +1,6 @@
 //! Code objects, and what records tell of them. Found out once for each.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -25,6 +25,8 @@ pub struct Code {
     pub is_ours: bool,
     /// The line of the instruction at each offset (in units of two bytes); 0 where nobody asked yet.
     lines: RefCell<Vec<u32>>,
+    /// What [`Code::qualname`] has found.
+    qualname: Cell<Option<(TextId, bool)>>,
     /// The lines of its file.
     source: OnceCell<Rc<[TextId]>>,
 }
@@ -32,12 +34,17 @@ pub struct Code {
 impl Code {
     /// `co_qualname`, and whether it is the body of a module or a class rather than a function's.
     pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
+        if let Some(known) = self.qualname.get() {
+            return known;
+        }
         let code = self.object.bind(py);
         let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
         let qualname =
             text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
         let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
-        (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
+        let found = (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0));
+        self.qualname.set(Some(found));
+        found
     }
 
     /// The line of the instruction at this offset in bytes.
@@ -163,6 +170,7 @@ fn look_at(py: Python<'_>, object: Py<PyAny>) -> PyResult<Code> {
         first_line: u32::try_from(first_line).unwrap_or(0),
         is_ours,
         lines: RefCell::default(),
+        qualname: Cell::default(),
         source: OnceCell::new(),
         object,
     })

@@ -2,14 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::LazyLock;
 use std::time::Instant;
 
 use pikos_os::memory::Meter;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::codes::Code;
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, Field, Stage};
+use super::extra::{Extra, Wanted, now_ns};
 use super::focus::Focus;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
@@ -54,6 +55,12 @@ pub struct Active {
     pub threads: Option<RefCell<Vec<(usize, u32)>>>,
     /// Reads the memory for each record.
     pub meter: Option<Meter>,
+    /// When it was enabled first.
+    pub began: Instant,
+    /// The extra fields of its records.
+    pub extras: Vec<Field>,
+    /// Their values, for its method, in each thread that is in there; by the thread's address.
+    pub told: RefCell<Vec<(usize, Py<PyTuple>)>>,
     /// The next event's number.
     pub index: Cell<u64>,
     /// How often its method raised.
@@ -74,6 +81,24 @@ impl Active {
             Destination::Sink(sink) => sink.get().takes_activations(py),
             Destination::Method(_) => false,
         }
+    }
+
+    /// Whether its records are to name the exceptions that functions are left by.
+    #[cfg(not(Py_3_12))]
+    pub fn names_exceptions(&self, py: Python<'_>) -> bool {
+        let names = match &self.destination {
+            Destination::Sink(sink) => sink.get().asked(py).extras.has(Field::Exception),
+            Destination::Method(_) => self.extras.contains(&Field::Exception),
+            Destination::Report(_) => false,
+        };
+        self.kind == Kind::Function && names
+    }
+
+    /// What its method is told in the running thread.
+    pub fn extra_of_running<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyTuple>> {
+        let running = thread::address();
+        let told = self.told.borrow();
+        told.iter().rfind(|(thread, _)| *thread == running).map(|(_, values)| values.bind(py).clone())
     }
 
     /// The code objects of its focus.
@@ -130,6 +155,11 @@ pub fn set_active(py: Python<'_>, monitors: Option<Monitors>) -> Option<Monitors
 pub trait Argument {
     /// The object.
     fn object(&self, py: Python<'_>) -> Py<PyAny>;
+
+    /// The name of the type of the exception that a function is left by, if it is.
+    fn exception(&self, _py: Python<'_>) -> Option<TextId> {
+        None
+    }
 }
 
 /// None.
@@ -186,50 +216,68 @@ pub fn dispatch(
                 if sink.is_closed(py) {
                     continue;
                 }
-                let (line_no, text) = match wanted {
-                    Kind::Line => {
-                        let line = line();
-                        (line, Some(code.line_text(py, line)))
-                    }
-                    Kind::Function if function.is_some() => (line(), None),
-                    Kind::Function => (code.first_line, None),
-                };
+                let mut event = Event { index, ..Event::of(kind, code) };
+                if let Some(function) = function {
+                    event.function = function;
+                }
+                if wanted == Kind::Line || function.is_some() {
+                    event.line_no = line();
+                }
+                // What nobody is to see costs no more than that.
+                let asked = sink.asked(py);
+                if asked.decides == Stage::Begun && !sink.keeps(py, &event) {
+                    continue;
+                }
+                if wanted == Kind::Line {
+                    event.line = Some(code.line_text(py, event.line_no));
+                }
+                let extra;
+                if !asked.extras.is_empty() {
+                    let is_builtin = function.is_some();
+                    extra =
+                        Extra::find_out(py, asked.extras, monitor.began, kind, code, is_builtin, argument);
+                    event.extra = &extra;
+                }
+                if asked.decides == Stage::Described && !sink.keeps(py, &event) {
+                    continue;
+                }
                 if let Some(meter) = &monitor.meter {
                     sink.introduce(py, monitor.focus.as_ref(), meter);
+                    let usage = meter.read();
+                    (event.rss, event.vms) = (usage.rss, usage.vms);
+                    // Looking at the clock takes next to nothing beside looking at the memory.
+                    event.time_ns = now_ns();
                 }
-                // Looking at the clock takes next to nothing beside looking at the memory.
-                let (usage, time_ns) =
-                    monitor.meter.as_ref().map(|meter| (meter.read(), now_ns())).unwrap_or_default();
-                sink.record(
-                    py,
-                    &Event {
-                        index,
-                        kind,
-                        function: function.unwrap_or(code.name),
-                        line_no,
-                        line: text,
-                        filename: code.filename,
-                        rss: usage.rss,
-                        vms: usage.vms,
-                        time_ns,
-                    },
-                );
+                if asked.decides == Stage::Whole && !sink.keeps(py, &event) {
+                    continue;
+                }
+                sink.record(py, &event);
             }
             Destination::Report(report) => {
                 let moment = Moment { kind, address, thread, line: line() };
                 report.get().record(py, code, &moment, monitor.meter.as_ref());
             }
-            Destination::Method(method) => call(py, monitor, method, kind, argument),
+            Destination::Method(method) if monitor.extras.is_empty() => {
+                call(py, monitor, method, kind, argument);
+            }
+            Destination::Method(method) => {
+                let event = Event {
+                    extra: &Extra::find_out(
+                        py,
+                        Wanted::among(monitor.extras.iter().copied()),
+                        monitor.began,
+                        kind,
+                        code,
+                        function.is_some(),
+                        argument,
+                    ),
+                    ..Event::of(kind, code)
+                };
+                call_with_extra(py, monitor, method, &event, argument);
+            }
         }
     }
     was_wanted
-}
-
-/// Nanoseconds since it was asked for first. Not the engine's clock: what its ticks are worth is known better and better, and records
-/// are not written anew.
-fn now_ns() -> u64 {
-    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGAN.elapsed().as_nanos() as u64
 }
 
 /// Tells those who sum up lines, here or elsewhere, that an activation begins or ends.
@@ -255,6 +303,27 @@ pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, addres
             _ => {}
         }
     }
+}
+
+/// Calls a monitor's method, which finds the event's extra fields with the monitor.
+#[cold]
+#[inline(never)]
+fn call_with_extra(
+    py: Python<'_>,
+    monitor: &Active,
+    method: &Py<PyAny>,
+    event: &Event<'_>,
+    argument: &impl Argument,
+) {
+    let values = monitor.extras.iter().map(|field| event.value(*field).object(py)).collect::<PyResult<Vec<_>>>();
+    let Ok(values) = values.and_then(|values| PyTuple::new(py, values)) else { return };
+    let running = thread::address();
+    monitor.told.borrow_mut().push((running, values.unbind()));
+    call(py, monitor, method, event.kind, argument);
+    let mut told = monitor.told.borrow_mut();
+    let done = told.iter().rposition(|(thread, _)| *thread == running).map(|place| told.remove(place));
+    drop(told);
+    drop(done);
 }
 
 /// Calls a monitor's method. What it raises is shown once, and counted: the program goes on.

@@ -11,6 +11,7 @@
 
 mod codes;
 mod event;
+mod extra;
 pub mod filter;
 mod focus;
 mod hooks;

@@ -2,13 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Instant;
 
 use hashbrown::HashSet;
 use pikos_os::memory::Meter;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyCode;
+use pyo3::types::{PyCode, PyTuple};
 
+use super::event::Field;
 use super::focus::Focus;
 use super::hub::{Active, Destination, Kind};
 use super::report::LineReport;
@@ -25,6 +27,8 @@ pub struct EventMonitor {
     kind: Kind,
     reads_memory: bool,
     all_threads: bool,
+    /// The extra fields of its records.
+    extras: Vec<Field>,
     state: GilCell<Progress>,
 }
 
@@ -32,6 +36,8 @@ pub struct EventMonitor {
 struct Progress {
     active: RefCell<Option<Rc<Active>>>,
     index: Cell<u64>,
+    /// When it was enabled first.
+    began: Cell<Option<Instant>>,
     /// How many threads were missed by the time that it was disabled.
     missed: Cell<usize>,
 }
@@ -39,15 +45,35 @@ struct Progress {
 #[pymethods]
 impl EventMonitor {
     /// kind: "function" or "line". reads_memory: whether records tell the memory. all_threads: whether it watches all
-    /// threads, or those that enable it.
+    /// threads, or those that enable it. extras: the extra fields of its records.
     #[new]
-    fn new(kind: &str, reads_memory: bool, all_threads: bool) -> PyResult<Self> {
+    fn new(kind: &str, reads_memory: bool, all_threads: bool, extras: Vec<String>) -> PyResult<Self> {
         let kind = match kind {
             "function" => Kind::Function,
             "line" => Kind::Line,
             _ => return Err(PyTypeError::new_err(format!("no kind of monitor: {kind:?}"))),
         };
-        Ok(Self { kind, reads_memory, all_threads, state: GilCell::default() })
+        let extra = |name: &String| {
+            let field = Field::parse(name).filter(|field| field.is_extra());
+            field.ok_or_else(|| PyTypeError::new_err(format!("no extra field: {name:?}")))
+        };
+        let extras = extras.iter().map(extra).collect::<PyResult<_>>()?;
+        Ok(Self { kind, reads_memory, all_threads, extras, state: GilCell::default() })
+    }
+
+    /// The names of the fields that records have only where somebody asks for them.
+    #[classattr]
+    fn extra_fields(py: Python<'_>) -> PyResult<Py<PyTuple>> {
+        let names: Vec<_> = Field::extras().map(Field::name).collect();
+        Ok(PyTuple::new(py, names)?.unbind())
+    }
+
+    /// The extra fields of the event for which the running thread calls the destination's method; none outside of that.
+    #[getter]
+    fn extra<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        let active = self.state.get(py).active.borrow().clone();
+        let told = active.and_then(|active| active.extra_of_running(py));
+        told.unwrap_or_else(|| PyTuple::empty(py))
     }
 
     /// The next event's number.
@@ -119,12 +145,16 @@ impl EventMonitor {
             focused,
             threads: (!self.all_threads).then(|| RefCell::new(threads)),
             meter: self.reads_memory.then(Meter::open),
+            began: state.began.get().unwrap_or_else(Instant::now),
+            extras: self.extras.clone(),
+            told: RefCell::default(),
             index: Cell::new(state.index.get()),
             errors: Cell::new(0),
             strangers: RefCell::default(),
             #[cfg(not(Py_3_12))]
             others: OtherThreads::now(py),
         });
+        state.began.set(Some(active.began));
         state.active.replace(Some(Rc::clone(&active)));
         switch::add(py, &active).inspect_err(|_| drop(state.active.take()))
     }

@@ -20,6 +20,9 @@ impl TextId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The empty text's.
+    pub const EMPTY: Self = Self(0);
 }
 
 struct Text {
@@ -35,24 +38,33 @@ struct Texts {
     all: Vec<Text>,
 }
 
+impl Texts {
+    fn add(&mut self, py: Python<'_>, text: &str) -> TextId {
+        let number = TextId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        let text: Rc<str> = text.into();
+        let shown = match escaped_code(&text) {
+            Cow::Borrowed(_) => Rc::clone(&text),
+            Cow::Owned(other) => other.into(),
+        };
+        self.all.push(Text { text: Rc::clone(&text), shown, object: PyString::new(py, &text).unbind() });
+        self.numbers.insert(text, number);
+        number
+    }
+}
+
 static TEXTS: GilCell<RefCell<Option<Texts>>> = GilCell::new(RefCell::new(None));
 
 /// The number of this text.
 pub fn intern(py: Python<'_>, text: &str) -> TextId {
     let mut texts = TEXTS.get(py).borrow_mut();
     let texts = texts.get_or_insert_default();
-    if let Some(number) = texts.numbers.get(text) {
-        return *number;
+    if texts.all.is_empty() {
+        texts.add(py, "");
     }
-    let number = TextId(u32::try_from(texts.all.len()).unwrap_or(u32::MAX));
-    let text: Rc<str> = text.into();
-    let shown = match escaped_code(&text) {
-        Cow::Borrowed(_) => Rc::clone(&text),
-        Cow::Owned(other) => other.into(),
-    };
-    texts.all.push(Text { text: Rc::clone(&text), shown, object: PyString::new(py, &text).unbind() });
-    texts.numbers.insert(text, number);
-    number
+    match texts.numbers.get(text) {
+        Some(number) => *number,
+        None => texts.add(py, text),
+    }
 }
 
 /// The text of this number.

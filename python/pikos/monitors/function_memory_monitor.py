@@ -24,4 +24,5 @@ class FunctionMemoryMonitor(FunctionMonitor):
     def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""
         function, line = function_and_line(frame, event, arg)
-        return self._record_type(self._index, event, function, *_memory(), line, frame.f_code.co_filename)
+        file = frame.f_code.co_filename
+        return self._record_type(self._index, event, function, *_memory(), line, file, *self._native.extra)

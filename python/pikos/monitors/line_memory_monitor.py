@@ -25,4 +25,5 @@ class LineMemoryMonitor(LineMonitor):
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)
-        return self._record_type(self._index, code.co_name, frame.f_lineno, *_memory(), line, code.co_filename)
+        own = self._index, code.co_name, frame.f_lineno, *_memory(), line, code.co_filename
+        return self._record_type(*own, *self._native.extra)

@@ -32,7 +32,8 @@ class LineMonitor(EventMonitor):
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)
-        return self._record_type(self._index, code.co_name, frame.f_lineno, line, code.co_filename)
+        extra = self._native.extra
+        return self._record_type(self._index, code.co_name, frame.f_lineno, line, code.co_filename, *extra)
 
 
 def source_line(frame: FrameType) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from pikos._lsprof import _EventMonitor, _set_own_folder
+from pikos.monitors.records import EXTRA_FIELDS, with_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType, TracebackType
     from typing import Any, Self
 
@@ -54,7 +55,8 @@ class EventMonitor(Monitor):
     """A monitor whose events the native code records.
 
     recorder: where records go. record_type: a named tuple to make records of, instead of the monitor's own. threads:
-    whether all threads are watched; else those that enable the monitor.
+    whether all threads are watched; else those that enable the monitor. fields: more fields that its records are to have, of
+    those in ``pikos.monitors.records.EXTRA_FIELDS``.
 
     Enabling it twice takes disabling it twice. The first time it prepares the recorder, the last time it finalizes it.
     """
@@ -69,14 +71,36 @@ class EventMonitor(Monitor):
     #: The method that is called for each event where the native code can't record by itself.
     _method: str
 
-    def __init__(self, recorder: AbstractRecorder, record_type: type | None = None, threads: bool = False) -> None:
+    def __init__(
+        self,
+        recorder: AbstractRecorder,
+        record_type: type | None = None,
+        threads: bool = False,
+        *,
+        fields: Iterable[str] = (),
+    ) -> None:
         self._recorder = recorder
-        self._record_type: Any = self._own_record_type if record_type is None else record_type
-        self._native = _EventMonitor(self._kind, self._reads_memory, threads)
+        record_type = self._own_record_type if record_type is None else record_type
+        extras = self._extras(fields)
+        if extras and record_type not in (self._own_record_type, self._timed_record_type):
+            raise ValueError("give a record_type or fields, not both")
+        self._base_type = record_type
+        self._record_type: Any = with_fields(record_type, extras)
+        self._native = _EventMonitor(self._kind, self._reads_memory, threads, extras)
         self._all_threads = threads
         self._depth = 0
         #: A `_LineReport` that sums up, instead of the recorder.
         self._report: Any = None
+
+    @classmethod
+    def _extras(cls, fields: Iterable[str]) -> tuple[str, ...]:
+        """The extra fields of these names, each once. ValueError for what is none, or makes no sense here."""
+        names = tuple(dict.fromkeys([fields] if isinstance(fields, str) else fields))
+        known = [name for name in EXTRA_FIELDS if cls._kind == "function" or name != "exception"]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"records of {cls._kind}s have no extra field {name!r}: choose {', '.join(known)}")
+        return names
 
     @property
     def _index(self) -> int:
@@ -129,7 +153,7 @@ class EventMonitor(Monitor):
         own = all(
             getattr(type(self), name).__module__.startswith("pikos.monitors.") for name in (self._method, "gather_info")
         )
-        return own and self._record_type in (self._own_record_type, self._timed_record_type)
+        return own and self._base_type in (self._own_record_type, self._timed_record_type)
 
 
 def native_sink(recorder: Any) -> Any:

@@ -2,14 +2,31 @@
 
 ``header`` and ``line`` are templates of ``str.format``, for the field names and for the values. Two record types also have
 a field ``line``, the source line: of a record, ``line`` is that; of its type, the template. RSS and VMS are bytes.
+
+Records have the fields of `EXTRA_FIELDS`, behind their own, where a monitor is told ``fields=``.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import cache
 from typing import Any
 
+from pikos._lsprof import _EventMonitor
+
 __all__ = ["FunctionMemoryRecord", "FunctionRecord", "LineMemoryRecord", "LineRecord"]
+
+
+#: What each extra field is. The native code knows how to find it out.
+EXTRA_FIELDS = {
+    "time": "seconds since the monitor was enabled",
+    "thread": "the thread's native id",
+    "task": 'the name of the asyncio task that runs, or ""',
+    "qualname": "the function's qualified name",
+    "depth": "how many calls of Python functions are open in the thread, this one included",
+    "exception": 'the type of the exception that a function is left by, or ""',
+}
+assert tuple(EXTRA_FIELDS) == _EventMonitor.extra_fields
 
 
 class LineField:
@@ -75,3 +92,21 @@ class TimedLineMemoryRecord(namedtuple("LineMemoryRecord", "index function lineN
     __slots__ = ()
     header = f"{LineMemoryRecord.header} | {{}}"
     line = LineField(f"{LineMemoryRecord.line} | {{}}", 5)
+
+
+@cache
+def with_fields(record_type: Any, fields: tuple[str, ...]) -> Any:
+    """The record type that has these fields as well, behind its own."""
+    if not fields:
+        return record_type
+    inherited = {name: value + " | {}" * len(fields) for name, value in templates(record_type).items()}
+    line = inherited["line"]
+    body: dict[str, Any] = {"__slots__": (), "__doc__": record_type.__doc__, "header": inherited["header"]}
+    body["line"] = LineField(line, record_type._fields.index("line")) if "line" in record_type._fields else line
+    base = namedtuple(record_type.__name__, (*record_type._fields, *fields))  # type: ignore[misc]
+    return type(record_type.__name__, (base,), body)
+
+
+def templates(record_type: Any) -> dict[str, str]:
+    """Of readable lines."""
+    return {"header": record_type.header, "line": record_type.line}

@@ -19,6 +19,8 @@ use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
 use crate::monitors::event::EventKind;
 use crate::monitors::hub::{self, Argument, Kind, Nothing};
+use crate::monitors::extra::name_of_type;
+use crate::monitors::texts::TextId;
 use crate::monitors::{codes, texts};
 
 /// Those that no other kind of tool has a claim to.
@@ -225,6 +227,20 @@ impl Argument for Passed {
     }
 }
 
+/// The exception that a function is left by. A monitor's method gets None.
+struct Leaving(*mut PyObject);
+
+impl Argument for Leaving {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        Nothing.object(py)
+    }
+
+    fn exception(&self, py: Python<'_>) -> Option<TextId> {
+        // SAFETY: CPython keeps its callbacks' arguments alive as long as they run.
+        Some(name_of_type(&unsafe { Bound::from_borrowed_ptr(py, self.0) }.get_type()))
+    }
+}
+
 /// A built-in that is called with this first argument: what `sys.setprofile` would pass, a bound method.
 struct Called(*mut PyObject, *mut PyObject);
 
@@ -276,9 +292,11 @@ unsafe extern "C" fn on_unwind(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(2, count) };
+    let Some([code, _, exception]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(3, count);
+    };
     // SAFETY: the GIL is held, the code object alive.
-    unsafe { on_function_event(EventKind::Return, *code, &Nothing) }
+    unsafe { on_function_event(EventKind::Return, *code, &Leaving(*exception)) }
 }
 
 /// # Safety

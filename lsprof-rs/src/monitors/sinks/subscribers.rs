@@ -66,7 +66,7 @@ impl Subscribers {
 
     /// Sends a record with the next message.
     #[inline]
-    pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event) {
+    pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event<'_>) {
         self.add(py, fields.iter().map(|field| event.value(*field)));
     }
 
@@ -167,7 +167,7 @@ impl TextPlaces {
             })
         };
         match value {
-            Value::Number(number) => number,
+            Value::Number(number) | Value::Seconds(number) => number,
             Value::Text(text) => place_of(TextKey::Text(text), &|| texts::get(py, text).to_string()),
             Value::Kind(kind) => place_of(TextKey::Kind(EventKind::name(kind)), &|| kind.name().to_owned()),
         }
