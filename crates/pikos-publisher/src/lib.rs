@@ -10,6 +10,7 @@
 //!
 //! The whole way, and why so: docs/design/live.md.
 
+mod asked;
 mod base;
 mod checkpoint;
 mod desk;

@@ -84,6 +84,8 @@ pub struct Summit {
 /// All that a recorder has told.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
+    /// Counts up when the recorder is cleared: lines have other numbers then.
+    pub epoch: u64,
     /// Whether its records are of calls and returns; else of lines.
     pub is_of_functions: bool,
     /// Whether they tell the memory; else there are only hits.
@@ -110,7 +112,25 @@ pub struct Recording {
     pub rows: Arc<Vec<ShownLine>>,
 }
 
+impl ShownLine {
+    /// What has happened since it was like that. A peak is of all the time.
+    fn since(self, was: Self) -> Self {
+        Self {
+            hits: self.hits.saturating_sub(was.hits),
+            growth: self.growth.wrapping_sub(was.growth),
+            own: self.own.wrapping_sub(was.own),
+            ..self
+        }
+    }
+}
+
 impl Recording {
+    /// Only what has changed since its rows were these: lines keep their places.
+    pub fn since(&self, marked: &[ShownLine]) -> Self {
+        let change = |row: &ShownLine| marked.get(row.id.index()).map_or(*row, |was| row.since(*was));
+        Self { rows: Arc::new(self.rows.iter().map(change).collect()), ..self.clone() }
+    }
+
     /// A line's label, or a function's.
     pub fn label(&self, id: LineId, by_function: bool) -> &LineLabel {
         if by_function { &self.functions[id.index()] } else { &self.lines[id.index()] }
@@ -169,6 +189,7 @@ impl RecorderFacts {
 /// The labels of a recorder, each made once, and a picture of it.
 #[derive(Default)]
 pub struct Lines {
+    epoch: u64,
     lines: Arc<Vec<Arc<LineLabel>>>,
     functions: Arc<Vec<Arc<LineLabel>>>,
     function_of: Arc<Vec<LineId>>,
@@ -178,6 +199,10 @@ pub struct Lines {
 impl Lines {
     /// All that it has told by now.
     pub fn picture(&mut self, model: &RecordModel) -> Recording {
+        let epoch = model.head().epoch;
+        if epoch != self.epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
         self.follow(model);
         let rows = (0u32..).zip(model.rows()).map(|(id, row)| ShownLine {
             id: LineId(id),
@@ -196,6 +221,7 @@ impl Lines {
         let summit =
             |peak: pikos_client::Peak| Summit { time: peak.time, rss: peak.rss, line: LineId(peak.row.0) };
         Recording {
+            epoch,
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),
             facts: RecorderFacts::of(model),

@@ -33,6 +33,18 @@ pub struct Records {
     /// Whether it is the last message.
     #[serde(default)]
     pub end: bool,
+    /// Grows when the recorder is cleared: all older records are void.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// Whether nothing is recorded now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub paused: bool,
+    /// Seconds from one message to the next, at most; 0 if the sender doesn't say.
+    #[serde(default)]
+    pub interval: f64,
+    /// The endpoint for requests; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub control: String,
     /// What the columns are: the names of the record's fields.
     pub fields: Vec<String>,
     /// The texts that the records refer to.
@@ -104,9 +116,20 @@ impl Activations {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 impl Records {
     /// The fields whose numbers are places in `texts`.
-    pub const TEXT_FIELDS: [&str; 4] = ["type", "function", "line", "filename"];
+    pub const TEXT_FIELDS: [&str; 7] =
+        ["type", "function", "line", "filename", "task", "qualname", "exception"];
 
     /// The message's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
@@ -136,6 +159,9 @@ impl Records {
                 return Err(WireError::Contradiction("a text that isn't there"));
             }
         }
+        if !message.interval.is_finite() || message.interval < 0.0 {
+            return Err(WireError::Contradiction("an interval is not negative"));
+        }
         if !message.threads.is_empty() && message.threads.len() != length {
             return Err(WireError::Contradiction("a thread for each record"));
         }
@@ -161,6 +187,10 @@ mod tests {
             texts: vec!["f".into()],
             columns: vec![vec![0, 1], vec![0, 0], vec![4096, 1 << 40]],
             threads: vec![5, 5],
+            epoch: 3,
+            paused: true,
+            interval: 0.05,
+            control: "ipc:///x.rctl".into(),
             activations: Some(Activations {
                 at: vec![0, 2],
                 ended: vec![0, 1],
@@ -178,7 +208,14 @@ mod tests {
     fn there_and_back() {
         let message = message();
         assert_eq!(Records::decode(&message.encode().unwrap()).unwrap(), message);
-        let plain = Records { threads: Vec::new(), activations: None, ..message };
+        let plain = Records {
+            threads: Vec::new(),
+            activations: None,
+            epoch: 0,
+            paused: false,
+            control: String::new(),
+            ..message
+        };
         assert_eq!(Records::decode(&plain.encode().unwrap()).unwrap(), plain, "an older sender's");
     }
 
@@ -194,6 +231,8 @@ mod tests {
         assert!(refused(|message| _ = message.columns.pop()).contains("a column for each field"));
         assert!(refused(|message| _ = message.columns[2].pop()).contains("one length"));
         assert!(refused(|message| message.columns[1][0] = 1).contains("isn't there"));
+        assert!(refused(|message| message.interval = -1.0).contains("interval"));
+        assert!(refused(|message| message.interval = f64::NAN).contains("interval"));
         assert!(refused(|message| _ = message.threads.pop()).contains("a thread for each record"));
         let activations = |change: fn(&mut Activations)| {
             let mut message = message();

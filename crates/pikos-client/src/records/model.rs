@@ -84,6 +84,14 @@ impl RecordModel {
         if self.head.seq > 0 && message.seq <= self.head.seq {
             return Ok(Applied::Old);
         }
+        if self.head.seq > 0 && message.epoch != self.head.epoch {
+            // All that was told is void; which messages there were is not.
+            let head = std::mem::take(&mut self.head);
+            *self = Self { head, lost: self.lost, began: message.time - INTERVAL, ..Self::default() };
+        }
+        if message.paused != self.head.paused {
+            self.rows.forget_open();
+        }
         let is_first = self.head.seq == 0;
         // Before the first message nothing was sent to us, so nothing is lost.
         if !is_first && message.seq > self.head.seq + 1 {

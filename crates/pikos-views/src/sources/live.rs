@@ -420,11 +420,8 @@ impl<F: Feed> Source for Live<F> {
         let chosen: Vec<usize> = match scope.process() {
             Some(ProcessId(place)) => vec![place as usize],
             None => {
-                let takes_commands = |heard: Heard<'_>| {
-                    heard
-                        .profile()
-                        .is_some_and(|sender| matches!(sender.phase(), Phase::Running | Phase::Paused))
-                };
+                let takes_commands =
+                    |heard: Heard<'_>| matches!(heard.sender().phase(), Phase::Running | Phase::Paused);
                 let heard = self.feed.heard();
                 (0..heard.len()).filter(|&place| takes_commands(heard[place])).collect()
             }

@@ -91,9 +91,6 @@ impl State {
             KeyCode::Char('/') => self.ask(Question::Include),
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
-            KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
-                self.say("records have no marks: the table shows all since the first one heard");
-            }
             KeyCode::Char('u') => self.toggle_mine(),
             KeyCode::Char('m') => self.mark(),
             KeyCode::Char('d') => self.toggle_diff(),
@@ -447,6 +444,16 @@ impl State {
     }
 
     fn toggle_diff(&mut self) {
+        if self.recorder().is_some() {
+            match &self.memory.mark {
+                None => self.say("nothing to compare with: m marks the current figures"),
+                Some(_) => {
+                    self.memory.shows_diff ^= true;
+                    self.arrange();
+                }
+            }
+            return;
+        }
         if self.tree().is_some() {
             self.say("the function table shows the differences: t goes back to it");
             return;
@@ -507,6 +514,7 @@ impl State {
             // Figures that begin at zero again can't be compared with what they were.
             self.mark = None;
             self.shows_diff = false;
+            self.memory.forget_mark();
             self.history.clear();
         }
         Some(Effect::Command(Command::Clear))

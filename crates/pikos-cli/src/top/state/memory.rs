@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use pikos_views::{LineId, Recording, ShownLine};
 
@@ -69,6 +70,14 @@ impl MemoryColumn {
 /// size are not told apart by the few pages that somebody else took meanwhile.
 const ALIKE: i64 = 50;
 
+/// Figures to compare with.
+#[derive(Clone, Debug)]
+pub struct MemoryMark {
+    lines: Arc<Vec<ShownLine>>,
+    /// When, in words.
+    pub title: String,
+}
+
 /// The lines or functions of a recorder that are listed.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTable {
@@ -82,11 +91,32 @@ pub struct MemoryTable {
     /// `None` for the column that says most.
     pub sort: Option<MemoryColumn>,
     pub is_reversed: bool,
+    /// The figures of the lines that were marked, and when.
+    pub mark: Option<MemoryMark>,
+    /// Whether what has changed since then is shown.
+    pub shows_diff: bool,
     /// What filters said of lines, and of functions.
     filters: [[Option<Filter>; 2]; 2],
 }
 
 impl MemoryTable {
+    /// Remembers the figures of now.
+    pub fn set_mark(&mut self, memory: &Recording) {
+        self.mark = Some(MemoryMark { lines: Arc::clone(&memory.rows), title: format!("{:.1} s", memory.age) });
+    }
+
+    /// There is nothing to compare with any more.
+    pub fn forget_mark(&mut self) {
+        self.mark = None;
+        self.shows_diff = false;
+    }
+
+    /// What is shown: the figures of all the time, or since the mark.
+    fn shown(&self, memory: &Recording) -> Option<Recording> {
+        let mark = self.mark.as_ref().filter(|_| self.shows_diff)?;
+        Some(memory.since(&mark.lines))
+    }
+
     /// The column that it is sorted by.
     pub fn column(&self, memory: &Recording) -> MemoryColumn {
         let columns = self.columns(memory);
@@ -112,9 +142,13 @@ impl MemoryTable {
         for filter in filters.iter_mut().flatten() {
             filter.learn_texts(labels.len(), |place| labels[place].searched());
         }
-        let [include, exclude] = &*filters;
+        let since = self.shown(memory);
+        let memory = since.as_ref().unwrap_or(memory);
+        let [include, exclude] = &self.filters[usize::from(self.by_function)];
         let listed = |row: &ShownLine| {
-            include.as_ref().is_none_or(|filter| filter.finds_place(row.id.index()))
+            let has_changed = since.is_none() || row.hits > 0 || row.growth != 0 || row.own != 0;
+            has_changed
+                && include.as_ref().is_none_or(|filter| filter.finds_place(row.id.index()))
                 && !exclude.as_ref().is_some_and(|filter| filter.finds_place(row.id.index()))
         };
         let rows = if self.by_function { memory.function_rows() } else { memory.rows.to_vec() };

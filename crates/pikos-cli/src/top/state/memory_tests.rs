@@ -88,8 +88,8 @@ fn recorders_alone_have_no_sum() {
 #[test]
 fn what_has_no_meaning_here_says_so() {
     let mut state = memory_view(1, 80, 24);
-    type_keys(&mut state, "m");
-    assert!(state.notice.as_ref().is_some_and(|notice| notice.text.contains("no marks")));
+    type_keys(&mut state, "d");
+    assert!(state.notice.as_ref().is_some_and(|notice| notice.text.contains("nothing to compare")));
     type_keys(&mut state, "t");
     assert!(state.screens.is_empty() && state.notice.is_some());
     press(&mut state, KeyCode::Char('s'));

@@ -245,7 +245,15 @@ impl State {
 
     /// What the differences are differences from.
     pub fn mark_title(&self) -> Option<&str> {
-        self.mark.as_ref().map(|mark| mark.title.as_str())
+        match self.recorder() {
+            Some(_) => self.memory.mark.as_ref().map(|mark| mark.title.as_str()),
+            None => self.mark.as_ref().map(|mark| mark.title.as_str()),
+        }
+    }
+
+    /// Whether differences are shown.
+    pub fn is_diff(&self) -> bool {
+        if self.recorder().is_some() { self.memory.shows_diff } else { self.shows_diff && self.tree().is_none() }
     }
 
     /// Whether this screen's figures still change.
@@ -254,9 +262,11 @@ impl State {
     }
 
     fn take(&mut self, picture: Picture) {
-        let is_other = picture.scope != self.picture.scope;
+        let epoch = |picture: &Picture| picture.recording().map(|memory| memory.epoch);
+        let is_other = picture.scope != self.picture.scope || epoch(&picture) != epoch(&self.picture);
         if is_other {
             self.history.clear();
+            self.memory.forget_mark();
             // Its lines have other numbers.
             self.memory.selected = None;
             self.memory.cursor = Cursor::default();
@@ -463,6 +473,9 @@ impl State {
 
     /// Remembers the figures of now.
     fn set_mark(&mut self) {
+        if let Some(memory) = self.picture.recording().cloned() {
+            return self.memory.set_mark(&memory);
+        }
         let Some(profile) = self.profile() else { return };
         let figures = profile.listed(self.is_mine).iter().map(|row| (row.id, row.figures)).collect();
         let title = match self.picture.process() {

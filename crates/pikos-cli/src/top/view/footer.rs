@@ -48,7 +48,8 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
     match state.screens.last() {
         None if state.recorder().is_some() => {
             hints.extend([("Enter", "source"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
-            hints.extend([("f", "functions"), ("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
+            hints.extend([("f", "functions"), ("p", "freeze"), ("P", "pause"), ("c", "clear")]);
+            hints.extend([("m", "mark"), ("d", "diff"), ("x", "exclude"), ("r", "reverse")]);
         }
         Some(Screen::Line(_)) => hints.extend([("s", "save")]),
         None => {

@@ -31,7 +31,7 @@ fn what(state: &State, theme: Theme, line: &mut Line<'_>) {
     if state.is_frozen {
         modes.push("FROZEN".to_owned());
     }
-    if let Some(title) = state.mark_title().filter(|_| state.shows_diff && state.tree().is_none()) {
+    if let Some(title) = state.mark_title().filter(|_| state.is_diff()) {
         modes.push(format!("SINCE {}", cut_path(title, 20)));
     }
     let modes = modes.iter().map(|mode| format!(" [{mode}]")).collect::<String>();
