@@ -42,7 +42,7 @@ mod _lsprof {
     use super::python::whole_file::_replace_file;
 
     #[pymodule_export]
-    use super::python::listener::PyListener;
+    use super::python::{batches::PyRecordBatches, listener::PyListener};
 
     #[pymodule_export]
     use super::python::functions::{

@@ -1,5 +1,6 @@
 //! What Python sees.
 
+pub mod batches;
 pub mod functions;
 pub mod listener;
 pub mod profiler;
