@@ -282,9 +282,7 @@ class _EventMonitor:
     """The native half of a monitor."""
 
     extra_fields: ClassVar[tuple[str, ...]]
-    def __new__(
-        cls, kind: str, reads_memory: bool, all_threads: bool, extras: Sequence[str]
-    ) -> _EventMonitor: ...
+    def __new__(cls, kind: str, reads_memory: bool, all_threads: bool, extras: Sequence[str]) -> _EventMonitor: ...
     @property
     def extra(self) -> tuple[Any, ...]: ...
     @property

@@ -151,7 +151,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         default=missing,
-        help=f"write to this file (default: monitor_records with an ending that fits); with zmq, bind this endpoint, too",
+        help="write to this file (default: monitor_records with an ending that fits); with zmq, bind this endpoint, too",
     )
     parser.add_argument(
         "--buffered",

@@ -169,7 +169,9 @@ def test_threads() -> None:
             each.start()
         for each in threads:
             each.join()
-    assert sorted(each.thread for each in recorder.records if each.function == "work" and each.type == "call") == sorted(seen)
+    assert sorted(
+        each.thread for each in recorder.records if each.function == "work" and each.type == "call"
+    ) == sorted(seen)
 
 
 @pytest.mark.parametrize("kind", KINDS)

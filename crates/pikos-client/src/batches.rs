@@ -60,7 +60,9 @@ impl RecordBatches {
                         Ok(recorders()?.into_iter().filter(|place| place.pid == *pid).collect())
                     });
                     new.places.extend(own.map_err(|error| match error {
-                        ClientError::NotLive(pid) | ClientError::RecordsOnly(pid) => ClientError::NoRecords(pid),
+                        ClientError::NotLive(pid) | ClientError::RecordsOnly(pid) => {
+                            ClientError::NoRecords(pid)
+                        }
                         other => other,
                     })?);
                 }

@@ -41,7 +41,8 @@ pub fn each_open(py: Python<'_>, mut each: impl FnMut(&Bound<'_, PyAny>)) {
         // SAFETY: it is a frame, and alive; each has a code object, of which we get a reference.
         each(&unsafe { Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(open.as_ptr().cast()).cast()) });
         // SAFETY: as above; of the outermost it is null.
-        frame = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(open.as_ptr().cast()).cast()) };
+        frame =
+            unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(open.as_ptr().cast()).cast()) };
     }
 }
 

@@ -5,7 +5,6 @@ use pyo3::types::{PyFloat, PyString};
 use pyo3::{IntoPyObjectExt, intern};
 
 use super::codes::Code;
-use super::extra::Extra;
 use super::texts::{self, TextId};
 
 /// What happened. The names are those of `sys.setprofile` and `sys.settrace`.
@@ -227,6 +226,35 @@ impl Value {
 /// Nanoseconds as seconds.
 pub fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / SECOND as f64
+}
+
+/// The extra fields of an event; of those that nobody asked for zeros, and the empty text.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra {
+    /// Nanoseconds since the monitor was enabled first.
+    pub time: u64,
+    /// The thread's native id.
+    pub thread: u64,
+    /// The asyncio task's name.
+    pub task: TextId,
+    /// The function's qualified name.
+    pub qualname: TextId,
+    /// Python calls that are open in the thread.
+    pub depth: u32,
+    /// The type of the exception that the function is left by.
+    pub exception: TextId,
+}
+
+impl Extra {
+    /// Nothing of it.
+    pub const NONE: Self = Self {
+        time: 0,
+        thread: 0,
+        task: TextId::EMPTY,
+        qualname: TextId::EMPTY,
+        depth: 0,
+        exception: TextId::EMPTY,
+    };
 }
 
 /// One event.

@@ -1,42 +1,25 @@
 //! The fields that records have only where somebody asks for them. Each is found out only where it is wanted.
 //!
-//! A new one: its line in `event.rs` (variant, name, shape, value), its place in [`Extra`], and how it is found out in
-//! [`Extra::find_out`].
+//! A new one: its line in `event.rs` (variant, name, shape, value, place in [`Extra`]), and how it is found out in
+//! [`find_out`].
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
-use pyo3::intern;
 
+use super::argument::Argument;
 use super::codes::{self, Code};
-use super::event::{EventKind, Field};
-use super::hub::Argument;
+use super::event::{EventKind, Extra, Field};
 use super::texts::{self, TextId};
 use crate::ffi::attach::aside;
 use crate::ffi::gil::GilCell;
 use crate::ffi::modules::imported;
 use crate::ffi::{each_open, thread};
-
-/// The extra fields of an event; of those that nobody asked for zeros, and the empty text.
-#[derive(Clone, Copy, Debug)]
-pub struct Extra {
-    /// Nanoseconds since the monitor was enabled first.
-    pub time: u64,
-    /// The thread's native id.
-    pub thread: u64,
-    /// The asyncio task's name.
-    pub task: TextId,
-    /// The function's qualified name.
-    pub qualname: TextId,
-    /// Python calls that are open in the thread.
-    pub depth: u32,
-    /// The type of the exception that the function is left by.
-    pub exception: TextId,
-}
 
 /// Which of them are wanted.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -70,52 +53,39 @@ impl Wanted {
     }
 }
 
-impl Extra {
-    /// Nothing of it.
-    pub const NONE: Self = Self {
-        time: 0,
-        thread: 0,
-        task: TextId::EMPTY,
-        qualname: TextId::EMPTY,
-        depth: 0,
-        exception: TextId::EMPTY,
-    };
-
-    /// What is wanted, of an event that happens now in the running thread. `is_builtin`: whether it is a built-in's, which is the
-    /// argument.
-    #[cold]
-    #[inline(never)]
-    pub fn find_out(
-        py: Python<'_>,
-        wanted: Wanted,
-        began: Instant,
-        kind: EventKind,
-        code: &Rc<Code>,
-        is_builtin: bool,
-        argument: &impl Argument,
-    ) -> Self {
-        let mut found = Self::NONE;
-        if wanted.has(Field::Time) {
-            found.time = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        }
-        if wanted.has(Field::Thread) {
-            found.thread = thread::native_id();
-        }
-        if wanted.has(Field::Depth) {
-            found.depth = depth(py);
-        }
-        if wanted.has(Field::Qualname) {
-            found.qualname =
-                if is_builtin { qualname_of(py, &argument.object(py)) } else { code.qualname(py).0 };
-        }
-        if wanted.has(Field::Task) {
-            found.task = task(py).unwrap_or(TextId::EMPTY);
-        }
-        if wanted.has(Field::Exception) && kind == EventKind::Return {
-            found.exception = argument.exception(py).unwrap_or(TextId::EMPTY);
-        }
-        found
+/// What is wanted, of an event that happens now in the running thread. `is_builtin`: whether it is a built-in's, which is the
+/// argument.
+#[cold]
+#[inline(never)]
+pub fn find_out(
+    py: Python<'_>,
+    wanted: Wanted,
+    began: Instant,
+    kind: EventKind,
+    code: &Rc<Code>,
+    is_builtin: bool,
+    argument: &impl Argument,
+) -> Extra {
+    let mut found = Extra::NONE;
+    if wanted.has(Field::Time) {
+        found.time = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     }
+    if wanted.has(Field::Thread) {
+        found.thread = thread::native_id();
+    }
+    if wanted.has(Field::Depth) {
+        found.depth = depth(py);
+    }
+    if wanted.has(Field::Qualname) {
+        found.qualname = if is_builtin { qualname_of(py, &argument.object(py)) } else { code.qualname(py).0 };
+    }
+    if wanted.has(Field::Task) {
+        found.task = task(py).unwrap_or(TextId::EMPTY);
+    }
+    if wanted.has(Field::Exception) && kind == EventKind::Return {
+        found.exception = argument.exception(py).unwrap_or(TextId::EMPTY);
+    }
+    found
 }
 
 /// Nanoseconds since it was asked for first. Not the engine's clock: what its ticks are worth is known better and better, and records

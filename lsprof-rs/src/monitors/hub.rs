@@ -8,9 +8,10 @@ use pikos_os::memory::Meter;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::argument::Argument;
 use super::codes::Code;
 use super::event::{Event, EventKind, Field, Stage};
-use super::extra::{Extra, Wanted, now_ns};
+use super::extra::{Wanted, find_out, now_ns};
 use super::focus::Focus;
 use super::report::{LineReport, Moment};
 use super::sinks::Sink;
@@ -151,26 +152,6 @@ pub fn set_active(py: Python<'_>, monitors: Option<Monitors>) -> Option<Monitors
     ACTIVE.get(py).replace(monitors)
 }
 
-/// What a monitor's method gets as its third argument, where one is called.
-pub trait Argument {
-    /// The object.
-    fn object(&self, py: Python<'_>) -> Py<PyAny>;
-
-    /// The name of the type of the exception that a function is left by, if it is.
-    fn exception(&self, _py: Python<'_>) -> Option<TextId> {
-        None
-    }
-}
-
-/// None.
-pub struct Nothing;
-
-impl Argument for Nothing {
-    fn object(&self, py: Python<'_>) -> Py<PyAny> {
-        py.None()
-    }
-}
-
 /// Offers an event to the monitors. `function` is the built-in's name for events of one; `line` the line, for those that
 /// don't stand on the function's first. False if none of them wanted it.
 #[inline(always)]
@@ -234,8 +215,7 @@ pub fn dispatch(
                 let extra;
                 if !asked.extras.is_empty() {
                     let is_builtin = function.is_some();
-                    extra =
-                        Extra::find_out(py, asked.extras, monitor.began, kind, code, is_builtin, argument);
+                    extra = find_out(py, asked.extras, monitor.began, kind, code, is_builtin, argument);
                     event.extra = &extra;
                 }
                 if asked.decides == Stage::Described && !sink.keeps(py, &event) {
@@ -262,7 +242,7 @@ pub fn dispatch(
             }
             Destination::Method(method) => {
                 let event = Event {
-                    extra: &Extra::find_out(
+                    extra: &find_out(
                         py,
                         Wanted::among(monitor.extras.iter().copied()),
                         monitor.began,
@@ -315,7 +295,8 @@ fn call_with_extra(
     event: &Event<'_>,
     argument: &impl Argument,
 ) {
-    let values = monitor.extras.iter().map(|field| event.value(*field).object(py)).collect::<PyResult<Vec<_>>>();
+    let values =
+        monitor.extras.iter().map(|field| event.value(*field).object(py)).collect::<PyResult<Vec<_>>>();
     let Ok(values) = values.and_then(|values| PyTuple::new(py, values)) else { return };
     let running = thread::address();
     monitor.told.borrow_mut().push((running, values.unbind()));

@@ -9,6 +9,7 @@
 //!
 //! Why so: docs/design/toolkit.md.
 
+mod argument;
 mod codes;
 mod event;
 mod extra;

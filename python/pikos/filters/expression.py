@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from pikos._lsprof import And, Compare, Glob, Matches, Not, NotOnValue, OnValue, Or, OwnCode
+from pikos._lsprof import And, Compare, Glob, Matches, Not, NotOnValue, OnValue, Or, OwnCode, _EventMonitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,10 +134,9 @@ class Parser:
         return Compare(field, sign, self.number(field, value, at))
 
     def no_field(self, field: str) -> str:
-        from pikos.monitors.records import EXTRA_FIELDS
-
         assert self.fields is not None
-        hint = f": add --fields +{field}" if field in EXTRA_FIELDS else f": they have {', '.join(self.fields)}"
+        is_extra = field in _EventMonitor.extra_fields
+        hint = f": add --fields +{field}" if is_extra else f": they have {', '.join(self.fields)}"
         return f"records have no field {field}{hint}"
 
     def number(self, field: str, value: str, at: int) -> Any:

@@ -62,10 +62,7 @@ pub struct Glob {
 impl Glob {
     #[new]
     #[pyo3(signature = (field, *patterns))]
-    fn made(
-        field: Bound<'_, PyString>,
-        patterns: Bound<'_, PyTuple>,
-    ) -> PyResult<PyClassInitializer<Self>> {
+    fn made(field: Bound<'_, PyString>, patterns: Bound<'_, PyTuple>) -> PyResult<PyClassInitializer<Self>> {
         let py = field.py();
         let translate = py.import("fnmatch")?.getattr("translate")?;
         let mut each = Vec::new();
@@ -73,7 +70,11 @@ impl Glob {
             let text: String = pattern.extract()?;
             let expression: String = translate.call1((&text,))?.extract()?;
             let is_inside = field == "filename" && !text.starts_with(['/', '*', '<']);
-            each.push(if is_inside { format!("(?:.*/)?{}", without_anchor(&expression)) } else { expression });
+            each.push(if is_inside {
+                format!("(?:.*/)?{}", without_anchor(&expression))
+            } else {
+                expression
+            });
         }
         if each.is_empty() {
             return Err(PyValueError::new_err("Glob takes a pattern"));

@@ -161,9 +161,7 @@ impl Filter {
             Self::All => true,
             Self::Value { field, values, kept } => values.contains(&event.value(*field)) == *kept,
             Self::Change { field, filter } => filter.get().keeps(py, event.value(*field)),
-            Self::Own(answers) => {
-                answers.of(event.filename, || is_own(&texts::get(py, event.filename)))
-            }
+            Self::Own(answers) => answers.of(event.filename, || is_own(&texts::get(py, event.filename))),
             Self::Text { field, pattern, method, answers } => {
                 let ask = |text: TextId| {
                     aside(py, |py| is_found(pattern.bind(py), method, &texts::object(py, text)))

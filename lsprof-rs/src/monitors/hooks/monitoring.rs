@@ -17,9 +17,10 @@ use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
+use crate::monitors::argument::{Argument, Nothing};
 use crate::monitors::event::EventKind;
-use crate::monitors::hub::{self, Argument, Kind, Nothing};
 use crate::monitors::extra::name_of_type;
+use crate::monitors::hub::{self, Kind};
 use crate::monitors::texts::TextId;
 use crate::monitors::{codes, texts};
 

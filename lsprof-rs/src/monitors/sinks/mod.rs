@@ -423,10 +423,12 @@ impl Inner {
     #[inline(never)]
     fn hand_on(&self, py: Python<'_>, all: bool) {
         let piece = match &mut *self.form.borrow_mut() {
-            Form::Csv(_, output) | Form::Text(_, output) | Form::Trace(_, output) => match output.hand_to_file(all) {
-                Some(written) => return self.check(written),
-                None => output.take(py),
-            },
+            Form::Csv(_, output) | Form::Text(_, output) | Form::Trace(_, output) => {
+                match output.hand_to_file(all) {
+                    Some(written) => return self.check(written),
+                    None => output.take(py),
+                }
+            }
             Form::Parquet(file) => return self.check(file.write(py)),
             Form::List(_) | Form::Live(_) => return,
         };

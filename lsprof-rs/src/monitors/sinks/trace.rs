@@ -14,9 +14,9 @@
 use std::fmt::Write;
 
 use hashbrown::HashMap;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use pyo3::intern;
 
 use crate::ffi::attach::aside;
 use crate::ffi::modules::imported;
@@ -81,12 +81,17 @@ impl Trace {
         }
         match event.kind {
             EventKind::Call | EventKind::CCall => {
-                let name = if event.extra.qualname == TextId::EMPTY { event.function } else { event.extra.qualname };
+                let name =
+                    if event.extra.qualname == TextId::EMPTY { event.function } else { event.extra.qualname };
                 self.start(buffer, "B");
                 buffer.extend_from_slice(b",\"name\":");
                 self.write_text(py, buffer, name);
                 let is_python = event.kind == EventKind::Call;
-                buffer.extend_from_slice(if is_python { b",\"cat\":\"python\"" } else { b",\"cat\":\"builtin\"" });
+                buffer.extend_from_slice(if is_python {
+                    b",\"cat\":\"python\""
+                } else {
+                    b",\"cat\":\"builtin\""
+                });
                 self.write_when(buffer, now, running);
                 if is_python {
                     buffer.extend_from_slice(b",\"args\":{\"filename\":");
@@ -113,7 +118,8 @@ impl Trace {
     /// Writes the ends of all that is open, and the array's.
     pub fn close(&mut self, buffer: &mut Vec<u8>) {
         let now = now_ns();
-        let open: Vec<_> = self.threads.iter_mut().map(|(thread, told)| (*thread, std::mem::take(&mut told.open))).collect();
+        let open: Vec<_> =
+            self.threads.iter_mut().map(|(thread, told)| (*thread, std::mem::take(&mut told.open))).collect();
         for (thread, count) in open {
             (0..count).for_each(|_| self.end(buffer, now, thread));
         }
@@ -128,9 +134,7 @@ impl Trace {
 
     /// Whether to ask for the running thread's name.
     pub fn wants_name(&self) -> bool {
-        self.threads
-            .get(&thread::native_id())
-            .is_none_or(|told| !told.has_name && told.attempts < ATTEMPTS)
+        self.threads.get(&thread::native_id()).is_none_or(|told| !told.has_name && told.attempts < ATTEMPTS)
     }
 
     /// Writes the running thread's name, or notes that nobody knows it.
@@ -167,7 +171,12 @@ impl Trace {
         buffer.extend_from_slice(b",\"ts\":");
         push_number(buffer, now / 1000);
         let rest = now % 1000;
-        buffer.extend([b'.', b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8]);
+        buffer.extend([
+            b'.',
+            b'0' + (rest / 100) as u8,
+            b'0' + (rest / 10 % 10) as u8,
+            b'0' + (rest % 10) as u8,
+        ]);
         buffer.extend_from_slice(b",\"pid\":");
         push_number(buffer, self.process.into());
         buffer.extend_from_slice(b",\"tid\":");

@@ -102,7 +102,8 @@ pub struct MemoryTable {
 impl MemoryTable {
     /// Remembers the figures of now.
     pub fn set_mark(&mut self, memory: &Recording) {
-        self.mark = Some(MemoryMark { lines: Arc::clone(&memory.rows), title: format!("{:.1} s", memory.age) });
+        self.mark =
+            Some(MemoryMark { lines: Arc::clone(&memory.rows), title: format!("{:.1} s", memory.age) });
     }
 
     /// There is nothing to compare with any more.

@@ -253,7 +253,11 @@ impl State {
 
     /// Whether differences are shown.
     pub fn is_diff(&self) -> bool {
-        if self.recorder().is_some() { self.memory.shows_diff } else { self.shows_diff && self.tree().is_none() }
+        if self.recorder().is_some() {
+            self.memory.shows_diff
+        } else {
+            self.shows_diff && self.tree().is_none()
+        }
     }
 
     /// Whether this screen's figures still change.
