@@ -47,6 +47,7 @@ impl EventMonitor {
     /// kind: "function" or "line". reads_memory: whether records tell the memory. all_threads: whether it watches all
     /// threads, or those that enable it. extras: the extra fields of its records.
     #[new]
+    #[pyo3(signature = (kind, reads_memory, all_threads, extras=Vec::new()))]
     fn new(kind: &str, reads_memory: bool, all_threads: bool, extras: Vec<String>) -> PyResult<Self> {
         let kind = match kind {
             "function" => Kind::Function,
