@@ -242,7 +242,7 @@ class RecordBatch:
 def record_type(fields: tuple[str, ...]) -> Any:
     """What records of these fields are."""
     # A process may call them anything.
-    return namedtuple("Record", fields, rename=True)  # type: ignore[misc]
+    return namedtuple("Record", fields, rename=True)
 
 
 class RecordSubscriber:

@@ -16,10 +16,11 @@ from pikos._lsprof import And, Compare, Glob, Matches, Not, NotOnValue, OnValue,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, NoReturn
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn, TypeAlias
 
-    from pikos._lsprof import _Filter
+    #: Called with a record.
+    Filter: TypeAlias = Callable[[Any], bool]
 
 __all__ = ["ExpressionError", "parse"]
 
@@ -49,7 +50,7 @@ class ExpressionError(ValueError):
         self.place = place
 
 
-def parse(text: str, fields: Sequence[str] | None = None) -> _Filter:
+def parse(text: str, fields: Sequence[str] | None = None) -> Filter:
     """The filter that an expression says. fields: those that records have; None where that isn't known.
 
     Raises ExpressionError, a ValueError, which says what is wrong and shows where.
@@ -66,26 +67,26 @@ class Parser:
         self.depth = 0
         self.fields = fields
 
-    def whole(self) -> _Filter:
+    def whole(self) -> Filter:
         found = self.expression()
         if self.place < len(self.text):
             self.fail("expected and, or, or the end")
         return found
 
-    def expression(self) -> _Filter:
+    def expression(self) -> Filter:
         return self.joined("or", Or, self.term)
 
-    def term(self) -> _Filter:
+    def term(self) -> Filter:
         return self.joined("and", And, self.test)
 
-    def joined(self, word: str, kind: Any, part: Any) -> _Filter:
+    def joined(self, word: str, kind: Any, part: Any) -> Filter:
         """Parts with a word between them."""
         parts = [part()]
         while self.takes(word):
             parts.append(part())
         return parts[0] if len(parts) == 1 else kind(*parts)  # type: ignore[no-any-return]
 
-    def test(self) -> _Filter:
+    def test(self) -> Filter:
         self.depth += 1
         if self.depth > DEEPEST:
             self.fail("too many brackets and nots in each other")
@@ -101,7 +102,7 @@ class Parser:
         finally:
             self.depth -= 1
 
-    def comparison(self) -> _Filter:
+    def comparison(self) -> Filter:
         """``FIELD sign VALUE``, or ``own``."""
         self.skip()
         start = self.place
