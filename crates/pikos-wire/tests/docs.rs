@@ -208,6 +208,9 @@ fn the_table_of_records_names_what_is_sent() {
         kind: RECORDS.into(),
         threads: vec![0],
         activations: Some(Activations::default()),
+        epoch: 1,
+        paused: true,
+        control: "ipc://".into(),
         ..Records::default()
     };
     let sent = Shape::of(&message.encode().expect("encoded"));
