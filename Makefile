@@ -226,6 +226,10 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
 
+.PHONY: bench-objects
+bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python -m benchmarks.objects.census $(BENCH_ARGS)
+
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
 	@$(VENV)/bin/python -m benchmarks.toolkit $(BENCH_ARGS)

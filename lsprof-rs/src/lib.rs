@@ -5,6 +5,7 @@
 //!                        ↑          └─> results: getstats, finished
 //!  python::profiler ─> session: enable … disable, live
 //!  its memory ─ sampling ─> pikos_sampler
+//!  its memory ─ objects: census, referrers
 //!  CPython ─ monitors: hooks, hub, sinks                                  ffi: for all of them
 //! ```
 //! Who may import whom is in `scripts/architecture.toml`.
@@ -14,6 +15,7 @@ mod ffi;
 mod guards;
 mod hooks;
 mod monitors;
+mod objects;
 mod python;
 mod results;
 mod sampling;
@@ -51,6 +53,9 @@ mod _lsprof {
     };
 
     #[pymodule_export]
+    use super::python::objects::{_census, _instances, _most_holding, _owned, _referrers, _ways};
+
+    #[pymodule_export]
     use super::guards::exec::_before_exec;
 
     #[pymodule_export]
@@ -79,6 +84,9 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
+
+    #[pymodule_export]
+    use super::objects::events::{_objects_after_fork_in_child, monitor::ObjectEvents};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -23,6 +23,7 @@ from pikos.cprofile.profile import write_whole
 from pikos.monitors._line_report import FUNCTIONS, OF_MEMORY, OF_TIME, Circumstances, Report
 from pikos.monitors._line_table import Paper
 from pikos.monitors.focus import code_of
+from pikos.objects._run import Counting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ MONITORS = {
     "line_memory": "line_memory",
 }
 
+#: What counts objects is none of them.
+OBJECTS = "objects"
+CHOICES = [*MONITORS, OBJECTS]
+
 DESCRIPTION = """\
 Run a Python script under a monitor. Options may come before or after the script. The first argument that is
 none of these options begins the script's own; so does what follows --.
@@ -53,6 +58,7 @@ examples:
   pikos-run lines --report --focused-on load -m tool  the same of load() alone: the rest runs at full speed
   pikos-run functions -o calls.parquet script.py ARG  all calls and returns, for pandas or DuckDB
   pikos-run line_memory --recording zmq script.py     watch it from another terminal: pikos top
+  pikos-run objects --where script.py                 which types of objects it makes and keeps, and which lines make them
 """
 
 RECORDINGS = ("screen", "text", "csv", "parquet", "zmq")
@@ -84,11 +90,15 @@ def begin_recording(texts: Mapping[str, str]) -> None:
         say("pikos-run: another tool evaluates this interpreter's frames (PEP 523); the program runs unrecorded\n")
 
 
-def prepare(argv: list[str]) -> Recording:
+def prepare(argv: list[str]) -> Recording | Counting:
     """What a command line asks to be recorded."""
     parser = argument_parser()
     options, program = parse(parser, argv)
     outfile = output_of(options, parser)
+    if options.monitor == OBJECTS:
+        live = options.recording == "zmq"
+        words = " ".join(["-m", *program] if options.module else program)
+        return Counting(outfile, options.types, options.where, options.report, live, options.count, words, parser.error)
     recorder, report = recorder_of(options, outfile)
     kind: Any = monitor_class(MONITORS[options.monitor], focused=bool(options.focused_on))
 
@@ -118,14 +128,14 @@ def argument_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = CommandLine(
         prog="pikos-run",
-        usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory} [OPTION]... [-m MODULE | SCRIPT] "
+        usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory,objects} [OPTION]... [-m MODULE | SCRIPT] "
         "[OPTION]... [ARG]...",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("monitor", choices=MONITORS, help="what to record")
+    parser.add_argument("monitor", choices=CHOICES, help="what to record")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add_options(parser)
     return parser
@@ -165,7 +175,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=missing,
         help="with lines and line_memory: print the program's own functions, the costliest first, each line with its hits and "
-        "its time, or memory, instead of records",
+        "its time, or memory, instead of records; with objects: also which types grew, and what holds them",
     )
     parser.add_argument(
         "-n",
@@ -190,6 +200,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="with --report: show all functions, those of libraries, too",
     )
     parser.add_argument(
+        "--types",
+        action="append",
+        default=missing,
+        metavar="TYPE[,TYPE]...",
+        help="with objects: count these types only (list, app.Model, app.*)",
+    )
+    parser.add_argument(
+        "--where", action="store_true", default=missing, help="with objects: also by the line that makes them"
+    )
+    parser.add_argument(
         "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
     )
 
@@ -198,8 +218,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     """The options, and the program with its arguments."""
     loose = CommandLine(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
     add_options(loose)
-    takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort"}
-    flags = {"--buffered", "--report", "--threads", "--all"}
+    takes_value = {"-o", "--output", "--recording", "--focused-on", "-n", "--sort", "--types"}
+    flags = {"--buffered", "--report", "--threads", "--all", "--where"}
     ours: list[str] = []
     monitor: str | None = None
     module = False
@@ -226,17 +246,17 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         elif word.startswith("-") and word != "-":
             parser.error(f"unrecognized arguments: {word}")
         elif monitor is None:
-            if word not in MONITORS:
+            if word not in CHOICES:
                 import difflib
 
-                near = difflib.get_close_matches(word, MONITORS, 1)
+                near = difflib.get_close_matches(word, CHOICES, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                parser.error(f"there is no monitor {word!r}: choose {', '.join(MONITORS)}{hint}")
+                parser.error(f"there is no monitor {word!r}: choose {', '.join(CHOICES)}{hint}")
             monitor = word
         else:
             script.append(word)
     if monitor is None:
-        parser.error(f"name a monitor: {', '.join(MONITORS)}")
+        parser.error(f"name a monitor: {', '.join(CHOICES)}")
     if not script:
         parser.error("name a script, or -m and a module")
     options = argparse.Namespace(
@@ -251,8 +271,15 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         count=None,
         sort=None,
         everything=False,
+        types=None,
+        where=False,
     )
     loose.parse_args(ours, options)
+    if monitor == OBJECTS:
+        check_objects(options, parser)
+        return options, script
+    if options.types is not None or options.where:
+        parser.error(f"{'--where' if options.types is None else '--types'} is for objects: pikos-run objects ...")
     orders = OF_MEMORY if monitor == "line_memory" else OF_TIME
     if options.sort is not None and options.sort not in orders:
         parser.error(f"--sort {options.sort}: choose {', '.join(orders)}")
@@ -267,8 +294,35 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     return options, script
 
 
+def check_objects(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what makes no sense where objects are counted."""
+    needless = {
+        "--threads": (options.threads, "all threads' objects are counted"),
+        "--focused-on": (options.focused_on, "objects of all functions are counted; --where tells them apart"),
+        "--buffered": (options.buffered, "there are no records"),
+        "--sort": (options.sort, "the types with most bytes come first"),
+        "--all": (options.everything, "all types are shown"),
+    }
+    for name, (value, reason) in needless.items():
+        if value:
+            parser.error(f"{name} has no meaning for objects ({reason}): leave it out")
+    if options.recording not in (None, "screen", "zmq"):
+        parser.error(f"objects are counted, not recorded one by one: leave out --recording {options.recording}")
+    if options.types is not None:
+        options.types = [name for names in options.types for name in names.split(",") if name]
+        if not options.types:
+            parser.error("--types: name a type, list for instance")
+
+
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
     """The file to write, absolute: the program may change the working directory. None for the screen."""
+    if options.monitor == OBJECTS:
+        output: str | None = options.output
+        if options.recording == "zmq" or output is None:
+            return output
+        if options.recording == "screen":
+            parser.error("--recording screen writes no file: leave out -o")
+        return os.path.abspath(output)
     if options.report:
         if MONITORS[options.monitor] not in ("line", "line_memory"):
             parser.error("--report works with lines and line_memory only")

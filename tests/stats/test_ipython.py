@@ -267,3 +267,30 @@ def test_profiles_show_themselves(shell: Any) -> None:
     assert "<td>15/1</td>" in pikos.stats.of(profile)._repr_html_()
     shell.profiled("empty = Profile()")
     assert "0 calls" in shell.user_ns["empty"]._repr_html_()
+
+
+def test_a_census(shell: Any) -> None:
+    result, _ = shell.profiled("%census")
+    result.raise_error()
+    assert result.result["function"].count > 100
+    shell.profiled("class Mine: pass")[0].raise_error()
+    shell.profiled("mine = [Mine() for _ in range(7)]")[0].raise_error()
+    more = shell.profiled("%census -d")[0].result
+    assert more["Mine"].count == 7
+    by_module = shell.profiled("%census -m")[0].result
+    assert by_module.key == "module"
+    assert [row.type for row in shell.profiled("%census __main__.M*")[0].result] == ["Mine"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), [("%census Mien", "no object of a type 'Mien'"), ("%census -dm", "no %census before")]
+)
+def test_a_census_that_can_not_be(shell: Any, line: str, message: str) -> None:
+    assert message in str(shell.profiled(line)[0].error_in_exec)
+
+
+def test_a_census_shows_its_table(shell: Any) -> None:
+    from IPython.lib.pretty import pretty
+
+    census = shell.profiled("%census")[0].result
+    assert pretty(census).split() == str(census).split()

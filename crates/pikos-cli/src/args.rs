@@ -97,6 +97,9 @@ it is yours and the system allows that, or you are root.")]
     /// Undo `attach`: stop profiling, and leave the process as it was
     #[command(after_help = "Example: pikos detach 4711")]
     Detach(DetachArgs),
+    /// Count the objects of a running process by type (CPython 3.14 and later)
+    #[command(after_help = "Example: pikos objects 4711")]
+    Objects(ObjectsArgs),
     /// Plot the memory in records of pikos-run, with its peaks labelled
     #[command(after_help = "Example: pikos plot records.csv -o memory.png")]
     Plot(PlotArgs),
@@ -664,6 +667,18 @@ pub struct AttachArgs {
     pub tree: bool,
     #[command(flatten)]
     pub to: DetachArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ObjectsArgs {
+    /// Show this many types
+    #[arg(short = 'n', long = "top", value_name = "N", default_value = "15")]
+    pub rows: usize,
+    /// Add up by the module of the types
+    #[arg(long)]
+    pub modules: bool,
+    #[command(flatten)]
+    pub of: DetachArgs,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,9 @@ pub use pikos_wire::{
     WireText,
 };
 pub use profile::{Known, KnownNode, Model, labelled, run_facts};
-pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
+pub use records::{
+    Activated, Cell, Curve, KnownTypes, Peak, RecordModel, RecordRow, RowId, TYPE_HISTORY, TextId,
+    TypePlaceRow, TypeRow, Usage,
+};
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pikos_endpoint::{Bound, Endpoint};
 use pikos_os::wake::Bell;
 use pikos_wire::discovery::{self, Place};
-use pikos_wire::{Activations, RECORDS, Records, VERSION, WireText};
+use pikos_wire::{Activations, RECORDS, Records, Types, VERSION, WireText};
 use zmq::{Context, Socket, SocketType};
 
 use super::error::{SocketError, StartError};
@@ -69,7 +69,20 @@ pub struct Sender {
     pub fields: Vec<String>,
     /// Where to beside the user's own folder.
     pub extra: Option<Endpoint>,
+    /// Where objects are counted.
+    pub types: Option<TypeSource>,
 }
+
+/// What tells how many objects of which type there are. It is asked by the thread that sends, while somebody listens.
+pub struct TypeSource {
+    /// How often.
+    pub interval: Duration,
+    /// Reads them.
+    pub source: Box<ReadTypes>,
+}
+
+/// Adds to the texts of a message what its types refer to, and tells the types.
+pub type ReadTypes = dyn FnMut(&mut Vec<String>) -> Types + Send;
 
 struct Shared {
     batch: Mutex<Batch>,
@@ -99,12 +112,24 @@ struct Told {
     seq: u64,
     /// How many listened when the socket was closed, and until when they may come back.
     expected: (u32, Instant),
+    /// When types were told last.
+    told_types: Option<Instant>,
 }
 
 impl Told {
     /// Whether somebody is on the way back.
     fn is_awaiting(&self, subscribers: u32) -> bool {
         subscribers < self.expected.0 && Instant::now() < self.expected.1
+    }
+
+    /// The types, if there are any and it is time, or `now`.
+    fn types(&mut self, now: bool, texts: &mut Vec<String>) -> Option<Types> {
+        let TypeSource { interval, source } = self.sender.types.as_mut()?;
+        let is_time = now || self.told_types.is_none_or(|told| told.elapsed() >= *interval);
+        is_time.then(|| {
+            self.told_types = Some(Instant::now());
+            source(texts)
+        })
     }
 }
 
@@ -143,7 +168,7 @@ impl RecordStream {
         // A recorder that is prepared again gets the same place.
         let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let id = format!("{}-{}-{began:x}", sender.host, place.records().display());
-        let told = Told { sender, place, id, seq: 0, expected: (0, Instant::now()) };
+        let told = Told { sender, place, id, seq: 0, expected: (0, Instant::now()), told_types: None };
         let thread = start(Box::new(told), &shared).map_err(|(_, error)| error)?;
         let thread = Mutex::new(Interruptible::Running(thread));
         let line = Arc::new(Line { process: std::process::id(), shared, thread });
@@ -314,7 +339,7 @@ fn run(mut told: Box<Told>, open: &Open, shared: &Shared) -> Box<Told> {
         }
         let order = batch.order;
         let columns = std::mem::replace(&mut batch.columns, spare.0);
-        let texts = std::mem::take(&mut batch.texts);
+        let mut texts = std::mem::take(&mut batch.texts);
         let threads = std::mem::replace(&mut batch.threads, spare.1);
         let activations = std::mem::take(&mut batch.activations);
         batch.number += 1;
@@ -324,7 +349,8 @@ fn run(mut told: Box<Told>, open: &Open, shared: &Shared) -> Box<Told> {
         // Whoever is new is told who sends, also where records are rare.
         let mut message = Records { columns, threads, ..Records::default() };
         let is_over = order == Order::End;
-        if subscribers > 0 && (is_over || is_new || !is_empty) {
+        let types = if subscribers > 0 { told.types(is_over || is_new, &mut texts) } else { None };
+        if subscribers > 0 && (is_over || is_new || !is_empty || types.is_some()) {
             told.seq += 1;
             message = Records {
                 v: VERSION,
@@ -340,6 +366,7 @@ fn run(mut told: Box<Told>, open: &Open, shared: &Shared) -> Box<Told> {
                 fields: told.sender.fields.clone(),
                 texts,
                 activations: shared.tells_activations.load(Ordering::Relaxed).then_some(activations),
+                types,
                 ..message
             };
             if let Ok(bytes) = message.encode() {

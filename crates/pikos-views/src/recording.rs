@@ -7,6 +7,8 @@ use pstats_compat::Text;
 
 use pstats_compat::printable::printable;
 
+use crate::types::ShownTypes;
+
 /// A line or a function of a recorder: an index into [`Recording::lines`] or [`Recording::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineId(pub u32);
@@ -108,6 +110,8 @@ pub struct Recording {
     pub function_of: Arc<Vec<LineId>>,
     /// What is shown of each line.
     pub rows: Arc<Vec<ShownLine>>,
+    /// Types of objects, where it counts those.
+    pub types: Option<Arc<ShownTypes>>,
 }
 
 impl Recording {
@@ -132,6 +136,9 @@ impl Recording {
     }
 }
 
+/// The monitor that counts objects.
+pub const OBJECTS: &str = "objects";
+
 /// What a list of processes says of a recorder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecorderFacts {
@@ -153,6 +160,7 @@ impl RecorderFacts {
         let has_memory = model.has_memory();
         Self {
             monitor: match (model.is_of_functions(), has_memory) {
+                _ if model.types().is_told() => OBJECTS,
                 (true, true) => "function_memory",
                 (true, false) => "functions",
                 (false, true) => "line_memory",
@@ -208,6 +216,7 @@ impl Lines {
             functions: Arc::clone(&self.functions),
             function_of: Arc::clone(&self.function_of),
             rows: Arc::new(rows.collect()),
+            types: ShownTypes::of(model),
         }
     }
 

@@ -45,6 +45,87 @@ pub struct Records {
     /// The activations that begin and end between records of lines; `None` if the sender doesn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activations: Option<Activations>,
+    /// How many objects of which type were made and are gone, where the sender counts them: all that it knows by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<Types>,
+}
+
+/// Types of objects, by columns of one length. Absolute figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Types {
+    /// `__qualname__`: places in [`Records::texts`].
+    pub name: Vec<u64>,
+    /// `__module__`, likewise.
+    pub module: Vec<u64>,
+    /// Objects made since counting began.
+    pub created: Vec<u64>,
+    /// Objects gone since then, those that were there before included; empty if the sender isn't told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destroyed: Vec<u64>,
+    /// The most that there were at once beyond those that were there before; empty likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peak: Vec<u64>,
+    /// Bytes of one object without what it points at.
+    pub size: Vec<u64>,
+    /// Types that have no row here.
+    #[serde(default)]
+    pub unlisted: u64,
+    /// The lines that made them, if these are counted.
+    #[serde(default)]
+    pub places: TypePlaces,
+}
+
+/// Lines that make objects, a row for each and each type, by columns of one length.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypePlaces {
+    /// The type: its place in the columns of [`Types`].
+    #[serde(rename = "type")]
+    pub of: Vec<u64>,
+    /// `co_qualname`: places in [`Records::texts`].
+    pub function: Vec<u64>,
+    /// The file, likewise.
+    pub filename: Vec<u64>,
+    /// The line.
+    pub line: Vec<u64>,
+    /// Objects that it made.
+    pub created: Vec<u64>,
+    /// About how many of them are still there; empty if the sender isn't told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alive: Vec<u64>,
+}
+
+impl Types {
+    fn check(&self, texts: usize) -> Result<(), WireError> {
+        let length = self.name.len();
+        let is_short = |column: &Vec<u64>| column.len() != length;
+        let is_told_short = |column: &Vec<u64>| !column.is_empty() && is_short(column);
+        if [&self.module, &self.created, &self.size].into_iter().any(is_short)
+            || [&self.destroyed, &self.peak].into_iter().any(is_told_short)
+        {
+            return Err(WireError::Contradiction("columns of one length"));
+        }
+        let TypePlaces { of, function, filename, line, created, alive } = &self.places;
+        let is_short = |column: &Vec<u64>| column.len() != of.len();
+        if [function, filename, line, created].into_iter().any(is_short)
+            || !alive.is_empty() && is_short(alive)
+        {
+            return Err(WireError::Contradiction("columns of one length"));
+        }
+        if of.iter().any(|of| *of >= length as u64) {
+            return Err(WireError::Contradiction("a type that isn't there"));
+        }
+        if self
+            .name
+            .iter()
+            .chain(&self.module)
+            .chain(function)
+            .chain(filename)
+            .any(|place| *place >= texts as u64)
+        {
+            return Err(WireError::Contradiction("a text that isn't there"));
+        }
+        Ok(())
+    }
 }
 
 /// Beginnings and ends of activations in their order, by columns of one length.
@@ -142,6 +223,9 @@ impl Records {
         if let Some(activations) = &message.activations {
             activations.check(length, message.texts.len())?;
         }
+        if let Some(types) = &message.types {
+            types.check(message.texts.len())?;
+        }
         Ok(message)
     }
 }
@@ -170,6 +254,23 @@ mod tests {
                 rss: vec![4096, 8192],
                 line: vec![7, 0],
             }),
+            types: Some(Types {
+                name: vec![0],
+                module: vec![0],
+                created: vec![9],
+                destroyed: vec![4],
+                peak: vec![5],
+                size: vec![48],
+                unlisted: 1,
+                places: TypePlaces {
+                    of: vec![0],
+                    function: vec![0],
+                    filename: vec![0],
+                    line: vec![3],
+                    created: vec![9],
+                    alive: vec![5],
+                },
+            }),
             ..Records::default()
         }
     }
@@ -178,7 +279,7 @@ mod tests {
     fn there_and_back() {
         let message = message();
         assert_eq!(Records::decode(&message.encode().unwrap()).unwrap(), message);
-        let plain = Records { threads: Vec::new(), activations: None, ..message };
+        let plain = Records { threads: Vec::new(), activations: None, types: None, ..message };
         assert_eq!(Records::decode(&plain.encode().unwrap()).unwrap(), plain, "an older sender's");
     }
 
@@ -204,6 +305,16 @@ mod tests {
         assert!(activations(|them| them.at[1] = 3).contains("in the order"));
         assert!(activations(|them| them.at.swap(0, 1)).contains("in the order"));
         assert!(activations(|them| them.function[1] = 1).contains("isn't there"));
+        let types = |change: fn(&mut Types)| {
+            let mut message = message();
+            message.types.as_mut().map(change);
+            Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
+        };
+        assert!(types(|them| _ = them.size.pop()).contains("one length"));
+        assert!(types(|them| them.peak.push(1)).contains("one length"));
+        assert!(types(|them| _ = them.places.line.pop()).contains("one length"));
+        assert!(types(|them| them.places.of[0] = 1).contains("type that isn't there"));
+        assert!(types(|them| them.module[0] = 1).contains("text that isn't there"));
         assert!(Records::decode(b"\xc1").is_err());
     }
 }

@@ -40,8 +40,17 @@ pub fn running_globals(py: Python<'_>) -> Py<PyAny> {
 
 /// The line of the instruction at this offset, in bytes, of a code object; `None` if it has none.
 pub fn code_line(code: &Bound<'_, PyAny>, offset: usize) -> Option<u32> {
-    // SAFETY: the caller got it from CPython as a code object; the function only reads its tables.
-    let line = unsafe { PyCode_Addr2Line(code.as_ptr(), i32::try_from(offset).ok()?) };
+    // SAFETY: the caller got it from CPython as a code object.
+    unsafe { code_line_at(code.as_ptr(), offset) }
+}
+
+/// The same of a code object that is borrowed.
+///
+/// # Safety
+/// It is alive; the GIL is held.
+pub unsafe fn code_line_at(code: *mut ffi::PyObject, offset: usize) -> Option<u32> {
+    // SAFETY: by this function's contract; the function only reads its tables.
+    let line = unsafe { PyCode_Addr2Line(code, i32::try_from(offset).ok()?) };
     u32::try_from(line).ok()
 }
 

@@ -8,13 +8,19 @@ pub mod callable;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;
+pub mod heap;
 pub mod in_front;
 pub mod interpreter_frame;
 #[cfg(wraps_memory)]
 mod memory;
 pub mod modules;
+pub mod object_type;
 pub mod pending;
+#[cfg(Py_3_13)]
+pub mod ref_tracer;
+pub mod running;
 pub mod runtime;
+pub mod size;
 pub mod struct_sequence;
 pub mod thread;
 pub mod thread_state;

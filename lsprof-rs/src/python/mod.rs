@@ -2,6 +2,7 @@
 
 pub mod functions;
 pub mod listener;
+pub mod objects;
 pub mod profiler;
 pub mod sampler;
 pub mod stored;

@@ -1,4 +1,4 @@
-"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``.
+"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``, and ``%census``.
 
 A notebook shows a table and a flame graph; a terminal shows the table as pstats prints it.
 """
@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
 from pikos.cprofile import Profile, write_whole
@@ -19,6 +19,8 @@ from pikos.stats import of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from pikos.objects import Census
 
 #: A table that nobody limited ends here.
 ROWS = 30
@@ -55,7 +57,12 @@ class Shown:
 
 @magics_class
 class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when types are checked
-    """``%pikos`` and ``%%pikos``."""
+    """``%pikos``, ``%%pikos``, ``%census``."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        #: The last census of each kind.
+        self.counted: dict[str, Census] = {}
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
@@ -102,6 +109,35 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         if "D" in options:
             self.dump(profile, os.path.expanduser(unquoted(options["D"][0])), keeps_stacks="t" in options)
         return profile if "r" in options else None
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def census(self, line: str) -> Census:
+        """Count all objects by type: how many, and how many bytes.
+
+        %census [-m] [-d] [TYPE...]
+
+        TYPE: only these, by name; stars stand for anything (app.*)
+
+        -m  by the module of the types
+        -d  what there is more than at the last %census of all types, or modules
+        """
+        from pikos.objects import census
+
+        options, names = self.parse_options(line, "md")
+        by = "module" if "m" in options else "type"
+        try:
+            found = census(by, types=names.split() or None)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        before = self.counted.get(by)
+        if not names.strip():
+            self.counted[by] = found
+        if "d" not in options:
+            return found
+        if before is None:
+            raise UsageError("there was no %census before that this could be held against; the next one has this")
+        return found - before
 
     def run(self, code: str, *, builtins: bool) -> tuple[Finished, str]:
         """(the profile of this code, in the user's namespace; how it ended, if by SystemExit).

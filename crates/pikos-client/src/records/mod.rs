@@ -3,7 +3,9 @@
 mod curve;
 mod model;
 mod rows;
+mod types;
 
 pub use curve::{Cell, Curve};
 pub use model::{Peak, RecordModel, Usage};
 pub use rows::{Activated, RecordRow, RowId, TextId};
+pub use types::{HISTORY as TYPE_HISTORY, KnownTypes, TypePlaceRow, TypeRow};

@@ -6,6 +6,7 @@ use pikos_wire::{Records, WireError, WireText};
 
 use super::curve::Curve;
 use super::rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
+use super::types::KnownTypes;
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// A message holds the records of this time before it was sent, in seconds, or of less.
@@ -49,6 +50,7 @@ pub struct RecordModel {
     now: Usage,
     most: Usage,
     peak: Option<Peak>,
+    types: KnownTypes,
 }
 
 /// What the columns of a message mean: places in its `columns`.
@@ -95,6 +97,9 @@ impl RecordModel {
         }
         let texts: Vec<TextId> = message.texts.drain(..).map(|text| self.texts.id(text)).collect();
         self.take(&message, &texts);
+        if let Some(types) = message.types.take() {
+            self.types.take(message.time, &types, &texts);
+        }
         // What was dropped came after the last record of this message: then the sender had no room.
         if message.dropped != self.head.dropped {
             self.rows.forget_open();
@@ -233,6 +238,11 @@ impl RecordModel {
     /// Whether records tell the memory.
     pub fn has_memory(&self) -> bool {
         Layout::of(&self.head).rss.is_some()
+    }
+
+    /// Types of objects, where the sender counts them.
+    pub fn types(&self) -> &KnownTypes {
+        &self.types
     }
 
     /// A row for each line or function.

@@ -123,7 +123,7 @@ impl Sink {
         let names = fields.clone();
         let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
         let facts = process::facts(py);
-        let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
+        let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra, types: None };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let inner = sink.0.get(py);
         inner.form.replace(Form::Live(Box::new(Subscribers::new(stream))));

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use pikos_views::{Recording, ShownLine};
+use pikos_views::{Recording, ShownLine, ShownType, ShownTypes};
 use pstats_compat::formats;
 use serde::Serialize;
 
@@ -21,6 +21,9 @@ pub fn write_table(
 ) -> io::Result<()> {
     if let Some(process) = state.picture.process() {
         writeln!(out, "{}", described(process))?;
+    }
+    if let Some(types) = &memory.types {
+        return write_types(state, types, top, out);
     }
     if memory.has_memory {
         let Recording { now, most, .. } = memory;
@@ -45,9 +48,96 @@ pub fn write_table(
     Ok(())
 }
 
+/// The types as a table.
+fn write_types(state: &State, types: &ShownTypes, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", view::objects(state, types))?;
+    writeln!(
+        out,
+        "{:>12} {:>12} {:>12} {:>12} {:>9}  type",
+        "created", "destroyed", "alive", "peak", "bytes"
+    )?;
+    let known = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
+    for row in listed(state, types, top) {
+        let ShownType { created, destroyed, alive, peak, bytes, name, .. } = row;
+        let destroyed = known(destroyed.map(|count| count.to_string()));
+        let (alive, peak) =
+            (known(alive.map(|count| count.to_string())), known(peak.map(|count| count.to_string())));
+        let bytes = known(bytes.map(|bytes| view::bytes(i64::try_from(bytes).unwrap_or(i64::MAX))));
+        writeln!(out, "{created:>12} {destroyed:>12} {alive:>12} {peak:>12} {bytes:>9}  {name}")?;
+    }
+    Ok(())
+}
+
+/// The types that are shown.
+fn listed<'p>(
+    state: &'p State,
+    types: &'p ShownTypes,
+    top: Option<usize>,
+) -> impl Iterator<Item = &'p ShownType> {
+    state.types.rows.iter().take(top.unwrap_or(usize::MAX)).filter_map(|row| types.rows.get(*row))
+}
+
+/// A type; what is missing, nobody tells.
+#[derive(Serialize)]
+struct TypeJson<'p> {
+    #[serde(rename = "type")]
+    name: &'p str,
+    created: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destroyed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    created_per_s: f64,
+    destroyed_per_s: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<TypePlaceJson<'p>>,
+}
+
+#[derive(Serialize)]
+struct TypePlaceJson<'p> {
+    file: &'p str,
+    line: u32,
+    function: &'p str,
+    created: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<u64>,
+}
+
+fn types_document<'p>(state: &'p State, types: &'p ShownTypes, top: Option<usize>) -> Vec<TypeJson<'p>> {
+    let rows = state.types.rows.iter().take(top.unwrap_or(usize::MAX));
+    let document = |of: &usize| {
+        let row = types.rows.get(*of)?;
+        let places = types.places_of(*of).into_iter().map(|place| TypePlaceJson {
+            file: &place.file,
+            line: place.line,
+            function: &place.function,
+            created: place.created,
+            alive: place.alive,
+        });
+        Some(TypeJson {
+            name: &row.name,
+            created: row.created,
+            destroyed: row.destroyed,
+            alive: row.alive,
+            peak: row.peak,
+            bytes: row.bytes,
+            created_per_s: row.made_per_s,
+            destroyed_per_s: row.gone_per_s,
+            places: places.collect(),
+        })
+    };
+    rows.filter_map(document).collect()
+}
+
 /// What JSON has of a recorder beside its process.
 #[derive(Serialize)]
 pub struct RecordingJson<'p> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<Vec<TypeJson<'p>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryJson<'p>>,
     lines: Vec<LineJson<'p>>,
@@ -102,6 +192,7 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
         grown: memory.has_memory.then_some(GrownJson { own: row.own, growth: row.growth, peak: row.peak }),
     };
     RecordingJson {
+        types: memory.types.as_ref().map(|types| types_document(state, types, top)),
         memory: memory.has_memory.then(|| MemoryJson {
             rss: memory.now.rss,
             vms: memory.now.vms,
@@ -115,12 +206,32 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
 
 /// Writes the listed rows as comma-separated values, in bytes, as a whole or not at all. What a name would do to a spreadsheet
 /// is the reader's care.
-pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> pstats_compat::Result<()> {
+pub fn save(state: &State, memory: &Recording, path: &Path) -> pstats_compat::Result<()> {
     formats::replace(path, |out| {
         let mut writer = csv::Writer::from_writer(out);
-        write(table, memory, &mut writer).map_err(io::Error::from)?;
+        let written = match &memory.types {
+            Some(types) => save_types(state, types, &mut writer),
+            None => write(&state.memory, memory, &mut writer),
+        };
+        written.map_err(io::Error::from)?;
         Ok(writer.flush()?)
     })
+}
+
+fn save_types(
+    state: &State,
+    types: &ShownTypes,
+    out: &mut csv::Writer<impl Write>,
+) -> Result<(), csv::Error> {
+    out.write_record(["type", "created", "destroyed", "alive", "peak", "bytes"])?;
+    for row in listed(state, types, None) {
+        let figure = |figure: Option<u64>| figure.map_or_else(String::new, |figure| figure.to_string());
+        let alive = row.alive.map_or_else(String::new, |alive| alive.to_string());
+        let figures =
+            [row.created.to_string(), figure(row.destroyed), alive, figure(row.peak), figure(row.bytes)];
+        out.write_record([&row.name].into_iter().chain(&figures))?;
+    }
+    Ok(())
 }
 
 fn write(

@@ -1,6 +1,6 @@
 //! What each key does.
 
-use pikos_views::{Command, FunctionId, Phase, Recording, Stacks};
+use pikos_views::{Command, FunctionId, OBJECTS, Phase, ProcessId, Recording, Scope, ShownTypes, Stacks};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex::RegexBuilder;
 
@@ -12,6 +12,7 @@ use super::line::LineDetail;
 use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{Entry, Scopes};
 use super::tree::{Fold, TreeScreen};
+use super::types::TypePlaces;
 use super::{Effect, Notice, Screen, State, layout};
 
 /// A regular expression may not take more memory than this, whatever is typed.
@@ -29,7 +30,7 @@ enum Views {
 }
 
 /// All keys.
-const HELP: [(Help, Views); 26] = [
+const HELP: [(Help, Views); 27] = [
     (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Both),
     (("PgUp PgDn  Space", "a page up or down"), Views::Both),
     (("Home End  g G", "the first, the last"), Views::Both),
@@ -48,6 +49,7 @@ const HELP: [(Help, Views); 26] = [
     (("P", "pause collection in the program, or resume it"), Views::Live),
     (("c", "clear: the program counts from zero again"), Views::Live),
     (("f", "for records of memory: lines or functions"), Views::Live),
+    (("o", "types of objects, where they are counted"), Views::Live),
     (("s", "save as .pikos, .html, .pstats, …: the name's ending says"), Views::Both),
     (("q  Esc", "back"), Views::Both),
     (("q", "in the table: leave. Ctrl-C leaves anywhere"), Views::Both),
@@ -91,6 +93,7 @@ impl State {
             KeyCode::Char('/') => self.ask(Question::Include),
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
+            KeyCode::Char('o') if self.is_live() => self.show_objects(),
             KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
                 self.say("records have no marks: the table shows all since the first one heard");
             }
@@ -103,11 +106,17 @@ impl State {
             KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no call tree"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
-                None if self.recorder().is_some() => self.memory_key(key),
+                None if self.recorder().is_some() => {
+                    match self.recorder().and_then(|memory| memory.types.clone()) {
+                        Some(types) => self.types_key(key, &types),
+                        None => self.memory_key(key),
+                    }
+                }
                 None => self.table_key(key),
                 Some(Screen::Detail(_)) => self.detail_key(key),
                 Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
+                Some(Screen::TypePlaces(_)) => self.type_places_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => {}
             },
@@ -181,6 +190,69 @@ impl State {
                 table.cursor = Cursor::default();
             }
             KeyCode::Tab | KeyCode::BackTab => self.open_scopes(),
+            _ => {}
+        }
+    }
+
+    /// Goes to where objects are counted.
+    fn show_objects(&mut self) {
+        let counts = |process: &pikos_views::Process| {
+            process.recorder.is_some_and(|recorder| recorder.monitor == OBJECTS)
+        };
+        match self.picture.processes.iter().rposition(counts) {
+            Some(place) => {
+                self.screens.clear();
+                self.is_frozen = false;
+                self.scope = Scope::Process(ProcessId(place as u32));
+            }
+            None => self.say("nobody counts objects here: pikos-run objects --recording zmq SCRIPT does"),
+        }
+    }
+
+    fn types_key(&mut self, key: KeyEvent, types: &ShownTypes) {
+        let page = self.page();
+        let table = &mut self.types;
+        if let Some(motion) = motion(key.code) {
+            table.cursor.go(motion, table.rows.len(), page);
+            table.selected = table.cursor.row.and_then(|row| table.rows.get(row)).copied();
+            return;
+        }
+        match key.code {
+            KeyCode::Left | KeyCode::Char('<' | 'h') => {
+                table.sort = table.sort.neighbour(false);
+                table.is_reversed = false;
+            }
+            KeyCode::Right | KeyCode::Char('>' | 'l') => {
+                table.sort = table.sort.neighbour(true);
+                table.is_reversed = false;
+            }
+            KeyCode::Char('r') => table.is_reversed ^= true,
+            KeyCode::Enter => {
+                if let Some(of) = table.rows.get(table.cursor.current()).copied() {
+                    table.selected = Some(of);
+                    table.cursor.row = Some(table.cursor.current());
+                    self.screens.push(Screen::TypePlaces(TypePlaces { of, cursor: Cursor::default() }));
+                }
+                return;
+            }
+            KeyCode::Esc => {
+                table.selected = None;
+                table.cursor = Cursor::default();
+                return;
+            }
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            _ => return,
+        }
+        self.types.arrange(types, page);
+    }
+
+    fn type_places_key(&mut self, key: KeyEvent) {
+        let rows = layout::line_rows(self.size, self.is_live());
+        let types = self.recorder().and_then(|memory| memory.types.clone()).unwrap_or_default();
+        let Some(Screen::TypePlaces(screen)) = self.screens.last_mut() else { return };
+        match (motion(key.code), key.code) {
+            (Some(motion), _) => screen.cursor.scroll(motion, types.places_of(screen.of).len(), rows),
+            (None, KeyCode::Esc | KeyCode::Backspace | KeyCode::Enter) => self.close(),
             _ => {}
         }
     }
@@ -379,6 +451,7 @@ impl State {
             Question::Exclude => self.exclude.as_ref().map_or("", Filter::text),
             Question::SaveAs if self.tree().is_some() => "flame.html",
             Question::SaveAs => match self.recorder() {
+                Some(memory) if memory.types.is_some() => "types.csv",
                 Some(_) if self.memory.by_function => "functions.csv",
                 Some(memory) if memory.is_of_functions => "functions.csv",
                 Some(_) => "lines.csv",
@@ -435,6 +508,7 @@ impl State {
             _ => self.include = filter,
         }
         self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
+        self.types.set_filters(self.include.as_ref(), self.exclude.as_ref());
         self.arrange();
         self.fill_tree();
         true

@@ -15,6 +15,7 @@ mod mouse;
 pub mod prompt;
 pub mod scopes;
 pub mod tree;
+pub mod types;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use memory::MemoryTable;
 use prompt::Prompt;
 use scopes::Scopes;
 use tree::TreeScreen;
+use types::{TypePlaces, TypeTable};
 
 /// What happens to a view.
 #[derive(Clone, Debug)]
@@ -74,6 +76,7 @@ pub enum Screen {
     Detail(Box<Detail>),
     Line(LineDetail),
     Tree(Box<TreeScreen>),
+    TypePlaces(TypePlaces),
     Scopes(Scopes),
     Help(Cursor),
 }
@@ -113,6 +116,8 @@ pub struct State {
     pub rows: Vec<ShownFunction>,
     /// Of a recorder, in the place of the functions.
     pub memory: MemoryTable,
+    /// Of one that counts objects.
+    pub types: TypeTable,
     pub cursor: Cursor,
     /// The chosen function: the cursor goes where it goes.
     pub selected: Option<FunctionId>,
@@ -141,6 +146,7 @@ impl State {
             exclude: None,
             rows: Vec::new(),
             memory: MemoryTable::default(),
+            types: TypeTable::default(),
             cursor: Cursor::default(),
             selected: None,
             screens: Vec::new(),
@@ -261,13 +267,16 @@ impl State {
             self.memory.selected = None;
             self.memory.cursor = Cursor::default();
             self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
-            self.screens.retain(|screen| !matches!(screen, Screen::Line(_)));
+            self.types.selected = None;
+            self.types.cursor = Cursor::default();
+            self.types.set_filters(self.include.as_ref(), self.exclude.as_ref());
+            self.screens.retain(|screen| !matches!(screen, Screen::Line(_) | Screen::TypePlaces(_)));
         }
         // What is on screen is of the other kind.
         self.screens.retain(|screen| {
             !matches!(
                 (screen, &picture.content),
-                (Screen::Line(_), Content::Profile(_))
+                (Screen::Line(_) | Screen::TypePlaces(_), Content::Profile(_))
                     | (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_))
             )
         });
@@ -357,6 +366,13 @@ impl State {
     fn arrange(&mut self) {
         let profile = match &self.picture.content {
             Content::Profile(profile) => profile,
+            Content::Recording(memory) if memory.types.is_some() => {
+                let page = layout::table_rows(self.size, true);
+                if let Some(types) = &memory.types {
+                    self.types.arrange(types, page);
+                }
+                return self.keep_cursors();
+            }
             Content::Recording(memory) => {
                 let page = layout::memory_rows(self.size, true, memory.has_memory);
                 self.memory.arrange(memory, page);
@@ -408,6 +424,7 @@ impl State {
         let page = self.page();
         self.cursor.keep(self.rows.len(), page);
         self.memory.cursor.keep(self.memory.rows.len(), self.memory_page());
+        self.types.cursor.keep(self.types.rows.len(), page);
         for screen in &mut self.screens {
             match screen {
                 Screen::Detail(detail) => {
@@ -416,7 +433,7 @@ impl State {
                         neighbours.cursor.keep(neighbours.rows.len(), rows);
                     }
                 }
-                Screen::Line(_) => {}
+                Screen::Line(_) | Screen::TypePlaces(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
                 Screen::Scopes(list) => {
                     let count = list.entries(&self.picture).len();

@@ -46,11 +46,15 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
     let mut hints = vec![("q", leave), ("?", "help")];
     let mine = if state.is_mine { ("u", "all") } else { ("u", "mine") };
     match state.screens.last() {
+        None if state.recorder().is_some_and(|memory| memory.types.is_some()) => {
+            hints.extend([("Enter", "lines"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
+            hints.extend([("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
+        }
         None if state.recorder().is_some() => {
             hints.extend([("Enter", "source"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
             hints.extend([("f", "functions"), ("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
         }
-        Some(Screen::Line(_)) => hints.extend([("s", "save")]),
+        Some(Screen::Line(_) | Screen::TypePlaces(_)) => hints.extend([("s", "save")]),
         None => {
             let scopes = if state.is_live() { "threads" } else { "files" };
             hints.extend([("Enter", "open"), SORT, ("/", "filter"), mine, ("t", "tree"), ("Tab", scopes)]);
