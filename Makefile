@@ -166,6 +166,10 @@ bench-%: .venv-%/.installed .venv-%/.tests .venv-%/.peers
 storm: build $(VENV)/.tests ## Faults thrown at profiled programs for MINUTES (2), and what was lost that should not be
 	@$(VENV)/bin/python scripts/storm.py --minutes $(or $(MINUTES),2) $(STORM_ARGS)
 
+.PHONY: storm-toolkit
+storm-toolkit: build ## The standard library's tests under the toolkit's monitors for MINUTES (2): no crash, no record lost
+	@$(VENV)/bin/python scripts/storm_toolkit.py --minutes $(or $(MINUTES),2) $(STORM_ARGS)
+
 .PHONY: bench-matrix
 bench-matrix: interpreters ## The same on 3.11 to 3.15, one after the other
 	@BENCH_ARGS="$(BENCH_ARGS)" REQUIRED="$(REQUIRED)" scripts/matrix.sh --bench $(RELEASES)
@@ -225,6 +229,10 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 .PHONY: bench-sampling
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
+
+.PHONY: bench-objects
+bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python -m benchmarks.objects.census $(BENCH_ARGS)
 
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler

@@ -21,10 +21,13 @@ unset PYTHONDONTWRITEBYTECODE # or pytest prepares all assertions anew in each o
 PASSED=0 FAILED=1 NOTHING_SELECTED=5 # pytest's exit codes
 AT_MOST=3                            # failed tests that run again: more are no accident
 TIMES=5
-cache=$(mktemp -d)
-trap 'rm -rf "$cache"' EXIT
+# Short, for the tests have sockets in there: a socket's path may have 107 bytes.
+folder=$(mktemp -d "${TMPDIR:-/tmp}/pikos.XXXX")
+cache=$folder/cache
+trap 'rm -rf "$folder"' EXIT
+options=(-o "cache_dir=$cache" "--basetemp=$folder/t")
 
-"$python" -m pytest tests -o cache_dir="$cache" --in-process never --numprocesses "$workers" --dist loadgroup "$@"
+"$python" -m pytest tests "${options[@]}" --in-process never --numprocesses "$workers" --dist loadgroup "$@"
 parallel=$?
 if ((parallel != PASSED && parallel != FAILED && parallel != NOTHING_SELECTED)); then
     exit "$parallel" # interrupted, or used wrongly
@@ -32,7 +35,7 @@ fi
 # Only the files that have some: finding the others' tests takes seconds.
 files=$(grep -rl --include='test_*.py' 'mark\.in_process' tests | sort)
 # shellcheck disable=SC2086 # a word for each file
-"$python" -m pytest $files -o cache_dir="$cache" --in-process only "$@"
+"$python" -m pytest $files "${options[@]}" --in-process only "$@"
 alone=$?
 
 if ((parallel == FAILED || alone == FAILED)); then
@@ -43,7 +46,7 @@ for name in json.load(open(sys.argv[1])):
     print(name[:end] if end else name.partition("@")[0])' "$cache/v/cache/lastfailed")
     ((${#failed[@]} > 0 && ${#failed[@]} <= AT_MOST)) || exit $FAILED
     for ((time = 1; time <= TIMES; time++)); do
-        "$python" -m pytest -o cache_dir="$cache" -q "${failed[@]}" || exit $?
+        "$python" -m pytest "${options[@]}" -q "${failed[@]}" || exit $?
     done
     ((parallel == FAILED)) && parallel=$PASSED
     ((alone == FAILED)) && alone=$PASSED

@@ -5,6 +5,7 @@
 //!                        ↑          └─> results: getstats, finished
 //!  python::profiler ─> session: enable … disable, live
 //!  its memory ─ sampling ─> pikos_sampler
+//!  its memory ─ objects: census, referrers
 //!  CPython ─ monitors: hooks, hub, sinks                                  ffi: for all of them
 //! ```
 //! Who may import whom is in `scripts/architecture.toml`.
@@ -14,6 +15,7 @@ mod ffi;
 mod guards;
 mod hooks;
 mod monitors;
+mod objects;
 mod python;
 mod results;
 mod sampling;
@@ -42,13 +44,16 @@ mod _lsprof {
     use super::python::whole_file::_replace_file;
 
     #[pymodule_export]
-    use super::python::listener::PyListener;
+    use super::python::{batches::PyRecordBatches, listener::PyListener};
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _quiet, _recorded_as, _set_own_folder, _shown,
-        clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _recorded_as,
+        _set_own_folder, _shown, clock_name, hook,
     };
+
+    #[pymodule_export]
+    use super::python::objects::{_census, _instances, _most_holding, _owned, _referrers, _ways};
 
     #[pymodule_export]
     use super::guards::exec::_before_exec;
@@ -72,13 +77,23 @@ mod _lsprof {
     };
 
     #[pymodule_export]
+    use super::monitors::aside::_monitors_at_exit;
+
+    #[pymodule_export]
     use super::monitors::{_monitors_after_fork_in_child, _monitors_before_fork};
 
     #[pymodule_export]
-    use super::monitors::filter::{NotOnValue, OnChange, OnValue};
+    use super::monitors::filter::{
+        And, Base, Compare, Glob, Matches, Not, NotOnValue, OnChange, OnValue, Or, OwnCode,
+    };
 
     #[pymodule_export]
-    use super::monitors::{monitor::EventMonitor, report::LineReport, sinks::Sink};
+    use super::monitors::{
+        gauge::PyGauge, monitor::EventMonitor, records::Records, report::LineReport, sinks::Sink,
+    };
+
+    #[pymodule_export]
+    use super::objects::events::{_objects_after_fork_in_child, monitor::ObjectEvents};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,13 +1,14 @@
 """Pikos, a profiler. ``pikos.cprofile`` and ``pikos.sampling`` record, ``pikos.stats`` and ``pikos.export`` look at what was recorded."""
 
 #: Modules that ``pikos.NAME`` imports.
-_MODULES = ("api", "cprofile", "live", "sampling", "stats")
+_MODULES = ("api", "cprofile", "live", "objects", "sampling", "stats")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pikos import api as api
     from pikos import cprofile as cprofile
     from pikos import live as live
+    from pikos import objects as objects
     from pikos import sampling as sampling
     from pikos import stats as stats
     from pikos._lsprof import __version__ as __version__

@@ -14,6 +14,11 @@ def main() -> int:
 
         command.main(sys.argv[2:])
         return 0
+    if sys.argv[1:2] == ["lines"]:
+        from pikos import runner
+
+        runner.main()
+        return 0
     if sys.argv[1:2] == ["__complete"]:
         from pikos._run import completion
 

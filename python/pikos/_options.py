@@ -280,7 +280,8 @@ class Options:
         "wall",
         Flag(
             "--mode",
-            "which threads count in a sample. wall: all; cpu: those that run; gil: the one that holds the GIL (default wall)",
+            "which threads count in a sample. wall: all; cpu: those that run or wait for a processor; gil: the one that holds the GIL "
+            "(default wall). Times are those of the clock",
             metavar="wall|cpu|gil",
         ),
         needs="sample",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
     from pikos.recorders.text_file_recorder import TextFileRecorder
     from pikos.recorders.text_stream_recorder import TextStreamRecorder
+    from pikos.recorders.trace_file_recorder import TraceFileRecorder
 
     Filter = Callable[[Any], bool]
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -42,6 +43,7 @@ __all__ = [
     "screen",
     "text_file",
     "textfile",
+    "trace_file",
     "yappi_profile",
 ]
 
@@ -49,6 +51,7 @@ __all__ = [
 CSV_FILE = "monitor_records.csv"
 TEXT_FILE = "monitor_records.log"
 PARQUET_FILE = "monitor_records.parquet"
+TRACE_FILE = "monitor_records.trace.json"
 
 
 def screen(filter: Filter | None = None) -> TextStreamRecorder:
@@ -77,6 +80,13 @@ def parquet_file(filter: Filter | None = None, filename: str = PARQUET_FILE) -> 
     from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
 
     return ParquetFileRecorder(filename, filter_=filter)
+
+
+def trace_file(filter: Filter | None = None, filename: str = TRACE_FILE) -> TraceFileRecorder:
+    """A recorder that writes a trace for Perfetto, ``monitor_records.trace.json`` unless another is named; of calls and returns."""
+    from pikos.recorders.trace_file_recorder import TraceFileRecorder
+
+    return TraceFileRecorder(filename, filter_=filter)
 
 
 textfile = text_file

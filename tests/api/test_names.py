@@ -12,7 +12,7 @@ def test_the_package_has_its_modules() -> None:
     names = evaluate("import pikos\nanswer(dir(pikos))")
     assert {"api", "cprofile", "export", "live", "stats", "__version__"} <= set(names)
     public = [name for name in names if not name.startswith("__")]
-    assert public == ["api", "cprofile", "export", "live", "sampling", "stats"]
+    assert public == ["api", "cprofile", "export", "live", "objects", "sampling", "stats"]
 
 
 def test_what_is_listed_is_there_without_further_imports() -> None:
@@ -28,4 +28,4 @@ def test_what_is_listed_is_there_without_further_imports() -> None:
 
 def test_live_lists_what_is_public() -> None:
     names = evaluate("import pikos.live\nanswer([name for name in dir(pikos.live) if not name.startswith('__')])")
-    assert names == ["Process", "Subscriber", "Thread", "start", "stop"]
+    assert names == ["Process", "RecordBatch", "RecordSubscriber", "Subscriber", "Thread", "start", "stop"]

@@ -142,8 +142,8 @@ def test_a_process_that_has_anothers_number(tmp_path: Path, wrong: str, monkeypa
         monkeypatch.setenv("TMPDIR", str(tmp_path))
         monkeypatch.setattr(attach.tempfile, "tempdir", None)
         if wrong == "pid":
-            monkeypatch.setattr(attach, "send", lambda pid, script: attach.sys.remote_exec(process.pid, script))
-            monkeypatch.setattr(attach, "check", lambda pid: None)
+            monkeypatch.setattr(attach, "send", lambda pid, script, *_: attach.sys.remote_exec(process.pid, script))
+            monkeypatch.setattr(attach, "check", lambda pid, *_: None)
             asked = os.getpid()
         else:
             monkeypatch.setattr(attach, "started", lambda pid: "1")

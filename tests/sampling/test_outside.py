@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from pikos.stats import load
+from terminal import Terminal
 from watching import PATIENCE, live_environment, until
 
 pytestmark = [
@@ -230,6 +231,23 @@ def test_top_samples_where_nobody_has_prepared_anything(tmp_path: Path, running:
     assert json.loads(pikos(tmp_path, "ps", "--json").stdout) == []
 
 
+def test_top_shows_where_each_thread_is(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+    command = [PIKOS, "top", "--sample", str(running.pid)]
+    environment = live_environment(tmp_path, TERM="xterm-256color")
+    with Terminal(command, 100, 30, env=environment, cwd=str(tmp_path)) as terminal:
+        terminal.until("spin")
+        terminal.keys("k")
+        terminal.until("2 threads, 2 seen lately")
+        terminal.until(lambda: "rest" in terminal.text and "spin" in terminal.text)
+        stacks = terminal.text
+        assert stacks.index("<module>") < stacks.index(" main ") < stacks.index(" spin ")
+        terminal.keys("E")
+        terminal.until(lambda: "main " not in terminal.text)
+        assert "4 deep" in terminal.line("MainThread") or "3 deep" in terminal.line("MainThread")
+        terminal.keys("kq")
+        assert terminal.wait() == 0
+
+
 def test_stacks_say_where_each_thread_is(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     shown = pikos(tmp_path, "stacks", str(running.pid))
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -240,6 +258,102 @@ def test_stacks_say_where_each_thread_is(tmp_path: Path, running: subprocess.Pop
     (other,) = (thread for thread in threads if "MainThread" not in thread)
     assert re.search(r"^  <string>:\d+  main\n  <string>:\d+  <module>$", main, re.M)
     assert re.match(r"thread \d+( .*)?: (waits|runs).*\n  <string>:8  rest\n", other)
+
+
+#: Tasks of asyncio that wait for each other, and variables of two calls.
+TASKS = """\
+import asyncio
+
+
+async def leaf(number, secret="se\\x1b[31mcret"):
+    await asyncio.sleep(1000)
+
+
+async def branch():
+    await leaf(7)
+
+
+async def awaits(task):
+    await task
+
+
+async def main():
+    branches = [asyncio.create_task(branch(), name=f"branch-{number}") for number in range(30)]
+    waits = asyncio.create_task(awaits(branches[0]), name="waits")
+    await asyncio.sleep(0.05)
+    late = asyncio.create_task(branch(), name="late")
+    print("ready", flush=True)
+    await late
+
+
+asyncio.run(main())
+"""
+
+
+def test_stacks_say_where_each_task_is(tmp_path: Path) -> None:
+    with started(TASKS) as process:
+
+        def tasks() -> dict[str, str]:
+            shown = pikos(tmp_path, "stacks", str(process.pid))
+            assert (shown.returncode, shown.stderr) == (0, "")
+            return dict(
+                part.split(": ", 1) for part in shown.stdout.rstrip().split("\n\n") if part.startswith("asyncio task")
+            )
+
+        until(lambda: "asyncio task Task-1" in tasks() and "hasn't begun" not in str(tasks()), "all tasks rest")
+        found = tasks()
+        where = r"  .*tasks.py:\d+  sleep\n  <string>:5  leaf\n  <string>:9  branch"
+        assert re.fullmatch(rf"waits for a Future, awaited by waits\n{where}", found["asyncio task branch-0"])
+        assert found["asyncio task waits"] == "waits for task branch-0\n  <string>:13  awaits"
+        assert re.fullmatch(rf"waits for a Future, awaited by Task-1\n{where}", found["asyncio task late"])
+        assert found["asyncio task Task-1"] == "waits for task late\n  <string>:22  main"
+        # Those at one place stand together, and not all of them are named.
+        (many,) = (name for name in found if name.startswith("asyncio tasks "))
+        assert many.startswith("asyncio tasks branch-1, branch-2, branch-3, ") and many.endswith(" and 9 more")
+        assert re.fullmatch(rf"wait for a Future\n{where}", found[many])
+
+
+def test_stacks_show_local_variables(tmp_path: Path) -> None:
+    with started(TASKS) as process:
+
+        def shown() -> str:
+            told = pikos(tmp_path, "stacks", str(process.pid), "--locals")
+            assert (told.returncode, told.stderr) == (0, "")
+            return told.stdout
+
+        until(lambda: "hasn't begun" not in shown(), "all tasks rest")
+        text = shown()
+        assert "  <string>:5  leaf\n      number = 7\n      secret = 'se\\x1b[31mcret'\n" in text
+        assert "\x1b" not in text, "no control character"
+        assert "      branches = <list of 30>\n      waits = <_asyncio.Task at 0x" in text
+        assert text.count("  <string>:5  leaf\n") == 31, "each task has its own variables"
+
+
+def test_a_process_in_a_namespace_of_its_own(tmp_path: Path) -> None:
+    # As in a container: its threads have other numbers for themselves.
+    program = PROGRAM.replace('print("ready", flush=True)', 'print("ready", threading.get_native_id(), flush=True)')
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", program]
+    try:
+        outer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    with outer:
+        try:
+            assert outer.stdout is not None
+            said = outer.stdout.readline()
+            if not said:
+                pytest.skip("no right to make a namespace of process numbers")
+            assert said == "ready 1\n"
+            (pid,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+            shown = pikos(tmp_path, "stacks", pid)
+            assert f"\nthread {pid} MainThread: " in shown.stdout
+            done = pikos(
+                tmp_path, "sample", pid, "--duration", "1", "--mode", "cpu", "--rate", "200", "-o", "out.pikos"
+            )
+            assert done.returncode == 0, done.stderr
+            assert int(str(rows(tmp_path, "out.pikos")["main"]["ncalls"])) > 0
+        finally:
+            outer.kill()
 
 
 def test_samples_keep_their_kind_in_files(tmp_path: Path, running: subprocess.Popen[str]) -> None:

@@ -267,3 +267,66 @@ def test_profiles_show_themselves(shell: Any) -> None:
     assert "<td>15/1</td>" in pikos.stats.of(profile)._repr_html_()
     shell.profiled("empty = Profile()")
     assert "0 calls" in shell.user_ns["empty"]._repr_html_()
+
+
+def test_a_census(shell: Any) -> None:
+    result, _ = shell.profiled("%census")
+    result.raise_error()
+    assert result.result["function"].count > 100
+    shell.profiled("class Mine: pass")[0].raise_error()
+    shell.profiled("mine = [Mine() for _ in range(7)]")[0].raise_error()
+    more = shell.profiled("%census -d")[0].result
+    assert more["Mine"].count == 7
+    by_module = shell.profiled("%census -m")[0].result
+    assert by_module.key == "module"
+    assert [row.type for row in shell.profiled("%census __main__.M*")[0].result] == ["Mine"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), [("%census Mien", "no object of a type 'Mien'"), ("%census -dm", "no %census before")]
+)
+def test_a_census_that_can_not_be(shell: Any, line: str, message: str) -> None:
+    assert message in str(shell.profiled(line)[0].error_in_exec)
+
+
+def test_a_census_shows_its_table(shell: Any) -> None:
+    from IPython.lib.pretty import pretty
+
+    census = shell.profiled("%census")[0].result
+    assert pretty(census).split() == str(census).split()
+
+
+def test_lprun_shows_lines(shell: Any, tmp_path: Path) -> None:
+    result, captured = shell.profiled("%lprun -f fib fib(9)")
+    result.raise_error()
+    (shown,) = captured.outputs
+    plain, rich = shown.data["text/plain"], shown.data["text/html"]
+    assert re.search(r"^ +1 +109 .*def fib\(n\)", plain, re.MULTILINE), plain
+    assert "<iframe" in rich and "Pikos" in rich
+    target = tmp_path / "lines.json"
+    result, captured = shell.profiled(f"text = %lprun -r -n 2 -T {target} fib(3)")
+    result.raise_error()
+    assert "fib  <ipython-input" in shell.user_ns["text"] and "--all" not in shell.user_ns["text"]
+    assert '"hits"' in target.read_text()
+    for wrong in (
+        "%lprun -f nobody fib(1)",
+        "%lprun -f len fib(1)",
+        "%lprun",
+        "%lprun -u often fib(1)",
+        "%lprun -n 0 fib(1)",
+    ):
+        result, captured = shell.profiled(wrong)
+        assert "UsageError" in captured.stderr + captured.stdout, wrong
+
+
+def test_mprun_and_memit_show_memory(shell: Any) -> None:
+    shell.profiled("def take():\n    kept = bytearray(b'x') * (40 << 20)\n    return len(kept)\n")
+    result, captured = shell.profiled("%mprun -f take take()")
+    result.raise_error()
+    plain = captured.outputs[0].data["text/plain"]
+    assert re.search(r"^ +2 +1 +\+\d+\.\d MiB +\+\d+\.\d MiB .*bytearray", plain, re.MULTILINE), plain
+    result, captured = shell.profiled("figures = %memit -o -r 2 take()")
+    result.raise_error()
+    assert re.match(r"peak memory: [\d,.]+ MiB, increment: \+\d+\.\d MiB\n", captured.stdout)
+    peak, increment = shell.user_ns["figures"]
+    assert peak > increment > 30 << 20

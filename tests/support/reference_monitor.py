@@ -85,6 +85,9 @@ STATEMENTS = [
     "for item in generator(3):\n    total += item",
     "g = generator(5)\nnext(g)\ng.close()",
     "g = generator(5)\nnext(g)\ntry:\n    g.throw(KeyError)\nexcept KeyError:\n    total += 2",
+    "c = coroutine(2)\nc.send(None)\nc.close()",
+    "c = patient(3)\nc.send(None)\nc.send(None)\nc.close()",
+    "c = patient(3)\nc.send(None)\nc.send(None)\ntry:\n    c.throw(KeyError)\nexcept KeyError:\n    total += 1",
     "total += delegate(2)",
     "total += run(coroutine(2))",
     "total += sorted([3, 1, 2], key=lambda item: -item)[0]",
@@ -145,6 +148,16 @@ class Once:
     def __await__(self):
         got = yield 1
         return 3
+
+class Often:
+    def __init__(self, n):
+        self.n = n
+    def __await__(self):
+        for i in range(self.n):
+            yield i
+
+async def patient(n):
+    return await Often(n)
 
 def run(coro):
     try:

@@ -12,7 +12,11 @@ from typing import Any
 
 import pikos.api
 import pytest
+from pikos.filters import OnValue
+from pikos.monitors.api import FunctionMemoryMonitor, FunctionMonitor
+from pikos.monitors.records import FunctionMemoryRecord
 from pikos.recorders.abstract_recorder import AbstractRecorder, RecorderError
+from pikos.recorders.api import TextFileRecorder, TextStreamRecorder
 
 pytestmark = pytest.mark.in_process
 
@@ -98,8 +102,8 @@ RECORDERS = {
     "csv_recorder.CSVRecorder": ["stream", "filter_", "csv_kwargs"],
     "csv_file_recorder.CSVFileRecorder": ["filename", "filter_", "csv_kwargs"],
     "list_recorder.ListRecorder": ["filter_"],
-    "text_stream_recorder.TextStreamRecorder": ["text_stream", "filter_", "formatted", "auto_flush"],
-    "text_file_recorder.TextFileRecorder": ["filename", "filter_", "formatted", "auto_flush"],
+    "text_stream_recorder.TextStreamRecorder": ["text_stream", "filter_", "formatted", "auto_flush", "formater"],
+    "text_file_recorder.TextFileRecorder": ["filename", "filter_", "formatted", "auto_flush", "formater"],
 }
 
 
@@ -298,8 +302,8 @@ def test_the_header_is_written_once() -> None:
 
 def test_the_profiler_as_a_monitor() -> None:
     import pstats
+    from cProfile import Profile
 
-    from pikos.cprofile import Profile
     from pikos.external.python_cprofiler import PythonCProfiler
     from pikos.monitors.monitor import Monitor
 
@@ -344,3 +348,37 @@ def test_other_profilers_where_they_are_installed(name: str, module: str) -> Non
     if module == "yappi":
         assert any(stat.name == "snake" for stat in other.get_func_stats())
         other.clear_stats()
+
+
+def test_a_formater_says_how_lines_look(tmp_path: Path) -> None:
+    """The one of the record type's own is written natively; any other is called for each record."""
+    from pikos.monitors.function_memory_monitor import FunctionMemoryRecordFormater
+    from pikos.monitors.function_monitor import FunctionRecordFormater
+
+    class Short:
+        def header(self, fields: tuple[str, ...]) -> str:
+            return "-".join(fields)
+
+        def line(self, record: Any) -> str:
+            return f"{record.type} of {record.function}"
+
+    class Longer(FunctionRecordFormater):
+        def line(self, record: Any) -> str:
+            return super().line(record) + " !"
+
+    def written(**more: Any) -> list[str]:
+        stream = io.StringIO()
+        with FunctionMonitor(TextStreamRecorder(stream, OnValue("function", "snake"), **more)):
+            snake("OneTwo")
+        return stream.getvalue().splitlines()
+
+    formatted = written(formatted=True)
+    assert written(formater=FunctionRecordFormater()) == formatted and len(formatted) == 3
+    assert written(formater=Short()) == ["index-type-function-lineNo-filename", "call of snake", "return of snake"]
+    assert written(formater=Longer())[1:] == [line + " !" for line in formatted[1:]]
+    path = tmp_path / "memory.log"
+    with FunctionMemoryMonitor(TextFileRecorder(path, formater=FunctionMemoryRecordFormater())):
+        snake("OneTwo")
+    header, *lines = path.read_text().splitlines()
+    assert header == FunctionMemoryRecord.header.format(*FunctionMemoryRecord._fields)
+    assert any("| snake " in line for line in lines)

@@ -386,3 +386,206 @@ def test_a_generator_fixture_of_pytest(tmp_path: Path) -> None:
     )
     run = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], cwd=tmp_path)
     assert run.code == 0, run.out
+
+
+def test_what_is_left_out_can_be_looked_up() -> None:
+    def function(a: int, b: int = 2, *, c: int = 3) -> tuple[int, int, int]:
+        return a, b, c
+
+    attached: Any = FunctionMonitor(ListRecorder()).attach(function)
+    assert attached.__defaults__ == (2,) and attached.__kwdefaults__ == {"c": 3}
+    assert attached(1) == (1, 2, 3) and attached(1, 5, c=6) == (1, 5, 6)
+    assert inspect.getfullargspec(attached).varargs == "args"
+
+
+def test_a_monitor_is_its_own_decorator() -> None:
+    recorder, focused = ListRecorder(), ListRecorder()
+
+    @FunctionMonitor(recorder)
+    def work() -> int:
+        return 1
+
+    assert isinstance(work, MonitorAttach) and work() == 1 and functions(recorder) == ["work", "work"]
+    monitor = FocusedFunctionMonitor(focused)
+    decorated = monitor.attach(include_decorated=True)(monitor(plain))
+    assert decorated(1) == 2 and functions(focused) == ["plain", "plain"]
+
+
+def test_a_coroutine_of_old_is_awaited() -> None:
+    recorder = ListRecorder()
+
+    @FunctionMonitor(recorder).attach
+    @types.coroutine
+    def old() -> Any:
+        got = yield 1
+        return got
+
+    async def main() -> Any:
+        return await old()
+
+    running = main()
+    assert running.send(None) == 1
+    with pytest.raises(StopIteration) as stop:
+        running.send(5)
+    assert stop.value.value == 5 and functions(recorder) == ["old"] * 4
+
+
+LEFT_EARLY = """
+import asyncio, gc
+from pikos.monitors.api import FunctionMonitor
+from pikos.recorders.api import ListRecorder
+
+closed = []
+async def plain():
+    try:
+        for i in range(5):
+            yield i
+    finally:
+        await asyncio.sleep(0)
+        closed.append(1)
+
+attached = FunctionMonitor(ListRecorder()).attach(plain)
+
+async def leaves(generator):
+    async for x in generator():
+        if x == 1: break
+
+async def keeps(generator):
+    global kept
+    kept = generator()
+    await anext(kept)
+
+async def is_cancelled(generator):
+    task = asyncio.ensure_future(leaves(generator))
+    await asyncio.sleep(0)
+    task.cancel()
+    try: await task
+    except asyncio.CancelledError: pass
+
+for main in (leaves, keeps, is_cancelled):
+    counts = []
+    for generator in (plain, attached):
+        closed.clear()
+        for _ in range(5):
+            asyncio.run(main(generator))
+            gc.collect()
+        counts.append(len(closed))
+    print(main.__name__, counts)
+    assert counts[0] == counts[1], (main, counts)
+"""
+
+
+def test_an_asynchronous_generator_that_is_left_early(tmp_path: Path) -> None:
+    """At the end the event loop closes what is open: once, and ours closes its own."""
+    (tmp_path / "left.py").write_text(LEFT_EARLY)
+    assert "keeps [5, 5]" in python(["left.py"], cwd=tmp_path).succeeded().out
+
+
+def test_a_class_is_attached_to_in_all_its_methods() -> None:
+    import enum
+    import functools
+
+    recorder = ListRecorder()
+    monitor = FunctionMonitor(recorder)
+
+    @monitor.attach
+    class Thing:
+        """A thing."""
+
+        def __new__(cls, *args: Any) -> Any:
+            return super().__new__(cls)
+
+        def __init__(self, value: int = 1) -> None:
+            self.value = value
+
+        def method(self) -> int:
+            return self.value
+
+        alias = method
+
+        @classmethod
+        def made(cls) -> Any:
+            return cls(3)
+
+        @staticmethod
+        def static() -> int:
+            return 4
+
+        @property
+        def double(self) -> int:
+            return 2 * self.value
+
+        @double.setter
+        def double(self, value: int) -> None:
+            self.value = value // 2
+
+        @functools.cached_property
+        def cached(self) -> int:
+            return self.value
+
+        def numbers(self) -> Iterator[int]:
+            yield self.value
+
+        class Inner:
+            def inside(self) -> int:
+                return 5
+
+        length = len
+
+    assert isinstance(Thing, type) and Thing.__doc__ == "A thing."
+    thing = Thing(2)
+    assert isinstance(thing, Thing) and (thing.method(), Thing.made().value, thing.static(), thing.double) == (
+        2,
+        3,
+        4,
+        4,
+    )
+    thing.double = 10
+    assert (thing.value, thing.cached, list(thing.numbers()), Thing.Inner().inside(), thing.alias()) == (
+        5,
+        5,
+        [5],
+        5,
+        5,
+    )
+    names = [record.function for record in recorder.records if record.type == "call" and record.filename == __file__]
+    assert names == [
+        *("__new__", "__init__", "method", "made", "__new__", "__init__", "static", "double", "double", "cached"),
+        *("numbers", "numbers", "inside", "method"),
+    ]
+
+    class Derived(Thing):
+        def method(self) -> int:
+            return 1 + super().method()
+
+    assert Derived(2).method() == 3
+
+    @monitor.attach
+    class Colour(enum.Enum):
+        RED = 1
+
+        def name_of(self) -> str:
+            return self.name
+
+    assert Colour.RED.name_of() == "RED" and Colour(1) is Colour.RED
+    for hopeless in (int, type("Empty", (), {})):
+        with pytest.raises(TypeError, match="has no function in Python"):
+            monitor.attach(hopeless)
+
+
+def test_a_module_is_attached_to_in_all_that_it_defines() -> None:
+    module = types.ModuleType("some_module")
+    exec(
+        "import json\nfrom os.path import join\n"
+        "def work(): return Helper().help()\nother = work\n"
+        "class Helper:\n    def help(self): return 1\n"
+        "from collections import OrderedDict\n",
+        module.__dict__,
+    )
+    before = module.join
+    recorder = ListRecorder()
+    lines = FocusedLineMonitor(recorder)
+    assert lines.attach(include_decorated=True)(module) is module
+    assert module.work is module.other and module.join is before
+    assert isinstance(module.work, MonitorAttach) and module.work() == 1
+    assert [record.function for record in recorder.records] == ["work", "help"]

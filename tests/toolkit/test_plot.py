@@ -44,11 +44,14 @@ def test_svg(records: Path) -> None:
     done = plot(records, "-o", target)
     assert done.returncode == 0, done.stderr
     # The picture is in a file, so the list is what the command says.
-    assert re.search(rb"^peak at .*record \d+: .* MiB, main:4$", done.stdout, re.MULTILINE) and done.stderr == b""
+    assert (
+        re.search(rb"^peak at .*record \d+: .* MiB, main spike\.py:4$", done.stdout, re.MULTILINE)
+        and done.stderr == b""
+    )
     svg = xml.etree.ElementTree.parse(target).getroot()
     name = "{http://www.w3.org/2000/svg}"
     texts = [element.text for element in svg.iter(f"{name}text")]
-    assert "main:4" in texts and "MiB" in texts and "0" in texts
+    assert "main spike.py:4" in texts and "MiB" in texts and "0" in texts
     assert "resident memory (RSS)" in texts and "peak, and the line that made it" in texts
     curve = max(svg.iter(f"{name}polyline"), key=lambda line: len(line.attrib["points"]))
     points = [tuple(map(float, point.split(","))) for point in curve.attrib["points"].split()]
@@ -65,7 +68,7 @@ def test_png(records: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in done.stdout[-12:]
     # The picture has standard output to itself.
-    assert b"main:4" in done.stderr
+    assert b"main spike.py:4" in done.stderr
     dark = plot(records, "-o", "-", "--format", "png", "--dark")
     assert dark.stdout.startswith(b"\x89PNG") and dark.stdout != done.stdout
 
@@ -75,8 +78,8 @@ def test_what_only_rises_has_no_peak(records: Path) -> None:
     records.write_text("index,function,lineNo,RSS,VMS,line,filename\n" + rows)
     target = records.with_name("memory.svg")
     done = plot(records, "-o", target)
-    assert re.search(rb"^no peak: .*; the most, at record 4999: 49\.5 MiB, load:5$", done.stdout, re.MULTILINE)
-    assert b"<circle" not in target.read_bytes() and b"At most 49.5 MiB, load:5" in target.read_bytes()
+    assert re.search(rb"^no peak: .*; the most, at record 4999: 49\.5 MiB, load y:5$", done.stdout, re.MULTILINE)
+    assert b"<circle" not in target.read_bytes() and b"At most 49.5 MiB, load y:5" in target.read_bytes()
 
 
 def test_what_is_wrong_is_said(records: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import PATIENCE, Run, environment, python
@@ -152,7 +154,11 @@ def test_a_focus_that_is_not_there(folder: Path, focus: str, message: str) -> No
         (["lines"], "name a script"),
         (["lines", "program.py", "--recording", "tape"], "invalid choice: 'tape'"),
         (["lines", "--recording", "screen", "-o", "x", "program.py"], "--recording screen writes no file"),
-        (["functions", "--report", "program.py"], "--report works with lines and line_memory only"),
+        (["lines", "--report", "--recording", "csv", "program.py"], "--report prints a table"),
+        (["lines", "-z", "program.py"], "-z is for --report: add it"),
+        (["lines", "--json", "--csv", "program.py"], "--json and --csv are two forms of a report"),
+        (["lines", "-l", "-i", "1", "program.py"], "-i writes the report to a file: name it with -o"),
+        (["lines", "-l", "-u", "often", "program.py"], "'often' is not a number of seconds"),
         (["lines", "--colour", "program.py"], "unrecognized arguments: --colour"),
         (["lines", "missing.py"], "can't open file"),
     ],
@@ -342,34 +348,34 @@ def test_a_reports_times_are_the_programs(folder: Path) -> None:
     (folder / "sleeps.py").write_text(
         "import time\ndef inner():\n    time.sleep(0.2)\ndef outer(n):\n    if n:\n        outer(n - 1)\n    inner()\n    time.sleep(0.05)\nouter(1)\n"
     )
-    run = pikos_run(
-        folder, "lines", "--report", "--focused-on", "outer,inner", "-o", "table.txt", "sleeps.py"
-    ).succeeded()
-    assert run.out == ""
-    seconds = {}
-    for line in (folder / "table.txt").read_text().splitlines():
-        words = line.split()
-        if len(words) > 4 and words[0].isdigit() and words[1].isdigit():
-            seconds[int(words[0])] = float(words[2])
+    arguments = ["--report", "--focused-on", "outer,inner", "-o", "table.json", "sleeps.py"]
+    assert pikos_run(folder, "lines", *arguments).succeeded().out == ""
+    lines = lines_of(folder / "table.json")
+    seconds = {number: line["time"] for number, line in lines.items()}
+    # What it calls is no line's own.
+    assert 0.4 <= lines[3]["own_time"] < 0.6 and lines[7]["own_time"] < 0.1
     # Two calls of each; the outer activation's line 6 holds all of the inner one.
-    assert 0.4 <= seconds[3] < 0.6 and 0.4 <= seconds[7] < 0.6
-    assert 0.1 <= seconds[8] < 0.25 and 0.25 <= seconds[6] < 0.45
+    assert 0.4 <= seconds[3] and 0.4 <= seconds[7] and 0.1 <= seconds[8] and 0.25 <= seconds[6] < seconds[7]
+
+
+def lines_of(path: Path) -> dict[int, Any]:
+    """The lines of a report in JSON, by number."""
+    functions = json.loads(path.read_text())["functions"]
+    return {line["line"]: line for function in functions for line in function["lines"]}
 
 
 def test_a_report_of_memory(folder: Path) -> None:
     (folder / "grows.py").write_text(
         "def main():\n    small = 1\n    large = bytearray(b'x') * (64 << 20)\n    del large\n    again = bytearray(b'y') * (8 << 20)\n    return small\nmain()\n"
     )
-    run = pikos_run(folder, "line_memory", "--report", "--focused-on=main", "grows.py").succeeded()
-    growth = {}
-    for line in run.out.splitlines():
-        words = line.split()
-        if len(words) > 4 and words[0].isdigit() and words[1].isdigit():
-            growth[int(words[0])] = (float(words[2]), float(words[3]))
-    assert growth[3][0] == pytest.approx(64, abs=2)
-    assert growth[4][0] == pytest.approx(-64, abs=2)
-    assert growth[5][0] == pytest.approx(8, abs=2)
-    assert growth[3][1] == pytest.approx(growth[2][1] + 64, abs=2)
+    arguments = ["--report", "--focused-on=main", "-o", "grown.json", "grows.py"]
+    pikos_run(folder, "line_memory", *arguments).succeeded()
+    lines = lines_of(folder / "grown.json")
+    mib = 1 << 20
+    for number, growth in ((3, 64), (4, -64), (5, 8)):
+        assert lines[number]["growth"] / mib == pytest.approx(growth, abs=2)
+        assert lines[number]["own"] / mib == pytest.approx(growth, abs=2)
+    assert lines[3]["peak"] / mib == pytest.approx(lines[2]["peak"] / mib + 64, abs=2)
 
 
 def test_it_is_a_command() -> None:

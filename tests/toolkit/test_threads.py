@@ -159,3 +159,88 @@ def test_a_thread_that_enables_the_monitor_itself_is_not_missed() -> None:
         """)
     )
     assert got == [[0, 1], 12]
+
+
+#: Modules that nobody has seen, run by all threads at once, which take turns as often as they can.
+FRESH = textwrap.dedent("""
+    import contextlib, io, sys, threading
+    from pikos.api import monitor_class
+    from pikos.recorders.api import CSVRecorder, ListRecorder
+
+    MODULES, FUNCTIONS, THREADS = 25, 8, 4
+
+    class Own(ListRecorder):
+        def __init__(self, filter_=None):
+            super().__init__(filter_)
+            self.seen = []
+        def record(self, data):
+            self.seen.append(data)
+
+    class Gathering:
+        def gather_info(self, *arguments):
+            return super().gather_info(*arguments)
+
+    class Loader:
+        def get_source(self, name): return SOURCE
+
+    SOURCE = "\\n".join(f"def f{k}(x):\\n    y = x\\n    return y" for k in range(FUNCTIONS))
+
+    def fresh(prefix):
+        from importlib.machinery import ModuleSpec
+        for number in range(MODULES):
+            name = f"{prefix}{number}"
+            world = {"__name__": name, "__loader__": Loader(), "__spec__": ModuleSpec(name, Loader())}
+            exec(compile(SOURCE, f"<{name}>", "exec"), world)
+            yield [world[f"f{k}"] for k in range(FUNCTIONS)]
+
+    def run(monitor, modules):
+        barrier = threading.Barrier(THREADS)
+        def work():
+            for functions in modules:
+                barrier.wait()
+                for function in functions: function(1)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with monitor:
+                threads = [threading.Thread(target=work) for _ in range(THREADS)]
+                for thread in threads: thread.start()
+                for thread in threads: thread.join()
+        finally:
+            sys.setswitchinterval(before)
+
+    def records_of(kind, make, prefix):
+        modules = list(fresh(prefix))
+        recorder = make()
+        base = monitor_class(kind)
+        if make is gathering:
+            base = type("Gathers", (Gathering, base), {})
+        run(base(recorder, threads=True), modules)
+        return getattr(recorder, "seen", recorder.records)
+
+    def plain(): return ListRecorder()
+    def own(): return Own()
+    def filtered(): return ListRecorder(lambda record: record.index >= 0)
+    def gathering(): return ListRecorder()
+""")
+
+
+@pytest.mark.parametrize("kind", ["function", "line", "function_memory", "line_memory"])
+def test_four_threads_on_fresh_modules_at_the_shortest_switch_interval(kind: str) -> None:
+    for own, total, unique, ordered, told in evaluate(
+        FRESH
+        + textwrap.dedent(f"""
+            answers = []
+            for make in (plain, own, filtered, gathering):
+                with contextlib.redirect_stderr(io.StringIO()) as err:
+                    records = records_of({kind!r}, make, make.__name__)
+                numbers = [record.index for record in records]
+                mine = sum(record.filename.startswith(f"<{{make.__name__}}") for record in records)
+                answers.append([mine, len(numbers), len(set(numbers)), numbers == sorted(numbers) or make is not plain, err.getvalue()])
+            answer(answers)
+        """)
+    ):
+        # Two lines, or call and return, of each function in each thread.
+        assert own == 2 * 25 * 8 * THREADS
+        assert unique == total, "two records have the same number"
+        assert ordered and not told

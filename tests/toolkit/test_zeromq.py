@@ -173,6 +173,33 @@ def test_nobody_listens(folder: Path) -> None:
     assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_a_function_that_is_called_often_is_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sockets stay open from the first call to the end of the program, which sends the last message."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    script = tmp_path / "attached.py"
+    script.write_text(
+        "from pikos.monitors.api import FunctionMonitor\n"
+        "from pikos.recorders.api import ZeroMQRecorder\n"
+        "@FunctionMonitor(ZeroMQRecorder()).attach\n"
+        "def work(x): return x\n"
+        "work(0)\n"
+        "input()\n"
+        "for i in range(100): work(i)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(script)], env=environment(), stdin=subprocess.PIPE, text=True
+    ) as process:
+        listener = Listener(socket_in(tmp_path / "pikos"))
+        messages = listener.messages()
+        seen = [next(messages)]
+        process.communicate("\n", timeout=PATIENCE)
+        seen += messages
+        listener.close()
+    assert len({message["id"] for message in seen}) == 1
+    assert [record[2] for record in records(seen)] == ["work"] * 200
+    assert list((tmp_path / "pikos").glob("*.rec")) == []
+
+
 def test_to_an_endpoint(folder: Path) -> None:
     context = zmq.Context()
     socket = context.socket(zmq.SUB)

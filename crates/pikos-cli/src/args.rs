@@ -42,6 +42,9 @@ pub enum Subcommand {
     /// Run a program, say where its time went, and save the profile
     #[command(disable_help_flag = true, after_help = "Example: pikos run app.py")]
     Run(RunArgs),
+    /// Run a program, and see how often each of its lines runs and how long it takes
+    #[command(disable_help_flag = true, after_help = "Example: pikos lines --report app.py")]
+    Lines(RunArgs),
     /// Write one page that tells all: flame graph, functions, callers, source; to look at, and to share
     #[command(after_help = "Example: pikos report app.pikos --open")]
     Report(ReportArgs),
@@ -86,7 +89,7 @@ pub enum Subcommand {
 it is yours and the system allows that, or you are root.")]
     Sample(SampleArgs),
     /// Print where each thread of a process is now: its stack, with files and lines
-    #[command(after_help = "Example: pikos stacks 4711")]
+    #[command(after_help = "Example: pikos stacks 4711 --locals")]
     Stacks(StacksArgs),
     /// Control live processes: pause, resume, clear, interval, rate, status, stop, dump
     #[command(after_help = "Example: pikos ctl pause 4711")]
@@ -97,6 +100,9 @@ it is yours and the system allows that, or you are root.")]
     /// Undo `attach`: stop profiling, and leave the process as it was
     #[command(after_help = "Example: pikos detach 4711")]
     Detach(DetachArgs),
+    /// Count the objects of a running process by type (CPython 3.14 and later)
+    #[command(after_help = "Example: pikos objects 4711")]
+    Objects(ObjectsArgs),
     /// Plot the memory in records of pikos-run, with its peaks labelled
     #[command(after_help = "Example: pikos plot records.csv -o memory.png")]
     Plot(PlotArgs),
@@ -461,7 +467,7 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, gil-wait, function or file; for records own, growth, peak, hits, file, function or source
+    /// in-flight, gil-wait, function or file; for records own, growth, spike, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
     /// Reverse the order
@@ -522,7 +528,8 @@ pub struct SamplingArgs {
     /// How often to look, in looks a second, from 0.1 to 10000
     #[arg(long, value_name = "HZ", default_value = "100", allow_negative_numbers = true)]
     pub rate: f64,
-    /// Which threads count: all of them (wall), those that run (cpu), or the one that has the GIL (gil)
+    /// Which threads count: all of them (wall), those that run or wait for a processor (cpu), or the one that has the GIL (gil);
+    /// times are those of the clock
     #[arg(long, value_enum, default_value_t = Mode::Wall)]
     pub mode: Mode,
     /// How much of one processor looking may take: where it would be more, looks come less often
@@ -574,6 +581,9 @@ pub struct StacksArgs {
     /// The process ID
     #[arg(value_name = "PID", value_parser = process, allow_negative_numbers = true)]
     pub pid: u32,
+    /// Show the local variables of each call: numbers and short strings as they are, of all else the type
+    #[arg(long)]
+    pub locals: bool,
 }
 
 #[derive(Debug, Args)]
@@ -664,6 +674,18 @@ pub struct AttachArgs {
     pub tree: bool,
     #[command(flatten)]
     pub to: DetachArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ObjectsArgs {
+    /// Show this many types
+    #[arg(short = 'n', long = "top", value_name = "N", default_value = "15")]
+    pub rows: usize,
+    /// Add up by the module of the types
+    #[arg(long)]
+    pub modules: bool,
+    #[command(flatten)]
+    pub of: DetachArgs,
 }
 
 #[derive(Debug, Args)]

@@ -53,6 +53,8 @@ pub enum Error {
     Attach(String),
     #[error("{0}")]
     Sample(#[from] pikos_sampler::outside::Problem),
+    #[error("what process {pid} does can't be shown: {problem}")]
+    Unwatched { pid: u32, problem: String },
     #[error("{0}")]
     Sampling(#[from] pikos_sampler::record::OptionError),
     #[error("{0}")]

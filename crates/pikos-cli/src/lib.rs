@@ -21,7 +21,7 @@ use crate::args::{Arguments, Subcommand};
 use crate::error::{Error, without_numbers};
 use crate::outcome::{Outcome, exit};
 
-pub use crate::commands::attach::{Attacher, Request};
+pub use crate::commands::attach::{Action, Attacher, Request};
 
 /// What the scripts of `pikos completions` call.
 const COMPLETE: &str = "__complete";
@@ -50,7 +50,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         }
     };
     let outcome = match arguments.command {
-        Subcommand::Run(_) => Err(Error::NeedsPython),
+        Subcommand::Run(_) | Subcommand::Lines(_) => Err(Error::NeedsPython),
         Subcommand::Report(args) => commands::report::run(&args),
         Subcommand::Export(args) => commands::export::run(&args),
         Subcommand::Merge(args) => commands::merge::run(&args),
@@ -66,6 +66,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Subcommand::Ctl(args) => commands::ctl::run(&args),
         Subcommand::Attach(args) => commands::attach::attach(&args, attacher),
         Subcommand::Detach(args) => commands::attach::detach(&args, attacher),
+        Subcommand::Objects(args) => commands::attach::objects(&args, attacher),
         Subcommand::Plot(args) => commands::plot::run(&args),
         Subcommand::Check(args) => commands::check::run(&args),
         Subcommand::Formats => commands::formats::run(),

@@ -5,23 +5,29 @@ use std::time::{Duration, Instant};
 
 use pikos_wire::{Command, Reply, Request};
 
-use crate::places::{endpoint_of, of_process, profiles};
+use crate::places::{endpoint_of, of_process, profiles, recorders};
 use crate::target::{ClientError, Target};
 
 /// How long a process is left alone whose connection has ended, or that has no socket just then. One that forks all the
 /// time has one for a millisecond each time.
 const AGAIN: Duration = Duration::from_millis(3);
 
-/// Where a target takes commands: each of a process's profiles.
+/// Where a target takes commands: each of a process's profiles, and of its recorders.
 pub fn controls(target: &Target) -> Result<Vec<String>, ClientError> {
     match target {
         // The sockets of a stream stand side by side.
-        Target::Endpoint(endpoint) => Ok(vec![
-            endpoint.strip_suffix(".pub").map_or_else(|| endpoint.clone(), |stem| format!("{stem}.ctl")),
-        ]),
+        Target::Endpoint(endpoint) => {
+            let beside = [(".pub", "ctl"), (".rec", "rctl")].into_iter();
+            let mut beside = beside.filter_map(|(messages, control)| {
+                Some(format!("{}.{control}", endpoint.strip_suffix(messages)?))
+            });
+            Ok(vec![beside.next().unwrap_or_else(|| endpoint.clone())])
+        }
         Target::Process(pid) => of_process(*pid, || {
-            let own = profiles()?.into_iter().filter(|place| place.pid == *pid);
-            Ok(own.map(|place| endpoint_of(&place.control())).collect())
+            let profiles = profiles()?.into_iter().map(|place| (place.pid, place.control()));
+            let recorders = recorders()?.into_iter().map(|place| (place.pid, place.records_control()));
+            let own = profiles.chain(recorders).filter(|(owner, _)| owner == pid);
+            Ok(own.map(|(_, control)| endpoint_of(&control)).collect())
         }),
     }
 }

@@ -4,10 +4,12 @@
 //! ```text
 //!  Target ─> Listener: a SUB socket for each endpoint ─> Stream: a Model, and whether its process is still there
 //!                                                     └> RecordStream: likewise, of what a recorder sends
+//!  Target ─> RecordBatches: what recorders send, as it comes
 //! ```
 //! Nothing here trusts what it receives: messages are bounded, and one that makes no sense is counted and dropped.
 
 mod applied;
+mod batches;
 mod control;
 mod listener;
 mod places;
@@ -17,6 +19,7 @@ mod stream;
 mod target;
 
 pub use applied::Applied;
+pub use batches::RecordBatches;
 pub use control::{controls, request};
 pub use listener::Listener;
 pub use places::{profiles, recorders};
@@ -26,6 +29,9 @@ pub use pikos_wire::{
     WireText,
 };
 pub use profile::{Known, KnownNode, Model, labelled, run_facts};
-pub use records::{Activated, Cell, Curve, Peak, RecordModel, RecordRow, RowId, TextId, Usage};
+pub use records::{
+    Activated, Cell, Curve, Highs, KnownTypes, Peak, RecordModel, RecordRow, RowId, Since, TYPE_HISTORY,
+    TextId, TypePlaceRow, TypeRow, Usage,
+};
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -16,6 +16,9 @@ pub enum ClientError {
     /// A process of that number only sends records.
     #[error("process {0} sends toolkit records, not a profile: `pikos top {0}` shows them")]
     RecordsOnly(u32),
+    /// No process of that number sends records.
+    #[error("process {0} sends no toolkit records: start it with `pikos-run … --recording zmq`")]
+    NoRecords(u32),
     /// Neither a number nor an endpoint.
     #[error("{0:?} is neither a process ID nor an endpoint (ipc://PATH, tcp://HOST:PORT)")]
     NotATarget(String),

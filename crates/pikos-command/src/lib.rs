@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use pikos_cli::Action;
 use pikos_os::signals;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -37,11 +38,20 @@ fn run(py: Python<'_>, args: Vec<OsString>) -> i32 {
             let code = pikos_cli::run(args.into_iter(), &|request| {
                 ask_python(request.pid, |arguments| {
                     arguments.set_item("timeout", request.timeout)?;
-                    let Some(start) = request.start else { return Ok("detach") };
-                    arguments.set_item("interval", start.interval)?;
-                    arguments.set_item("fast", start.fast)?;
-                    arguments.set_item("tree", start.tree)?;
-                    Ok("attach")
+                    match request.action {
+                        Action::Attach(start) => {
+                            arguments.set_item("interval", start.interval)?;
+                            arguments.set_item("fast", start.fast)?;
+                            arguments.set_item("tree", start.tree)?;
+                            Ok("attach")
+                        }
+                        Action::Detach => Ok("detach"),
+                        Action::Objects { rows, by_module } => {
+                            arguments.set_item("rows", rows)?;
+                            arguments.set_item("by", if by_module { "module" } else { "type" })?;
+                            Ok("objects")
+                        }
+                    }
                 })
             });
             // A native program's end would do this; ours is Python's, which doesn't know of this buffer. Whoever left

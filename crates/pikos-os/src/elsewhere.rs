@@ -102,6 +102,9 @@ pub fn exists(_pid: u32) -> bool {
     false
 }
 
+/// Of [`crate::process`]: nobody forks.
+pub fn note_forks() {}
+
 /// Of [`crate::process`]: the system says when it is tried.
 pub fn can_be_executed(path: &Path) -> bool {
     path.is_file()

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::{can_be_executed, exists, parent, process_time as processor_time};
+pub use crate::elsewhere::{can_be_executed, exists, note_forks, parent, process_time as processor_time};
 
 /// When a process started, in clock ticks since boot; `None` if there is none, if it is a zombie, or if the system
 /// doesn't say.
@@ -23,6 +24,31 @@ pub fn start_of(pid: u32) -> Option<u64> {
 /// Whether a process of this number runs: one that has ended, and nobody has waited for yet, does not.
 pub fn is_at_work(pid: u32) -> bool {
     start_of(pid).is_some() || (start_of(std::process::id()).is_none() && exists(pid))
+}
+
+/// Whether this process is a child that was forked, and nobody has taken note of that yet.
+static IS_FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Has [`is_forked`] say so from now on in a child, from its first instruction on.
+#[cfg(unix)]
+pub fn note_forks() {
+    extern "C" fn in_child() {
+        IS_FORKED.store(true, Ordering::Relaxed);
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the function only stores to a static, which it may in a child; it stays as long as the process.
+    ONCE.call_once(|| _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) });
+}
+
+/// Whether this is a child that was forked. False until [`note_forks`], and after [`take_note_of_fork`].
+#[inline(always)]
+pub fn is_forked() -> bool {
+    IS_FORKED.load(Ordering::Relaxed)
+}
+
+/// What the parent has had of its own is put right.
+pub fn take_note_of_fork() {
+    IS_FORKED.store(false, Ordering::Relaxed);
 }
 
 /// Whether there is a process of this number, anybody's.

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use pikos_wire::{Command, MAX_REQUEST, Reply, Request, Status, WireError, WireText};
+use pikos_wire::{Command, Reply, Status, WireText};
 use zmq::Socket;
 
+use super::asked::{self, Address};
 use super::mailbox::{Mailbox, Outcome};
 
 /// No more requests than these wait for the main thread at once.
@@ -31,7 +32,7 @@ pub struct Desk {
 struct Waiting {
     ticket: u64,
     /// The frames in front of the reply: who asked.
-    address: Vec<Vec<u8>>,
+    address: Address,
     until: Instant,
 }
 
@@ -54,18 +55,14 @@ pub trait Publishes {
 impl Desk {
     /// Reads and answers what has come.
     pub fn serve(&mut self, socket: &Socket, mailbox: &Mailbox, publisher: &mut impl Publishes) {
-        while let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) {
+        while let Some((address, asked)) = asked::next(socket) {
             self.is_used = true;
-            let parts = frames.split_off(address_in(&frames));
-            let outcome = match parts.as_slice() {
-                [body] => match Request::decode(body) {
-                    Ok(request) => self.act(request.command, &frames, mailbox, publisher),
-                    Err(error) => Some(Err(explain(&error))),
-                },
-                parts => Some(Err(format!("not a request: it has {} parts instead of one", parts.len()))),
+            let outcome = match asked {
+                Ok(command) => self.act(command, &address, mailbox, publisher),
+                Err(problem) => Some(Err(problem)),
             };
             if let Some(outcome) = outcome {
-                answer(socket, frames, outcome, false, publisher);
+                answer(socket, address, outcome, false, publisher);
             }
         }
     }
@@ -107,9 +104,8 @@ impl Desk {
         let deadline = Instant::now() + LAST_REQUESTS;
         let patience = if self.is_used { QUIET_MS } else { 0 };
         while Instant::now() < deadline && socket.poll(zmq::POLLIN, patience).is_ok_and(|events| events > 0) {
-            let Ok(mut frames) = socket.recv_multipart(zmq::DONTWAIT) else { break };
-            frames.truncate(address_in(&frames));
-            answer(socket, frames, over(), false, publisher);
+            let Some((address, _)) = asked::next(socket) else { break };
+            answer(socket, address, over(), false, publisher);
         }
     }
 
@@ -149,25 +145,9 @@ impl Desk {
     }
 }
 
-/// How many frames in front say who asks: up to the first that is empty, where there is one, as REQ sends it; else the first.
-fn address_in(frames: &[Vec<u8>]) -> usize {
-    let delimiter = frames.iter().skip(1).position(Vec::is_empty).map(|at| at + 2);
-    delimiter.unwrap_or(1).min(frames.len())
-}
-
-fn explain(error: &WireError) -> String {
-    match error {
-        WireError::TooLarge(bytes) => {
-            format!("{bytes} bytes is more than a request may have ({MAX_REQUEST})")
-        }
-        WireError::Malformed(error) => format!("not a request that this pikos knows: {error}"),
-        other => other.to_string(),
-    }
-}
-
 fn answer(
     socket: &Socket,
-    address: Vec<Vec<u8>>,
+    address: Address,
     outcome: Outcome,
     pending: bool,
     publisher: &mut impl Publishes,
@@ -176,7 +156,5 @@ fn answer(
         Ok(()) => Reply::done(publisher.status(), pending),
         Err(error) => Reply::refused(error),
     };
-    let frames = address.into_iter().chain([reply.encode()]);
-    // Whoever is gone misses it.
-    let _ = socket.send_multipart(frames, zmq::DONTWAIT);
+    asked::answer(socket, address, &reply);
 }

@@ -10,6 +10,7 @@
 //!
 //! The whole way, and why so: docs/design/live.md.
 
+mod asked;
 mod base;
 mod checkpoint;
 mod desk;
@@ -35,7 +36,7 @@ pub use interval::{INTERVALS, IntervalError, check_interval};
 pub use mailbox::{Call, Mailbox, Outcome, Task};
 pub use pikos_endpoint::{Endpoint, EndpointError};
 pub use publisher::{Plan, Publisher};
-pub use records::{Batch, RecordStream, Sender};
+pub use records::{Batch, ReadTypes, RecordStream, Sender, TypeSource};
 pub use source::{Rate, SharedName, SharedSampled, Source, SourceThread, State, folded_row};
 pub use stopwatch::Stopwatch;
 pub use stream::{since_epoch, whole};

@@ -53,9 +53,6 @@ pub enum Error {
     /// A file was to be told.
     #[error("this is a file: there is no process to control")]
     AFile,
-    /// A recorder was to be told.
-    #[error("a recorder takes no commands")]
-    ARecorder,
     /// A process that has no control socket.
     #[error("this process takes no commands")]
     NoCommands,

@@ -21,17 +21,20 @@ mod picture;
 mod recording;
 mod source_lines;
 mod sources;
+mod types;
 
 pub use error::Error;
 pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Run, Sender, Streams};
 pub use forest::{Forest, Paths};
 pub use picture::{
-    Content, Edges, FunctionId, Health, Label, Meaning, Mine, Phase, Picture, Process, ProcessId,
+    Content, Edges, FunctionId, Health, Label, Meaning, Mine, Open, Phase, Picture, Process, ProcessId,
     ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, StackId, Stacks, Thread,
     Totals, Tree,
 };
 pub use pikos_client::Command;
+pub use pikos_client::TYPE_HISTORY;
 pub use pstats_compat::printable::{Escaped, printable};
-pub use recording::{LineId, LineLabel, Lines, Piece, RecorderFacts, Recording, ShownLine, Summit};
+pub use recording::{LineId, LineLabel, Lines, OBJECTS, Piece, RecorderFacts, Recording, ShownLine, Summit};
 pub use source_lines::SourceLines;
-pub use sources::{Hides, Input, Live, Open, Profiles, Query, Reader, Source};
+pub use sources::{Hides, Input, Live, Profiles, Query, Reader, Source};
+pub use types::{ShownType, ShownTypePlace, ShownTypes};

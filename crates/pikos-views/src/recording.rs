@@ -7,6 +7,8 @@ use pstats_compat::Text;
 
 use pstats_compat::printable::printable;
 
+use crate::types::ShownTypes;
+
 /// A line or a function of a recorder: an index into [`Recording::lines`] or [`Recording::functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineId(pub u32);
@@ -51,8 +53,12 @@ pub struct ShownLine {
     pub growth: i64,
     /// The part of it that is neither in lines of what it called nor, of a library, in its caller's own.
     pub own: i64,
-    /// The most in use at its beginnings and ends.
+    /// The most in use while it was executed.
     pub peak: u64,
+    /// The most that it had in use for a while, beyond what there was before and after.
+    pub spike: u64,
+    /// The same of its own part.
+    pub own_spike: u64,
 }
 
 /// A piece of the curve: memory from this second on.
@@ -84,10 +90,14 @@ pub struct Summit {
 /// All that a recorder has told.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
+    /// Counts up when the recorder is cleared: lines have other numbers then.
+    pub epoch: u64,
     /// Whether its records are of calls and returns; else of lines.
     pub is_of_functions: bool,
     /// Whether they tell the memory; else there are only hits.
     pub has_memory: bool,
+    /// Whether they tell what was in use between them; else there are no spikes.
+    pub has_spikes: bool,
     /// What a list of processes says of it.
     pub facts: RecorderFacts,
     /// Seconds from the first record to the last message.
@@ -108,9 +118,29 @@ pub struct Recording {
     pub function_of: Arc<Vec<LineId>>,
     /// What is shown of each line.
     pub rows: Arc<Vec<ShownLine>>,
+    /// Types of objects, where it counts those.
+    pub types: Option<Arc<ShownTypes>>,
+}
+
+impl ShownLine {
+    /// What has happened since it was like that. A peak is of all the time.
+    fn since(self, was: Self) -> Self {
+        Self {
+            hits: self.hits.saturating_sub(was.hits),
+            growth: self.growth.wrapping_sub(was.growth),
+            own: self.own.wrapping_sub(was.own),
+            ..self
+        }
+    }
 }
 
 impl Recording {
+    /// Only what has changed since its rows were these: lines keep their places.
+    pub fn since(&self, marked: &[ShownLine]) -> Self {
+        let change = |row: &ShownLine| marked.get(row.id.index()).map_or(*row, |was| row.since(*was));
+        Self { rows: Arc::new(self.rows.iter().map(change).collect()), ..self.clone() }
+    }
+
     /// A line's label, or a function's.
     pub fn label(&self, id: LineId, by_function: bool) -> &LineLabel {
         if by_function { &self.functions[id.index()] } else { &self.lines[id.index()] }
@@ -119,7 +149,15 @@ impl Recording {
     /// The rows of functions: what their lines add up to. A function's growth is that of its activations.
     pub fn function_rows(&self) -> Vec<ShownLine> {
         let mut rows: Vec<ShownLine> = (0..self.functions.len() as u32)
-            .map(|id| ShownLine { id: LineId(id), hits: 0, growth: 0, own: 0, peak: 0 })
+            .map(|id| ShownLine {
+                id: LineId(id),
+                hits: 0,
+                growth: 0,
+                own: 0,
+                peak: 0,
+                spike: 0,
+                own_spike: 0,
+            })
             .collect();
         for line in self.rows.iter() {
             let row = &mut rows[self.function_of[line.id.index()].index()];
@@ -127,10 +165,15 @@ impl Recording {
             row.growth = row.growth.wrapping_add(line.growth);
             row.own = row.own.wrapping_add(line.own);
             row.peak = row.peak.max(line.peak);
+            row.spike = row.spike.max(line.spike);
+            row.own_spike = row.own_spike.max(line.own_spike);
         }
         rows
     }
 }
+
+/// The monitor that counts objects.
+pub const OBJECTS: &str = "objects";
 
 /// What a list of processes says of a recorder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,6 +196,7 @@ impl RecorderFacts {
         let has_memory = model.has_memory();
         Self {
             monitor: match (model.is_of_functions(), has_memory) {
+                _ if model.types().is_told() => OBJECTS,
                 (true, true) => "function_memory",
                 (true, false) => "functions",
                 (false, true) => "line_memory",
@@ -169,6 +213,7 @@ impl RecorderFacts {
 /// The labels of a recorder, each made once, and a picture of it.
 #[derive(Default)]
 pub struct Lines {
+    epoch: u64,
     lines: Arc<Vec<Arc<LineLabel>>>,
     functions: Arc<Vec<Arc<LineLabel>>>,
     function_of: Arc<Vec<LineId>>,
@@ -178,6 +223,10 @@ pub struct Lines {
 impl Lines {
     /// All that it has told by now.
     pub fn picture(&mut self, model: &RecordModel) -> Recording {
+        let epoch = model.head().epoch;
+        if epoch != self.epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
         self.follow(model);
         let rows = (0u32..).zip(model.rows()).map(|(id, row)| ShownLine {
             id: LineId(id),
@@ -185,6 +234,8 @@ impl Lines {
             growth: row.growth,
             own: row.own,
             peak: row.peak,
+            spike: row.spike,
+            own_spike: row.own_spike,
         });
         let pieces = model.curve().cells().map(|(time, cell)| Piece {
             time,
@@ -196,8 +247,10 @@ impl Lines {
         let summit =
             |peak: pikos_client::Peak| Summit { time: peak.time, rss: peak.rss, line: LineId(peak.row.0) };
         Recording {
+            epoch,
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),
+            has_spikes: model.has_spikes(),
             facts: RecorderFacts::of(model),
             age: model.age(),
             now: model.now(),
@@ -208,6 +261,7 @@ impl Lines {
             functions: Arc::clone(&self.functions),
             function_of: Arc::clone(&self.function_of),
             rows: Arc::new(rows.collect()),
+            types: ShownTypes::of(model),
         }
     }
 

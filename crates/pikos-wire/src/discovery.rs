@@ -4,7 +4,7 @@
 //! ```text
 //!  FOLDER/PID-START.pub      messages       FOLDER/PID-START.ctl      requests and replies
 //!  FOLDER/PID-START-2.pub    of a second profile in the same process
-//!  FOLDER/PID-START.rec      what a recorder of the toolkit sends
+//!  FOLDER/PID-START.rec      what a recorder of the toolkit sends      FOLDER/PID-START.rctl    requests to it
 //!  FOLDER/PID-START@BY-START.pub    of a process that another one, BY, samples and speaks for
 //! ```
 //! `START` is the process's start time, in hexadecimal clock ticks since boot: a pid alone is used again. Plain files
@@ -24,6 +24,7 @@ pub const MAX_SOCKET_PATH: usize = 107;
 const MESSAGES: &str = "pub";
 const CONTROL: &str = "ctl";
 const RECORDS: &str = "rec";
+const RECORDS_CONTROL: &str = "rctl";
 
 /// The folder's name, among those of other programs.
 const NAME: &str = "pikos";
@@ -108,6 +109,11 @@ impl Place {
         self.folder.join(self.name(RECORDS))
     }
 
+    /// The socket that takes requests to a recorder.
+    pub fn records_control(&self) -> PathBuf {
+        self.folder.join(self.name(RECORDS_CONTROL))
+    }
+
     /// Whether the process still runs, and the one that speaks for it.
     pub fn is_alive(&self) -> bool {
         let runs = |pid, started| match start_of(pid) {
@@ -117,9 +123,11 @@ impl Place {
         runs(self.pid, self.start) && self.by.is_none_or(|(pid, started)| runs(pid, started))
     }
 
-    /// Removes the file of a recorder's socket.
+    /// Removes the files of a recorder's sockets.
     pub fn remove_records(&self) {
-        let _ = fs::remove_file(self.records());
+        for path in [self.records(), self.records_control()] {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Removes both sockets' files. A file that is not there any more is no fault.
@@ -155,7 +163,7 @@ impl Place {
         let place = Self { pid, start, number, by, folder: folder.to_owned() };
         // Only names that we would give: "+7-0x1.pub" is somebody else's.
         let ours = parts.next().is_none() && place.name(extension) == name;
-        (ours && [MESSAGES, CONTROL, RECORDS].contains(&extension)).then_some(place)
+        (ours && [MESSAGES, CONTROL, RECORDS, RECORDS_CONTROL].contains(&extension)).then_some(place)
     }
 }
 

@@ -17,5 +17,5 @@ pub use message::{
     EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
     Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
-pub use records::{Activations, RECORDS, Records};
+pub use records::{Activations, RECORDS, Records, TypePlaces, Types};
 pub use text::WireText;

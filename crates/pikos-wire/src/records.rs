@@ -33,6 +33,18 @@ pub struct Records {
     /// Whether it is the last message.
     #[serde(default)]
     pub end: bool,
+    /// Grows when the recorder is cleared: all older records are void.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// Whether nothing is recorded now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub paused: bool,
+    /// Seconds from one message to the next, at most; 0 if the sender doesn't say.
+    #[serde(default)]
+    pub interval: f64,
+    /// The endpoint for requests; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub control: String,
     /// What the columns are: the names of the record's fields.
     pub fields: Vec<String>,
     /// The texts that the records refer to.
@@ -45,6 +57,87 @@ pub struct Records {
     /// The activations that begin and end between records of lines; `None` if the sender doesn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activations: Option<Activations>,
+    /// How many objects of which type were made and are gone, where the sender counts them: all that it knows by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<Types>,
+}
+
+/// Types of objects, by columns of one length. Absolute figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Types {
+    /// `__qualname__`: places in [`Records::texts`].
+    pub name: Vec<u64>,
+    /// `__module__`, likewise.
+    pub module: Vec<u64>,
+    /// Objects made since counting began.
+    pub created: Vec<u64>,
+    /// Objects gone since then, those that were there before included; empty if the sender isn't told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destroyed: Vec<u64>,
+    /// The most that there were at once beyond those that were there before; empty likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peak: Vec<u64>,
+    /// Bytes of one object without what it points at.
+    pub size: Vec<u64>,
+    /// Types that have no row here.
+    #[serde(default)]
+    pub unlisted: u64,
+    /// The lines that made them, if these are counted.
+    #[serde(default)]
+    pub places: TypePlaces,
+}
+
+/// Lines that make objects, a row for each and each type, by columns of one length.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypePlaces {
+    /// The type: its place in the columns of [`Types`].
+    #[serde(rename = "type")]
+    pub of: Vec<u64>,
+    /// `co_qualname`: places in [`Records::texts`].
+    pub function: Vec<u64>,
+    /// The file, likewise.
+    pub filename: Vec<u64>,
+    /// The line.
+    pub line: Vec<u64>,
+    /// Objects that it made.
+    pub created: Vec<u64>,
+    /// About how many of them are still there; empty if the sender isn't told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alive: Vec<u64>,
+}
+
+impl Types {
+    fn check(&self, texts: usize) -> Result<(), WireError> {
+        let length = self.name.len();
+        let is_short = |column: &Vec<u64>| column.len() != length;
+        let is_told_short = |column: &Vec<u64>| !column.is_empty() && is_short(column);
+        if [&self.module, &self.created, &self.size].into_iter().any(is_short)
+            || [&self.destroyed, &self.peak].into_iter().any(is_told_short)
+        {
+            return Err(WireError::Contradiction("columns of one length"));
+        }
+        let TypePlaces { of, function, filename, line, created, alive } = &self.places;
+        let is_short = |column: &Vec<u64>| column.len() != of.len();
+        if [function, filename, line, created].into_iter().any(is_short)
+            || !alive.is_empty() && is_short(alive)
+        {
+            return Err(WireError::Contradiction("columns of one length"));
+        }
+        if of.iter().any(|of| *of >= length as u64) {
+            return Err(WireError::Contradiction("a type that isn't there"));
+        }
+        if self
+            .name
+            .iter()
+            .chain(&self.module)
+            .chain(function)
+            .chain(filename)
+            .any(|place| *place >= texts as u64)
+        {
+            return Err(WireError::Contradiction("a text that isn't there"));
+        }
+        Ok(())
+    }
 }
 
 /// Beginnings and ends of activations in their order, by columns of one length.
@@ -67,6 +160,9 @@ pub struct Activations {
     /// sender doesn't say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub line: Vec<u64>,
+    /// The most that was resident since the activation or the record before, in bytes. Empty if the sender doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peak: Vec<u64>,
 }
 
 impl Activations {
@@ -87,10 +183,10 @@ impl Activations {
     }
 
     fn check(&self, records: usize, texts: usize) -> Result<(), WireError> {
-        let Self { at, ended, thread, function, filename, rss, line } = self;
+        let Self { at, ended, thread, function, filename, rss, line, peak } = self;
         let is_short = |column: &Vec<u64>| column.len() != at.len();
         if [ended, thread, function, filename, rss].into_iter().any(is_short)
-            || !line.is_empty() && is_short(line)
+            || [line, peak].into_iter().any(|column| !column.is_empty() && is_short(column))
         {
             return Err(WireError::Contradiction("columns of one length"));
         }
@@ -104,9 +200,20 @@ impl Activations {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 impl Records {
     /// The fields whose numbers are places in `texts`.
-    pub const TEXT_FIELDS: [&str; 4] = ["type", "function", "line", "filename"];
+    pub const TEXT_FIELDS: [&str; 7] =
+        ["type", "function", "line", "filename", "task", "qualname", "exception"];
 
     /// The message's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
@@ -136,11 +243,17 @@ impl Records {
                 return Err(WireError::Contradiction("a text that isn't there"));
             }
         }
+        if !message.interval.is_finite() || message.interval < 0.0 {
+            return Err(WireError::Contradiction("an interval is not negative"));
+        }
         if !message.threads.is_empty() && message.threads.len() != length {
             return Err(WireError::Contradiction("a thread for each record"));
         }
         if let Some(activations) = &message.activations {
             activations.check(length, message.texts.len())?;
+        }
+        if let Some(types) = &message.types {
+            types.check(message.texts.len())?;
         }
         Ok(message)
     }
@@ -161,6 +274,10 @@ mod tests {
             texts: vec!["f".into()],
             columns: vec![vec![0, 1], vec![0, 0], vec![4096, 1 << 40]],
             threads: vec![5, 5],
+            epoch: 3,
+            paused: true,
+            interval: 0.05,
+            control: "ipc:///x.rctl".into(),
             activations: Some(Activations {
                 at: vec![0, 2],
                 ended: vec![0, 1],
@@ -169,6 +286,24 @@ mod tests {
                 filename: vec![0, 0],
                 rss: vec![4096, 8192],
                 line: vec![7, 0],
+                peak: vec![4096, 9000],
+            }),
+            types: Some(Types {
+                name: vec![0],
+                module: vec![0],
+                created: vec![9],
+                destroyed: vec![4],
+                peak: vec![5],
+                size: vec![48],
+                unlisted: 1,
+                places: TypePlaces {
+                    of: vec![0],
+                    function: vec![0],
+                    filename: vec![0],
+                    line: vec![3],
+                    created: vec![9],
+                    alive: vec![5],
+                },
             }),
             ..Records::default()
         }
@@ -178,7 +313,15 @@ mod tests {
     fn there_and_back() {
         let message = message();
         assert_eq!(Records::decode(&message.encode().unwrap()).unwrap(), message);
-        let plain = Records { threads: Vec::new(), activations: None, ..message };
+        let plain = Records {
+            threads: Vec::new(),
+            activations: None,
+            types: None,
+            epoch: 0,
+            paused: false,
+            control: String::new(),
+            ..message
+        };
         assert_eq!(Records::decode(&plain.encode().unwrap()).unwrap(), plain, "an older sender's");
     }
 
@@ -194,6 +337,8 @@ mod tests {
         assert!(refused(|message| _ = message.columns.pop()).contains("a column for each field"));
         assert!(refused(|message| _ = message.columns[2].pop()).contains("one length"));
         assert!(refused(|message| message.columns[1][0] = 1).contains("isn't there"));
+        assert!(refused(|message| message.interval = -1.0).contains("interval"));
+        assert!(refused(|message| message.interval = f64::NAN).contains("interval"));
         assert!(refused(|message| _ = message.threads.pop()).contains("a thread for each record"));
         let activations = |change: fn(&mut Activations)| {
             let mut message = message();
@@ -201,9 +346,20 @@ mod tests {
             Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
         };
         assert!(activations(|them| _ = them.rss.pop()).contains("one length"));
+        assert!(activations(|them| _ = them.peak.pop()).contains("one length"));
         assert!(activations(|them| them.at[1] = 3).contains("in the order"));
         assert!(activations(|them| them.at.swap(0, 1)).contains("in the order"));
         assert!(activations(|them| them.function[1] = 1).contains("isn't there"));
+        let types = |change: fn(&mut Types)| {
+            let mut message = message();
+            message.types.as_mut().map(change);
+            Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
+        };
+        assert!(types(|them| _ = them.size.pop()).contains("one length"));
+        assert!(types(|them| them.peak.push(1)).contains("one length"));
+        assert!(types(|them| _ = them.places.line.pop()).contains("one length"));
+        assert!(types(|them| them.places.of[0] = 1).contains("type that isn't there"));
+        assert!(types(|them| them.module[0] = 1).contains("text that isn't there"));
         assert!(Records::decode(b"\xc1").is_err());
     }
 }

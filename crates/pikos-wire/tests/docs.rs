@@ -5,7 +5,7 @@ use std::fmt;
 
 use pikos_wire::{
     Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
+    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -208,6 +208,15 @@ fn the_table_of_records_names_what_is_sent() {
         kind: RECORDS.into(),
         threads: vec![0],
         activations: Some(Activations::default()),
+        types: Some(Types {
+            destroyed: vec![0],
+            peak: vec![0],
+            places: TypePlaces { alive: vec![0], ..TypePlaces::default() },
+            ..Types::default()
+        }),
+        epoch: 1,
+        paused: true,
+        control: "ipc://".into(),
         ..Records::default()
     };
     let sent = Shape::of(&message.encode().expect("encoded"));
@@ -217,6 +226,13 @@ fn the_table_of_records_names_what_is_sent() {
     let described: BTreeSet<String> = quoted(paragraph).into_iter().collect();
     let missing: Vec<_> = sent.map()["activations"].keys().difference(&described).cloned().collect();
     assert_eq!(missing, [""; 0]);
+    let paragraph = section.split("\n\n").find(|part| part.starts_with("`types` (of")).expect("a paragraph");
+    let described: BTreeSet<String> = quoted(paragraph).into_iter().collect();
+    let types = sent.map()["types"].map();
+    for part in [types.keys().cloned().collect::<BTreeSet<_>>(), types["places"].keys()] {
+        let missing: Vec<_> = part.difference(&described).cloned().collect();
+        assert_eq!(missing, [""; 0]);
+    }
 }
 
 /// The page, the constant and all readers agree.

@@ -1,9 +1,11 @@
 //! What functions are called, in the words of the file formats and of the live stream.
 
 use pikos_wire::Name;
-use pstats_compat::{Calls, Function, Text};
+use pstats_compat::{Calls, Function};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCode, PyString};
+use pyo3::types::PyCode;
+
+use crate::ffi::strings::text;
 
 /// A function by what cProfile calls `code`: a code object, or a built-in's label.
 pub fn function(code: &Bound<'_, PyAny>, calls: Calls) -> PyResult<Function> {
@@ -31,17 +33,5 @@ pub fn name(code: &Bound<'_, PyAny>, number: u32) -> Name {
         line: function.line,
         name: function.name.into(),
         qualname: function.qualname.map(Into::into),
-    }
-}
-
-/// A string's bytes. File names that the system couldn't decode hold lone surrogates, which marshal writes as they are.
-fn text(string: &Bound<'_, PyAny>) -> PyResult<Text> {
-    let string = string.cast::<PyString>()?;
-    match string.to_str() {
-        Ok(text) => Ok(text.into()),
-        Err(_) => {
-            let bytes = string.call_method1("encode", ("utf-8", "surrogatepass"))?;
-            Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec().into())
-        }
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | before | the monitors write what they have; then the threads of sampled times end, and live profiles, and what sends records, close their sockets, last, as nobody hears them from then on |
 //! | after, in the parent | they open them again |
-//! | after, in the child | the monitors, which are the parent's, are forgotten; then live profiles begin anew, unrecorded; sampled times go on |
+//! | after, in the child | objects are counted no more, and the monitors, which are the parent's, are forgotten; then live profiles begin anew, unrecorded; sampled times go on |
 //!
 //! The handlers are functions of our module and named by what Python knows them as: they stand in rooms that nobody here
 //! may know.
@@ -19,10 +19,11 @@ use super::modules;
 
 /// When, and which function of `pikos._lsprof`. CPython calls what comes `before` from the last registered to the first,
 /// all others from the first to the last.
-const HANDLERS: [(&str, &str); 5] = [
+const HANDLERS: [(&str, &str); 6] = [
     ("before", "_live_before_fork"),
     ("before", "_monitors_before_fork"),
     ("after_in_parent", "_live_after_fork_in_parent"),
+    ("after_in_child", "_objects_after_fork_in_child"),
     ("after_in_child", "_monitors_after_fork_in_child"),
     ("after_in_child", "_live_after_fork_in_child"),
 ];

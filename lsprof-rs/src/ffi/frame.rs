@@ -31,6 +31,21 @@ pub fn open_below(
     }
 }
 
+/// Calls `each` with the code object of each frame that is open in the running thread, the innermost first.
+pub fn each_open(py: Python<'_>, mut each: impl FnMut(&Bound<'_, PyAny>)) {
+    // SAFETY: an attached thread has a state; the reference is new, or there is none.
+    let innermost = unsafe { ffi::PyThreadState_GetFrame(ffi::PyThreadState_Get()) };
+    // SAFETY: as above.
+    let mut frame = unsafe { Bound::from_owned_ptr_or_opt(py, innermost.cast()) };
+    while let Some(open) = frame {
+        // SAFETY: it is a frame, and alive; each has a code object, of which we get a reference.
+        each(&unsafe { Bound::from_owned_ptr(py, ffi::PyFrame_GetCode(open.as_ptr().cast()).cast()) });
+        // SAFETY: as above; of the outermost it is null.
+        frame =
+            unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyFrame_GetBack(open.as_ptr().cast()).cast()) };
+    }
+}
+
 /// The global variables of the running frame; None outside of Python code.
 pub fn running_globals(py: Python<'_>) -> Py<PyAny> {
     // SAFETY: the GIL is held; the reference is borrowed from the running frame.
@@ -40,8 +55,17 @@ pub fn running_globals(py: Python<'_>) -> Py<PyAny> {
 
 /// The line of the instruction at this offset, in bytes, of a code object; `None` if it has none.
 pub fn code_line(code: &Bound<'_, PyAny>, offset: usize) -> Option<u32> {
-    // SAFETY: the caller got it from CPython as a code object; the function only reads its tables.
-    let line = unsafe { PyCode_Addr2Line(code.as_ptr(), i32::try_from(offset).ok()?) };
+    // SAFETY: the caller got it from CPython as a code object.
+    unsafe { code_line_at(code.as_ptr(), offset) }
+}
+
+/// The same of a code object that is borrowed.
+///
+/// # Safety
+/// It is alive; the GIL is held.
+pub unsafe fn code_line_at(code: *mut ffi::PyObject, offset: usize) -> Option<u32> {
+    // SAFETY: by this function's contract; the function only reads its tables.
+    let line = unsafe { PyCode_Addr2Line(code, i32::try_from(offset).ok()?) };
     u32::try_from(line).ok()
 }
 

@@ -32,6 +32,7 @@ pub struct InterpreterFrame {
     stacktop: c_int,
     is_entry: bool,
     owner: c_char,
+    locals_plus: [usize; 0],
 }
 
 /// As above.
@@ -49,6 +50,7 @@ pub struct InterpreterFrame {
     stacktop: c_int,
     return_offset: u16,
     owner: c_char,
+    locals_plus: [usize; 0],
 }
 
 /// As above. `code` is a tagged reference.
@@ -68,6 +70,7 @@ pub struct InterpreterFrame {
     tlbc_index: i32,
     return_offset: u16,
     owner: c_char,
+    locals_plus: [usize; 0],
 }
 
 /// `PyCodeObject`'s first fields, the same in all releases; PyO3 keeps them to itself.
@@ -78,6 +81,11 @@ struct CodeObject {
     names: *mut PyObject,
     exception_table: *mut PyObject,
     flags: std::ffi::c_int,
+    #[cfg(not(Py_3_12))]
+    warmup: std::ffi::c_int,
+    /// Of arguments (all, by position alone, by name alone), of the stack's entries, and the first line.
+    counts: [std::ffi::c_int; 5],
+    locals_plus: std::ffi::c_int,
 }
 
 /// The code object that the frame runs; the frame keeps it alive.
@@ -117,10 +125,56 @@ pub unsafe fn globals(frame: *const InterpreterFrame) -> *mut PyObject {
 ///
 /// # Safety
 /// The frame is alive.
-#[cfg(not(Py_3_12))]
+#[inline(always)]
 pub unsafe fn instruction(frame: *const InterpreterFrame) -> usize {
+    #[cfg(not(Py_3_12))]
     // SAFETY: by this function's contract.
-    unsafe { (*frame).prev_instr as usize }
+    return unsafe { (*frame).prev_instr as usize };
+    #[cfg(Py_3_12)]
+    // SAFETY: by this function's contract.
+    return unsafe { (*frame).instruction as usize };
+}
+
+/// The frame that called this one; null for the outermost.
+///
+/// # Safety
+/// The frame is alive.
+#[inline(always)]
+pub unsafe fn previous(frame: *const InterpreterFrame) -> *const InterpreterFrame {
+    // SAFETY: by this function's contract.
+    unsafe { (*frame).previous }
+}
+
+/// Calls `each` with the number and the value of each variable of a frame: locals, cells, free ones, in the order of
+/// `co_varnames`, `co_cellvars`, `co_freevars`. What is on its stack isn't among them: up to 3.13 nobody knows how high that is.
+///
+/// # Safety
+/// The frame is alive and a Python function's ([`is_entry`] is false); its thread holds the GIL or waits for it. `each` runs no
+/// Python.
+pub unsafe fn variables(frame: *const InterpreterFrame, mut each: impl FnMut(usize, *mut PyObject)) {
+    // SAFETY: by this function's contract the frame has a code object, and as many variables as that one says.
+    unsafe {
+        let count = (*code(frame).cast::<CodeObject>()).locals_plus;
+        let values = (&raw const (*frame).locals_plus).cast::<usize>();
+        for number in 0..usize::try_from(count).unwrap_or(0) {
+            let value = untagged(*values.add(number));
+            if !value.is_null() {
+                each(number, value);
+            }
+        }
+    }
+}
+
+/// The object that a variable refers to.
+#[cfg(not(Py_3_14))]
+fn untagged(value: usize) -> *mut PyObject {
+    value as *mut PyObject
+}
+
+/// The object that a variable refers to; null where there is none: two bits say whether it is counted, or a number itself.
+#[cfg(Py_3_14)]
+fn untagged(value: usize) -> *mut PyObject {
+    if value & 3 == 3 { std::ptr::null_mut() } else { (value & !3) as *mut PyObject }
 }
 
 /// Whether evaluating the frame only makes the generator or coroutine that it will run in. That is no call: cProfile
@@ -134,6 +188,15 @@ pub unsafe fn makes_generator(frame: *const InterpreterFrame, code: *mut PyObjec
     const GENERATORS: std::ffi::c_int = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
     // SAFETY: by this function's contract.
     unsafe { (*code.cast::<CodeObject>()).flags & GENERATORS != 0 && (*frame).owner != OWNED_BY_GENERATOR }
+}
+
+/// Whether this is the frame that CPython puts below each evaluation: 3.11 has none.
+///
+/// # Safety
+/// The frame is alive.
+#[cfg(not(Py_3_12))]
+pub unsafe fn is_entry(_frame: *const InterpreterFrame) -> bool {
+    false
 }
 
 /// Whether this is the frame that CPython puts below each evaluation.

@@ -112,6 +112,36 @@ impl ThreadState {
         !frame.is_null() && unsafe { interpreter_frame::is_entry(frame) }
     }
 
+    /// The interpreter that the thread is in, as an address.
+    #[inline(always)]
+    pub fn interpreter(&self) -> usize {
+        self.links[2]
+    }
+
+    /// The newest frame; null where the thread runs no Python.
+    pub fn newest_frame(&self) -> *const InterpreterFrame {
+        #[cfg(not(Py_3_13))]
+        // SAFETY: every thread state has one of these, from the moment on that it is among the others.
+        return if self.current.is_null() { std::ptr::null() } else { unsafe { (*self.current).frame } };
+        #[cfg(Py_3_13)]
+        return self.current;
+    }
+
+    /// The innermost frame of a Python function: the address of its code object, which it keeps alive, and of the instruction that
+    /// it is at. `None` where the thread runs no Python.
+    #[inline(always)]
+    pub fn running_code(&self) -> Option<(*mut pyo3::ffi::PyObject, usize)> {
+        let mut frame = self.newest_frame();
+        // SAFETY: the frames of a thread that runs are alive, each keeps its code object, and they form a list that ends.
+        unsafe {
+            while !frame.is_null() && interpreter_frame::is_entry(frame) {
+                frame = interpreter_frame::previous(frame);
+            }
+            (!frame.is_null())
+                .then(|| (interpreter_frame::code(frame), interpreter_frame::instruction(frame)))
+        }
+    }
+
     /// Lets the call that is about to happen cost no C recursion. [`ThreadState::take_c_recursion`] ends that.
     #[inline(always)]
     pub fn give_back_c_recursion(&mut self) {

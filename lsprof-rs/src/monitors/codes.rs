@@ -1,6 +1,6 @@
 //! Code objects, and what records tell of them. Found out once for each.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -8,15 +8,59 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
+use super::aside::aside;
 use super::texts::{self, TextId};
-use crate::ffi::code_line;
 use crate::ffi::gil::GilCell;
+use crate::ffi::{code_end, code_line};
 
-/// A code object.
+/// What a code object is of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A module or a class.
+    Body,
+    /// A function that runs from its call to its return.
+    Function,
+    /// A generator.
+    Generator,
+    /// A coroutine, or an asynchronous generator.
+    Coroutine,
+}
+
+impl Kind {
+    /// By `co_flags`.
+    fn of(flags: u32) -> Self {
+        if flags & OPTIMIZED == 0 {
+            Self::Body
+        } else if flags & (COROUTINE | ASYNC_GENERATOR) != 0 {
+            Self::Coroutine
+        } else if flags & GENERATOR != 0 {
+            Self::Generator
+        } else {
+            Self::Function
+        }
+    }
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Function => "function",
+            Self::Generator => "generator",
+            Self::Coroutine => "coroutine",
+        }
+    }
+}
+
+/// What is known of a code object, which it doesn't keep alive.
 pub struct Code {
-    object: Py<PyAny>,
+    /// No other one has this number, nor had, nor will have; its address may be used again.
+    pub number: u64,
     /// `co_name`
     pub name: TextId,
+    /// `co_qualname`
+    pub qualname: TextId,
+    /// What it is of.
+    pub kind: Kind,
     /// `co_filename`
     pub filename: TextId,
     /// `co_firstlineno`
@@ -30,27 +74,20 @@ pub struct Code {
 }
 
 impl Code {
-    /// `co_qualname`, and whether it is the body of a module or a class rather than a function's.
-    pub fn qualname(&self, py: Python<'_>) -> (TextId, bool) {
-        let code = self.object.bind(py);
-        let text = |name| code.getattr(name)?.cast_into::<PyString>().map_err(PyErr::from);
-        let qualname =
-            text("co_qualname").map_or(self.name, |name| texts::intern(py, &name.to_string_lossy()));
-        let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>());
-        (qualname, flags.is_ok_and(|flags| flags & OPTIMIZED == 0))
-    }
-
-    /// The line of the instruction at this offset in bytes.
-    pub fn line_at(&self, py: Python<'_>, offset: usize) -> u32 {
-        let mut lines = self.lines.borrow_mut();
+    /// The line of the instruction at this offset in bytes. `object` is the code object.
+    pub fn line_at(&self, py: Python<'_>, offset: usize, object: impl FnOnce() -> Py<PyAny>) -> u32 {
         let place = offset / 2;
+        let known = self.lines.borrow().get(place).copied().unwrap_or(0);
+        if known != 0 {
+            return known;
+        }
+        let line = code_line(&object().into_bound(py), offset).unwrap_or(self.first_line);
+        let mut lines = self.lines.borrow_mut();
         if place >= lines.len() {
             lines.resize(place + 1, 0);
         }
-        if lines[place] == 0 {
-            lines[place] = code_line(self.object.bind(py), offset).unwrap_or(self.first_line);
-        }
-        lines[place]
+        lines[place] = line;
+        line
     }
 
     /// The text of a line of its file, without the white space at its end; nothing where there is no source. The first
@@ -73,9 +110,13 @@ impl Code {
 struct Codes {
     all: HashMap<usize, Rc<Code>>,
     files: HashMap<TextId, Rc<[TextId]>>,
+    /// Those whose end nobody would tell of.
+    kept: Vec<Py<PyAny>>,
 }
 
 static CODES: GilCell<RefCell<Option<Codes>>> = GilCell::new(RefCell::new(None));
+/// How many there have been.
+static SEEN: GilCell<Cell<u64>> = GilCell::new(Cell::new(0));
 /// Those that were asked for last, each at a place that its address says.
 static RECENT: GilCell<RefCell<[RecentCode; PLACES]>> = GilCell::new(RefCell::new([const { None }; PLACES]));
 
@@ -87,6 +128,10 @@ const PLACES: usize = 256;
 
 /// `inspect.CO_OPTIMIZED`: its variables have places of their own, as a function's do.
 const OPTIMIZED: u32 = 1;
+/// `inspect.CO_GENERATOR`, `CO_COROUTINE`, `CO_ASYNC_GENERATOR`.
+const GENERATOR: u32 = 0x20;
+const COROUTINE: u32 = 0x80;
+const ASYNC_GENERATOR: u32 = 0x200;
 
 /// More than this many are not kept when no monitor is enabled.
 const MOST_KEPT: usize = 1024;
@@ -111,8 +156,20 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
     let code = match known {
         Some(code) => code,
         None => {
-            let code = Rc::new(look_at(py, object())?);
-            CODES.get(py).borrow_mut().get_or_insert_default().all.insert(address, Rc::clone(&code));
+            // Bound, so that it is let go at once: a hook hasn't told PyO3 that it is attached.
+            let object = object().into_bound(py);
+            let mut code = look_at(&object)?;
+            let is_watched = code_end::watch(&object, forget);
+            let mut codes = CODES.get(py).borrow_mut();
+            let codes = codes.get_or_insert_default();
+            let seen = SEEN.get(py);
+            seen.set(seen.get() + 1);
+            code.number = seen.get();
+            if !is_watched {
+                codes.kept.push(object.unbind());
+            }
+            let code = Rc::new(code);
+            codes.all.insert(address, Rc::clone(&code));
             code
         }
     };
@@ -120,6 +177,15 @@ fn find_in_table(py: Python<'_>, address: usize, object: impl FnOnce() -> Py<PyA
     let before = std::mem::replace(&mut RECENT.get(py).borrow_mut()[place(address)], recent);
     drop(before);
     Ok(code)
+}
+
+/// A code object ends. No Python runs here.
+fn forget(py: Python<'_>, address: usize) {
+    let recent = &mut RECENT.get(py).borrow_mut()[place(address)];
+    recent.take_if(|(recent, _)| *recent == address);
+    if let Some(codes) = &mut *CODES.get(py).borrow_mut() {
+        codes.all.remove(&address);
+    }
 }
 
 /// Objects are at multiples of 16.
@@ -134,7 +200,7 @@ pub fn set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {
     prepare_sources(py).map(drop)
 }
 
-/// No monitor is enabled any more: lets go of what would keep many code objects alive, and of sources that may change.
+/// No monitor is enabled any more: lets go of what many code objects take, and of sources that may change.
 pub fn release(py: Python<'_>) {
     let count = CODES.get(py).borrow().as_ref().map_or(0, |codes| codes.all.len());
     if count > MOST_KEPT {
@@ -145,26 +211,26 @@ pub fn release(py: Python<'_>) {
     }
 }
 
-fn look_at(py: Python<'_>, object: Py<PyAny>) -> PyResult<Code> {
-    let code = object.bind(py);
-    let text = |name: &str| -> PyResult<String> {
-        Ok(code.getattr(name)?.cast_into::<PyString>()?.to_string_lossy().into_owned())
-    };
+fn look_at(code: &Bound<'_, PyAny>) -> PyResult<Code> {
+    let py = code.py();
+    let text = |name: &str| -> PyResult<_> { Ok(code.getattr(name)?.cast_into::<PyString>()?) };
     let filename = text("co_filename")?;
-    let name = text("co_name")?;
     let first_line = code.getattr("co_firstlineno")?.extract::<i64>()?;
     let is_ours = {
+        let filename = filename.to_string_lossy();
         let ours = OURS.get(py).borrow();
         filename == "<pikos>" || (!ours.is_empty() && filename.starts_with(ours.as_str()))
     };
     Ok(Code {
-        name: texts::intern(py, &name),
-        filename: texts::intern(py, &filename),
+        number: 0,
+        name: texts::intern_string(&text("co_name")?),
+        qualname: texts::intern_string(&text("co_qualname")?),
+        kind: Kind::of(code.getattr("co_flags")?.extract()?),
+        filename: texts::intern_string(&filename),
         first_line: u32::try_from(first_line).unwrap_or(0),
         is_ours,
         lines: RefCell::default(),
         source: OnceCell::new(),
-        object,
     })
 }
 
@@ -173,8 +239,10 @@ fn source_of(py: Python<'_>, filename: TextId) -> Rc<[TextId]> {
     if let Some(known) = known {
         return known;
     }
-    let lines = read_source(py, filename).unwrap_or_default();
-    let lines: Rc<[TextId]> = lines.iter().map(|line| texts::intern(py, line.trim_end())).collect();
+    let Some(lines) = aside(py, |py| read_source(py, filename).unwrap_or_default()) else {
+        return Rc::default();
+    };
+    let lines: Rc<[TextId]> = lines.into();
     CODES.get(py).borrow_mut().get_or_insert_default().files.insert(filename, Rc::clone(&lines));
     lines
 }
@@ -188,9 +256,17 @@ fn prepare_sources(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     LINECACHE.get_or_try_init(py, || py.import("linecache").map(Bound::unbind)).map(|module| module.bind(py))
 }
 
-fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<String>> {
+fn read_source(py: Python<'_>, filename: TextId) -> PyResult<Vec<TextId>> {
     let linecache = prepare_sources(py)?;
     let globals = crate::ffi::running_globals(py);
     let lines = linecache.call_method1("getlines", (texts::object(py, filename), globals))?;
-    lines.try_iter()?.map(|line| Ok(line?.cast_into::<PyString>()?.to_string_lossy().into_owned())).collect()
+    let text = |line: Bound<'_, PyAny>| {
+        Ok(texts::intern(py, without_end(&line.cast::<PyString>()?.to_string_lossy())))
+    };
+    lines.try_iter()?.map(|line| text(line?)).collect()
+}
+
+/// As `str.rstrip()` has it.
+fn without_end(line: &str) -> &str {
+    line.trim_end_matches(|sign: char| sign.is_whitespace() || matches!(sign, '\x1c'..='\x1f'))
 }

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::event::SECOND;
 use super::writer::Writer;
 
 /// Handed on when this much is there.
@@ -101,6 +102,19 @@ pub fn reason(error: &std::io::Error) -> String {
 pub fn push_number(buffer: &mut Vec<u8>, number: u64) {
     let mut digits = itoa::Buffer::new();
     buffer.extend_from_slice(digits.format(number).as_bytes());
+}
+
+/// Writes nanoseconds as seconds, all digits of them.
+pub fn push_seconds(buffer: &mut Vec<u8>, nanoseconds: u64) {
+    push_number(buffer, nanoseconds / SECOND);
+    buffer.push(b'.');
+    let mut digits = *b"000000000";
+    let mut rest = nanoseconds % SECOND;
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    buffer.extend_from_slice(&digits);
 }
 
 /// The decimal digits of a number that mostly is one more than the last time. The last ones are a number in a register: what

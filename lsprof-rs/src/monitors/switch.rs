@@ -2,15 +2,24 @@
 
 use std::rc::Rc;
 
+use pikos_os::process;
 use pyo3::prelude::*;
 
-use super::hub::{self, Active, Destination};
+use super::active::{Active, Destination};
+use super::aside::{forget_others, watch_exit};
+use super::hub;
 use super::{codes, hooks};
 use crate::ffi::at_fork;
 
 /// Enables one more, and sets the hook for it.
 pub fn add(py: Python<'_>, monitor: &Rc<Active>) -> PyResult<()> {
     at_fork::watch(py)?;
+    watch_exit(py)?;
+    process::note_forks();
+    if process::is_forked() {
+        // By somebody who told no one.
+        stop(py)?;
+    }
     let all = hub::active(py).iter().cloned().chain([Rc::clone(monitor)]).collect();
     drop(hub::set_active(py, Some(all)));
     hooks::follow(py).inspect_err(|_| forget(py, monitor))
@@ -42,7 +51,10 @@ pub fn flush(py: Python<'_>) {
 
 /// In a forked child: the monitors are the parent's. Does nothing where there never were any.
 pub fn stop(py: Python<'_>) -> PyResult<()> {
-    match hub::set_active(py, None) {
+    let before = hub::set_active(py, None);
+    process::take_note_of_fork();
+    forget_others(py);
+    match before {
         Some(before) => {
             drop(before);
             hooks::follow(py)

@@ -20,6 +20,9 @@ impl TextId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The empty text's.
+    pub const EMPTY: Self = Self(0);
 }
 
 struct Text {
@@ -32,7 +35,29 @@ struct Text {
 #[derive(Default)]
 struct Texts {
     numbers: HashMap<Rc<str>, TextId>,
+    /// Those that are not UTF-8: a file's name may be anything.
+    odd: HashMap<pstats_compat::Text, TextId>,
     all: Vec<Text>,
+}
+
+impl Texts {
+    /// The empty one is the first.
+    fn new(py: Python<'_>) -> Self {
+        let mut texts = Self::default();
+        let number = texts.add("".into(), PyString::new(py, "").unbind());
+        texts.numbers.insert("".into(), number);
+        texts
+    }
+
+    fn add(&mut self, text: Rc<str>, object: Py<PyString>) -> TextId {
+        let number = TextId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        let shown = match escaped_code(&text) {
+            Cow::Borrowed(_) => Rc::clone(&text),
+            Cow::Owned(other) => other.into(),
+        };
+        self.all.push(Text { text, shown, object });
+        number
+    }
 }
 
 static TEXTS: GilCell<RefCell<Option<Texts>>> = GilCell::new(RefCell::new(None));
@@ -40,18 +65,30 @@ static TEXTS: GilCell<RefCell<Option<Texts>>> = GilCell::new(RefCell::new(None))
 /// The number of this text.
 pub fn intern(py: Python<'_>, text: &str) -> TextId {
     let mut texts = TEXTS.get(py).borrow_mut();
-    let texts = texts.get_or_insert_default();
+    let texts = texts.get_or_insert_with(|| Texts::new(py));
     if let Some(number) = texts.numbers.get(text) {
         return *number;
     }
-    let number = TextId(u32::try_from(texts.all.len()).unwrap_or(u32::MAX));
     let text: Rc<str> = text.into();
-    let shown = match escaped_code(&text) {
-        Cow::Borrowed(_) => Rc::clone(&text),
-        Cow::Owned(other) => other.into(),
-    };
-    texts.all.push(Text { text: Rc::clone(&text), shown, object: PyString::new(py, &text).unbind() });
+    let number = texts.add(Rc::clone(&text), PyString::new(py, &text).unbind());
     texts.numbers.insert(text, number);
+    number
+}
+
+/// The number of a string of Python's. One that is not UTF-8 is for Python as it was, and elsewhere with U+FFFD in it.
+pub fn intern_string(string: &Bound<'_, PyString>) -> TextId {
+    let py = string.py();
+    if let Ok(text) = string.to_str() {
+        return intern(py, text);
+    }
+    let Ok(text) = crate::ffi::strings::text(string) else { return intern(py, &string.to_string_lossy()) };
+    let mut texts = TEXTS.get(py).borrow_mut();
+    let texts = texts.get_or_insert_with(|| Texts::new(py));
+    if let Some(number) = texts.odd.get(&text) {
+        return *number;
+    }
+    let number = texts.add(text.to_str_lossy().into(), string.clone().unbind());
+    texts.odd.insert(text, number);
     number
 }
 

@@ -80,6 +80,12 @@ pub fn _memory() -> (u64, u64) {
     monitors::memory()
 }
 
+/// Why records can't tell the most memory since the one before, on this system; None where they can.
+#[pyfunction]
+pub fn _peaks_problem(py: Python<'_>) -> Option<String> {
+    monitors::peaks_problem(py)
+}
+
 /// For the monitors: code in this folder is Pikos' own, whose events nobody wants to see.
 #[pyfunction]
 pub fn _set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {

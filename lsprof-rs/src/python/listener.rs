@@ -118,7 +118,8 @@ fn described<'py>(py: Python<'py>, stream: &Stream<u64>) -> PyResult<Bound<'py, 
     Ok(fields)
 }
 
-fn raised(error: ClientError) -> PyErr {
+/// As Python knows it.
+pub fn raised(error: ClientError) -> PyErr {
     match error {
         ClientError::NotATarget(_) => PyValueError::new_err(error.to_string()),
         _ => PyOSError::new_err(error.to_string()),

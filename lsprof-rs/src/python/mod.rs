@@ -1,7 +1,9 @@
 //! What Python sees.
 
+pub mod batches;
 pub mod functions;
 pub mod listener;
+pub mod objects;
 pub mod profiler;
 pub mod sampler;
 pub mod stored;

@@ -158,5 +158,5 @@ export interface Recording {
   most: number | null;
   summit: { time: number; rss: number; line: string | null } | null;
   curve: { time: number[]; first: number[]; least: number[]; greatest: number[]; last: number[] };
-  lines: { place: string[]; function: string[]; source: string[]; hits: Column; growth: Column; own: Column; peak: Column };
+  lines: { place: string[]; function: string[]; source: string[]; hits: Column; growth: Column; own: Column; spike?: Column; peak: Column };
 }

@@ -8,9 +8,9 @@ import type { Recording } from "./events";
 /** So many lines are listed. */
 const MOST = 300;
 
-type Key = "own" | "growth" | "peak" | "hits";
+type Key = "own" | "growth" | "spike" | "peak" | "hits";
 const HEADS: [Key, string, string][] = [
-  ["own", "own", "growth in the line itself, over all hits"], ["growth", "growth", "with all that it called"], ["peak", "peak", "the most in use when it began or ended"], ["hits", "hits", "how often it was executed"],
+  ["own", "own", "growth in the line itself, over all hits"], ["growth", "growth", "with all that it called"], ["spike", "spike", "the most in use for a while, beyond what there was before and after"], ["peak", "peak", "the most in use while it was executed"], ["hits", "hits", "how often it was executed"],
 ];
 
 export class Memory {
@@ -110,8 +110,11 @@ export class Memory {
 
   private list(): void {
     const { lines, functions } = this.recording!;
+    const heads = HEADS.filter(([key]) => lines[key] !== undefined);
+    if (lines[this.sorted] === undefined) this.sorted = "own";
+    const figure = (at: number, key = this.sorted): number | null => lines[key]?.[at] ?? null;
     this.head.replaceChildren(
-      ...HEADS.map(([key, label, title]) => {
+      ...heads.map(([key, label, title]) => {
         const button = make("button", "", label, make("span", "arrow", key === this.sorted ? "▼" : ""));
         button.title = title;
         button.addEventListener("click", () => {
@@ -125,12 +128,12 @@ export class Memory {
       make("th", "text c-place", functions ? "function" : "line"),
       make("th", "text", functions ? "" : "source"),
     );
-    const order = lines.place.map((_, at) => at).sort((a, b) => (lines[this.sorted][b] ?? 0) - (lines[this.sorted][a] ?? 0)).slice(0, MOST);
-    const greatest = Math.max(...order.map((at) => lines[this.sorted][at] ?? 0), 1);
+    const order = lines.place.map((_, at) => at).sort((a, b) => (figure(b) ?? 0) - (figure(a) ?? 0)).slice(0, MOST);
+    const greatest = Math.max(...order.map((at) => figure(at) ?? 0), 1);
     this.body.replaceChildren(
       ...order.map((at) => {
         const cell = (key: Key): HTMLElement => {
-          const value = lines[key][at];
+          const value = figure(at, key);
           const shown = make("td", `c-${key}`, make("span", "", value == null ? "–" : key === "hits" ? grouped(value) : bytes(value)));
           if (key === this.sorted) {
             const bar = make("i", "bar");
@@ -139,7 +142,7 @@ export class Memory {
           }
           return shown;
         };
-        return make("tr", "", ...HEADS.map(([key]) => cell(key)), make("td", "text c-place", lines.place[at]!), make("td", "text source", lines.source[at] || lines.function[at]!));
+        return make("tr", "", ...heads.map(([key]) => cell(key)), make("td", "text c-place", lines.place[at]!), make("td", "text source", lines.source[at] || lines.function[at]!));
       }),
     );
   }

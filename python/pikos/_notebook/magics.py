@@ -1,4 +1,4 @@
-"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``.
+"""``%load_ext pikos``: the magics ``%pikos STATEMENT`` and ``%%pikos``, with the options of ``%prun``; those of `lines`; and ``%census``.
 
 A notebook shows a table and a flame graph; a terminal shows the table as pstats prints it.
 """
@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import linecache
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
+from pikos._notebook.lines import LineMagics, unquoted
 from pikos.cprofile import Profile, write_whole
 from pikos.stats import Profile as Finished
 from pikos.stats import of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from pikos.objects import Census
 
 #: A table that nobody limited ends here.
 ROWS = 30
@@ -27,6 +30,7 @@ ROWS = 30
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """What ``%load_ext pikos`` calls."""
     shell.register_magics(PikosMagics)
+    shell.register_magics(LineMagics)
 
 
 class Shown:
@@ -55,7 +59,12 @@ class Shown:
 
 @magics_class
 class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when types are checked
-    """``%pikos`` and ``%%pikos``."""
+    """``%pikos``, ``%%pikos``, ``%census``."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        #: The last census of each kind.
+        self.counted: dict[str, Census] = {}
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
@@ -102,6 +111,35 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         if "D" in options:
             self.dump(profile, os.path.expanduser(unquoted(options["D"][0])), keeps_stacks="t" in options)
         return profile if "r" in options else None
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def census(self, line: str) -> Census:
+        """Count all objects by type: how many, and how many bytes.
+
+        %census [-m] [-d] [TYPE...]
+
+        TYPE: only these, by name; stars stand for anything (app.*)
+
+        -m  by the module of the types
+        -d  what there is more than at the last %census of all types, or modules
+        """
+        from pikos.objects import census
+
+        options, names = self.parse_options(line, "md")
+        by = "module" if "m" in options else "type"
+        try:
+            found = census(by, types=names.split() or None)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        before = self.counted.get(by)
+        if not names.strip():
+            self.counted[by] = found
+        if "d" not in options:
+            return found
+        if before is None:
+            raise UsageError("there was no %census before that this could be held against; the next one has this")
+        return found - before
 
     def run(self, code: str, *, builtins: bool) -> tuple[Finished, str]:
         """(the profile of this code, in the user's namespace; how it ended, if by SystemExit).
@@ -167,9 +205,3 @@ def restrict(profile: Finished, limits: list[int | float | str]) -> Finished:
         elif isinstance(each, float) and 0 <= each < 1:
             profile = profile.top(int(len(profile) * each + 0.5))
     return profile
-
-
-def unquoted(value: Any) -> str:
-    """``parse_options`` leaves quotes where they are."""
-    text = str(value)
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text

@@ -1,4 +1,4 @@
-"""``pikos attach`` and ``pikos detach``: a live profile in a process that runs already, on CPython 3.14 and later.
+"""``pikos attach``, ``pikos detach`` and ``pikos objects``: what is done in a process that runs already, on CPython 3.14 and later.
 
 ``sys.remote_exec`` has the other process run ``in_target.py`` when its main thread comes to a safe point. Request and answer
 are files in a folder that only this user can enter::
@@ -35,6 +35,9 @@ INSTEAD = (
 )
 
 
+INSTEAD_OF_OBJECTS = "have the program itself call `print(pikos.objects.census())`"
+
+
 class CantAttach(Exception):
     """Why it can't be done, and what to do instead."""
 
@@ -52,9 +55,16 @@ def detach(pid: int, *, timeout: float) -> str:
     return f"process {pid} is no longer profiled"
 
 
-def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> list[str]:
-    """Have a process run ``action``; return the lines of its answer."""
-    check(pid)
+def objects(pid: int, *, rows: int, by: str, timeout: float) -> str:
+    """Count the objects of a process. Returns the table; raises CantAttach."""
+    columns = shutil.get_terminal_size().columns
+    arguments: dict[str, object] = {"rows": rows, "by": by, "columns": columns}
+    return "\n".join(ask(pid, "count", arguments, timeout, INSTEAD_OF_OBJECTS))
+
+
+def ask(pid: int, action: str, arguments: dict[str, object], timeout: float, instead: str = INSTEAD) -> list[str]:
+    """Have a process run ``action``; return the lines of its answer. instead: what else can be done where that can't."""
+    check(pid, instead)
     since = started(pid)
     sweep()
     folder = tempfile.mkdtemp(prefix=f"pikos-attach-{pid}-")
@@ -70,7 +80,7 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
             )
         with open(os.path.join(folder, "wanted"), "w"):
             pass
-        send(pid, script)
+        send(pid, script, instead)
         before = signal.getsignal(signal.SIGINT)
         if before is not signal.SIG_IGN:
             # A command that is interrupted takes its request back.
@@ -92,7 +102,7 @@ def ask(pid: int, action: str, arguments: dict[str, object], timeout: float) -> 
     return answer[1:]
 
 
-def check(pid: int) -> None:
+def check(pid: int, instead: str = INSTEAD) -> None:
     """Raise CantAttach for a process that can't be attached to, as far as that can be known from outside."""
     if not is_running(pid):
         raise CantAttach(f"there is no process {pid}")
@@ -108,12 +118,12 @@ def check(pid: int) -> None:
     theirs, ours = release(pid), sys.version_info[:2]
     if theirs is not None and theirs < FIRST:
         raise CantAttach(
-            f"process {pid} runs CPython {dotted(theirs)}, but attaching needs {dotted(FIRST)} or later: {INSTEAD}"
+            f"process {pid} runs CPython {dotted(theirs)}, but attaching needs {dotted(FIRST)} or later: {instead}"
         )
     if ours < FIRST:
         raise CantAttach(
             f"this pikos runs in CPython {dotted(ours)}, but attaching needs {dotted(FIRST)} or later: use the pikos of the "
-            f"interpreter that runs process {pid}; or {INSTEAD}"
+            f"interpreter that runs process {pid}; or {instead}"
         )
     if theirs is not None and theirs != ours:
         raise CantAttach(
@@ -164,7 +174,7 @@ def dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def send(pid: int, script: str) -> None:
+def send(pid: int, script: str, instead: str = INSTEAD) -> None:
     """Have the process run the script at its next safe point."""
     try:
         sys.remote_exec(pid, script)  # type: ignore[attr-defined,unused-ignore]
@@ -179,7 +189,7 @@ def send(pid: int, script: str) -> None:
         problem = "; ".join(str(part) for part in (error, error.__cause__) if part)
         raise CantAttach(
             f"process {pid} can't be reached: {problem}. Is it a CPython {dotted(sys.version_info[:2])}, started without "
-            f"PYTHON_DISABLE_REMOTE_DEBUG and -X disable-remote-debug? If not, {INSTEAD}"
+            f"PYTHON_DISABLE_REMOTE_DEBUG and -X disable-remote-debug? If not, {instead}"
         ) from error
 
 

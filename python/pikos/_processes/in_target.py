@@ -1,4 +1,4 @@
-"""What ``pikos attach`` and ``pikos detach`` have another process run: this file's text, and after it a call of ``run``.
+"""What ``pikos attach``, ``pikos detach`` and ``pikos objects`` have another process run: this file's text, and after it a call of ``run``.
 
 It has a namespace of its own there, and may import nothing that the other process might not have.
 """
@@ -18,7 +18,9 @@ def run(folder: str, package: str, action: str, arguments: dict[str, object], pi
         if not is_asked(pid, since):
             raise RuntimeError(f"process {pid} has ended, and another one has its number now: nothing was changed")
         module = this_process(package)
-        if action == "start":
+        if action == "count":
+            answer = ["ok", *module.count(**arguments)]  # type: ignore[attr-defined]
+        elif action == "start":
             answer = ["ok", *module.start(**arguments).endpoints]  # type: ignore[attr-defined]
         else:
             module.stop()  # type: ignore[attr-defined]

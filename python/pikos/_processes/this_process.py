@@ -90,6 +90,13 @@ def stop() -> Profile:
     return profile
 
 
+def count(rows: int, by: str, columns: int) -> list[str]:
+    """For ``pikos objects``: the lines of a census."""
+    from pikos.objects import census
+
+    return census(by).table(rows, columns).splitlines()
+
+
 def is_running() -> bool:
     """Whether start() would refuse: False also after ``pikos ctl stop``."""
     return _profile is not None and bool(_profile.endpoints)

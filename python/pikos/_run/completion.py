@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def is_ours(words: list[str]) -> bool:
     """Whether these words, the command's own name first, are for us and not for the native code."""
-    return is_toolkit(words) or (words[1:2] == ["run"] and len(words) > 2)
+    return is_toolkit(words) or (words[1:2] in (["run"], ["lines"]) and len(words) > 2)
 
 
 def is_toolkit(words: list[str]) -> bool:
@@ -27,6 +27,9 @@ def complete(words: list[str]) -> None:
     """Print what may stand in place of the last word."""
     if is_toolkit(words):
         found = candidates(words[1:], toolkit(), program_ends=lambda word: word.endswith((".py", ".pyz")))
+    elif words[1] == "lines":
+        named = [spec for spec in toolkit() if spec[0]]
+        found = candidates(words[2:], named, program_ends=lambda word: word.endswith((".py", ".pyz")))
     else:
         found = candidates(words[2:], launcher(), program_ends=lambda word: True)
     for word, meaning in found:
@@ -74,7 +77,7 @@ def launcher() -> "list[Spec]":
 
 def toolkit() -> "list[Spec]":
     """The options of ``pikos-run``."""
-    from pikos.runner import argument_parser
+    from pikos._runner.options import argument_parser
 
     specs: list[Spec] = []
     for action in argument_parser()._actions:

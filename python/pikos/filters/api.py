@@ -1,5 +1,29 @@
 """The filters."""
 
-from pikos.filters import NotOnValue, OnChange, OnValue
+from pikos.filters import (
+    And,
+    Compare,
+    Glob,
+    Matches,
+    Not,
+    NotOnValue,
+    OnChange,
+    OnValue,
+    Or,
+    OwnCode,
+    parse,
+)
 
-__all__ = ["NotOnValue", "OnChange", "OnValue"]
+__all__ = [
+    "And",
+    "Compare",
+    "Glob",
+    "Matches",
+    "Not",
+    "NotOnValue",
+    "OnChange",
+    "OnValue",
+    "Or",
+    "OwnCode",
+    "parse",
+]

@@ -5,30 +5,103 @@ In a terminal costly lines stand out and the others step back; in a pipe it is t
 
 from __future__ import annotations
 
+from typing import ClassVar, NamedTuple
+
 from pikos._lsprof import _shown as shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO, TypeAlias
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
 
-    #: (line, hits, seconds, bytes grown by, most bytes in use)
-    Line: TypeAlias = tuple[int, int, float, int, int]
 
-MIB = 1 << 20
+class Line(NamedTuple):
+    """A line that was executed; in a report of functions, one of them. Seconds and bytes."""
+
+    number: int
+    hits: int
+    time: float
+    own_time: float  #: without what other lines of the user's took meanwhile
+    growth: int
+    own: int  #: likewise
+    spike: int  #: the most in use for a while, beyond what there was before and after
+    own_spike: int  #: likewise
+    peak: int
+
+
+class Function(NamedTuple):
+    """A function, or the body of a module or a class, and the lines of it that were executed."""
+
+    name: str
+    filename: str
+    first: int
+    #: "function", "body" of a module or a class, "generator" or "coroutine".
+    kind: str
+    lines: list[Line]
+
+    @property
+    def is_body(self) -> bool:
+        return self.kind == "body"
+
+    def most(self, figure: Callable[[Line], float]) -> float:
+        """The greatest of a figure."""
+        return max((figure(line) for line in self.lines), default=0)
+
+    def sum(self, figure: Callable[[Line], float]) -> float:
+        """All of it."""
+        return sum(figure(line) for line in self.lines)
+
+
+KIB, MIB = 1 << 10, 1 << 20
 #: A line with this share of its function's cost is hot ...
 HOT = 0.2
 #: ... and one with this is warm.
 WARM = 0.05
 #: In the body of a module or a class, a line that ran once and cost less than this share is left out: an import, a ``def``.
 CHEAP = 0.01
-#: Growth by less is nothing to be coloured: pages come and go by themselves.
-LEAST_GROWTH = MIB
+#: Less memory is nothing to be coloured: pages come and go by themselves.
+LEAST_MEMORY = MIB
 #: So many lines in a row that were not executed are shown.
 MOST_UNSEEN = 4
-#: A terminal that is less wide has a column less: the source needs room.
-NARROW = 72
+#: A terminal that is less wide has fewer columns: the source needs room.
+NARROW = 76
 #: How far a hot line's bar goes.
 BAR = 8
+#: Seconds and bytes, with their names, the largest first.
+TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+SIZES = ((KIB**3, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
+
+
+def scaled(figure: float, units: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    """A figure in the largest unit that it has one of; of what has none, the smallest."""
+    fitting = next((unit for unit in units if figure >= unit[0] * 0.9995), units[-1])
+    return figure / fitting[0], fitting[1]
+
+
+def three_digits(number: float) -> str:
+    return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}"
+
+
+def duration(seconds: float) -> str:
+    """``4.51 us``, ``12.3 ms``, ``2.04 s``; in full from a thousand seconds on."""
+    if seconds <= 0:
+        return "0"
+    number, unit = scaled(seconds, TIMES)
+    return f"{number:,.0f} {unit}" if number >= 999.5 or unit == "ns" else f"{three_digits(number)} {unit}"
+
+
+def size(bytes_: float) -> str:
+    """``340.6 MiB``, ``12.0 KiB``."""
+    if abs(bytes_) < 1:
+        return "0"
+    number, unit = scaled(abs(bytes_), SIZES)
+    digits = 2 if unit == "GiB" else 1 if unit == "MiB" else 0
+    return f"{'-' if bytes_ < 0 else ''}{number:,.{digits}f} {unit}"
+
+
+def change(bytes_: float) -> str:
+    """The same with its sign."""
+    return f"+{size(bytes_)}" if bytes_ >= 1 else size(bytes_)
 
 
 class Paper:
@@ -76,34 +149,71 @@ class Paper:
         return kept + ("…" if self.has_blocks else ">")
 
 
+class Column(NamedTuple):
+    """A column of figures."""
+
+    title: str
+    width: int
+    text: Callable[[Line, float], str]  #: of a line, and of its share of the function's cost
+    is_for_all: bool  #: on a narrow terminal, too
+
+
 class Table:
     """What the tables of time and of memory have in common."""
 
-    def __init__(self, paper: Paper, shows_cheap: bool) -> None:
+    def __init__(self, paper: Paper, shows_cheap: bool, skips_zero: bool = False) -> None:
         self.paper = paper
         self.shows_cheap = shows_cheap
+        self.skips_zero = skips_zero
         self.is_narrow = paper.width is not None and paper.width < NARROW
-        self.bar = BAR if paper.has_blocks and paper.width is not None and paper.width >= 100 else 0
+        self.bar = BAR if paper.has_blocks and paper.width is not None and paper.width >= 110 else 0
 
-    def heading(self) -> str:
-        """Above the figures, with the places that they take."""
+    def all_columns(self) -> list[Column]:
+        """All that there are."""
         raise NotImplementedError
+
+    def shown_columns(self) -> list[Column]:
+        return [column for column in self.all_columns() if column.is_for_all or not self.is_narrow]
+
+    def heading(self, first: str = "hits") -> str:
+        """Above the figures, with the places that they take."""
+        figures = "".join(f" {column.title:>{column.width}}" for column in self.shown_columns())
+        return f"{first:>10}{figures}"
+
+    def figures(self, line: Line, share: float) -> str:
+        """A line's columns, as wide as the heading."""
+        figures = "".join(f" {column.text(line, share):>{column.width}}" for column in self.shown_columns())
+        return f"{line.hits:>10}{figures}"
 
     def cost(self, line: Line) -> float:
         """What is weighed."""
         raise NotImplementedError
 
-    def whole(self, lines: list[Line]) -> float:
+    def whole(self, function: Function) -> float:
         """What the function cost."""
         raise NotImplementedError
 
-    def total(self, lines: list[Line]) -> str:
+    def total(self, function: Function) -> str:
         """The function's figure."""
         raise NotImplementedError
 
-    def figures(self, line: Line, share: float) -> str:
-        """A line's columns, as wide as the heading."""
+    def says_nothing(self, line: Line) -> bool:
+        """Whether all of its figures are zero."""
         raise NotImplementedError
+
+    def summed(self, function: Function) -> Line:
+        """A function as one line."""
+        return Line(
+            function.first,
+            int(function.sum(lambda line: line.hits)),
+            function.sum(lambda line: line.time),
+            function.sum(lambda line: line.own_time),
+            int(function.most(lambda line: line.growth)),
+            int(function.sum(lambda line: line.own)),
+            int(function.most(lambda line: line.spike)),
+            int(function.most(lambda line: line.own_spike)),
+            int(function.most(lambda line: line.peak)),
+        )
 
     def share(self, line: Line, whole: float) -> float:
         """The line's part of what its function cost."""
@@ -111,34 +221,59 @@ class Table:
 
     def is_cheap(self, line: Line, whole: float) -> bool:
         """Whether a line of a body says nothing."""
-        return line[1] == 1 and self.cost(line) < CHEAP * whole
+        return line.hits == 1 and self.cost(line) < CHEAP * whole
 
-    def write(self, stream: TextIO, name: str, place: str, function: Any) -> None:
+    def styled(self, text: str, share: float) -> str:
+        return self.paper.styled(text, "1;31" if share >= HOT else "33" if share >= WARM else "")
+
+    def write(self, stream: TextIO, function: Function, place: str) -> None:
         """One function's table. Lines that were not executed are shown, too, a few, between the first and the last that were."""
         import linecache
 
-        _, filename, first, is_body, lines = function
         paper = self.paper
-        total = self.total(lines)
-        place = paper.cut(shown(place), columns(shown(name)) + len(total) + 4)
-        stream.write(f"{paper.bold(shown(name))}  {paper.dim(place)}  {paper.bold(total)}\n")
+        name, total = shown(function.name), self.total(function)
+        place = paper.cut(shown(place), columns(name) + len(total) + 4)
+        stream.write(f"{paper.bold(name)}  {paper.dim(place)}  {paper.bold(total)}\n")
         stream.write(paper.dim(f"{'line':>6} {self.heading()}{'':{self.bar + bool(self.bar)}}  source") + "\n")
-        known = {line[0]: line for line in lines}
-        whole = self.whole(lines)
-        most_unseen = MOST_UNSEEN if linecache.getlines(filename) and not is_body else 0
-        for numbers in self.stretches(lines, whole, None if is_body else first, most_unseen):
+        known = {line.number: line for line in function.lines}
+        whole = self.whole(function)
+        has_source = bool(linecache.getlines(function.filename))
+        for numbers in self.stretches(function, whole, MOST_UNSEEN if has_source and not function.is_body else 0):
             if not numbers:
                 stream.write(paper.dim("   ...") + "\n")
             for number in numbers:
-                self.write_line(stream, number, filename, known.get(number), whole)
+                self.write_line(stream, number, function.filename, known.get(number), whole)
+        if not has_source:
+            stream.write(paper.dim("        the source is not to be had") + "\n")
 
-    def stretches(self, lines: list[Line], whole: float, first: int | None, most_unseen: int) -> list[list[int]]:
-        """The numbers of the lines to show, in runs; an empty one where lines are left out. first: the line of the ``def``; None
-        for the body of a module or a class. most_unseen: so many lines in a row are shown that were not executed."""
+    def write_list(self, stream: TextIO, functions: list[tuple[Function, str]], first: str) -> None:
+        """A line for each function, with the places where they are. first: what is counted."""
+        paper = self.paper
+        stream.write(paper.dim(f"{self.heading(first)}  function") + "\n")
+        whole = max((self.whole(function) for function, _ in functions), default=0)
+        for function, place in functions:
+            line = self.summed(function)
+            share = self.share(line, whole)
+            left = self.figures(line, share)
+            name = shown(function.name)
+            room = columns(left) + columns(name) + 4
+            stream.write(
+                f"{self.styled(left, share)}  {paper.bold(name)}  {paper.dim(paper.cut(shown(place), room))}\n"
+            )
+
+    def stretches(self, function: Function, whole: float, most_unseen: int) -> list[list[int]]:
+        """The numbers of the lines to show, in runs; an empty one where lines are left out. most_unseen: so many lines in a row are
+        shown that were not executed."""
+        lines, first = function.lines, None if function.is_body else function.first
         folds = first is None and not self.shows_cheap and any(not self.is_cheap(line, whole) for line in lines)
-        kept = sorted(line[0] for line in lines if not (folds and self.is_cheap(line, whole)))
-        runs = [[kept[0]]]
-        if first is not None and first < kept[0]:
+        left_out = [
+            (folds and self.is_cheap(line, whole)) or (self.skips_zero and self.says_nothing(line)) for line in lines
+        ]
+        kept = sorted(line.number for line, is_left_out in zip(lines, left_out, strict=True) if not is_left_out)
+        if self.skips_zero:
+            most_unseen = 0
+        runs = [[kept[0]]] if kept else [[]]
+        if first is not None and kept and first < kept[0]:
             runs = [[first]]
         for number in kept:
             last = runs[-1][-1]
@@ -154,60 +289,90 @@ class Table:
 
         paper = self.paper
         source = shown(linecache.getline(filename, number).rstrip().expandtabs())
-        if line is None:
-            figures, bar, style = " " * len(self.heading()), "", "2"
-        else:
-            share = self.share(line, whole)
-            figures, bar = self.figures(line, share), blocks(share, self.bar)
-            style = "1;31" if share >= HOT else "33" if share >= WARM else ""
+        share = 0.0 if line is None else self.share(line, whole)
+        figures = " " * len(self.heading()) if line is None else self.figures(line, share)
+        bar = "" if line is None else blocks(share, self.bar)
         left = f"{number:>6} {figures}" + (f" {bar:<{self.bar}}" if self.bar else "")
-        source = paper.cut(source, len(left) + 2)
-        stream.write(paper.styled(f"{left}  {source}".rstrip(), style) + "\n")
+        text = f"{left}  {paper.cut(source, len(left) + 2)}".rstrip()
+        stream.write((paper.dim(text) if line is None else self.styled(text, share)) + "\n")
 
 
 class TimeTable(Table):
-    """Hits and time."""
+    """Hits and time. unit: of all times, in seconds; None for one that fits each."""
 
-    def heading(self) -> str:
-        each = "" if self.is_narrow else f"{'us per hit':>12} "
-        return f"{'hits':>10} {'seconds':>12} {each}{'%':>6}"
+    def __init__(self, paper: Paper, shows_cheap: bool, skips_zero: bool = False, unit: float | None = None) -> None:
+        super().__init__(paper, shows_cheap, skips_zero)
+        self.unit = unit
+        width = 9 if unit is None else 13
+        self.columns = [
+            Column("time", width, lambda line, share: self.time(line.time), True),
+            Column("own", width, lambda line, share: self.time(line.own_time), False),
+            Column("per hit", 9, lambda line, share: self.time(line.time / line.hits), False),
+            Column("%", 5, lambda line, share: f"{100 * share:.1f}", True),
+        ]
+
+    def all_columns(self) -> list[Column]:
+        return self.columns
+
+    def time(self, seconds: float) -> str:
+        """A time as it is shown."""
+        return duration(seconds) if self.unit is None else f"{seconds / self.unit:,.1f}"
 
     def cost(self, line: Line) -> float:
-        return line[2]
+        return line.time
 
-    def whole(self, lines: list[Line]) -> float:
-        return seconds(lines)
+    def whole(self, function: Function) -> float:
+        return function.sum(self.cost)
 
-    def total(self, lines: list[Line]) -> str:
-        return f"{seconds(lines):.6f} s"
+    def total(self, function: Function) -> str:
+        total = self.time(self.whole(function))
+        if function.kind == "coroutine":
+            return f"{total} without waiting"
+        return f"{total} while it ran" if function.kind == "generator" else total
 
-    def figures(self, line: Line, share: float) -> str:
-        _, hits, time, _, _ = line
-        each = "" if self.is_narrow else f"{1e6 * time / hits:>12.3f} "
-        return f"{hits:>10} {time:>12.6f} {each}{100 * share:>6.1f}"
+    def says_nothing(self, line: Line) -> bool:
+        return line.time == 0
 
 
 class MemoryTable(Table):
-    """Hits, what the line has grown memory by, and the most that was in use at it."""
+    """Hits, what the line has grown memory by, what it had in use for a while, and the most that was in use."""
 
-    def heading(self) -> str:
-        return f"{'hits':>10} {'growth MiB':>12}" + ("" if self.is_narrow else f" {'peak MiB':>12}")
+    def __init__(self, paper: Paper, shows_cheap: bool, skips_zero: bool = False, tells_spikes: bool = True) -> None:
+        super().__init__(paper, shows_cheap, skips_zero)
+        self.tells_spikes = tells_spikes
+
+    columns: ClassVar[list[Column]] = [
+        Column("own", 10, lambda line, share: change(line.own), False),
+        Column("growth", 10, lambda line, share: change(line.growth), True),
+        Column("spike", 10, lambda line, share: change(line.spike), True),
+        Column("peak", 10, lambda line, share: size(line.peak), False),
+    ]
+
+    def all_columns(self) -> list[Column]:
+        return self.columns
+
+    def shown_columns(self) -> list[Column]:
+        return [column for column in super().shown_columns() if column.title != "spike" or self.tells_spikes]
 
     def cost(self, line: Line) -> float:
-        return line[3]
+        # What it needed beyond what there was.
+        return max(line.own, line.growth, 0) + line.spike
 
-    def whole(self, lines: list[Line]) -> float:
-        return growth(lines)
+    def whole(self, function: Function) -> float:
+        return function.most(self.cost)
 
     def share(self, line: Line, whole: float) -> float:
-        return super().share(line, whole) if line[3] >= LEAST_GROWTH else 0.0
+        return super().share(line, whole) if self.cost(line) >= LEAST_MEMORY else 0.0
 
-    def total(self, lines: list[Line]) -> str:
-        return f"{growth(lines) / MIB:+.1f} MiB"
+    def total(self, function: Function) -> str:
+        spike = function.most(lambda line: line.spike)
+        parts = [change(function.most(lambda line: line.growth))]
+        if spike >= LEAST_MEMORY:
+            parts.append(f"spike {change(spike)}")
+        return ", ".join([*parts, f"peak {size(function.most(lambda line: line.peak))}"])
 
-    def figures(self, line: Line, share: float) -> str:
-        _, hits, _, grown, peak = line
-        return f"{hits:>10} {grown / MIB:>+12.3f}" + ("" if self.is_narrow else f" {peak / MIB:>12.1f}")
+    def says_nothing(self, line: Line) -> bool:
+        return line.own == line.growth == line.spike == 0
 
 
 def blocks(share: float, width: int) -> str:
@@ -224,13 +389,3 @@ def columns(text: str) -> int:
 
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.combining(letter) != 0 for letter in text)
-
-
-def seconds(lines: list[Line]) -> float:
-    """What lines took together."""
-    return sum(line[2] for line in lines)
-
-
-def growth(lines: list[Line]) -> int:
-    """The most that one of the lines grew memory by: what came and went again counts."""
-    return max((line[3] for line in lines), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import CodeType
     from typing import Any
 
@@ -16,16 +16,24 @@ class FunctionSet:
 
     def __init__(self, functions: Iterable[Any] = ()) -> None:
         self._functions: dict[CodeType, Any] = {}
+        #: Called when it has changed: a monitor that is enabled looks elsewhere from then on.
+        self._changed: list[Callable[[], None]] = []
         for function in functions:
             self.add(function)
 
     def add(self, function: Any) -> None:
         """One more. TypeError for what has no Python code."""
         self._functions[code_of(function)] = function
+        self._tell()
 
     def discard(self, function: Any) -> None:
         """One less, if it is there."""
         self._functions.pop(code_of(function), None)
+        self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._changed:
+            changed()
 
     @property
     def codes(self) -> list[CodeType]:

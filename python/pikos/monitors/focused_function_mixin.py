@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pikos.monitors._members import functions_of
 from pikos.monitors.focus import FunctionSet
 from pikos.monitors.monitor import EventMonitor
 
@@ -27,6 +28,7 @@ class FocusedFunctionMixin(EventMonitor):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         self.functions = FunctionSet(keywords.pop("functions", ()))
         super().__init__(*arguments, **keywords)
+        follow_focus(self)
         #: How many activations are open, by thread, where the native code doesn't count them.
         self._inside: dict[int, int] = {}
 
@@ -57,7 +59,12 @@ class FocusedFunctionMixin(EventMonitor):
     def _destination(self) -> tuple[Any, list[CodeType] | None]:
         destination, _ = super()._destination()
         self._inside.clear()
-        return focused_destination(self, destination)
+        if getattr(destination, "__self__", None) is self:
+            if self._is_overridden("on_function_event"):
+                return destination, None
+            # The native code asks whether it is in focus.
+            destination = super().on_function_event  # type: ignore[misc]
+        return destination, self.functions.codes
 
 
 def attach_focused(
@@ -74,13 +81,12 @@ def attach_focused(
     if function is None:
         return FocusedMonitorAttach(monitor, include_decorated=include_decorated)
     if include_decorated:
-        monitor.functions.add(function)
+        for each in functions_of(function):
+            monitor.functions.add(each)
     return attach(function)
 
 
-def focused_destination(monitor: Any, destination: Any) -> tuple[Any, list[CodeType] | None]:
-    """Where the native code looks: at the focus; at everything where a method of ours, which looks itself, is called for
-    each event."""
-    if getattr(destination, "__self__", None) is monitor:
-        return destination, None
-    return destination, monitor.functions.codes
+def follow_focus(monitor: Any) -> None:
+    """Have a monitor that is enabled look at what its set of functions becomes."""
+    native, functions = monitor._native, monitor.functions
+    functions._changed.append(lambda: native.look_at(functions.codes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pikos.monitors.focus import FunctionSet
-from pikos.monitors.focused_function_mixin import attach_focused, focused_destination
+from pikos.monitors.focused_function_mixin import attach_focused, follow_focus
 from pikos.monitors.monitor import EventMonitor
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ class FocusedLineMixin(EventMonitor):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         self.functions = FunctionSet(keywords.pop("functions", ()))
         super().__init__(*arguments, **keywords)
+        follow_focus(self)
 
     def on_line_event(self, frame: FrameType, why: str, arg: Any) -> Any:
         """Record the line if it is one of the functions'."""
@@ -44,4 +45,9 @@ class FocusedLineMixin(EventMonitor):
 
     def _destination(self) -> tuple[Any, list[CodeType] | None]:
         destination, _ = super()._destination()
-        return focused_destination(self, destination)
+        if getattr(destination, "__self__", None) is self:
+            if self._is_overridden("on_line_event"):
+                return destination, None
+            # The native code asks whether it is in focus.
+            destination = super().on_line_event  # type: ignore[misc]
+        return destination, self.functions.codes

@@ -18,9 +18,4 @@ class FocusedMonitorAttach:
         self.include_decorated = include_decorated
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        from pikos.monitors.monitor_attach import attach
-
-        attached = attach(self.monitor, function)
-        if self.include_decorated:
-            self.monitor.functions.add(function)
-        return attached
+        return self.monitor.attach(function, include_decorated=self.include_decorated)  # type: ignore[no-any-return]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.function_monitor import FunctionMonitor, function_and_line
-from pikos.monitors.records import FunctionMemoryRecord, TimedFunctionMemoryRecord
+from pikos.monitors.records import FunctionMemoryRecord, FunctionMemoryRecordFormater, TimedFunctionMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["FunctionMemoryMonitor"]
+__all__ = ["FunctionMemoryMonitor", "FunctionMemoryRecordFormater"]
 
 
 class FunctionMemoryMonitor(FunctionMonitor):
@@ -24,4 +24,5 @@ class FunctionMemoryMonitor(FunctionMonitor):
     def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""
         function, line = function_and_line(frame, event, arg)
-        return self._record_type(self._index, event, function, *_memory(), line, frame.f_code.co_filename)
+        file = frame.f_code.co_filename
+        return self._record_type(self._index, event, function, *_memory(), line, file, *self._native.extra)

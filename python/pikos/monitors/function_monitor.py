@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pikos.monitors.monitor import EventMonitor
-from pikos.monitors.records import FunctionRecord
+from pikos.monitors.records import FunctionRecord, FunctionRecordFormater
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["FunctionMonitor"]
+__all__ = ["FunctionMonitor", "FunctionRecordFormater"]
 
 
 class FunctionMonitor(EventMonitor):
@@ -29,7 +29,7 @@ class FunctionMonitor(EventMonitor):
     def gather_info(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The record of an event."""
         function, line = function_and_line(frame, event, arg)
-        return self._record_type(self._index, event, function, line, frame.f_code.co_filename)
+        return self._record_type(self._index, event, function, line, frame.f_code.co_filename, *self._native.extra)
 
 
 def function_and_line(frame: FrameType, event: str, arg: Any) -> tuple[str, int]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pikos._lsprof import _memory
 from pikos.monitors.line_monitor import LineMonitor, source_line
-from pikos.monitors.records import LineMemoryRecord, TimedLineMemoryRecord
+from pikos.monitors.records import LineMemoryRecord, LineMemoryRecordFormater, TimedLineMemoryRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["LineMemoryMonitor"]
+__all__ = ["LineMemoryMonitor", "LineMemoryRecordFormater"]
 
 
 class LineMemoryMonitor(LineMonitor):
@@ -25,4 +25,5 @@ class LineMemoryMonitor(LineMonitor):
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)
-        return self._record_type(self._index, code.co_name, frame.f_lineno, *_memory(), line, code.co_filename)
+        own = self._index, code.co_name, frame.f_lineno, *_memory(), line, code.co_filename
+        return self._record_type(*own, *self._native.extra)

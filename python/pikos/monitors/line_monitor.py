@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pikos.monitors.monitor import EventMonitor
-from pikos.monitors.records import LineRecord
+from pikos.monitors.records import LineRecord, LineRecordFormater
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-__all__ = ["LineMonitor"]
+__all__ = ["LineMonitor", "LineRecordFormater"]
 
 
 class LineMonitor(EventMonitor):
@@ -32,7 +32,8 @@ class LineMonitor(EventMonitor):
         """The record of a line."""
         code = frame.f_code
         line = source_line(frame)
-        return self._record_type(self._index, code.co_name, frame.f_lineno, line, code.co_filename)
+        extra = self._native.extra
+        return self._record_type(self._index, code.co_name, frame.f_lineno, line, code.co_filename, *extra)
 
 
 def source_line(frame: FrameType) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready
+from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, native_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class NativeRecorder(AbstractRecorder):
     def _open(self, record: Any, make: Callable[[Sequence[str], object], _Sink | None]) -> None:
         """Open the native half for these records. make: from their fields and the filter; None if it can't have them."""
         self._record_type = record
-        sink = make(record._fields, self._filter)
-        # A filter in Python is left to `record`.
+        sink = make(record._fields, native_filter(self._filter, record))
+        # A filter of another kind of record is left to `record`.
         self._is_native = sink is not None
         self._sink = sink or make(record._fields, None)
         if self._sink is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pikos._lsprof import And, Compare, Glob, Matches, Not, NotOnValue, OnChange, OnValue, Or, OwnCode, _Records
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -35,6 +37,21 @@ class AbstractRecorder:
         return None
 
 
+#: Filters that need no Python. What is made of them is another matter, and looked at natively.
+NATIVE = (And, Compare, Glob, Matches, Not, NotOnValue, OnChange, OnValue, Or, OwnCode)
+
+
+def native_filter(filter_: Any, record: Any) -> Any:
+    """A filter as the native half of a recorder can have it: one in Python is called with records that are made natively."""
+    if filter_ is None or type(filter_) in NATIVE:
+        return filter_
+    try:
+        return _Records(record, record._fields, True, filter_)
+    except TypeError:
+        # Records of fields that no event has: only Python makes them.
+        return filter_
+
+
 def check_ready(recorder: AbstractRecorder, ready: bool) -> None:
     """RecorderError unless it is."""
     if not ready:
@@ -48,7 +65,9 @@ def report(sink: _Sink | None, where: str) -> None:
         if sink.problem is not None:
             import sys
 
-            sys.stderr.write(f"pikos: can't write {where}: {sink.problem}; records from then on are lost\n")
+            # A reader who has left, as `head` does, needs no more.
+            if not sink.problem.startswith("BrokenPipeError"):
+                sys.stderr.write(f"pikos: can't write {where}: {sink.problem}; records from then on are lost\n")
 
 
 def name_of(stream: Any) -> str:

@@ -7,6 +7,7 @@ from pikos.recorders.list_recorder import ListRecorder
 from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
 from pikos.recorders.text_file_recorder import TextFileRecorder
 from pikos.recorders.text_stream_recorder import TextStreamRecorder
+from pikos.recorders.trace_file_recorder import TraceFileRecorder
 from pikos.recorders.zeromq_recorder import ZeroMQRecorder
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "RecorderError",
     "TextFileRecorder",
     "TextStreamRecorder",
+    "TraceFileRecorder",
     "ZeroMQRecorder",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 from pikos._lsprof import _Sink
-from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, name_of, report
+from pikos.recorders.abstract_recorder import AbstractRecorder, check_ready, name_of, native_filter, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class CSVRecorder(AbstractRecorder):
         if dialect.skipinitialspace:
             return None
         form = (dialect.delimiter, dialect.quotechar, dialect.lineterminator, dialect.quoting)
-        self._sink = _Sink.csv(self._target(), self._record_type._fields, self._filter, form)
+        filter_ = native_filter(self._filter, self._record_type)
+        self._sink = _Sink.csv(self._target(), self._record_type._fields, filter_, form)
         return self._sink
 
     def _target(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pikos._lsprof import _Sink
-from pikos.recorders.abstract_recorder import AbstractRecorder
+from pikos.recorders.abstract_recorder import AbstractRecorder, native_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,5 +59,6 @@ class ListRecorder(AbstractRecorder):
         if type(self).record is not ListRecorder.record:
             return None
         if self._sink is None:
-            self._sink = _Sink.list(self._record_type._fields, self._filter)
+            filter_ = native_filter(self._filter, self._record_type)
+            self._sink = _Sink.list(self._record_type._fields, filter_)
         return self._sink

@@ -26,8 +26,9 @@ class TextFileRecorder(TextStreamRecorder):
         filter_: Callable[[Any], bool] | None = None,
         formatted: bool = False,
         auto_flush: bool = False,
+        formater: Any = None,
     ) -> None:
-        super().__init__(None, filter_, formatted, auto_flush)
+        super().__init__(None, filter_, formatted, auto_flush, formater)
         self._filename = filename
         self._file: Any = None
 

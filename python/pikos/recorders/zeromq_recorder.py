@@ -38,6 +38,8 @@ class ZeroMQRecorder(NativeRecorder):
         self._endpoint = endpoint
         self._connect = connect
         self._remote = remote
+        #: Whether the sockets stay open until the program ends: a function that it is attached to is called often.
+        self._stays_open = False
 
     def prepare(self, record: Any) -> None:
         """Open the sockets. ValueError for what is no endpoint; OSError where there is no socket to be had; TypeError for
@@ -50,9 +52,22 @@ class ZeroMQRecorder(NativeRecorder):
         self._ready = True
 
     def finalize(self) -> None:
-        """Send the last message. RecorderError if the recorder isn't ready."""
+        """Send the last message; where a monitor is attached to a function, at the end of the program. RecorderError if the recorder isn't
+        ready."""
         check_ready(self, self._ready)
-        assert self._sink is not None
-        self._sink.close()
-        self._sink = None
         self._ready = False
+        if not self._stays_open:
+            self._close()
+
+    def _stay_open(self) -> None:
+        """Close at the end of the program, not at each `finalize`: that takes a tenth of a second."""
+        if not self._stays_open:
+            import atexit
+
+            self._stays_open = True
+            atexit.register(self._close)
+
+    def _close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None

@@ -61,13 +61,18 @@ fn list(series: &Series) -> String {
         let (label, mebibytes) = (printable(&peak.label), mebibytes(peak.at.bytes));
         format!("{time}record {}: {mebibytes}, {label}", peak.at.index)
     };
+    let grown: String = series
+        .greatest_growth()
+        .iter()
+        .map(|(name, bytes)| format!("grew by {} under {}\n", mebibytes(*bytes), printable(name)))
+        .collect();
     let peaks = plot::peaks(series);
     if !peaks.is_empty() {
-        return peaks.iter().map(|peak| format!("peak at {}\n", place(peak))).collect();
+        return peaks.iter().map(|peak| format!("peak at {}\n", place(peak))).chain([grown]).collect();
     }
     let fall = mebibytes(plot::least_fall(series));
     let most = plot::summit(series).map_or_else(String::new, |top| format!("; the most, at {}", place(&top)));
-    format!("no peak: memory never rose and fell again by {fall}{most}\n")
+    format!("no peak: memory never rose and fell again by {fall}{most}\n{grown}")
 }
 
 fn mebibytes(bytes: u64) -> String {

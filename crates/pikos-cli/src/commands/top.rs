@@ -47,5 +47,12 @@ fn sample_all(args: &TopArgs) -> Result<Vec<Observed>, Error> {
     let options = sample::options(&args.sampling)?;
     let pid = |text: &String| text.parse().map_err(|_| Error::NoProcess(text.clone()));
     let pids = args.from.targets.iter().map(pid).collect::<Result<Vec<u32>, Error>>()?;
-    pids.into_iter().map(|pid| sample::start(pid, &options)).collect()
+    let start = |pid| {
+        let observed = sample::start(pid, &options)?;
+        match observed.unwatched() {
+            Some(problem) => Err(Error::Unwatched { pid, problem: problem.to_string() }),
+            None => Ok(observed),
+        }
+    };
+    pids.into_iter().map(start).collect()
 }

@@ -11,6 +11,7 @@ mod peaks;
 mod png;
 mod records;
 mod svg;
+mod who;
 
 pub use self::canvas::{Anchor, Canvas, Colour, Theme};
 use self::canvas::{HEIGHT, LARGE, SMALL, WIDTH};
@@ -40,6 +41,10 @@ pub fn draw(canvas: &mut dyn Canvas, series: &Series, memory: Memory, source: &s
 
     canvas.text((LEFT, 28.0), Anchor::Start, Colour::Ink, LARGE, &headline(series));
     legend(canvas, memory, !peaks.is_empty());
+    if let Some((name, bytes)) = series.greatest_growth().first() {
+        let grown = format!("grew most under {name}: {} MiB", mebibytes(*bytes as f64, MEBIBYTE / 10.0));
+        canvas.text((right, 50.0), Anchor::End, Colour::Faint, SMALL, &cut(&grown));
+    }
     canvas.text((right, 28.0), Anchor::End, Colour::Faint, SMALL, source);
 
     canvas.text((LEFT - 10.0, TOP - 16.0), Anchor::End, Colour::Faint, SMALL, "MiB");
@@ -119,8 +124,13 @@ fn headline(series: &Series) -> String {
     let most = summit(series).map_or_else(String::new, |top| {
         format!("At most {} MiB, {}", mebibytes(top.at.bytes as f64, MEBIBYTE / 10.0), top.label)
     });
-    let mut short: String = most.chars().take(70).collect();
-    if short.len() < most.len() {
+    cut(&most)
+}
+
+/// As much of a text as there is room for.
+fn cut(text: &str) -> String {
+    let mut short: String = text.chars().take(70).collect();
+    if short.len() < text.len() {
         short.push('…');
     }
     short

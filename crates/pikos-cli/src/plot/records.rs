@@ -5,6 +5,8 @@ use std::io::Read;
 
 use thiserror::Error;
 
+use super::who::{Event, Names, Who};
+
 /// Which memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub enum Memory {
@@ -72,16 +74,19 @@ pub struct Point {
 struct Piece {
     least: Point,
     greatest: Point,
-    /// Of the greatest.
-    label: String,
+    /// Who made the greatest.
+    who: Who,
 }
 
 /// The memory over the records.
 #[derive(Debug)]
 pub struct Series {
     pieces: Vec<Piece>,
+    names: Names,
     /// Records in a piece.
     width: usize,
+    /// Points that were taken, and records.
+    taken: usize,
     count: usize,
     has_time: bool,
     /// Of the last record.
@@ -110,17 +115,21 @@ impl Series {
         };
         let (bytes, function, line) = (need(memory.column())?, need("function")?, need("lineNo")?);
         // A line's record tells the memory before it is executed: what it shows is the line's before.
-        let shows_before = place("type").is_none();
-        let clock = place("time_ns");
+        let kind = place("type");
+        let (clock, file) = (place("time_ns"), place("filename"));
+        // The most since the record before: it is told of resident memory alone.
+        let high = place("peak").filter(|_| memory == Memory::Rss);
         let mut series = Self {
             pieces: Vec::new(),
+            names: Names::default(),
             width: 1,
+            taken: 0,
             count: 0,
             has_time: clock.is_some(),
             last: Point::default(),
         };
         let mut record = csv::ByteRecord::new();
-        let mut label = String::new();
+        let mut before = None;
         let mut began = None;
         while reader.read_byte_record(&mut record)? {
             let text = |place: usize| String::from_utf8_lossy(record.get(place).unwrap_or_default());
@@ -136,14 +145,23 @@ impl Series {
             let now: u64 = clock.map_or(Ok(0), |place| number(place, "time_ns"))?;
             // Threads may write in another order than they looked at the clock.
             let time = (now.saturating_sub(*began.get_or_insert(now)) as f64 / 1e9).max(series.last.time);
-            let own = || format!("{}:{}", text(function), text(line));
-            if !shows_before || label.is_empty() {
-                label = own();
+            let who = series.names.of(&Event {
+                kind: kind.map(|place| record.get(place).unwrap_or_default()),
+                function: &text(function),
+                line: &text(line),
+                file: file.and_then(|place| record.get(place)),
+            });
+            // A line's record tells the memory before it is executed: what it shows is the line's before.
+            let shown = if kind.is_none() { before.replace(who).unwrap_or(who) } else { who };
+            let most = high.map_or(Ok(0), |place| number(place, "peak"))?;
+            if series.count > 0 {
+                series.names.grew(shown, used.cast_signed().wrapping_sub(series.last.bytes.cast_signed()));
+                if most > used.max(series.last.bytes) {
+                    series.push(Point { index: series.count, bytes: most, time }, shown);
+                }
             }
-            series.push(Point { index: series.count, bytes: used, time }, &label);
-            if shows_before {
-                label = own();
-            }
+            series.push(Point { index: series.count, bytes: used, time }, shown);
+            series.count += 1;
         }
         if series.count == 0 {
             return Err(RecordsError::Empty);
@@ -151,20 +169,20 @@ impl Series {
         Ok(series)
     }
 
-    fn push(&mut self, here: Point, label: &str) {
+    fn push(&mut self, here: Point, who: Who) {
         match self.pieces.last_mut() {
-            Some(piece) if !self.count.is_multiple_of(self.width) => {
+            Some(piece) if !self.taken.is_multiple_of(self.width) => {
                 if here.bytes < piece.least.bytes {
                     piece.least = here;
                 }
                 if here.bytes > piece.greatest.bytes {
                     piece.greatest = here;
-                    label.clone_into(&mut piece.label);
+                    piece.who = who;
                 }
             }
-            _ => self.pieces.push(Piece { least: here, greatest: here, label: label.to_owned() }),
+            _ => self.pieces.push(Piece { least: here, greatest: here, who }),
         }
-        self.count += 1;
+        self.taken += 1;
         self.last = here;
         if self.pieces.len() > PIECES {
             self.halve();
@@ -183,7 +201,7 @@ impl Series {
                 }
                 if other.greatest.bytes > piece.greatest.bytes {
                     piece.greatest = other.greatest;
-                    piece.label.clone_from(&other.label);
+                    piece.who = other.who;
                 }
             }
             self.pieces.push(piece);
@@ -215,13 +233,19 @@ impl Series {
         self.pieces.iter().map(|piece| piece.greatest.bytes).max().unwrap_or(0)
     }
 
+    /// Who made memory grow most, and by how many bytes in all.
+    pub fn greatest_growth(&self) -> Vec<(&str, u64)> {
+        self.names.greatest_growth(self.greatest() - self.least())
+    }
+
     /// The curve, and the line of each point that is the greatest of its neighbours.
     pub fn steps(&self) -> impl Iterator<Item = (Point, &str)> {
         self.pieces.iter().flat_map(|piece| {
             let mut ends = [piece.least, piece.greatest];
-            ends.sort_by_key(|point| point.index);
-            let count = if piece.least.index == piece.greatest.index { 1 } else { 2 };
-            ends.into_iter().take(count).map(|point| (point, piece.label.as_str()))
+            // A mark of the highest stands before the record that tells it.
+            ends.sort_by_key(|point| (point.index, std::cmp::Reverse(point.bytes)));
+            let count = if piece.least == piece.greatest { 1 } else { 2 };
+            ends.into_iter().take(count).map(|point| (point, self.names.name(piece.who)))
         })
     }
 }
@@ -248,7 +272,7 @@ mod tests {
         let series = series(
             "index,function,lineNo,RSS,VMS,line,filename\n0,f,1,100,9,\"a, b\",x\n1,f,2,900,9,b,x\n2,f,3,100,9,c,x\n",
         );
-        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "f:1", "f:2"]);
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f x:1", "f x:1", "f x:2"]);
         let curve: Vec<_> = series.steps().map(|(point, _)| (point.index, point.bytes)).collect();
         assert_eq!(curve, [(0, 100), (1, 900), (2, 100)]);
         assert!(!series.has_time());
@@ -259,7 +283,7 @@ mod tests {
         let series = series(
             "index,type,function,RSS,VMS,lineNo,filename\n0,call,f,100,9,1,x\n1,return,g,900,9,2,x\n2,call,f,100,9,3,x\n",
         );
-        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f:1", "g:2", "f:3"]);
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f x:1", "g x:2", "f x:3"]);
     }
 
     #[test]
@@ -270,6 +294,18 @@ mod tests {
         assert!(series.has_time());
         // Never backwards.
         assert_eq!(series.steps().map(|(point, _)| point.time).collect::<Vec<_>>(), [0.0, 1.5, 1.5]);
+    }
+
+    #[test]
+    fn what_was_in_use_between_two_records_is_on_the_curve() {
+        let series = series(
+            "index,function,lineNo,RSS,filename,time_ns,peak\n0,f,1,100,x,0,900\n1,f,2,100,x,1,700\n2,f,3,110,x,2,110\n",
+        );
+        let curve: Vec<_> = series.steps().map(|(point, who)| (point.index, point.bytes, who)).collect();
+        // What came before the first record is nobody's.
+        assert_eq!(curve, [(0, 100, "f x:1"), (1, 700, "f x:1"), (1, 100, "f x:1"), (2, 110, "f x:2")]);
+        assert_eq!(series.count(), 3);
+        assert_eq!(series.greatest_growth(), [] as [(&str, u64); 0]);
     }
 
     #[test]
@@ -289,7 +325,7 @@ mod tests {
         assert!(series.pieces.len() <= PIECES);
         assert_eq!((series.least(), series.greatest(), series.count()), (10, 5_000_000, 50_000));
         let (highest, label) = series.steps().max_by_key(|(point, _)| point.bytes).unwrap();
-        assert_eq!((highest.index, label), (31_234, "f:33"));
+        assert_eq!((highest.index, label), (31_234, "f y:33"));
     }
 
     #[test]

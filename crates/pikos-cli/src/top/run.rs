@@ -174,7 +174,7 @@ fn done(command: &Command) -> &'static str {
 fn save(source: &dyn Source, state: &State, path: &str) -> Result<String, String> {
     let target = Path::new(path);
     if let Some(memory) = state.recorder() {
-        let written = print::save(&state.memory, memory, target);
+        let written = print::save(state, memory, target);
         return written.map(|()| format!("saved as CSV: {path}")).map_err(|error| format!("{path}: {error}"));
     }
     let profile = source.profile(state.scope).map_err(|error| match error {

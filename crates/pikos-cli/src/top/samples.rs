@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use pikos_client::{RecordModel, Records};
 use pikos_views::{
-    Content, Edges, Forest, FunctionId, Health, Input, Label, Lines, Meaning, Paths, Phase, Picture, Process,
-    ProcessId, ProfileContent, Profiles, RecorderFacts, Scope, Shown, ShownEdge, ShownFunction, ShownStack,
-    Source, Stacks, Thread,
+    Content, Edges, Forest, FunctionId, Health, Input, Label, Lines, Meaning, Open, Paths, Phase, Picture,
+    Process, ProcessId, ProfileContent, Profiles, RecorderFacts, Scope, Shown, ShownEdge, ShownFunction,
+    ShownStack, Source, Stacks, Thread,
 };
-use pikos_wire::{RECORDS, VERSION};
+use pikos_wire::{RECORDS, Types, VERSION};
 use pstats_compat::formats::Format;
 use pstats_compat::{Calls, Cut, Function};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -98,6 +98,17 @@ pub fn deep(depth: usize) -> Stacks {
     Stacks::Known(Arc::new(forest.finish()))
 }
 
+/// The calls that are open then: of a thread whose stack is known, and of one that rests.
+fn open(ticks: u64) -> Vec<(ProcessId, Open)> {
+    let since = ticks as f64 * 0.5;
+    let calls = [(0, since), (1, since), (3, 0.25), (8, 0.01)];
+    let calls = calls.map(|(id, since)| (FunctionId(id), since)).to_vec();
+    vec![
+        (ProcessId(0), Open { thread: 1, is_chain: true, calls }),
+        (ProcessId(0), Open { thread: 3, is_chain: true, calls: Vec::new() }),
+    ]
+}
+
 /// A live picture after so many intervals.
 pub fn live(ticks: u64, phase: Phase) -> Picture {
     let labels = FUNCTIONS.map(|(file, line, name, ..)| {
@@ -173,6 +184,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
             edges: Arc::new(edges),
             edges_of: Edges::All,
             stacks: stacks(ticks),
+            open: Some(Arc::new(open(ticks))),
             mine: None,
         }),
     }
@@ -250,6 +262,88 @@ pub fn recorded(turns: u64, has_memory: bool) -> RecordModel {
         model.apply(message).expect("a message");
     }
     model
+}
+
+/// What a process whose objects are counted has sent after so many intervals: types, how many are made and how many go in each, and the
+/// lines that make them.
+pub fn counted(turns: u64) -> RecordModel {
+    const KINDS: [(&str, &str, u64, u64); 5] = [
+        ("builtins", "dict", 400, 100),
+        ("builtins", "list", 20_000, 19_999),
+        ("shop.orders", "Order.Line", 300, 290),
+        ("__main__", "serve.<locals>.Request", 50, 50),
+        ("ev\u{1b}[31mil", "\u{202E}naïve名前", 1, 0),
+    ];
+    const PLACES: [(u64, &str, &str, u64, u64, u64); 3] = [
+        (0, "Cache.lookup", "/srv/shop/cache.py", 29, 300, 300),
+        (0, "parse", "/srv/shop/report.py", 12, 100, 0),
+        (2, "add", "/srv/shop/orders.py", 7, 300, 10),
+    ];
+    let mut model = RecordModel::default();
+    for turn in 1..=turns {
+        let mut texts = Vec::new();
+        let mut types = Types { unlisted: 2, ..Types::default() };
+        for (module, name, made, gone) in KINDS {
+            // A wave, so that there is something to be seen of it.
+            let made_by_now = made * turn + made * (turn % 3) / 2;
+            types.module.push(texts.len() as u64);
+            types.name.push(texts.len() as u64 + 1);
+            texts.extend([module, name].map(String::from));
+            types.created.push(made_by_now);
+            types.destroyed.push(gone * turn + made * (turn % 3) / 2);
+            types.peak.push(made * turn);
+            types.size.push(64);
+        }
+        for (of, function, file, line, made, alive) in PLACES {
+            types.places.of.push(of);
+            types.places.function.push(texts.len() as u64);
+            types.places.filename.push(texts.len() as u64 + 1);
+            texts.extend([function, file].map(String::from));
+            types.places.line.push(line);
+            types.places.created.push(made * turn);
+            types.places.alive.push(alive * turn);
+        }
+        let message = Records {
+            v: VERSION,
+            kind: RECORDS.into(),
+            id: "o".into(),
+            seq: turn,
+            pid: 4714,
+            argv: vec!["/srv/shop/serve.py".into()],
+            time: 1e9 + turn as f64 / 2.0,
+            texts,
+            types: Some(types),
+            ..Records::default()
+        };
+        model.apply(message).expect("a message");
+    }
+    model
+}
+
+/// A view over such a process, a recorder of memory beside it.
+pub fn types_view(turns: u64, width: u16, height: u16) -> State {
+    let mut state = State::new("pikos top", Scope::Process(ProcessId(1)), None, Size { width, height });
+    state.update(Event::Data(types(turns)));
+    state
+}
+
+/// A picture of that process, and of another one beside it.
+pub fn types(turns: u64) -> Picture {
+    let model = counted(turns);
+    let mut picture = memory(1, true, Phase::Running);
+    let mut processes = picture.processes.to_vec();
+    processes[1] = Process {
+        title: "/srv/shop/serve.py".to_owned(),
+        pid: Some(4714),
+        age: Some(model.age()),
+        recorder: Some(RecorderFacts::of(&model)),
+        health: Some(Health::default()),
+        ..processes[1].clone()
+    };
+    picture.processes = Arc::new(processes);
+    picture.tick = turns;
+    picture.content = Content::Recording(Arc::new(Lines::default().picture(&model)));
+    picture
 }
 
 /// A picture of that recorder, and of a process beside it.

@@ -5,7 +5,8 @@ use hashbrown::HashMap;
 use pikos_wire::{Records, WireError, WireText};
 
 use super::curve::Curve;
-use super::rows::{Activated, Moment, RecordRow, RowId, Rows, TextId};
+use super::rows::{Activated, Moment, Reading, RecordRow, RowId, Rows, TextId};
+use super::types::KnownTypes;
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
 
 /// A message holds the records of this time before it was sent, in seconds, or of less.
@@ -49,6 +50,7 @@ pub struct RecordModel {
     now: Usage,
     most: Usage,
     peak: Option<Peak>,
+    types: KnownTypes,
 }
 
 /// What the columns of a message mean: places in its `columns`.
@@ -60,6 +62,7 @@ struct Layout {
     file: Option<usize>,
     rss: Option<usize>,
     vms: Option<usize>,
+    peak: Option<usize>,
 }
 
 impl Layout {
@@ -73,6 +76,7 @@ impl Layout {
             file: place("filename"),
             rss: place("RSS"),
             vms: place("VMS"),
+            peak: place("peak"),
         }
     }
 }
@@ -83,6 +87,14 @@ impl RecordModel {
         self.check(&message)?;
         if self.head.seq > 0 && message.seq <= self.head.seq {
             return Ok(Applied::Old);
+        }
+        if self.head.seq > 0 && message.epoch != self.head.epoch {
+            // All that was told is void; which messages there were is not.
+            let head = std::mem::take(&mut self.head);
+            *self = Self { head, lost: self.lost, began: message.time - INTERVAL, ..Self::default() };
+        }
+        if message.paused != self.head.paused {
+            self.rows.forget_open();
         }
         let is_first = self.head.seq == 0;
         // Before the first message nothing was sent to us, so nothing is lost.
@@ -95,6 +107,9 @@ impl RecordModel {
         }
         let texts: Vec<TextId> = message.texts.drain(..).map(|text| self.texts.id(text)).collect();
         self.take(&message, &texts);
+        if let Some(types) = message.types.take() {
+            self.types.take(message.time, &types, &texts);
+        }
         // What was dropped came after the last record of this message: then the sender had no room.
         if message.dropped != self.head.dropped {
             self.rows.forget_open();
@@ -127,7 +142,7 @@ impl RecordModel {
         let column = |place: Option<usize>| place.map_or(&[][..], |place| &message.columns[place]);
         let (kinds, functions, files) = (column(layout.kind), column(layout.function), column(layout.file));
         let (line_nos, lines) = (column(layout.line_no), column(layout.line));
-        let (rss, vms) = (column(layout.rss), column(layout.vms));
+        let (rss, vms, peak) = (column(layout.rss), column(layout.vms), column(layout.peak));
         // Without a column, a text is empty.
         let empty = self.texts.id(String::new());
         let text = |column: &[u64], row: usize| column.get(row).map_or(empty, |place| texts[*place as usize]);
@@ -155,7 +170,8 @@ impl RecordModel {
                     }
                     let moment = if them.ended[next] == 0 { Moment::Begin } else { Moment::End };
                     let used = Usage { rss, vms: self.now.vms };
-                    self.event(time, thread, of, moment, Some(used));
+                    let high = them.peak.get(next).copied().unwrap_or(rss);
+                    self.event(time, thread, of, moment, Some((used, high)));
                     next += 1;
                 }
             }
@@ -172,30 +188,37 @@ impl RecordModel {
                 },
             };
             let at = |column: &[u64]| column.get(row).copied().unwrap_or_default();
-            let usage = layout.rss.map(|_| Usage { rss: at(rss), vms: at(vms) });
+            let high = peak.get(row).copied().unwrap_or(at(rss));
+            let usage = layout.rss.map(|_| (Usage { rss: at(rss), vms: at(vms) }, high));
             let thread = message.threads.get(row).copied().unwrap_or_default();
             self.event(time, thread, of, moment, usage);
             self.count += 1;
         }
     }
 
-    fn event(&mut self, time: f64, thread: u64, of: Activated, moment: Moment, usage: Option<Usage>) {
-        let Some(usage) = usage else {
+    /// Takes one in: with the memory at it, and the most resident since the one before.
+    fn event(&mut self, time: f64, thread: u64, of: Activated, moment: Moment, usage: Option<(Usage, u64)>) {
+        let Some((usage, high)) = usage else {
             self.rows.count(of, moment);
             return;
         };
-        let under_way = self.rows.record(thread, of, moment, usage.rss);
+        // What there was before the first record is nobody's.
+        let high = if self.most.rss == 0 { usage.rss } else { high.max(usage.rss) };
+        let under_way = self.rows.record(thread, of, moment, Reading { rss: usage.rss, high });
+        if high > usage.rss {
+            self.curve.push(time, high);
+        }
         self.curve.push(time, usage.rss);
         self.now = usage;
         self.most.vms = self.most.vms.max(usage.vms);
-        if usage.rss > self.most.rss {
-            self.most.rss = usage.rss;
+        if high > self.most.rss {
+            self.most.rss = high;
             let least = self.curve.range().map_or(0, |(least, _)| least);
-            let plateau = (usage.rss - least.min(usage.rss)) / PLATEAU;
-            let is_other = self.peak.is_none_or(|peak| usage.rss - peak.rss > plateau);
+            let plateau = (high - least.min(high)) / PLATEAU;
+            let is_other = self.peak.is_none_or(|peak| high - peak.rss > plateau);
             // The row that was under way has led to it. Of the first event, nobody knows what that was.
             if let Some(row) = under_way.filter(|_| is_other) {
-                self.peak = Some(Peak { time, rss: usage.rss, row });
+                self.peak = Some(Peak { time, rss: high, row });
             }
         }
     }
@@ -233,6 +256,17 @@ impl RecordModel {
     /// Whether records tell the memory.
     pub fn has_memory(&self) -> bool {
         Layout::of(&self.head).rss.is_some()
+    }
+
+    /// Whether they tell the most that was in use between two of them.
+    pub fn has_spikes(&self) -> bool {
+        let layout = Layout::of(&self.head);
+        layout.rss.is_some() && layout.peak.is_some()
+    }
+
+    /// Types of objects, where the sender counts them.
+    pub fn types(&self) -> &KnownTypes {
+        &self.types
     }
 
     /// A row for each line or function.

@@ -74,6 +74,23 @@ fn a_gap_ends_what_was_open() {
 }
 
 #[test]
+fn a_cleared_recorder_begins_anew() {
+    let cleared = |seq, records: &[_]| Records { epoch: 1, ..lines(seq, records) };
+    let before = lines(1, &[(1, 100), (2, 90_000)]);
+    let model = model([before, cleared(2, &[(7, 500)]), cleared(3, &[(8, 700)])]);
+    assert_eq!(growth(&model), [(7, 1, 200), (8, 1, 0)]);
+    assert_eq!((model.count(), model.lost(), model.most().rss), (2, 0, 700));
+    assert!((model.age() - 1.05).abs() < 1e-9, "{}", model.age());
+}
+
+#[test]
+fn a_pause_ends_what_was_open() {
+    let paused = Records { paused: true, ..lines(2, &[]) };
+    let model = model([lines(1, &[(1, 100)]), paused, lines(3, &[(2, 900)])]);
+    assert_eq!(growth(&model), [(1, 1, 0), (2, 1, 0)]);
+}
+
+#[test]
 fn ends_of_activations_stand_between_the_records() {
     // f:1 calls g, which takes 50 and gives it back at its end.
     let mut message = lines(1, &[(1, 100), (10, 101), (2, 110)]);
@@ -86,7 +103,7 @@ fn ends_of_activations_stand_between_the_records() {
         function: vec![0, 3, 3, 0],
         filename: vec![1; 4],
         rss: vec![100, 101, 151, 111],
-        line: Vec::new(),
+        ..Activations::default()
     });
     let model = model([message]);
     assert_eq!(growth(&model), [(1, 1, 10), (10, 1, 50), (2, 1, 1)]);
@@ -182,6 +199,7 @@ proptest::proptest! {
                 filename: ends.iter().map(|end| end.4).collect(),
                 rss: ends.iter().map(|end| end.5).collect(),
                 line: ends.iter().map(|end| end.5 % 3).collect(),
+                peak: ends.iter().map(|end| end.5.wrapping_mul(end.3 + 1)).collect(),
             }),
             fields,
             columns,

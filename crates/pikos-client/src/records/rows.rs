@@ -7,6 +7,8 @@
 
 use hashbrown::HashMap;
 
+use super::highs::{Highs, Since};
+
 /// Rows that are kept at most: no program has as many lines, but a hostile process may invent them.
 const MOST_ROWS: usize = 1 << 20;
 
@@ -50,8 +52,21 @@ pub struct RecordRow {
     pub growth: i64,
     /// Its own part.
     pub own: i64,
-    /// The most that was in use at its beginnings and ends, in bytes.
+    /// The most that was in use while it was executed, with all that it called, in bytes: as far as records tell.
     pub peak: u64,
+    /// Of that, what was there neither when it began nor when it ended: the most of one execution.
+    pub spike: u64,
+    /// The same of what happened in the line itself, told apart as own parts are.
+    pub own_spike: u64,
+}
+
+/// Memory at an event, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Resident just then.
+    pub rss: u64,
+    /// The most since the event before; where nobody tells it, the same.
+    pub high: u64,
 }
 
 /// What happens in a thread.
@@ -67,36 +82,53 @@ pub enum Moment {
     End,
 }
 
+/// A rise by less than this, in the moment after a call has returned, is none of the caller's: what the call held is being let go.
+const RISE: u64 = 1 << 20;
+
 /// An activation that is under way: its function, its row (if it has one yet), and the memory when that began.
 struct UnderWay {
     of: Activated,
     row: Option<RowId>,
-    /// The row that growth belongs to, if another one's than its own.
-    caller: Option<RowId>,
+    /// The place in its stack of the activation that growth belongs to, if another one's than its own.
+    caller: Option<usize>,
     rss: u64,
+    since: Since,
+    /// The highest of what belongs to its row.
+    own_high: u64,
 }
 
 impl UnderWay {
-    /// Begins above `below`.
-    fn new(of: Activated, row: Option<RowId>, rss: u64, below: Option<&Self>) -> Self {
-        let caller = below.filter(|_| of.is_library).and_then(|below| match below.of.is_library {
+    /// Begins above those of a stack.
+    fn new(of: Activated, row: Option<RowId>, rss: u64, stack: &[Self], since: Since) -> Self {
+        let caller = stack.last().filter(|_| of.is_library).and_then(|below| match below.of.is_library {
             true => below.caller,
-            false => below.row,
+            false => Some(stack.len() - 1),
         });
-        Self { of, row, caller, rss }
+        Self { of, row, caller, rss, since, own_high: 0 }
     }
 
-    /// Whose what happens now is.
-    fn owner(&self) -> Option<RowId> {
-        self.caller.or(self.row)
+    /// Is at another row from now on.
+    fn reach(&mut self, row: Option<RowId>, rss: u64, since: Since) {
+        (self.row, self.rss, self.since, self.own_high) = (row, rss, since, 0);
     }
 }
 
 #[derive(Default)]
 struct ThreadStack {
     stack: Vec<UnderWay>,
-    /// The memory at its last event.
-    rss: Option<u64>,
+    /// The memory at its last event, and when that was.
+    last: Option<(u64, Since)>,
+    /// Whether that was the return of somebody who is no library.
+    has_returned: bool,
+}
+
+impl ThreadStack {
+    /// The activation whose what happens now is.
+    fn owner(&mut self) -> Option<&mut UnderWay> {
+        let top = self.stack.len().checked_sub(1)?;
+        let place = self.stack[top].caller.unwrap_or(top);
+        self.stack.get_mut(place)
+    }
 }
 
 /// All rows, and the activations that are open.
@@ -105,6 +137,7 @@ pub struct Rows {
     list: Vec<RecordRow>,
     by_place: HashMap<(Activated, u32), RowId>,
     threads: HashMap<u64, ThreadStack>,
+    highs: Highs,
     open: usize,
     /// Whether ends of activations are told; else the next record shows them.
     tells_ends: bool,
@@ -142,50 +175,66 @@ impl Rows {
     }
 
     /// Takes in an event, with the memory at it. Returns the row that growth in this thread belonged to until then.
-    pub fn record(&mut self, thread: u64, of: Activated, moment: Moment, rss: u64) -> Option<RowId> {
+    pub fn record(&mut self, thread: u64, of: Activated, moment: Moment, reading: Reading) -> Option<RowId> {
         let reached = self.reached(of, moment);
         if self.open >= MOST_OPEN || self.threads.len() >= MOST_THREADS {
             self.forget_open();
         }
-        let Self { list, threads, open, tells_ends, .. } = self;
+        let Self { list, threads, highs, open, tells_ends, .. } = self;
+        let Reading { rss, high } = reading;
+        highs.push(high.max(rss));
+        let now = highs.now();
         let thread = threads.entry(thread).or_default();
         let length = thread.stack.len();
-        let before = thread.stack.last().and_then(UnderWay::owner);
-        if let (Some(row), Some(was)) = (before, thread.rss.replace(rss)) {
-            let own = &mut list[row.0 as usize].own;
-            *own = own.wrapping_add(growth(was, rss));
-        }
+        let (last, has_returned) =
+            (thread.last.replace((rss, now)), std::mem::take(&mut thread.has_returned));
+        let before = match (thread.owner(), last) {
+            (Some(owner), Some((was, then))) => {
+                if let Some(row) = owner.row {
+                    let own = &mut list[row.0 as usize].own;
+                    *own = own.wrapping_add(growth(was, rss));
+                }
+                let high = highs.since(then);
+                if !has_returned || high >= was.saturating_add(RISE) {
+                    owner.own_high = owner.own_high.max(high);
+                }
+                owner.row
+            }
+            (Some(owner), None) => owner.row,
+            (None, _) => None,
+        };
         let stack = &mut thread.stack;
         match moment {
-            Moment::Begin => stack.push(UnderWay::new(of, None, rss, stack.last())),
-            Moment::Call { .. } => stack.push(UnderWay::new(of, reached, rss, stack.last())),
+            Moment::Begin => stack.push(UnderWay::new(of, None, rss, stack, now)),
+            Moment::Call { .. } => stack.push(UnderWay::new(of, reached, rss, stack, now)),
             Moment::Line { .. } => {
                 if stack.last().is_none_or(|open| open.of != of) {
                     // It began before anybody listened, or what is above it ended unseen.
                     match stack.iter().rposition(|open| open.of == of) {
                         Some(below) => {
                             for open in stack.drain(below + 1..).filter(|_| !*tells_ends) {
-                                close(list, &open, rss);
+                                close(list, &open, rss, highs, *tells_ends);
                             }
                         }
-                        None => stack.push(UnderWay::new(of, None, rss, stack.last())),
+                        None => stack.push(UnderWay::new(of, None, rss, stack, now)),
                     }
                 }
                 if let Some(open) = stack.last_mut() {
-                    close(list, open, rss);
-                    (open.row, open.rss) = (reached, rss);
+                    close(list, open, rss, highs, *tells_ends);
+                    open.reach(reached, rss, now);
                 }
             }
             Moment::End => {
                 if let Some(below) = stack.iter().rposition(|open| open.of == of) {
                     stack.truncate(below + 1);
                     if let Some(open) = stack.pop() {
-                        close(list, &open, rss);
+                        close(list, &open, rss, highs, *tells_ends);
+                        thread.has_returned = !open.of.is_library;
                     }
                 }
             }
         }
-        *open = (*open + stack.len()).saturating_sub(length);
+        *open = (*open + thread.stack.len()).saturating_sub(length);
         if let Some(row) = reached {
             let row = &mut list[row.0 as usize];
             row.hits += 1;
@@ -207,10 +256,12 @@ impl Rows {
         let mut stack: Vec<UnderWay> = Vec::new();
         for (of, line_no) in open {
             let row = self.reached(*of, Moment::Line { line_no: *line_no, line: None });
-            stack.push(UnderWay::new(*of, row, rss, stack.last()));
+            stack.push(UnderWay::new(*of, row, rss, &stack, self.highs.now()));
         }
         self.open += stack.len();
-        let before = self.threads.insert(thread, ThreadStack { stack, rss: Some(rss) });
+        let before = self
+            .threads
+            .insert(thread, ThreadStack { stack, last: Some((rss, self.highs.now())), has_returned: false });
         self.open = self.open.saturating_sub(before.map_or(0, |before| before.stack.len()));
     }
 
@@ -240,12 +291,16 @@ impl Rows {
     }
 }
 
-/// The row that an activation is at ends.
-fn close(list: &mut [RecordRow], open: &UnderWay, rss: u64) {
+/// The row that an activation is at ends. Where nobody tells of ends, what came in between may have been no call of it.
+fn close(list: &mut [RecordRow], open: &UnderWay, rss: u64, highs: &Highs, tells_ends: bool) {
     if let Some(row) = open.row {
         let row = &mut list[row.0 as usize];
         row.growth = row.growth.wrapping_add(growth(open.rss, rss));
-        row.peak = row.peak.max(rss);
+        let high = if tells_ends { highs.since(open.since) } else { open.own_high };
+        let ends = open.rss.max(rss);
+        row.peak = row.peak.max(high.max(rss));
+        row.spike = row.spike.max(high.saturating_sub(ends));
+        row.own_spike = row.own_spike.max(open.own_high.saturating_sub(ends));
     }
 }
 
@@ -262,6 +317,11 @@ mod tests {
     const G: Activated = Activated { function: TextId(1), ..F };
     const LIBRARY: Activated = Activated { function: TextId(2), file: TextId(8), is_library: true };
 
+    /// Of a sender that doesn't tell the most since the event before.
+    fn at(rss: u64) -> Reading {
+        Reading { rss, high: rss }
+    }
+
     fn line(line_no: u32) -> Moment {
         Moment::Line { line_no, line: None }
     }
@@ -275,7 +335,7 @@ mod tests {
         let mut rows = Rows::default();
         rows.set_tells_ends(tells_ends);
         for (of, moment, rss) in events {
-            rows.record(1, *of, *moment, *rss);
+            rows.record(1, *of, *moment, at(*rss));
         }
         rows
     }
@@ -299,9 +359,54 @@ mod tests {
         );
         assert_eq!(
             figures(&rows),
-            [(1, 1, 10, -50, 110), (10, 1, 50, 50, 151), (11, 1, 10, 10, 161), (2, 1, 1, 1, 111)]
+            [(1, 1, 10, -50, 161), (10, 1, 50, 50, 151), (11, 1, 10, 10, 161), (2, 1, 1, 1, 111)]
         );
         assert_eq!(rows.open, 0);
+    }
+
+    #[test]
+    fn what_comes_and_goes_within_a_line_is_its_spike_and_its_callers() {
+        use Moment::{Begin, End};
+        let mut rows = Rows::default();
+        rows.set_tells_ends(true);
+        const MIB: u64 = 1 << 20;
+        let mut tell = |of, moment, rss, high| {
+            rows.record(1, of, moment, Reading { rss: rss * MIB, high: high * MIB });
+        };
+        tell(F, Begin, 100, 100);
+        tell(F, line(1), 100, 100);
+        tell(G, Begin, 100, 100);
+        tell(G, line(10), 100, 100);
+        // A copy within a library, which the line leaves behind, and what that held for a while.
+        tell(LIBRARY, Begin, 150, 150);
+        tell(LIBRARY, line(90), 150, 150);
+        tell(LIBRARY, End, 180, 230);
+        tell(G, line(11), 180, 180);
+        tell(G, End, 180, 190);
+        // What it held is let go after its end, and is no spike of its caller's own.
+        tell(F, line(2), 100, 180);
+        tell(F, End, 100, 100);
+        let spikes: Vec<_> = rows
+            .list()
+            .iter()
+            .map(|row| (row.line_no, row.peak / MIB, row.spike / MIB, row.own_spike / MIB))
+            .collect();
+        assert_eq!(
+            spikes,
+            [(1, 230, 130, 0), (10, 230, 50, 50), (90, 230, 50, 0), (11, 190, 10, 10), (2, 100, 0, 0)]
+        );
+    }
+
+    #[test]
+    fn a_spike_in_one_thread_is_in_the_lines_that_others_are_at() {
+        let mut rows = Rows::default();
+        rows.set_tells_ends(true);
+        rows.record(1, F, line(1), at(100));
+        rows.record(2, G, line(10), at(100));
+        rows.record(2, G, line(11), Reading { rss: 100, high: 900 });
+        rows.record(1, F, line(2), at(100));
+        let spikes: Vec<_> = rows.list().iter().map(|row| (row.line_no, row.spike)).collect();
+        assert_eq!(spikes, [(1, 800), (10, 800), (11, 0), (2, 0)]);
     }
 
     #[test]
@@ -338,13 +443,13 @@ mod tests {
         // An import that is under way.
         let open = [(F, 1), (LIBRARY, 90), (LIBRARY, 95)];
         rows.set_under_way(1, &open, 100);
-        rows.record(1, LIBRARY, line(96), 150);
+        rows.record(1, LIBRARY, line(96), at(150));
         // Another subscriber comes.
         rows.set_under_way(1, &open, 155);
-        rows.record(1, LIBRARY, Moment::End, 160);
-        rows.record(1, LIBRARY, Moment::End, 170);
-        rows.record(1, F, line(2), 170);
-        rows.record(1, F, line(3), 171);
+        rows.record(1, LIBRARY, Moment::End, at(160));
+        rows.record(1, LIBRARY, Moment::End, at(170));
+        rows.record(1, F, line(2), at(170));
+        rows.record(1, F, line(3), at(171));
         let own: Vec<_> =
             rows.list().iter().map(|row| (row.line_no, row.hits, row.growth, row.own)).collect();
         let nothing = |line_no, hits, growth| (line_no, hits, growth, 0);
@@ -397,14 +502,14 @@ mod tests {
     #[test]
     fn threads_are_apart_and_what_was_lost_is_not_guessed() {
         let mut rows = Rows::default();
-        rows.record(1, F, line(1), 100);
-        rows.record(2, F, line(1), 200);
-        rows.record(1, F, line(2), 130);
+        rows.record(1, F, line(1), at(100));
+        rows.record(2, F, line(1), at(200));
+        rows.record(1, F, line(2), at(130));
         assert_eq!(figures(&rows)[0], (1, 2, 30, 30, 200));
         rows.forget_open();
-        assert_eq!(rows.record(2, F, line(2), 900), None);
+        assert_eq!(rows.record(2, F, line(2), at(900)), None);
         assert_eq!(figures(&rows), [(1, 2, 30, 30, 200), (2, 2, 0, 0, 900)]);
-        assert_eq!(rows.record(2, F, line(3), 901), Some(RowId(1)));
+        assert_eq!(rows.record(2, F, line(3), at(901)), Some(RowId(1)));
     }
 
     #[test]
@@ -415,7 +520,7 @@ mod tests {
         }
         assert_eq!((rows.list().len(), rows.unlisted()), (MOST_ROWS, 10));
         for _ in 0..MOST_OPEN + 10 {
-            rows.record(1, G, Moment::Begin, 1);
+            rows.record(1, G, Moment::Begin, at(1));
         }
         assert!(rows.open <= 11 && rows.threads[&1].stack.len() <= 11);
     }

@@ -10,13 +10,13 @@ use super::layout::{self, Layout};
 use super::look::{Code, CodeId};
 use super::memory::{Batch, Gone, Memory, Piece, half, word};
 use super::opcodes::Places;
+use super::text::{HASH, Text};
 
 /// More functions than this are not told apart: names take memory.
 const FUNCTIONS: usize = 1 << 18;
 /// Addresses that are known at once; when there are more, all are asked for anew.
 const ADDRESSES: usize = 1 << 16;
-/// Characters of a name, bytes of a line table, code units of a function: what is larger isn't read.
-const TEXT: usize = 4096;
+/// Bytes of a line table, code units of a function: what is larger isn't read.
 const TABLE: usize = 1 << 20;
 const UNITS: usize = 1 << 20;
 /// Bytes of all names and line tables: as many functions are told apart as these are.
@@ -235,9 +235,6 @@ impl Codes {
     }
 }
 
-/// The offset of a string's hash.
-const HASH: usize = 24;
-
 /// A code object whose head has been read.
 struct Found {
     at: usize,
@@ -282,49 +279,5 @@ impl Found {
             let pointers = found.texts.into_iter().chain([found.lines, found.at]);
             pointers.into_iter().all(|at| at % 8 == 0 && at < 1 << 47)
         })
-    }
-}
-
-/// What a string's head says of it.
-#[derive(Clone, Copy)]
-struct Text {
-    offset: usize,
-    length: usize,
-    /// Bytes for each character.
-    width: usize,
-    hash: usize,
-}
-
-impl Text {
-    fn new(layout: &Layout, head: &[u8]) -> Option<Self> {
-        let state = half(head, layout.unicode.state)?;
-        let (width, is_compact, is_ascii) = ((state >> 2) & 7, state & (1 << 5) != 0, state & (1 << 6) != 0);
-        if !is_compact || !matches!(width, 1 | 2 | 4) || (is_ascii && width != 1) {
-            return None;
-        }
-        let length = word(head, layout.unicode.length)?;
-        // Longer names are cut: their end says least.
-        let length = length.min(TEXT);
-        let offset = if is_ascii { layout.unicode.ascii } else { layout.unicode.compact };
-        Some(Self { offset, length, width: width as usize, hash: word(head, HASH)? })
-    }
-
-    fn bytes(self) -> usize {
-        self.length * self.width
-    }
-
-    fn decode(self, bytes: &[u8]) -> String {
-        let character = |number: u32| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER);
-        match self.width {
-            1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
-            2 => bytes
-                .chunks_exact(2)
-                .map(|two| character(u32::from(u16::from_le_bytes([two[0], two[1]]))))
-                .collect(),
-            _ => bytes
-                .chunks_exact(4)
-                .filter_map(|four| Some(character(u32::from_le_bytes(four.try_into().ok()?))))
-                .collect(),
-        }
     }
 }

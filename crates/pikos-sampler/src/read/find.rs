@@ -33,27 +33,50 @@ struct Mapped {
     offset: u64,
 }
 
-/// Finds CPython in a process.
-///
-/// # Errors
-/// There is none, it can't be found, or we may not look.
-pub fn find(pid: u32) -> Result<Found, Unreadable> {
+/// What a process has loaded, and what it runs.
+fn files(pid: u32) -> Result<(Vec<Mapped>, PathBuf), Unreadable> {
     let mut map = Vec::new();
     let text = File::open(format!("/proc/{pid}/maps")).and_then(|file| file.take(MAP).read_to_end(&mut map));
     text.map_err(|error| Unreadable::of(pid, error))?;
     let mapped = mapped(&String::from_utf8_lossy(&map));
     let program =
         std::fs::read_link(format!("/proc/{pid}/exe")).map_err(|error| Unreadable::of(pid, error))?;
-    let mut stripped = None;
-    // Libraries first: a `python3` may be a small program that loads one.
+    Ok((mapped, program))
+}
+
+/// The files whose names begin so, each once, and the program as the last one.
+fn named<'a>(mapped: &'a [Mapped], program: &'a Path, prefixes: &[&str]) -> Vec<&'a Path> {
     let mut paths: Vec<&Path> = Vec::new();
-    for file in &mapped {
+    for file in mapped {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("libpython") && !paths.contains(&file.path.as_path()) {
+        if prefixes.iter().any(|prefix| name.starts_with(prefix)) && !paths.contains(&file.path.as_path()) {
             paths.push(&file.path);
         }
     }
-    paths.push(&program);
+    paths.push(program);
+    paths
+}
+
+/// Where `_asyncio` has the table that says what its tasks are like, from 3.14 on: in a file of its own, or in CPython itself.
+pub fn asyncio(pid: u32) -> Option<usize> {
+    let (mapped, program) = files(pid).ok()?;
+    named(&mapped, &program, &["_asyncio", "libpython"]).into_iter().find_map(|path| {
+        let bytes = read(pid, path, path == program)?;
+        let file = object::File::parse(&*bytes).ok()?;
+        let address = file.section_by_name(".AsyncioDebug")?.address();
+        Some((address as usize).wrapping_add(bias(&file, &bytes, path, &mapped)?))
+    })
+}
+
+/// Finds CPython in a process.
+///
+/// # Errors
+/// There is none, it can't be found, or we may not look.
+pub fn find(pid: u32) -> Result<Found, Unreadable> {
+    let (mapped, program) = files(pid)?;
+    let mut stripped = None;
+    // Libraries first: a `python3` may be a small program that loads one.
+    let paths = named(&mapped, &program, &["libpython"]);
     for path in paths {
         let Some(bytes) = read(pid, path, path == program) else { continue };
         match in_file(&bytes, path, &mapped) {

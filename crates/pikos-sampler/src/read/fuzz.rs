@@ -4,9 +4,11 @@ use std::cell::Cell;
 
 use pikos_os::foreign_memory::Span;
 
+use super::asyncio::{Lists, TaskLayout};
 use super::layout::Layout;
-use super::look::Look;
+use super::look::{Locals, Look};
 use super::memory::{Gone, Memory};
+use super::objects::optional;
 use super::reader::Reader;
 
 /// Bytes that stand at every address which is a multiple of their length, except far up, where nothing is: most words in them are
@@ -38,6 +40,16 @@ impl Memory for Image<'_> {
     }
 }
 
+/// Few variables, in few words.
+fn are_short(all: &[Option<Locals>]) {
+    for locals in all.iter().flatten() {
+        assert!(locals.values.len() <= 256, "{}", locals.values.len());
+        let texts =
+            locals.values.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
+        assert!(texts.max().unwrap_or(0) < 4096, "names and values are bounded");
+    }
+}
+
 /// Looks some times at bytes, the first of which says which release they are taken for.
 pub fn look_at(bytes: &[u8]) {
     let Some((&choice, image)) = bytes.split_first() else { return };
@@ -53,6 +65,11 @@ pub fn look_at(bytes: &[u8]) {
     // A type that would have been found in a real process.
     reader.codes.of_type = usize::from_le_bytes(*image.first_chunk().expect("it is longer"));
     let mut look = Look::default();
+    let small = Lists { node: 48, awaited_by: 32, awaited_by_is_set: 40, of_thread: 16, of_interpreter: 24 };
+    let tasks = match choice / 2 % 2 {
+        0 => TaskLayout::known(reader.minor()),
+        _ => TaskLayout { coroutine: 16, name: 24, lists: Some(small) },
+    };
     for _ in 0..3 {
         reader.look(&memory, &mut look).expect("an image doesn't end");
         for thread in &look.threads {
@@ -60,6 +77,21 @@ pub fn look_at(bytes: &[u8]) {
                 let code = reader.codes.code(frame.code).expect("a frame has a function");
                 assert!(code.name.len() <= 4 * 4096, "names are bounded");
                 reader.codes.line(frame.code, usize::try_from(frame.instruction).unwrap_or(0));
+            }
+            let locals = reader.locals_of_thread(&memory, thread.ident, look.stack(thread));
+            are_short(&locals.expect("an image doesn't end"));
+        }
+        let tasks = reader.tasks(&memory, tasks).expect("an image doesn't end");
+        for task in &tasks.list {
+            assert!(task.name.len() <= 4 * 61, "names are bounded");
+            assert!(task.awaited_by.iter().all(|by| *by < tasks.list.len()), "a task of the list");
+            are_short(&reader.locals(&memory, &task.frames, &task.places).expect("an image doesn't end"));
+        }
+        // What is there is something, or it isn't: any address.
+        for word in image.chunks_exact(8).take(64) {
+            let at = u64::from_le_bytes(word.try_into().expect("eight bytes")) as usize;
+            if let Some(text) = optional(reader.short(&memory, at)).expect("an image doesn't end") {
+                assert!(text.len() < 2048, "{text}");
             }
         }
     }

@@ -24,6 +24,10 @@ pub struct Layout {
     pub frame: Frame,
     pub code: Code,
     pub unicode: Unicode,
+    pub generator: Generator,
+    pub heap_type: HeapType,
+    /// Where the items of a tuple begin.
+    pub tuple_items: usize,
     /// Where a type's name is, as a pointer to C's characters.
     pub type_name: usize,
     /// Where the bytes of a `bytes` begin; its length is before its hash.
@@ -39,6 +43,8 @@ pub struct Runtime {
 pub struct Interpreter {
     pub next: usize,
     pub threads: usize,
+    /// `sys.modules`.
+    pub modules: usize,
     /// A 32-bit flag.
     pub collecting: usize,
     /// A pointer to its GIL, which interpreters may share; `None` where the runtime has the only one.
@@ -98,6 +104,26 @@ pub struct Code {
     pub stack_size: usize,
     /// The first instruction that counts as begun.
     pub first_traceable: usize,
+    /// What the local variables are called, and which kind each is.
+    pub local_names: usize,
+    pub local_kinds: usize,
+}
+
+/// A generator, coroutine or asynchronous generator: they begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generator {
+    /// What its frame does, a byte.
+    pub state: usize,
+    /// The frame itself.
+    pub frame: usize,
+}
+
+/// A type that was made while the program ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapType {
+    pub qualname: usize,
+    /// The names of its objects' attributes, as far as they have them in common.
+    pub keys: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +224,8 @@ impl Words<'_> {
         let threads = self.field(size, 8)?;
         self.skip(usize::from(minor >= 14))?;
         let gc = self.field(size, 8)?;
-        self.skip(3)?;
+        let modules = self.field(size, 8)?;
+        self.skip(2)?;
         let gil_pointer = self.field(size, 8)?;
         let own_gil = self.field(size, 8)?;
         self.skip(1)?;
@@ -256,7 +283,9 @@ impl Words<'_> {
         let qualname = self.field(size, 8)?;
         let lines = self.field(size, 8)?;
         let first_line = self.field(size, 4)?;
-        self.skip(3)?;
+        self.skip(1)?;
+        let local_names = self.field(size, 8)?;
+        let local_kinds = self.field(size, 8)?;
         let instructions = self.any().filter(|offset| *offset <= size)? as usize;
         self.skip(usize::from(minor >= 14))?;
         let code = Code {
@@ -270,8 +299,18 @@ impl Words<'_> {
             frame_size: Some(first_line + 8),
             stack_size: first_line.checked_sub(4)?,
             first_traceable: instructions.checked_sub(16)?,
+            local_names,
+            local_kinds,
         };
-        let ends = [file + 8, name + 8, qualname + 8, lines + 8, code.first_line + 12];
+        let ends = [
+            local_names + 8,
+            local_kinds + 8,
+            file + 8,
+            name + 8,
+            qualname + 8,
+            lines + 8,
+            code.first_line + 12,
+        ];
         if ends.into_iter().any(|end| end > code.first_traceable)
             || first_line > file.min(name).min(qualname).min(lines)
         {
@@ -284,9 +323,21 @@ impl Words<'_> {
         }
         let size = self.size()?;
         let type_name = self.field(size, 8).filter(|offset| *offset <= 4096)?;
-        self.skip(if minor >= 15 { 4 + 2 } else { 2 })?;
-        // Tuples, lists, sets, dicts, floats, ints.
-        self.skip(3 + 3 + if minor >= 14 { 4 } else { 0 } + 3 + 2 + 3)?;
+        // 3.13 and 3.14 don't tell.
+        let keys = if minor >= 15 {
+            self.skip(4)?;
+            let size = self.size().filter(|size| *size <= 4096)?;
+            self.field(size, 8)?
+        } else {
+            self.skip(2)?;
+            880
+        };
+        let heap_type = HeapType { qualname: keys.checked_sub(8)?, keys };
+        self.skip(1)?;
+        let tuple_items = self.any().filter(|items| (24..=64).contains(items))? as usize;
+        self.skip(1)?;
+        // Lists, sets, dicts, floats, ints.
+        self.skip(3 + if minor >= 14 { 4 } else { 0 } + 3 + 2 + 3)?;
         self.skip(2)?;
         let bytes = self.any().filter(|offset| (24..=64).contains(offset))? as usize;
         let size = self.size().filter(|size| *size <= 4096)?;
@@ -299,15 +350,40 @@ impl Words<'_> {
         let unicode = Unicode { length, state, ascii, compact };
         self.skip(1)?;
         let collecting = gc + self.any().filter(|offset| *offset <= 65_536)? as usize;
-        let interpreter = Interpreter { next, threads, collecting, gil: Some(gil_pointer) };
-        Some(Layout { minor, runtime, interpreter, gil, thread, frame, code, unicode, type_name, bytes })
+        let interpreter = Interpreter { next, threads, modules, collecting, gil: Some(gil_pointer) };
+        let generator = match minor {
+            // It doesn't tell.
+            13 => Generator { state: 67, frame: 72 },
+            _ => {
+                self.skip(if minor >= 15 { 3 } else { 0 })?;
+                let size = self.size().filter(|size| *size <= 4096)?;
+                self.skip(1)?;
+                let frame = self.field(size, 8)?;
+                Generator { state: self.field(size, 1)?, frame }
+            }
+        };
+        Some(Layout {
+            minor,
+            runtime,
+            interpreter,
+            gil,
+            thread,
+            frame,
+            code,
+            unicode,
+            generator,
+            heap_type,
+            tuple_items,
+            type_name,
+            bytes,
+        })
     }
 }
 
 const PYTHON_3_11: Layout = Layout {
     minor: 11,
     runtime: Runtime { interpreters: 40 },
-    interpreter: Interpreter { next: 0, threads: 16, collecting: 848, gil: None },
+    interpreter: Interpreter { next: 0, threads: 16, modules: 888, collecting: 848, gil: None },
     gil: Gil { holder: 368, locked: 376 },
     thread: Thread {
         length: 312,
@@ -331,8 +407,13 @@ const PYTHON_3_11: Layout = Layout {
         locals: 76,
         stack_size: 68,
         first_traceable: 168,
+        local_names: 96,
+        local_kinds: 104,
     },
     unicode: Unicode { length: 16, state: 32, ascii: 48, compact: 72 },
+    generator: Generator { state: 75, frame: 80 },
+    heap_type: HeapType { qualname: 864, keys: 872 },
+    tuple_items: 24,
     type_name: 24,
     bytes: 32,
 };
@@ -340,7 +421,7 @@ const PYTHON_3_11: Layout = Layout {
 const PYTHON_3_12: Layout = Layout {
     minor: 12,
     runtime: Runtime { interpreters: 40 },
-    interpreter: Interpreter { next: 0, threads: 72, collecting: 312, gil: Some(384) },
+    interpreter: Interpreter { next: 0, threads: 72, modules: 944, collecting: 312, gil: Some(384) },
     gil: Gil { holder: 8, locked: 16 },
     thread: Thread {
         length: 248,
@@ -364,8 +445,13 @@ const PYTHON_3_12: Layout = Layout {
         locals: 72,
         stack_size: 64,
         first_traceable: 176,
+        local_names: 96,
+        local_kinds: 104,
     },
     unicode: Unicode { length: 16, state: 32, ascii: 40, compact: 56 },
+    generator: Generator { state: 67, frame: 72 },
+    heap_type: HeapType { qualname: 872, keys: 880 },
+    tuple_items: 24,
     type_name: 24,
     bytes: 32,
 };

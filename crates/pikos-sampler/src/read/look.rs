@@ -71,3 +71,66 @@ impl Look {
         &self.frames[thread.stack.clone()]
     }
 }
+
+/// A task of asyncio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// As the program, or asyncio, called it.
+    pub name: String,
+    /// What it does.
+    pub state: State,
+    /// Its coroutine, what that awaits, and so on: the innermost first. Of one that runs, the calls in its thread as well.
+    pub frames: Vec<Frame>,
+    /// Where each of them stands in memory.
+    pub(super) places: Vec<usize>,
+    /// Whether there were more: the innermost are missing.
+    pub is_cut: bool,
+    /// What it waits for, as far as that can be told.
+    pub waits_for: Option<WaitsFor>,
+    /// The tasks that await it, by their places in [`Tasks::list`].
+    pub awaited_by: Vec<usize>,
+}
+
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It runs: in this thread, by the system's number, where that was seen.
+    Runs(Option<u64>),
+    /// It waits for something.
+    Waits,
+    /// It has let others go first, and goes on when it is its turn.
+    Ready,
+    /// It was made, and hasn't had its first turn.
+    NotBegun,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WaitsFor {
+    /// Another one, by its place in [`Tasks::list`].
+    Task(usize),
+    /// An object of this type.
+    Other(String),
+}
+
+/// The tasks of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tasks {
+    /// Those that aren't over, by their names.
+    pub list: Vec<Task>,
+    /// How many changed while they were read, and were left out.
+    pub torn: u32,
+    /// Whether there were more than are looked at.
+    pub is_cut: bool,
+    /// Whether nothing tells where they are, although the program has asyncio.
+    pub is_untold: bool,
+}
+
+/// The local variables of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locals {
+    /// Their names, and what they hold in a few words; `None` where that changed while it was read.
+    pub values: Vec<(String, Option<String>)>,
+    /// How many more there are.
+    pub more: usize,
+}

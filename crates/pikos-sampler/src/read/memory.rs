@@ -86,6 +86,11 @@ impl Batch {
         is_read.then(|| &self.bytes[start..start + self.spans[piece.0].length])
     }
 
+    /// What was read of the piece that was asked for after so many others.
+    pub fn nth(&self, which: usize) -> Option<&[u8]> {
+        self.get(Piece(which))
+    }
+
     /// A word that stands alone.
     pub fn word(&self, piece: Piece) -> Option<usize> {
         word(self.get(piece)?, 0)

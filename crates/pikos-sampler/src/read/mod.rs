@@ -1,22 +1,29 @@
 //! One look at a CPython process: every thread's stack, copied without stopping anybody.
 
+mod asyncio;
 mod codes;
+mod coroutine;
 mod find;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod layout;
 mod lines;
 mod links;
+mod locals;
 mod look;
 mod memory;
+mod numbers;
+mod objects;
 mod opcodes;
 mod reader;
 mod target;
+mod tasks;
+mod text;
 mod unreadable;
 mod walk;
 
 #[cfg(fuzzing)]
 pub use fuzz::look_at;
-pub use look::{Code, CodeId, Frame, Look, Place, ThreadLook};
+pub use look::{Code, CodeId, Frame, Locals, Look, Place, State, Task, Tasks, ThreadLook, WaitsFor};
 pub use target::Target;
 pub use unreadable::Unreadable;

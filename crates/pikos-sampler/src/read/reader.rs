@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::asyncio::TaskLayout;
 use super::codes::Codes;
 use super::layout::Layout;
-use super::look::{Look, Place, ThreadLook};
+use super::look::{Frame, Locals, Look, Place, Tasks, ThreadLook};
 use super::memory::{Batch, Gone, Memory, half, word};
+use super::objects::{Objects, optional};
+use super::tasks::{OfThread, Reading};
 use super::walk::{Outcome, Stack, Thread, Walk};
 
 /// More threads and interpreters than these aren't looked at.
@@ -56,6 +59,11 @@ impl Reader {
             batch: Batch::default(),
             walk: Walk::default(),
         }
+    }
+
+    /// Which release: 3.11 is 11.
+    pub fn minor(&self) -> u8 {
+        self.layout.minor
     }
 
     /// Finds out, by some running frame, what the type of all code objects is.
@@ -151,6 +159,77 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// The tasks of asyncio, as they are shortly after the last look.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn tasks(&mut self, memory: &impl Memory, layout: TaskLayout) -> Result<Tasks, Gone> {
+        let of_all = Arc::clone(&self.layout);
+        let interpreters: Vec<usize> = self.interpreters.iter().map(|interpreter| interpreter.at).collect();
+        let threads: Vec<OfThread<'_>> = self.threads.iter().map(of_thread).collect();
+        Reading {
+            objects: &mut Objects::new(&of_all, memory),
+            codes: &mut self.codes,
+            layout,
+            interpreters: &interpreters,
+            threads: &threads,
+        }
+        .tasks()
+    }
+
+    /// Whether a module of this name has been imported, in any interpreter.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn has_module(&self, memory: &impl Memory, name: &str) -> Result<bool, Gone> {
+        let mut objects = Objects::new(&self.layout, memory);
+        for interpreter in &self.interpreters {
+            let modules = interpreter.at.wrapping_add(self.layout.interpreter.modules);
+            let module = objects.word(modules).and_then(|modules| objects.value_of(modules, name));
+            if optional(module)?.flatten().is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The variables of a thread's calls, as they are shortly after the last look.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn locals_of_thread(
+        &self,
+        memory: &impl Memory,
+        ident: u64,
+        frames: &[Frame],
+    ) -> Result<Vec<Option<Locals>>, Gone> {
+        let found = self.threads.iter().find(|thread| thread.ident == ident && thread.stack.frames == frames);
+        match found {
+            Some(thread) => self.locals(memory, frames, &thread.stack.places),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The variables of calls that stand at these places.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn locals(
+        &self,
+        memory: &impl Memory,
+        frames: &[Frame],
+        places: &[usize],
+    ) -> Result<Vec<Option<Locals>>, Gone> {
+        let mut objects = Objects::new(&self.layout, memory);
+        super::locals::locals(&mut objects, &self.codes, frames, places)
+    }
+
+    /// What stands at an address, in a few words.
+    #[cfg(any(test, fuzzing))]
+    pub fn short(&self, memory: &impl Memory, at: usize) -> Result<String, super::objects::Unread> {
+        Objects::new(&self.layout, memory).short(at)
     }
 
     /// Asks for what tells which threads there are, and for their GILs.
@@ -259,7 +338,7 @@ fn read_word(memory: &impl Memory, batch: &mut Batch, at: usize) -> Result<usize
 }
 
 fn push(look: &mut Look, thread: &Thread, has_gil: bool, collects_garbage: bool) {
-    let Stack { frames, is_cut } = &thread.stack;
+    let Stack { frames, is_cut, .. } = &thread.stack;
     let start = look.frames.len();
     look.frames.extend_from_slice(frames);
     look.threads.push(ThreadLook {
@@ -269,4 +348,15 @@ fn push(look: &mut Look, thread: &Thread, has_gil: bool, collects_garbage: bool)
         stack: start..look.frames.len(),
         is_cut: *is_cut,
     });
+}
+
+/// A thread, with its frames if they could be read.
+fn of_thread(thread: &Thread) -> OfThread<'_> {
+    let is_whole = thread.outcome == Outcome::Whole;
+    OfThread {
+        at: thread.at,
+        native_id: thread.native_id,
+        frames: if is_whole { &thread.stack.frames } else { &[] },
+        places: if is_whole { &thread.stack.places } else { &[] },
+    }
 }

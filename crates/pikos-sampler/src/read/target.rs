@@ -5,9 +5,11 @@ use std::fs::File;
 
 use pikos_os::foreign_memory::{self, Span};
 
+use super::asyncio::{self, TaskLayout};
 use super::layout::{Layout, TABLE};
-use super::look::{Code, CodeId, Frame, Look};
+use super::look::{Code, CodeId, Frame, Locals, Look, State, Task, Tasks, ThreadLook};
 use super::memory::{Batch, Gone, Memory};
+use super::numbers::Numbers;
 use super::reader::Reader;
 use super::unreadable::Unreadable;
 
@@ -19,6 +21,10 @@ pub struct Target {
     version: u32,
     asks_activity: bool,
     activity: HashMap<u64, Option<File>>,
+    /// In another namespace of process numbers: what ours of its threads are.
+    numbers: Option<Numbers>,
+    /// Where tasks have what, if that was asked for and found.
+    tasks: Option<TaskLayout>,
 }
 
 /// A process' memory.
@@ -89,6 +95,8 @@ impl Target {
             version,
             asks_activity: false,
             activity: HashMap::new(),
+            numbers: Numbers::of(pid),
+            tasks: None,
         };
         target.test()?;
         Ok(target)
@@ -132,6 +140,9 @@ impl Target {
     pub fn look(&mut self, look: &mut Look) -> Result<(), Unreadable> {
         let pid = self.memory.pid;
         self.reader.look(&self.memory, look).map_err(|Gone(error)| Unreadable::of(pid, error))?;
+        if let Some(numbers) = &mut self.numbers {
+            look.threads.iter_mut().for_each(|thread| thread.native_id = numbers.ours(thread.native_id));
+        }
         if self.asks_activity {
             self.ask_system(look);
         }
@@ -148,6 +159,63 @@ impl Target {
     /// Which line a frame is at, if it is at one.
     pub fn line(&self, frame: Frame) -> Option<u32> {
         self.reader.codes.line(frame.code, usize::try_from(frame.instruction).unwrap_or(0))
+    }
+
+    /// The tasks of asyncio, as they are shortly after the last look.
+    ///
+    /// # Errors
+    /// The process has ended, mostly.
+    pub fn tasks(&mut self) -> Result<Tasks, Unreadable> {
+        let pid = self.memory.pid;
+        let gone = |Gone(error)| Unreadable::of(pid, error);
+        if self.tasks.is_none() {
+            self.tasks = self.find_tasks().map_err(gone)?;
+        }
+        if let Some(layout) = self.tasks {
+            let mut tasks = self.reader.tasks(&self.memory, layout).map_err(gone)?;
+            for task in &mut tasks.list {
+                if let (State::Runs(Some(thread)), Some(numbers)) = (&mut task.state, &mut self.numbers) {
+                    *thread = numbers.ours(*thread);
+                }
+            }
+            return Ok(tasks);
+        }
+        let is_untold = self.reader.has_module(&self.memory, "_asyncio").map_err(gone)?;
+        Ok(Tasks { is_untold, ..Tasks::default() })
+    }
+
+    fn find_tasks(&self) -> Result<Option<TaskLayout>, Gone> {
+        if self.reader.minor() < 14 {
+            return Ok(Some(TaskLayout::known(self.reader.minor())));
+        }
+        let Some(at) = super::find::asyncio(self.memory.pid) else { return Ok(None) };
+        let mut batch = Batch::default();
+        let table = batch.add(at, asyncio::TABLE);
+        batch.read(&self.memory)?;
+        Ok(batch.get(table).and_then(TaskLayout::told))
+    }
+
+    /// The local variables of a thread's calls, in the order of its stack; none where the thread has gone on since the look.
+    ///
+    /// # Errors
+    /// The process has ended, mostly.
+    pub fn locals_of_thread(
+        &self,
+        look: &Look,
+        thread: &ThreadLook,
+    ) -> Result<Vec<Option<Locals>>, Unreadable> {
+        let frames = look.stack(thread);
+        let locals = self.reader.locals_of_thread(&self.memory, thread.ident, frames);
+        locals.map_err(|Gone(error)| Unreadable::of(self.memory.pid, error))
+    }
+
+    /// Those of a task's calls.
+    ///
+    /// # Errors
+    /// The process has ended, mostly.
+    pub fn locals_of_task(&self, task: &Task) -> Result<Vec<Option<Locals>>, Unreadable> {
+        let locals = self.reader.locals(&self.memory, &task.frames, &task.places);
+        locals.map_err(|Gone(error)| Unreadable::of(self.memory.pid, error))
     }
 
     /// Whether [`Self::look`] asks the system what each thread does: a system call for each.

@@ -14,7 +14,7 @@ use pikos_wire::Name;
 use super::names::Names;
 use super::options::{Mode, Options};
 use super::subject::Subject;
-use crate::read::{Code, CodeId, Look, ThreadLook};
+use crate::read::{Code, CodeId, Frame, Look, ThreadLook};
 
 /// So many functions are told apart; a program that makes code without end has the rest in one.
 const MOST_FUNCTIONS: usize = 200_000;
@@ -109,7 +109,7 @@ impl Ledger {
     /// Adds a look.
     pub fn add(&mut self, look: &Look, subject: &dyn Subject, now: Ticks) {
         self.threads.iter_mut().for_each(|thread| thread.is_here = false);
-        for seen in &look.threads {
+        for seen in look.threads.iter().filter(|seen| !is_ours(look.stack(seen), subject)) {
             let place = self.place(seen);
             let thread = &mut self.threads[place];
             let time = now.since(thread.seen);
@@ -223,6 +223,17 @@ impl Ledger {
     pub fn end(&mut self) {
         self.threads.iter().for_each(|thread| thread.has_ended.store(true, Ordering::Release));
     }
+}
+
+/// Whether a thread is one of Pikos itself, which serves a watch, a history or coverage: it is no part of the program.
+fn is_ours(stack: &[Frame], subject: &dyn Subject) -> bool {
+    const FILES: [&str; 3] =
+        ["/pikos/sampling/watch.py", "/pikos/sampling/history.py", "/pikos/sampling/coverage.py"];
+    // Its outermost calls are those of `threading`, then comes ours.
+    stack.iter().rev().take(5).any(|frame| {
+        let code = subject.code(frame.code);
+        code.name == "_run" && FILES.iter().any(|file| code.file.ends_with(file))
+    })
 }
 
 fn counts(mode: Mode, seen: &ThreadLook) -> bool {

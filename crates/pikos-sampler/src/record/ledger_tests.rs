@@ -4,7 +4,14 @@ use super::super::testing::{Does, Numbered, Scripted, runs};
 use super::*;
 
 /// Functions that are looked at: 3 is 0's code made anew.
-const LABELS: [&str; 4] = ["f", "g", "h", "f"];
+const LABELS: [&str; 6] = [
+    "f",
+    "g",
+    "h",
+    "f",
+    "_run@/usr/lib/python3/site-packages/pikos/sampling/watch.py",
+    "_run@/srv/app/watch.py",
+];
 
 struct Book {
     ledger: Ledger,
@@ -161,4 +168,14 @@ fn threads_that_come_and_go_become_one_and_lose_nothing() {
     book.subject.set(vec![runs(1_000, &[1])]);
     book.look(10);
     assert_eq!(book.source.lock().threads_seen, 1_001);
+}
+
+#[test]
+fn threads_of_ours_are_no_part_of_the_program() {
+    let mut book = Book::new(Mode::Wall);
+    // The first is the program's own, in a file of that name; the second is called as `threading` does it.
+    book.subject.set(vec![runs(7, &[0, 5]), runs(8, &[1, 2, 4, 3])]);
+    book.look(10);
+    assert_eq!(book.ledger.figures(), (1, 0));
+    assert!(book.figures().iter().all(|(name, ..)| name == "f" || name == "_run"), "{:?}", book.figures());
 }

@@ -39,12 +39,11 @@ pub struct Scripted {
 }
 
 impl Scripted {
+    /// Of functions by their names, each with its file behind an `@` where that isn't the program's.
     pub fn new(labels: &[&str]) -> Self {
-        let code = |name: &&str| Code {
-            file: "/srv/app.py".to_owned(),
-            name: (*name).to_owned(),
-            qualname: String::new(),
-            first_line: 1,
+        let code = |label: &&str| {
+            let (name, file) = label.split_once('@').unwrap_or((label, "/srv/app.py"));
+            Code { file: file.to_owned(), name: name.to_owned(), qualname: String::new(), first_line: 1 }
         };
         Self { script: Arc::default(), codes: labels.iter().map(code).collect() }
     }

@@ -1,5 +1,7 @@
 //! Programs that run until they are dropped, on each CPython that is here.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -133,7 +133,7 @@ impl Desk {
             _ => return Err(Asked::NotAProcess),
         };
         self.check(scoped)?;
-        let live = self.sources.live.as_ref().ok_or(Asked::NoProcess)?;
+        let live = self.sources.live.as_mut().ok_or(Asked::NoProcess)?;
         let processes = live.processes();
         let known = processes.get(process.0 as usize).ok_or(Asked::NoProcess)?;
         let open = live.open(process);
@@ -202,6 +202,9 @@ struct Lines<'l> {
     hits: Vec<u64>,
     growth: Vec<i64>,
     own: Vec<i64>,
+    /// None where records don't tell what was in use between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spike: Option<Vec<u64>>,
     peak: Vec<u64>,
 }
 
@@ -236,6 +239,7 @@ fn memory(recording: &Recording) -> String {
         lines.own.push(row.own);
         lines.peak.push(row.peak);
     }
+    lines.spike = recording.has_spikes.then(|| recording.rows.iter().map(|row| row.spike).collect());
     json(&Memory {
         memory: recording.has_memory,
         functions: recording.is_of_functions,

@@ -452,7 +452,7 @@ fn scope(scoped: Scoped) -> Scope {
 }
 
 fn query(scope: Scope, edges: Edges, tree: bool) -> Query {
-    Query { scope, edges, tree, mine: false }
+    Query { scope, edges, tree, open: false, mine: false }
 }
 
 pub(crate) fn seconds_since_1970() -> f64 {

@@ -258,6 +258,7 @@ impl Sender for RecordStream {
         match () {
             () if self.model.head().end => Phase::Ended(String::new()),
             () if self.is_lost => Phase::Lost("it vanished: killed?".to_owned()),
+            () if self.model.head().paused => Phase::Paused,
             () => Phase::Running,
         }
     }
@@ -266,6 +267,7 @@ impl Sender for RecordStream {
         Health {
             lag: Some((seconds_since_1970() - self.model.head().time).max(0.0)),
             lost: self.model.lost().saturating_add(self.refused),
+            interval: Some(self.model.head().interval).filter(|interval| *interval > 0.0),
             ..Health::default()
         }
     }
@@ -333,13 +335,18 @@ impl Feed for Streams {
     }
 
     fn command(&mut self, place: usize, command: &Command) -> Result<(), Error> {
-        let stream = match self.order.get(place) {
-            Some(Told::Profile(place)) => &self.listener.streams()[*place],
-            Some(Told::Records(_)) => return Err(Error::ARecorder),
+        let control = match self.order.get(place) {
+            Some(Told::Profile(place)) => {
+                let facts = self.listener.streams()[*place].model.facts();
+                facts.control.as_ref().map(|endpoint| endpoint.0.to_str_lossy().into_owned())
+            }
+            Some(Told::Records(place)) => {
+                let control = &self.listener.recorders()[*place].model.head().control;
+                Some(control.clone()).filter(|control| !control.is_empty())
+            }
             None => return Err(Error::NoProcess),
         };
-        let endpoint = stream.model.facts().control.as_ref().ok_or(Error::NoCommands)?;
-        let reply = pikos_client::request(&endpoint.0.to_str_lossy(), command.clone(), PATIENCE)?;
+        let reply = pikos_client::request(&control.ok_or(Error::NoCommands)?, command.clone(), PATIENCE)?;
         reply.error.map_or(Ok(()), |problem| Err(Error::Refused(problem)))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pstats_compat::EdgeDetail;
 
 use super::label::Label;
+use super::open::Open;
 use super::process::{Process, Thread};
 use super::scope::{FunctionId, ProcessId, Scope};
 use super::shown::{ShownEdge, ShownFunction};
@@ -104,6 +105,8 @@ pub struct ProfileContent {
     pub edges_of: Edges,
     /// Full stacks.
     pub stacks: Stacks,
+    /// The open calls of each thread of each process, if they were asked for.
+    pub open: Option<Arc<Vec<(ProcessId, Open)>>>,
     /// The same with the user's own functions alone, if that was asked for and there are any.
     pub mine: Option<Mine>,
 }
@@ -127,6 +130,7 @@ impl Default for ProfileContent {
             edges: Arc::default(),
             edges_of: Edges::None,
             stacks: Stacks::NotAsked,
+            open: None,
             mine: None,
         }
     }

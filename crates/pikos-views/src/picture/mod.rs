@@ -5,6 +5,7 @@
 
 mod content;
 mod label;
+mod open;
 mod process;
 mod scope;
 mod shown;
@@ -12,6 +13,7 @@ mod tree;
 
 pub use content::{Content, Edges, Meaning, Mine, Picture, ProfileContent};
 pub use label::Label;
+pub use open::Open;
 pub use process::{Health, Phase, Process, Thread};
 pub use scope::{FunctionId, ProcessId, Scope, StackId};
 pub use shown::{Shown, ShownEdge, ShownFunction, Totals};

@@ -14,6 +14,7 @@ use pstats_compat::owners::Owners;
 use pstats_compat::{Profile, mine};
 
 use super::fold::Fold;
+use super::lately::Lately;
 use super::source::{Query, Source};
 use super::track::Track;
 use crate::error::Error;
@@ -62,6 +63,8 @@ pub struct Live<F> {
     /// Threads that are looked at have tracks of their own.
     threads: Vec<LookedAt>,
     pub(super) paths: Paths,
+    /// Where sampled threads were, of those that somebody looked at.
+    pub(super) lately: HashMap<(ProcessId, u64), Lately>,
     /// The stacks that were made last, of all functions and of the user's own alone: of what scope, and of which of each process's.
     stacks: [Option<(Scope, Vec<u64>, Stacks)>; 2],
     tick: u64,
@@ -81,6 +84,7 @@ impl<F: Feed> Live<F> {
             tracks: Vec::new(),
             threads: Vec::new(),
             paths: Paths::default(),
+            lately: HashMap::new(),
             stacks: [None, None],
             tick: 0,
             next_tick: Instant::now(),
@@ -354,6 +358,7 @@ impl<F: Feed> Live<F> {
             }
         });
         self.hidden = hidden;
+        let open = query.open.then(|| Arc::new(self.open_in(query.scope)));
         Content::Profile(ProfileContent {
             meaning: Meaning {
                 has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
@@ -367,6 +372,7 @@ impl<F: Feed> Live<F> {
             edges: Arc::new(edges),
             edges_of: query.edges,
             stacks,
+            open,
             mine,
         })
     }
@@ -420,11 +426,8 @@ impl<F: Feed> Source for Live<F> {
         let chosen: Vec<usize> = match scope.process() {
             Some(ProcessId(place)) => vec![place as usize],
             None => {
-                let takes_commands = |heard: Heard<'_>| {
-                    heard
-                        .profile()
-                        .is_some_and(|sender| matches!(sender.phase(), Phase::Running | Phase::Paused))
-                };
+                let takes_commands =
+                    |heard: Heard<'_>| matches!(heard.sender().phase(), Phase::Running | Phase::Paused);
                 let heard = self.feed.heard();
                 (0..heard.len()).filter(|&place| takes_commands(heard[place])).collect()
             }

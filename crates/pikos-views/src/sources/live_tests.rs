@@ -147,7 +147,7 @@ fn profile(live: &mut Live<FakeFeed>, query: Query) -> ProfileContent {
 }
 
 fn rows(live: &mut Live<FakeFeed>, scope: Scope) -> Vec<(String, Shown)> {
-    let profile = profile(live, Query { scope, edges: Edges::None, tree: false, mine: false });
+    let profile = profile(live, Query { scope, edges: Edges::None, tree: false, open: false, mine: false });
     profile.functions.iter().map(|row| (profile.label(row.id).name.clone(), row.figures)).collect()
 }
 
@@ -165,7 +165,8 @@ fn rates_are_growth_over_the_targets_own_time() {
     let shown = rows(&mut live, FIRST);
     assert_eq!((shown[1].1.calls_per_s, shown[1].1.share), (200.0, 0.5));
     assert_eq!(shown[0].1.share, 0.0);
-    let picture = live.picture(Query { scope: FIRST, edges: Edges::None, tree: false, mine: false });
+    let picture =
+        live.picture(Query { scope: FIRST, edges: Edges::None, tree: false, open: false, mine: false });
     assert_eq!(picture.processes[0].threads[0].share, 0.25);
     assert_eq!(picture.processes[0].calls_per_s, 200.0);
     assert_eq!(picture.processes[0].title, "a\u{FFFD}.py");
@@ -223,11 +224,12 @@ fn edges_of_one_function_in_all_processes() {
     one.edges = vec![(0, 1, figures(1, 0.1)), (1, 2, figures(2, 0.2)), (0, 2, figures(3, 0.3))];
     let mut live = live(vec![one.clone(), one]);
     let of = |live: &mut Live<FakeFeed>, scope, edges| {
-        let mut counts: Vec<i64> = profile(live, Query { scope, edges, tree: false, mine: false })
-            .edges
-            .iter()
-            .map(|edge| edge.figures.ncalls)
-            .collect();
+        let mut counts: Vec<i64> =
+            profile(live, Query { scope, edges, tree: false, open: false, mine: false })
+                .edges
+                .iter()
+                .map(|edge| edge.figures.ncalls)
+                .collect();
         counts.sort_unstable();
         counts
     };
@@ -275,22 +277,28 @@ fn stacks_of_processes_add_up() {
         ..first.clone()
     };
     let mut live = Live::new(FakeFeed { senders: vec![first, second, Fake::default()], told: Vec::new() });
-    let mut shown =
-        |scope| match profile(&mut live, Query { scope, edges: Edges::None, tree: true, mine: false }).stacks
-        {
-            Stacks::Known(tree) => {
-                tree.nodes.iter().map(|node| (node.parent, node.own.ncalls, node.cumtime)).collect()
-            }
-            other => panic!("{other:?}"),
-        };
+    let mut shown = |scope| match profile(
+        &mut live,
+        Query { scope, edges: Edges::None, tree: true, open: false, mine: false },
+    )
+    .stacks
+    {
+        Stacks::Known(tree) => {
+            tree.nodes.iter().map(|node| (node.parent, node.own.ncalls, node.cumtime)).collect()
+        }
+        other => panic!("{other:?}"),
+    };
     let all: Vec<(Option<u32>, i64, f64)> = shown(Scope::All);
     assert_eq!(all, [(None, 5, 15.0), (Some(0), 10, 10.0), (None, 16, 16.0)]);
     assert_eq!(shown(Scope::Process(ProcessId(0))), [(None, 1, 3.0), (Some(0), 2, 2.0)]);
     assert_eq!(shown(Scope::Thread(ProcessId(1), 2)), [(None, 4, 4.0)]);
     let twice: Vec<Stacks> = (0..2)
         .map(|_| {
-            profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true, mine: false })
-                .stacks
+            profile(
+                &mut live,
+                Query { scope: Scope::All, edges: Edges::None, tree: true, open: false, mine: false },
+            )
+            .stacks
         })
         .collect();
     let [Stacks::Known(one), Stacks::Known(other)] = &twice[..] else { panic!("{twice:?}") };
@@ -298,19 +306,30 @@ fn stacks_of_processes_add_up() {
     assert_eq!(one.without, 1);
     live.feed.senders[0].sequence = 2;
     live.feed.senders[0].stacks.as_mut().unwrap().list[0].2.ncalls = 100;
-    let Stacks::Known(later) =
-        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: true, mine: false }).stacks
+    let Stacks::Known(later) = profile(
+        &mut live,
+        Query { scope: Scope::All, edges: Edges::None, tree: true, open: false, mine: false },
+    )
+    .stacks
     else {
         panic!("they are known")
     };
     assert_eq!(later.nodes[0].own.ncalls, 104);
     let of_third = profile(
         &mut live,
-        Query { scope: Scope::Process(ProcessId(2)), edges: Edges::None, tree: true, mine: false },
+        Query {
+            scope: Scope::Process(ProcessId(2)),
+            edges: Edges::None,
+            tree: true,
+            open: false,
+            mine: false,
+        },
     );
     assert_eq!(of_third.stacks, Stacks::NotKept);
-    let unasked =
-        profile(&mut live, Query { scope: Scope::All, edges: Edges::None, tree: false, mine: false });
+    let unasked = profile(
+        &mut live,
+        Query { scope: Scope::All, edges: Edges::None, tree: false, open: false, mine: false },
+    );
     assert_eq!(unasked.stacks, Stacks::NotAsked);
 }
 
@@ -361,7 +380,7 @@ fn with_a_library(stacks: bool) -> Fake {
 fn ones_own_code_has_the_time_of_what_it_called() {
     for stacks in [true, false] {
         let mut live = live(vec![with_a_library(stacks)]);
-        let query = Query { scope: FIRST, edges: Edges::None, tree: true, mine: true };
+        let query = Query { scope: FIRST, edges: Edges::None, tree: true, open: false, mine: true };
         let profile = profile(&mut live, query);
         let mine = profile.mine.as_ref().expect("there is code of the user's");
         let shown: Vec<(&str, f64)> = (mine.functions.iter())
@@ -398,7 +417,7 @@ fn time_that_goes_in_circles_is_not_lost() {
     fake.edges.extend([(3, 2, figures), (2, 2, figures), (5, 5, figures)]);
     fake.edges.retain(|(caller, ..)| *caller != 0);
     let mut live = live(vec![fake]);
-    let query = Query { scope: FIRST, edges: Edges::None, tree: false, mine: true };
+    let query = Query { scope: FIRST, edges: Edges::None, tree: false, open: false, mine: true };
     let profile = profile(&mut live, query);
     let sum = |rows: &[ShownFunction]| rows.iter().map(|row| row.figures.tottime).sum::<f64>();
     let mine = profile.mine.as_ref().expect("there is code of the user's");

@@ -1,6 +1,7 @@
 //! Where pictures come from: processes at work, or files.
 
 mod fold;
+mod lately;
 mod live;
 mod moment;
 mod profiles;
@@ -8,6 +9,5 @@ mod source;
 mod track;
 
 pub use live::{Hides, Live};
-pub use moment::Open;
 pub use profiles::{Input, Profiles, Reader};
 pub use source::{Query, Source};

@@ -2,18 +2,10 @@
 
 use super::live::Live;
 use crate::feed::{Feed, Heard, Run};
-use crate::picture::{FunctionId, Phase, ProcessId, ShownFunction, ShownStack, StackId};
+use crate::picture::{FunctionId, Open, Phase, ProcessId, Scope, ShownFunction, ShownStack, StackId};
 
-/// The open calls of a thread.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Open {
-    /// Its number in its process.
-    pub thread: u64,
-    /// Whether they are one chain, each called by the one before; else functions that are open, the oldest first.
-    pub is_chain: bool,
-    /// The functions, and seconds since their calls began.
-    pub calls: Vec<(FunctionId, f64)>,
-}
+/// Of so many threads it is remembered where they were.
+const MOST_LATELY: usize = 10_000;
 
 impl<F: Feed> Live<F> {
     /// How many processes were ever heard of.
@@ -100,17 +92,35 @@ impl<F: Feed> Live<F> {
         self.paths.stack(id)
     }
 
-    /// The calls that are open in each thread of a process.
-    pub fn open(&self, process: ProcessId) -> Vec<Open> {
-        let Some((sender, track)) =
-            self.heard(process).and_then(Heard::profile).zip(self.tracks.get(process.0 as usize))
+    /// The calls that are open in each thread of a process; of one that is sampled, where it was most since the message before.
+    pub fn open(&mut self, process: ProcessId) -> Vec<Open> {
+        let Self { feed, tracks, lately, .. } = self;
+        let place = process.0 as usize;
+        let Some((sender, track)) = feed.heard_at(place).and_then(Heard::profile).zip(tracks.get(place))
         else {
             return Vec::new();
         };
         let id = |function: usize| track.profile.functions.get(function).map(|(id, _)| *id);
         let threads = sender.threads().into_iter().filter(|thread| !thread.is_over);
+        if lately.len() > MOST_LATELY {
+            lately.clear();
+        }
         let open = threads.map(|thread| {
             let mut calls = Vec::new();
+            if sender.is_sampled() {
+                let lately = lately.entry((process, thread.id)).or_default();
+                let now = (sender.stacks_sequence(), sender.epoch());
+                if lately.is_news(now.0, now.1) {
+                    let mut nodes = Vec::new();
+                    sender.stacks(Some(thread.id), &mut |below, function, own| {
+                        nodes.push((below, function, own.tottime));
+                    });
+                    lately.learn(now.0, now.1, &nodes);
+                }
+                let found = lately.calls.iter();
+                calls.extend(found.filter_map(|(function, seconds)| Some((id(*function)?, *seconds))));
+                return Open { thread: thread.id, is_chain: true, calls };
+            }
             let cut = sender.stacks(Some(thread.id), &mut |_, function, own| {
                 if own.open > 0 {
                     calls.extend(function.and_then(id).map(|function| (function, own.in_flight)));
@@ -128,6 +138,20 @@ impl<F: Feed> Live<F> {
             Open { thread: thread.id, is_chain, calls }
         });
         open.collect()
+    }
+
+    /// Those of all processes and threads of a scope.
+    pub(super) fn open_in(&mut self, scope: Scope) -> Vec<(ProcessId, Open)> {
+        let mut all = Vec::new();
+        for process in (0..self.tracks.len() as u32).map(ProcessId) {
+            if scope.process().is_none_or(|only| only == process) {
+                all.extend(self.open(process).into_iter().map(|open| (process, open)));
+            }
+        }
+        if let Scope::Thread(_, thread) = scope {
+            all.retain(|(_, open)| open.thread == thread);
+        }
+        all
     }
 
     fn heard(&self, process: ProcessId) -> Option<Heard<'_>> {

@@ -213,6 +213,7 @@ impl Source for Profiles {
                     edges: Arc::clone(&table.edges),
                     edges_of: Edges::All,
                     stacks: table.stacks(query),
+                    open: None,
                     mine: table.mine.iter().flatten().next().filter(|_| query.mine).map(|mine| Mine {
                         functions: Arc::clone(&mine.functions),
                         stacks: mine.stacks(query),
@@ -387,7 +388,13 @@ mod tests {
         let input = Input { profile: read(&path).expect("a profile"), path: Some(path.clone()) };
         let mut profiles = Profiles::new(vec![input], read);
         assert!(!profiles.poll(), "nothing happened");
-        let query = Query { scope: Scope::Process(ProcessId(0)), edges: Edges::All, tree: true, mine: false };
+        let query = Query {
+            scope: Scope::Process(ProcessId(0)),
+            edges: Edges::All,
+            tree: true,
+            open: false,
+            mine: false,
+        };
         let shown = |profiles: &mut Profiles| profiles.picture(query).profile().expect("a profile").clone();
         let before = shown(&mut profiles);
         std::fs::write(&path, "").expect("written");
@@ -412,7 +419,8 @@ mod tests {
         let inputs = vec![input("main;<function f at 0x7f01> 3\n"), input("main;<function f at 0x7f02> 4\n")];
         let mut profiles = Profiles::new(inputs, Box::new(|_| None));
         let mut shown = |scope| {
-            let picture = profiles.picture(Query { scope, edges: Edges::None, tree: false, mine: false });
+            let picture =
+                profiles.picture(Query { scope, edges: Edges::None, tree: false, open: false, mine: false });
             let profile = picture.profile().expect("a profile");
             let name = |row: &ShownFunction| profile.label(row.id).name.to_string();
             let mut rows: Vec<_> =
@@ -432,7 +440,8 @@ mod tests {
         let inputs = vec![input("main;f 3\nmain;g;f 4\n"), input("main;g 5\nmain;f 1\n")];
         let mut profiles = Profiles::new(inputs, Box::new(|_| None));
         let mut shown = |scope| {
-            let picture = profiles.picture(Query { scope, edges: Edges::All, tree: true, mine: false });
+            let picture =
+                profiles.picture(Query { scope, edges: Edges::All, tree: true, open: false, mine: false });
             let Stacks::Known(tree) = &picture.profile().expect("a profile").stacks else {
                 panic!("it has them")
             };
@@ -447,7 +456,8 @@ mod tests {
         let input = Input { path: None, profile: profile("cprofile-3.13.pstats") };
         let mut tables = Profiles::new(vec![input], Box::new(|_| None));
         let scope = Scope::Process(ProcessId(0));
-        let picture = tables.picture(Query { scope, edges: Edges::None, tree: true, mine: false });
+        let picture =
+            tables.picture(Query { scope, edges: Edges::None, tree: true, open: false, mine: false });
         let profile = picture.profile().expect("a profile");
         let Stacks::Known(tree) = &profile.stacks else { panic!("it has them") };
         assert!(tree.note.as_ref().expect("a note").contains("approximated"));
@@ -464,7 +474,8 @@ mod tests {
         let input = Input { path: None, profile: read(text) };
         let mut profiles = Profiles::new(vec![input], Box::new(|_| None));
         let scope = Scope::Process(ProcessId(0));
-        let picture = profiles.picture(Query { scope, edges: Edges::None, tree: true, mine: true });
+        let picture =
+            profiles.picture(Query { scope, edges: Edges::None, tree: true, open: false, mine: true });
         let profile = picture.profile().expect("a profile");
         let mine = profile.mine.as_ref().expect("there is code of the user's");
         let mut rows: Vec<_> = (mine.functions.iter())
@@ -475,7 +486,8 @@ mod tests {
         let Stacks::Known(tree) = &mine.stacks else { panic!("it has them") };
         assert_eq!((tree.nodes.len(), tree.whole()), (3, 9.0));
         assert_eq!(profile.functions.len(), 4, "all functions are there, too");
-        let unasked = profiles.picture(Query { scope, edges: Edges::None, tree: false, mine: false });
+        let unasked =
+            profiles.picture(Query { scope, edges: Edges::None, tree: false, open: false, mine: false });
         assert!(unasked.profile().expect("a profile").mine.is_none());
     }
 }

@@ -17,6 +17,8 @@ pub struct Query {
     pub edges: Edges,
     /// Whether full stacks are wanted.
     pub tree: bool,
+    /// Whether the calls that are open now are wanted.
+    pub open: bool,
     /// Whether the user's own functions are wanted alone, as well.
     pub mine: bool,
 }

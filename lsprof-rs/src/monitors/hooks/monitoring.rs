@@ -17,8 +17,12 @@ use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::gil::GilCell;
 use crate::ffi::trampoline::guard;
+use crate::monitors::active::Kind;
+use crate::monitors::argument::{Argument, Nothing};
 use crate::monitors::event::EventKind;
-use crate::monitors::hub::{self, Argument, Kind, Nothing};
+use crate::monitors::extra::name_of_type;
+use crate::monitors::hub;
+use crate::monitors::texts::TextId;
 use crate::monitors::{codes, texts};
 
 /// Those that no other kind of tool has a claim to.
@@ -36,8 +40,9 @@ const GLOBAL: [(&str, usize); 2] = [("PY_THROW", 0), ("PY_UNWIND", 2)];
 /// These come with CALL.
 const WITH_CALL: [(&str, usize); 2] = [("C_RETURN", 4), ("C_RAISE", 5)];
 /// Those that lines take. From 3.13 on, a function that stands on its `def`'s line, a lambda, has no line unless its start is
-/// an event, too. A jump back within a line begins it anew, as for `sys.settrace`, and is no line here.
-const LINES: [(&str, usize); 3] = [("LINE", 6), ("PY_START", 0), ("JUMP", 7)];
+/// an event, too, nor has a generator that an exception is thrown into, unless its resumption is one. A jump back within a line begins it
+/// anew, as for `sys.settrace`, and is no line here.
+const LINES: [(&str, usize); 4] = [("LINE", 6), ("PY_START", 0), ("PY_RESUME", 0), ("JUMP", 7)];
 /// Those of [`LOCAL`] that tell when an activation runs.
 const ACTIVATION: [(&str, usize); 4] = [("PY_START", 0), ("PY_RESUME", 0), ("PY_RETURN", 1), ("PY_YIELD", 1)];
 
@@ -66,8 +71,28 @@ static MISSING: AtomicUsize = AtomicUsize::new(0);
 /// `sys.monitoring.DISABLE`'s: the answer to an event that needn't come again from there.
 static DISABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// Brings the interpreter in line with the monitors that are enabled.
+/// Whether somebody is at it, and whether things have changed meanwhile. What is called for it runs the program's Python where that has an
+/// audit hook, and so other threads.
+static FOLLOWING: GilCell<Cell<(bool, bool)>> = GilCell::new(Cell::new((false, false)));
+
+/// Brings the interpreter in line with the monitors that are enabled. Whoever is at it already does it for all.
 pub fn follow(py: Python<'_>) -> PyResult<()> {
+    let following = FOLLOWING.get(py);
+    if following.get().0 {
+        following.set((true, true));
+        return Ok(());
+    }
+    loop {
+        following.set((true, false));
+        let result = follow_once(py);
+        if result.is_err() || !following.replace((false, false)).1 {
+            following.set((false, false));
+            return result;
+        }
+    }
+}
+
+fn follow_once(py: Python<'_>) -> PyResult<()> {
     let monitors = hub::active(py);
     let monitoring = monitoring(py)?;
     let mut installed = INSTALLED.get(py).take().unwrap_or_default();
@@ -225,6 +250,20 @@ impl Argument for Passed {
     }
 }
 
+/// The exception that a function is left by. A monitor's method gets None.
+struct Leaving(*mut PyObject);
+
+impl Argument for Leaving {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        Nothing.object(py)
+    }
+
+    fn exception(&self, py: Python<'_>) -> Option<TextId> {
+        // SAFETY: CPython keeps its callbacks' arguments alive as long as they run.
+        Some(name_of_type(&unsafe { Bound::from_borrowed_ptr(py, self.0) }.get_type()))
+    }
+}
+
 /// A built-in that is called with this first argument: what `sys.setprofile` would pass, a bound method.
 struct Called(*mut PyObject, *mut PyObject);
 
@@ -276,9 +315,11 @@ unsafe extern "C" fn on_unwind(
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, _]) = (unsafe { arguments(args, count) }) else { return callback::too_few(2, count) };
+    let Some([code, _, exception]) = (unsafe { arguments(args, count) }) else {
+        return callback::too_few(3, count);
+    };
     // SAFETY: the GIL is held, the code object alive.
-    unsafe { on_function_event(EventKind::Return, *code, &Nothing) }
+    unsafe { on_function_event(EventKind::Return, *code, &Leaving(*exception)) }
 }
 
 /// # Safety
@@ -383,7 +424,9 @@ unsafe fn on_builtin(kind: EventKind, args: *const *mut PyObject, count: usize) 
             let name = texts::of_builtin(py, called.name_address(), || called.name());
             let line = || {
                 let offset = pyo3::ffi::PyLong_AsSsize_t(*offset);
-                usize::try_from(offset).map_or(code.first_line, |offset| code.line_at(py, offset))
+                usize::try_from(offset).map_or(code.first_line, |offset| {
+                    code.line_at(py, offset, || Passed(address as *mut PyObject).object(py))
+                })
             };
             hub::dispatch(py, kind, &code, address, Some(name), line, &Called(*callable, *first));
         }
@@ -435,9 +478,10 @@ unsafe extern "C" fn on_jump(
             let (from, to) = (offset(*from), offset(*to));
             let address = *code as usize;
             let Ok(code) = codes::find(py, address, || Passed(*code).object(py)) else { return };
-            begins_anew = to < from && !code.is_ours && code.line_at(py, from) == code.line_at(py, to);
+            let line_at = |offset| code.line_at(py, offset, || Passed(address as *mut PyObject).object(py));
+            begins_anew = to < from && !code.is_ours && line_at(from) == line_at(to);
             if begins_anew {
-                hub::dispatch(py, EventKind::Line, &code, address, None, || code.line_at(py, to), &Nothing);
+                hub::dispatch(py, EventKind::Line, &code, address, None, || line_at(to), &Nothing);
             }
         }
     });

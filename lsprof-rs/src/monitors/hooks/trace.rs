@@ -1,7 +1,8 @@
 //! 3.11's profile and trace functions, beside whatever was set before: that is called after us.
 //!
 //! Function events come through the profile function, lines through the trace function, of each thread that a monitor
-//! covers. A program that sets its own takes ours away; records end there.
+//! covers. A program that sets its own takes ours away; records end there. Only the trace function is told which exception there
+//! is, so it is set where records of functions are to name that.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
@@ -9,9 +10,10 @@ use std::ffi::c_int;
 use hashbrown::HashMap;
 use pyo3::ffi::{
     Py_tracefunc, PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN,
-    PyTrace_CALL, PyTrace_LINE, PyTrace_RETURN,
+    PyTrace_CALL, PyTrace_EXCEPTION, PyTrace_LINE, PyTrace_RETURN,
 };
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::frame::{line_of_frame, offset_of_frame};
@@ -19,8 +21,12 @@ use crate::ffi::gil::GilCell;
 use crate::ffi::profile_function::{self, ThreadHandle, Which};
 use crate::ffi::thread;
 use crate::ffi::trampoline::guard;
+use crate::monitors::active::{self, Kind};
+use crate::monitors::argument::{Argument, Nothing};
 use crate::monitors::event::EventKind;
-use crate::monitors::hub::{self, Argument, Kind, Nothing};
+use crate::monitors::extra::name_of_type;
+use crate::monitors::hub;
+use crate::monitors::texts::TextId;
 use crate::monitors::{codes, texts};
 
 /// What was set in a thread before us, and the thread's address where it has enabled a monitor itself.
@@ -40,6 +46,9 @@ static FOLLOWED: GilCell<Cell<usize>> = GilCell::new(Cell::new(0));
 /// Whether new threads are watched.
 static WATCHES_NEW: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
 
+/// The exception that was raised last in a thread, or goes on in a frame: its type's name, by the thread's address.
+static RAISED: GilCell<RefCell<Vec<(usize, TextId)>>> = GilCell::new(RefCell::new(Vec::new()));
+
 /// Sets and unsets the functions, as the monitors that are enabled want.
 pub fn follow(py: Python<'_>) -> PyResult<()> {
     let monitors = hub::active(py);
@@ -51,7 +60,10 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
             let place =
                 places.get(py).borrow().as_ref().and_then(|places| Some(places.get(&state.id())?.thread));
             let thread = if state.id() == current { thread::address() } else { place.unwrap_or(0) };
-            let wanted = monitors.iter().any(|monitor| monitor.kind == kind && monitor.covers(thread));
+            let wanted = monitors.iter().any(|monitor| {
+                let is_told = monitor.kind == kind || (kind == Kind::Line && monitor.names_exceptions(py));
+                is_told && monitor.covers(thread)
+            });
             match (wanted, place.is_some()) {
                 (true, false) => install(py, which, state, thread, places)?,
                 (false, true) => uninstall(py, which, state, places)?,
@@ -61,7 +73,8 @@ pub fn follow(py: Python<'_>) -> PyResult<()> {
     }
     let all_threads = monitors.iter().any(|monitor| monitor.threads.is_none());
     if WATCHES_NEW.get(py).replace(all_threads) != all_threads {
-        watch_new_threads(py, all_threads)?;
+        // What `threading` does for us is no event of the program's.
+        crate::ffi::attach::aside(py, |py| watch_new_threads(py, all_threads))?;
     }
     Ok(())
 }
@@ -87,11 +100,9 @@ fn install(
     let ours = py.get_type::<PyAny>().call0()?.unbind();
     let followed = FOLLOWED.get(py);
     followed.set(followed.get() + usize::from(function.is_some()));
-    places
-        .get(py)
-        .borrow_mut()
-        .get_or_insert_default()
-        .insert(state.id(), Before { thread, function, object });
+    let before = Before { thread, function, object };
+    let gone = places.get(py).borrow_mut().get_or_insert_default().insert(state.id(), before);
+    drop(gone); // may run Python, with nothing borrowed
     state.set_function(py, which, Some(function_of(which)), Some(&ours))
 }
 
@@ -113,7 +124,7 @@ fn uninstall(
         Which::Profile => ("setprofile", "function events"),
         Which::Trace => ("settrace", "lines"),
     };
-    hub::tell(py, &format!("the program called sys.{setter}: no {what} were recorded from then on"));
+    active::tell(py, &format!("the program called sys.{setter}: no {what} were recorded from then on"));
     Ok(())
 }
 
@@ -157,6 +168,36 @@ impl Argument for Passed {
     fn object(&self, py: Python<'_>) -> Py<PyAny> {
         // SAFETY: CPython keeps what it passes alive as long as we run; a return by exception passes nothing.
         unsafe { Bound::from_borrowed_ptr_or_opt(py, self.0) }.map_or_else(|| py.None(), Bound::unbind)
+    }
+}
+
+/// What a function returns; null where it is left by an exception.
+struct Left(*mut PyObject);
+
+impl Argument for Left {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        Passed(self.0).object(py)
+    }
+
+    fn exception(&self, py: Python<'_>) -> Option<TextId> {
+        let running = thread::address();
+        let raised = RAISED.get(py).borrow();
+        let raised = raised.iter().find(|(thread, _)| *thread == running).filter(|_| self.0.is_null());
+        raised.map(|(_, name)| *name)
+    }
+}
+
+/// An exception is raised in the running thread, or goes on in a caller.
+fn note_raised(py: Python<'_>, argument: *mut PyObject) {
+    // (type, value, traceback)
+    let told = Passed(argument).object(py);
+    let Ok(kind) = told.bind(py).get_item(0) else { return };
+    let Ok(kind) = kind.cast_into::<PyType>() else { return };
+    let (running, name) = (thread::address(), name_of_type(&kind));
+    let mut raised = RAISED.get(py).borrow_mut();
+    match raised.iter_mut().find(|(thread, _)| *thread == running) {
+        Some(place) => place.1 = name,
+        None => raised.push((running, name)),
     }
 }
 
@@ -212,13 +253,16 @@ unsafe extern "C" fn on_profile(
             if code.is_ours {
                 return;
             }
-            if matches!(kind, EventKind::Call | EventKind::Return) {
-                let argument = if kind == EventKind::Call { std::ptr::null_mut() } else { arg };
-                hub::dispatch(py, kind, &code, address, None, || code.first_line, &Passed(argument));
+            if kind == EventKind::Call {
+                hub::dispatch(py, kind, &code, address, None, || code.first_line, &Nothing);
+            } else if kind == EventKind::Return {
+                hub::dispatch(py, kind, &code, address, None, || code.first_line, &Left(arg));
             } else if builtin::key_of_function(arg).is_some() {
                 let called = Builtin::of_counted(arg, std::ptr::null_mut());
                 let name = texts::of_builtin(py, called.name_address(), || called.name());
-                let line = || code.line_at(py, offset_of_frame(frame));
+                let line = || {
+                    code.line_at(py, offset_of_frame(frame), || Passed(address as *mut PyObject).object(py))
+                };
                 hub::dispatch(py, kind, &code, address, Some(name), line, &Passed(arg));
             }
         }
@@ -240,6 +284,13 @@ unsafe extern "C" fn on_trace(
         PyTrace_RETURN => Some(EventKind::Return),
         _ => None,
     };
+    if what == PyTrace_EXCEPTION {
+        guard(|| {
+            // SAFETY: CPython calls us with the GIL held.
+            let py = unsafe { Python::assume_attached() };
+            note_raised(py, arg);
+        });
+    }
     if let Some(kind) = kind {
         guard(|| {
             // SAFETY: CPython calls us with the GIL held and a live frame.

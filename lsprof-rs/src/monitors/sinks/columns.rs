@@ -2,7 +2,7 @@
 
 use pyo3::Python;
 
-use crate::monitors::event::{Event, EventKind, Field, Value};
+use crate::monitors::event::{Event, EventKind, Field, Shape, Value};
 use crate::monitors::texts::{self, TextId};
 
 /// The values of a field.
@@ -11,10 +11,12 @@ pub enum Column {
     Texts(Vec<TextId>),
     /// What happened.
     Kinds(Vec<EventKind>),
-    /// Line numbers.
+    /// Line numbers, or others that are as small.
     Lines(Vec<u32>),
     /// Indices, or bytes.
     Numbers(Vec<u64>),
+    /// Nanoseconds.
+    Seconds(Vec<u64>),
 }
 
 impl Column {
@@ -26,6 +28,7 @@ impl Column {
             (Self::Kinds(kinds), Value::Kind(kind)) => kinds.push(kind),
             (Self::Lines(lines), Value::Number(line)) => lines.push(line as u32),
             (Self::Numbers(numbers), Value::Number(number)) => numbers.push(number),
+            (Self::Seconds(times), Value::Seconds(time)) => times.push(time),
             _ => unreachable!("a column is made for its field"),
         }
     }
@@ -33,7 +36,9 @@ impl Column {
     /// What fits here, of a value that Python made.
     fn fit(&self, py: Python<'_>, value: Value) -> Option<Value> {
         match (self, value) {
-            (Self::Texts(_), Value::Text(_)) | (Self::Numbers(_), Value::Number(_)) => Some(value),
+            (Self::Texts(_), Value::Text(_))
+            | (Self::Numbers(_), Value::Number(_))
+            | (Self::Seconds(_), Value::Seconds(_)) => Some(value),
             (Self::Kinds(_), Value::Text(text)) => EventKind::parse(&texts::get(py, text)).map(Value::Kind),
             (Self::Lines(_), Value::Number(line)) if u32::try_from(line).is_ok() => Some(value),
             _ => None,
@@ -51,11 +56,12 @@ impl Columns {
     /// None yet, of these fields.
     pub fn new(fields: &[Field]) -> Self {
         let column = |field: &Field| {
-            let column = match field {
-                Field::Function | Field::Line | Field::Filename => Column::Texts(Vec::new()),
-                Field::Type => Column::Kinds(Vec::new()),
-                Field::LineNo => Column::Lines(Vec::new()),
-                Field::Index | Field::Rss | Field::Vms | Field::TimeNs => Column::Numbers(Vec::new()),
+            let column = match field.shape() {
+                Shape::Text => Column::Texts(Vec::new()),
+                Shape::Kind => Column::Kinds(Vec::new()),
+                Shape::Small => Column::Lines(Vec::new()),
+                Shape::Number => Column::Numbers(Vec::new()),
+                Shape::Seconds => Column::Seconds(Vec::new()),
             };
             (*field, column)
         };
@@ -69,7 +75,7 @@ impl Columns {
 
     /// One more.
     #[inline(always)]
-    pub fn push(&mut self, event: &Event) {
+    pub fn push(&mut self, event: &Event<'_>) {
         for (field, column) in &mut self.columns {
             column.push(event.value(*field));
         }
@@ -101,7 +107,7 @@ impl Columns {
                 Column::Texts(texts) => texts.clear(),
                 Column::Kinds(kinds) => kinds.clear(),
                 Column::Lines(lines) => lines.clear(),
-                Column::Numbers(numbers) => numbers.clear(),
+                Column::Numbers(numbers) | Column::Seconds(numbers) => numbers.clear(),
             }
         }
         self.length = 0;
@@ -114,6 +120,7 @@ impl Columns {
             Column::Kinds(kinds) => Value::Kind(kinds[row]),
             Column::Lines(lines) => Value::Number(u64::from(lines[row])),
             Column::Numbers(numbers) => Value::Number(numbers[row]),
+            Column::Seconds(times) => Value::Seconds(times[row]),
         })
     }
 }

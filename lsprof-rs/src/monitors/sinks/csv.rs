@@ -3,7 +3,7 @@
 use pyo3::Python;
 
 use crate::monitors::event::{Event, Field, Value};
-use crate::monitors::output::{Counter, push_number, push_short};
+use crate::monitors::output::{Counter, push_number, push_seconds, push_short};
 use crate::monitors::texts::{self, TextId};
 
 /// `csv.QUOTE_MINIMAL` and its siblings, those that need no look at Python's types.
@@ -26,11 +26,13 @@ pub struct Csv {
     /// What followed the index in records that were written lately, each at a place that its values say.
     tails: Vec<Option<Tail>>,
     index: Counter,
+    /// Whether there is a field that is new in each record.
+    has_extra: bool,
 }
 
 /// A record as it is written but for its index, and what it was made from.
 struct Tail {
-    event: Event,
+    event: Event<'static>,
     text: [u8; LONGEST],
     count: usize,
 }
@@ -57,13 +59,21 @@ impl Csv {
             quoted: Vec::new(),
             tails: Vec::new(),
             index: Counter::new(),
+            has_extra: false,
         })
+    }
+
+    /// For records of these fields.
+    pub fn of(mut self, fields: &[Field]) -> Self {
+        self.has_extra = fields.iter().any(|field| field.is_extra());
+        self
     }
 
     /// Writes a record. Where only the index is new in it, the rest is a copy.
     #[inline(always)]
-    pub fn write(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event) {
-        if event.rss != 0 || self.quoting == Quoting::All || fields.first() != Some(&Field::Index) {
+    pub fn write(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event<'_>) {
+        let is_new = event.rss != 0 || self.has_extra;
+        if is_new || self.quoting == Quoting::All || fields.first() != Some(&Field::Index) {
             return self.write_fields(py, buffer, fields, event);
         }
         self.index.push(buffer, event.index);
@@ -84,7 +94,7 @@ impl Csv {
         py: Python<'_>,
         buffer: &mut Vec<u8>,
         fields: &[Field],
-        event: &Event,
+        event: &Event<'_>,
         place: usize,
     ) {
         let start = buffer.len();
@@ -95,12 +105,12 @@ impl Csv {
             let mut text = [0; LONGEST];
             text[..written.len()].copy_from_slice(written);
             self.tails.resize_with(TAILS, || None);
-            self.tails[place] = Some(Tail { event: *event, text, count: written.len() });
+            self.tails[place] = Some(Tail { event: event.plain(), text, count: written.len() });
         }
     }
 
     #[inline(always)]
-    fn write_fields(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event) {
+    fn write_fields(&mut self, py: Python<'_>, buffer: &mut Vec<u8>, fields: &[Field], event: &Event<'_>) {
         let mut is_first = true;
         for field in fields {
             if !is_first {
@@ -108,12 +118,12 @@ impl Csv {
             }
             is_first = false;
             match event.value(*field) {
-                Value::Number(number) if self.quoting == Quoting::All => {
+                value @ (Value::Number(_) | Value::Seconds(_)) if self.quoting == Quoting::All => {
                     push_char(buffer, self.quote);
-                    push_number(buffer, number);
+                    push_figure(buffer, value);
                     push_char(buffer, self.quote);
                 }
-                Value::Number(number) => push_number(buffer, number),
+                value @ (Value::Number(_) | Value::Seconds(_)) => push_figure(buffer, value),
                 Value::Kind(kind) if self.quoting == Quoting::Minimal => {
                     buffer.extend_from_slice(kind.name().as_bytes());
                 }
@@ -155,6 +165,15 @@ impl Csv {
         }
         let twice = format!("{0}{0}", self.quote);
         format!("{0}{1}{0}", self.quote, text.replace(self.quote, &twice)).into_bytes()
+    }
+}
+
+#[inline(always)]
+fn push_figure(buffer: &mut Vec<u8>, value: Value) {
+    match value {
+        Value::Seconds(time) => push_seconds(buffer, time),
+        Value::Number(number) => push_number(buffer, number),
+        Value::Text(_) | Value::Kind(_) => {}
     }
 }
 

@@ -5,11 +5,11 @@ mod csv;
 mod parquet;
 mod subscribers;
 mod text;
+mod trace;
 
 use std::cell::{Cell, RefCell};
 
 use pikos_os::descriptor;
-use pikos_os::memory::Meter;
 use pikos_publisher::{Endpoint, RecordStream, Sender};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -20,10 +20,14 @@ use self::csv::Csv;
 use self::parquet::Parquet;
 use self::subscribers::{Subscribers, UnderWay};
 use self::text::Template;
+use self::trace::{Trace, name_of_running};
+use super::aside::aside;
 use super::codes::{self, Code};
-use super::event::{Event, Field, Value};
+use super::event::{Event, Field, Stage, Value};
+use super::extra::Wanted;
 use super::filter::Filter;
 use super::focus::Focus;
+use super::gauge::Gauge;
 use super::output::{Output, Target};
 use super::writer::Writer;
 use crate::ffi::at_fork;
@@ -38,7 +42,10 @@ pub struct Sink(GilCell<Inner>);
 struct Inner {
     fields: Vec<Field>,
     filter: Filter,
+    asked: Cell<Asked>,
     form: RefCell<Form>,
+    /// Whether it is to know what threads are called.
+    names_threads: Cell<bool>,
     /// Whether it is told of activations.
     takes_activations: Cell<bool>,
     /// Whether records may be useless: after a problem, or because nobody listens.
@@ -48,6 +55,15 @@ struct Inner {
     recorded: Cell<u64>,
 }
 
+/// What an event has to have, for a sink.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// When its filter can decide.
+    pub decides: Stage,
+    /// The extra fields.
+    pub extras: Wanted,
+}
+
 /// In which form records are kept.
 enum Form {
     Csv(Csv, Output),
@@ -55,6 +71,7 @@ enum Form {
     List(Columns),
     Parquet(Box<Parquet>),
     Live(Box<Subscribers>),
+    Trace(Box<Trace>, Output),
 }
 
 #[pymethods]
@@ -70,7 +87,7 @@ impl Sink {
     ) -> PyResult<Option<Self>> {
         let Some(csv) = Csv::new(dialect) else { return Ok(None) };
         let output = Output::new(target_of(target)?, false);
-        Self::new(fields, filter, |_| Some(Form::Csv(csv, output)))
+        Self::new(fields, filter, |fields| Some(Form::Csv(csv.of(fields), output)))
     }
 
     /// Writes one line a record, by a template of `str.format`, or all fields with spaces between them. None where `filter`
@@ -95,6 +112,28 @@ impl Sink {
         let inner = sink.0.get(filter.py());
         let file = Parquet::new(descriptor::duplicate(target)?, &inner.fields).map_err(PyOSError::new_err)?;
         inner.form.replace(Form::Parquet(Box::new(file)));
+        Ok(Some(sink))
+    }
+
+    /// Writes a trace of calls to a file descriptor; `goes_on` behind those of a file that has some. None where `filter` takes Python.
+    /// OSError if it can't be written.
+    #[staticmethod]
+    fn trace(
+        target: i32,
+        fields: Vec<String>,
+        filter: &Bound<'_, PyAny>,
+        goes_on: bool,
+    ) -> PyResult<Option<Self>> {
+        let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
+        let mut output = Output::new(Target::File(Writer::new(descriptor::duplicate(target)?)), false);
+        let trace = Trace::new(goes_on);
+        trace.begin(output.buffer());
+        let inner = sink.0.get(filter.py());
+        let mut asked = inner.asked.get();
+        asked.extras = asked.extras.and(Wanted::among([Field::Qualname]));
+        inner.asked.set(asked);
+        inner.names_threads.set(true);
+        inner.form.replace(Form::Trace(Box::new(trace), output));
         Ok(Some(sink))
     }
 
@@ -123,7 +162,7 @@ impl Sink {
         let names = fields.clone();
         let Some(sink) = Self::list(fields, filter)? else { return Ok(None) };
         let facts = process::facts(py);
-        let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra };
+        let sender = Sender { argv: facts.argv, host: facts.host, fields: names, extra, types: None };
         let stream = RecordStream::start(sender).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let inner = sink.0.get(py);
         inner.form.replace(Form::Live(Box::new(Subscribers::new(stream))));
@@ -149,6 +188,12 @@ impl Sink {
                 false
             }
             Form::Parquet(file) => file.push_values(py, &values).map_err(PyTypeError::new_err)?,
+            Form::Trace(trace, output) => {
+                let event = Event::of_values(py, &inner.fields, &values);
+                let event = event.ok_or_else(|| PyTypeError::new_err("no record of a call or a return"))?;
+                trace.write(py, output.buffer(), &event);
+                output.is_full()
+            }
             _ => false,
         };
         if is_full {
@@ -157,9 +202,12 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends what runs beside the program: subscribers get the last message.
+    /// Ends what is to be ended: subscribers get the last message, a trace its last bracket.
     fn close(&self, py: Python<'_>) {
         let inner = self.0.get(py);
+        if let Form::Trace(trace, output) = &mut *inner.form.borrow_mut() {
+            trace.close(output.buffer());
+        }
         let is_live = matches!(&*inner.form.borrow(), Form::Live(_));
         if is_live {
             let before = inner.form.replace(Form::List(Columns::new(&[])));
@@ -222,9 +270,16 @@ impl Sink {
         };
         let Some(filter) = Filter::new(filter, &fields)? else { return Ok(None) };
         let Some(form) = form(&fields) else { return Ok(None) };
+        let asked = Asked {
+            // With nothing to decide, at the end, where it costs nothing.
+            decides: filter.stage().unwrap_or(Stage::Whole),
+            extras: Wanted::among(fields.iter().copied()),
+        };
         Ok(Some(Self(GilCell::new(Inner {
             fields,
             filter,
+            asked: Cell::new(asked),
+            names_threads: Cell::new(false),
             form: RefCell::new(form),
             takes_activations: Cell::new(false),
             may_be_closed: Cell::new(false),
@@ -233,12 +288,32 @@ impl Sink {
         }))))
     }
 
-    /// Records an event, if the filter lets it through.
+    /// Whether its records tell the most memory since the one before.
+    pub fn tells_peaks(&self, py: Python<'_>) -> bool {
+        self.0.get(py).fields.contains(&Field::Peak)
+    }
+
+    /// What an event has to have before it is recorded.
     #[inline(always)]
-    pub fn record(&self, py: Python<'_>, event: &Event) {
+    pub fn asked(&self, py: Python<'_>) -> Asked {
+        self.0.get(py).asked.get()
+    }
+
+    /// Whether the filter keeps an event, which has come as far as that takes. Nothing may be borrowed.
+    ///
+    /// # Errors
+    /// What a filter in Python raises.
+    #[inline(always)]
+    pub fn keeps(&self, py: Python<'_>, event: &Event<'_>) -> PyResult<bool> {
+        self.0.get(py).filter.keeps(py, event)
+    }
+
+    /// Records an event that the filter keeps.
+    #[inline(always)]
+    pub fn record(&self, py: Python<'_>, event: &Event<'_>) {
         let inner = self.0.get(py);
-        if !inner.filter.keeps(py, event) {
-            return;
+        if inner.names_threads.get() {
+            inner.name_thread(py);
         }
         inner.recorded.set(inner.recorded.get() + 1);
         let is_full = match &mut *inner.form.borrow_mut() {
@@ -255,6 +330,10 @@ impl Sink {
                 false
             }
             Form::Parquet(file) => file.push(event),
+            Form::Trace(trace, output) => {
+                trace.write(py, output.buffer(), event);
+                output.is_full()
+            }
             Form::Live(live) => {
                 live.push(py, &inner.fields, event);
                 false
@@ -280,15 +359,15 @@ impl Sink {
     }
 
     /// An activation begins or ends.
-    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
+    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, gauge: &Gauge) {
         if let Form::Live(live) = &mut *self.0.get(py).form.borrow_mut() {
-            live.push_activation(py, code, ends, meter);
+            live.push_activation(py, code, ends, gauge);
         }
     }
 
     /// Tells a new subscriber what is under way in the running thread below the running function, where it looks at that.
     #[inline(always)]
-    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
         let inner = self.0.get(py);
         if !inner.takes_activations.get() {
             return;
@@ -298,7 +377,7 @@ impl Sink {
             _ => false,
         };
         if is_stranger {
-            inner.tell_open(py, focus, meter);
+            inner.tell_open(py, focus, gauge);
         }
     }
 
@@ -317,9 +396,20 @@ impl Sink {
 }
 
 impl Inner {
+    /// Tells what the running thread is called, if that isn't known yet. `threading` is asked with nothing borrowed.
+    fn name_thread(&self, py: Python<'_>) {
+        let wants = matches!(&*self.form.borrow(), Form::Trace(trace, _) if trace.wants_name());
+        if wants {
+            let name = name_of_running(py);
+            if let Form::Trace(trace, output) = &mut *self.form.borrow_mut() {
+                trace.tell_name(py, output.buffer(), name);
+            }
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, meter: &Meter) {
+    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
         let mut open = Vec::new();
         // What can't be looked at is left out.
         _ = open_below(py, |code, line| {
@@ -333,7 +423,7 @@ impl Inner {
         });
         open.reverse();
         if let Form::Live(live) = &mut *self.form.borrow_mut() {
-            live.introduce(py, &open, meter);
+            live.introduce(py, &open, gauge);
         }
     }
 
@@ -342,16 +432,18 @@ impl Inner {
     #[inline(never)]
     fn hand_on(&self, py: Python<'_>, all: bool) {
         let piece = match &mut *self.form.borrow_mut() {
-            Form::Csv(_, output) | Form::Text(_, output) => match output.hand_to_file(all) {
-                Some(written) => return self.check(written),
-                None => output.take(py),
-            },
+            Form::Csv(_, output) | Form::Text(_, output) | Form::Trace(_, output) => {
+                match output.hand_to_file(all) {
+                    Some(written) => return self.check(written),
+                    None => output.take(py),
+                }
+            }
             Form::Parquet(file) => return self.check(file.write(py)),
             Form::List(_) | Form::Live(_) => return,
         };
         let Some(piece) = piece else { return };
         // The stream's method may be Python: nothing is borrowed, and events are off.
-        let written = crate::ffi::attach::aside(py, |py| piece.write(py));
+        let written = aside(py, |py| piece.write(py)).unwrap_or(Ok(()));
         if let Form::Csv(_, output) | Form::Text(_, output) = &mut *self.form.borrow_mut() {
             output.done();
         }

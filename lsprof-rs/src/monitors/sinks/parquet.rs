@@ -20,7 +20,7 @@ use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor, Type};
 use pyo3::Python;
 
 use super::columns::{Column, Columns};
-use crate::monitors::event::{Event, EventKind, Field, Value};
+use crate::monitors::event::{Event, EventKind, Field, Shape, Value, seconds};
 use crate::monitors::output::reason;
 use crate::monitors::texts::{self, TextId};
 
@@ -65,16 +65,18 @@ impl Parquet {
             .set_offset_index_disabled(true);
         for field in fields {
             let path = ColumnPath::from(field.name());
-            properties = match field {
+            properties = match field.shape() {
                 // Mostly one more than the last.
-                Field::Index => properties
+                _ if *field == Field::Index => properties
                     .set_column_dictionary_enabled(path.clone(), false)
                     .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
                 // The least and the greatest of all texts: nobody asks.
-                Field::Type | Field::Function | Field::Line | Field::Filename => {
+                Shape::Kind | Shape::Text => {
                     properties.set_column_statistics_enabled(path, EnabledStatistics::None)
                 }
-                Field::LineNo | Field::Rss | Field::Vms | Field::TimeNs => properties,
+                // No two are the same.
+                Shape::Seconds => properties.set_column_dictionary_enabled(path, false),
+                Shape::Small | Shape::Number => properties,
             };
         }
         let mut new = Self {
@@ -96,7 +98,7 @@ impl Parquet {
 
     /// One more row. True if it is time to [`Parquet::write`].
     #[inline(always)]
-    pub fn push(&mut self, event: &Event) -> bool {
+    pub fn push(&mut self, event: &Event<'_>) -> bool {
         self.rows.push(event);
         self.rows.len() >= FULL
     }
@@ -202,12 +204,11 @@ impl Parquet {
 
 /// How a field's values are kept.
 fn column_type(field: Field) -> Result<Type> {
-    let (physical, logical) = match field {
-        Field::Index | Field::Rss | Field::Vms | Field::TimeNs => (Physical::INT64, None),
-        Field::LineNo => (Physical::INT32, None),
-        Field::Type | Field::Function | Field::Line | Field::Filename => {
-            (Physical::BYTE_ARRAY, Some(LogicalType::String))
-        }
+    let (physical, logical) = match field.shape() {
+        Shape::Number => (Physical::INT64, None),
+        Shape::Small => (Physical::INT32, None),
+        Shape::Seconds => (Physical::DOUBLE, None),
+        Shape::Kind | Shape::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
     };
     Type::primitive_type_builder(field.name(), physical)
         .with_repetition(parquet::basic::Repetition::REQUIRED)
@@ -237,6 +238,10 @@ fn write_column(py: Python<'_>, column: &Column, mut to: SerializedColumnWriter<
         }
         (Column::Numbers(numbers), ColumnWriter::Int64ColumnWriter(writer)) => {
             let values: Vec<_> = numbers.iter().map(|number| number.cast_signed()).collect();
+            writer.write_batch(&values, None, None)?;
+        }
+        (Column::Seconds(times), ColumnWriter::DoubleColumnWriter(writer)) => {
+            let values: Vec<_> = times.iter().map(|time| seconds(*time)).collect();
             writer.write_batch(&values, None, None)?;
         }
         _ => return Err(unexpected("a column of another type")),

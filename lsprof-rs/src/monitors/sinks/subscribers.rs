@@ -1,13 +1,13 @@
 //! Records for subscribers, through ZeroMQ: columns of numbers, and the texts that they refer to.
 
 use hashbrown::HashMap;
-use pikos_os::memory::Meter;
 use pikos_publisher::{Batch, RecordStream};
 use pyo3::prelude::*;
 
 use crate::ffi::thread;
 use crate::monitors::codes::Code;
 use crate::monitors::event::{Event, EventKind, Field, Value};
+use crate::monitors::gauge::Gauge;
 use crate::monitors::texts::{self, TextId};
 
 /// Where records go, and which of the batch's texts are which.
@@ -66,7 +66,7 @@ impl Subscribers {
 
     /// Sends a record with the next message.
     #[inline]
-    pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event) {
+    pub fn push(&mut self, py: Python<'_>, fields: &[Field], event: &Event<'_>) {
         self.add(py, fields.iter().map(|field| event.value(*field)));
     }
 
@@ -99,31 +99,37 @@ impl Subscribers {
 
     /// Sends what is under way in the running thread, the outermost first.
     #[cold]
-    pub fn introduce(&mut self, py: Python<'_>, open: &[UnderWay], meter: &Meter) {
+    pub fn introduce(&mut self, py: Python<'_>, open: &[UnderWay], gauge: &Gauge) {
         let Self { stream, places, threads, .. } = self;
-        let rss = meter.read().rss;
+        let reading = gauge.read(py);
         stream.add(|batch| {
             for each in open {
                 let function = places.place(py, batch, Value::Text(each.name));
                 let filename = places.place(py, batch, Value::Text(each.filename));
-                push_activation(batch, [0, threads.running(), function, filename, rss, u64::from(each.line)]);
+                let line = u64::from(each.line);
+                let row = [0, threads.running(), function, filename, reading.rss, line];
+                push_activation(batch, row, gauge.has_peaks().then_some(reading.rss));
             }
         });
+        // What there was while nobody listened is nobody's.
+        gauge.told(&reading);
     }
 
     /// Sends that an activation begins or ends, with the memory just then.
     #[inline]
-    pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, meter: &Meter) {
+    pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, gauge: &Gauge) {
         let Self { stream, places, threads, .. } = self;
         if !stream.is_heard() {
             return;
         }
-        let rss = meter.read().rss;
+        let reading = gauge.read(py);
         stream.add(|batch| {
             let function = places.place(py, batch, Value::Text(code.name));
             let filename = places.place(py, batch, Value::Text(code.filename));
-            push_activation(batch, [u64::from(ends), threads.running(), function, filename, rss, 0]);
+            let row = [u64::from(ends), threads.running(), function, filename, reading.rss, 0];
+            push_activation(batch, row, gauge.has_peaks().then_some(reading.peak));
         });
+        gauge.told(&reading);
     }
 
     fn add(&mut self, py: Python<'_>, values: impl Iterator<Item = Value>) {
@@ -138,9 +144,13 @@ impl Subscribers {
     }
 }
 
-/// Adds one: whether it ends, its thread, function, file, memory, and line.
+/// Adds one: whether it ends, its thread, function, file, memory, and line; and the most memory before it.
 #[inline]
-fn push_activation(batch: &mut Batch, [ended, thread, function, filename, rss, line]: [u64; 6]) {
+fn push_activation(
+    batch: &mut Batch,
+    [ended, thread, function, filename, rss, line]: [u64; 6],
+    peak: Option<u64>,
+) {
     let them = &mut batch.activations;
     them.at.push(batch.threads.len() as u64);
     them.ended.push(ended);
@@ -149,6 +159,7 @@ fn push_activation(batch: &mut Batch, [ended, thread, function, filename, rss, l
     them.filename.push(filename);
     them.rss.push(rss);
     them.line.push(line);
+    them.peak.extend(peak);
 }
 
 impl TextPlaces {
@@ -167,7 +178,7 @@ impl TextPlaces {
             })
         };
         match value {
-            Value::Number(number) => number,
+            Value::Number(number) | Value::Seconds(number) => number,
             Value::Text(text) => place_of(TextKey::Text(text), &|| texts::get(py, text).to_string()),
             Value::Kind(kind) => place_of(TextKey::Kind(EventKind::name(kind)), &|| kind.name().to_owned()),
         }

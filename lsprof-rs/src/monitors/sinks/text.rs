@@ -3,7 +3,7 @@
 use pyo3::Python;
 
 use crate::monitors::event::{Event, Field, Value};
-use crate::monitors::output::push_number;
+use crate::monitors::output::{push_number, push_seconds};
 use crate::monitors::texts;
 
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ impl Template {
 
     /// Writes a record, and the end of the line.
     #[inline]
-    pub fn write(&self, py: Python<'_>, buffer: &mut Vec<u8>, event: &Event) {
+    pub fn write(&self, py: Python<'_>, buffer: &mut Vec<u8>, event: &Event<'_>) {
         for part in &self.parts {
             buffer.extend_from_slice(part.before.as_bytes());
             let start = buffer.len();
@@ -70,6 +70,10 @@ impl Template {
             let length = match value {
                 Value::Number(number) => {
                     push_number(buffer, number);
+                    buffer.len() - start
+                }
+                Value::Seconds(time) => {
+                    push_seconds(buffer, time);
                     buffer.len() - start
                 }
                 Value::Kind(kind) => {

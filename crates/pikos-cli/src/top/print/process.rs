@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pikos_views::{Phase, Process, RecorderFacts};
+use pikos_views::{OBJECTS, Phase, Process, RecorderFacts};
 use serde::Serialize;
 
 use crate::top::state::scopes::{Ended, by_name};
@@ -25,6 +25,7 @@ pub fn described(process: &Process) -> String {
         (word, None) => text += &format!("  {word}"),
     }
     match process.recorder {
+        Some(facts) if facts.monitor == OBJECTS => format!("{text}  {OBJECTS}"),
         Some(facts) => format!("{text}  {}  {} records", facts.monitor, facts.records),
         None => match process.ncalls {
             Some(ncalls) => format!("{text}  {} functions  {ncalls} calls", process.functions),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use pikos_views::{Recording, ShownLine};
+use pikos_views::{Recording, ShownLine, ShownType, ShownTypes};
 use pstats_compat::formats;
 use serde::Serialize;
 
@@ -22,6 +22,9 @@ pub fn write_table(
     if let Some(process) = state.picture.process() {
         writeln!(out, "{}", described(process))?;
     }
+    if let Some(types) = &memory.types {
+        return write_types(state, types, top, out);
+    }
     if memory.has_memory {
         let Recording { now, most, .. } = memory;
         let bytes = |value: u64| view::bytes(value as i64);
@@ -31,23 +34,115 @@ pub fn write_table(
             write!(out, " after {} {}:{}", label.function, label.file, label.line)?;
         }
         writeln!(out, "  VMS {}, peak {}", bytes(now.vms), bytes(most.vms))?;
-        write!(out, "{:>10} {:>10} {:>10} ", "own", "growth", "peak")?;
+        let spike = if memory.has_spikes { format!("{:>10} ", "spike") } else { String::new() };
+        write!(out, "{:>10} {:>10} {spike}{:>10} ", "own", "growth", "peak")?;
     }
     writeln!(out, "{:>10}  {}", "hits", if memory.is_of_functions { "function" } else { "line" })?;
     let by_function = state.memory.by_function;
     for row in state.memory.rows.iter().take(top.unwrap_or(usize::MAX)) {
         if memory.has_memory {
             let (own, growth) = (view::signed_bytes(row.own), view::signed_bytes(row.growth));
-            write!(out, "{own:>10} {growth:>10} {:>10} ", view::bytes(row.peak as i64))?;
+            write!(out, "{own:>10} {growth:>10} ")?;
+            if memory.has_spikes {
+                write!(out, "{:>10} ", view::signed_bytes(row.spike as i64))?;
+            }
+            write!(out, "{:>10} ", view::bytes(row.peak as i64))?;
         }
         writeln!(out, "{:>10}  {}", row.hits, memory.label(row.id, by_function).searched().trim_end())?;
     }
     Ok(())
 }
 
+/// The types as a table.
+fn write_types(state: &State, types: &ShownTypes, top: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", view::objects(state, types))?;
+    writeln!(
+        out,
+        "{:>12} {:>12} {:>12} {:>12} {:>9}  type",
+        "created", "destroyed", "alive", "peak", "bytes"
+    )?;
+    let known = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
+    for row in listed(state, types, top) {
+        let ShownType { created, destroyed, alive, peak, bytes, name, .. } = row;
+        let destroyed = known(destroyed.map(|count| count.to_string()));
+        let (alive, peak) =
+            (known(alive.map(|count| count.to_string())), known(peak.map(|count| count.to_string())));
+        let bytes = known(bytes.map(|bytes| view::bytes(i64::try_from(bytes).unwrap_or(i64::MAX))));
+        writeln!(out, "{created:>12} {destroyed:>12} {alive:>12} {peak:>12} {bytes:>9}  {name}")?;
+    }
+    Ok(())
+}
+
+/// The types that are shown.
+fn listed<'p>(
+    state: &'p State,
+    types: &'p ShownTypes,
+    top: Option<usize>,
+) -> impl Iterator<Item = &'p ShownType> {
+    state.types.rows.iter().take(top.unwrap_or(usize::MAX)).filter_map(|row| types.rows.get(*row))
+}
+
+/// A type; what is missing, nobody tells.
+#[derive(Serialize)]
+struct TypeJson<'p> {
+    #[serde(rename = "type")]
+    name: &'p str,
+    created: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destroyed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    created_per_s: f64,
+    destroyed_per_s: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<TypePlaceJson<'p>>,
+}
+
+#[derive(Serialize)]
+struct TypePlaceJson<'p> {
+    file: &'p str,
+    line: u32,
+    function: &'p str,
+    created: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<u64>,
+}
+
+fn types_document<'p>(state: &'p State, types: &'p ShownTypes, top: Option<usize>) -> Vec<TypeJson<'p>> {
+    let rows = state.types.rows.iter().take(top.unwrap_or(usize::MAX));
+    let document = |of: &usize| {
+        let row = types.rows.get(*of)?;
+        let places = types.places_of(*of).into_iter().map(|place| TypePlaceJson {
+            file: &place.file,
+            line: place.line,
+            function: &place.function,
+            created: place.created,
+            alive: place.alive,
+        });
+        Some(TypeJson {
+            name: &row.name,
+            created: row.created,
+            destroyed: row.destroyed,
+            alive: row.alive,
+            peak: row.peak,
+            bytes: row.bytes,
+            created_per_s: row.made_per_s,
+            destroyed_per_s: row.gone_per_s,
+            places: places.collect(),
+        })
+    };
+    rows.filter_map(document).collect()
+}
+
 /// What JSON has of a recorder beside its process.
 #[derive(Serialize)]
 pub struct RecordingJson<'p> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<Vec<TypeJson<'p>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryJson<'p>>,
     lines: Vec<LineJson<'p>>,
@@ -87,6 +182,8 @@ struct LineJson<'p> {
 struct GrownJson {
     own: i64,
     growth: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spike: Option<u64>,
     peak: u64,
 }
 
@@ -99,9 +196,15 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
     let line = |row: &ShownLine| LineJson {
         place: place(row.id, state.memory.by_function),
         hits: row.hits,
-        grown: memory.has_memory.then_some(GrownJson { own: row.own, growth: row.growth, peak: row.peak }),
+        grown: memory.has_memory.then_some(GrownJson {
+            own: row.own,
+            growth: row.growth,
+            spike: memory.has_spikes.then_some(row.spike),
+            peak: row.peak,
+        }),
     };
     RecordingJson {
+        types: memory.types.as_ref().map(|types| types_document(state, types, top)),
         memory: memory.has_memory.then(|| MemoryJson {
             rss: memory.now.rss,
             vms: memory.now.vms,
@@ -115,12 +218,32 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
 
 /// Writes the listed rows as comma-separated values, in bytes, as a whole or not at all. What a name would do to a spreadsheet
 /// is the reader's care.
-pub fn save(table: &MemoryTable, memory: &Recording, path: &Path) -> pstats_compat::Result<()> {
+pub fn save(state: &State, memory: &Recording, path: &Path) -> pstats_compat::Result<()> {
     formats::replace(path, |out| {
         let mut writer = csv::Writer::from_writer(out);
-        write(table, memory, &mut writer).map_err(io::Error::from)?;
+        let written = match &memory.types {
+            Some(types) => save_types(state, types, &mut writer),
+            None => write(&state.memory, memory, &mut writer),
+        };
+        written.map_err(io::Error::from)?;
         Ok(writer.flush()?)
     })
+}
+
+fn save_types(
+    state: &State,
+    types: &ShownTypes,
+    out: &mut csv::Writer<impl Write>,
+) -> Result<(), csv::Error> {
+    out.write_record(["type", "created", "destroyed", "alive", "peak", "bytes"])?;
+    for row in listed(state, types, None) {
+        let figure = |figure: Option<u64>| figure.map_or_else(String::new, |figure| figure.to_string());
+        let alive = row.alive.map_or_else(String::new, |alive| alive.to_string());
+        let figures =
+            [row.created.to_string(), figure(row.destroyed), alive, figure(row.peak), figure(row.bytes)];
+        out.write_record([&row.name].into_iter().chain(&figures))?;
+    }
+    Ok(())
 }
 
 fn write(
@@ -128,12 +251,18 @@ fn write(
     memory: &Recording,
     out: &mut csv::Writer<impl Write>,
 ) -> Result<(), csv::Error> {
-    let figures: &[&str] = if memory.has_memory { &["own", "growth", "peak"] } else { &[] };
+    let figures: &[&str] = match (memory.has_memory, memory.has_spikes) {
+        (false, _) => &[],
+        (true, false) => &["own", "growth", "peak"],
+        (true, true) => &["own", "growth", "spike", "peak"],
+    };
     out.write_record(figures.iter().chain(&["hits", "filename", "lineNo", "function", "line"]))?;
     for row in &table.rows {
         let label = memory.label(row.id, table.by_function);
         if memory.has_memory {
-            for figure in [row.own.to_string(), row.growth.to_string(), row.peak.to_string()] {
+            let spike = memory.has_spikes.then(|| row.spike.to_string());
+            let figures = [Some(row.own.to_string()), Some(row.growth.to_string()), spike];
+            for figure in figures.into_iter().flatten().chain([row.peak.to_string()]) {
                 out.write_field(figure)?;
             }
         }

@@ -87,7 +87,8 @@ impl SortBy {
             // What will be there, nobody knows.
             _ if picture.processes.is_empty() => true,
             Content::Recording(memory) => of_records.is_some_and(|column| {
-                MemoryColumn::all(memory.has_memory, !memory.is_of_functions).contains(&column)
+                MemoryColumn::all(memory.has_memory, memory.has_spikes, !memory.is_of_functions)
+                    .contains(&column)
             }),
             Content::Profile(profile) => {
                 of_functions.is_some_and(|column| Column::all(&profile.meaning).contains(&column))

@@ -1,9 +1,10 @@
 //! What each key does.
 
-use pikos_views::{Command, FunctionId, Phase, Recording, Stacks};
+use pikos_views::{Command, FunctionId, OBJECTS, Phase, ProcessId, Recording, Scope, ShownTypes, Stacks};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use regex::RegexBuilder;
 
+use super::calls::Of;
 use super::columns::{Column, Sort};
 use super::cursor::{Cursor, Motion};
 use super::detail::{Detail, Pane};
@@ -12,6 +13,7 @@ use super::line::LineDetail;
 use super::prompt::{Prompt, Question, Typed};
 use super::scopes::{Entry, Scopes};
 use super::tree::{Fold, TreeScreen};
+use super::types::TypePlaces;
 use super::{Effect, Notice, Screen, State, layout};
 
 /// A regular expression may not take more memory than this, whatever is typed.
@@ -29,8 +31,9 @@ enum Views {
 }
 
 /// All keys.
-const HELP: [(Help, Views); 26] = [
-    (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Both),
+const HELP: [(Help, Views); 30] = [
+    (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Files),
+    (("Up Down", "choose a function; the cursor stays on it"), Views::Live),
     (("PgUp PgDn  Space", "a page up or down"), Views::Both),
     (("Home End  g G", "the first, the last"), Views::Both),
     (("Left Right  < >  r", "sort by the next column; reverse the order"), Views::Both),
@@ -41,6 +44,8 @@ const HELP: [(Help, Views); 26] = [
     (("t", "the call tree"), Views::Files),
     (("t", "the call tree, if full stacks are kept (--tree)"), Views::Live),
     (("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch"), Views::Both),
+    (("k", "where each thread is now: its open calls"), Views::Live),
+    (("  in it: Left Right", "fold and unfold a thread; e unfolds, E folds all"), Views::Live),
     (("/  x", "show only, or hide, what matches a regex: file:line(name)"), Views::Both),
     (("m", "mark: remember the current figures"), Views::Both),
     (("d", "differences from the mark, and back"), Views::Both),
@@ -48,6 +53,7 @@ const HELP: [(Help, Views); 26] = [
     (("P", "pause collection in the program, or resume it"), Views::Live),
     (("c", "clear: the program counts from zero again"), Views::Live),
     (("f", "for records of memory: lines or functions"), Views::Live),
+    (("o", "types of objects, where they are counted"), Views::Live),
     (("s", "save as .pikos, .html, .pstats, …: the name's ending says"), Views::Both),
     (("q  Esc", "back"), Views::Both),
     (("q", "in the table: leave. Ctrl-C leaves anywhere"), Views::Both),
@@ -91,23 +97,30 @@ impl State {
             KeyCode::Char('/') => self.ask(Question::Include),
             KeyCode::Char('x') => self.ask(Question::Exclude),
             KeyCode::Char('s') => self.ask(Question::SaveAs),
-            KeyCode::Char('m' | 'd') if self.recorder().is_some() => {
-                self.say("records have no marks: the table shows all since the first one heard");
-            }
+            KeyCode::Char('o') if self.is_live() => self.show_objects(),
             KeyCode::Char('u') => self.toggle_mine(),
             KeyCode::Char('m') => self.mark(),
             KeyCode::Char('d') => self.toggle_diff(),
             KeyCode::Char('p') => self.toggle_freeze(),
             KeyCode::Char('P') => return self.toggle_pause(),
             KeyCode::Char('c') => return self.clear(),
+            KeyCode::Char('k') if self.recorder().is_some() => self.say("records have no open calls"),
+            KeyCode::Char('k') if self.is_live() => self.toggle_calls(),
             KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no call tree"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
-                None if self.recorder().is_some() => self.memory_key(key),
+                None if self.recorder().is_some() => {
+                    match self.recorder().and_then(|memory| memory.types.clone()) {
+                        Some(types) => self.types_key(key, &types),
+                        None => self.memory_key(key),
+                    }
+                }
                 None => self.table_key(key),
                 Some(Screen::Detail(_)) => self.detail_key(key),
                 Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
+                Some(Screen::Calls(_)) => self.calls_key(key),
+                Some(Screen::TypePlaces(_)) => self.type_places_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => {}
             },
@@ -181,6 +194,69 @@ impl State {
                 table.cursor = Cursor::default();
             }
             KeyCode::Tab | KeyCode::BackTab => self.open_scopes(),
+            _ => {}
+        }
+    }
+
+    /// Goes to where objects are counted.
+    fn show_objects(&mut self) {
+        let counts = |process: &pikos_views::Process| {
+            process.recorder.is_some_and(|recorder| recorder.monitor == OBJECTS)
+        };
+        match self.picture.processes.iter().rposition(counts) {
+            Some(place) => {
+                self.screens.clear();
+                self.is_frozen = false;
+                self.scope = Scope::Process(ProcessId(place as u32));
+            }
+            None => self.say("nobody counts objects here: pikos-run objects --recording zmq SCRIPT does"),
+        }
+    }
+
+    fn types_key(&mut self, key: KeyEvent, types: &ShownTypes) {
+        let page = self.page();
+        let table = &mut self.types;
+        if let Some(motion) = motion(key.code) {
+            table.cursor.go(motion, table.rows.len(), page);
+            table.selected = table.cursor.row.and_then(|row| table.rows.get(row)).copied();
+            return;
+        }
+        match key.code {
+            KeyCode::Left | KeyCode::Char('<' | 'h') => {
+                table.sort = table.sort.neighbour(false);
+                table.is_reversed = false;
+            }
+            KeyCode::Right | KeyCode::Char('>' | 'l') => {
+                table.sort = table.sort.neighbour(true);
+                table.is_reversed = false;
+            }
+            KeyCode::Char('r') => table.is_reversed ^= true,
+            KeyCode::Enter => {
+                if let Some(of) = table.rows.get(table.cursor.current()).copied() {
+                    table.selected = Some(of);
+                    table.cursor.row = Some(table.cursor.current());
+                    self.screens.push(Screen::TypePlaces(TypePlaces { of, cursor: Cursor::default() }));
+                }
+                return;
+            }
+            KeyCode::Esc => {
+                table.selected = None;
+                table.cursor = Cursor::default();
+                return;
+            }
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            _ => return,
+        }
+        self.types.arrange(types, page);
+    }
+
+    fn type_places_key(&mut self, key: KeyEvent) {
+        let rows = layout::line_rows(self.size, self.is_live());
+        let types = self.recorder().and_then(|memory| memory.types.clone()).unwrap_or_default();
+        let Some(Screen::TypePlaces(screen)) = self.screens.last_mut() else { return };
+        match (motion(key.code), key.code) {
+            (Some(motion), _) => screen.cursor.scroll(motion, types.places_of(screen.of).len(), rows),
+            (None, KeyCode::Esc | KeyCode::Backspace | KeyCode::Enter) => self.close(),
             _ => {}
         }
     }
@@ -315,6 +391,48 @@ impl State {
         }
     }
 
+    /// Shows the open calls, or what was there before them.
+    fn toggle_calls(&mut self) {
+        if matches!(self.screens.last(), Some(Screen::Calls(_))) {
+            return self.close();
+        }
+        // They are there once: who comes from them by a function goes back to them.
+        match self.screens.iter().position(|screen| matches!(screen, Screen::Calls(_))) {
+            Some(place) => self.screens.truncate(place + 1),
+            None => self.screens.push(Screen::Calls(Box::default())),
+        }
+        self.fill_calls();
+    }
+
+    fn calls_key(&mut self, key: KeyEvent) {
+        let page = self.page();
+        let Some(Screen::Calls(calls)) = self.screens.last_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            calls.go(motion, page);
+            return;
+        }
+        match key.code {
+            KeyCode::Right | KeyCode::Char('l' | '>' | '+') => calls.fold(false),
+            KeyCode::Left | KeyCode::Char('h' | '<' | '-') => calls.fold(true),
+            KeyCode::Char('e') => calls.fold_all(false),
+            KeyCode::Char('E') => calls.fold_all(true),
+            KeyCode::Enter => match calls.current().map(|row| row.of) {
+                Some(Of::Call { function, .. }) => return self.open(function),
+                Some(Of::Thread { is_open, .. }) => calls.fold(is_open),
+                None => {}
+            },
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            KeyCode::Esc | KeyCode::Backspace => {
+                if !calls.let_go() {
+                    self.close();
+                }
+                return;
+            }
+            _ => return,
+        }
+        self.fill_calls();
+    }
+
     /// The function that keys are for.
     fn current(&self) -> Option<FunctionId> {
         self.rows.get(self.cursor.current()).map(|row| row.id)
@@ -379,6 +497,7 @@ impl State {
             Question::Exclude => self.exclude.as_ref().map_or("", Filter::text),
             Question::SaveAs if self.tree().is_some() => "flame.html",
             Question::SaveAs => match self.recorder() {
+                Some(memory) if memory.types.is_some() => "types.csv",
                 Some(_) if self.memory.by_function => "functions.csv",
                 Some(memory) if memory.is_of_functions => "functions.csv",
                 Some(_) => "lines.csv",
@@ -435,8 +554,10 @@ impl State {
             _ => self.include = filter,
         }
         self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
+        self.types.set_filters(self.include.as_ref(), self.exclude.as_ref());
         self.arrange();
         self.fill_tree();
+        self.fill_calls();
         true
     }
 
@@ -447,6 +568,16 @@ impl State {
     }
 
     fn toggle_diff(&mut self) {
+        if self.recorder().is_some() {
+            match &self.memory.mark {
+                None => self.say("nothing to compare with: m marks the current figures"),
+                Some(_) => {
+                    self.memory.shows_diff ^= true;
+                    self.arrange();
+                }
+            }
+            return;
+        }
         if self.tree().is_some() {
             self.say("the function table shows the differences: t goes back to it");
             return;
@@ -475,6 +606,7 @@ impl State {
         self.history.clear();
         self.arrange();
         self.fill_tree();
+        self.fill_calls();
     }
 
     fn toggle_freeze(&mut self) {
@@ -507,6 +639,7 @@ impl State {
             // Figures that begin at zero again can't be compared with what they were.
             self.mark = None;
             self.shows_diff = false;
+            self.memory.forget_mark();
             self.history.clear();
         }
         Some(Effect::Command(Command::Clear))

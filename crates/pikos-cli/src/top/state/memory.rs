@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use pikos_views::{LineId, Recording, ShownLine};
 
@@ -13,6 +14,7 @@ use super::filter::Filter;
 pub enum MemoryColumn {
     Own,
     Growth,
+    Spike,
     Peak,
     Hits,
     Location,
@@ -21,9 +23,10 @@ pub enum MemoryColumn {
 }
 
 /// In the order of the screen, with the word that names each.
-const WORDS: [(MemoryColumn, &str); 7] = [
+const WORDS: [(MemoryColumn, &str); 8] = [
     (MemoryColumn::Own, "own"),
     (MemoryColumn::Growth, "growth"),
+    (MemoryColumn::Spike, "spike"),
     (MemoryColumn::Peak, "peak"),
     (MemoryColumn::Hits, "hits"),
     (MemoryColumn::Location, "file"),
@@ -55,9 +58,10 @@ impl MemoryColumn {
     }
 
     /// The columns that say something about such records, in the order of the screen.
-    pub fn all(has_memory: bool, has_source: bool) -> Vec<Self> {
+    pub fn all(has_memory: bool, has_spikes: bool, has_source: bool) -> Vec<Self> {
         let says = |column: &Self| match column {
             Self::Own | Self::Growth | Self::Peak => has_memory,
+            Self::Spike => has_spikes,
             Self::Source => has_source,
             _ => true,
         };
@@ -68,6 +72,17 @@ impl MemoryColumn {
 /// Of the greatest figure: rows that differ by less are as high, and the one that reached higher comes first. Arrays of one
 /// size are not told apart by the few pages that somebody else took meanwhile.
 const ALIKE: i64 = 50;
+
+/// Figures to compare with.
+#[derive(Clone, Debug)]
+pub struct MemoryMark {
+    lines: Arc<Vec<ShownLine>>,
+    /// When, in words.
+    pub title: String,
+}
+
+/// Of a spike: less is noise.
+const LEAST_SPIKE: u64 = 1 << 20;
 
 /// The lines or functions of a recorder that are listed.
 #[derive(Clone, Debug, Default)]
@@ -82,11 +97,33 @@ pub struct MemoryTable {
     /// `None` for the column that says most.
     pub sort: Option<MemoryColumn>,
     pub is_reversed: bool,
+    /// The figures of the lines that were marked, and when.
+    pub mark: Option<MemoryMark>,
+    /// Whether what has changed since then is shown.
+    pub shows_diff: bool,
     /// What filters said of lines, and of functions.
     filters: [[Option<Filter>; 2]; 2],
 }
 
 impl MemoryTable {
+    /// Remembers the figures of now.
+    pub fn set_mark(&mut self, memory: &Recording) {
+        self.mark =
+            Some(MemoryMark { lines: Arc::clone(&memory.rows), title: format!("{:.1} s", memory.age) });
+    }
+
+    /// There is nothing to compare with any more.
+    pub fn forget_mark(&mut self) {
+        self.mark = None;
+        self.shows_diff = false;
+    }
+
+    /// What is shown: the figures of all the time, or since the mark.
+    fn shown(&self, memory: &Recording) -> Option<Recording> {
+        let mark = self.mark.as_ref().filter(|_| self.shows_diff)?;
+        Some(memory.since(&mark.lines))
+    }
+
     /// The column that it is sorted by.
     pub fn column(&self, memory: &Recording) -> MemoryColumn {
         let columns = self.columns(memory);
@@ -96,7 +133,7 @@ impl MemoryTable {
 
     /// All that it may be sorted by.
     pub fn columns(&self, memory: &Recording) -> Vec<MemoryColumn> {
-        MemoryColumn::all(memory.has_memory, !self.by_function && !memory.is_of_functions)
+        MemoryColumn::all(memory.has_memory, memory.has_spikes, !self.by_function && !memory.is_of_functions)
     }
 
     /// Forgets what filters said: they are others, or the lines are.
@@ -112,9 +149,13 @@ impl MemoryTable {
         for filter in filters.iter_mut().flatten() {
             filter.learn_texts(labels.len(), |place| labels[place].searched());
         }
-        let [include, exclude] = &*filters;
+        let since = self.shown(memory);
+        let memory = since.as_ref().unwrap_or(memory);
+        let [include, exclude] = &self.filters[usize::from(self.by_function)];
         let listed = |row: &ShownLine| {
-            include.as_ref().is_none_or(|filter| filter.finds_place(row.id.index()))
+            let has_changed = since.is_none() || row.hits > 0 || row.growth != 0 || row.own != 0;
+            has_changed
+                && include.as_ref().is_none_or(|filter| filter.finds_place(row.id.index()))
                 && !exclude.as_ref().is_some_and(|filter| filter.finds_place(row.id.index()))
         };
         let rows = if self.by_function { memory.function_rows() } else { memory.rows.to_vec() };
@@ -141,6 +182,11 @@ fn sort(rows: &mut [ShownLine], column: MemoryColumn, memory: &Recording, by_fun
     match column {
         MemoryColumn::Own => by_size(rows, |row| row.own),
         MemoryColumn::Growth => by_size(rows, |row| row.growth),
+        // It is in all that called the line: that line comes first.
+        MemoryColumn::Spike => rows.sort_unstable_by_key(|row| {
+            let own = if row.own_spike < LEAST_SPIKE { 0 } else { row.own_spike };
+            (Reverse(own), Reverse(row.spike), row.id)
+        }),
         MemoryColumn::Peak => rows.sort_unstable_by_key(|row| (Reverse(row.peak), Reverse(row.own), row.id)),
         MemoryColumn::Hits => rows.sort_unstable_by_key(|row| (Reverse(row.hits), row.id)),
         MemoryColumn::Location | MemoryColumn::Function | MemoryColumn::Source => {
@@ -199,7 +245,7 @@ mod tests {
     use super::*;
 
     fn row(id: u32, own: i64, peak: u64) -> ShownLine {
-        ShownLine { id: LineId(id), hits: 1, growth: own, own, peak }
+        ShownLine { id: LineId(id), hits: 1, growth: own, own, peak, spike: 0, own_spike: 0 }
     }
 
     fn order(rows: &[ShownLine]) -> Vec<u32> {

@@ -1,3 +1,4 @@
+use pikos_client::Command;
 use pikos_views::{Content, LineId, Phase, ProcessId, ProfileContent, Scope};
 use ratatui::crossterm::event::KeyCode;
 
@@ -86,10 +87,36 @@ fn recorders_alone_have_no_sum() {
 }
 
 #[test]
+fn a_mark_shows_what_has_changed_since() {
+    let mut state = memory_view(1, 80, 24);
+    let all = state.memory.rows.len();
+    type_keys(&mut state, "md");
+    assert!(state.is_diff() && state.mark_title().is_some());
+    assert!(state.memory.rows.is_empty(), "nothing has changed");
+    state.update(Event::Data(memory(3, true, Phase::Running)));
+    let hits = |state: &State| state.memory.rows.iter().map(|row| row.hits).sum::<u64>();
+    let since = hits(&state);
+    type_keys(&mut state, "d");
+    assert!(state.memory.rows.len() >= all);
+    assert!(since > 0 && since < hits(&state));
+    type_keys(&mut state, "d");
+    assert_eq!(press(&mut state, KeyCode::Char('c')), Some(Effect::Command(Command::Clear)));
+    assert!(!state.is_diff(), "there is nothing to compare with");
+}
+
+#[test]
+fn it_can_be_paused() {
+    let mut state = memory_view(1, 80, 24);
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Pause)));
+    state.update(Event::Data(memory(1, true, Phase::Paused)));
+    assert_eq!(press(&mut state, KeyCode::Char('P')), Some(Effect::Command(Command::Resume)));
+}
+
+#[test]
 fn what_has_no_meaning_here_says_so() {
     let mut state = memory_view(1, 80, 24);
-    type_keys(&mut state, "m");
-    assert!(state.notice.as_ref().is_some_and(|notice| notice.text.contains("no marks")));
+    type_keys(&mut state, "d");
+    assert!(state.notice.as_ref().is_some_and(|notice| notice.text.contains("nothing to compare")));
     type_keys(&mut state, "t");
     assert!(state.screens.is_empty() && state.notice.is_some());
     press(&mut state, KeyCode::Char('s'));

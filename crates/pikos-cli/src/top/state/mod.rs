@@ -1,6 +1,7 @@
 //! What a view is at: its picture, its screen, where the cursor stands. No terminal, no socket, no
 //! file: events come in, effects go out.
 
+pub mod calls;
 pub mod columns;
 pub mod cursor;
 pub mod detail;
@@ -15,6 +16,7 @@ mod mouse;
 pub mod prompt;
 pub mod scopes;
 pub mod tree;
+pub mod types;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use pikos_views::{
 use pstats_compat::Text;
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 
+use calls::CallsScreen;
 use columns::{Column, Sort};
 use cursor::Cursor;
 use detail::{Detail, Pane};
@@ -37,6 +40,7 @@ use memory::MemoryTable;
 use prompt::Prompt;
 use scopes::Scopes;
 use tree::TreeScreen;
+use types::{TypePlaces, TypeTable};
 
 /// What happens to a view.
 #[derive(Clone, Debug)]
@@ -74,6 +78,8 @@ pub enum Screen {
     Detail(Box<Detail>),
     Line(LineDetail),
     Tree(Box<TreeScreen>),
+    Calls(Box<CallsScreen>),
+    TypePlaces(TypePlaces),
     Scopes(Scopes),
     Help(Cursor),
 }
@@ -113,6 +119,8 @@ pub struct State {
     pub rows: Vec<ShownFunction>,
     /// Of a recorder, in the place of the functions.
     pub memory: MemoryTable,
+    /// Of one that counts objects.
+    pub types: TypeTable,
     pub cursor: Cursor,
     /// The chosen function: the cursor goes where it goes.
     pub selected: Option<FunctionId>,
@@ -141,6 +149,7 @@ impl State {
             exclude: None,
             rows: Vec::new(),
             memory: MemoryTable::default(),
+            types: TypeTable::default(),
             cursor: Cursor::default(),
             selected: None,
             screens: Vec::new(),
@@ -192,7 +201,8 @@ impl State {
         };
         let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
         let mine = self.is_mine || (self.is_frozen && self.is_live());
-        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, mine }
+        let open = self.is_frozen || self.screens.iter().any(|screen| matches!(screen, Screen::Calls(_)));
+        Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, open, mine }
     }
 
     /// The file whose lines the screen shows, if they are not here yet.
@@ -236,6 +246,14 @@ impl State {
         }
     }
 
+    /// The open calls, if they are on screen.
+    pub fn calls(&self) -> Option<&CallsScreen> {
+        match self.screens.last() {
+            Some(Screen::Calls(calls)) => Some(calls),
+            _ => None,
+        }
+    }
+
     fn detail_mut(&mut self) -> Option<&mut Detail> {
         match self.screens.last_mut() {
             Some(Screen::Detail(detail)) => Some(detail),
@@ -245,7 +263,19 @@ impl State {
 
     /// What the differences are differences from.
     pub fn mark_title(&self) -> Option<&str> {
-        self.mark.as_ref().map(|mark| mark.title.as_str())
+        match self.recorder() {
+            Some(_) => self.memory.mark.as_ref().map(|mark| mark.title.as_str()),
+            None => self.mark.as_ref().map(|mark| mark.title.as_str()),
+        }
+    }
+
+    /// Whether differences are shown.
+    pub fn is_diff(&self) -> bool {
+        if self.recorder().is_some() {
+            self.memory.shows_diff
+        } else {
+            self.shows_diff && self.tree().is_none()
+        }
     }
 
     /// Whether this screen's figures still change.
@@ -254,21 +284,26 @@ impl State {
     }
 
     fn take(&mut self, picture: Picture) {
-        let is_other = picture.scope != self.picture.scope;
+        let epoch = |picture: &Picture| picture.recording().map(|memory| memory.epoch);
+        let is_other = picture.scope != self.picture.scope || epoch(&picture) != epoch(&self.picture);
         if is_other {
             self.history.clear();
+            self.memory.forget_mark();
             // Its lines have other numbers.
             self.memory.selected = None;
             self.memory.cursor = Cursor::default();
             self.memory.set_filters(self.include.as_ref(), self.exclude.as_ref());
-            self.screens.retain(|screen| !matches!(screen, Screen::Line(_)));
+            self.types.selected = None;
+            self.types.cursor = Cursor::default();
+            self.types.set_filters(self.include.as_ref(), self.exclude.as_ref());
+            self.screens.retain(|screen| !matches!(screen, Screen::Line(_) | Screen::TypePlaces(_)));
         }
         // What is on screen is of the other kind.
         self.screens.retain(|screen| {
             !matches!(
                 (screen, &picture.content),
-                (Screen::Line(_), Content::Profile(_))
-                    | (Screen::Detail(_) | Screen::Tree(_), Content::Recording(_))
+                (Screen::Line(_) | Screen::TypePlaces(_), Content::Profile(_))
+                    | (Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_), Content::Recording(_))
             )
         });
         if self.scope == Scope::All
@@ -324,6 +359,19 @@ impl State {
         if !has_same_stacks {
             self.fill_tree();
         }
+        self.fill_calls();
+    }
+
+    /// Lists the open calls anew.
+    fn fill_calls(&mut self) {
+        let page = self.page();
+        let Self { screens, include, exclude, picture, is_mine, .. } = self;
+        let Some(profile) = picture.profile() else { return };
+        for screen in screens {
+            if let Screen::Calls(calls) = screen {
+                calls.fill(profile, include.as_ref(), exclude.as_ref(), *is_mine, page);
+            }
+        }
     }
 
     /// Lists the tree's stacks anew.
@@ -357,6 +405,13 @@ impl State {
     fn arrange(&mut self) {
         let profile = match &self.picture.content {
             Content::Profile(profile) => profile,
+            Content::Recording(memory) if memory.types.is_some() => {
+                let page = layout::table_rows(self.size, true);
+                if let Some(types) = &memory.types {
+                    self.types.arrange(types, page);
+                }
+                return self.keep_cursors();
+            }
             Content::Recording(memory) => {
                 let page = layout::memory_rows(self.size, true, memory.has_memory);
                 self.memory.arrange(memory, page);
@@ -408,6 +463,7 @@ impl State {
         let page = self.page();
         self.cursor.keep(self.rows.len(), page);
         self.memory.cursor.keep(self.memory.rows.len(), self.memory_page());
+        self.types.cursor.keep(self.types.rows.len(), page);
         for screen in &mut self.screens {
             match screen {
                 Screen::Detail(detail) => {
@@ -416,8 +472,9 @@ impl State {
                         neighbours.cursor.keep(neighbours.rows.len(), rows);
                     }
                 }
-                Screen::Line(_) => {}
+                Screen::Line(_) | Screen::TypePlaces(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
+                Screen::Calls(calls) => calls.cursor.keep(calls.rows.len(), page),
                 Screen::Scopes(list) => {
                     let count = list.entries(&self.picture).len();
                     list.cursor.keep(count, page);
@@ -463,6 +520,9 @@ impl State {
 
     /// Remembers the figures of now.
     fn set_mark(&mut self) {
+        if let Some(memory) = self.picture.recording().cloned() {
+            return self.memory.set_mark(&memory);
+        }
         let Some(profile) = self.profile() else { return };
         let figures = profile.listed(self.is_mine).iter().map(|row| (row.id, row.figures)).collect();
         let title = match self.picture.process() {

@@ -33,14 +33,14 @@ impl State {
         let (size, is_live) = (self.size, self.is_live());
         let above = layout::header_height(size, is_live)
             + match self.recorder() {
-                Some(memory) if self.screens.is_empty() => {
+                Some(memory) if self.screens.is_empty() && memory.types.is_none() => {
                     layout::chart_height(size, is_live, memory.has_memory)
                 }
                 _ => 0,
             };
         // Under the heading, above the footer.
         let Some(row) = line.checked_sub(above + 1).filter(|_| line + 1 < size.height) else { return false };
-        let Self { screens, memory, cursor, rows, picture, selected, .. } = self;
+        let Self { screens, memory, types, cursor, rows, picture, selected, .. } = self;
         let choose = |cursor: &mut Cursor, len: usize| {
             let row = cursor.offset + usize::from(row);
             let was_chosen = cursor.current() == row;
@@ -50,6 +50,11 @@ impl State {
             })
         };
         let chosen = match screens.last_mut() {
+            None if picture.recording().is_some_and(|memory| memory.types.is_some()) => {
+                let chosen = choose(&mut types.cursor, types.rows.len());
+                types.selected = chosen.map(|(row, _)| types.rows[row]).or(types.selected);
+                chosen
+            }
             None if picture.recording().is_some() => {
                 let chosen = choose(&mut memory.cursor, memory.rows.len());
                 memory.selected = chosen.map(|(row, _)| memory.rows[row].id).or(memory.selected);
@@ -65,11 +70,16 @@ impl State {
                 tree.selected = chosen.map(|(row, _)| tree.rows[row].id).or(tree.selected);
                 chosen
             }
+            Some(Screen::Calls(calls)) => {
+                let chosen = choose(&mut calls.cursor, calls.rows.len());
+                calls.select();
+                chosen
+            }
             Some(Screen::Scopes(list)) => {
                 let count = list.entries(picture).len();
                 choose(&mut list.cursor, count)
             }
-            Some(Screen::Detail(_) | Screen::Line(_) | Screen::Help(_)) => None,
+            Some(Screen::Detail(_) | Screen::Line(_) | Screen::TypePlaces(_) | Screen::Help(_)) => None,
         };
         chosen.is_some_and(|(_, was_chosen)| was_chosen)
     }

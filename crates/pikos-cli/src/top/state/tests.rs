@@ -312,3 +312,41 @@ fn a_history_belongs_to_one_scope() {
     state.update(Event::Data(Picture { scope: Scope::All, ..live(6, Phase::Running) }));
     assert_eq!(state.history.of(FunctionId(3), 32).count(), 1);
 }
+
+#[test]
+fn open_calls_come_fold_and_go() {
+    let mut state = top(2, 100, 24);
+    assert!(!state.query().open, "nobody looks at them");
+    type_keys(&mut state, "k");
+    assert!(state.query().open);
+    let rows = |state: &State| state.calls().expect("they are on screen").rows.len();
+    assert_eq!(rows(&state), 6, "two threads, four calls");
+    press(&mut state, KeyCode::Left);
+    assert_eq!(rows(&state), 2);
+    // What is folded stays so, and the cursor stays on it, when there is news.
+    state.update(Event::Data(live(3, Phase::Running)));
+    assert_eq!(rows(&state), 2);
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(rows(&state), 6);
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(state.detail().map(|detail| detail.function), Some(FunctionId(0)));
+    type_keys(&mut state, "k");
+    assert_eq!(rows(&state), 6, "it is one screen, and it is back");
+    type_keys(&mut state, "/");
+    for key in "checkout".chars() {
+        press(&mut state, KeyCode::Char(key));
+    }
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(rows(&state), 0, "no thread is in it");
+    type_keys(&mut state, "k");
+    assert!(state.screens.is_empty());
+}
+
+#[test]
+fn files_have_no_open_calls() {
+    let (_, mut state) = view(&["cprofile-3.13.pstats"], 80, 24);
+    type_keys(&mut state, "jk");
+    assert!(state.screens.is_empty(), "the key is for the cursor there");
+    assert_eq!(state.cursor.row, Some(0));
+}

@@ -46,14 +46,22 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
     let mut hints = vec![("q", leave), ("?", "help")];
     let mine = if state.is_mine { ("u", "all") } else { ("u", "mine") };
     match state.screens.last() {
+        None if state.recorder().is_some_and(|memory| memory.types.is_some()) => {
+            hints.extend([("Enter", "lines"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
+            hints.extend([("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
+        }
         None if state.recorder().is_some() => {
             hints.extend([("Enter", "source"), SORT, ("/", "filter"), ("Tab", "processes"), ("s", "save")]);
-            hints.extend([("f", "functions"), ("p", "freeze"), ("x", "exclude"), ("r", "reverse")]);
+            hints.extend([("f", "functions"), ("p", "freeze"), ("P", "pause"), ("c", "clear")]);
+            hints.extend([("m", "mark"), ("d", "diff"), ("x", "exclude"), ("r", "reverse")]);
         }
-        Some(Screen::Line(_)) => hints.extend([("s", "save")]),
+        Some(Screen::Line(_) | Screen::TypePlaces(_)) => hints.extend([("s", "save")]),
         None => {
             let scopes = if state.is_live() { "threads" } else { "files" };
             hints.extend([("Enter", "open"), SORT, ("/", "filter"), mine, ("t", "tree"), ("Tab", scopes)]);
+            if state.is_live() {
+                hints.push(("k", "calls now"));
+            }
             hints.push(("s", "save"));
             if state.is_live() {
                 hints.extend([("p", "freeze"), ("P", "pause"), ("c", "clear")]);
@@ -70,6 +78,10 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
                 mine,
             ]);
             hints.extend([("s", "save"), ("e", "open all"), ("p", "freeze"), ("x", "exclude")]);
+        }
+        Some(Screen::Calls(_)) => {
+            hints.extend([("k", "table"), ("\u{2190}\u{2192}", "fold"), ("Enter", "open"), ("p", "freeze")]);
+            hints.extend([("/", "filter"), mine, ("Tab", "threads"), ("x", "exclude"), ("E", "fold all")]);
         }
         Some(Screen::Scopes(_)) => hints.extend([("Enter", "open")]),
         Some(Screen::Help(_)) => {}

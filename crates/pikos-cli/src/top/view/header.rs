@@ -1,6 +1,8 @@
 //! What is looked at, how well it is known, and how much of it is listed.
 
-use pikos_views::{Health, Phase, Process, ProfileContent, RecorderFacts, Recording, Scope, Stacks, Totals};
+use pikos_views::{
+    Health, Phase, Process, ProfileContent, RecorderFacts, Recording, Scope, ShownTypes, Stacks, Totals,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -31,7 +33,7 @@ fn what(state: &State, theme: Theme, line: &mut Line<'_>) {
     if state.is_frozen {
         modes.push("FROZEN".to_owned());
     }
-    if let Some(title) = state.mark_title().filter(|_| state.shows_diff && state.tree().is_none()) {
+    if let Some(title) = state.mark_title().filter(|_| state.is_diff()) {
         modes.push(format!("SINCE {}", cut_path(title, 20)));
     }
     let modes = modes.iter().map(|mode| format!(" [{mode}]")).collect::<String>();
@@ -123,6 +125,10 @@ fn records(state: &State, memory: &Recording, theme: Theme, line: &mut Line<'_>)
     let health = state.picture.process().and_then(|process| process.health.as_ref());
     let RecorderFacts { monitor, records, dropped, unlisted, .. } = memory.facts;
     line.put(monitor, theme.plain()).put("  ", theme.plain());
+    if memory.types.is_some() {
+        lost_messages(health.map_or(0, |health| health.lost), theme, line);
+        return;
+    }
     line.put(&records.to_string(), theme.plain()).put(" records", theme.quiet()).put("  ", theme.plain());
     let lost = health.map_or(0, |health| health.lost);
     let mut missing = |count: u64, words: &str| {
@@ -157,6 +163,10 @@ fn trimmed(seconds: f64) -> String {
 
 /// Sums, and which part of the functions is listed.
 fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
+    if let Some(types) = state.recorder().and_then(|memory| memory.types.as_ref()) {
+        line.put(&objects(state, types), theme.plain());
+        return filters(state, theme, line);
+    }
     if let Some(memory) = state.recorder() {
         usage("RSS ", memory.now.rss, memory.most.rss, memory, theme, line);
         listed_records(state, memory, theme, line);
@@ -180,11 +190,36 @@ fn amount(state: &State, theme: Theme, line: &mut Line<'_>) {
         line.put(&super::tree::amount(tree, stacks, scale), theme.plain());
         return filters(state, theme, line);
     }
+    if let Some(calls) = state.calls() {
+        line.put(&calls.amount(profile.meaning.is_sampled), theme.plain());
+        return filters(state, theme, line);
+    }
     line.put(&totals(state, profile), theme.plain());
     if profile.meaning.is_compensated {
         line.put("  compensated", theme.quiet());
     }
     filters(state, theme, line);
+}
+
+/// How many types are listed, and what all of them add up to.
+pub fn objects(state: &State, types: &ShownTypes) -> String {
+    let count = types.rows.len();
+    let listed = match state.types.rows.len() {
+        listed if listed == count => format!("{count} types"),
+        listed => format!("{listed} of {count} types"),
+    };
+    let created: f64 = types.rows.iter().map(|row| row.created as f64).sum();
+    let made_per_s: f64 = types.rows.iter().map(|row| row.made_per_s).sum();
+    let (created, made) = (figures::count(created, 9), figures::count(made_per_s, 7));
+    let mut text = format!("{listed}  {created} objects made  {made}/s");
+    let alive: Option<i64> = types.rows.iter().map(|row| row.alive).sum();
+    if let Some(alive) = alive {
+        text += &format!("  {} more alive", figures::count(alive as f64, 9));
+    }
+    if types.unlisted > 0 {
+        text += &format!("  {} types not sent", types.unlisted);
+    }
+    text
 }
 
 /// How many functions are listed, and what all of them add up to.

@@ -124,6 +124,7 @@ fn cell(
     match column {
         MemoryColumn::Own => change(row.own),
         MemoryColumn::Growth => change(row.growth),
+        MemoryColumn::Spike => change(row.spike.min(i64::MAX as u64).cast_signed()),
         MemoryColumn::Peak => (figures::bytes(row.peak as i64), theme.plain()),
         MemoryColumn::Hits => (figures::count(row.hits as f64, width), theme.plain()),
         MemoryColumn::Location => (cut_path(&format!("{}:{}", label.file, label.line), width), theme.quiet()),

@@ -1,6 +1,7 @@
 //! Draws a state into a buffer, and nothing else: the same state, the same cells.
 
 mod ascii;
+mod calls;
 mod chart;
 mod detail;
 mod figures;
@@ -14,6 +15,7 @@ mod source_line;
 mod table;
 mod theme;
 mod tree;
+mod types;
 
 use pikos_views::Content;
 use ratatui::buffer::Buffer;
@@ -23,7 +25,7 @@ use super::state::{Screen, State, layout};
 
 pub use ascii::{is_asked_for as is_ascii, text as ascii};
 pub use figures::{Scale, bytes, calls, count, duration, percent, signed_bytes};
-pub use header::totals;
+pub use header::{objects, totals};
 pub use table::lines;
 pub use theme::Theme;
 
@@ -40,6 +42,16 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
     header::render(state, theme, header, buffer);
     match (state.screens.last(), &state.picture.content) {
         (None, Content::Profile(profile)) => table::render(state, profile, theme, body, buffer),
+        (None, Content::Recording(memory)) if memory.types.is_some() => {
+            if let Some(kinds) = &memory.types {
+                types::render(state, kinds, theme, body, buffer);
+            }
+        }
+        (Some(Screen::TypePlaces(screen)), Content::Recording(memory)) => {
+            if let Some(kinds) = &memory.types {
+                types::places(kinds, screen, theme, body, buffer);
+            }
+        }
         (None, Content::Recording(memory)) => memory::render(state, memory, theme, body, buffer),
         (Some(Screen::Detail(detail)), Content::Profile(profile)) => {
             detail::render(state, profile, detail, theme, body, buffer);
@@ -47,12 +59,15 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
         (Some(Screen::Tree(tree)), Content::Profile(profile)) => {
             tree::render(state, profile, tree, theme, body, buffer);
         }
+        (Some(Screen::Calls(calls)), Content::Profile(profile)) => {
+            calls::render(state, profile, calls, theme, body, buffer);
+        }
         (Some(Screen::Line(line)), Content::Recording(memory)) => {
             source_line::render(state, memory, line, theme, body, buffer);
         }
         // They go when a picture of the other kind comes.
-        (Some(Screen::Detail(_) | Screen::Tree(_)), Content::Recording(_)) => {}
-        (Some(Screen::Line(_)), Content::Profile(_)) => {}
+        (Some(Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_)), Content::Recording(_)) => {}
+        (Some(Screen::Line(_) | Screen::TypePlaces(_)), Content::Profile(_)) => {}
         (Some(Screen::Scopes(list)), _) => scopes::render(state, list, theme, body, buffer),
         (Some(Screen::Help(cursor)), _) => help::render(state, cursor, theme, body, buffer),
     }

@@ -1,6 +1,6 @@
 //! The list of processes and threads, or of files.
 
-use pikos_views::{Process, ProcessId, RecorderFacts, Scope};
+use pikos_views::{OBJECTS, Process, ProcessId, RecorderFacts, Scope};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -71,8 +71,11 @@ pub fn render(state: &State, screen: &Scopes, theme: Theme, area: Rect, buffer: 
 
 /// A recorder has records and memory, where others have calls and times.
 fn draw_recorder(facts: RecorderFacts, words: &Words, style: Style, emphasis: Style, line: &mut Line<'_>) {
-    line.right(&figures::count(facts.records as f64, 9), 9, style);
-    line.right("records", 9, style).right("", 7, style);
+    match facts.monitor {
+        OBJECTS => line.right("", 18, style),
+        _ => line.right(&figures::count(facts.records as f64, 9), 9, style).right("records", 9, style),
+    };
+    line.right("", 7, style);
     line.right(&facts.rss.map_or(String::new(), |rss| figures::bytes(rss as i64)), 11, style);
     line.put("  ", style);
     let name = format!("{}  {}", words.name, facts.monitor);

@@ -10,7 +10,9 @@ use ratatui::crossterm::event::KeyCode;
 use ratatui::style::Color;
 
 use super::{Theme, render};
-use crate::top::samples::{changed, deep, live, memory, memory_view, press, show, top, type_keys, view};
+use crate::top::samples::{
+    changed, deep, live, memory, memory_view, press, show, top, type_keys, types_view, view,
+};
 use crate::top::state::layout::Size;
 use crate::top::state::{Event, State};
 
@@ -114,6 +116,30 @@ fn a_recorder_at_every_size() {
 }
 
 #[test]
+fn types_of_objects_and_the_lines_that_make_them() {
+    for (width, height) in SIZES {
+        let mut state = types_view(8, width, height);
+        assert_screen(&format!("types-{width}x{height}"), &state);
+        press(&mut state, KeyCode::Enter);
+        assert_screen(&format!("types-lines-{width}x{height}"), &state);
+        press(&mut state, KeyCode::Esc);
+        assert_eq!(state.screens.len(), 0);
+    }
+    let mut state = types_view(9, 80, 24);
+    // By the next column, and filtered.
+    type_keys(&mut state, ">r/shop");
+    press(&mut state, KeyCode::Enter);
+    assert_screen("types-filtered", &state);
+    press(&mut state, KeyCode::Tab);
+    assert_screen("types-processes", &state);
+    press(&mut state, KeyCode::Esc);
+    // From the memory of another recorder.
+    let mut state = memory_view(9, 80, 24);
+    type_keys(&mut state, "o");
+    assert!(text(&state).contains("nobody counts objects here"));
+}
+
+#[test]
 fn a_recorder_by_function_frozen_filtered_ended_and_without_memory() {
     let mut state = memory_view(9, 80, 24);
     type_keys(&mut state, "f/legacy|load");
@@ -201,6 +227,28 @@ fn other_profilers_figures() {
         press(&mut state, KeyCode::Enter);
         assert_screen(&format!("function-{name}"), &state);
     }
+}
+
+#[test]
+fn open_calls_at_every_size() {
+    for (width, height) in SIZES {
+        let mut state = top(12, width, height);
+        type_keys(&mut state, "k");
+        assert_screen(&format!("top-calls-{width}x{height}"), &state);
+    }
+}
+
+#[test]
+fn open_calls_without_full_stacks() {
+    let mut state = top(3, 80, 24);
+    type_keys(&mut state, "k");
+    let picture = changed(live(4, Phase::Running), |profile| {
+        let mut open = profile.open.as_deref().expect("it has some").clone();
+        open[0].1.is_chain = false;
+        profile.open = Some(open.into());
+    });
+    state.update(Event::Data(picture));
+    assert_screen("top-calls-approximate", &state);
 }
 
 #[test]

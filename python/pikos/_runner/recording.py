@@ -1,0 +1,278 @@
+"""A program under a monitor."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from _thread import get_ident, start_new_thread
+from os import getpid
+from time import perf_counter, sleep
+
+from pikos._launcher.run import Run, say, show
+from pikos._launcher.summary import columns, has_colours
+from pikos._lsprof import _at_main
+from pikos._runner.options import MONITORS, OBJECTS, argument_parser, output_of, parse, record_type_of
+from pikos.api import monitor_class
+from pikos.cprofile.profile import write_whole
+from pikos.monitors import _profile_decorator
+from pikos.monitors._focus_by_name import NoSuchFunction, codes_of, named
+from pikos.monitors._line_forms import rendered
+from pikos.monitors._line_report import Circumstances, Report, Wanted, form_of
+from pikos.monitors._line_table import Paper
+from pikos.objects._run import Counting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from pikos.monitors.monitor import EventMonitor
+    from pikos.recorders.abstract_recorder import AbstractRecorder
+
+
+def prepare(argv: list[str]) -> Recording | Counting:
+    """What a command line asks to be recorded."""
+    parser = argument_parser()
+    options, program = parse(parser, argv)
+    outfile = output_of(options, parser)
+    command = " ".join(["python", options.how, *program]) if options.how else ""
+    if options.monitor == OBJECTS:
+        live = options.recording == "zmq"
+        words = " ".join([options.how, *program] if options.how else program)
+        return Counting(outfile, options.types, options.where, options.report, live, options.count, words, parser.error)
+    recorder, report = recorder_of(options, outfile, command)
+    kind: Any = monitor_class(MONITORS[options.monitor])
+    focused: Any = monitor_class(MONITORS[options.monitor], focused=True)
+    record_type = record_type_of(kind, options)
+
+    def monitor_of(codes: list[CodeType] | None) -> Any:
+        """The monitor of these functions, or of all."""
+        functions = {} if codes is None else {"functions": codes}
+        new = (kind if codes is None else focused)(
+            recorder, record_type=record_type, threads=options.threads, fields=options.fields, **functions
+        )
+        if report is not None:
+            report.attach_to(new)
+        return new
+
+    return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
+
+
+def recorder_of(
+    options: argparse.Namespace, outfile: str | None, command: str
+) -> tuple[AbstractRecorder, Report | None]:
+    """The recorder, and the report if there is to be one."""
+    if options.report:
+        from pikos.recorders.list_recorder import ListRecorder
+
+        wanted = Wanted(
+            reads_memory=options.monitor.endswith("memory"),
+            of_functions=options.monitor.startswith("function"),
+            most=options.count,
+            sort=options.sort,
+            everything=options.everything,
+            skip_zero=options.skip_zero,
+            summary=options.summary,
+            form="json" if options.json else "csv" if options.csv else "text" if outfile is None else form_of(outfile),
+            unit=options.unit,
+            command=command,
+        )
+        return ListRecorder(), Report(wanted, options.focused_on)
+    if options.recording == "csv":
+        from pikos.recorders.csv_file_recorder import CSVFileRecorder
+
+        return CSVFileRecorder(str(outfile), options.filter), None
+    if options.recording == "parquet":
+        from pikos.recorders.parquet_file_recorder import ParquetFileRecorder
+
+        return ParquetFileRecorder(str(outfile), options.filter), None
+    if options.recording == "trace":
+        from pikos.recorders.trace_file_recorder import TraceFileRecorder
+
+        return TraceFileRecorder(str(outfile), options.filter), None
+    if options.recording == "zmq":
+        from pikos.recorders.zeromq_recorder import ZeroMQRecorder
+
+        return ZeroMQRecorder(outfile, options.filter), None
+    if options.recording == "text":
+        from pikos.recorders.text_file_recorder import TextFileRecorder
+
+        at_once = not options.buffered
+        return TextFileRecorder(str(outfile), options.filter, formatted=True, auto_flush=at_once), None
+    from pikos.recorders.text_stream_recorder import TextStreamRecorder
+
+    return TextStreamRecorder(sys.stdout, options.filter, formatted=True, auto_flush=not options.buffered), None
+
+
+def focus(options: argparse.Namespace, code: CodeType, parser: argparse.ArgumentParser) -> list[CodeType]:
+    """The functions of ``--focused-on``."""
+    found = []
+    for path in options.focused_on:
+        try:
+            found += codes_of(path, code)
+        except NoSuchFunction as error:
+            parser.error(f"--focused-on {path}: {error}")
+    return found
+
+
+class Recording(Run):
+    """A monitored run."""
+
+    def __init__(
+        self,
+        monitor_of: Callable[[list[CodeType] | None], Any],
+        report: Report | None,
+        outfile: str | None,
+        options: argparse.Namespace,
+        program: str,
+        parser: argparse.ArgumentParser,
+    ) -> None:
+        super().__init__(outfile)
+        self.monitor_of = monitor_of
+        self.monitor: EventMonitor | None = None
+        self.report = report
+        self.options = options
+        self.focus: list[str] = list(options.focused_on)
+        #: The functions that are watched; None for all.
+        self.codes: list[CodeType] | None = None
+        self.threads: bool = options.threads
+        self.main_thread = get_ident()
+        self.program = program
+        self.began = 0.0
+        self.parser = parser
+        self.guard()
+
+    def wait(self) -> bool:
+        """Record from the program's first instruction to its last. False where nobody can tell when that comes."""
+        return _at_main(self.begin, self.end, imports=False)
+
+    def begin(self, code: CodeType) -> None:
+        """The program begins."""
+        options = self.options
+        is_decorated = _profile_decorator.is_decorated(code)
+        if options.focused_on or options.line_by_line or is_decorated:
+            self.codes = focus(options, code, self.parser)
+            if self.report is not None:
+                self.report.watch_chosen()
+        _profile_decorator.define(self.decorated)
+        self.switch_on()
+        if options.output_interval is not None:
+            start_new_thread(self.write_now_and_then, (options.output_interval,))
+
+    def switch_on(self) -> None:
+        """Record, from now on."""
+        monitor = self.monitor_of(self.codes)
+        if self.monitor is not None:
+            monitor._index = self.monitor._index
+        try:
+            monitor.enable()
+        except ValueError as error:
+            self.parser.error(str(error))
+        except OSError as error:
+            problem = error if error.filename is None else f"can't write {error.filename}: {error.strerror}"
+            say(f"pikos-run: {problem}\n")
+            sys.exit(1)
+        except RuntimeError as error:
+            say(f"pikos-run: {error}\n")
+            sys.exit(1)
+        self.monitor = monitor
+        self.began = self.began or perf_counter()
+
+    def decorated(self, codes: list[CodeType]) -> None:
+        """The program has decorated a function with ``@profile``: it is watched, too; or alone, if it is the first."""
+        if self.saved or self.monitor is None:
+            return
+        self.focus += [named(codes[0])]
+        if self.codes is None:
+            # Nobody could know before: what was summed up so far is not asked for.
+            self.codes = codes
+            if self.report is not None:
+                self.report.watch_chosen()
+            self.monitor.disable()
+            self.switch_on()
+            return
+        monitor: Any = self.monitor
+        self.codes += codes
+        for code in codes:
+            monitor.functions.add(code)
+        if get_ident() == self.main_thread:
+            # Not the recorder, too: what it has open stays open.
+            monitor._native.disable(all=True)
+            monitor._native.enable(*monitor._destination())
+
+    def write_now_and_then(self, interval: float) -> None:
+        """Write the report while the program runs. In a thread that ends with the process."""
+        while not self.saved:
+            sleep(interval)
+            if self.saved or getpid() != self.process or self.report is None or self.outfile is None:
+                return
+            try:
+                write_whole(
+                    self.outfile,
+                    rendered(self.report, self.circumstances(0), Paper()).encode("utf-8", "backslashreplace"),
+                )
+            except OSError:
+                # The last time, it is said.
+                pass
+
+    def circumstances(self, missed: int) -> Circumstances:
+        # Before 3.12 nothing tells what other threads run.
+        is_certain = sys.version_info >= (3, 12)
+        return Circumstances(self.program, perf_counter() - self.began, missed, is_certain, self.focus)
+
+    def covers_all_threads(self) -> bool:
+        """Whether other threads' events are recorded."""
+        return self.threads
+
+    def go_on(self) -> Callable[[], None]:
+        """What makes it record again: as long as the program hasn't changed, records are where they were."""
+        monitor = self.monitor
+        return lambda: None if monitor is None else monitor.enable()
+
+    def complete(self) -> None:
+        """Stop recording, and write what is left to write: the report."""
+        if self.monitor is None:
+            return
+        self.monitor.disable()
+        missed = 0 if self.threads else self.monitor._native.threads_missed
+        run = self.circumstances(missed)
+        if not run.is_certain and self.options.output_interval is not None:
+            # Our own.
+            missed = max(0, missed - 1)
+            run = run._replace(threads_missed=missed)
+        if self.focus and missed:
+            ran = "ran" if run.is_certain else "may have run"
+            say(f"pikos-run: a function in focus {ran} in a thread that was not watched: add --threads to watch all\n")
+        if self.report is None:
+            return
+        if self.options.line_by_line and not self.focus:
+            say("pikos-run: no function was decorated with @profile, and -p names none: there is nothing to report\n")
+        text = rendered(self.report, run, paper_for(self.outfile, self.options.rich))
+        if self.outfile is None:
+            show(text, "pikos-run", "the report")
+            return
+        try:
+            write_whole(self.outfile, text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{text}")
+            return
+        if self.options.view:
+            self.report.wanted = self.report.wanted._replace(form="text")
+            show(rendered(self.report, run, paper_for(None, self.options.rich)), "pikos-run", "the report")
+
+
+def paper_for(outfile: str | None, in_colours: bool) -> Paper:
+    """What the report is written on: a terminal is as wide as it is; a file and a pipe have no width, and no colours but where they
+    are asked for."""
+    stream = sys.stdout
+    try:
+        if outfile is not None or not stream.isatty():
+            return Paper(has_colours=in_colours and outfile is None)
+        "▏…".encode(stream.encoding or "ascii")
+    except UnicodeError:
+        return Paper(columns(1), in_colours or has_colours(1))
+    except Exception:
+        # The program's own stream may be anything.
+        return Paper()
+    return Paper(columns(1), in_colours or has_colours(1), has_blocks=True)
