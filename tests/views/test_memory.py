@@ -140,8 +140,7 @@ def test_the_line_that_makes_the_spike_is_on_top(tmp_path: Path, size: tuple[int
         terminal.until(f"pid {process.pid}")
         go_on(process)
         terminal.until(f"legacy:{spike}")
-        # The source has the room that is left.
-        parts = [f"spike.py:{spike}", "legacy", "np.matrix(" if size[0] > 80 else "np.m"]
+        parts = [f"spike.py:{spike}", "legacy", "np.matrix("]
         terminal.until(lambda: all(part in first_rows(terminal, 1)[0] for part in parts))
         row = first_rows(terminal, 1)[0]
         assert 25 < float(row.split("M")[0].strip(" +")) < 40, "32 MB are 30.5 MiB"

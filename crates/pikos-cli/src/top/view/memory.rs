@@ -15,6 +15,8 @@ use crate::top::state::{State, layout};
 const LOCATION: usize = 15;
 const FUNCTION: usize = 10;
 const NARROW: usize = 60;
+/// From this width on there is room for all figures: else the source would be a few letters.
+const WIDE: usize = 100;
 
 pub fn render(state: &State, memory: &Recording, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let chart = layout::chart_height(state.size, state.is_live(), memory.has_memory).min(area.height);
@@ -56,7 +58,10 @@ fn cells(state: &State, memory: &Recording, width: usize) -> Vec<(MemoryColumn, 
     let is_narrow = width < NARROW;
     let figures = columns.iter().copied().filter(|column| !is_text(*column));
     // On a narrow screen, what it is sorted by, and where that is.
-    let figures: Vec<_> = figures.filter(|column| !is_narrow || *column == sorted).collect();
+    let has_room = |column: MemoryColumn| {
+        !is_narrow && (width >= WIDE || column != MemoryColumn::Growth || !memory.has_spikes)
+    };
+    let figures: Vec<_> = figures.filter(|column| has_room(*column) || *column == sorted).collect();
     let mut room = width.saturating_sub(figures.iter().map(|column| figure_width(*column) + 1).sum());
     let mut cells: Vec<_> = figures.iter().map(|column| (*column, figure_width(*column))).collect();
     if is_narrow {
