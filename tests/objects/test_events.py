@@ -21,9 +21,10 @@ needs_ends = pytest.mark.skipif(not TELLS_ENDS, reason="this CPython doesn't tel
 def counted(body: str, types: str = "None", where: bool = False, more: str = "") -> dict[str, list[int]]:
     """What a monitor says of a program's types: created, destroyed, alive, peak."""
     script = f"""
-import json
+import gc, json
 from pikos.objects import ObjectMonitor
 {textwrap.dedent(more)}
+gc.collect()  # what it stops listing it stops listing now
 monitor = ObjectMonitor({types}, where={where})
 def body():
 {textwrap.indent(textwrap.dedent(body), "    ")}

@@ -80,10 +80,10 @@ impl Measure {
     }
 }
 
-/// Whether there is something in front of an object whose type has that: a type that is a constant of C's has nothing. 3.11 doesn't know.
+/// Whether there is something in front of an object whose type has that: a type that is a constant of C's has nothing. Before 3.13 nobody asks.
 #[inline]
 fn is_in_front(object: Object<'_>) -> bool {
-    cfg!(not(Py_3_12)) || object.is_container()
+    cfg!(not(Py_3_13)) || object.is_container()
 }
 
 /// The type's own `__sizeof__`, if it is C's.
