@@ -115,7 +115,7 @@ def test_objects_that_the_collector_does_not_list_are_counted_once() -> None:
     # Each number is shared by nobody, and the list of them refers to it once more.
     numbers = [each["a"] for each in dicts]
     again = pikos.objects.census() - before
-    assert again["int"].count == pytest.approx(len(numbers), abs=200)
+    assert again["int"].count == pytest.approx(len(numbers), rel=0.1)  # others come and go
 
 
 @pytest.mark.parametrize("kind", [Plain, Slotted, Number, Mapping, Named, Made])

@@ -196,7 +196,8 @@ def test_a_function_that_is_called_often_is_one_stream(tmp_path: Path, monkeypat
         seen += messages
         listener.close()
     assert len({message["id"] for message in seen}) == 1
-    assert [record[2] for record in records(seen)] == ["work"] * 200
+    # Whoever was quick has heard the first call, too.
+    assert [record[2] for record in records(seen)] in (["work"] * 200, ["work"] * 202)
     assert list((tmp_path / "pikos").glob("*.rec")) == []
 
 
