@@ -372,6 +372,9 @@ def test_the_command_names_types(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["objects", "--json", "app.py"], "--json has no meaning for objects"),
+        (["objects", "-p", "main", "app.py"], "--focused-on has no meaning for objects"),
+        (["objects", "--fields", "+time", "app.py"], "--fields has no meaning for objects"),
         (
             ["objects", "--threads", "app.py"],
             "--threads has no meaning for objects (all threads' objects are counted): leave it out",

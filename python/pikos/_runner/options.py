@@ -399,10 +399,24 @@ def check_objects(options: argparse.Namespace, parser: argparse.ArgumentParser) 
     """Refuse what makes no sense where objects are counted."""
     needless = {
         "--threads": (options.threads, "all threads' objects are counted"),
-        "--focused-on": (options.focused_on, "objects of all functions are counted; --where tells them apart"),
+        "--focused-on": (
+            options.focused_on or options.prof_mod,
+            "objects of all functions are counted; --where tells them apart",
+        ),
         "--buffered": (options.buffered, "there are no records"),
         "--sort": (options.sort, "the types with most bytes come first"),
         "--all": (options.everything, "all types are shown"),
+        "--fields": (options.fields, "there are no records"),
+        "--filter": (options.filter, "--types says which ones count"),
+        "--csv": (options.csv, "name a file, -o types.csv"),
+        "--json": (options.json, "pikos top --json prints it while the program runs"),
+        "--summary": (options.summary, "the table has one line for each type"),
+        "-l": (options.line_by_line, "objects of all functions are counted; --where tells them apart"),
+        "-z": (options.skip_zero, "types without objects are not shown"),
+        "-v": (options.view, "the table is printed, or written"),
+        "-u": (options.unit, "there are no times"),
+        "-r": (options.rich, "the table has no colours"),
+        "-i": (options.output_interval, "the table is written at the end"),
     }
     for name, (value, reason) in needless.items():
         if value:
