@@ -9,10 +9,9 @@ use pikos_wire::discovery::Place;
 
 use crate::applied::MOST_ID;
 use crate::places::{endpoint_of, of_process, recorders};
+use crate::socket::subscriber;
 use crate::target::{ClientError, Target};
 
-/// A message may not be larger, in bytes.
-const MAX_BYTES: i64 = 256 << 20;
 /// Batches that wait for us; with more, we are too slow, and the newest are lost.
 const QUEUE: i32 = 1024;
 /// Processes that are gone are looked for this often.
@@ -92,19 +91,7 @@ impl RecordBatches {
 
     fn new() -> Result<Self, ClientError> {
         let context = zmq::Context::new();
-        let opened = || {
-            let socket = context.socket(zmq::SUB)?;
-            socket.set_linger(0)?;
-            socket.set_rcvhwm(QUEUE)?;
-            socket.set_maxmsgsize(MAX_BYTES)?;
-            // A process that forks closes its socket for that moment.
-            socket.set_reconnect_ivl(10)?;
-            socket.set_reconnect_ivl_max(1_000)?;
-            socket.set_subscribe(b"")?;
-            Ok(socket)
-        };
-        let socket =
-            opened().map_err(|problem| ClientError::Socket { endpoint: "records".to_owned(), problem })?;
+        let socket = subscriber(&context, QUEUE, "records")?;
         Ok(Self {
             socket,
             awaited: None,

@@ -15,6 +15,7 @@ mod listener;
 mod places;
 mod profile;
 mod records;
+mod socket;
 mod stream;
 mod target;
 

@@ -10,11 +10,10 @@ use pikos_wire::{Message, Records, WireError};
 use crate::places::{endpoint_of, of_process, profiles, recorders};
 use crate::profile::Model;
 use crate::records::RecordModel;
+use crate::socket::subscriber;
 use crate::stream::{RecordStream, Stream};
 use crate::target::{ClientError, Target};
 
-/// A message may not be larger, in bytes.
-const MAX_BYTES: i64 = 256 << 20;
 /// Messages of one endpoint that wait for us. With more, we are too slow, and the newest are lost.
 const QUEUE: i32 = 64;
 /// New processes, and those that are gone, are looked for this often.
@@ -368,18 +367,7 @@ impl<T: Default> Listener<T> {
     }
 
     fn socket(&self, endpoint: &str) -> Result<zmq::Socket, ClientError> {
-        let opened = || {
-            let socket = self.context.socket(zmq::SUB)?;
-            socket.set_linger(0)?;
-            socket.set_rcvhwm(QUEUE)?;
-            socket.set_maxmsgsize(MAX_BYTES)?;
-            // A process that forks closes its socket for that moment.
-            socket.set_reconnect_ivl(10)?;
-            socket.set_reconnect_ivl_max(1_000)?;
-            socket.set_subscribe(b"")?;
-            Ok(socket)
-        };
-        opened().map_err(|problem| ClientError::Socket { endpoint: endpoint.to_owned(), problem })
+        subscriber(&self.context, QUEUE, endpoint)
     }
 }
 
