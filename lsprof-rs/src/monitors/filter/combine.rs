@@ -38,6 +38,16 @@ fn combined<'py, T: PyClass<BaseType = Base>>(
     Ok(Bound::new(py, make(both))?.into_any())
 }
 
+/// Whether one of the filters has this answer. They are asked in turn, up to the first that has.
+fn one_says(filters: &Py<PyTuple>, record: &Bound<'_, PyAny>, answer: bool) -> PyResult<bool> {
+    for filter in filters.bind(record.py()) {
+        if filter.call1((record,))?.is_truthy()? == answer {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// And(*filters)
 ///
 /// Keeps the records that all of these keep. They are asked in turn, up to the first that doesn't.
@@ -58,12 +68,7 @@ impl And {
 
     /// Whether the record is kept.
     fn __call__(&self, record: &Bound<'_, PyAny>) -> PyResult<bool> {
-        for filter in self.filters.bind(record.py()) {
-            if !filter.call1((record,))?.is_truthy()? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(!one_says(&self.filters, record, false)?)
     }
 }
 
@@ -87,12 +92,7 @@ impl Or {
 
     /// Whether the record is kept.
     fn __call__(&self, record: &Bound<'_, PyAny>) -> PyResult<bool> {
-        for filter in self.filters.bind(record.py()) {
-            if filter.call1((record,))?.is_truthy()? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        one_says(&self.filters, record, true)
     }
 }
 
