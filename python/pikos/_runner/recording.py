@@ -8,6 +8,7 @@ from _thread import get_ident, start_new_thread
 from os import getpid
 from time import perf_counter, sleep
 
+from pikos._launcher.report import hand_out
 from pikos._launcher.run import Run, say, show
 from pikos._launcher.summary import columns, has_colours
 from pikos._lsprof import _at_main
@@ -249,15 +250,7 @@ class Recording(Run):
         if self.options.line_by_line and not self.focus:
             say("pikos-run: no function was decorated with @profile, and -p names none: there is nothing to report\n")
         text = rendered(self.report, run, paper_for(self.outfile, self.options.rich))
-        if self.outfile is None:
-            show(text, "pikos-run", "the report")
-            return
-        try:
-            write_whole(self.outfile, text.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{text}")
-            return
-        if self.options.view:
+        if hand_out(text, self.outfile, "backslashreplace") and self.options.view:
             self.report.wanted = self.report.wanted._replace(form="text")
             show(rendered(self.report, run, paper_for(None, self.options.rich)), "pikos-run", "the report")
 

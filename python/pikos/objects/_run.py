@@ -6,10 +6,10 @@ import os
 import sys
 from time import perf_counter
 
-from pikos._launcher.run import Run, say, show
+from pikos._launcher.report import hand_out
+from pikos._launcher.run import Run, say
 from pikos._launcher.summary import columns
 from pikos._lsprof import _at_main, _memory, _own_files
-from pikos.cprofile.profile import write_whole
 from pikos.objects._events import ObjectMonitor
 from pikos.objects._growth import Growth
 from pikos.objects._names import label, size
@@ -122,13 +122,7 @@ class Counting(Run):
             text = as_csv(monitor)
         else:
             text = self.text(monitor, elapsed, columns(1) if self.outfile is None else 120)
-        if self.outfile is None:
-            show(text, "pikos-run", "the report")
-            return
-        try:
-            write_whole(self.outfile, text.encode("utf-8", "surrogateescape"))
-        except OSError as error:
-            say(f"pikos-run: can't write {self.outfile}: {error.strerror}; here is the report:\n{text}")
+        hand_out(text, self.outfile, "surrogateescape")
 
     def text(self, monitor: ObjectMonitor, elapsed: float, width: int) -> str:
         """The whole report."""
