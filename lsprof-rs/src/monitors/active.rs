@@ -57,12 +57,10 @@ pub struct Active {
     pub began: Instant,
     /// The extra fields of its records.
     pub extras: Vec<Field>,
-    /// Their values, for its method, in each thread that is in there; by the thread's address.
-    pub told: RefCell<Vec<(usize, Py<PyTuple>)>>,
     /// The next event's number.
     pub index: Cell<u64>,
-    /// The threads that are in its method, by address, and the number of each one's event, once it was asked for.
-    pub under_way: RefCell<Vec<(usize, Option<u64>)>>,
+    /// The events that its method is called for.
+    pub under_way: RefCell<Vec<UnderWay>>,
     /// How often Python that it called raised.
     pub errors: Cell<u64>,
     /// The threads that it doesn't cover, and that had an event which it would have recorded otherwise; by address. On 3.11 they
@@ -71,6 +69,16 @@ pub struct Active {
     /// What tells whether there were others.
     #[cfg(not(Py_3_12))]
     pub others: OtherThreads,
+}
+
+/// An event that a method is called for.
+pub struct UnderWay {
+    /// The address of the thread that is in there.
+    thread: usize,
+    /// The event's number, once it was asked for.
+    number: Option<u64>,
+    /// The extra fields, where there are any.
+    extra: Option<Py<PyTuple>>,
 }
 
 impl Active {
@@ -99,8 +107,10 @@ impl Active {
     /// What its method is told in the running thread.
     pub fn extra_of_running<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyTuple>> {
         let running = thread::address();
-        let told = self.told.borrow();
-        told.iter().rfind(|(thread, _)| *thread == running).map(|(_, values)| values.bind(py).clone())
+        let under_way = self.under_way.borrow();
+        let mut extras =
+            under_way.iter().rev().filter(|event| event.thread == running).map(|event| &event.extra);
+        extras.next()?.as_ref().map(|values| values.bind(py).clone())
     }
 
     /// The code objects of its focus.
@@ -131,8 +141,8 @@ impl Active {
     pub fn number(&self) -> u64 {
         let running = thread::address();
         let mut under_way = self.under_way.borrow_mut();
-        match under_way.iter_mut().find(|(thread, _)| *thread == running) {
-            Some((_, number)) => *number.get_or_insert_with(|| self.take_number()),
+        match under_way.iter_mut().find(|event| event.thread == running) {
+            Some(event) => *event.number.get_or_insert_with(|| self.take_number()),
             None => self.index.get(),
         }
     }
@@ -140,8 +150,8 @@ impl Active {
     /// Sets the next event's number. A method that counts its own event, which is counted already, changes nothing.
     pub fn set_number(&self, next: u64) {
         let running = thread::address();
-        let is_counted = |(thread, number): &(usize, Option<u64>)| {
-            *thread == running && number.is_some_and(|number| number + 1 == next)
+        let is_counted = |event: &UnderWay| {
+            event.thread == running && event.number.is_some_and(|number| number + 1 == next)
         };
         if !self.under_way.borrow().iter().any(is_counted) {
             self.index.set(next);
@@ -201,18 +211,10 @@ pub fn call_with_extra(
 ) -> PyResult<()> {
     let values: Vec<_> =
         monitor.extras.iter().map(|field| event.value(*field).object(py)).collect::<PyResult<_>>()?;
-    let values = PyTuple::new(py, values)?;
-    let running = thread::address();
-    monitor.told.borrow_mut().push((running, values.unbind()));
-    let result = call(py, monitor, method, event.kind, argument);
-    let mut told = monitor.told.borrow_mut();
-    let done = told.iter().rposition(|(thread, _)| *thread == running).map(|place| told.remove(place));
-    drop(told);
-    drop(done);
-    result
+    call(py, monitor, method, event.kind, argument, Some(PyTuple::new(py, values)?))
 }
 
-/// Calls a monitor's method.
+/// Calls a monitor's method. extra: the values of the extra fields, where there are any.
 #[cold]
 #[inline(never)]
 pub fn call(
@@ -221,17 +223,20 @@ pub fn call(
     method: &Py<PyAny>,
     kind: EventKind,
     argument: &impl Argument,
+    extra: Option<Bound<'_, PyTuple>>,
 ) -> PyResult<()> {
     let running = thread::address();
-    monitor.under_way.borrow_mut().push((running, None));
+    let event = UnderWay { thread: running, number: None, extra: extra.map(Bound::unbind) };
+    monitor.under_way.borrow_mut().push(event);
     let result = aside(py, |py| {
         let frame = ffi::running_frame(py);
         method.call1(py, (frame, kind.object(py), argument.object(py))).map(drop)
     });
     let mut under_way = monitor.under_way.borrow_mut();
-    if let Some(place) = under_way.iter().rposition(|(thread, _)| *thread == running) {
-        under_way.swap_remove(place);
-    }
+    let place = under_way.iter().rposition(|event| event.thread == running);
+    let done = place.map(|place| under_way.remove(place));
+    drop(under_way);
+    drop(done.and_then(|event| event.extra).map(|extra| extra.into_bound(py)));
     result.unwrap_or(Ok(()))
 }
 

@@ -89,7 +89,7 @@ pub fn dispatch(
                 Ok(())
             }
             Destination::Method(method) if monitor.extras.is_empty() => {
-                call(py, monitor, method, kind, argument)
+                call(py, monitor, method, kind, argument, None)
             }
             Destination::Method(method) => {
                 let extra = found.extra(py, Wanted::among(monitor.extras.iter().copied()));

@@ -169,7 +169,6 @@ impl EventMonitor {
             gauge,
             began: state.began.get().unwrap_or_else(Instant::now),
             extras: self.extras.clone(),
-            told: RefCell::default(),
             index: Cell::new(state.index.get()),
             under_way: RefCell::default(),
             errors: Cell::new(0),
