@@ -107,7 +107,14 @@ impl Builder {
         let places = edges.iter().enumerate().map(|(place, edge)| ((edge.caller, edge.callee), place));
         Self {
             edges: places.collect(),
-            profile: Profile { metadata: profile.metadata.clone(), ..Profile::new(functions, edges) },
+            profile: Profile {
+                metadata: profile.metadata.clone(),
+                tasks: profile.tasks.clone().map(|mut tasks| {
+                    tasks.renumber(|id| numbers[id.index()]);
+                    tasks
+                }),
+                ..Profile::new(functions, edges)
+            },
             numbers,
             tree: CallTree::default(),
             nodes: IdMap::default(),

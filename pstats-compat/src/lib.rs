@@ -22,6 +22,6 @@ pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Thread, Unit, index, tree, without_addresses,
+    CallTree, Calls, Coroutine, Counts, Cut, Edge, EdgeDetail, Figures, Function, FunctionId, Metadata, Node,
+    NodeId, Profile, SlowStep, Tasks, Text, Thread, Unit, index, tree, without_addresses,
 };

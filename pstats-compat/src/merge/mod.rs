@@ -93,6 +93,10 @@ impl Merger {
                 moved
             }
         };
+        if let Some(mut tasks) = profile.tasks.take() {
+            tasks.renumber(|id| Some(moved[id.index()]));
+            self.sum.tasks.get_or_insert_default().absorb(tasks);
+        }
         match (&mut self.trees, profile.tree) {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,

@@ -19,6 +19,7 @@ mod labels;
 mod metadata;
 mod profile;
 mod sampling;
+mod tasks;
 mod text;
 mod threads;
 pub mod tree;
@@ -28,6 +29,7 @@ pub use function::{Calls, Edge, Function, FunctionId};
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;
 pub use sampling::sampling_error;
+pub use tasks::{Coroutine, Figures, SlowStep, Tasks};
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId, Thread};
 

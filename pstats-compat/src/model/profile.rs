@@ -8,6 +8,7 @@ use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
 use super::metadata::Metadata;
+use super::tasks::Tasks;
 use super::text::Text;
 use super::tree::CallTree;
 
@@ -20,6 +21,8 @@ pub struct Profile {
     pub edges: Vec<Edge>,
     /// Exact full stacks, if the profiler recorded them.
     pub tree: Option<CallTree>,
+    /// What is known of coroutines and tasks, if the profiler followed them.
+    pub tasks: Option<Tasks>,
     /// What the figures mean and where they came from.
     pub metadata: Metadata,
 }
@@ -179,6 +182,9 @@ impl Profile {
         self.edges = kept;
         if let Some(tree) = &mut self.tree {
             tree.renumber(moved);
+        }
+        if let Some(tasks) = &mut self.tasks {
+            tasks.renumber(|id| Some(moved[id.index()]));
         }
     }
 }

@@ -10,11 +10,17 @@
 //!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
 //! ```
 //!
+//! Where coroutines were followed: `"coroutines": [ { "function": 0, "caller": 1, "started": 3, "steps": 9, "run": 0.1, "await": 2.5,
+//! "elapsed": 2.6, "longest_step": 0.01, "longest_step_at": 1.25, … } ]` and `"slow_steps": { "from": 0.05, "count": 1, "seconds": 0.3,
+//! "longest": [ { "at": 1.5, "seconds": 0.3, "task": "Task-7", "function": 0, "path": [ { "function": 0, "seconds": 0.3 }, … ] } ] }`,
+//! as docs/tasks.md explains them.
+//!
 //! `facts` are those of the run, by name, as docs/file.md lists them; they may be missing. `function` is a place in `functions`. A function that is known as a caller only has no figures.
 //! A time that is no number is `null`; figures that nobody measured are left out.
 
 mod read;
 mod schema;
+mod tasks;
 mod write;
 
 pub use read::read;

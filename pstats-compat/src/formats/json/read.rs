@@ -6,6 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::{FORMAT, VERSION};
+use super::tasks::{self, CoroutineRow, SlowSteps};
 use crate::error::{Error, Result};
 use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Unit};
 
@@ -22,6 +23,8 @@ struct ProfileJson {
     #[serde(default)]
     facts: Facts,
     functions: Vec<FunctionRow>,
+    coroutines: Option<Vec<CoroutineRow>>,
+    slow_steps: Option<SlowSteps>,
 }
 
 /// A map whose order is kept.
@@ -156,6 +159,16 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
                 row.calls.calls(edges),
             )
         });
+    }
+    if let Some(rows) = document.coroutines {
+        let tasks = tasks::of(rows, document.slow_steps);
+        if !tasks.is_sound(count) {
+            return Err(Error::BadField {
+                field: "coroutines, slow_steps".to_owned(),
+                problem: format!("there are only {count} functions"),
+            });
+        }
+        profile.tasks = Some(tasks);
     }
     Ok(profile)
 }

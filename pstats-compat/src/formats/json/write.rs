@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use super::schema::{FORMAT, VERSION};
+use super::tasks::{self, CoroutineRow, SlowSteps};
 use crate::error::Result;
 use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
 use crate::printable::Escaped;
@@ -23,6 +24,10 @@ struct ProfileJson<'p> {
     #[serde(skip_serializing_if = "Facts::are_unknown")]
     facts: Facts<'p>,
     functions: Functions<'p>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coroutines: Option<Vec<CoroutineRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slow_steps: Option<SlowSteps>,
 }
 
 #[derive(Serialize)]
@@ -143,6 +148,8 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         compensated: metadata.compensated,
         facts: Facts(&metadata.facts),
         functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
+        coroutines: profile.tasks.as_ref().map(tasks::coroutines),
+        slow_steps: profile.tasks.as_ref().map(SlowSteps::of),
     };
     let mut out = std::io::BufWriter::new(out);
     serde_json::to_writer(Escaped(&mut out), &document).map_err(std::io::Error::from)?;

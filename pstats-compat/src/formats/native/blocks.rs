@@ -25,6 +25,9 @@ pub const THREADS: Kind = *b"thrd";
 pub const TREE: Kind = *b"TREE";
 /// What functions waited for the GIL; only where one did, in front of the functions, so that these are never there without it.
 pub const GIL_WAITS: Kind = *b"wait";
+/// Coroutines, and steps that kept a loop too long; only where these were followed, in front of the functions like what they waited.
+pub const COROUTINES: Kind = *b"coro";
+pub const SLOW_STEPS: Kind = *b"slow";
 /// The end of a snapshot.
 pub const DONE: Kind = *b"DONE";
 

@@ -1,12 +1,16 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
 use super::blocks::{
-    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
+    self, Blocks, COROUTINES, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, SLOW_STEPS, TEXT, THREADS, TREE,
+    VERSION, damaged,
 };
 use super::columns::Cursor;
 use super::meta;
 use crate::error::{Error, Result};
-use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text, Thread};
+use crate::model::{
+    CallTree, Calls, Coroutine, Cut, Edge, Figures, Function, FunctionId, Node, NodeId, Profile, SlowStep,
+    Tasks, Text, Thread,
+};
 
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -27,7 +31,9 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE => open.push(block),
+            META | TEXT | COROUTINES | SLOW_STEPS | FUNC | GIL_WAITS | EDGE | THREADS | TREE => {
+                open.push(block)
+            }
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -72,6 +78,15 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
     profile.functions = functions(&content_, &texts)?;
     if let Some(content) = content(GIL_WAITS)? {
         add_gil_waits(&content, &mut profile.functions)?;
+    }
+    if let Some(content_) = content(COROUTINES)? {
+        let slow =
+            content(SLOW_STEPS)?.map_or(Ok(Tasks::default()), |content| slow_steps(&content, &texts))?;
+        let tasks = Tasks { coroutines: coroutines(&content_)?, ..slow };
+        if !tasks.is_sound(profile.functions.len()) {
+            return Err(damaged("a coroutine's function is missing"));
+        }
+        profile.tasks = Some(tasks);
     }
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
@@ -136,6 +151,67 @@ fn add_gil_waits(content: &[u8], functions: &mut [Function]) -> Result<()> {
         function.gil_wait = waited;
     }
     Ok(())
+}
+
+/// The function of this number, whether there is one or not.
+fn any_id(number: u64) -> Result<FunctionId> {
+    u32::try_from(number).map(FunctionId).map_err(|_| damaged("a function is missing"))
+}
+
+fn coroutines(content: &[u8]) -> Result<Vec<Coroutine>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let functions = cursor.differences(count)?;
+    let callers = cursor.numbers(count)?;
+    let mut counts: [Vec<u64>; 8] = Default::default();
+    for column in &mut counts {
+        *column = cursor.numbers(count)?;
+    }
+    let mut times: [Vec<f64>; 4] = Default::default();
+    for column in &mut times {
+        *column = cursor.times(count)?;
+    }
+    let row = |place: usize| {
+        Ok(Coroutine {
+            function: any_id(functions[place])?,
+            caller: callers[place].checked_sub(1).map(any_id).transpose()?,
+            figures: Figures::of(
+                std::array::from_fn(|column| counts[column][place]),
+                std::array::from_fn(|column| times[column][place]),
+            ),
+        })
+    };
+    (0..count).map(row).collect()
+}
+
+fn slow_steps(content: &[u8], texts: &[Text]) -> Result<Tasks> {
+    let mut cursor = Cursor::new(content);
+    let slow_count = cursor.number()?;
+    let sums = cursor.times(2)?;
+    let count = cursor.count()?;
+    let (at, seconds) = (cursor.times(count)?, cursor.times(count)?);
+    let (names, functions) = (cursor.numbers(count)?, cursor.numbers(count)?);
+    let lengths = cursor.numbers(count)?;
+    let calls = lengths.iter().try_fold(0_usize, |sum, &length| {
+        usize::try_from(length).ok().and_then(|length| sum.checked_add(length))
+    });
+    // Each takes a byte at least.
+    let calls = calls.filter(|&calls| calls <= content.len());
+    let calls = calls.ok_or_else(|| damaged("a slow step has too many calls"))?;
+    let called = cursor.numbers(calls)?.into_iter().map(any_id).collect::<Result<Vec<_>>>()?;
+    let mut path = called.into_iter().zip(cursor.times(calls)?);
+    let step = |place: usize| {
+        let name = names[place].checked_sub(1).map(|place| text(texts, place, "a task's name is missing"));
+        Ok(SlowStep {
+            at: at[place],
+            seconds: seconds[place],
+            task: name.transpose()?,
+            function: any_id(functions[place])?,
+            path: path.by_ref().take(lengths[place] as usize).collect(),
+        })
+    };
+    let slow = (0..count).map(step).collect::<Result<_>>()?;
+    Ok(Tasks { slow, slow_count, slow_from: sums[0], slow_seconds: sums[1], ..Tasks::default() })
 }
 
 /// The functions of these numbers, if there are so many.

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION};
+use super::blocks::{
+    self, COROUTINES, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, SLOW_STEPS, TEXT, THREADS, TREE, VERSION,
+};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
 use super::meta;
 use crate::error::Result;
-use crate::model::{Calls, Edge, IdMap, Profile, Text, Thread};
+use crate::model::{Calls, Edge, Figures, IdMap, Profile, SlowStep, Tasks, Text, Thread};
 
 /// Writes a file that holds this profile.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
@@ -16,7 +18,12 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let mut texts = Texts::default();
     let functions = functions(profile, &mut texts);
     let threads = threads(profile, &mut texts);
+    let slow = profile.tasks.as_ref().map(|tasks| slow_steps(profile, tasks, &mut texts));
     blocks::push(TEXT, &texts.content(), out)?;
+    if let (Some(tasks), Some(slow)) = (&profile.tasks, slow) {
+        blocks::push(COROUTINES, &coroutines(profile, tasks), out)?;
+        blocks::push(SLOW_STEPS, &slow, out)?;
+    }
     if profile.has_gil_waits() {
         blocks::push(GIL_WAITS, &gil_waits(profile), out)?;
     }
@@ -79,6 +86,47 @@ fn gil_waits(profile: &Profile) -> Vec<u8> {
     let mut out = Vec::new();
     push_number(&mut out, waits.len() as u64);
     push_times(&mut out, profile.metadata.rounded_to, &waits);
+    out
+}
+
+fn coroutines(profile: &Profile, tasks: &Tasks) -> Vec<u8> {
+    let rows = &tasks.coroutines;
+    let mut out = Vec::new();
+    push_number(&mut out, rows.len() as u64);
+    push_differences(&mut out, rows.iter().map(|row| u64::from(row.function.0)));
+    // None is 0.
+    push_numbers(&mut out, rows.iter().map(|row| row.caller.map_or(0, |caller| u64::from(caller.0) + 1)));
+    for count in 0..Figures::default().counts().len() {
+        push_numbers(&mut out, rows.iter().map(|row| row.figures.counts()[count]));
+    }
+    for time in 0..Figures::default().times().len() {
+        let times: Vec<f64> = rows.iter().map(|row| row.figures.times()[time]).collect();
+        push_times(&mut out, profile.metadata.rounded_to, &times);
+    }
+    out
+}
+
+fn slow_steps<'p>(profile: &Profile, tasks: &'p Tasks, texts: &mut Texts<'p>) -> Vec<u8> {
+    let steps = &tasks.slow;
+    let mut out = Vec::new();
+    push_number(&mut out, tasks.slow_count);
+    push_times(&mut out, profile.metadata.rounded_to, &[tasks.slow_from, tasks.slow_seconds]);
+    push_number(&mut out, steps.len() as u64);
+    for time in [|step: &SlowStep| step.at, |step: &SlowStep| step.seconds] {
+        let times: Vec<f64> = steps.iter().map(time).collect();
+        push_times(&mut out, profile.metadata.rounded_to, &times);
+    }
+    // None is 0.
+    push_numbers(
+        &mut out,
+        steps.iter().map(|step| step.task.as_ref().map_or(0, |name| texts.place(name) + 1)),
+    );
+    push_numbers(&mut out, steps.iter().map(|step| u64::from(step.function.0)));
+    push_numbers(&mut out, steps.iter().map(|step| step.path.len() as u64));
+    let calls = || steps.iter().flat_map(|step| &step.path);
+    push_numbers(&mut out, calls().map(|(function, _)| u64::from(function.0)));
+    let times: Vec<f64> = calls().map(|(_, seconds)| *seconds).collect();
+    push_times(&mut out, profile.metadata.rounded_to, &times);
     out
 }
 
