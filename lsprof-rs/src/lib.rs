@@ -27,7 +27,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::modules;
-    use super::results::getstats;
+    use super::results::{coroutines, getstats};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -104,6 +104,7 @@ mod _lsprof {
         let types = getstats::types(py)?;
         module.add("profiler_entry", types.entry.class())?;
         module.add("profiler_subentry", types.subentry.class())?;
-        module.add("profiler_thread", types.thread.class())
+        module.add("profiler_thread", types.thread.class())?;
+        coroutines::classes(py)?.into_iter().try_for_each(|(name, class)| module.add(name, class))
     }
 }

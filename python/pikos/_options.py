@@ -131,6 +131,14 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
 
 
+def seconds(text: str) -> float:
+    """A time as a person writes it: ``0.05``, ``0.05s``, ``50ms``, ``50us``."""
+    for unit, factor in (("ms", 1e3), ("us", 1e6), ("s", 1.0)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) / factor
+    return float(text)
+
+
 def yes_or_no(text: str) -> bool:
     return text == "1"
 
@@ -227,6 +235,39 @@ class Options:
     tree_depth: int = option(1000, read=int, least=1, most=2**32 - 1)
     #: ... nor does one that needs a node beyond so many (about 70 bytes each).
     tree_nodes: int = option(500_000, read=int, least=1)
+    #: Follow coroutines and tasks: how long each ran and was parked.
+    tasks: bool = option(
+        False,
+        Flag(
+            "--tasks",
+            "follow coroutines and tasks: how long each ran and how long it waited, who awaits whom, and what blocks the event loop",
+            {"tasks": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Follow generators, too.
+    generators: bool = option(
+        False,
+        Flag("--generators", "with --tasks: follow generators, too", {"tasks": True, "generators": True}),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Seconds: steps of tasks that took as long block the loop, and are listed.
+    slow_step: float = option(
+        0.05,
+        Flag(
+            "--slow-step",
+            "list the steps of tasks that keep the event loop for S seconds or longer; 50ms is fine, too",
+            metavar="S",
+        ),
+        needs="tasks",
+        read=seconds,
+        least=0.0001,
+        most=3600.0,
+        unit="seconds",
+        of=COUNTING,
+    )
     #: Show only functions that this regular expression finds in ``file:line(name)`` (``{name}`` of a built-in); the time of all
     #: others is their callers'.
     include: str | None = option(

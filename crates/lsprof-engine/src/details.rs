@@ -5,25 +5,15 @@
 
 use crate::cells::Link;
 use crate::clock::Ticks;
-use crate::tables::{Edge, Frame, StackId, Tables};
-
-/// A call that is over.
-#[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "each kind of details reads what it needs")]
-pub(crate) struct Over {
-    pub frame: Link<Frame>,
-    pub edge: Link<Edge>,
-    /// With all that it called.
-    pub total: Ticks,
-    /// Without.
-    pub own: Ticks,
-    /// When it ended.
-    pub now: Ticks,
-}
+use crate::coroutines::Steps;
+use crate::tables::{Frame, Over, StackId, Tables};
 
 /// The details of one thread's calls: of each kind, if it is kept.
 #[derive(Debug, Default)]
-pub struct Details {}
+pub struct Details {
+    /// Steps of coroutines and generators. The recorder tells more of these: see [`crate::coroutines`].
+    pub steps: Option<Steps>,
+}
 
 impl Details {
     /// A call's frame was pushed. The clock is read next, so what this takes is the caller's.
@@ -32,7 +22,11 @@ impl Details {
 
     /// A call is over, and its figures are written.
     #[inline(always)]
-    pub(crate) fn ends(&mut self, _tables: &Tables, _over: Over) {}
+    pub(crate) fn ends(&mut self, _tables: &Tables, over: Over) {
+        if let Some(steps) = &mut self.steps {
+            steps.ends(&over);
+        }
+    }
 
     /// The thread leaves one stack at `left`, and goes on with another one.
     pub(crate) fn switches(&mut self, _from: StackId, _to: StackId, _left: Ticks) {}

@@ -6,6 +6,7 @@
 
 pub mod cells;
 pub mod clock;
+mod coroutines;
 mod details;
 mod excess;
 mod hash;
@@ -16,6 +17,7 @@ mod sampled;
 mod sampled_times;
 mod stacks;
 mod tables;
+mod tasks;
 mod totals;
 mod tree;
 mod tree_watch;
@@ -23,6 +25,7 @@ mod waits;
 mod watch;
 
 pub use clock::Ticks;
+pub use coroutines::{CoroutineCounts, CoroutineTables, Coroutines, Ending, Entered, Step, Steps};
 pub use details::Details;
 pub use excess::{Costs, Mixture};
 pub use hash::mix;
@@ -31,9 +34,10 @@ pub use recorder::Recorder;
 pub use sampled::SampleRecorder;
 pub use sampled_times::{Looks, TimeSampler};
 pub use tables::{
-    BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
-    Subject, Tables, Wait,
+    BOTTOM, Counts, Edge, Entry, Excess, Form, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses,
+    StackId, Subject, Tables, Wait,
 };
+pub use tasks::{SlowStep, SlowSteps, Task, TaskState};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};

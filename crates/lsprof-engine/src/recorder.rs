@@ -13,11 +13,12 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
-use crate::details::{Details, Over};
+use crate::coroutines::{Begins, Ending, Step, Steps};
+use crate::details::Details;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
+use crate::tables::{Edge, Entry, Form, Frame, FunctionId, Key, Kind, Now, Over, Pauses, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -224,24 +225,43 @@ impl Recorder {
     }
 
     /// [`Recorder::enter_quickly`] on a recorder that keeps a tree or details, and does not compensate. It calls what these need.
+    ///
+    /// `step` says which object goes on, where the function's steps are followed.
     #[inline(always)]
-    pub fn enter_extended_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
+    pub fn enter_extended_quickly(
+        &mut self,
+        key: Key,
+        step: impl FnOnce() -> Option<Step>,
+        clock: impl FnOnce() -> Ticks,
+    ) -> bool {
         let Some(edge) = self.next_edge(key) else { return false };
         if !self.enter_edge(edge) {
             return false;
         }
+        let is_followed = edge.callee.form().is_followed();
+        if is_followed && let Some(step) = step() {
+            self.expect_step(step);
+        }
         self.prepare();
         self.start(clock());
+        if is_followed {
+            self.start_step();
+        }
         true
     }
 
     /// [`Recorder::leave_quickly`] on such a recorder.
+    ///
+    /// `ending` says how the step ends, where the function's steps are followed.
     #[inline(always)]
-    pub fn leave_extended_quickly(&mut self, key: Key, now: Ticks) -> bool {
+    pub fn leave_extended_quickly(&mut self, key: Key, ending: impl FnOnce() -> Ending, now: Ticks) -> bool {
         let frame = self.top;
         let edge = edge_of(frame);
         if edge.key != key || self.is_late(now) {
             return false;
+        }
+        if edge.callee.form().is_followed() {
+            self.end_step_as(key, ending());
         }
         self.close::<true>(frame, edge, now);
         true
@@ -358,11 +378,84 @@ impl Recorder {
     /// before the clock is read.
     #[inline]
     pub fn prepare(&mut self) {
+        let edge = edge_of(self.top);
+        let is_followed = edge.callee.form().is_followed();
+        let steps = self.details.as_mut().and_then(|details| details.steps.as_mut()).filter(|_| is_followed);
+        let (mut steps, mut under) = (steps, None);
+        if let Some(steps) = &mut steps {
+            under = steps.begins(&Begins::of(self.top, edge));
+        }
         if let Some(tree) = &mut self.tree {
-            tree.open(&self.tables.nodes, self.top, callee(self.top).function);
+            let on = under.or_else(|| edge.is_root().then(|| tree.bottom()));
+            let under = tree.open(&self.tables.nodes, self.top, edge.callee.function, on);
+            if let Some(steps) = steps {
+                steps.note_place(self.top, under);
+            }
         }
         if let Some(details) = &mut self.details {
             details.begins(&self.tables, self.top);
+        }
+    }
+
+    /// Says which object the next call of a function is a step of, where steps are followed.
+    pub fn expect_step(&mut self, step: Step) {
+        if let Some(steps) = self.steps() {
+            steps.expect(step);
+        }
+    }
+
+    /// The clock of the frame that was pushed last has started: as of a step, if it is one.
+    pub fn start_step(&mut self) {
+        let frame = self.top;
+        if !callee(frame).form().is_followed() {
+            return;
+        }
+        if let Some(steps) = self.steps() {
+            steps.started(frame, frame.started.ticks());
+        }
+    }
+
+    /// Says how the next call of this function to end will end, where steps are followed.
+    pub fn end_step_as(&mut self, key: Key, ending: Ending) {
+        if let Some(steps) = self.steps() {
+            steps.end_as(key, ending);
+        }
+    }
+
+    /// Whether the newest call is a step of a task whose name is not known, and is about to end so that somebody may want to know it.
+    /// To be answered by [`Recorder::name_task`].
+    #[inline(always)]
+    pub fn wants_task_name(&self, is_parked: bool, now: Ticks) -> bool {
+        callee(self.top).form() == Form::COROUTINE
+            && self
+                .details
+                .as_ref()
+                .and_then(|details| details.steps.as_ref())
+                .is_some_and(|steps| steps.wants_name(self.top, is_parked, now))
+    }
+
+    /// Names the task that the newest call is a step of.
+    pub fn name_task(&mut self, name: &str) {
+        let frame = self.top;
+        if let Some(steps) = self.steps() {
+            steps.name_task(frame, name);
+        }
+    }
+
+    /// Whether the steps of some functions are followed.
+    pub fn follows_steps(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.steps.is_some())
+    }
+
+    #[inline(always)]
+    fn steps(&mut self) -> Option<&mut Steps> {
+        self.details.as_mut()?.steps.as_mut()
+    }
+
+    /// Says what a known function makes of a call.
+    pub fn set_form(&mut self, key: Key, form: Form) {
+        if let Some(entry) = self.entry(key) {
+            entry.set_form(form);
         }
     }
 

@@ -46,6 +46,43 @@ pub enum Pauses {
     Anywhere,
 }
 
+/// What a function makes of a call: most return from it once, others stop and go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form(u8);
+
+impl Form {
+    /// It returns.
+    pub const PLAIN: Self = Self(0);
+    /// What an event loop calls for each thing that there is to do.
+    pub const CALLBACK: Self = Self(1);
+    /// A generator whose steps are calls and nothing more.
+    pub const GENERATOR: Self = Self(2);
+    /// One whose steps are followed.
+    pub const FOLLOWED_GENERATOR: Self = Self(3);
+    /// An asynchronous generator.
+    pub const ASYNC_GENERATOR: Self = Self(4);
+    /// A coroutine.
+    pub const COROUTINE: Self = Self(5);
+
+    /// Whether its steps are told one by one.
+    #[inline(always)]
+    pub fn is_followed(self) -> bool {
+        self.0 != 0 && self != Self::GENERATOR
+    }
+
+    /// Whether it stands still between steps, and so may await or delegate to another one.
+    #[inline(always)]
+    pub(crate) fn pauses(self) -> bool {
+        self.0 >= Self::GENERATOR.0
+    }
+
+    /// Whether others await it.
+    #[inline(always)]
+    pub(crate) fn is_awaited(self) -> bool {
+        self.0 >= Self::ASYNC_GENERATOR.0
+    }
+}
+
 /// The number of the node that stands for no call, below all stacks.
 pub const BOTTOM: u32 = 0;
 
@@ -61,6 +98,7 @@ pub struct Entry {
     pub note: Cell8,
     /// Where it may stand still of its own accord.
     pub pauses: Pauses,
+    form: Cell8,
     /// How many activations are open on the running stack.
     pub open: Cell64,
     /// Calls made while another activation was open on their stack.
@@ -77,10 +115,23 @@ impl Entry {
             kind,
             note: Cell8::default(),
             pauses,
+            form: Cell8::default(),
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
         }
+    }
+}
+
+impl Entry {
+    /// What the function makes of a call.
+    #[inline(always)]
+    pub fn form(&self) -> Form {
+        Form(self.form.get())
+    }
+
+    pub(crate) fn set_form(&self, form: Form) {
+        self.form.set(form.0);
     }
 }
 
@@ -150,6 +201,20 @@ impl Frame {
             children_excess: Cell64::default(),
         }
     }
+}
+
+/// A call that is over.
+#[derive(Clone, Copy, Debug)]
+#[expect(dead_code, reason = "each kind of details reads what it needs")]
+pub(crate) struct Over {
+    pub frame: Link<Frame>,
+    pub edge: Link<Edge>,
+    /// With all that it called.
+    pub total: Ticks,
+    /// Without.
+    pub own: Ticks,
+    /// When it ended.
+    pub now: Ticks,
 }
 
 /// How a stack stands.
@@ -429,6 +494,12 @@ impl NodeCounts {
 }
 
 impl Edge {
+    /// Whether these calls are steps of what nobody awaits: a loop runs it.
+    #[inline(always)]
+    pub(crate) fn is_root(&self) -> bool {
+        self.callee.form().is_awaited() && !self.caller.form().pauses()
+    }
+
     /// This edge's numbers now.
     pub fn counts(&self) -> Counts {
         Counts {

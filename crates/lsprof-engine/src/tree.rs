@@ -50,6 +50,15 @@ struct Place {
     cut: bool,
 }
 
+/// What a call's stack stands on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Under {
+    /// The recorder whose tree it is, as [`crate::coroutines`] tells them apart.
+    pub owner: u64,
+    node: Link<Node>,
+    is_cut: bool,
+}
+
 /// What a recorder needs to write a tree.
 pub(crate) struct TreeWriter {
     limits: Limits,
@@ -65,12 +74,26 @@ impl TreeWriter {
         Self { limits, bottom, open: Vec::new(), known: HashTable::new(), suspended: HashMap::new() }
     }
 
-    /// A call of `function` has begun: `frame` is its.
-    pub(crate) fn open(&mut self, nodes: &Arena<Node>, frame: Link<Frame>, function: FunctionId) {
-        let (below, below_cut) =
-            self.open.last().map_or((self.bottom, false), |place| (place.node, place.cut));
-        let node = if below_cut { None } else { self.child(nodes, below, function) };
-        self.open.push(Place { frame, node: node.unwrap_or(below), cut: node.is_none() });
+    /// What the stacks of tasks stand on.
+    pub(crate) fn bottom(&self) -> Under {
+        Under { owner: 0, node: self.bottom, is_cut: false }
+    }
+
+    /// A call of `function` has begun: `frame` is its. Its stack stands on its caller's, or on another one. Returns on which.
+    pub(crate) fn open(
+        &mut self,
+        nodes: &Arena<Node>,
+        frame: Link<Frame>,
+        function: FunctionId,
+        on: Option<Under>,
+    ) -> Under {
+        let under = on.unwrap_or_else(|| match self.open.last() {
+            Some(place) => Under { owner: 0, node: place.node, is_cut: place.cut },
+            None => self.bottom(),
+        });
+        let node = if under.is_cut { None } else { self.child(nodes, under.node, function) };
+        self.open.push(Place { frame, node: node.unwrap_or(under.node), cut: node.is_none() });
+        under
     }
 
     /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it.

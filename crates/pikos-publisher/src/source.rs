@@ -8,6 +8,7 @@ use lsprof_engine::{Looks, NodeTotals, Tables, Totals};
 use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
+use super::tasks::SharedCoroutines;
 
 /// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
 pub type SharedName = Arc<Mutex<Option<String>>>;
@@ -87,6 +88,8 @@ pub struct State {
     pub looks: Option<Arc<Looks>>,
     /// Of samples: how they were taken.
     pub sampled: Option<SharedSampled>,
+    /// Where coroutines are followed: what is known of them.
+    pub coroutines: Option<SharedCoroutines>,
 }
 
 impl State {

@@ -13,6 +13,7 @@ use pikos_wire::{Added, EdgeRow, End, Finished, FunctionRow, Kind, Message, Name
 
 use super::base::Base;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
+use super::tasks;
 use super::trees::Trees;
 use super::watched::WatchedThreads;
 
@@ -255,6 +256,9 @@ impl Stream {
                 look_interval: state.looks.as_ref().map_or(0.0, |looks| looks.interval() * tick(state.rate)),
             }),
             sampled: state.sampled(),
+            tasks: state.coroutines.as_ref().map(|coroutines| {
+                tasks::part(coroutines, self.names.len(), !matches!(state.rate, Rate::Timer(_)))
+            }),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }

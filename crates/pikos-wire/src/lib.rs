@@ -9,6 +9,7 @@ mod control;
 pub mod discovery;
 mod message;
 mod records;
+mod tasks;
 mod text;
 
 pub use array::Added;
@@ -18,4 +19,5 @@ pub use message::{
     Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records, TypePlaces, Types};
+pub use tasks::{CoroutineRow, SlowRow, TaskRow, TasksPart};
 pub use text::WireText;

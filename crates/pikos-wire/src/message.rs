@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Added, array_struct, figures_struct};
+use crate::tasks::TasksPart;
 use crate::text::WireText;
 
 /// The version of the format that is written here. A reader refuses any other, greater or smaller.
@@ -111,6 +112,9 @@ pub struct Message {
     /// Of a profile that keeps full stacks: those, in each message that has room for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreePart>,
+    /// Of a profile that follows coroutines: all that is known of them, in each message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TasksPart>,
 }
 
 /// Full stacks: the calling-context tree of each thread. It has bases of its own, since it may come less often.

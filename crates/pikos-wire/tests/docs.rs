@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
+    Activations, Command, CoroutineRow, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS,
+    Recorded, Records, Reply, Request, SAMPLES, Sampled, SlowRow, TaskRow, TasksPart, ThreadRow, TreePart,
+    TypePlaces, Types, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -146,6 +147,12 @@ fn whole() -> Message {
         rows: vec![FunctionRow::default()],
         edges: vec![EdgeRow::default()],
         tree: Some(TreePart { base: 0, nodes: vec![NodeRow::default()] }),
+        tasks: Some(TasksPart {
+            coroutines: vec![CoroutineRow::default()],
+            tasks: vec![TaskRow::default()],
+            slow: vec![SlowRow::default()],
+            ..TasksPart::default()
+        }),
         ..Message::default()
     }
 }
@@ -178,6 +185,19 @@ fn the_table_of_a_message_names_what_is_sent() {
     assert_eq!(told, sent.map()["sampled"].keys());
     let nodes = page.lines().find(|line| line.trim_start().starts_with("[thread, node, "));
     assert_eq!(elements(nodes.expect("nodes")), sent.map()["tree"].map()["nodes"].row());
+}
+
+#[test]
+fn the_table_of_tasks_names_what_is_sent() {
+    let page = page();
+    let table = table(&section(&page, "\n## Coroutines and tasks"));
+    let sent = Shape::of(&whole().encode());
+    let sent = sent.map()["tasks"].map();
+    assert_eq!(keys(&table), sent.keys().cloned().collect());
+    for key in ["coroutines", "tasks", "slow"] {
+        let row = table.iter().find(|(keys, _)| keys.iter().any(|other| other == key)).expect("a row");
+        assert_eq!(elements(&row.1), sent[key].row(), "{key}");
+    }
 }
 
 #[test]

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, TimeSampler, Totals, TreeTotals,
-    clock,
+    CoroutineTables, Counts, Details, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Steps, Ticks,
+    TimeSampler, Totals, TreeTotals, clock,
 };
-use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
+use pikos_publisher::{Rate, SharedCoroutines, Source, SourceThread, StartError, Stopwatch};
 use pikos_wire::Recorded;
 use pyo3::prelude::*;
 
+use crate::collect::followed::{Followed, Following};
 use crate::collect::functions::Functions;
 use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
@@ -127,6 +128,8 @@ pub struct Collector {
     samples: RefCell<Option<Rc<Samples>>>,
     /// With full stacks.
     tree: RefCell<Option<TreeSize>>,
+    /// Where coroutines are followed.
+    following: RefCell<Option<Following>>,
     /// Which functions are shown as themselves, where not all are.
     visible: RefCell<Option<Visible>>,
     subcalls: Cell<bool>,
@@ -261,6 +264,74 @@ impl Collector {
         self.tree.replace(size);
     }
 
+    /// Follows coroutines, from the next recorder on; or not.
+    pub fn follow(&self, followed: Option<Followed>) {
+        let following = followed.map(|followed| Following::new(followed, self.seconds_per_tick()));
+        self.following.replace(following);
+    }
+
+    /// What is followed of coroutines, if anything is.
+    pub fn follows(&self) -> Option<Followed> {
+        self.following.borrow().as_ref().map(|following| following.followed)
+    }
+
+    /// What is known of coroutines, where they are followed.
+    pub fn coroutines(&self) -> Option<Arc<CoroutineTables>> {
+        self.following.borrow().as_ref().map(Following::tables)
+    }
+
+    /// Recording begins: what is left of coroutines from before is none of it.
+    pub fn begin_following(&self, py: Python<'_>) {
+        if self.follows().is_none() {
+            return;
+        }
+        let now = self.moment(py);
+        for following in self.following.borrow().iter() {
+            following.lock().begin();
+            if following.began.get() == Ticks::default() {
+                following.began.set(now);
+            }
+        }
+        self.tell(|source| source.change(|state| state.coroutines = self.shared_coroutines()));
+    }
+
+    /// When recording began, where coroutines are followed.
+    pub fn began(&self) -> Ticks {
+        self.following.borrow().as_ref().map(|following| following.began.get()).unwrap_or_default()
+    }
+
+    /// A coroutine is about to be freed, or a generator. Whether it is known here.
+    pub fn drops(&self, object: usize) -> bool {
+        self.following.borrow().as_ref().is_some_and(|following| following.lock().drops(object))
+    }
+
+    /// A coroutine was freed, or a generator.
+    pub fn freed(&self, object: usize) {
+        if let Some(following) = self.following.borrow().as_ref() {
+            // The program's own clock can't be read now.
+            let now = self.timer.borrow().is_none().then(clock::now);
+            following.lock().freed(object, now);
+        }
+    }
+
+    /// A coroutine is being freed that never had a step; the exception that is set stays.
+    pub fn never_awaited(&self, py: Python<'_>, code: &Bound<'_, PyAny>) {
+        if self.follows().is_none() {
+            return;
+        }
+        let function = self.intern(py, code.as_ptr() as Key, || code.clone().unbind());
+        if self.shows(py, function)
+            && let Some(following) = self.following.borrow().as_ref()
+        {
+            following.lock().never_awaited(function);
+        }
+    }
+
+    /// The moment until which all that goes on is counted.
+    pub fn moment(&self, py: Python<'_>) -> Ticks {
+        self.timer().map_or_else(clock::now, |timer| timer.read(py))
+    }
+
     /// Shows only these functions as themselves, from the next one that is met on; `None`: all.
     pub fn show(&self, visible: Option<Visible>) {
         self.visible.replace(visible);
@@ -312,8 +383,19 @@ impl Collector {
             state.looks = self.samples.borrow().as_ref().map(|samples| Arc::clone(samples.looks()));
             state.time = self.run.time();
             state.threads_seen = self.run.threads();
+            state.coroutines = self.shared_coroutines();
         });
         self.live.replace(Some(Arc::clone(source)));
+    }
+
+    /// What a publisher reads of coroutines.
+    fn shared_coroutines(&self) -> Option<SharedCoroutines> {
+        let following = self.following.borrow();
+        following.as_ref().map(|following| SharedCoroutines {
+            tables: following.tables(),
+            began: following.began.get(),
+            slow_from: Ticks((following.followed.slow.as_secs_f64() / self.seconds_per_tick()) as u64),
+        })
     }
 
     /// Tells nobody any more.
@@ -349,7 +431,7 @@ impl Collector {
         } else if self.is_compensated() {
             Timing::Compensated
         } else if self.subcalls.get() && clock::is_counter() {
-            if self.has_tree() { Timing::Extended } else { Timing::Plain }
+            if self.has_tree() || self.follows().is_some() { Timing::Extended } else { Timing::Plain }
         } else {
             Timing::Clock
         }
@@ -393,6 +475,9 @@ impl Collector {
             (None, Some(tree)) => recorder.grow_tree(tree.limits.clone()),
             (None, None) => {}
         }
+        if let Some(details) = self.details(mark) {
+            recorder.keep(details);
+        }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
             timing: self.first_timing(),
@@ -410,6 +495,13 @@ impl Collector {
         let address = &raw mut *fresh;
         recorders.push(fresh);
         address
+    }
+
+    /// What a recorder of this thread keeps of its calls beyond CPython's figures.
+    fn details(&self, mark: &Mark) -> Option<Details> {
+        let following = self.following.borrow();
+        let steps = following.as_ref().map(|following| Steps::new(following.all(), mark.number));
+        steps.map(|steps| Details { steps: Some(steps) })
     }
 
     /// A number for this function; `code` says what it is, where it is new.
@@ -462,6 +554,10 @@ impl Collector {
                 }
             }
         }
+        if self.follows().is_some() {
+            let now = self.moment(py);
+            self.following.borrow().iter().for_each(|following| following.lock().settle(now));
+        }
     }
 
     /// The timer to read for the next open call of a thread; `None` if there is none left.
@@ -479,6 +575,10 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        let began = self.began();
+        self.follow(self.follows());
+        self.following.borrow().iter().for_each(|following| following.began.set(began));
+        self.tell(|source| source.change(|state| state.coroutines = self.shared_coroutines()));
         self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();

@@ -6,6 +6,7 @@
 
 pub mod collector;
 pub mod events;
+pub mod followed;
 pub mod functions;
 pub mod gil_waits;
 pub mod greenlets;

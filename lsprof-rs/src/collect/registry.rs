@@ -237,6 +237,30 @@ pub fn set_ordinary(py: Python<'_>, scope: Scope) {
     };
 }
 
+/// Whether an enabled profile follows coroutines.
+pub fn any_follows(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    let (all_threads, threads) = (registry.all_threads.borrow(), registry.threads.borrow());
+    let mut enabled = all_threads.iter().chain(threads.iter().flat_map(HashMap::values));
+    enabled.any(|enabled| enabled.collector.follows().is_some())
+}
+
+/// Calls `act`, which runs no Python, with each enabled profile.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+pub unsafe fn each_follower(mut act: impl FnMut(&Collector)) {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    // Where they are just being changed nobody is told.
+    if let Ok(all_threads) = registry.all_threads.try_borrow() {
+        all_threads.iter().for_each(|enabled| act(&enabled.collector));
+    }
+    if let Ok(threads) = registry.threads.try_borrow() {
+        threads.iter().flat_map(HashMap::values).for_each(|enabled| act(&enabled.collector));
+    }
+}
+
 /// Whether there is a profile whose events come through the ordinary hook.
 pub fn any_ordinary(py: Python<'_>) -> bool {
     let registry = REGISTRY.get(py);

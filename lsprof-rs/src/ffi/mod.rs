@@ -8,6 +8,7 @@ pub mod callable;
 pub mod code_end;
 pub mod frame;
 pub mod frame_eval;
+pub mod generator;
 pub mod gil;
 pub mod heap;
 pub mod in_front;

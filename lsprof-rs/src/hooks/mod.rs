@@ -14,6 +14,7 @@
 mod conflict;
 mod evaluation;
 mod frame_eval;
+mod freed;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
 pub mod main_frame;
@@ -29,6 +30,7 @@ mod ordinary;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
+mod steps;
 mod unseen;
 
 use std::borrow::Cow;
@@ -166,6 +168,10 @@ pub fn install(
     }
     frame_eval::take_over(py, SHARED)?;
     registry::set_ordinary(py, scope);
+    if registry::any_follows(py) {
+        freed::check(py)?;
+    }
+    freed::follow_registry(py);
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
@@ -180,6 +186,7 @@ const SHARED: &str = "another profile that is enabled needs it, and one hook run
 
 /// Undoes `install`. The registry has lost the profile already.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+    freed::follow_registry(py);
     if frame_eval::covers(py, scope) {
         frame_eval::remove(py, scope)
     } else {

@@ -11,13 +11,14 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use lsprof_engine::{Key, clock};
+use lsprof_engine::{Ending, Key, clock};
 use pyo3::ffi::{
     PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
     PyTrace_RETURN,
 };
 use pyo3::prelude::*;
 
+use super::steps;
 use crate::collect::collector::ThreadRecorder;
 use crate::collect::events::{self, Callee};
 use crate::collect::kinds;
@@ -25,6 +26,7 @@ use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
+use crate::ffi::interpreter_frame;
 use crate::ffi::profile_function::{self, ThreadHandle};
 use crate::ffi::trampoline::guard;
 
@@ -349,17 +351,25 @@ unsafe fn record_extended(
         let counts_builtins = thread.as_ref().counts_builtins;
         #[allow(non_upper_case_globals)] // C's names
         match what {
-            PyTrace_CALL => events::enter_extended_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_CALL => {
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                events::enter_extended_quickly(thread, key, || steps::step_of_frame(frame))
+            }
             PyTrace_RETURN => {
-                events::leave_extended_quickly(thread, profile_function::code(frame) as Key, now)
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                let ending = || steps::ending_of_frame(frame, arg);
+                !thread.as_ref().recorder.wants_task_name(true, now)
+                    && events::leave_extended_quickly(thread, key, ending, now)
             }
             PyTrace_C_CALL => match builtin::look_at(arg) {
-                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key),
+                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key, || None),
                 _ => false,
             },
             PyTrace_C_RETURN => match builtin::look_at(arg) {
                 Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                    events::leave_extended_quickly(thread, key, now)
+                    events::leave_extended_quickly(thread, key, || Ending::Parked, now)
                 }
                 _ => false,
             },
@@ -375,6 +385,7 @@ unsafe extern "C" fn on_event_slowly(
     what: c_int,
     arg: *mut PyObject,
 ) -> c_int {
+    let now = clock::now();
     guard(|| {
         // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
         unsafe {
@@ -385,8 +396,28 @@ unsafe extern "C" fn on_event_slowly(
             let counts_builtins = (*thread).counts_builtins;
             #[allow(non_upper_case_globals)] // C's names
             match what {
-                PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
-                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as Key),
+                PyTrace_CALL => {
+                    let frame = profile_function::interpreter(frame);
+                    if (*thread).recorder.follows_steps()
+                        && let Some(step) = steps::step_of_frame(frame)
+                    {
+                        (*thread).recorder.expect_step(step);
+                    }
+                    events::enter(thread, Callee::Python(interpreter_frame::code(frame)));
+                }
+                PyTrace_RETURN => {
+                    let frame = profile_function::interpreter(frame);
+                    let key = interpreter_frame::code(frame) as Key;
+                    let mut thread = thread;
+                    if (*thread).recorder.follows_steps() {
+                        let ending = steps::ending_of_frame(frame, arg);
+                        (*thread).recorder.end_step_as(key, ending);
+                        thread = steps::name_task(thread, ending == Ending::Parked, now);
+                    }
+                    if !thread.is_null() {
+                        events::leave_at(thread, key, now);
+                    }
+                }
                 PyTrace_C_CALL if !counts_builtins => {
                     // Reported all the same.
                     (*thread).recorder.spend_on(kinds::CALL_OF_OTHER);

@@ -18,7 +18,7 @@ use crate::collect::kinds::{Calibration, CostLine};
 use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
 use crate::hooks::Wish;
-use crate::results::{finished, getstats};
+use crate::results::{coroutines, finished, getstats};
 use crate::session::life::{NEEDS_BUILTINS, Session, Settings};
 use crate::session::options::Asked;
 
@@ -61,6 +61,7 @@ impl Profiler {
         let asked = options.map(Asked::read).transpose()?.unwrap_or_default();
         let wish = Wish::parse(asked.hook.as_deref())?;
         wish.check_builtins(builtins.0)?;
+        let wish = follow_through(wish, &asked)?;
         if timer.is_some() && (asked.compensate || costs.is_some()) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
@@ -192,6 +193,28 @@ impl Profiler {
     /// native_id, totaltime in seconds, entries as getstats() gives them, and gil_wait, which is this thread's part of gil_wait().
     fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         getstats::threads(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_coroutine, one for each function whose coroutines, asynchronous generators (or generators, with
+    /// generators=True) had a step: code, started, steps, run, parked, elapsed (= run + parked), longest_step, longest_step_at,
+    /// returned, raised, cancelled, dropped, never_awaited, inherited, alive, and callers: the same figures by who awaited them first.
+    /// Times are in seconds, summed over all of them; longest_step_at since recording began. Else an empty list.
+    fn coroutine_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::coroutines(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_task, one for each task that is under way, or was when recording stopped: name, code (of its
+    /// coroutine), state, since (seconds in this state), run, parked, steps, longest_step, longest_step_at, began, awaits (the code of
+    /// the innermost coroutine that it awaits). Else an empty list.
+    fn task_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::tasks(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_slow_step, the longest steps of at least slow_step seconds, at most 100, the longest first: at,
+    /// seconds, task (its name, or None), code, and path: (code, seconds) of the calls that took more than half of it. Else an empty
+    /// list.
+    fn slow_steps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::slow_steps(py, self.0.get(py).collector())
     }
 
     /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
@@ -326,6 +349,20 @@ impl Profiler {
             py.detach(|| profile.merge_labels());
         }
         Ok((profile, format))
+    }
+}
+
+/// The hook by which steps of coroutines can be followed, where that is asked for: the ordinary one tells how each ends.
+fn follow_through(wish: Wish, asked: &Asked) -> PyResult<Wish> {
+    match (&asked.followed, wish) {
+        (Some(_), _) if asked.samples.is_some() => Err(PyValueError::new_err(
+            "tasks=True needs the time of each step, which times=\"sampled\" doesn't take: leave one of them out",
+        )),
+        (Some(_), Wish::FrameEval) => Err(PyValueError::new_err(
+            "tasks=True needs the ordinary hook, which tells how each step ends: leave hook out, or say hook=\"fast\"",
+        )),
+        (Some(_), _) => Ok(Wish::Ordinary),
+        (None, wish) => Ok(wish),
     }
 }
 

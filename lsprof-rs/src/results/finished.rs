@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use crate::collect::collector::{Collector, ThreadRecorder};
 use crate::collect::names;
 use crate::collect::threads::name_of;
+use crate::results::coroutines;
 
 /// The totals of all threads as a profile, times in seconds.
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
@@ -41,8 +42,10 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let edges = edges.collect();
     let tree =
         collector.has_tree().then(|| trees(py, collector, &mut functions, &mut numbers)).transpose()?;
+    let tasks = coroutines::for_files(py, collector, &mut functions, &mut numbers)?;
     let mut profile = Profile::new(functions, edges);
     profile.tree = tree;
+    profile.tasks = tasks;
     profile.metadata.compensated = collector.is_compensated();
     let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
     let waited = collector.seconds(totals.sum().waited, rate);

@@ -108,6 +108,7 @@ impl Session {
             let _ = self.start_sampling(py);
         }
         self.collector.set_tree(settings.asked.tree);
+        self.collector.follow(settings.asked.followed);
         self.collector.show(settings.asked.visible);
         let others = [
             (!settings.subcalls).then(|| "subcalls=False".to_owned()),
@@ -171,6 +172,7 @@ impl Session {
         })?;
         self.configure(py, subcalls, builtins);
         collector.fix_rate(false);
+        collector.begin_following(py);
         collector.run().begin(|| process::facts(py));
         collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 use regex::Regex;
 
+use crate::collect::followed::Followed;
 use crate::collect::visible::Visible;
 
 /// What a profile was asked for, besides what cProfile's can be.
@@ -30,6 +31,8 @@ pub struct Asked {
     pub samples: Option<Duration>,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
+    /// What is followed of coroutines.
+    pub followed: Option<Followed>,
     /// Which functions are shown as themselves; `None` for all.
     pub visible: Option<Visible>,
     /// What is published.
@@ -50,6 +53,7 @@ impl Asked {
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",
             samples: samples(options)?,
             tree: tree.then_some(limits),
+            followed: followed(options)?,
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
             wishes: wishes(options)?,
@@ -108,6 +112,14 @@ impl LiveOptions {
         let endpoint = endpoint.map_err(|error| refuse(&error.to_string()))?;
         Ok(Some(Self { endpoint, interval, follow: read(options, "follow")?, is_public, checkpoint }))
     }
+}
+
+/// What is followed of coroutines.
+fn followed(options: &Bound<'_, PyAny>) -> PyResult<Option<Followed>> {
+    let slow = Duration::try_from_secs_f64(read(options, "slow_step")?);
+    let slow = slow.map_err(|error| refuse(&format!("slow_step: {error}")))?;
+    let followed = Followed { slow, generators: read(options, "generators")? };
+    Ok(read::<bool>(options, "tasks")?.then_some(followed))
 }
 
 /// Looks a second, where times are sampled and nobody says how many.

@@ -99,7 +99,7 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             refuse(f"{option.flags[0].name} has no effect without --{option.needs}: add --{option.needs}")
         if option.of == COUNTING and asked.get("sample") and option.flags and name != "tree":
             refuse(f"{option.flags[0].name} is for counted calls, which --sample has none of: choose one of them")
-    for name in ("gil_wait", "times", "rate", "mode", "budget"):
+    for name in ("gil_wait", "times", "rate", "mode", "budget", "slow_step"):
         if name in said:
             asked[name] = typed(said[name], Options.OPTIONS[name], refuse)
     if asked.get("times") == "sampled":
@@ -109,6 +109,8 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             )
         if said.get("gil_wait") == "out":
             refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
+        if said.get("tasks"):
+            refuse("--tasks needs the time of each step, which --times sampled doesn't take: choose one of them")
     elif "rate" in said and not asked.get("sample"):
         refuse("--rate has no effect without --times sampled, or --sample of pikos run: add one of them")
     if said.get("gil_wait") == "out" and said.get("builtins") is False:

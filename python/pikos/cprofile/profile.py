@@ -8,7 +8,7 @@ __all__ = ["Profile", "label", "run", "runctx", "write_whole"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
@@ -52,7 +52,8 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, tasks=False, generators=False, slow_step=0.05,
+    include=None, exclude=None, live=False, interval=0.5, connect=False,
     remote=False, follow=False, checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
@@ -81,6 +82,11 @@ class Profile(Profiler):
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
 
+    tasks: follow coroutines and asynchronous generators, beside cProfile's figures, which stay what they are: coroutine_stats() has
+    how long those of each function ran and were parked, task_stats() the tasks that are under way, and slow_steps() the steps of tasks
+    that kept their event loop for ``slow_step`` seconds (0.05) or longer. With ``tree``, stacks stand on what awaits them instead of the
+    loop. generators: follow generators, too (docs/tasks.md). Not with ``times="sampled"`` or ``hook="frame-eval"``.
+
     include, exclude: show only functions whose ``file:line(name)`` (``{name}`` of a built-in) the regular expression ``include``
     finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
     that called them. All other counts stay exact. ValueError for what is no regular expression.
@@ -99,6 +105,8 @@ class Profile(Profiler):
 
     __module__ = "pikos.cprofile"
     stats: "Stats"
+    #: How many run_async() are under way that keep it enabled.
+    _awaited = 0
 
     def __init__(
         self,
@@ -116,6 +124,9 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        tasks: bool = False,
+        generators: bool = False,
+        slow_step: float = 0.05,
         include: str | None = None,
         exclude: str | None = None,
         live: bool | str = False,
@@ -141,6 +152,9 @@ class Profile(Profiler):
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,
+            tasks=tasks,
+            generators=generators,
+            slow_step=slow_step,
             include=include,
             exclude=exclude,
             live=live,
@@ -222,12 +236,33 @@ class Profile(Profiler):
         return self
 
     def runcall(self, func: "Callable[P, T]", /, *args: "P.args", **kw: "P.kwargs") -> "T":
-        """Profile one call, and return what it returns."""
+        """Profile one call, and return what it returns; of a coroutine function, a coroutine that is profiled while it is awaited."""
         self.enable()
         try:
-            return func(*args, **kw)
+            result = func(*args, **kw)
         finally:
             self.disable()
+        if hasattr(type(result), "cr_await"):
+            return self.run_async(result)  # type: ignore[arg-type, return-value]
+        return result
+
+    async def run_async(self, awaitable: "Awaitable[T]") -> "T":
+        """Profile what happens until ``awaitable`` is done, and return what it returns.
+
+        Other tasks of the loop that run meanwhile are recorded, too. Several may be under way at once: recording ends with the last
+        of them, unless it was on before the first.
+        """
+        if not self._awaited and self._is_enabled:
+            return await awaitable
+        if not self._awaited:
+            self.enable()
+        self._awaited += 1
+        try:
+            return await awaitable
+        finally:
+            self._awaited -= 1
+            if not self._awaited:
+                self.disable()
 
     def __enter__(self) -> "Self":
         self.enable()

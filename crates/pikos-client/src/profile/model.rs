@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
+use pikos_wire::{
+    CoroutineRow, End, Facts, Kind, Message, Name, SlowRow, TasksPart, ThreadRow, WireError, WireText,
+};
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread,
+    CallTree, Calls, Coroutine, Counts, Cut, Edge, Figures, Function, FunctionId, Node, NodeId, Profile,
+    SlowStep, Tasks, Thread,
 };
 
 use super::known::Known;
@@ -116,6 +119,7 @@ impl Model {
             None => self.tree.nodes(),
         };
         let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let rows = rows + message.tasks.as_ref().map_or(0, TasksPart::rows);
         let new = rows + nodes;
         let (kept, kept_text) = match message.kind {
             Kind::Full => (0, 0),
@@ -274,8 +278,11 @@ impl Model {
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
         let tree = self.tree.has_come().then(|| self.call_tree(thread, &mut functions, &mut places));
+        let tasks = self.head.tasks.as_ref();
+        let tasks = tasks.map(|part| self.known_tasks(part, &mut functions, &mut places));
         let mut profile = Profile::new(functions, edges);
         profile.tree = tree;
+        profile.tasks = tasks;
         profile.metadata.compensated = self.facts.compensated;
         profile.metadata.unfinished = self.end().is_none();
         let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
@@ -309,12 +316,7 @@ impl Model {
             let first = tree.nodes.len() as u32;
             tree.threads.push(self.known_thread(rows.get(&number).copied(), NodeId(first)));
             for node in nodes.iter().skip(1) {
-                let function = *places.entry(node.function).or_insert_with(|| {
-                    let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
-                    let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
-                    functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
-                    FunctionId(functions.len() as u32 - 1)
-                });
+                let function = self.place(node.function, functions, places);
                 let figures = &node.figures;
                 tree.nodes.push(Node {
                     // The bottom, which is no stack, stands in front.
@@ -326,6 +328,74 @@ impl Model {
             }
         }
         tree
+    }
+
+    /// A function's place in a profile. One that has no row yet becomes one that is only a caller.
+    fn place(
+        &self,
+        function: u32,
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> FunctionId {
+        *places.entry(function).or_insert_with(|| {
+            let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
+            let name = self.name(function).map(|name| labelled(name, Calls::default()));
+            functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
+            FunctionId(functions.len() as u32 - 1)
+        })
+    }
+
+    /// Coroutines and slow steps as a profile has them.
+    fn known_tasks(
+        &self,
+        part: &TasksPart,
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> Tasks {
+        let mut place = |function: u32| self.place(function, functions, places);
+        let coroutine = |row: &CoroutineRow| Coroutine {
+            function: place(row.function),
+            caller: row.caller.map(&mut place),
+            figures: self.figures(row),
+        };
+        let coroutines = part.coroutines.iter().map(coroutine).collect();
+        let slow = |row: &SlowRow| SlowStep {
+            at: self.seconds(row.at),
+            seconds: self.seconds(row.ticks),
+            task: (row.task.len() > 0).then(|| row.task.0.clone()),
+            function: place(row.function),
+            path: row
+                .path
+                .iter()
+                .zip(&row.times)
+                .map(|(call, ticks)| (place(*call), self.seconds(*ticks)))
+                .collect(),
+        };
+        Tasks {
+            coroutines,
+            slow: part.slow.iter().map(slow).collect(),
+            slow_count: part.slow_count,
+            slow_seconds: self.seconds(part.slow_ticks),
+            slow_from: self.seconds(part.slow_from),
+        }
+    }
+
+    /// A row's figures, in seconds.
+    pub fn figures(&self, row: &CoroutineRow) -> Figures {
+        Figures {
+            started: row.started,
+            inherited: row.inherited,
+            steps: row.steps,
+            returned: row.returned,
+            raised: row.raised,
+            cancelled: row.cancelled,
+            dropped: row.dropped,
+            never_awaited: row.never_awaited,
+            run: self.seconds(row.run),
+            parked: self.seconds(row.parked),
+            longest: self.seconds(row.longest),
+            longest_at: self.seconds(row.longest_at),
+        }
     }
 
     /// What is known of a thread whose stacks begin there.
@@ -367,7 +437,8 @@ fn text_of(message: &Message) -> usize {
     });
     let threads = message.threads.iter().map(|row| row.name.len());
     let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
-    facts.chain(threads).chain(end).chain(message.functions.iter().map(Name::bytes)).sum()
+    let tasks = message.tasks.iter().map(TasksPart::bytes);
+    facts.chain(threads).chain(end).chain(tasks).chain(message.functions.iter().map(Name::bytes)).sum()
 }
 
 /// A function of a profile.
