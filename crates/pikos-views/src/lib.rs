@@ -28,8 +28,8 @@ pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Run, Sender, St
 pub use forest::{Forest, Paths};
 pub use picture::{
     Content, Edges, FunctionId, Health, Label, Meaning, Mine, Open, Phase, Picture, Process, ProcessId,
-    ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, StackId, Stacks, Thread,
-    Totals, Tree,
+    ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, SlowStep, StackId, Stacks,
+    Task, Tasks, Thread, Totals, Tree,
 };
 pub use pikos_client::Command;
 pub use pikos_client::TYPE_HISTORY;

@@ -185,6 +185,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
             edges_of: Edges::All,
             stacks: stacks(ticks),
             open: Some(Arc::new(open(ticks))),
+            tasks: None,
             mine: None,
         }),
     }

@@ -4,7 +4,7 @@ use pikos_client::Command;
 use pstats_compat::{Cut, Function, Profile};
 
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::picture::{Health, Phase, Shown, ShownStack, Tasks, Thread};
 use crate::recording::{RecorderFacts, Recording};
 
 /// One process, as far as its messages have come.
@@ -83,6 +83,10 @@ pub trait ProfileSender: Sender {
         _thread: Option<u64>,
         _each: &mut dyn FnMut(Option<u32>, Option<usize>, ShownStack),
     ) -> Option<Cut> {
+        None
+    }
+    /// Its tasks, if it follows them; functions by their numbers here.
+    fn tasks(&self) -> Option<Tasks<usize>> {
         None
     }
     /// Whether it counts samples, not calls.

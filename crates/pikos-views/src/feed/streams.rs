@@ -8,7 +8,7 @@ use pstats_compat::{Calls, Cut, Function, Profile};
 use super::labels::Labels;
 use super::sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread};
 use crate::recording::{Lines, RecorderFacts, Recording};
 
 /// The age of what is shown is told this often.
@@ -229,6 +229,49 @@ impl ProfileSender for Stream<Labels> {
             each(node.parent.checked_sub(1), self.extra.place(node.function), own);
         }
         Some(cut)
+    }
+
+    fn tasks(&self) -> Option<Tasks<usize>> {
+        let (model, part) = (&self.model, self.model.head().tasks.as_ref()?);
+        let told = Tasks {
+            under_way: part.under_way,
+            list: part
+                .tasks
+                .iter()
+                .map(|row| Task {
+                    id: row.task,
+                    name: row.name.0.to_string(),
+                    function: row.function,
+                    runs: row.runs,
+                    since: model.seconds(row.since),
+                    run: model.seconds(row.run),
+                    parked: model.seconds(row.parked),
+                    steps: row.steps,
+                    longest: model.seconds(row.longest),
+                    awaits: row.awaits,
+                })
+                .collect(),
+            slow_from: model.seconds(part.slow_from),
+            slow_count: part.slow_count,
+            slow_seconds: model.seconds(part.slow_ticks),
+            slow: part
+                .slow
+                .iter()
+                .map(|row| SlowStep {
+                    at: model.seconds(row.at),
+                    seconds: model.seconds(row.ticks),
+                    task: row.task.0.to_string(),
+                    function: row.function,
+                    path: row
+                        .path
+                        .iter()
+                        .zip(&row.times)
+                        .map(|(function, ticks)| (*function, model.seconds(*ticks)))
+                        .collect(),
+                })
+                .collect(),
+        };
+        Some(told.with(|number| self.extra.place(number)))
     }
 
     fn is_sampled(&self) -> bool {

@@ -9,6 +9,7 @@ use super::open::Open;
 use super::process::{Process, Thread};
 use super::scope::{FunctionId, ProcessId, Scope};
 use super::shown::{ShownEdge, ShownFunction};
+use super::tasks::Tasks;
 use super::tree::Stacks;
 use crate::recording::Recording;
 
@@ -107,6 +108,8 @@ pub struct ProfileContent {
     pub stacks: Stacks,
     /// The open calls of each thread of each process, if they were asked for.
     pub open: Option<Arc<Vec<(ProcessId, Open)>>>,
+    /// The tasks of each process that follows them, if the open calls were asked for.
+    pub tasks: Option<Arc<Vec<(ProcessId, Tasks)>>>,
     /// The same with the user's own functions alone, if that was asked for and there are any.
     pub mine: Option<Mine>,
 }
@@ -131,6 +134,7 @@ impl Default for ProfileContent {
             edges_of: Edges::None,
             stacks: Stacks::NotAsked,
             open: None,
+            tasks: None,
             mine: None,
         }
     }

@@ -359,6 +359,7 @@ impl<F: Feed> Live<F> {
         });
         self.hidden = hidden;
         let open = query.open.then(|| Arc::new(self.open_in(query.scope)));
+        let tasks = query.open.then(|| Arc::new(self.tasks_in(query.scope)));
         Content::Profile(ProfileContent {
             meaning: Meaning {
                 has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
@@ -373,6 +374,7 @@ impl<F: Feed> Live<F> {
             edges_of: query.edges,
             stacks,
             open,
+            tasks,
             mine,
         })
     }

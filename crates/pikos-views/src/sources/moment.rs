@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use crate::feed::{Feed, Heard, Run};
-use crate::picture::{FunctionId, Open, Phase, ProcessId, Scope, ShownFunction, ShownStack, StackId};
+use crate::picture::{FunctionId, Open, Phase, ProcessId, Scope, ShownFunction, ShownStack, StackId, Tasks};
 
 /// Of so many threads it is remembered where they were.
 const MOST_LATELY: usize = 10_000;
@@ -152,6 +152,19 @@ impl<F: Feed> Live<F> {
             all.retain(|(_, open)| open.thread == thread);
         }
         all
+    }
+
+    /// The tasks of all processes of a scope that follow them.
+    pub(super) fn tasks_in(&self, scope: Scope) -> Vec<(ProcessId, Tasks)> {
+        let processes = (0..self.tracks.len() as u32).map(ProcessId);
+        let wanted = processes.filter(|process| scope.process().is_none_or(|only| only == *process));
+        let tasks = |process: ProcessId| {
+            let sender = self.heard(process).and_then(Heard::profile)?;
+            let track = self.tracks.get(process.0 as usize)?;
+            let id = |function: usize| track.profile.functions.get(function).map(|(id, _)| *id);
+            Some((process, sender.tasks()?.with(id)))
+        };
+        wanted.filter_map(tasks).collect()
     }
 
     fn heard(&self, process: ProcessId) -> Option<Heard<'_>> {

@@ -214,6 +214,7 @@ impl Source for Profiles {
                     edges_of: Edges::All,
                     stacks: table.stacks(query),
                     open: None,
+                    tasks: None,
                     mine: table.mine.iter().flatten().next().filter(|_| query.mine).map(|mine| Mine {
                         functions: Arc::clone(&mine.functions),
                         stacks: mine.stacks(query),
