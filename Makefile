@@ -230,6 +230,10 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
 
+.PHONY: bench-tasks
+bench-tasks: build $(VENV)/.tests $(VENV)/.peers ## What it costs to follow coroutines and tasks, beside yappi (BENCH_ARGS="--rounds 3 --check")
+	@$(VENV)/bin/python -m benchmarks.tasks $(BENCH_ARGS)
+
 .PHONY: bench-objects
 bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.objects.census $(BENCH_ARGS)
