@@ -50,7 +50,7 @@ pub fn mark() -> Option<Mark> {
     OWN.try_with(|own| own.0.clone()).ok()
 }
 
-/// The address of the thread that something is cached for, or one or two more; 0 for none.
+/// The address of the thread that something is cached for, or up to four more; 0 for none.
 ///
 /// Written with the GIL held, except that a thread which ends takes its own address out: the next thread
 /// may get the same one, and must not find what was cached for the dead.
@@ -72,7 +72,7 @@ impl OwnMark {
 impl Drop for OwnMark {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Release);
-        for own in [address(), address() + 1, address() + 2] {
+        for own in [address(), address() + 1, address() + 2, address() + 4] {
             // Fails, rightly, where another thread is cached.
             let _ = CACHED.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Relaxed);
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation, monitoring_events, monitoring_untimed};
-use crate::collect::registry::{self, Scope, Wanted, only_counts, wanted};
+use super::{conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_untimed};
+use crate::collect::registry::{Scope, Wanted, follows_contexts, only_counts, wanted};
 use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -58,10 +58,21 @@ enum Callback {
     CallOver,
 }
 
+/// Which callbacks there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Those that read the clock.
+    Timed,
+    /// Those that don't.
+    Untimed,
+    /// Those that look at the context first.
+    InContexts,
+}
+
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
-/// Whether the callbacks are those that have no clock.
-static UNTIMED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+/// Which callbacks are registered.
+static KIND: GilCell<Cell<Kind>> = GilCell::new(Cell::new(Kind::Timed));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 
@@ -127,8 +138,12 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
             installed.set(Wanted::Nothing);
         }
-        let untimed = only_counts(py);
-        let fits = UNTIMED.get(py).get() == untimed || wanted == Wanted::Nothing;
+        let kind = match (follows_contexts(py), only_counts(py)) {
+            (true, _) => Kind::InContexts,
+            (false, true) => Kind::Untimed,
+            (false, false) => Kind::Timed,
+        };
+        let fits = KIND.get(py).get() == kind || wanted == Wanted::Nothing;
         if installed.get() == wanted && fits {
             return Ok(());
         }
@@ -137,11 +152,15 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             monitoring_events::set_missing(&monitoring.getattr("MISSING")?);
         }
         if installed.get() == Wanted::Nothing || !fits {
-            let callbacks = if untimed { untimed_callables(py)? } else { callables(py)? };
+            let callbacks = match kind {
+                Kind::Timed => callables(py)?,
+                Kind::Untimed => untimed_callables(py)?,
+                Kind::InContexts => callables_in_contexts(py)?,
+            };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
-            UNTIMED.get(py).set(untimed);
+            KIND.get(py).set(kind);
         }
         set_events(&monitoring, wanted)?;
         if wanted == Wanted::Nothing {
@@ -201,6 +220,12 @@ fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
 fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
+}
+
+/// Those that look at the context first.
+fn callables_in_contexts(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_contexts::FUNCTIONS))
 }
 
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {
