@@ -15,7 +15,7 @@ use crate::collect::collector::{Collector, ThreadRecorder, Timing};
 use crate::collect::threads;
 use crate::ffi::context::{self, Moment, Variable};
 use crate::ffi::gil::GilCell;
-use crate::ffi::thread::{self, CACHED, Mark};
+use crate::ffi::thread::{self, CACHED, IN_CONTEXT, Mark};
 
 /// Which threads a profile watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,8 +104,8 @@ const UNUSUAL: usize = 1;
 /// Likewise: it counts calls, told apart by their callers, and times none.
 const UNTIMED: usize = 2;
 
-/// Likewise: its recorder, or none, is that of one context. [`current`] looks further each time.
-const IN_CONTEXT: usize = 4;
+/// Likewise: it times calls plainly, and keeps full stacks or details of them.
+const EXTENDED: usize = 4;
 
 /// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
 ///
@@ -115,7 +115,7 @@ const IN_CONTEXT: usize = 4;
 pub unsafe fn current() -> *mut ThreadRecorder {
     // SAFETY: by this function's contract.
     let registry = unsafe { REGISTRY.get_unattached() };
-    if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED) == thread::address() {
+    if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED | EXTENDED) == thread::address() {
         return registry.current.get();
     }
     look_up(registry)
@@ -148,7 +148,21 @@ pub unsafe fn current_untimed() -> Option<NonNull<ThreadRecorder>> {
         .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
-/// The running thread's recorder, or null, where that depends on the context and [`current`] would not look further.
+/// The running thread's recorder, if it times calls plainly and keeps full stacks or details of them; and [`current`] finds it
+/// without looking further.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn current_extended() -> Option<NonNull<ThreadRecorder>> {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    // SAFETY: as in `current_plain`.
+    (CACHED.load(Ordering::Relaxed) == thread::address() | EXTENDED)
+        .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
+}
+
+/// The running thread's recorder, or null, where that depends on the context and [`current`] would look further.
 ///
 /// # Safety
 /// The calling thread must hold the GIL.
@@ -337,10 +351,15 @@ pub fn wanted(py: Python<'_>) -> Wanted {
     wanted
 }
 
-/// Whether no enabled profile times calls: then a hook needs no clock.
+/// How all enabled profiles time calls, if they do it in one way: then a hook may go that way first.
 #[cfg(Py_3_12)]
-pub fn only_counts(py: Python<'_>) -> bool {
-    !REGISTRY.get(py).any(|enabled| !enabled.collector.samples_times())
+pub fn common_timing(py: Python<'_>) -> Option<Timing> {
+    let mut first = None;
+    let differs = REGISTRY.get(py).any(|enabled| {
+        let timing = enabled.collector.timing();
+        *first.get_or_insert(timing) != timing
+    });
+    first.filter(|_| !differs)
 }
 
 /// See [`wanted`].
@@ -423,6 +442,7 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     let how = match unsafe { recorder.as_ref() }.map(|thread| thread.timing) {
         _ if in_context.is_some() => IN_CONTEXT,
         Some(Timing::Plain) => 0,
+        Some(Timing::Extended) => EXTENDED,
         // SAFETY: as above.
         Some(Timing::Sampled) if unsafe { &*recorder }.recorder.has_subcalls() => UNTIMED,
         _ => UNUSUAL,

@@ -24,6 +24,8 @@ mod monitoring_contexts;
 #[cfg(Py_3_12)]
 mod monitoring_events;
 #[cfg(Py_3_12)]
+mod monitoring_extended;
+#[cfg(Py_3_12)]
 mod monitoring_untimed;
 mod ordinary;
 mod self_check;

@@ -9,8 +9,11 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_untimed};
-use crate::collect::registry::{Scope, Wanted, follows_contexts, only_counts, wanted};
+use super::{
+    conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_extended, monitoring_untimed,
+};
+use crate::collect::collector::Timing;
+use crate::collect::registry::{Scope, Wanted, common_timing, follows_contexts, wanted};
 use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -58,21 +61,23 @@ enum Callback {
     CallOver,
 }
 
-/// Which callbacks there are.
+/// What the callbacks try first. Each set of them does all that there is to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Those that read the clock.
-    Timed,
-    /// Those that don't.
+enum Way {
+    /// To time calls.
+    Plain,
+    /// To time them, and to keep full stacks or details.
+    Extended,
+    /// To count them.
     Untimed,
-    /// Those that look at the context first.
+    /// To look at the context.
     InContexts,
 }
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
-/// Which callbacks are registered.
-static KIND: GilCell<Cell<Kind>> = GilCell::new(Cell::new(Kind::Timed));
+/// Which callbacks that are.
+static WAY: GilCell<Cell<Way>> = GilCell::new(Cell::new(Way::Plain));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 
@@ -138,12 +143,13 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
             installed.set(Wanted::Nothing);
         }
-        let kind = match (follows_contexts(py), only_counts(py)) {
-            (true, _) => Kind::InContexts,
-            (false, true) => Kind::Untimed,
-            (false, false) => Kind::Timed,
+        let way = match common_timing(py) {
+            _ if follows_contexts(py) => Way::InContexts,
+            Some(Timing::Extended) => Way::Extended,
+            Some(Timing::Sampled) => Way::Untimed,
+            _ => Way::Plain,
         };
-        let fits = KIND.get(py).get() == kind || wanted == Wanted::Nothing;
+        let fits = WAY.get(py).get() == way || wanted == Wanted::Nothing;
         if installed.get() == wanted && fits {
             return Ok(());
         }
@@ -152,15 +158,16 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             monitoring_events::set_missing(&monitoring.getattr("MISSING")?);
         }
         if installed.get() == Wanted::Nothing || !fits {
-            let callbacks = match kind {
-                Kind::Timed => callables(py)?,
-                Kind::Untimed => untimed_callables(py)?,
-                Kind::InContexts => callables_in_contexts(py)?,
+            let callbacks = match way {
+                Way::Plain => callables(py)?,
+                Way::Extended => extended_callables(py)?,
+                Way::Untimed => untimed_callables(py)?,
+                Way::InContexts => callables_in_contexts(py)?,
             };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
-            KIND.get(py).set(kind);
+            WAY.get(py).set(way);
         }
         set_events(&monitoring, wanted)?;
         if wanted == Wanted::Nothing {
@@ -214,6 +221,12 @@ fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
 fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_events::FUNCTIONS))
+}
+
+/// Those that keep full stacks and details.
+fn extended_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_extended::FUNCTIONS))
 }
 
 /// Those without a clock.

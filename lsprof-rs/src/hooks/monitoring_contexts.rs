@@ -24,6 +24,8 @@ enum Here {
     Nobody,
     /// To a recorder that times calls plainly.
     Plain(NonNull<ThreadRecorder>),
+    /// To one that keeps full stacks or details as well.
+    Extended(NonNull<ThreadRecorder>),
     /// To another one; or it has to be found out.
     Other,
 }
@@ -37,8 +39,11 @@ unsafe fn here() -> Here {
         match registry::current_in_context() {
             Some(thread) => match NonNull::new(thread) {
                 None => Here::Nobody,
-                Some(thread) if thread.as_ref().timing == Timing::Plain => Here::Plain(thread),
-                Some(_) => Here::Other,
+                Some(thread) => match thread.as_ref().timing {
+                    Timing::Plain => Here::Plain(thread),
+                    Timing::Extended => Here::Extended(thread),
+                    _ => Here::Other,
+                },
             },
             None => Here::Other,
         }
@@ -58,6 +63,9 @@ unsafe extern "C" fn on_enter(
             match here() {
                 Here::Nobody => return none(),
                 Here::Plain(thread) if events::enter_quickly(thread, *code as Key) => return none(),
+                Here::Extended(thread) if events::enter_extended_quickly(thread, *code as Key) => {
+                    return none();
+                }
                 _ => {}
             }
         }
@@ -79,6 +87,9 @@ unsafe extern "C" fn on_leave(
             match here() {
                 Here::Nobody => return none(),
                 Here::Plain(thread) if events::leave_quickly(thread, *code as Key, now) => return none(),
+                Here::Extended(thread) if events::leave_extended_quickly(thread, *code as Key, now) => {
+                    return none();
+                }
                 _ => {}
             }
         }
@@ -105,6 +116,13 @@ unsafe extern "C" fn on_call(
                         _ => {}
                     }
                 }
+                Here::Extended(thread) if thread.as_ref().counts_builtins => {
+                    match builtin::look_at(*callable, *first, missing()) {
+                        Seen::Key(key) if events::enter_extended_quickly(thread, key) => return none(),
+                        Seen::Uncounted => return none(),
+                        _ => {}
+                    }
+                }
                 _ => {}
             }
         }
@@ -127,6 +145,15 @@ unsafe extern "C" fn on_call_over(
                 Here::Plain(thread) if thread.as_ref().counts_builtins => {
                     match builtin::look_at(*callable, *first, missing()) {
                         Seen::Key(key) if events::leave_quickly(thread, key, clock::counter()) => {
+                            return none();
+                        }
+                        Seen::Uncounted => return none(),
+                        _ => {}
+                    }
+                }
+                Here::Extended(thread) if thread.as_ref().counts_builtins => {
+                    match builtin::look_at(*callable, *first, missing()) {
+                        Seen::Key(key) if events::leave_extended_quickly(thread, key, clock::counter()) => {
                             return none();
                         }
                         Seen::Uncounted => return none(),

@@ -270,9 +270,32 @@ pub(super) unsafe extern "C" fn on_event(
             record(thread, frame, what, arg)
         } else if let Some(thread) = registry::current_untimed() {
             count(thread, frame, what, arg)
+        } else {
+            return on_event_otherwise(profiler, frame, what, arg);
+        };
+        if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
+    }
+}
+
+/// The same of recorders that call something on the way.
+#[inline(never)]
+unsafe extern "C" fn on_event_otherwise(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: as in `on_event`.
+    unsafe {
+        let is_done = if let Some(thread) = registry::current_extended() {
+            record_extended(thread, frame, what, arg)
         } else if let Some(thread) = registry::current_in_context() {
             match NonNull::new(thread) {
-                Some(thread) => thread.as_ref().timing == Timing::Plain && record(thread, frame, what, arg),
+                Some(thread) => match thread.as_ref().timing {
+                    Timing::Plain => record(thread, frame, what, arg),
+                    Timing::Extended => record_extended(thread, frame, what, arg),
+                    _ => false,
+                },
                 // A thread that is being started may come to be in a context that is followed.
                 None => what != PyTrace_C_RETURN || !starts_thread(arg),
             }
@@ -361,6 +384,41 @@ unsafe fn count(
             PyTrace_C_RETURN => match builtin::look_at(arg) {
                 Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
                     events::end_quickly(thread, key)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// The common case with full stacks or details.
+///
+/// # Safety
+/// As for [`on_event`]; `thread` is the running thread's, and keeps such.
+unsafe fn record_extended(
+    thread: NonNull<ThreadRecorder>,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> bool {
+    let now = clock::counter();
+    // SAFETY: as for this function.
+    unsafe {
+        let counts_builtins = thread.as_ref().counts_builtins;
+        #[allow(non_upper_case_globals)] // C's names
+        match what {
+            PyTrace_CALL => events::enter_extended_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_RETURN => {
+                events::leave_extended_quickly(thread, profile_function::code(frame) as Key, now)
+            }
+            PyTrace_C_CALL => match builtin::look_at(arg) {
+                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key),
+                _ => false,
+            },
+            PyTrace_C_RETURN => match builtin::look_at(arg) {
+                Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                    events::leave_extended_quickly(thread, key, now)
                 }
                 _ => false,
             },
