@@ -172,6 +172,15 @@ class Options:
     )
     #: Cover the context that enables the profile and those copied from it, in whatever thread. Not for the launcher, whose program is all.
     context: bool = option(False, of=COUNTING)
+    #: How many sets of ``pikos.label`` are told apart; 0: none.
+    label_sets: int = option(
+        1_000,
+        Flag("--label-sets", "tell at most N sets of `pikos.label` apart, and count the rest as one; 0: none", metavar="N"),
+        least=0,
+        most=100_000,
+        read=int,
+        of=COUNTING,
+    )
     #: "frame-eval", "fast", or None for the interpreter's ordinary hook.
     hook: str | None = option(
         None,

@@ -38,16 +38,20 @@ pub(crate) fn each_open(tables: &Tables, clock: Option<fn() -> Ticks>, mut each:
     let mut frames = Vec::new();
     let mut read = |look: &mut dyn FnMut(&mut Vec<Seen>) -> Option<Moment>| {
         if let Some(moment) = look(&mut frames) {
+            // Where a recorder's figures are kept in parts, all calls of a stack count in the same one.
+            if frames.last().is_none_or(|lowest| lowest.edge.caller != tables.root()) {
+                return;
+            }
             met.clear();
             tell(&frames, moment, clock.is_some(), &mut met, &mut each);
         }
     };
     let clock = clock.unwrap_or(Ticks::default);
-    let stacks = tables.stacks.count();
+    let stacks = tables.running.stacks.count();
     if stacks == 0 {
         read(&mut |frames| Some(settled(tables, clock, frames)));
     }
-    for stack in tables.stacks.iter().take(stacks) {
+    for stack in tables.running.stacks.iter().take(stacks) {
         read(&mut |frames| look_at(tables, stack, clock, frames));
     }
 }
@@ -120,20 +124,20 @@ fn look_at(
 /// Reads the running stack, the newest call first.
 fn settled(tables: &Tables, clock: fn() -> Ticks, frames: &mut Vec<Seen>) -> Moment {
     for _ in 0..ATTEMPTS {
-        let top = tables.now.top.get();
+        let top = tables.running.now.top.get();
         frames.clear();
         frames.extend(open_frames(top).map(Seen::of));
-        let moment = Moment { now: clock(), spent: tables.spent.get() };
+        let moment = Moment { now: clock(), spent: tables.running.spent.get() };
         look_after();
         // The top first: it is shown after its clock was started.
-        if tables.now.top.get() == top && frames.iter().all(Seen::holds) {
+        if tables.running.now.top.get() == top && frames.iter().all(Seen::holds) {
             return moment;
         }
     }
     // Calls come and go faster than the stack can be read. Those that stay are at the bottom.
     let fleeting = frames.iter().rposition(|seen| !seen.holds()).map_or(0, |last| last + 1);
     without_newest(frames, fleeting);
-    Moment { now: clock(), spent: tables.spent.get() }
+    Moment { now: clock(), spent: tables.running.spent.get() }
 }
 
 /// Takes the newest calls off; what they took is in the time of their caller's children, if they are over.

@@ -7,17 +7,18 @@
 //! The edge is found on enter and kept in the frame, so that a leave looks nothing up. The caller reads the
 //! clock itself: last on enter and first on leave, so that our own work falls outside the callee's time.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
+use crate::cells::{Link, show_before};
 use crate::clock::Ticks;
 use crate::details::{Details, Over};
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
+use crate::parts::{Moved, Part, PartId, Parts};
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
+use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Pauses, Running, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -39,6 +40,9 @@ pub struct Recorder {
     subcalls: bool,
     /// Whether calls are counted and not timed.
     is_untimed: bool,
+    /// What is open.
+    running: Arc<Running>,
+    /// What is counted; where the figures are kept in parts, in the one that the thread is in.
     tables: Arc<Tables>,
     cache: [[Link<Edge>; WAYS]; SETS],
     edges: HashTable<Link<Edge>>,
@@ -52,6 +56,8 @@ pub struct Recorder {
     details: Option<Box<Details>>,
     /// Where waiting is told apart.
     waits: Option<Box<Waits>>,
+    /// The figures' other parts, where they are kept in parts.
+    parts: Option<Box<Parts>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
     hidden: HashTable<Hidden>,
 }
@@ -76,33 +82,18 @@ enum Gap {
 impl Recorder {
     /// A recorder with nothing in it. `subcalls` says whether calls are told apart by their callers.
     pub fn new(subcalls: bool) -> Self {
-        let entries = Arena::default();
-        let edges = Arena::default();
-        let frames = Arena::default();
-        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
-        let nowhere = edges.push(Edge::new(root, root));
-        let bottom = frames.push(Frame::new(nowhere));
-        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
+        let tables = Tables::new();
+        let nowhere = tables.nowhere();
+        let bottom = tables.running.now.top.get();
         Self {
             top: bottom,
             deadline: NEVER,
             left: Ticks::default(),
-            root,
+            root: tables.root(),
             subcalls,
             is_untimed: false,
-            tables: Arc::new(Tables {
-                entries,
-                edges,
-                frames,
-                excesses: Arena::default(),
-                waits: Arena::default(),
-                repeats: Arena::default(),
-                sampling: Mutex::default(),
-                nodes: Arena::default(),
-                stacks: Arena::default(),
-                spent: Cell64::default(),
-                now,
-            }),
+            running: Arc::clone(&tables.running),
+            tables: Arc::new(tables),
             cache: [[nowhere; WAYS]; SETS],
             edges: HashTable::new(),
             entries: HashTable::new(),
@@ -111,6 +102,7 @@ impl Recorder {
             tree: None,
             details: None,
             waits: None,
+            parts: None,
             hidden: HashTable::new(),
         }
     }
@@ -136,6 +128,9 @@ impl Recorder {
     /// Keeps no more stacks; those that there are stay.
     pub fn stop_tree(&mut self) {
         self.tree = None;
+        if let Some(parts) = &mut self.parts {
+            parts.stop_trees();
+        }
     }
 
     /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
@@ -156,12 +151,161 @@ impl Recorder {
             }
         }
         self.is_untimed = is_untimed;
-        self.tables.now.edge.set(edge_of(self.top));
+        self.running.now.edge.set(edge_of(self.top));
     }
 
-    /// What others may read while this recorder writes.
+    /// What others may read while this recorder writes; where the figures are kept in parts, those of the first one.
     pub fn tables(&self) -> &Arc<Tables> {
-        &self.tables
+        self.parts.as_ref().map_or(&self.tables, |parts| parts.first())
+    }
+
+    /// The same of all parts, the first one first.
+    pub fn parts(&self) -> impl Iterator<Item = (PartId, &Arc<Tables>)> {
+        let only = self.parts.is_none().then_some((PartId::FIRST, &self.tables));
+        only.into_iter().chain(self.parts.iter().flat_map(|parts| parts.all()))
+    }
+
+    /// Which part the thread is in.
+    pub fn part(&self) -> PartId {
+        self.parts.as_ref().map_or(PartId::FIRST, |parts| parts.current)
+    }
+
+    /// From now on the figures go to this part. What open calls have taken so far stays where it is; a call counts where it ends.
+    /// Returns the part's tables if it is new. Takes as long as the stack is deep. Where calls are only counted nothing is done.
+    pub fn go_on_in(&mut self, part: PartId, now: Ticks) -> Option<Arc<Tables>> {
+        if self.is_untimed || part == self.part() {
+            return None;
+        }
+        self.look_if_late(now);
+        self.left = now;
+        let mut moved = std::mem::take(&mut self.parts_mut().moved);
+        self.leave_part(now, &mut moved);
+        let is_new = self.enter_part(part);
+        self.resume_in_part(now, &moved);
+        // As in `close_as`: what is open before what is counted.
+        show_before();
+        moved.drain(..).for_each(Moved::count);
+        self.parts_mut().moved = moved;
+        is_new.then(|| Arc::clone(&self.tables))
+    }
+
+    fn parts_mut(&mut self) -> &mut Parts {
+        self.parts.get_or_insert_with(|| Box::new(Parts::new(&self.tables)))
+    }
+
+    /// Takes all open calls out of the part that they are in, the newest first.
+    fn leave_part(&mut self, now: Ticks, moved: &mut Vec<Moved>) {
+        let has_details = self.details.is_some();
+        let mut above = Ticks::default();
+        for frame in self.frames() {
+            let edge = edge_of(frame);
+            let total = now.since(frame.started.ticks());
+            let own = total.since(frame.children.ticks()).since(above);
+            above = total;
+            count_open(frame, u64::MAX);
+            let excess = self
+                .account
+                .as_mut()
+                .map(|account| account.take_out(&self.tables.excesses, (frame, edge, edge.callee.kind), own));
+            if let Some(tree) = &mut self.tree {
+                tree.leave(frame, own, excess.unwrap_or_default());
+            }
+            if has_details {
+                frame.elsewhere.add_ticks(total);
+            }
+            let (is_outermost, is_outermost_of_edge) = (edge.callee.open.get() == 0, edge.open.get() == 0);
+            moved.push(Moved { frame, edge, total, own, is_outermost, is_outermost_of_edge });
+        }
+    }
+
+    /// Puts another part in the place of the one that the thread is in. Whether it is new.
+    fn enter_part(&mut self, part: PartId) -> bool {
+        let known = self.parts_mut().take(part);
+        let is_new = known.is_none();
+        let next = known.unwrap_or_else(|| {
+            let tables = Arc::new(Tables::beside(&self.running));
+            let tree = self.tree.as_ref().map(|tree| Box::new(tree.another(&tables.nodes)));
+            Part { tables, tree, edges: HashTable::new(), entries: HashTable::new() }
+        });
+        self.root = next.tables.root();
+        let left = Part {
+            tables: std::mem::replace(&mut self.tables, next.tables),
+            tree: std::mem::replace(&mut self.tree, next.tree),
+            edges: std::mem::replace(&mut self.edges, next.edges),
+            entries: std::mem::replace(&mut self.entries, next.entries),
+        };
+        let tables = Arc::clone(&self.tables);
+        self.parts_mut().put(part, &tables, left);
+        is_new
+    }
+
+    /// Opens the calls that were moved again, the oldest first.
+    fn resume_in_part(&mut self, now: Ticks, moved: &[Moved]) {
+        let bottom = moved.last().and_then(|lowest| lowest.frame.below.get()).unwrap_or(self.top);
+        bottom.edge.set(self.cache_miss());
+        let mut caller = self.root;
+        for &Moved { frame, edge: before, .. } in moved.iter().rev() {
+            let edge = self.same_edge(caller, before);
+            frame.edge.set(edge);
+            frame.started.set(now.0);
+            frame.children.set(0);
+            count_open(frame, 1);
+            if let Some(tree) = &mut self.tree {
+                tree.open(&self.tables.nodes, frame, edge.callee.function);
+            }
+            if let Some(account) = &mut self.account {
+                account.go_on(frame);
+            }
+            if self.subcalls {
+                caller = edge.callee;
+            }
+        }
+    }
+
+    /// The edge of this part that is what `before` is in another one.
+    fn same_edge(&mut self, caller: Link<Entry>, before: Link<Edge>) -> Link<Edge> {
+        let (key, hash) = (before.key, edge_hash(caller, before.key));
+        if let Some(edge) = self.cached(caller, key, hash) {
+            return edge;
+        }
+        self.define_as(before.callee);
+        self.find(caller, key, hash).expect("it was just defined")
+    }
+
+    /// Makes a function known that another part knows. Does nothing if it is.
+    fn define_as(&mut self, other: Link<Entry>) {
+        if self.entry(other.key).is_none() {
+            self.define_pausing(other.key, other.function, other.kind, other.pauses);
+            if let Some(entry) = self.entry(other.key) {
+                entry.note.set(other.note.get());
+            }
+        }
+    }
+
+    /// The function of this key, if another part knows it.
+    #[cold]
+    fn known_elsewhere(&mut self, key: Key) -> Option<Link<Entry>> {
+        let other = self.parts.as_ref()?.entry(key)?;
+        self.define_as(other);
+        self.entry(key)
+    }
+
+    /// The thread goes on with the stack that `top` is the newest frame of: in the part in which it was parked, if calls are open on
+    /// it, else in this one.
+    fn go_on_with(&mut self, (from, to): (StackId, StackId), top: Link<Frame>, is_open: bool) {
+        let Some(parts) = &self.parts else { return };
+        if !is_open {
+            return top.edge.set(self.cache_miss());
+        }
+        let lowest = frames_from(top).last().expect("calls are open on it");
+        let part = parts.of_root(edge_of(lowest).caller);
+        if part == parts.current {
+            return;
+        }
+        self.enter_part(part);
+        if let Some(tree) = &mut self.tree {
+            tree.switch(from, to);
+        }
     }
 
     /// Whether calls are told apart by their callers.
@@ -189,7 +333,7 @@ impl Recorder {
         }
         frame.started.set(now.0);
         self.push(frame, edge);
-        self.tables.now.top.set(frame);
+        self.running.now.top.set(frame);
         true
     }
 
@@ -285,7 +429,7 @@ impl Recorder {
 
     #[inline(always)]
     fn show_untimed(&self, frame: Link<Frame>, edge: Link<Edge>) {
-        let now = &self.tables.now;
+        let now = &self.running.now;
         now.top.set(frame);
         now.edge.set(edge);
     }
@@ -339,7 +483,7 @@ impl Recorder {
     fn show(&mut self, now: Ticks) {
         self.top.started.set(now.0);
         // Shown to readers only now: an earlier call's time stood there until then.
-        self.tables.now.top.set(self.top);
+        self.running.now.top.set(self.top);
     }
 
     /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates; [`Recorder::prepare`] comes
@@ -349,7 +493,7 @@ impl Recorder {
         self.spend(now.since(since));
         if let Some(account) = &mut self.account {
             account.open(self.top);
-            self.tables.spent.set(account.spent);
+            self.running.spent.set(account.spent);
         }
         self.show(now);
     }
@@ -590,15 +734,16 @@ impl Recorder {
             count_open(frame, u64::MAX);
         }
         let spent = self.account.as_ref().map_or(0, |account| account.spent);
-        self.stacks.park(&self.tables, self.top, left, spent);
+        self.stacks.park(&self.running, self.top, left, spent);
         let Some((stack, is_open)) = self.stacks.take(to) else {
-            let bottom = self.tables.frames.push(Frame::new(self.cache_miss()));
+            let bottom = self.running.frames.push(Frame::new(self.cache_miss()));
             self.set_top(bottom);
-            self.tables.now.edge.set(edge_of(bottom));
-            self.stacks.run_new(&self.tables, bottom);
+            self.running.now.edge.set(edge_of(bottom));
+            self.stacks.run_new(&self.running, bottom);
             return;
         };
         let top = stack.top.get();
+        self.go_on_with((from, to), top, is_open);
         if is_open {
             for frame in frames_from(top) {
                 count_open(frame, 1);
@@ -611,7 +756,7 @@ impl Recorder {
             }
         }
         self.set_top(top);
-        self.tables.now.edge.set(edge_of(top));
+        self.running.now.edge.set(edge_of(top));
         self.stacks.run(stack);
     }
 
@@ -665,13 +810,15 @@ impl Recorder {
             let account = self.account.as_mut();
             let excess = account.map(|account| {
                 let excess = account.close(&self.tables.excesses, (frame, edge, kind), own);
-                self.tables.spent.set(account.spent);
+                self.running.spent.set(account.spent);
                 excess
             });
             if let Some(tree) = &mut self.tree {
                 tree.close(frame, own, excess.unwrap_or_default());
             }
             if let Some(details) = &mut self.details {
+                let total = total.plus(frame.elsewhere.ticks());
+                frame.elsewhere.set(0);
                 details.ends(&self.tables, Over { frame, edge, total, own, now });
             }
         }
@@ -749,7 +896,7 @@ impl Recorder {
     #[inline(always)]
     fn set_top(&mut self, frame: Link<Frame>) {
         self.top = frame;
-        self.tables.now.top.set(frame);
+        self.running.now.top.set(frame);
     }
 
     #[cold]
@@ -786,7 +933,7 @@ impl Recorder {
         let edge = match known {
             Some(edge) => edge,
             None => {
-                let callee = self.entry(key)?;
+                let callee = self.entry(key).or_else(|| self.known_elsewhere(key))?;
                 let edge = self.tables.edges.push(Edge::new(caller, callee));
                 self.edges.insert_unique(hash, edge, |edge| edge_hash(edge.caller, edge.key));
                 edge
@@ -804,7 +951,7 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, below: Link<Frame>) -> Link<Frame> {
-        let frame = self.tables.frames.push(Frame::new(self.cache_miss()));
+        let frame = self.running.frames.push(Frame::new(self.cache_miss()));
         frame.below.set(below);
         below.above.set(frame);
         frame
@@ -812,7 +959,7 @@ impl Recorder {
 
     /// The edge of bottom frames, which no key matches.
     fn cache_miss(&self) -> Link<Edge> {
-        self.tables.edges.iter().next().expect("a recorder is made with this edge")
+        self.tables.nowhere()
     }
 }
 

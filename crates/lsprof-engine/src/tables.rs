@@ -5,7 +5,7 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
@@ -136,6 +136,8 @@ pub struct Frame {
     pub(crate) spent_before: Cell64,
     /// With compensation: what was spent in calls that it made and that are over.
     pub(crate) children_excess: Cell64,
+    /// What the call has taken in other parts of the figures, where these are kept in parts, and details.
+    pub(crate) elsewhere: Cell64,
 }
 
 impl Frame {
@@ -148,6 +150,7 @@ impl Frame {
             above: LinkCell::empty(),
             spent_before: Cell64::default(),
             children_excess: Cell64::default(),
+            elsewhere: Cell64::default(),
         }
     }
 }
@@ -322,9 +325,10 @@ impl Node {
 /// All that one recorder shares with its readers.
 #[derive(Debug)]
 pub struct Tables {
+    /// The first is the root.
     pub(crate) entries: Arena<Entry>,
+    /// The first leads nowhere.
     pub(crate) edges: Arena<Edge>,
-    pub(crate) frames: Arena<Frame>,
     /// With compensation: what has to be taken out of edges and entries.
     pub(crate) excesses: Arena<Excess>,
     /// Where waiting is told apart: how long it was.
@@ -335,6 +339,14 @@ pub struct Tables {
     pub(crate) sampling: Mutex<()>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
+    /// What is open, which all tables of a recorder have in common.
+    pub(crate) running: Arc<Running>,
+}
+
+/// What is open in one thread. A call is counted in the tables that its edge is in.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) frames: Arena<Frame>,
     /// Where the thread switches among stacks: those on which calls were open at one time.
     pub(crate) stacks: Arena<Stack>,
     /// With compensation: what recording has taken when it was last added up.
@@ -355,6 +367,46 @@ pub(crate) struct Now {
 }
 
 impl Tables {
+    /// Tables with nothing in them, and a stack without calls.
+    pub(crate) fn new() -> Self {
+        let (entries, edges, frames) = (Arena::default(), Arena::default(), Arena::default());
+        let nowhere = begin(&entries, &edges);
+        let bottom = frames.push(Frame::new(nowhere));
+        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
+        let running = Running { frames, stacks: Arena::default(), spent: Cell64::default(), now };
+        Self::with(entries, edges, Arc::new(running))
+    }
+
+    /// The same for calls of a stack that there is already.
+    pub(crate) fn beside(running: &Arc<Running>) -> Self {
+        let (entries, edges) = (Arena::default(), Arena::default());
+        begin(&entries, &edges);
+        Self::with(entries, edges, Arc::clone(running))
+    }
+
+    fn with(entries: Arena<Entry>, edges: Arena<Edge>, running: Arc<Running>) -> Self {
+        Self {
+            entries,
+            edges,
+            excesses: Arena::default(),
+            waits: Arena::default(),
+            repeats: Arena::default(),
+            sampling: Mutex::default(),
+            nodes: Arena::default(),
+            running,
+        }
+    }
+
+    /// The pseudo function that calls whatever has no caller.
+    pub(crate) fn root(&self) -> Link<Entry> {
+        self.entries.iter().next().expect("tables are made with this entry")
+    }
+
+    /// The edge of bottom frames, which no key matches.
+    pub(crate) fn nowhere(&self) -> Link<Edge> {
+        self.edges.iter().next().expect("tables are made with this edge")
+    }
+
     /// How many nodes the tree has.
     pub fn node_count(&self) -> usize {
         self.nodes.count()
@@ -369,6 +421,12 @@ impl Tables {
     pub fn waited(&self) -> Ticks {
         self.waits.iter().fold(Ticks::default(), |sum, wait| sum.plus(wait.time.ticks()))
     }
+}
+
+/// Makes the root, and the edge that leads nowhere.
+fn begin(entries: &Arena<Entry>, edges: &Arena<Edge>) -> Link<Edge> {
+    let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
+    edges.push(Edge::new(root, root))
 }
 
 /// The numbers of an edge at some moment.
@@ -391,6 +449,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Whether a call has been counted, or time of one that counts in another part.
+    pub(crate) fn has_any(&self) -> bool {
+        self.calls > 0 || self.own != Ticks::default() || self.total != Ticks::default()
+    }
+
     /// Adds another thread's, or another edge's, numbers.
     pub fn add(&mut self, other: &Counts) {
         self.calls += other.calls;
@@ -449,6 +512,6 @@ mod tests {
     fn an_edge_is_one_cache_line() {
         assert_eq!((size_of::<Edge>(), align_of::<Edge>()), (64, 64));
         assert_eq!(size_of::<Entry>(), 40);
-        assert_eq!(size_of::<Frame>(), 56);
+        assert_eq!(size_of::<Frame>(), 64);
     }
 }

@@ -16,6 +16,15 @@ pub struct Totals {
 impl Totals {
     /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
     pub fn add(&mut self, tables: &Tables) {
+        self.add_edges(tables, |counts| counts.calls > 0);
+    }
+
+    /// Adds what a recorder with parts has counted in one of them: also time of calls that count in another one.
+    pub fn add_part(&mut self, tables: &Tables) {
+        self.add_edges(tables, Counts::has_any);
+    }
+
+    fn add_edges(&mut self, tables: &Tables, is_counted: impl Fn(&Counts) -> bool) {
         let _still = tables.without_samples();
         for entry in tables.entries.iter().skip(1) {
             self.function(entry.function).add(&Counts {
@@ -26,7 +35,7 @@ impl Totals {
         }
         for edge in tables.edges.iter().skip(1) {
             let counts = edge.counts();
-            if counts.calls == 0 {
+            if !is_counted(&counts) {
                 continue;
             }
             self.function(edge.callee.function).add(&Counts {
@@ -89,7 +98,21 @@ impl Totals {
             .map(|(id, counts)| (FunctionId(id as u32), *counts))
     }
 
-    /// All (caller, callee) pairs with at least one finished call, by caller, then callee.
+    /// Those, and the ones that have time of calls which count elsewhere: in another part.
+    pub fn functions_with_time(&self) -> impl Iterator<Item = FunctionTotals> + '_ {
+        self.functions
+            .iter()
+            .enumerate()
+            .filter(|(_, counts)| counts.has_any())
+            .map(|(id, counts)| (FunctionId(id as u32), *counts))
+    }
+
+    /// Where the sum is over all parts: without the callers of calls that have time in some and are open still.
+    pub fn forget_open(&mut self) {
+        self.edges.retain(|(_, counts)| counts.calls > 0);
+    }
+
+    /// All (caller, callee) pairs with at least one finished call, or with time of one that counts in another part, by caller, then callee.
     pub fn edges(&self) -> &[((FunctionId, FunctionId), Counts)] {
         &self.edges
     }
@@ -129,6 +152,6 @@ impl Totals {
             same
         });
         // In an open call, too, there may have been waiting.
-        self.edges.retain(|(_, counts)| counts.calls > 0);
+        self.edges.retain(|(_, counts)| counts.has_any());
     }
 }

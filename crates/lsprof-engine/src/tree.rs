@@ -89,6 +89,23 @@ impl TreeWriter {
         }
     }
 
+    /// The call of `frame`, the newest one, goes on elsewhere: as [`TreeWriter::close`], and it isn't counted.
+    pub(crate) fn leave(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) {
+        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return };
+        let Place { node, cut, .. } = self.open[at];
+        self.open.truncate(at);
+        node.own.add_ticks(own);
+        node.own_excess.add_ticks(own_excess);
+        if cut {
+            node.cut_own.add_ticks(own.since(own_excess));
+        }
+    }
+
+    /// Another tree within the same limits.
+    pub(crate) fn another(&self, nodes: &Arena<Node>) -> Self {
+        Self::new(self.limits.clone(), nodes)
+    }
+
     /// So much time went by with these calls open, told from the bottom up; nobody tells when they begin and end. `samples`: how many
     /// are counted for it.
     pub(crate) fn spend(

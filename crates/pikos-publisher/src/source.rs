@@ -26,6 +26,8 @@ pub struct SourceThread {
     pub name: SharedName,
     /// Set when it has ended.
     pub ended: Arc<AtomicBool>,
+    /// Where a thread's figures are kept apart by label set, each as a thread of its own: that set.
+    pub labels: Vec<(String, String)>,
     /// Its numbers.
     pub tables: Arc<Tables>,
 }
@@ -127,6 +129,11 @@ impl Source {
             state.threads.push(thread);
             state.threads_seen += 1;
         });
+    }
+
+    /// A thread goes on under other labels.
+    pub fn add_part(&self, thread: SourceThread) {
+        self.change(|state| state.threads.push(thread));
     }
 
     /// Threads that have ended are from now on in the sum `folded`, and no more by themselves.

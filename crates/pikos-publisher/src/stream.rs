@@ -273,10 +273,10 @@ impl Stream {
             let counted = |counts: &Counts| Numbers { counts: *counts, ..Numbers::default() };
             let functions = state.folded.functions();
             let rows = functions.map(|(id, counts)| function_row(FOLDED, id, &counted(&counts)));
-            message.rows.extend(rows.filter(Row::has_calls));
+            message.rows.extend(rows.filter(Row::says_anything));
             let edges = state.folded.edges();
             let rows = edges.iter().map(|(pair, counts)| edge_row(FOLDED, *pair, &counted(counts)));
-            message.edges.extend(rows.filter(Row::has_calls));
+            message.edges.extend(rows.filter(Row::says_anything));
         }
         self.collect(state, None, message);
         message.kind = Kind::Full;
@@ -318,7 +318,7 @@ impl Stream {
                 let is_old = is_in_base(row.of);
                 if is_known(row.of) && (row.changed > first || !is_old) {
                     let row = function_row(thread.number, row.of, &row.numbers);
-                    message.rows.extend((is_old || row.has_calls()).then_some(row));
+                    message.rows.extend((is_old || row.says_anything()).then_some(row));
                 }
             }
             for row in watch.edges() {
@@ -326,7 +326,7 @@ impl Stream {
                 let is_old = is_in_base(caller) && is_in_base(callee);
                 if is_known(caller) && is_known(callee) && (row.changed > first || !is_old) {
                     let row = edge_row(thread.number, row.of, &row.numbers);
-                    message.edges.extend((is_old || row.has_calls()).then_some(row));
+                    message.edges.extend((is_old || row.says_anything()).then_some(row));
                 }
             }
         }
@@ -347,19 +347,24 @@ impl Full {
 
 trait Row {
     /// Whether there is anything to say of it.
-    fn has_calls(&self) -> bool;
+    fn says_anything(&self) -> bool;
 }
 
 impl Row for FunctionRow {
-    fn has_calls(&self) -> bool {
-        self.finished.ncalls + self.open.calls > 0
+    fn says_anything(&self) -> bool {
+        says_anything(&self.finished, &self.open)
     }
 }
 
 impl Row for EdgeRow {
-    fn has_calls(&self) -> bool {
-        self.finished.ncalls + self.open.calls > 0
+    fn says_anything(&self) -> bool {
+        says_anything(&self.finished, &self.open)
     }
+}
+
+/// Of a call that has ended under other labels there may be times alone.
+fn says_anything(finished: &Finished, open: &Open) -> bool {
+    finished.ncalls + open.calls > 0 || finished.tottime != 0 || finished.cumtime != 0
 }
 
 fn function_row(thread: u64, function: FunctionId, numbers: &Numbers) -> FunctionRow {

@@ -4,7 +4,7 @@
 //! in it is touched with the GIL held; the engine's tables alone may be read without.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, TimeSampler, Totals, TreeTotals,
-    clock,
+    Counts, Frame, FunctionId, Key, Kind, Limits, PartId, Recorder, StackId, Tables, Ticks, TimeSampler,
+    Totals, TreeTotals, clock,
 };
 use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
 use pikos_wire::Recorded;
@@ -22,13 +22,14 @@ use pyo3::prelude::*;
 use crate::collect::functions::Functions;
 use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
+use crate::collect::labels::{LabelSets, LabelState, Labels};
 use crate::collect::names;
 use crate::collect::run::Run;
 use crate::collect::samples::Samples;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::collect::visible::Visible;
-use crate::ffi::thread::Mark;
+use crate::ffi::thread::{self, Mark};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.
@@ -67,6 +68,13 @@ pub struct ThreadRecorder {
     pub thread: Thread,
     /// How we hear of this thread's greenlets, once there are any.
     pub greenlets: Option<Tracer>,
+    /// Which label set its figures go to, and what the profile knows of such.
+    label: LabelState,
+    labels: Rc<LabelSets>,
+    /// The numbers that a publisher knows the parts of its figures by, but the first one's.
+    part_numbers: Vec<(PartId, u64)>,
+    /// Whoever publishes the profile.
+    live: Rc<RefCell<Option<Arc<Source>>>>,
     /// The call that frame evaluation is in; nothing where that call has been left already.
     pub evaluating: Option<Link<Frame>>,
     /// The same of stacks that are switched away.
@@ -80,14 +88,53 @@ impl ThreadRecorder {
         std::ptr::eq(self.collector, Rc::as_ptr(collector))
     }
 
-    /// What a publisher has to know of it.
-    fn source(&self) -> SourceThread {
+    /// What a publisher has to know of it: a thread for each part.
+    fn sources(&self) -> impl Iterator<Item = SourceThread> {
+        self.recorder.parts().map(|(part, tables)| self.source(part, tables))
+    }
+
+    fn source(&self, part: PartId, tables: &Arc<Tables>) -> SourceThread {
+        let number = self.part_numbers.iter().find(|(known, _)| *known == part);
         SourceThread {
-            number: self.thread.mark.number,
+            number: number.map_or(self.thread.mark.number, |(_, number)| *number),
             native_id: self.thread.native_id,
             name: self.thread.shared_name(),
             ended: Arc::clone(&self.thread.mark.ended),
-            tables: Arc::clone(self.recorder.tables()),
+            labels: self.labels.of(part),
+            tables: Arc::clone(tables),
+        }
+    }
+
+    /// Whether a publisher knows it by this number, or a part of it.
+    fn has_number(&self, number: u64) -> bool {
+        self.thread.mark.number == number || self.part_numbers.iter().any(|(_, known)| *known == number)
+    }
+
+    /// Goes on in the part of the label set that the running context has, where labels are looked at. Whether they are.
+    pub fn settle_label(&mut self, py: Python<'_>) -> bool {
+        if !self.labels.are_followed() {
+            return false;
+        }
+        let part = self.label.look(py, &self.labels);
+        if part != self.recorder.part() {
+            let now = clock::now();
+            let fresh = self.recorder.go_on_in(part, now);
+            if self.timing == Timing::Compensated {
+                self.recorder.spend(clock::now().since(now));
+            }
+            if let Some(tables) = fresh {
+                self.announce(part, &tables);
+            }
+        }
+        true
+    }
+
+    /// A part of its figures is new.
+    #[cold]
+    fn announce(&mut self, part: PartId, tables: &Arc<Tables>) {
+        self.part_numbers.push((part, thread::another_number()));
+        if let Some(source) = self.live.borrow().as_ref() {
+            source.add_part(self.source(part, tables));
         }
     }
 
@@ -104,8 +151,19 @@ impl ThreadRecorder {
     /// Its numbers so far.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        totals.add(self.recorder.tables());
+        self.add_to(&mut totals);
         totals
+    }
+
+    /// Adds its numbers, of all labels together.
+    pub fn add_to(&self, totals: &mut Totals) {
+        match self.part_numbers.is_empty() {
+            true => totals.add(self.recorder.tables()),
+            false => {
+                self.recorder.parts().for_each(|(_, tables)| totals.add_part(tables));
+                totals.forget_open();
+            }
+        }
     }
 }
 
@@ -142,9 +200,12 @@ pub struct Collector {
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
     waits: GilWaits,
+    labels: Rc<LabelSets>,
+    /// By the part, the sum of ended threads that are no longer kept apart.
+    ended_parts: RefCell<BTreeMap<PartId, (Totals, TreeTotals)>>,
     run: Run,
     /// While the profile is live: whoever publishes it hears of all that is new.
-    live: RefCell<Option<Arc<Source>>>,
+    live: Rc<RefCell<Option<Arc<Source>>>>,
 }
 
 impl Collector {
@@ -271,6 +332,28 @@ impl Collector {
         self.visible.borrow().as_ref().is_none_or(|shown| shown.has(&self.code(py, function)))
     }
 
+    /// The label sets that it tells apart.
+    pub fn labels(&self) -> &LabelSets {
+        &self.labels
+    }
+
+    /// The numbers of each label set, and its stacks: of all threads together, in the order in which the sets came. Empty where there
+    /// was no label.
+    pub fn by_label(&self) -> Vec<(Labels, Totals, TreeTotals)> {
+        let mut parts = self.ended_parts.borrow().clone();
+        self.for_each_thread(|thread| {
+            for (part, tables) in thread.recorder.parts() {
+                let (totals, tree) = parts.entry(part).or_default();
+                totals.add_part(tables);
+                tree.add(tables);
+            }
+        });
+        if parts.keys().all(|part| *part == PartId::FIRST) {
+            return Vec::new();
+        }
+        parts.into_iter().map(|(part, (totals, tree))| (self.labels.of(part), totals, tree)).collect()
+    }
+
     /// Whether full stacks are kept.
     pub fn has_tree(&self) -> bool {
         self.tree.borrow().is_some()
@@ -302,7 +385,11 @@ impl Collector {
         self.functions.borrow().iter().for_each(|(code, number)| {
             source.add_function(names::name(code.bind(py), number));
         });
-        self.for_each_thread(|thread| source.add_thread(thread.source()));
+        self.for_each_thread(|thread| {
+            let mut sources = thread.sources();
+            sources.next().into_iter().for_each(|first| source.add_thread(first));
+            sources.for_each(|part| source.add_part(part));
+        });
         let ended = self.ended.borrow();
         if ended.functions().next().is_some() {
             source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
@@ -400,13 +487,17 @@ impl Collector {
             timer: self.timer(),
             thread: Thread::new(mark.clone()),
             greenlets: None,
+            label: LabelState::default(),
+            labels: Rc::clone(&self.labels),
+            part_numbers: Vec::new(),
+            live: Rc::clone(&self.live),
             evaluating: None,
             evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
         self.waits.watch(&mut fresh.recorder, fresh.thread.native_id);
         self.run.add_thread();
-        self.tell(|source| source.add_thread(fresh.source()));
+        self.tell(|source| fresh.sources().for_each(|thread| source.add_thread(thread)));
         let address = &raw mut *fresh;
         recorders.push(fresh);
         address
@@ -446,7 +537,7 @@ impl Collector {
     /// The numbers of all threads together.
     pub fn totals(&self) -> Totals {
         let mut totals = self.ended.borrow().clone();
-        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        self.for_each_thread(|thread| thread.add_to(&mut totals));
         totals
     }
 
@@ -479,6 +570,8 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        self.ended_parts.take();
+        self.labels.clear();
         self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();
@@ -538,20 +631,29 @@ impl Collector {
         }
         let mut ended = self.ended.borrow_mut();
         let mut trees = self.ended_trees.borrow_mut();
+        let mut ended_parts = self.ended_parts.borrow_mut();
         recorders.retain(|thread| {
             if has_ended(thread) {
-                ended.add(thread.recorder.tables());
-                trees.add(thread.recorder.tables());
+                thread.add_to(&mut ended);
+                for (part, tables) in thread.recorder.parts() {
+                    trees.add(tables);
+                    if self.labels.are_followed() {
+                        let (totals, tree) = ended_parts.entry(part).or_default();
+                        totals.add_part(tables);
+                        tree.add(tables);
+                    }
+                }
             }
             !has_ended(thread)
         });
         self.tell(|source| {
-            let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
+            let kept = |number| recorders.iter().any(|thread| thread.has_number(number));
             source.fold(|number| !kept(number), &ended, trees.nodes());
         });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.
-            let kept: usize = recorders.iter().map(|thread| thread.recorder.tables().node_count()).sum();
+            let parts = recorders.iter().flat_map(|thread| thread.recorder.parts());
+            let kept: usize = parts.map(|(_, tables)| tables.node_count()).sum();
             let used = kept + trees.nodes().len();
             tree.limits.nodes_left.store(tree.nodes.saturating_sub(used), Ordering::Relaxed);
         }

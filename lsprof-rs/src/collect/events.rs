@@ -13,7 +13,7 @@ use crate::collect::collector::{ThreadRecorder, Timing};
 #[cfg(Py_3_12)]
 use crate::collect::kinds;
 use crate::collect::kinds::Calibration;
-use crate::collect::{greenlets, registry};
+use crate::collect::{greenlets, labels, registry};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
 #[cfg(Py_3_12)]
@@ -361,6 +361,8 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         registry::look_for_threads(py);
+        // If it has labels already, there will be a word of the next one.
+        labels::find(py);
         collector.tell_waits(py);
         let function = collector.intern(py, callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.

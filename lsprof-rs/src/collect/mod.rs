@@ -10,6 +10,7 @@ pub mod functions;
 pub mod gil_waits;
 pub mod greenlets;
 pub mod kinds;
+pub mod labels;
 pub mod names;
 pub mod registry;
 pub mod run;

@@ -332,7 +332,39 @@ pub fn contexts(py: Python<'_>) -> usize {
 /// Whether it depends on the context where an event goes.
 #[cfg(Py_3_12)]
 pub fn follows_contexts(py: Python<'_>) -> bool {
-    REGISTRY.get(py).has_contexts()
+    let registry = REGISTRY.get(py);
+    registry.has_contexts() || registry.any(|enabled| enabled.collector.labels().are_followed())
+}
+
+/// Whether an enabled profile tells labels apart.
+pub fn wants_labels(py: Python<'_>) -> bool {
+    REGISTRY.get(py).any(|enabled| enabled.collector.labels().are_wanted())
+}
+
+/// The profiles that tell labels apart look at contexts from now on.
+///
+/// # Errors
+/// What CPython raises.
+pub fn follow_labels(py: Python<'_>) -> PyResult<()> {
+    context::get_ready(py)?;
+    REGISTRY.get(py).any(|enabled| {
+        enabled.collector.labels().follow();
+        false
+    });
+    forget_cached(py);
+    Ok(())
+}
+
+/// A label has begun or ended in the running thread. Whether there is a profile that should, and doesn't look at contexts yet.
+pub fn label_changed(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    registry.moment.set(Moment::NEVER);
+    // SAFETY: the token shows that the GIL is held.
+    unsafe { current() };
+    registry.any(|enabled| {
+        let labels = enabled.collector.labels();
+        labels.are_wanted() && !labels.are_followed()
+    })
 }
 
 /// The number that the running context has.
@@ -406,8 +438,18 @@ fn conflict(py: Python<'_>, registry: &Registry, scope: Scope) -> Option<String>
 fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     // SAFETY: as that of `current`.
     let moment = unsafe { context::now() };
-    if CACHED.load(Ordering::Relaxed) == thread::address() | IN_CONTEXT && moment == registry.moment.get() {
-        return registry.current.get();
+    if CACHED.load(Ordering::Relaxed) == thread::address() | IN_CONTEXT {
+        let recorder = registry.current.get();
+        if moment == registry.moment.get() {
+            return recorder;
+        }
+        // SAFETY: it is the running thread's own, and was found after the last change to the profiles.
+        if let Some(thread) = unsafe { recorder.as_mut() }.filter(|_| !registry.has_contexts()) {
+            registry.moment.set(moment);
+            // SAFETY: as that of `current`.
+            thread.settle_label(unsafe { Python::assume_attached() });
+            return recorder;
+        }
     }
     registry.stack_limit.set(registry.limit_of_thread.get()());
     let Some(mark) = thread::mark() else {
@@ -439,8 +481,13 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     registry.current.set(recorder);
     registry.moment.set(moment);
     // SAFETY: null or just made.
+    let has_labels = unsafe { recorder.as_mut() }.is_some_and(|thread| {
+        // SAFETY: as that of `current`.
+        thread.settle_label(unsafe { Python::assume_attached() })
+    });
+    // SAFETY: null or just made.
     let how = match unsafe { recorder.as_ref() }.map(|thread| thread.timing) {
-        _ if in_context.is_some() => IN_CONTEXT,
+        _ if in_context.is_some() || has_labels => IN_CONTEXT,
         Some(Timing::Plain) => 0,
         Some(Timing::Extended) => EXTENDED,
         // SAFETY: as above.

@@ -67,9 +67,14 @@ struct OwnMark(Mark);
 
 impl OwnMark {
     fn new() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(Mark { number: LAST.fetch_add(1, Ordering::Relaxed) + 1, ended: Arc::default() })
+        Self(Mark { number: another_number(), ended: Arc::default() })
     }
+}
+
+/// A number that no thread has, nor will have.
+pub fn another_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Drop for OwnMark {

@@ -191,6 +191,18 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
     }
 }
 
+/// From now on it depends on the context where events go.
+///
+/// # Errors
+/// What CPython raises.
+pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
+    #[cfg(Py_3_12)]
+    monitoring::follow_contexts(py)?;
+    // 3.11's own function looks by itself.
+    let _ = py;
+    Ok(())
+}
+
 /// Which hook the events of an enabled profile come through now, where `install` answered `chosen`.
 pub fn running(py: Python<'_>, scope: Scope, chosen: &Choice) -> Choice {
     if chosen.name != frame_eval::NAME || frame_eval::covers(py, scope) {

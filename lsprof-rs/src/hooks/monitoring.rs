@@ -112,6 +112,11 @@ pub fn take_over(py: Python<'_>, _scope: Scope, (): Place) -> PyResult<()> {
     follow_registry(py)
 }
 
+/// Has the callbacks look at the context.
+pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
+    follow_registry(py)
+}
+
 /// Brings the interpreter in line with the registry, one thread at a time: it takes several calls, between which
 /// another thread may enable or disable a profile of its own.
 fn follow_registry(py: Python<'_>) -> PyResult<()> {

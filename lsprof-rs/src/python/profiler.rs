@@ -357,7 +357,7 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
             Err(_) => thread.extract::<u64>().is_ok_and(|ident| ident == seen.thread.ident),
         };
         if same {
-            found.get_or_insert_with(Totals::default).add(seen.recorder.tables());
+            seen.add_to(found.get_or_insert_with(Totals::default));
         }
     });
     found.ok_or_else(|| {

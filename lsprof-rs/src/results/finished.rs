@@ -64,7 +64,7 @@ fn trees(
         // Whoever has an ended thread's ident now is another one.
         let ident = (!thread.mark.ended.load(Ordering::Acquire)).then_some(thread.ident);
         let mut totals = TreeTotals::default();
-        totals.add(recorder.tables());
+        recorder.parts().for_each(|(_, tables)| totals.add(tables));
         threads.push((ident, name, Some(thread.native_id), totals));
     });
     threads.push((None, Some(folded_row().name.0.to_string()), None, collector.ended_trees()));

@@ -12,6 +12,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::controlled::{Controlled, Published};
 use super::forks;
+use super::labels;
 use super::live::{self, Live};
 use super::options::{Asked, LiveOptions};
 use crate::collect::collector::Collector;
@@ -111,6 +112,9 @@ impl Session {
         }
         self.collector.set_tree(settings.asked.tree);
         self.collector.show(settings.asked.visible);
+        // A label may change at any moment, also where nothing reads the clock.
+        let has_clock = settings.timer.is_none() && settings.asked.samples.is_none();
+        self.collector.labels().limit(if has_clock { settings.asked.label_sets } else { 0 });
         let others = [
             (!settings.subcalls).then(|| "subcalls=False".to_owned()),
             settings.timer.as_ref().map(|_| "timer".to_owned()),
@@ -182,7 +186,10 @@ impl Session {
         collector.run().begin(|| process::facts(py));
         collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));
-        let installed = self.start_sampling(py).and_then(|()| self.install(scope, profiler));
+        let installed = self
+            .start_sampling(py)
+            .and_then(|()| self.begin_labels(py))
+            .and_then(|()| self.install(scope, profiler));
         match installed {
             Ok(choice) => {
                 self.choice.replace(Some(choice));
@@ -195,6 +202,7 @@ impl Session {
                 collector.change_time(Stopwatch::stop);
                 self.scope.set(None);
                 registry::remove(py, scope);
+                labels::end(py);
                 Err(error)
             }
         }
@@ -208,6 +216,10 @@ impl Session {
         self.collector.start_sampling(py).map_err(|error| {
             PyRuntimeError::new_err(format!("times=\"sampled\" {error}; times=\"exact\" needs no thread"))
         })
+    }
+
+    fn begin_labels(&self, py: Python<'_>) -> PyResult<()> {
+        if self.collector.labels().are_wanted() { labels::begin(py) } else { Ok(()) }
     }
 
     /// Finds out what recording costs, if that is wanted and not known yet.
@@ -237,6 +249,7 @@ impl Session {
         self.scope.set(None);
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
+        labels::end(py);
         let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
         self.collector.stop_sampling();
         self.collector.end_open_calls(py);
@@ -362,6 +375,7 @@ impl Drop for Session {
         self.collector.stop_sampling();
         Python::attach(|py| {
             registry::remove(py, scope);
+            labels::end(py);
             if let Err(error) = hooks::remove(py, scope, None) {
                 error.write_unraisable(py, None);
             }

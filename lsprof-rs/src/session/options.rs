@@ -32,6 +32,8 @@ pub struct Asked {
     pub samples: Option<Duration>,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
+    /// How many label sets are told apart.
+    pub label_sets: usize,
     /// Which functions are shown as themselves; `None` for all.
     pub visible: Option<Visible>,
     /// What is published.
@@ -53,6 +55,7 @@ impl Asked {
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",
             samples: samples(options)?,
             tree: tree.then_some(limits),
+            label_sets: read(options, "label_sets")?,
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
             wishes: wishes(options)?,

@@ -52,7 +52,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, context=False, hook=None, compensate=False,
-    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, label_sets=1000, include=None, exclude=None, live=False, interval=0.5, connect=False,
     remote=False, follow=False, checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
@@ -83,6 +83,10 @@ class Profile(Profiler):
     ``dump_stats("x.pikos")``; a pstats file can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
+
+    label_sets: with ``pikos.label``, keep the figures of so many label sets apart, in the order in which they come; those of all others are
+    one, labelled ``other``. 0: keep none apart. A program without labels pays nothing. Not with ``timer`` or ``times="sampled"``, where no
+    labels are told apart (docs/labels.md).
 
     include, exclude: show only functions whose ``file:line(name)`` (``{name}`` of a built-in) the regular expression ``include``
     finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
@@ -120,6 +124,7 @@ class Profile(Profiler):
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        label_sets: int = 1_000,
         include: str | None = None,
         exclude: str | None = None,
         live: bool | str = False,
@@ -146,6 +151,7 @@ class Profile(Profiler):
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,
+            label_sets=label_sets,
             include=include,
             exclude=exclude,
             live=live,

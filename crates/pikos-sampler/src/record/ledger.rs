@@ -176,6 +176,7 @@ impl Ledger {
             native_id: seen.native_id,
             name: self.names.name(seen),
             ended: Arc::clone(&has_ended),
+            labels: Vec::new(),
             tables: Arc::clone(recorder.tables()),
         });
         self.threads.push(Thread {
