@@ -104,6 +104,7 @@ mod _lsprof {
         let types = getstats::types(py)?;
         module.add("profiler_entry", types.entry.class())?;
         module.add("profiler_subentry", types.subentry.class())?;
-        module.add("profiler_thread", types.thread.class())
+        module.add("profiler_thread", types.thread.class())?;
+        module.add("profiler_labels", types.labels.class())
     }
 }

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod error;
 pub mod formats;
 pub mod hide;
+pub mod label_sets;
 pub mod merge;
 pub mod mine;
 pub mod model;
@@ -22,6 +23,6 @@ pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Thread, Unit, index, tree, without_addresses,
+    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, LabelSet, Metadata, Node, NodeId,
+    Profile, Text, Thread, Unit, index, tree, without_addresses,
 };

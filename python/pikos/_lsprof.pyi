@@ -69,6 +69,7 @@ __all__ = [
     "clock_name",
     "hook",
     "profiler_entry",
+    "profiler_labels",
     "profiler_subentry",
     "profiler_thread",
 ]
@@ -138,6 +139,7 @@ class Profiler:
     def overhead(self) -> tuple[float, float]: ...
     def gil_wait(self) -> float: ...
     def thread_stats(self) -> list[profiler_thread]: ...
+    def label_stats(self) -> list[profiler_labels]: ...
     def _stats(
         self,
     ) -> dict[
@@ -251,8 +253,15 @@ class _RecordBatches:
 class _StoredProfile:
     @staticmethod
     def read(
-        data: bytes, name: str, format: str | None = None, event: str | None = None, profile: str | None = None
+        data: bytes,
+        name: str,
+        format: str | None = None,
+        event: str | None = None,
+        profile: str | None = None,
+        labels: list[tuple[str, str | None]] = ...,
     ) -> _StoredProfile: ...
+    def by_label(self) -> list[tuple[dict[str, str], _StoredProfile]]: ...
+    def with_labels(self, labels: list[tuple[str, str | None]]) -> _StoredProfile: ...
     def __len__(self) -> int: ...
     def sort(self, keys: list[str], reverse: bool) -> _StoredProfile: ...
     def filter(self, pattern: str) -> _StoredProfile: ...
@@ -297,6 +306,16 @@ class profiler_subentry(structseq[Any], tuple[Any, ...]):
     def totaltime(self) -> float: ...
     @property
     def inlinetime(self) -> float: ...
+
+@final
+class profiler_labels(structseq[Any], tuple[Any, ...]):
+    __match_args__: Final = ("labels", "totaltime", "entries")
+    @property
+    def labels(self) -> dict[str, str]: ...
+    @property
+    def totaltime(self) -> float: ...
+    @property
+    def entries(self) -> list[profiler_entry]: ...
 
 @final
 class profiler_thread(structseq[Any], tuple[Any, ...]):

@@ -76,6 +76,15 @@ class Profile:
         """Whom this function called, likewise."""
         return [Row(*row) for row in self._native.callees(_number(function))]
 
+    def by_label(self) -> list[tuple[dict[str, str], Profile]]:
+        """The figures of each set of ``pikos.label``, as (labels, profile), in the order in which they came; the set without labels is
+        among them. Their sums are those of the whole. Empty where there was no label."""
+        return [(labels, Profile(native)) for labels, native in self._native.by_label()]
+
+    def with_labels(self, *names: str, **labels: str) -> Profile:
+        """What ran under these labels: ``with_labels(route="/pay")``; ``names`` may have any value. Raises ValueError if nothing did."""
+        return Profile(self._native.with_labels([(name, None) for name in names] + list(labels.items())))
+
     def tree(self) -> list[Node] | None:
         """The calling-context tree: all distinct stacks, those below before those above. None where there is none:
         ``Profile(tree=True)`` and ``--tree`` record one, and so do the formats that are made of stacks."""

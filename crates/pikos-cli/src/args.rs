@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use pstats_compat::formats::{Format, ReadOptions};
+use pstats_compat::label_sets::Wanted;
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
@@ -177,12 +178,21 @@ pub struct InputArgs {
     /// Which profile to read, of a speedscope file that has several: a number, from 1, or a name
     #[arg(long, value_name = "N|NAME")]
     pub profile: Option<String>,
+    /// Only what ran under this label, of profiles with labels; NAME alone: any value of it. May be repeated: of one name either,
+    /// of different names both
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<Wanted>,
 }
 
 impl InputArgs {
     /// The same for whoever reads.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { format: self.from, event: self.event.clone(), profile: self.profile.clone() }
+        ReadOptions {
+            format: self.from,
+            event: self.event.clone(),
+            profile: self.profile.clone(),
+            labels: self.label.clone(),
+        }
     }
 }
 

@@ -71,7 +71,7 @@ struct Registry {
 }
 
 impl Registry {
-    /// Whether there is an enabled profile, that has something.
+    /// Whether there is an enabled profile that has something.
     fn any(&self, mut has: impl FnMut(&Enabled) -> bool) -> bool {
         self.all_threads.borrow().as_ref().is_some_and(&mut has)
             || self.threads.borrow().iter().flat_map(HashMap::values).any(&mut has)

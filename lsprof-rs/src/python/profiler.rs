@@ -199,6 +199,14 @@ impl Profiler {
         getstats::threads(py, self.0.get(py).collector())
     }
 
+    /// Returns a list of profiler_labels, one for each set of pikos.label under which something was recorded, that without any label
+    /// among them: labels (a dict), totaltime in seconds, and entries as getstats() gives them. A call counts for the set under which it
+    /// ended, a moment for the one that was set just then; so the sums over all sets are those of getstats(). Empty where there was no
+    /// label.
+    fn label_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        getstats::labels(py, self.0.get(py).collector())
+    }
+
     /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
     fn _stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let collector = self.0.get(py).collector();

@@ -6,9 +6,12 @@ use std::sync::{Arc, OnceLock};
 
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
+use pstats_compat::label_sets::{self, Wanted};
 use pstats_compat::report::{Report, Restriction, SortKey, order};
 use pstats_compat::summary::{self, Paper};
-use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
+use pstats_compat::{
+    CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, LabelSet, Profile, Text, Unit,
+};
 use pyo3::exceptions::{PyIndexError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -87,7 +90,7 @@ impl StoredProfile {
     /// Reads a profile from the bytes of a file. name: the file's, for messages and for the format where the content
     /// doesn't tell. event and profile: which of several. Raises ValueError if it can't be understood.
     #[staticmethod]
-    #[pyo3(signature = (data, name, format=None, event=None, profile=None))]
+    #[pyo3(signature = (data, name, format=None, event=None, profile=None, labels=Vec::new()))]
     fn read(
         py: Python<'_>,
         data: &[u8],
@@ -95,8 +98,10 @@ impl StoredProfile {
         format: Option<&str>,
         event: Option<String>,
         profile: Option<String>,
+        labels: Vec<(String, Option<String>)>,
     ) -> PyResult<Self> {
-        let options = ReadOptions { format: format.map(parse_format).transpose()?, event, profile };
+        let labels = labels.into_iter().map(|(name, value)| Wanted { name, value }).collect();
+        let options = ReadOptions { format: format.map(parse_format).transpose()?, event, profile, labels };
         let wrong = |error: Error| {
             let named = matches!(error, Error::UnknownFormat { .. });
             let way_out = if named { ": name the format with format=" } else { "" };
@@ -192,6 +197,26 @@ impl StoredProfile {
             list.append(self.row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
         }
         Ok(list)
+    }
+
+    /// The figures of each label set: (names and values, a profile).
+    fn by_label<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyDict>, Self)>> {
+        let set = |set: &LabelSet| {
+            let labels = PyDict::new(py);
+            set.labels
+                .iter()
+                .try_for_each(|(name, value)| labels.set_item(string(py, name)?, string(py, value)?))?;
+            let metadata = self.profile().metadata.clone();
+            Ok((labels, Self::new(Profile { metadata, ..set.profile.clone() })))
+        };
+        self.profile().label_sets.iter().map(set).collect()
+    }
+
+    /// What ran under these labels: (name, value), with None for any value. Raises ValueError if nothing did.
+    fn with_labels(&self, py: Python<'_>, labels: Vec<(String, Option<String>)>) -> PyResult<Self> {
+        let wanted: Vec<Wanted> = labels.into_iter().map(|(name, value)| Wanted { name, value }).collect();
+        let profile = py.detach(|| label_sets::only(self.profile().clone(), &wanted));
+        profile.map(Self::new).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// The full stacks of all threads together as tuples, those below before those above: (parent, file, line, name, qualname, ncalls, tottime,

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
+use lsprof_engine::{BOTTOM, Counts, FunctionId, FunctionTotals, Totals, TreeTotals};
 use pikos_client::run_facts;
 use pikos_publisher::folded_row;
 use pikos_wire::Recorded;
-use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile, Thread};
+use pstats_compat::{CallTree, Calls, Cut, Edge, Function, LabelSet, Node, NodeId, Profile, Thread};
 use pyo3::prelude::*;
 
 use crate::collect::collector::{Collector, ThreadRecorder};
@@ -17,6 +17,31 @@ use crate::collect::threads::name_of;
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let totals = collector.totals();
     let rate = collector.seconds_per_tick();
+    let (mut functions, edges, mut numbers) = tables(py, collector, &totals, totals.functions())?;
+    let tree =
+        collector.has_tree().then(|| trees(py, collector, &mut functions, &mut numbers)).transpose()?;
+    let label_sets = label_sets(py, collector, &mut functions, &mut numbers)?;
+    let mut profile = Profile::new(functions, edges);
+    profile.tree = tree;
+    profile.label_sets = label_sets;
+    profile.metadata.compensated = collector.is_compensated();
+    let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
+    let waited = collector.seconds(totals.sum().waited, rate);
+    let recorded = Recorded { gil_wait: waited, ..collector.recorded() };
+    profile.metadata.facts = run_facts(&collector.run().about(), &recorded, None, cut);
+    Ok(profile)
+}
+
+/// By our number of a function, its place among those of the profile. There are gaps where one was entered and has not returned yet.
+type Numbers = Vec<Option<pstats_compat::FunctionId>>;
+
+fn tables(
+    py: Python<'_>,
+    collector: &Collector,
+    totals: &Totals,
+    rows: impl Iterator<Item = FunctionTotals>,
+) -> PyResult<(Vec<Function>, Vec<Edge>, Numbers)> {
+    let rate = collector.seconds_per_tick();
     let calls = |counts: &Counts| Calls {
         ncalls: counts.calls,
         primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
@@ -24,9 +49,8 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         cumtime: collector.total(counts, rate),
     };
     let mut functions = Vec::new();
-    // Our numbers of functions have gaps where one was entered and has not returned yet.
-    let mut numbers: Vec<Option<pstats_compat::FunctionId>> = Vec::new();
-    for (FunctionId(id), counts) in totals.functions() {
+    let mut numbers = Numbers::new();
+    for (FunctionId(id), counts) in rows {
         let index = id as usize;
         numbers.resize(index, None);
         numbers.push(u32::try_from(functions.len()).ok().map(pstats_compat::FunctionId));
@@ -39,16 +63,59 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         Some(Edge { caller: number(*caller)?, callee: number(*callee)?, calls: calls(counts) })
     });
     let edges = edges.collect();
-    let tree =
-        collector.has_tree().then(|| trees(py, collector, &mut functions, &mut numbers)).transpose()?;
-    let mut profile = Profile::new(functions, edges);
-    profile.tree = tree;
-    profile.metadata.compensated = collector.is_compensated();
-    let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
-    let waited = collector.seconds(totals.sum().waited, rate);
-    let recorded = Recorded { gil_wait: waited, ..collector.recorded() };
-    profile.metadata.facts = run_facts(&collector.run().about(), &recorded, None, cut);
-    Ok(profile)
+    Ok((functions, edges, numbers))
+}
+
+/// What ran under each label set. A function that is open under all of them becomes one that is only a caller in the whole.
+fn label_sets(
+    py: Python<'_>,
+    collector: &Collector,
+    functions: &mut Vec<Function>,
+    numbers: &mut Numbers,
+) -> PyResult<Vec<LabelSet>> {
+    let mut sets = Vec::new();
+    for (labels, totals, tree) in collector.by_label() {
+        let (mut own, edges, mut own_numbers) = tables(py, collector, &totals, totals.functions_with_time())?;
+        let own_tree = match collector.has_tree() {
+            true => {
+                let mut own_tree = CallTree::default();
+                add_tree(py, collector, &tree, &mut own_tree, &mut own, &mut own_numbers)?;
+                Some(own_tree)
+            }
+            false => None,
+        };
+        for (id, _) in own_numbers.iter().enumerate().filter(|(_, number)| number.is_some()) {
+            number_of(py, collector, FunctionId(id as u32), functions, numbers)?;
+        }
+        let mut profile = Profile::new(own, edges);
+        profile.tree = own_tree;
+        let labels = labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+        sets.push(LabelSet { labels: labels.collect(), profile });
+    }
+    Ok(sets)
+}
+
+/// A function's place in the profile; one that has no row becomes one that is only a caller.
+fn number_of(
+    py: Python<'_>,
+    collector: &Collector,
+    function: FunctionId,
+    functions: &mut Vec<Function>,
+    numbers: &mut Numbers,
+) -> PyResult<pstats_compat::FunctionId> {
+    let id = function.0 as usize;
+    if numbers.len() <= id {
+        numbers.resize(id + 1, None);
+    }
+    match numbers[id] {
+        Some(number) => Ok(number),
+        None => {
+            let mut open = names::function(&collector.code(py, function), Calls::default())?;
+            open.caller_only = true;
+            functions.push(open);
+            Ok(*numbers[id].insert(pstats_compat::FunctionId((functions.len() - 1) as u32)))
+        }
+    }
 }
 
 /// Full stacks, each thread's apart, and those of ended threads that are no longer kept apart behind them.
@@ -56,7 +123,7 @@ fn trees(
     py: Python<'_>,
     collector: &Collector,
     functions: &mut Vec<Function>,
-    numbers: &mut Vec<Option<pstats_compat::FunctionId>>,
+    numbers: &mut Numbers,
 ) -> PyResult<CallTree> {
     let mut threads = Vec::new();
     collector.for_each_thread(|ThreadRecorder { thread, recorder, .. }| {
@@ -90,7 +157,7 @@ fn add_tree(
     totals: &TreeTotals,
     tree: &mut CallTree,
     functions: &mut Vec<Function>,
-    numbers: &mut Vec<Option<pstats_compat::FunctionId>>,
+    numbers: &mut Numbers,
 ) -> PyResult<()> {
     let rate = collector.seconds_per_tick();
     let first = tree.nodes.len() as u32;
@@ -101,19 +168,7 @@ fn add_tree(
         if place == BOTTOM as usize {
             continue;
         }
-        let id = node.function.0 as usize;
-        if numbers.len() <= id {
-            numbers.resize(id + 1, None);
-        }
-        let number = match numbers[id] {
-            Some(number) => number,
-            None => {
-                let mut open = names::function(&collector.code(py, node.function), Calls::default())?;
-                open.caller_only = true;
-                functions.push(open);
-                *numbers[id].insert(pstats_compat::FunctionId((functions.len() - 1) as u32))
-            }
-        };
+        let number = number_of(py, collector, node.function, functions, numbers)?;
         tree.nodes.push(Node {
             // The bottom, which is no call, stands in front in the engine's numbering.
             parent: node.parent.checked_sub(1).map(|parent| NodeId(first + parent)),

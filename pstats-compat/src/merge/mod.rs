@@ -11,7 +11,9 @@ use self::edges::EdgeLists;
 use self::kinds::{Lost, combined, reduce};
 use self::trees::TreeMerger;
 use crate::error::{Error, Result};
-use crate::model::{Counts, Edge, EdgeIndex, Function, FunctionId, LabelIndex, Profile, label};
+use crate::model::{
+    Counts, Edge, EdgeIndex, Function, FunctionId, LabelIndex, LabelSet, Profile, Text, label,
+};
 
 pub use apart::named;
 
@@ -28,6 +30,8 @@ pub struct Merger {
     runs: u64,
     /// What was left out of the sum, if that is allowed.
     lost: Option<Lost>,
+    /// Equal label sets are added up, too.
+    label_sets: Vec<(Vec<(Text, Text)>, Merger)>,
 }
 
 impl Merger {
@@ -97,7 +101,24 @@ impl Merger {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,
         }
+        for set in std::mem::take(&mut profile.label_sets) {
+            self.add_label_set(set)?;
+        }
         Ok(())
+    }
+
+    fn add_label_set(&mut self, LabelSet { labels, mut profile }: LabelSet) -> Result<()> {
+        // Of which kind its figures are stands in the whole's.
+        profile.metadata = self.sum.metadata.clone();
+        let place = match self.label_sets.iter().position(|(known, _)| *known == labels) {
+            Some(place) => place,
+            None => {
+                let lost = self.lost.as_ref().map(|_| Lost::new());
+                self.label_sets.push((labels, Merger { lost, ..Self::default() }));
+                self.label_sets.len() - 1
+            }
+        };
+        self.label_sets[place].1.add(profile)
     }
 
     /// The sum.
@@ -105,6 +126,11 @@ impl Merger {
         self.edges.flush(&mut self.sum.edges);
         self.sum.metadata.set_merged(self.runs);
         self.sum.tree = self.trees.map(TreeMerger::finish);
+        let sets = self.label_sets.into_iter().map(|(labels, merger)| {
+            let profile = Profile { metadata: Default::default(), ..merger.finish() };
+            LabelSet { labels, profile }
+        });
+        self.sum.label_sets = sets.collect();
         self.sum
     }
 

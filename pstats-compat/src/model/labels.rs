@@ -26,6 +26,13 @@ impl LabelIndex {
         self.ids.reserve(additional, |(hash, _)| hash.spread());
     }
 
+    /// The function that has this label. All ids are those of `functions`.
+    pub fn find(&self, functions: &[Function], wanted: (&Text, u32, &Text)) -> Option<FunctionId> {
+        let hash = Hash::of(&self.state, wanted);
+        let is_it = |(its, id): &(Hash, FunctionId)| *its == hash && label(&functions[id.index()]) == wanted;
+        self.ids.find(hash.spread(), is_it).map(|(_, id)| *id)
+    }
+
     /// The function that has this label, or `new`, which has it from now on. All ids but `new` are
     /// those of `functions`.
     pub fn find_or_insert(

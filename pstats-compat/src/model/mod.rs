@@ -6,7 +6,7 @@
 //! ```text
 //! addresses ─┐
 //! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles
+//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles, label_set
 //! ```
 
 mod addresses;
@@ -15,6 +15,7 @@ pub mod facts;
 mod function;
 mod id_map;
 pub mod index;
+mod label_set;
 mod labels;
 mod metadata;
 mod profile;
@@ -25,6 +26,7 @@ pub mod tree;
 
 pub use addresses::without_addresses;
 pub use function::{Calls, Edge, Function, FunctionId};
+pub use label_set::LabelSet;
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;
 pub use sampling::sampling_error;

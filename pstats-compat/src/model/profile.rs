@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::function::{Edge, Function, FunctionId};
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
+use super::label_set::LabelSet;
 use super::labels::{LabelIndex, label};
 use super::metadata::Metadata;
 use super::text::Text;
@@ -22,6 +23,9 @@ pub struct Profile {
     pub tree: Option<CallTree>,
     /// What the figures mean and where they came from.
     pub metadata: Metadata,
+    /// The figures of each label set, in the order in which these came; none where there was no label. Their functions are all among
+    /// the profile's own.
+    pub label_sets: Vec<LabelSet>,
 }
 
 impl Profile {
@@ -82,6 +86,12 @@ impl Profile {
         }
         self.functions = kept;
         self.renumber(&moved);
+        self.each_part(Profile::merge_labels);
+    }
+
+    /// Does the same to the figures of each label set.
+    fn each_part(&mut self, act: impl Fn(&mut Profile)) {
+        self.label_sets.iter_mut().for_each(|set| act(&mut set.profile));
     }
 
     /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
@@ -96,6 +106,7 @@ impl Profile {
             });
             function.file = short.clone();
         }
+        self.each_part(Profile::strip_dirs);
         self.merge_labels();
     }
 
@@ -109,6 +120,7 @@ impl Profile {
             let rest = if to.is_empty() { &rest[1..] } else { rest };
             function.file = [&to, rest].concat().into();
         }
+        self.each_part(|part| part.map_folder(&from, &to));
     }
 
     /// Makes labels unique, and those of one run the same as another's: the addresses that stand in some are left out.
@@ -122,6 +134,7 @@ impl Profile {
     /// Leaves out the addresses that stand in labels; some may be equal then.
     pub(crate) fn drop_addresses(&mut self) {
         self.functions.iter_mut().for_each(Function::drop_addresses);
+        self.each_part(Profile::drop_addresses);
     }
 
     /// This profile if its labels and edges are unique already, else a merged copy.

@@ -7,7 +7,7 @@ use serde::ser::{SerializeSeq, Serializer};
 
 use super::schema::{FORMAT, VERSION};
 use crate::error::Result;
-use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Unit};
+use crate::model::{Calls, Counts, EdgeDetail, EdgeIndex, Profile, Text, Unit};
 use crate::printable::Escaped;
 
 #[derive(Serialize)]
@@ -23,6 +23,45 @@ struct ProfileJson<'p> {
     #[serde(skip_serializing_if = "Facts::are_unknown")]
     facts: Facts<'p>,
     functions: Functions<'p>,
+    #[serde(skip_serializing_if = "LabelSets::are_none")]
+    label_sets: LabelSets<'p>,
+}
+
+/// What ran under some labels: the same tables.
+struct LabelSets<'p>(&'p Profile);
+
+impl LabelSets<'_> {
+    fn are_none(&self) -> bool {
+        self.0.label_sets.is_empty()
+    }
+}
+
+impl Serialize for LabelSets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Of which kind the figures are says the whole.
+        #[derive(Serialize)]
+        struct Part<'p> {
+            labels: Labels<'p>,
+            functions: Functions<'p>,
+        }
+        let mut sets = serializer.serialize_seq(Some(self.0.label_sets.len()))?;
+        for set in &self.0.label_sets {
+            let metadata = self.0.metadata.clone();
+            let part = Profile { metadata, ..set.profile.with_unique_labels().into_owned() };
+            let functions = Functions { profile: &part, by_callee: part.edges_by_callee() };
+            sets.serialize_element(&Part { labels: Labels(&set.labels), functions })?;
+        }
+        sets.end()
+    }
+}
+
+/// A map.
+struct Labels<'p>(&'p [(Text, Text)]);
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name.to_str_lossy(), value.to_str_lossy())))
+    }
 }
 
 #[derive(Serialize)]
@@ -143,6 +182,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         compensated: metadata.compensated,
         facts: Facts(&metadata.facts),
         functions: Functions { profile: &profile, by_callee: profile.edges_by_callee() },
+        label_sets: LabelSets(&profile),
     };
     let mut out = std::io::BufWriter::new(out);
     serde_json::to_writer(Escaped(&mut out), &document).map_err(std::io::Error::from)?;

@@ -1,12 +1,14 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
 use super::blocks::{
-    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
+    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
 };
 use super::columns::Cursor;
 use super::meta;
 use crate::error::{Error, Result};
-use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text, Thread};
+use crate::model::{
+    CallTree, Calls, Cut, Edge, Function, FunctionId, LabelSet, Node, NodeId, Profile, Text, Thread,
+};
 
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -27,7 +29,7 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE => open.push(block),
+            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE | LABEL_SETS => open.push(block),
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -39,7 +41,12 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     }
     let is_cut = !blocks.is_at_end() || !open.is_empty();
     let is_part = whole.is_none();
-    let mut profile = snapshot(&mut blocks, &whole.unwrap_or(open))?;
+    let stored = whole.unwrap_or(open);
+    let mut profile = snapshot(&mut blocks, &stored)?;
+    if let Some(sets) = stored.iter().rev().find(|block| block.kind == LABEL_SETS) {
+        let content = blocks.unpack(sets)?;
+        profile.label_sets = label_sets(&content, blocks.room())?;
+    }
     if is_part {
         let missing = match (profile.edges.is_empty(), &profile.tree) {
             (true, _) => "callers and stacks are missing",
@@ -86,6 +93,41 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
         profile.tree = Some(tree);
     }
     Ok(profile)
+}
+
+/// All of them together unpack to no more than so much.
+fn label_sets(content: &[u8], mut room: usize) -> Result<Vec<LabelSet>> {
+    let mut cursor = Cursor::new(content);
+    let mut sets = Vec::new();
+    while !cursor.is_at_end() {
+        let labels = {
+            let length = cursor.number()?;
+            labels(cursor.bytes(length)?)?
+        };
+        let length = cursor.number()?;
+        let mut blocks = Blocks::within(cursor.bytes(length)?, room);
+        let mut stored = Vec::new();
+        while let Some(block) = blocks.next() {
+            stored.push(block);
+        }
+        let profile = snapshot(&mut blocks, &stored)?;
+        room = blocks.room();
+        sets.push(LabelSet { labels, profile });
+    }
+    Ok(sets)
+}
+
+fn labels(content: &[u8]) -> Result<Vec<(Text, Text)>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let mut text = || {
+        let length = cursor.number()?;
+        match cursor.bytes(length)? {
+            bytes if Text::is_well_formed(bytes) => Ok(Text::from(bytes)),
+            _ => Err(damaged("a label is no UTF-8")),
+        }
+    };
+    (0..count).map(|_| Ok((text()?, text()?))).collect()
 }
 
 fn texts(content: &[u8]) -> Result<Vec<Text>> {

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION};
+use super::blocks::{
+    self, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS, MAGIC, META, TEXT, THREADS, TREE, VERSION,
+};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
 use super::meta;
 use crate::error::Result;
@@ -12,6 +14,36 @@ use crate::model::{Calls, Edge, IdMap, Profile, Text, Thread};
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     out.write_all(&MAGIC)?;
     out.write_all(&[VERSION])?;
+    write_blocks(profile, out)?;
+    if !profile.label_sets.is_empty() {
+        blocks::push(LABEL_SETS, &label_sets(profile)?, out)?;
+    }
+    blocks::push(DONE, &[], out)
+}
+
+/// A label set is a snapshot of its own.
+fn label_sets(profile: &Profile) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut put = |bytes: &[u8]| {
+        push_number(&mut out, bytes.len() as u64);
+        out.extend_from_slice(bytes);
+    };
+    for set in &profile.label_sets {
+        let mut labels = Vec::new();
+        push_number(&mut labels, set.labels.len() as u64);
+        for text in set.labels.iter().flat_map(|(name, value)| [name, value]) {
+            push_number(&mut labels, text.as_bytes().len() as u64);
+            labels.extend_from_slice(text.as_bytes());
+        }
+        put(&labels);
+        let mut blocks = Vec::new();
+        write_blocks(&set.profile, &mut blocks)?;
+        put(&blocks);
+    }
+    Ok(out)
+}
+
+fn write_blocks(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     blocks::push(META, &meta::write(&profile.metadata), out)?;
     let mut texts = Texts::default();
     let functions = functions(profile, &mut texts);
@@ -28,7 +60,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     if let Some(tree) = tree(profile) {
         blocks::push(TREE, &tree, out)?;
     }
-    blocks::push(DONE, &[], out)
+    Ok(())
 }
 
 /// Each text once, in the order of first use.
