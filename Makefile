@@ -222,6 +222,10 @@ bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 funct
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python -m benchmarks.live $(BENCH_ARGS)
 
+.PHONY: bench-labels
+bench-labels: build ## What telling labels apart costs, and being beside a context that is followed
+	@.venv/bin/python -m benchmarks.labels $(BENCH_ARGS)
+
 .PHONY: bench-top
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
 	@.venv/bin/python -m benchmarks.views.top --pikos .venv/bin/pikos $(BENCH_ARGS)

@@ -175,7 +175,11 @@ class Options:
     #: How many sets of ``pikos.label`` are told apart; 0: none.
     label_sets: int = option(
         1_000,
-        Flag("--label-sets", "tell at most N sets of `pikos.label` apart, and count the rest as one; 0: none", metavar="N"),
+        Flag(
+            "--label-sets",
+            "tell at most N sets of `pikos.label` apart, and count the rest as one; 0: none",
+            metavar="N",
+        ),
         least=0,
         most=100_000,
         read=int,

@@ -193,4 +193,4 @@ def _decorated(own: label, function: "Callable[P, T]") -> "Callable[P, T]":
             with own:
                 return call(*args, **kwargs)
 
-    return functools.wraps(call)(wrapper)  # type: ignore[no-any-return]
+    return functools.wraps(call)(wrapper)

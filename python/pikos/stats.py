@@ -20,7 +20,7 @@ from pikos._lsprof import _StoredProfile
 from pikos._rows import Node, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas
     import pyarrow
@@ -178,12 +178,14 @@ def load(
     *,
     event: str | None = None,
     profile: str | None = None,
+    labels: Mapping[str, str | None] | None = None,
 ) -> Profile:
     """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope, pprof, pyinstrument, viztracer, Firefox,
     V8, perf or collapsed stacks, packed with gzip or not.
 
     format: where neither content nor name tells. event: which figures, of a file that has several (callgrind, pprof).
-    profile: which profile, of a speedscope file that has several, by number (from 1) or name. Raises OSError if the file
+    profile: which profile, of a speedscope file that has several, by number (from 1) or name. labels: only what ran under these, with None for any
+    value. Raises OSError if the file
     can't be opened, ValueError with the place in the file if it can't be understood.
     """
     name = os.fspath(path)
@@ -191,7 +193,7 @@ def load(
         # What has no end is refused by what it begins with.
         is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
         data = stream.read() if is_file else stream.read(_MOST_BYTES)
-    return Profile(_StoredProfile.read(data, name, format, event, profile))
+    return Profile(_StoredProfile.read(data, name, format, event, profile, list((labels or {}).items())))
 
 
 def of(profile: object) -> Profile:

@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from running import python
-
 from pikos.cprofile import Profile
+from running import evaluate
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -167,7 +166,9 @@ def test_one_that_nobody_holds_any_more_ends() -> None:
 def test_what_stands_in_its_way_is_named() -> None:
     profile, inner = Profile(context=True), Profile(context=True)
     with profile:
-        with pytest.raises(ValueError, match="enabled for a context in MainThread; disable it first, or use context=True"):
+        with pytest.raises(
+            ValueError, match="enabled for a context in MainThread; disable it first, or use context=True"
+        ):
             inner.enable()
         for threads in (True, False):
             with pytest.raises(ValueError, match="enabled for a context"):
@@ -181,7 +182,7 @@ def test_what_stands_in_its_way_is_named() -> None:
         Profile(context=True, threads=False)
 
 
-def test_deep_recursion_and_generators_across_contexts() -> None:
+def test_a_generator_that_goes_on_in_another_context() -> None:
     def numbers() -> Any:
         for n in range(10):
             leaf()
@@ -192,13 +193,12 @@ def test_deep_recursion_and_generators_across_contexts() -> None:
         next(mine)
         # Somebody else goes on with it, who isn't recorded.
         contextvars.Context().run(list, mine)
-    assert counts(profile) == {"numbers": 1, "leaf": 1, "__exit__": 1} or counts(profile)["numbers"] == 1
+    assert (counts(profile)["numbers"], counts(profile)["leaf"]) == (1, 1)
 
 
 def test_a_fork_goes_on_by_itself() -> None:
     program = """
         import os
-        from pikos.cprofile import Profile
         def leaf(): pass
         with Profile(context=True) as profile:
             leaf()
@@ -207,6 +207,6 @@ def test_a_fork_goes_on_by_itself() -> None:
         found = {e.code.co_name: e.callcount for e in profile.getstats() if not isinstance(e.code, str)}
         assert found["leaf"] == 2, found
         if child == 0: os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
+        answer(os.waitpid(child, 0)[1])
     """
-    python(program)
+    assert evaluate(program) == 0

@@ -449,6 +449,9 @@ pub struct StatsArgs {
     /// Print what each function called
     #[arg(long, conflicts_with = "json")]
     pub callees: bool,
+    /// Print one row for each label set of `pikos.label` instead: its calls and its time
+    #[arg(long, value_enum, conflicts_with_all = ["callers", "callees"])]
+    pub by: Option<StatsBy>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -457,6 +460,12 @@ pub struct StatsArgs {
     pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
+}
+
+/// What a table has a row for, in place of functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatsBy {
+    Label,
 }
 
 #[derive(Debug, Args)]

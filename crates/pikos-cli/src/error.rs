@@ -34,6 +34,8 @@ pub enum Error {
     EmptyList { path: PathBuf },
     #[error("there is no thread `{thread}`; there are: {}", known.join(", "))]
     NoThread { thread: String, known: Vec<String> },
+    #[error("{}: there are no labels in it; programs set them by `with pikos.label(NAME=VALUE):`", path.display())]
+    NoLabels { path: PathBuf },
     #[error(
         "{}: it doesn't tell threads apart; .pikos files of `--tree` do, and what other profilers wrote with threads",
         path.display()

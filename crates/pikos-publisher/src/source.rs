@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lsprof_engine::{Looks, NodeTotals, Tables, Totals};
-use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
+use pikos_wire::{Facts, LabelRow, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
 
@@ -39,12 +39,25 @@ impl SourceThread {
         // `threading`, which names the main thread, may not even be imported.
         let is_main = self.native_id == u64::from(std::process::id());
         let made = || if is_main { "MainThread".to_owned() } else { format!("thread {}", self.native_id) };
+        let mut name = name.unwrap_or_else(made);
+        if !self.labels.is_empty() {
+            let labels: Vec<String> =
+                self.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+            name = format!("{name} [{}]", labels.join(", "));
+        }
         ThreadRow {
             thread: self.number,
-            name: name.unwrap_or_else(made).as_str().into(),
+            name: name.as_str().into(),
             native_id: self.native_id,
             is_over: self.ended.load(Ordering::Acquire),
         }
+    }
+
+    /// Its labels, if it has any.
+    pub fn label_row(&self) -> Option<LabelRow> {
+        let texts = self.labels.iter().flat_map(|(name, value)| [name, value]);
+        let labels: Vec<WireText> = texts.map(|text| text.as_str().into()).collect();
+        (!labels.is_empty()).then_some(LabelRow { thread: self.number, labels })
     }
 }
 

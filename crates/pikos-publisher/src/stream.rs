@@ -255,6 +255,7 @@ impl Stream {
                 look_interval: state.looks.as_ref().map_or(0.0, |looks| looks.interval() * tick(state.rate)),
             }),
             sampled: state.sampled(),
+            labels: state.threads.iter().filter_map(|thread| thread.label_row()).collect(),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }

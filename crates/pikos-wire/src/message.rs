@@ -102,6 +102,9 @@ pub struct Message {
     /// All threads.
     #[serde(default)]
     pub threads: Vec<ThreadRow>,
+    /// Under which labels some of them are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelRow>,
     /// The numbers of functions, those that changed since the base.
     #[serde(default)]
     pub rows: Vec<FunctionRow>,
@@ -264,6 +267,17 @@ array_struct! {
         pub native_id: u64,
         /// Whether it has ended.
         pub is_over: bool,
+    }
+}
+
+array_struct! {
+    /// The labels of one of the [`ThreadRow`]s that a thread has: one for each set of labels.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LabelRow {
+        /// The number of that row.
+        pub thread: u64,
+        /// Names and values in turn.
+        pub labels: Vec<WireText>,
     }
 }
 

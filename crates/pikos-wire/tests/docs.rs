@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
+    Activations, Command, EdgeRow, End, Facts, FunctionRow, LabelRow, Message, Name, NodeRow, RECORDS,
+    Recorded, Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION,
+    WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -143,6 +144,7 @@ fn whole() -> Message {
         end: Some(End::default()),
         functions: vec![Name::default()],
         threads: vec![ThreadRow::default()],
+        labels: vec![LabelRow::default()],
         rows: vec![FunctionRow::default()],
         edges: vec![EdgeRow::default()],
         tree: Some(TreePart { base: 0, nodes: vec![NodeRow::default()] }),
@@ -161,7 +163,7 @@ fn the_table_of_a_message_names_what_is_sent() {
         let row = table.iter().find(|(keys, _)| keys.iter().any(|other| other == key));
         &row.unwrap_or_else(|| panic!("no {key}")).1
     };
-    for key in ["functions", "threads", "rows", "edges"] {
+    for key in ["functions", "threads", "labels", "rows", "edges"] {
         assert_eq!(elements(described(key)), sent.map()[key].row(), "{key}");
     }
     assert_eq!(

@@ -171,19 +171,23 @@ pub fn call(py: Python<'_>, function: &Bound<'_, PyAny>) {
     CALLED.get(py).replace(Some(function.clone().unbind()));
 }
 
-/// Looks for the module, where a profile wants to know of labels. Whether the program has had any.
-pub fn find(py: Python<'_>) -> bool {
+/// Looks for the module, where a profile wants to know of labels.
+pub fn find(py: Python<'_>) {
     let called = CALLED.get(py).borrow().as_ref().map(|called| called.clone_ref(py));
-    let (Some(called), None) = (called, MODULE.get(py).borrow().as_ref()) else { return false };
-    let Some(module) = imported(py, intern!(py, "pikos.labels")) else { return false };
+    let (Some(called), None) = (called, MODULE.get(py).borrow().as_ref()) else { return };
+    let Some(module) = imported(py, intern!(py, "pikos.labels")) else { return };
     // It may be on its way.
-    let Ok(current) = module.getattr(intern!(py, "_current")) else { return false };
-    if module.setattr(intern!(py, "_changed"), called).is_err() {
-        return false;
+    let Ok(current) = module.getattr(intern!(py, "_current")) else { return };
+    if module.setattr(intern!(py, "_changed"), called).is_ok() {
+        MODULE.get(py).replace(Some(Module { module: module.unbind(), current: current.unbind() }));
     }
-    let has_any = module.getattr(intern!(py, "_used")).and_then(|used| used.is_truthy()).unwrap_or(false);
-    MODULE.get(py).replace(Some(Module { module: module.unbind(), current: current.unbind() }));
-    has_any
+}
+
+/// Whether the program has had any label.
+pub fn any(py: Python<'_>) -> bool {
+    let module = MODULE.get(py).borrow().as_ref().map(|module| module.module.clone_ref(py));
+    let used = module.and_then(|module| module.bind(py).getattr(intern!(py, "_used")).ok());
+    used.is_some_and(|used| used.is_truthy().unwrap_or(false))
 }
 
 /// No profile wants to know any more.

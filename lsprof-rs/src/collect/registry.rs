@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use crate::collect::collector::{Collector, ThreadRecorder, Timing};
 use crate::collect::threads;
@@ -355,10 +356,15 @@ pub fn follow_labels(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Makes the next event look at the running context, where contexts matter.
+pub fn look_at_context_again(py: Python<'_>) {
+    REGISTRY.get(py).moment.set(Moment::NEVER);
+}
+
 /// A label has begun or ended in the running thread. Whether there is a profile that should, and doesn't look at contexts yet.
 pub fn label_changed(py: Python<'_>) -> bool {
+    look_at_context_again(py);
     let registry = REGISTRY.get(py);
-    registry.moment.set(Moment::NEVER);
     // SAFETY: the token shows that the GIL is held.
     unsafe { current() };
     registry.any(|enabled| {
@@ -369,7 +375,7 @@ pub fn label_changed(py: Python<'_>) -> bool {
 
 /// The number that the running context has.
 fn followed(py: Python<'_>) -> Option<u64> {
-    FOLLOWED.get(py).and_then(|number| number.extract().ok())
+    FOLLOWED.get(py)?.cast::<PyInt>().ok()?.extract().ok()
 }
 
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.

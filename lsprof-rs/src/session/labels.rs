@@ -12,7 +12,8 @@ use crate::hooks;
 /// What CPython raises.
 pub fn begin(py: Python<'_>) -> PyResult<()> {
     labels::call(py, wrap_pyfunction!(_label_changed, py)?.as_any());
-    if labels::find(py) {
+    labels::find(py);
+    if labels::any(py) {
         registry::follow_labels(py)?;
     }
     Ok(())

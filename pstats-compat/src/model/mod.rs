@@ -6,7 +6,7 @@
 //! ```text
 //! addresses ─┐
 //! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles, label_set
+//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles
 //! ```
 
 mod addresses;
@@ -15,7 +15,6 @@ pub mod facts;
 mod function;
 mod id_map;
 pub mod index;
-mod label_set;
 mod labels;
 mod metadata;
 mod profile;
@@ -26,9 +25,8 @@ pub mod tree;
 
 pub use addresses::without_addresses;
 pub use function::{Calls, Edge, Function, FunctionId};
-pub use label_set::LabelSet;
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
-pub use profile::Profile;
+pub use profile::{LabelSet, Profile};
 pub use sampling::sampling_error;
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId, Thread};

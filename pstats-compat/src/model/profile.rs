@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use super::function::{Edge, Function, FunctionId};
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
-use super::label_set::LabelSet;
 use super::labels::{LabelIndex, label};
 use super::metadata::Metadata;
 use super::text::Text;
@@ -26,6 +26,36 @@ pub struct Profile {
     /// The figures of each label set, in the order in which these came; none where there was no label. Their functions are all among
     /// the profile's own.
     pub label_sets: Vec<LabelSet>,
+}
+
+/// A part of a profile: its calls and times under some labels. The sum over all parts is the whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelSet {
+    /// Names and values, by name; none where there was no label.
+    pub labels: Vec<(Text, Text)>,
+    /// Functions and edges, with full stacks where the whole has them. Has no label sets itself, and nothing of its own to say of the run.
+    pub profile: Profile,
+}
+
+impl LabelSet {
+    /// The value of a label.
+    pub fn value(&self, name: &str) -> Option<&Text> {
+        self.labels.iter().find(|(known, _)| known.as_bytes() == name.as_bytes()).map(|(_, value)| value)
+    }
+}
+
+/// `route=/pay, tenant=a`.
+impl fmt::Display for LabelSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.labels.is_empty() {
+            return f.write_str("no label");
+        }
+        for (place, (name, value)) in self.labels.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{}={}", name.to_str_lossy(), value.to_str_lossy())?;
+        }
+        Ok(())
+    }
 }
 
 impl Profile {

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
+use pikos_wire::{End, Facts, Kind, LabelRow, Message, Name, ThreadRow, WireError, WireText};
+use pstats_compat::merge::Merger;
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread,
+    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, LabelSet, Metadata, Node, NodeId, Profile,
+    Text, Thread,
 };
 
 use super::known::Known;
@@ -116,6 +118,7 @@ impl Model {
             None => self.tree.nodes(),
         };
         let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let rows = rows + message.labels.iter().map(|row| 1 + row.labels.len()).sum::<usize>();
         let new = rows + nodes;
         let (kept, kept_text) = match message.kind {
             Kind::Full => (0, 0),
@@ -255,12 +258,52 @@ impl Model {
     /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
     /// process itself saved, full stacks included.
     pub fn profile(&self, thread: Option<u64>) -> Profile {
+        let mut profile = self.figures(thread, |calls| calls.ncalls > 0);
+        if thread.is_none() {
+            profile.label_sets = self.label_sets();
+        }
+        profile
+    }
+
+    /// The figures of each label set, that without labels first; none where there is no label.
+    fn label_sets(&self) -> Vec<LabelSet> {
+        if self.head.labels.is_empty() {
+            return Vec::new();
+        }
+        let of_thread: HashMap<u64, &LabelRow> =
+            self.head.labels.iter().map(|row| (row.thread, row)).collect();
+        let mut sets: Vec<(Vec<(Text, Text)>, Merger)> = vec![(Vec::new(), Merger::new())];
+        let mut places: HashMap<Vec<(Text, Text)>, usize> = HashMap::from([(Vec::new(), 0)]);
+        for row in self.threads() {
+            let texts = of_thread.get(&row.thread).map_or(&[][..], |row| &row.labels[..]);
+            let labels: Vec<(Text, Text)> =
+                texts.chunks_exact(2).map(|pair| (pair[0].0.clone(), pair[1].0.clone())).collect();
+            let place = *places.entry(labels).or_insert_with_key(|labels| {
+                sets.push((labels.clone(), Merger::new()));
+                sets.len() - 1
+            });
+            // Under another label a call may have ended that has its time here.
+            let part = self.figures(Some(row.thread), |calls| {
+                calls.ncalls > 0 || calls.tottime > 0.0 || calls.cumtime > 0.0
+            });
+            // All are of one kind; what they are too many for is in the whole.
+            let _ = sets[place].1.add(part);
+        }
+        let set = |(labels, merger): (Vec<(Text, Text)>, Merger)| {
+            let profile = Profile { metadata: Metadata::default(), ..merger.finish() };
+            LabelSet { labels, profile }
+        };
+        sets.into_iter().map(set).collect()
+    }
+
+    /// Tables and stacks, of the functions and edges that are to be shown.
+    fn figures(&self, thread: Option<u64>, is_shown: impl Fn(&Calls) -> bool) -> Profile {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
         for name in self.names.iter() {
             let Some(known) = self.function(thread, name.function) else { continue };
             let calls = self.as_ended(&known);
-            if calls.ncalls > 0 {
+            if is_shown(&calls) {
                 places.insert(name.function, FunctionId(functions.len() as u32));
                 let gil_wait = self.seconds(known.gil_wait);
                 functions.push(Function { gil_wait, ..labelled(name, calls) });
@@ -269,7 +312,7 @@ impl Model {
         let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
             let calls = self.as_ended(&known);
             let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
-            (calls.ncalls > 0).then_some(Edge { caller, callee, calls })
+            is_shown(&calls).then_some(Edge { caller, callee, calls })
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
@@ -366,6 +409,7 @@ fn text_of(message: &Message) -> usize {
         texts.chain(short.map(String::len))
     });
     let threads = message.threads.iter().map(|row| row.name.len());
+    let threads = threads.chain(message.labels.iter().flat_map(|row| &row.labels).map(WireText::len));
     let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
     facts.chain(threads).chain(end).chain(message.functions.iter().map(Name::bytes)).sum()
 }
