@@ -121,7 +121,7 @@ fn profile() -> impl Strategy<Value = Profile> {
                     cut: Cut { calls: 3, seconds: 0.125 },
                 }
             });
-            Profile { edges, tree, metadata, functions }
+            Profile { edges, tree, metadata, functions, ..Profile::default() }
         },
     )
 }

@@ -159,11 +159,6 @@ impl LabelState {
         }
         self.part
     }
-
-    /// All is forgotten.
-    pub fn forget(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// Has the module, once it is there, call this when a label begins or ends.
