@@ -13,7 +13,7 @@ import pytest
 from pikos.cprofile import Profile
 from running import evaluate
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.beyond_cprofile, pytest.mark.in_process]
 
 REQUESTS = 50
 OPTIONS: dict[str, dict[str, Any]] = {

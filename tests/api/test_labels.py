@@ -20,7 +20,7 @@ from pikos.cprofile import Profile
 from pikos.labels import current
 from running import evaluate, python
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.beyond_cprofile, pytest.mark.in_process]
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -61,7 +61,8 @@ def counts(profile: Profile, name: str) -> dict[tuple[tuple[str, str], ...], int
 
 
 def check_sums(profile: Profile) -> None:
-    """Over all label sets the figures are those of the whole."""
+    """Over all label sets the figures are those of the whole. With compensation no time is shown below 0, of a label set neither."""
+    figures = 2 if profile.compensate else 4
     whole = {entry.code: entry for entry in profile.getstats()}
     sums: dict[Any, list[float]] = {}
     for _, _, entries in profile.label_stats():
@@ -70,7 +71,7 @@ def check_sums(profile: Profile) -> None:
             for place, figure in enumerate(entry[1:5]):
                 row[place] += figure
     for code, entry in whole.items():
-        assert sums[code] == pytest.approx(list(entry[1:5]), abs=1e-6), code
+        assert sums[code][:figures] == pytest.approx(list(entry[1 : 1 + figures]), abs=1e-6), code
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -113,8 +114,9 @@ def test_time_goes_to_the_label_that_was_set_just_then(options: dict[str, Any]) 
     inside, outside = rows[("route", "/a"),], rows[()]
     # The call ended without a label; of its time as much was under it as the loop took.
     assert (inside.callcount, outside.callcount) == (0, 1)
-    assert inside.totaltime >= 0.05 and inside.totaltime >= inside.inlinetime > 0
-    assert outside.totaltime >= 0.03
+    assert inside.totaltime >= inside.inlinetime > 0 and outside.totaltime > 0
+    # What recording the calls of the clock took is out of compensated times.
+    assert profile.compensate or (inside.totaltime >= 0.05 and outside.totaltime >= 0.03)
     check_sums(profile)
 
 
@@ -258,7 +260,7 @@ def test_values_that_are_no_texts_break_nothing() -> None:
     assert labels == {"a": "<Bad>", "b": "text", "c": "x" * 199 + "…", "d": "None", "e": labels["e"]}
 
 
-def test_labels_left_in_another_order_or_context() -> None:
+def leave_labels_in_another_order() -> None:
     def generator(**labels: str) -> Any:
         with pikos.label(**labels):
             yield
@@ -278,6 +280,11 @@ def test_labels_left_in_another_order_or_context() -> None:
     third = pikos.label(b="4")
     with third, third:
         assert current() == {"b": "4"}
+
+
+def test_labels_left_in_another_order_or_context() -> None:
+    # What is left behind stays in this context.
+    contextvars.Context().run(leave_labels_in_another_order)
 
 
 def test_more_label_sets_than_are_told_apart() -> None:
