@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail where labels cost more than they may")
     arguments = parser.parse_args()
     # How much work there is between two changes.
-    changes = 2000
+    changes = 500
     one = timed(functools.partial(program, changes, 0)) / changes
     steps = max(1, round((1 / arguments.rate - one) / (timed(functools.partial(work, changes)) / changes)))
     run = functools.partial(program, changes, steps)

@@ -103,6 +103,7 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         tree=True,
         tree_depth=7,
         tree_nodes=70,
+        label_sets=7,
         include="^a;b",
         exclude="%3B",
         sample=True,
@@ -116,8 +117,8 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         checkpoint=("out", 3.0),
         paused=True,
     )
-    # All differ from the defaults, so that one that is forgotten is missed.
-    assert asked.wishes().keys() == options.OPTIONS.keys() - {"connect"}
+    # All differ from the defaults, so that one that is forgotten is missed. A context is nothing for another process.
+    assert asked.wishes().keys() == options.OPTIONS.keys() - {"connect", "context"}
     told = asked.for_children()
     # The endpoint is bound by the parent, and so is the file its own.
     assert told == asked.but(live=True, remote=False, checkpoint=None)
