@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gzip
+import importlib.util
 import inspect
 import json
 import threading
@@ -160,6 +161,38 @@ def test_threads_and_contexts_run_by_hand() -> None:
             thread.join()
     assert counts(profile, "leaf") == {(): 13, (("route", "/a"),): 7}
     check_sums(profile)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("greenlet") is None, reason="NOT TESTED: greenlet is not installed")
+@pytest.mark.parametrize("options", ["", "tree=True"])
+def test_greenlets_have_contexts_of_their_own(options: str) -> None:
+    program = """
+        import contextvars, greenlet, pikos
+        def leaf(): pass
+        def work(n):
+            for _ in range(n): leaf()
+        def body(n):
+            with pikos.label(n=n):
+                for _ in range(4):
+                    work(n)
+                    main.switch()
+        main = greenlet.getcurrent()
+        with Profile(OPTIONS) as profile:
+            all = [greenlet.greenlet(body) for _ in range(5)]
+            for n, one in enumerate(all, 1):
+                one.gr_context = contextvars.Context()
+                one.switch(n)
+                leaf()
+            for _ in range(4):
+                for one in all: one.switch()
+            work(2)
+        found = {}
+        for labels, _, entries in profile.label_stats():
+            calls = sum(e.callcount for e in entries if getattr(e.code, "co_name", "") == "leaf")
+            found[labels.get("n", "")] = calls
+        answer(found)
+    """.replace("OPTIONS", options)
+    assert evaluate(program) == {"": 7} | {str(n): 4 * n for n in range(1, 6)}
 
 
 def test_what_a_label_holds_for_as_a_decorator() -> None:
