@@ -3,7 +3,9 @@
 //! Knows nothing of Python's runtime: a profile arrives as plain values.
 #![forbid(unsafe_code)]
 
+mod amounts;
 pub mod check;
+pub mod details;
 pub mod diff;
 pub mod error;
 pub mod formats;
@@ -22,6 +24,6 @@ pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Thread, Unit, index, tree, without_addresses,
+    CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Function, FunctionId, Metadata, Node,
+    NodeId, Profile, Slowest, Text, Thread, Unit, index, tree, without_addresses,
 };

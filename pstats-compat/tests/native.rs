@@ -38,7 +38,13 @@ fn calls() -> impl Strategy<Value = Calls> {
         any::<f64>().prop_filter("equal to itself", |time| !time.is_nan())
     ];
     (any::<u64>(), any::<u64>(), time.clone(), time).prop_map(
-        |(ncalls, primitive_calls, tottime, cumtime)| Calls { ncalls, primitive_calls, tottime, cumtime },
+        |(ncalls, primitive_calls, tottime, cumtime)| Calls {
+            ncalls,
+            primitive_calls,
+            tottime,
+            cumtime,
+            ..Calls::default()
+        },
     )
 }
 
@@ -194,6 +200,7 @@ fn large(functions: u32, edges: u32) -> Profile {
             primitive_calls: ncalls,
             tottime: own as f64 * TICK,
             cumtime: (own + below) as f64 * TICK,
+            ..Calls::default()
         }
     };
     let functions: Vec<Function> = (0..functions)

@@ -21,7 +21,7 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         ncalls: counts.calls,
         primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
         tottime: collector.own(counts, rate),
-        cumtime: collector.total(counts, rate),
+        cumtime: collector.total(counts, rate), ..Calls::default()
     };
     let mut functions = Vec::new();
     // Our numbers of functions have gaps where one was entered and has not returned yet.

@@ -193,7 +193,8 @@ mod tests {
     const QUIET: Noise = Noise { part: 0.05, seconds: 0.001 };
 
     fn function(line: u32, name: &str, ncalls: u64, seconds: f64) -> Function {
-        let calls = Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds };
+        let calls =
+            Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds, ..Calls::default() };
         Function::new("a.py".into(), line, name.into(), calls)
     }
 
@@ -229,7 +230,13 @@ mod tests {
 
     /// Files, lines, names, seconds; and who calls whom.
     fn profile(rows: &[(&str, u32, &str, f64)], edges: &[(u32, u32)]) -> Profile {
-        let calls = |seconds| Calls { ncalls: 1, primitive_calls: 1, tottime: seconds, cumtime: seconds };
+        let calls = |seconds| Calls {
+            ncalls: 1,
+            primitive_calls: 1,
+            tottime: seconds,
+            cumtime: seconds,
+            ..Calls::default()
+        };
         let functions = rows.iter().map(|&(file, line, name, seconds)| {
             Function::new(file.into(), line, name.into(), calls(seconds))
         });

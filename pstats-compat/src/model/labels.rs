@@ -9,7 +9,8 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::function::{Function, FunctionId};
+use super::function::Function;
+use super::function_id::FunctionId;
 use super::id_map::IdState;
 use super::text::Text;
 

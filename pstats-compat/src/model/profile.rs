@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::function::{Edge, Function, FunctionId};
+use super::function::{Edge, Function};
+use super::function_id::FunctionId;
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
@@ -48,6 +49,29 @@ impl Profile {
     /// Whether it is known of functions what they waited for the GIL.
     pub fn has_gil_waits(&self) -> bool {
         self.functions.iter().any(|function| function.gil_wait > 0.0)
+    }
+
+    /// Whether it is known how long processors were at work on the calls.
+    pub fn has_cpu(&self) -> bool {
+        self.functions.iter().any(|function| function.calls.cpu_tottime > 0.0)
+    }
+
+    /// Whether it is known how long each call took.
+    pub fn has_distributions(&self) -> bool {
+        self.functions.iter().any(|function| function.distribution.is_some())
+    }
+
+    /// Leaves out how long processors were at work.
+    pub(crate) fn drop_cpu(&mut self) {
+        let functions = self.functions.iter_mut().map(|function| &mut function.calls);
+        for calls in functions.chain(self.edges.iter_mut().map(|edge| &mut edge.calls)) {
+            (calls.cpu_tottime, calls.cpu_cumtime) = (0.0, 0.0);
+        }
+    }
+
+    /// Leaves out how long each call took.
+    pub(crate) fn drop_distributions(&mut self) {
+        self.functions.iter_mut().for_each(|function| function.distribution = None);
     }
 
     /// Who called each function.
@@ -177,6 +201,9 @@ impl Profile {
             }
         }
         self.edges = kept;
+        for distribution in self.functions.iter_mut().filter_map(|function| function.distribution.as_mut()) {
+            distribution.renumber(|id| Some(moved[id.index()]));
+        }
         if let Some(tree) = &mut self.tree {
             tree.renumber(moved);
         }
@@ -189,7 +216,7 @@ mod tests {
     use super::*;
 
     fn calls(ncalls: u64, seconds: f64) -> Calls {
-        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds }
+        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds, ..Calls::default() }
     }
 
     fn function(name: &str, ncalls: u64) -> Function {

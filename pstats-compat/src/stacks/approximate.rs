@@ -303,12 +303,12 @@ mod tests {
     use crate::model::{Calls, Edge, Function};
 
     fn function(name: &str, tottime: f64, cumtime: f64) -> Function {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime, cumtime };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime, cumtime, ..Calls::default() };
         Function::new("a.py".into(), 1, name.into(), calls)
     }
 
     fn edge(caller: u32, callee: u32, cumtime: f64) -> Edge {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime, ..Calls::default() };
         Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls }
     }
 

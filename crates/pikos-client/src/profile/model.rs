@@ -249,6 +249,7 @@ impl Model {
             primitive_calls: known.finished.primitive_calls.saturating_add(known.open_threads),
             tottime: self.seconds(known.tottime()),
             cumtime: self.seconds(known.finished.cumtime.wrapping_add(known.open.cumtime)),
+            ..Calls::default()
         }
     }
 

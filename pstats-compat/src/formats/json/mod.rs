@@ -7,11 +7,15 @@
 //!   "facts": { "command": "python3 a.py", … },
 //!   "functions": [ { "file": "a.py", "line": 1, "name": "f", "qualname": "C.f",
 //!                    "ncalls": 2, "primitive_calls": 1, "tottime": 0.5, "cumtime": 1.5,
+//!                    "cpu_tottime": 0.25, "cpu_cumtime": 1.0,
+//!                    "distribution": { "min": 0.5, "p50": 0.5, …, "max": 1.0, "slowest_at": 3.5, "slowest_stack": [ 2, 0 ],
+//!                                      "buckets": [ [ 839, 1 ], [ 871, 1 ] ] },
 //!                    "callers": [ { "function": 0, "ncalls": 2, … } ] } ] }
 //! ```
 //!
 //! `facts` are those of the run, by name, as docs/file.md lists them; they may be missing. `function` is a place in `functions`. A function that is known as a caller only has no figures.
-//! A time that is no number is `null`; figures that nobody measured are left out.
+//! `distribution` is explained in
+//! docs/distributions.md. A time that is no number is `null`; figures that nobody measured are left out.
 
 mod read;
 mod schema;

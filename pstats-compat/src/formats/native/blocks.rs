@@ -25,6 +25,11 @@ pub const THREADS: Kind = *b"thrd";
 pub const TREE: Kind = *b"TREE";
 /// What functions waited for the GIL; only where one did, in front of the functions, so that these are never there without it.
 pub const GIL_WAITS: Kind = *b"wait";
+/// How long processors were at work on the calls of functions, and on those through each caller; likewise in front of what they are of.
+pub const CPU: Kind = *b"cpuf";
+pub const CPU_OF_EDGES: Kind = *b"cpue";
+/// How long each call took; likewise.
+pub const DISTRIBUTIONS: Kind = *b"dist";
 /// The end of a snapshot.
 pub const DONE: Kind = *b"DONE";
 

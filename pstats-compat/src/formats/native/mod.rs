@@ -7,6 +7,7 @@
 
 mod blocks;
 mod columns;
+mod distributions;
 mod meta;
 mod read;
 mod write;

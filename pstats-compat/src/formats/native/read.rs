@@ -1,10 +1,11 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
 use super::blocks::{
-    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
+    self, Blocks, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS,
+    TREE, VERSION, damaged,
 };
 use super::columns::Cursor;
-use super::meta;
+use super::{distributions, meta};
 use crate::error::{Error, Result};
 use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text, Thread};
 
@@ -27,7 +28,9 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE => open.push(block),
+            META | TEXT | FUNC | GIL_WAITS | CPU | CPU_OF_EDGES | DISTRIBUTIONS | EDGE | THREADS | TREE => {
+                open.push(block);
+            }
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -73,8 +76,18 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
     if let Some(content) = content(GIL_WAITS)? {
         add_gil_waits(&content, &mut profile.functions)?;
     }
+    if let Some(content) = content(CPU)? {
+        add_cpu(&content, profile.functions.iter_mut().map(|function| &mut function.calls))?;
+    }
+    if let Some(content) = content(DISTRIBUTIONS)? {
+        distributions::read(&content, &mut profile.functions)?;
+    }
+    let cpu_of_edges = content(CPU_OF_EDGES)?;
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
+        if let Some(content) = cpu_of_edges {
+            add_cpu(&content, profile.edges.iter_mut().map(|edge| &mut edge.calls))?;
+        }
     }
     let threads_ = content(THREADS)?;
     if let Some(content) = content(TREE)? {
@@ -135,6 +148,17 @@ fn add_gil_waits(content: &[u8], functions: &mut [Function]) -> Result<()> {
     for (function, waited) in functions.iter_mut().zip(cursor.times(count)?) {
         function.gil_wait = waited;
     }
+    Ok(())
+}
+
+fn add_cpu<'p>(content: &[u8], calls: impl ExactSizeIterator<Item = &'p mut Calls>) -> Result<()> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    if count != calls.len() {
+        return Err(damaged("not of each function or caller it is known what it had of processors"));
+    }
+    let times = cursor.times(count)?.into_iter().zip(cursor.times(count)?);
+    calls.zip(times).for_each(|(calls, times)| (calls.cpu_tottime, calls.cpu_cumtime) = times);
     Ok(())
 }
 
@@ -215,6 +239,7 @@ fn calls(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Calls>> {
         primitive_calls: ncalls.wrapping_sub(recursive),
         tottime,
         cumtime,
+        ..Calls::default()
     });
     Ok(calls.collect())
 }

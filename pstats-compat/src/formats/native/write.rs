@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION};
+use super::blocks::{
+    self, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE,
+    VERSION,
+};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
-use super::meta;
+use super::{distributions, meta};
 use crate::error::Result;
 use crate::model::{Calls, Edge, IdMap, Profile, Text, Thread};
 
@@ -20,8 +23,18 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     if profile.has_gil_waits() {
         blocks::push(GIL_WAITS, &gil_waits(profile), out)?;
     }
+    if profile.has_cpu() {
+        blocks::push(CPU, &cpu(profile, profile.functions.iter().map(|function| &function.calls)), out)?;
+    }
+    if profile.has_distributions() {
+        blocks::push(DISTRIBUTIONS, &distributions::write(profile), out)?;
+    }
     blocks::push(FUNC, &functions, out)?;
-    blocks::push(EDGE, &edges(profile), out)?;
+    let edges = sorted_edges(profile);
+    if profile.has_cpu() {
+        blocks::push(CPU_OF_EDGES, &cpu(profile, edges.iter().map(|edge| &edge.calls)), out)?;
+    }
+    blocks::push(EDGE, &self::edges(profile, &edges), out)?;
     if let Some(threads) = threads {
         blocks::push(THREADS, &threads, out)?;
     }
@@ -82,10 +95,23 @@ fn gil_waits(profile: &Profile) -> Vec<u8> {
     out
 }
 
-fn edges(profile: &Profile) -> Vec<u8> {
+fn cpu<'p>(profile: &Profile, calls: impl ExactSizeIterator<Item = &'p Calls>) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_number(&mut out, calls.len() as u64);
+    let times: (Vec<f64>, Vec<f64>) = calls.map(|calls| (calls.cpu_tottime, calls.cpu_cumtime)).unzip();
+    push_times(&mut out, profile.metadata.rounded_to, &times.0);
+    push_times(&mut out, profile.metadata.rounded_to, &times.1);
+    out
+}
+
+/// Neighbours are alike, and take less room.
+fn sorted_edges(profile: &Profile) -> Vec<&Edge> {
     let mut edges: Vec<&Edge> = profile.edges.iter().collect();
-    // Neighbours are alike, and take less room.
     edges.sort_by_key(|edge| (edge.callee, edge.caller));
+    edges
+}
+
+fn edges(profile: &Profile, edges: &[&Edge]) -> Vec<u8> {
     let mut out = Vec::new();
     push_number(&mut out, edges.len() as u64);
     push_differences(&mut out, edges.iter().map(|edge| u64::from(edge.callee.0)));
