@@ -66,6 +66,9 @@ const UNUSUAL: usize = 1;
 /// Likewise: it counts calls, told apart by their callers, and times none.
 const UNTIMED: usize = 2;
 
+/// Likewise: it times calls plainly, and keeps full stacks or details of them.
+const EXTENDED: usize = 4;
+
 /// The running thread's recorder, or null. Valid until a profile is enabled, disabled or cleared.
 ///
 /// # Safety
@@ -74,7 +77,7 @@ const UNTIMED: usize = 2;
 pub unsafe fn current() -> *mut ThreadRecorder {
     // SAFETY: by this function's contract.
     let registry = unsafe { REGISTRY.get_unattached() };
-    if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED) == thread::address() {
+    if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED | EXTENDED) == thread::address() {
         return registry.current.get();
     }
     look_up(registry)
@@ -104,6 +107,20 @@ pub unsafe fn current_untimed() -> Option<NonNull<ThreadRecorder>> {
     let registry = unsafe { REGISTRY.get_unattached() };
     // SAFETY: as in `current_plain`.
     (CACHED.load(Ordering::Relaxed) == thread::address() | UNTIMED)
+        .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
+}
+
+/// The running thread's recorder, if it times calls plainly and keeps full stacks or details of them; and [`current`] finds it
+/// without looking further.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn current_extended() -> Option<NonNull<ThreadRecorder>> {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    // SAFETY: as in `current_plain`.
+    (CACHED.load(Ordering::Relaxed) == thread::address() | EXTENDED)
         .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
@@ -245,13 +262,15 @@ pub fn wanted(py: Python<'_>) -> Wanted {
     wanted
 }
 
-/// Whether no enabled profile times calls: then a hook needs no clock.
+/// How all enabled profiles time calls, if they do it in one way: then a hook may go that way first.
 #[cfg(Py_3_12)]
-pub fn only_counts(py: Python<'_>) -> bool {
+pub fn common_timing(py: Python<'_>) -> Option<Timing> {
     let registry = REGISTRY.get(py);
-    let counts = |enabled: &Enabled| enabled.collector.samples_times();
-    registry.all_threads.borrow().as_ref().is_none_or(counts)
-        && registry.threads.borrow().as_ref().is_none_or(|threads| threads.values().all(counts))
+    let (all_threads, threads) = (registry.all_threads.borrow(), registry.threads.borrow());
+    let enabled = all_threads.iter().chain(threads.iter().flat_map(HashMap::values));
+    let mut timings = enabled.map(|enabled| enabled.collector.timing());
+    let first = timings.next()?;
+    timings.all(|timing| timing == first).then_some(first)
 }
 
 /// See [`wanted`].
@@ -309,6 +328,7 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     // SAFETY: null or just made.
     let how = unsafe { recorder.as_ref() }.map_or(UNUSUAL, |thread| match thread.timing {
         Timing::Plain => 0,
+        Timing::Extended => EXTENDED,
         Timing::Sampled if thread.recorder.has_subcalls() => UNTIMED,
         _ => UNUSUAL,
     });

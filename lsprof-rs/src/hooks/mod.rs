@@ -22,6 +22,8 @@ mod monitoring;
 #[cfg(Py_3_12)]
 mod monitoring_events;
 #[cfg(Py_3_12)]
+mod monitoring_extended;
+#[cfg(Py_3_12)]
 mod monitoring_untimed;
 mod ordinary;
 mod self_check;

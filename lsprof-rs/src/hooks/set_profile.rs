@@ -291,6 +291,10 @@ pub(super) unsafe extern "C" fn on_event(
             if count(thread, frame, what, arg) {
                 return 0;
             }
+        } else if let Some(thread) = registry::current_extended() {
+            if record_extended(thread, frame, what, arg) {
+                return 0;
+            }
         }
         on_event_slowly(profiler, frame, what, arg)
     }
@@ -321,6 +325,41 @@ unsafe fn count(
             PyTrace_C_RETURN => match builtin::look_at(arg) {
                 Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
                     events::end_quickly(thread, key)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// The common case with full stacks or details.
+///
+/// # Safety
+/// As for [`on_event`]; `thread` is [`registry::current_extended`].
+unsafe fn record_extended(
+    thread: NonNull<ThreadRecorder>,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> bool {
+    let now = clock::counter();
+    // SAFETY: as for this function.
+    unsafe {
+        let counts_builtins = thread.as_ref().counts_builtins;
+        #[allow(non_upper_case_globals)] // C's names
+        match what {
+            PyTrace_CALL => events::enter_extended_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_RETURN => {
+                events::leave_extended_quickly(thread, profile_function::code(frame) as Key, now)
+            }
+            PyTrace_C_CALL => match builtin::look_at(arg) {
+                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key),
+                _ => false,
+            },
+            PyTrace_C_RETURN => match builtin::look_at(arg) {
+                Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                    events::leave_extended_quickly(thread, key, now)
                 }
                 _ => false,
             },
