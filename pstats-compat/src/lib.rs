@@ -24,6 +24,6 @@ pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{
-    CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Function, FunctionId, Metadata, Node,
-    NodeId, Profile, Slowest, Text, Thread, Unit, index, tree, without_addresses,
+    COLLECTION, CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Function, FunctionId, Metadata,
+    Node, NodeId, Profile, Slowest, Text, Thread, Unit, index, tree, without_addresses,
 };

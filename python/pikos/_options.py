@@ -211,6 +211,35 @@ class Options:
         choices=("exact", "sampled"),
         of=COUNTING,
     )
+    #: Keep how long each call took, by function.
+    distribution: bool = option(
+        False,
+        Flag(
+            "--distribution",
+            "keep how long each call took: p50, p90, p99, p99.9, the quickest and the slowest of each function",
+            {"distribution": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Keep what a processor had of each function, beside the time of the clock.
+    cpu: bool = option(
+        False,
+        Flag(
+            "--cpu",
+            "tell apart how long a processor was at work on each function: the rest of its time is waiting",
+            {"cpu": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Count collections of garbage as calls of a function ``<gc>``.
+    gc: bool = option(
+        False,
+        Flag("--gc", "count collections of garbage as calls of a function <gc>", {"gc": True}),
+        read=yes_or_no,
+        of=COUNTING,
+    )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
         False,

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Node", "Profile", "Row", "export", "load", "of"]
 
+#: The fields of a row that only some profiles have.
+_DETAILS = Row._fields[Row._fields.index("number") + 1 :]
+
 # More is not read of one file.
 _MOST_BYTES = 1 << 30
 
@@ -76,6 +79,11 @@ class Profile:
         """Whom this function called, likewise."""
         return [Row(*row) for row in self._native.callees(_number(function))]
 
+    def slowest_stack(self, function: Row | int) -> list[Row]:
+        """Where the slowest call of a function (a row, or its number) was: from the outermost function on, the function itself last;
+        of a stack of more than 64 functions the last ones. Empty without ``Profile(distribution=True, tree=True)``."""
+        return [Row(*row) for row in self._native.slowest_stack(_number(function))]
+
     def tree(self) -> list[Node] | None:
         """The calling-context tree: all distinct stacks, those below before those above. None where there is none:
         ``Profile(tree=True)`` and ``--tree`` record one, and so do the formats that are made of stacks."""
@@ -102,7 +110,8 @@ class Profile:
         self.stats: Stats = marshal.loads(self._native.dumps("pstats"))
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The rows as a data frame, a column for each field of ``Row`` but the number. Needs pandas."""
+        """The rows as a data frame, a column for each field of ``Row`` but the number and those that only some profiles have. Needs
+        pandas."""
         import pandas
 
         return pandas.DataFrame(self._columns())
@@ -113,15 +122,16 @@ class Profile:
 
         # Said, since a column without a value (no function has a qualified name) would have no type.
         types = {"file": "string", "name": "string", "qualname": "string"}
-        types |= dict.fromkeys(("tottime", "cumtime", "gil_wait"), "double")
+        types |= dict.fromkeys(("tottime", "cumtime", "gil_wait", *_DETAILS), "double")
         columns = self._columns()
         fields = [(name, pyarrow.type_for_alias(types.get(name, "int64"))) for name in columns]
         return pyarrow.table(columns, schema=pyarrow.schema(fields))
 
     def _columns(self) -> dict[str, list[Any]]:
-        names = Row._fields[:-1]
-        columns = list(zip(*self._native.rows(), strict=True)) or [()] * len(names)
-        return {name: list(column) for name, column in zip(names, columns, strict=False)}
+        # Without rows there are the columns that all profiles have; those that only some have stand behind them.
+        columns = list(zip(*self._native.rows(), strict=True)) or [()] * (len(Row._fields) - len(_DETAILS))
+        names = zip(Row._fields, columns, strict=False)
+        return {name: list(column) for name, column in names if name != "number" and (name not in _DETAILS or any(column))}
 
     def __getattr__(self, name: str) -> Any:
         if name == "stats":

@@ -186,13 +186,13 @@ impl Account {
     }
 
     /// The frame's call is over: `own` is its raw time without its callees'. The edge and the entry have been told.
-    /// Returns how much of `own` recording took.
+    /// Returns how much of `own` recording took, and of all its time.
     pub(crate) fn close(
         &mut self,
         arena: &Arena<Excess>,
         (frame, edge, kind): (Link<Frame>, Link<Edge>, Kind),
         own: Ticks,
-    ) -> Ticks {
+    ) -> (Ticks, Ticks) {
         let kind = kind.0 as usize;
         self.spent = self.spent.wrapping_add(self.costs.inside[kind]);
         let children = frame.children_excess.get();
@@ -220,7 +220,7 @@ impl Account {
         if let Some(growth) = self.pace.after_call(hooks[kind], edge, *mixture) {
             self.adapt(growth);
         }
-        Ticks(own_excess)
+        (Ticks(own_excess), Ticks(total_excess))
     }
 
     fn excess(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {

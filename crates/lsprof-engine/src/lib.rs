@@ -7,8 +7,11 @@
 pub mod cells;
 pub mod clock;
 mod details;
+mod duration_tables;
+mod durations;
 mod excess;
 mod hash;
+mod idle;
 mod in_flight;
 mod open_calls;
 mod recorder;
@@ -24,6 +27,7 @@ mod watch;
 
 pub use clock::Ticks;
 pub use details::Details;
+pub use durations::{DurationTotals, ticks_of};
 pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};

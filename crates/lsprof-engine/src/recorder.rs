@@ -14,10 +14,11 @@ use hashbrown::HashTable;
 use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
 use crate::details::{Details, Over};
+use crate::duration_tables::DurationTables;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
+use crate::tables::{BOTTOM, Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -100,6 +101,8 @@ impl Recorder {
                 sampling: Mutex::default(),
                 nodes: Arena::default(),
                 stacks: Arena::default(),
+                durations: DurationTables::default(),
+                idles: Arena::default(),
                 spent: Cell64::default(),
                 now,
             }),
@@ -129,7 +132,10 @@ impl Recorder {
 
     /// Keeps details, from now on, before the first call; the hooks must use [`Recorder::prepare`] and
     /// [`Recorder::leave_extended`] then.
-    pub fn keep(&mut self, details: Details) {
+    pub fn keep(&mut self, mut details: Details) {
+        if details.idle().is_some() {
+            self.deadline = 0;
+        }
         self.details = Some(Box::new(details));
     }
 
@@ -141,7 +147,8 @@ impl Recorder {
     /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
     /// the clock of the recorder's thread, whoever asks.
     pub fn tell_waits(&mut self, by: Option<(Processor, Ticks)>) {
-        self.deadline = if by.is_some() { 0 } else { NEVER };
+        let tells_idleness = self.details.as_mut().is_some_and(|details| details.idle().is_some());
+        self.deadline = if by.is_some() || tells_idleness { 0 } else { NEVER };
         self.waits = by.map(|(processor, period)| Box::new(Waits::new(processor, period)));
     }
 
@@ -240,9 +247,10 @@ impl Recorder {
     pub fn leave_extended_quickly(&mut self, key: Key, now: Ticks) -> bool {
         let frame = self.top;
         let edge = edge_of(frame);
-        if edge.key != key || self.is_late(now) {
+        if edge.key != key {
             return false;
         }
+        self.look_if_late(now);
         self.close::<true>(frame, edge, now);
         true
     }
@@ -586,6 +594,9 @@ impl Recorder {
         if let Some(details) = &mut self.details {
             details.switches(from, to, left);
         }
+        let is_open = self.is_open();
+        let idle = self.details.as_mut().and_then(|details| details.idle());
+        let idle_by_others = idle.map_or(0, |idle| idle.switches(from, to, is_open));
         for frame in self.frames() {
             count_open(frame, u64::MAX);
         }
@@ -608,6 +619,7 @@ impl Recorder {
             for frame in frames_from(top) {
                 frame.started.add_ticks(away);
                 frame.spent_before.add(spent_by_others);
+                frame.idle_before.add(idle_by_others);
             }
         }
         self.set_top(top);
@@ -668,11 +680,11 @@ impl Recorder {
                 self.tables.spent.set(account.spent);
                 excess
             });
-            if let Some(tree) = &mut self.tree {
-                tree.close(frame, own, excess.unwrap_or_default());
-            }
+            let (own_excess, total_excess) = excess.unwrap_or_default();
+            let tree = self.tree.as_mut();
+            let node = tree.map_or(BOTTOM, |tree| tree.close(frame, own, own_excess));
             if let Some(details) = &mut self.details {
-                details.ends(&self.tables, Over { frame, edge, total, own, now });
+                details.ends(&self.tables, Over { frame, edge, total, own, total_excess, now, node });
             }
         }
     }
@@ -721,14 +733,31 @@ impl Recorder {
         }
     }
 
-    /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down.
+    /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down; what it
+    /// was idle besides is told apart.
     #[cold]
     #[inline(never)]
     fn look_for_waits(&mut self, newest: Link<Frame>, gap: Gap, now: Ticks) {
-        let Some(waits) = &mut self.waits else { return };
         // The last event has begun a call or ended one.
         let began = newest.started.ticks();
         let last_event = if began.since(self.left).signed() > 0 { began } else { self.left };
+        self.deadline = NEVER;
+        let waited = self.take_waits_out(newest, gap, last_event, now);
+        let Some(idle) = self.details.as_mut().and_then(|details| details.idle()) else { return };
+        let (found, next) = idle.look(last_event, now);
+        self.deadline = self.deadline.min(next);
+        // What was taken out of the times is in them no more.
+        let found = Ticks(found.0.saturating_sub(waited.0));
+        if found != Ticks::default() && newest.below.get().is_some() {
+            // The call that begins now, if one does.
+            let above = Some(self.top).filter(|top| *top != newest);
+            idle.add(&self.tables.idles, edge_of(newest), above, found);
+        }
+    }
+
+    /// Returns how much that is.
+    fn take_waits_out(&mut self, newest: Link<Frame>, gap: Gap, last_event: Ticks, now: Ticks) -> Ticks {
+        let Some(waits) = &mut self.waits else { return Ticks::default() };
         let waited;
         (waited, self.deadline) = waits.look(last_event, now);
         let edge = edge_of(newest);
@@ -738,12 +767,13 @@ impl Recorder {
             Pauses::Anywhere => true,
         };
         if waited == Ticks::default() || newest.below.get().is_none() || may_have_paused {
-            return;
+            return Ticks::default();
         }
         waits.add(&self.tables.waits, edge, waited);
         for frame in frames_from(newest) {
             frame.started.add_ticks(waited);
         }
+        waited
     }
 
     #[inline(always)]

@@ -18,6 +18,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, FullCell, Link};
 use crate::clock::Ticks;
+use crate::duration_tables::DurationTables;
 use crate::hash::mix;
 use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, Repeat, Tables};
 use crate::tree::{Limits, TreeWriter};
@@ -59,6 +60,8 @@ impl SampleRecorder {
                 sampling: Mutex::default(),
                 nodes,
                 stacks: Arena::default(),
+                durations: DurationTables::default(),
+                idles: Arena::default(),
                 spent: Cell64::default(),
                 now,
             }),

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
+use crate::duration_tables::{DurationTables, Durations};
 use crate::hash::mix;
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
@@ -67,6 +68,8 @@ pub struct Entry {
     pub recursive_calls: Cell64,
     /// Time of outermost activations, callees included.
     pub total: Cell64,
+    /// How long each call took, where that is kept, once one is over.
+    pub(crate) durations: LinkCell<Durations>,
 }
 
 impl Entry {
@@ -80,6 +83,7 @@ impl Entry {
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
+            durations: LinkCell::empty(),
         }
     }
 }
@@ -136,6 +140,8 @@ pub struct Frame {
     pub(crate) spent_before: Cell64,
     /// With compensation: what was spent in calls that it made and that are over.
     pub(crate) children_excess: Cell64,
+    /// Where idleness is told apart: how long the thread had been idle when it began.
+    pub(crate) idle_before: Cell64,
 }
 
 impl Frame {
@@ -148,6 +154,7 @@ impl Frame {
             above: LinkCell::empty(),
             spent_before: Cell64::default(),
             children_excess: Cell64::default(),
+            idle_before: Cell64::default(),
         }
     }
 }
@@ -337,6 +344,10 @@ pub struct Tables {
     pub(crate) nodes: Arena<Node>,
     /// Where the thread switches among stacks: those on which calls were open at one time.
     pub(crate) stacks: Arena<Stack>,
+    /// Where that is kept: how long each call took.
+    pub(crate) durations: DurationTables,
+    /// Where idleness is told apart: what has to be taken out of the times of edges and entries to get a processor's.
+    pub(crate) idles: Arena<Excess>,
     /// With compensation: what recording has taken when it was last added up.
     pub(crate) spent: Cell64,
     /// What runs now.
@@ -388,6 +399,10 @@ pub struct Counts {
     pub own_excess: Ticks,
     /// Where waiting is told apart: how long that was in the function itself. In no other time.
     pub waited: Ticks,
+    /// Where idleness is told apart: how much of `own` no processor was at work.
+    pub idle_own: Ticks,
+    /// Likewise of `total`.
+    pub idle_total: Ticks,
 }
 
 impl Counts {
@@ -400,6 +415,8 @@ impl Counts {
         self.total_excess = self.total_excess.plus(other.total_excess);
         self.own_excess = self.own_excess.plus(other.own_excess);
         self.waited = self.waited.plus(other.waited);
+        self.idle_own = self.idle_own.plus(other.idle_own);
+        self.idle_total = self.idle_total.plus(other.idle_total);
     }
 }
 
@@ -448,7 +465,7 @@ mod tests {
     #[test]
     fn an_edge_is_one_cache_line() {
         assert_eq!((size_of::<Edge>(), align_of::<Edge>()), (64, 64));
-        assert_eq!(size_of::<Entry>(), 40);
-        assert_eq!(size_of::<Frame>(), 56);
+        assert_eq!(size_of::<Entry>(), 48);
+        assert_eq!(size_of::<Frame>(), 64);
     }
 }

@@ -1,6 +1,10 @@
 //! Reading: the numbers of any count of recorders, added up by function and by (caller, callee).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
+
 use crate::clock::Ticks;
+use crate::durations::DurationTotals;
 use crate::tables::{Counts, FunctionId, Subject, Tables};
 
 /// A function and its numbers.
@@ -11,6 +15,8 @@ pub type FunctionTotals = (FunctionId, Counts);
 pub struct Totals {
     functions: Vec<Counts>,
     edges: Vec<((FunctionId, FunctionId), Counts)>,
+    /// By function, where they are kept.
+    durations: HashMap<FunctionId, DurationTotals>,
 }
 
 impl Totals {
@@ -44,6 +50,8 @@ impl Totals {
         }
         self.add_excesses(tables);
         self.add_waits(tables);
+        self.add_idles(tables);
+        self.add_durations(tables);
         self.merge_edges();
     }
 
@@ -54,6 +62,35 @@ impl Totals {
             self.function(callee).add(&counts);
             if caller != FunctionId::ROOT {
                 self.edges.push(((caller, callee), counts));
+            }
+        }
+    }
+
+    fn add_durations(&mut self, tables: &Tables) {
+        for entry in tables.entries.iter().skip(1) {
+            let Some(more) = DurationTotals::read(tables, entry) else { continue };
+            match self.durations.entry(entry.function) {
+                Place::Occupied(mut sum) => sum.get_mut().add(&more),
+                Place::Vacant(place) => _ = place.insert(more),
+            }
+        }
+    }
+
+    fn add_idles(&mut self, tables: &Tables) {
+        for idle in tables.idles.iter() {
+            let (idle_own, idle_total) = (idle.own.ticks(), idle.total.ticks());
+            match idle.of {
+                Subject::Entry(entry) => {
+                    self.function(entry.function).add(&Counts { idle_total, ..Counts::default() });
+                }
+                Subject::Edge(edge) => {
+                    let (caller, callee) = (edge.caller.function, edge.callee.function);
+                    self.function(callee).add(&Counts { idle_own, ..Counts::default() });
+                    if caller != FunctionId::ROOT {
+                        let counts = Counts { idle_own, idle_total, ..Counts::default() };
+                        self.edges.push(((caller, callee), counts));
+                    }
+                }
             }
         }
     }
@@ -92,6 +129,11 @@ impl Totals {
     /// All (caller, callee) pairs with at least one finished call, by caller, then callee.
     pub fn edges(&self) -> &[((FunctionId, FunctionId), Counts)] {
         &self.edges
+    }
+
+    /// How long the calls of a function took, where that is kept.
+    pub fn durations(&self, function: FunctionId) -> Option<&DurationTotals> {
+        self.durations.get(&function)
     }
 
     /// The times as they were measured, with all that recording took.

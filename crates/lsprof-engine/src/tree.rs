@@ -73,10 +73,11 @@ impl TreeWriter {
         self.open.push(Place { frame, node: node.unwrap_or(below), cut: node.is_none() });
     }
 
-    /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it.
-    pub(crate) fn close(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) {
+    /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it. Returns its
+    /// node's number; of a call that was cut, that of the deepest one above.
+    pub(crate) fn close(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) -> u32 {
         // Nearly always the last one. A hook that ends a call without telling leaves its place behind.
-        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return };
+        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return BOTTOM };
         let Place { node, cut, .. } = self.open[at];
         self.open.truncate(at);
         node.own.add_ticks(own);
@@ -87,6 +88,7 @@ impl TreeWriter {
         } else {
             node.calls.add(1);
         }
+        node.index
     }
 
     /// So much time went by with these calls open, told from the bottom up; nobody tells when they begin and end. `samples`: how many

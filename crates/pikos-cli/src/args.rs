@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
+use pstats_compat::details::Detail;
 use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
@@ -322,8 +323,12 @@ pub struct DiffArgs {
     /// (`0.001s`); may be given once for each
     #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
     pub noise: Vec<Amount>,
+    /// Compare by how long single calls took: min, p50, p90, p99, p99.9 or max, of profiles recorded with --distribution
+    #[arg(long, value_name = "FIGURE", value_parser = duration)]
+    pub by: Option<Detail>,
     /// Exit with code 1 if the total grew by more than this, or if it grew at all and the cumulative time of a function
-    /// in both profiles by more than this: a share of the older total (`10%`) or an amount (`0.5s`)
+    /// in both profiles by more than this: a share of the older total (`10%`) or an amount (`0.5s`). With --by, if that figure of a
+    /// function in both profiles grew by more: a share of what it was, or an amount
     #[arg(long, value_name = "AMOUNT")]
     pub fail_above: Option<Amount>,
     /// Take files below the folder FROM for those below TO; may be repeated. Folders that have their last parts in common
@@ -839,6 +844,16 @@ fn process(text: &str) -> Result<u32, String> {
         Ok(pid) if pid > 0 => Ok(pid),
         _ => Err("give a process ID, as `pikos ps` and `ps` show it".to_owned()),
     }
+}
+
+/// How long calls took.
+fn duration(text: &str) -> Result<Detail, String> {
+    let detail = Detail::of_word(text).filter(|detail| detail.is_duration());
+    detail.ok_or_else(|| {
+        let words: Vec<&str> =
+            Detail::all().filter(|detail| detail.is_duration()).map(Detail::word).collect();
+        format!("choose one of {}", words.join(", "))
+    })
 }
 
 /// `FROM=TO`.

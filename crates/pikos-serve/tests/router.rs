@@ -20,7 +20,13 @@ struct Running {
 }
 
 fn profile() -> Profile {
-    let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime, ..Calls::default() };
+    let calls = |ncalls, tottime, cumtime| Calls {
+        ncalls,
+        primitive_calls: ncalls,
+        tottime,
+        cumtime,
+        ..Calls::default()
+    };
     let functions = vec![
         Function::new("/app/a.py".into(), 1, "main".into(), calls(1, 1.0, 3.0)),
         Function::new("/app/a.py".into(), 9, "</script><b>&\u{202e}".into(), calls(4, 2.0, 2.0)),

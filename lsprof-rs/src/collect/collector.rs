@@ -19,6 +19,7 @@ use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
 use pikos_wire::Recorded;
 use pyo3::prelude::*;
 
+use crate::collect::details::KeptDetails;
 use crate::collect::functions::Functions;
 use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
@@ -61,6 +62,8 @@ pub struct ThreadRecorder {
     pub timing: Timing,
     /// Whether those of built-ins count.
     pub counts_builtins: bool,
+    /// Whether collections of garbage count as calls.
+    pub counts_collections: bool,
     /// The custom timer, if there is one.
     pub timer: Option<Rc<Timer>>,
     /// Which thread this is.
@@ -142,6 +145,8 @@ pub struct Collector {
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
     waits: GilWaits,
+    details: KeptDetails,
+    collections: Cell<bool>,
     run: Run,
     /// While the profile is live: whoever publishes it hears of all that is new.
     live: RefCell<Option<Arc<Source>>>,
@@ -261,6 +266,45 @@ impl Collector {
         self.tree.replace(size);
     }
 
+    /// Keeps how long each call took, and what a processor had of it, from the next recorder on; or not.
+    pub fn keep_details(&self, durations: bool, cpu: bool) {
+        self.details.durations.set(durations);
+        self.details.cpu.set(cpu);
+    }
+
+    /// Whether it is known what a processor had of each function.
+    pub fn has_cpu(&self) -> bool {
+        self.details.cpu.get()
+    }
+
+    /// Whether it is known how long each call took.
+    pub fn has_distributions(&self) -> bool {
+        self.details.durations.get()
+    }
+
+    /// When recording began, by the clock of the calls; `None` where that is the program's own.
+    pub fn began(&self) -> Option<Ticks> {
+        self.details.began.get().filter(|_| self.timer.borrow().is_none())
+    }
+
+    /// Recording begins, if it hasn't before.
+    pub fn note_beginning(&self) {
+        if self.details.began.get().is_none() {
+            self.details.began.set(Some(clock::now()));
+        }
+    }
+
+    /// Counts collections of garbage as calls, from now on, or not.
+    pub fn count_collections(&self, are_counted: bool) {
+        self.collections.set(are_counted);
+        self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.counts_collections = are_counted);
+    }
+
+    /// Whether collections of garbage count as calls.
+    pub fn counts_collections(&self) -> bool {
+        self.collections.get()
+    }
+
     /// Shows only these functions as themselves, from the next one that is met on; `None`: all.
     pub fn show(&self, visible: Option<Visible>) {
         self.visible.replace(visible);
@@ -349,7 +393,8 @@ impl Collector {
         } else if self.is_compensated() {
             Timing::Compensated
         } else if self.subcalls.get() && clock::is_counter() {
-            if self.has_tree() { Timing::Extended } else { Timing::Plain }
+            let is_plain = !self.has_tree() && !self.details.are_kept();
+            if is_plain { Timing::Plain } else { Timing::Extended }
         } else {
             Timing::Clock
         }
@@ -393,12 +438,17 @@ impl Collector {
             (None, Some(tree)) => recorder.grow_tree(tree.limits.clone()),
             (None, None) => {}
         }
+        let thread = Thread::new(mark.clone());
+        if let Some(details) = self.details.of_thread(thread.native_id) {
+            recorder.keep(details);
+        }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
             timing: self.first_timing(),
             counts_builtins: self.builtins(),
+            counts_collections: self.collections.get(),
             timer: self.timer(),
-            thread: Thread::new(mark.clone()),
+            thread,
             greenlets: None,
             evaluating: None,
             evaluating_elsewhere: HashMap::new(),
@@ -482,6 +532,7 @@ impl Collector {
         self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();
+        self.details.began.set(Some(clock::now()));
         self.change_time(|_| ());
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
@@ -516,6 +567,16 @@ impl Collector {
     /// Seconds in a function itself; without what recording took, where that is asked for.
     pub fn own(&self, counts: &Counts, rate: f64) -> f64 {
         self.seconds(counts.own.since(counts.own_excess), rate)
+    }
+
+    /// Seconds that a processor had of a function itself, and of it and all that it called, where that is known; else 0.
+    pub fn cpu(&self, counts: &Counts, rate: f64) -> (f64, f64) {
+        if !self.has_cpu() {
+            return (0.0, 0.0);
+        }
+        let own = counts.own.since(counts.own_excess).since(counts.idle_own);
+        let total = counts.total.since(counts.total_excess).since(counts.idle_total);
+        (self.seconds(own, rate), self.seconds(total, rate))
     }
 
     /// Seconds in a function with all that it called, likewise.

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Frame, Key, Kind, Pauses, Ticks, clock};
+use pstats_compat::COLLECTION;
 use pstats_compat::waiting::only_calls;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
@@ -26,12 +27,19 @@ pub enum Callee {
     Python(*mut PyObject),
     /// A built-in.
     Builtin(Builtin),
+    /// The collector of garbage.
+    Collection,
 }
 
+/// What stands for the collector: an address of ours, which nothing else has.
+static COLLECTOR: u64 = 0;
+
 impl Callee {
+    /// What tells it from all others.
     #[inline(always)]
-    fn key(self) -> Key {
+    pub fn key(self) -> Key {
         match self {
+            Callee::Collection => std::ptr::from_ref(&COLLECTOR).addr(),
             Callee::Python(code) => code as Key,
             Callee::Builtin(builtin) => builtin.definition as Key,
         }
@@ -43,7 +51,7 @@ impl Callee {
     fn pauses(self, code: &Bound<'_, PyAny>) -> Pauses {
         let label = code.cast::<PyString>().ok().and_then(|label| label.to_str().ok());
         match self {
-            Callee::Python(_) => Pauses::Never,
+            Callee::Python(_) | Callee::Collection => Pauses::Never,
             Callee::Builtin(_) if label.is_some_and(only_calls) => Pauses::BeforeItEnds,
             Callee::Builtin(_) => Pauses::Anywhere,
         }
@@ -59,6 +67,8 @@ impl Callee {
             }
             // SAFETY: the call is going on.
             Callee::Builtin(builtin) => calibration.of_builtin(builtin, unsafe { builtin.convention() }),
+            // Nothing of it is reported.
+            Callee::Collection => Kind::default(),
         }
     }
 
@@ -69,6 +79,7 @@ impl Callee {
             Callee::Python(code) => unsafe { Bound::from_borrowed_ptr(py, code) }.unbind(),
             // SAFETY: the call is going on, the GIL is held, and `in_python` put exceptions aside.
             Callee::Builtin(builtin) => PyString::new(py, &unsafe { builtin.label(py) }).into_any().unbind(),
+            Callee::Collection => PyString::new(py, COLLECTION).into_any().unbind(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod collector;
+pub mod details;
 pub mod events;
 pub mod functions;
 pub mod gil_waits;

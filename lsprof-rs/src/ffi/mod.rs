@@ -29,7 +29,6 @@ pub mod thread;
 pub mod thread_state;
 pub mod trampoline;
 
-#[cfg(Py_3_12)]
 pub mod callback;
 #[cfg(not(Py_3_12))]
 pub mod function_versions;

@@ -11,6 +11,7 @@
 //!
 //! Where the nanoseconds go: docs/design/events.md.
 
+pub mod collections;
 mod conflict;
 mod evaluation;
 mod frame_eval;

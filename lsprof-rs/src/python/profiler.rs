@@ -67,8 +67,11 @@ impl Profiler {
         if asked.takes_waits_out && timer.is_some() {
             return Err(PyValueError::new_err("gil_wait=\"out\" needs the built-in clock: leave timer out"));
         }
+        if asked.cpu && timer.is_some() {
+            return Err(PyValueError::new_err("cpu=True needs the built-in clock: leave timer out"));
+        }
         if asked.samples.is_some() {
-            refuse_clock(timer.is_some(), asked.compensate || costs.is_some(), asked.takes_waits_out)?;
+            refuse_clock(timer.is_some(), asked.compensate || costs.is_some(), &asked)?;
         }
         if asked.takes_waits_out && !builtins.0 {
             return Err(PyValueError::new_err(NEEDS_BUILTINS));
@@ -330,12 +333,14 @@ impl Profiler {
 }
 
 /// What needs a clock at each call, which sampled times do without.
-fn refuse_clock(has_timer: bool, compensates: bool, takes_waits_out: bool) -> PyResult<()> {
-    let what = match (has_timer, compensates, takes_waits_out) {
-        (true, ..) => "a timer is read at each call: leave timer out",
-        (_, true, _) => "compensate=True corrects times that are taken at each call: leave it out",
-        (.., true) => "gil_wait=\"out\" needs the time of each call: leave it out",
-        _ => return Ok(()),
+fn refuse_clock(has_timer: bool, compensates: bool, asked: &Asked) -> PyResult<()> {
+    let what = match () {
+        () if has_timer => "a timer is read at each call: leave timer out",
+        () if compensates => "compensate=True corrects times that are taken at each call: leave it out",
+        () if asked.takes_waits_out => "gil_wait=\"out\" needs the time of each call: leave it out",
+        () if asked.distribution => "distribution=True needs the time of each call: leave it out",
+        () if asked.cpu => "cpu=True needs the time of each call: leave it out",
+        () => return Ok(()),
     };
     Err(PyValueError::new_err(format!(
         "times=\"sampled\" takes no time at calls, and {what}, or leave times out"

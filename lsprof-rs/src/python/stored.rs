@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use pstats_compat::details::Detail;
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
 use pstats_compat::report::{Report, Restriction, SortKey, order};
@@ -27,13 +28,16 @@ struct Indexed {
     profile: Profile,
     callers: OnceLock<EdgeIndex>,
     callees: OnceLock<EdgeIndex>,
+    /// What it has beyond what all profiles have.
+    details: OnceLock<Vec<Detail>>,
 }
 
 impl StoredProfile {
     /// All rows, in the profile's own order.
     pub fn new(profile: Profile) -> Self {
         let rows = profile.rows().map(|(id, _)| id).collect();
-        let shared = Indexed { profile, callers: OnceLock::new(), callees: OnceLock::new() };
+        let shared =
+            Indexed { profile, callers: OnceLock::new(), callees: OnceLock::new(), details: OnceLock::new() };
         Self { shared: Arc::new(shared), rows, keys: Vec::new() }
     }
 
@@ -58,7 +62,7 @@ impl StoredProfile {
         calls: &Calls,
         (gil_wait, id): (Option<f64>, FunctionId),
     ) -> PyResult<Bound<'py, PyTuple>> {
-        (
+        let row = (
             texts.file(py, &function.file)?,
             function.line,
             string(py, &function.name)?,
@@ -69,8 +73,33 @@ impl StoredProfile {
             calls.cumtime,
             gil_wait,
             id.0,
-        )
-            .into_pyobject(py)
+        );
+        row.into_pyobject(py)
+    }
+
+    /// The same, with what only some profiles have: of a function all of it, of a caller what a processor had.
+    fn detailed_row<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &mut FileNames<'py>,
+        function: &Function,
+        calls: &Calls,
+        (gil_wait, id): (Option<f64>, FunctionId),
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let row = self.row(py, texts, function, calls, (gil_wait, id))?;
+        let details = self.shared.details.get_or_init(|| Detail::of_profile(self.profile()));
+        if details.is_empty() {
+            return Ok(row);
+        }
+        let is_whole = std::ptr::eq(calls, &raw const function.calls);
+        let part = Function { calls: *calls, ..Function::default() };
+        let figures = Detail::all().map(|detail| match details.contains(&detail) {
+            true if detail.is_cpu() => detail.of(&part),
+            true if is_whole => detail.of(function),
+            _ => None,
+        });
+        let more = PyTuple::new(py, figures.collect::<Vec<_>>())?;
+        Ok(row.as_sequence().concat(more.as_sequence())?.to_tuple()?)
     }
 
     fn id(&self, function: u32) -> PyResult<FunctionId> {
@@ -157,7 +186,8 @@ impl StoredProfile {
     }
 
     /// The rows as tuples: (file, line, name, qualname, ncalls, primitive_calls, tottime, cumtime, gil_wait, number). Calls that nobody
-    /// counted are None, and so is gil_wait where nobody waited.
+    /// counted are None, and so is gil_wait where nobody waited. Where any of them is known: cpu_tottime, cpu_cumtime, min, p50, p90, p99,
+    /// p999, max, slowest_at behind it.
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         let mut texts = FileNames::default();
@@ -165,7 +195,7 @@ impl StoredProfile {
         for &id in &self.rows {
             let function = self.profile().function(id);
             let gil_wait = has_gil_waits.then_some(function.gil_wait);
-            list.append(self.row(py, &mut texts, function, &function.calls, (gil_wait, id))?)?;
+            list.append(self.detailed_row(py, &mut texts, function, &function.calls, (gil_wait, id))?)?;
         }
         Ok(list)
     }
@@ -177,7 +207,7 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let caller = self.profile().function(edge.caller);
-            list.append(self.row(py, &mut texts, caller, &edge.calls, (None, edge.caller))?)?;
+            list.append(self.detailed_row(py, &mut texts, caller, &edge.calls, (None, edge.caller))?)?;
         }
         Ok(list)
     }
@@ -189,7 +219,20 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let callee = self.profile().function(edge.callee);
-            list.append(self.row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
+            list.append(self.detailed_row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
+        }
+        Ok(list)
+    }
+
+    /// Where the slowest call of a function was, as rows from the outermost function on, the function itself last; of a deep stack the end.
+    /// Empty where nobody knows.
+    fn slowest_stack<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        let mut texts = FileNames::default();
+        let distribution = self.profile().function(self.id(function)?).distribution.as_ref();
+        for &id in distribution.iter().flat_map(|distribution| &distribution.slowest.stack) {
+            let function = self.profile().function(id);
+            list.append(self.detailed_row(py, &mut texts, function, &function.calls, (None, id))?)?;
         }
         Ok(list)
     }

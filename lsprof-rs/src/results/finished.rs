@@ -2,11 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use lsprof_engine::{BOTTOM, Counts, FunctionId, TreeTotals};
+use lsprof_engine::{BOTTOM, Counts, DurationTotals, FunctionId, Ticks, TreeTotals, ticks_of};
 use pikos_client::run_facts;
 use pikos_publisher::folded_row;
 use pikos_wire::Recorded;
-use pstats_compat::{CallTree, Calls, Cut, Edge, Function, Node, NodeId, Profile, Thread};
+use pstats_compat::{
+    CallTree, Calls, Cut, Distribution, Edge, Function, Node, NodeId, Profile, Slowest, Thread,
+};
 use pyo3::prelude::*;
 
 use crate::collect::collector::{Collector, ThreadRecorder};
@@ -17,11 +19,16 @@ use crate::collect::threads::name_of;
 pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let totals = collector.totals();
     let rate = collector.seconds_per_tick();
-    let calls = |counts: &Counts| Calls {
-        ncalls: counts.calls,
-        primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
-        tottime: collector.own(counts, rate),
-        cumtime: collector.total(counts, rate), ..Calls::default()
+    let calls = |counts: &Counts| {
+        let (cpu_tottime, cpu_cumtime) = collector.cpu(counts, rate);
+        Calls {
+            ncalls: counts.calls,
+            primitive_calls: counts.calls.saturating_sub(counts.recursive_calls),
+            tottime: collector.own(counts, rate),
+            cumtime: collector.total(counts, rate),
+            cpu_tottime,
+            cpu_cumtime,
+        }
     };
     let mut functions = Vec::new();
     // Our numbers of functions have gaps where one was entered and has not returned yet.
@@ -34,6 +41,12 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
         functions.push(Function { gil_wait: collector.seconds(counts.waited, rate), ..function });
     }
     let number = |FunctionId(id): FunctionId| numbers.get(id as usize).copied().flatten();
+    for (id, _) in totals.functions() {
+        if let Some((durations, place)) = totals.durations(id).zip(number(id)) {
+            let distribution = distribution(collector, durations, rate, number);
+            functions[place.index()].distribution = Some(Box::new(distribution));
+        }
+    }
     let edges = totals.edges().iter().filter_map(|((caller, callee), counts)| {
         // A caller that is still open has no row, and so no part in its callees' rows: cProfile's rule.
         Some(Edge { caller: number(*caller)?, callee: number(*callee)?, calls: calls(counts) })
@@ -49,6 +62,27 @@ pub fn profile(py: Python<'_>, collector: &Collector) -> PyResult<Profile> {
     let recorded = Recorded { gil_wait: waited, ..collector.recorded() };
     profile.metadata.facts = run_facts(&collector.run().about(), &recorded, None, cut);
     Ok(profile)
+}
+
+/// How long the calls of a function took, in seconds. `number`: those of functions in the profile.
+fn distribution(
+    collector: &Collector,
+    totals: &DurationTotals,
+    rate: f64,
+    number: impl Fn(FunctionId) -> Option<pstats_compat::FunctionId>,
+) -> Distribution {
+    let seconds = |ticks: Ticks| collector.seconds(ticks, rate);
+    let slowest = Slowest {
+        seconds: seconds(totals.max),
+        at: collector.began().map(|began| seconds(totals.max_ended.since(began))),
+        stack: totals.max_stack.iter().filter_map(|&id| number(id)).collect(),
+    };
+    let mut distribution = Distribution::new(seconds(totals.min), slowest);
+    let (min, max) = (totals.min.0 as f64, totals.max.0 as f64);
+    for &(part, calls) in &totals.counts {
+        distribution.add(ticks_of(part).min(max).max(min) * rate, calls);
+    }
+    distribution
 }
 
 /// Full stacks, each thread's apart, and those of ended threads that are no longer kept apart behind them.

@@ -59,6 +59,8 @@ pub struct Session {
     scope: Cell<Option<Scope>>,
     /// While enabled: what tells which threads it doesn't hear of.
     unseen: RefCell<Option<Unseen>>,
+    /// Whether collections of garbage are told to us for it.
+    hears_of_collections: Cell<bool>,
     /// How many those were while it was enabled before.
     missed: Cell<usize>,
     /// What was asked for, if it is to be live.
@@ -82,6 +84,7 @@ impl Session {
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
             unseen: RefCell::default(),
+            hears_of_collections: Cell::new(false),
             missed: Cell::new(0),
             live_options: RefCell::default(),
             live: RefCell::default(),
@@ -108,6 +111,8 @@ impl Session {
             let _ = self.start_sampling(py);
         }
         self.collector.set_tree(settings.asked.tree);
+        self.collector.keep_details(settings.asked.distribution, settings.asked.cpu);
+        self.set_collections(py, settings.asked.gc);
         self.collector.show(settings.asked.visible);
         let others = [
             (!settings.subcalls).then(|| "subcalls=False".to_owned()),
@@ -172,6 +177,7 @@ impl Session {
         self.configure(py, subcalls, builtins);
         collector.fix_rate(false);
         collector.run().begin(|| process::facts(py));
+        collector.note_beginning();
         collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));
         let installed = self.start_sampling(py).and_then(|()| self.install(scope, profiler));
@@ -214,8 +220,29 @@ impl Session {
     }
 
     fn install(&self, scope: Scope, profiler: &Bound<'_, PyAny>) -> PyResult<Choice> {
+        let py = profiler.py();
         let evaluates_leaves = self.collector.lets_leaves_be_evaluated();
-        hooks::install(profiler.py(), scope, profiler.as_unbound(), self.wish.get(), evaluates_leaves)
+        let choice = hooks::install(py, scope, profiler.as_unbound(), self.wish.get(), evaluates_leaves)?;
+        self.hear_of_collections(py, self.collector.counts_collections())?;
+        Ok(choice)
+    }
+
+    /// Hears of collections of garbage, or no more; does nothing if that is so already.
+    fn hear_of_collections(&self, py: Python<'_>, wanted: bool) -> PyResult<()> {
+        match (self.hears_of_collections.replace(wanted), wanted) {
+            (false, true) => hooks::collections::install(py),
+            (true, false) => hooks::collections::remove(py),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts collections of garbage as calls, or not.
+    fn set_collections(&self, py: Python<'_>, are_counted: bool) {
+        self.collector.count_collections(are_counted);
+        if self.is_enabled() {
+            // A list that can't be had tells of none.
+            let _ = self.hear_of_collections(py, are_counted);
+        }
     }
 
     /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
@@ -230,6 +257,7 @@ impl Session {
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
         let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
+        let removed = self.hear_of_collections(py, false).and(removed);
         self.collector.stop_sampling();
         self.collector.end_open_calls(py);
         self.collector.change_time(Stopwatch::stop);
@@ -354,7 +382,8 @@ impl Drop for Session {
         self.collector.stop_sampling();
         Python::attach(|py| {
             registry::remove(py, scope);
-            if let Err(error) = hooks::remove(py, scope, None) {
+            let removed = hooks::remove(py, scope, None);
+            if let Err(error) = self.hear_of_collections(py, false).and(removed) {
                 error.write_unraisable(py, None);
             }
         });

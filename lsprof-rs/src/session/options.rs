@@ -28,6 +28,12 @@ pub struct Asked {
     pub takes_waits_out: bool,
     /// Where times are sampled: from one look to the next.
     pub samples: Option<Duration>,
+    /// Whether it is kept how long each call took.
+    pub distribution: bool,
+    /// Whether it is kept what a processor had of each function.
+    pub cpu: bool,
+    /// Whether collections of garbage count as calls.
+    pub gc: bool,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
     /// Which functions are shown as themselves; `None` for all.
@@ -49,6 +55,9 @@ impl Asked {
             compensate: read(options, "compensate")?,
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",
             samples: samples(options)?,
+            distribution: read(options, "distribution")?,
+            cpu: read(options, "cpu")?,
+            gc: read(options, "gc")?,
             tree: tree.then_some(limits),
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,

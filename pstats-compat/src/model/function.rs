@@ -36,6 +36,9 @@ impl Calls {
     }
 }
 
+/// The name of the function that collections of garbage are calls of, where they count as such.
+pub const COLLECTION: &str = "<gc>";
+
 /// A function: pstats' label `(file, line, name)` and its totals.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Function {

@@ -27,7 +27,7 @@ pub mod tree;
 
 pub use addresses::without_addresses;
 pub use distribution::{Distribution, Slowest};
-pub use function::{Calls, Edge, Function};
+pub use function::{COLLECTION, Calls, Edge, Function};
 pub use function_id::FunctionId;
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::Profile;

@@ -52,7 +52,7 @@ def runctx(
 
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    gil_wait="keep", times="exact", rate=None, distribution=False, cpu=False, gc=False, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
     remote=False, follow=False, checkpoint=None)
 
     Records calls from enable() to disable(), or as a context manager.
@@ -71,6 +71,11 @@ class Profile(Profiler):
     that are open. A time t has the standard error √(t / rate): 1 s of an hour or of a minute is known to 32 ms. Full stacks
     (``tree``) have times then, and no calls. Not with ``timer``, ``compensate`` or ``gil_wait="out"``, which need the time of each call
     (docs/design/sampled-times.md).
+
+    distribution: keep how long each call took: the rows of ``pikos.stats.of(profile)`` have ``min``, ``p50``, ``p90``, ``p99``, ``p999``, ``max``
+    and ``slowest_at``. cpu: keep how long a processor was at work on each function (``cpu_tottime``, ``cpu_cumtime``): the rest of its time
+    is waiting. gc: count collections of garbage as calls of a function ``<gc>``, called by whatever was running. Not with ``times="sampled"``, but
+    for ``gc``; ``cpu`` not with ``timer`` (docs/distributions.md).
 
     hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
     this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
@@ -113,6 +118,9 @@ class Profile(Profiler):
         gil_wait: str = "keep",
         times: str = "exact",
         rate: float | None = None,
+        distribution: bool = False,
+        cpu: bool = False,
+        gc: bool = False,
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
@@ -138,6 +146,9 @@ class Profile(Profiler):
             gil_wait=gil_wait,
             times=times,
             rate=rate,
+            distribution=distribution,
+            cpu=cpu,
+            gc=gc,
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,

@@ -1,10 +1,12 @@
 //! `pikos stats`: the table of functions, who called them and whom they called.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Zoned;
+use pstats_compat::details::Detail;
 use pstats_compat::printable::{Escaped, printable};
 use pstats_compat::report::{Report, Restriction, Surface};
 use pstats_compat::{Counts, Profile};
@@ -95,11 +97,15 @@ struct StatsJson<'p> {
     /// The standard error of `tottime`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tottime_error: Option<f64>,
+    /// What only some profiles have.
+    #[serde(flatten)]
+    details: BTreeMap<&'static str, Option<f64>>,
 }
 
 fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let counted = profile.metadata.counts != Counts::Unknown;
     let has_gil_waits = profile.has_gil_waits();
+    let details = Detail::of_profile(profile);
     out.write_all(b"[")?;
     for (place, &id) in report.rows().iter().enumerate() {
         let function = profile.function(id);
@@ -114,6 +120,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             cumtime: function.calls.cumtime,
             gil_wait: has_gil_waits.then_some(function.gil_wait),
             tottime_error: profile.metadata.error_of(function.calls.tottime),
+            details: details.iter().map(|detail| (detail.field(), detail.of(function))).collect(),
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(Escaped(&mut *out), &row)?;
