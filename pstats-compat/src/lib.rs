@@ -25,5 +25,5 @@ pub mod waiting;
 pub use error::{Error, Result};
 pub use model::{
     COLLECTION, CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Function, FunctionId, Metadata,
-    Node, NodeId, Profile, Slowest, Text, Thread, Unit, index, tree, without_addresses,
+    Node, NodeId, Profile, Slowest, Text, Thread, Unit, distribution, index, tree, without_addresses,
 };

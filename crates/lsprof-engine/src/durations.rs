@@ -102,6 +102,8 @@ pub struct DurationTotals {
     pub max: Ticks,
     /// When that ended.
     pub max_ended: Ticks,
+    /// Its stack's node in its thread's tree; 0 where there is none.
+    pub max_node: u32,
     /// Its stack from the outermost function on, where there is a tree; of a deep one the end.
     pub max_stack: Vec<FunctionId>,
     /// Parts that aren't empty, by the places that they have in the order of all durations, and how many calls each has.
@@ -125,21 +127,22 @@ impl DurationTotals {
                 parts.filter(|(_, calls)| *calls > 0).collect()
             }
         };
-        let max_stack = stack_of(tables, durations.max_node.get());
-        Some(Self {
-            min: Ticks(min),
-            max: Ticks(max),
-            max_ended: durations.max_ended.ticks(),
-            max_stack,
-            counts,
-        })
+        let max_node = u32::try_from(durations.max_node.get()).unwrap_or(BOTTOM);
+        let max_stack = stack_of(tables, max_node);
+        let max_ended = durations.max_ended.ticks();
+        Some(Self { min: Ticks(min), max: Ticks(max), max_ended, max_node, max_stack, counts })
+    }
+
+    /// The same of the function at this place of a [`crate::Watch`] of these tables.
+    pub fn of_place(tables: &Tables, place: usize) -> Option<Self> {
+        tables.entries.iter_from(place + 1).next().and_then(|entry| Self::read(tables, entry))
     }
 
     /// Adds another thread's.
     pub fn add(&mut self, other: &DurationTotals) {
         self.min = Ticks(self.min.0.min(other.min.0));
         if other.max.0 > self.max.0 {
-            (self.max, self.max_ended) = (other.max, other.max_ended);
+            (self.max, self.max_ended, self.max_node) = (other.max, other.max_ended, BOTTOM);
             self.max_stack.clone_from(&other.max_stack);
         }
         self.counts.extend_from_slice(&other.counts);
@@ -167,9 +170,9 @@ pub fn ticks_of(part: u16) -> f64 {
 }
 
 /// The functions of a node's stack, from the outermost on.
-fn stack_of(tables: &Tables, node: u64) -> Vec<FunctionId> {
+fn stack_of(tables: &Tables, node: u32) -> Vec<FunctionId> {
     let mut stack = Vec::new();
-    let mut next = usize::try_from(node).unwrap_or(0);
+    let mut next = node as usize;
     while next != BOTTOM as usize && stack.len() < MOST_STACK {
         let Some(node) = tables.nodes.iter_from(next).next() else { break };
         stack.push(node.function);

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
-use crate::tables::{Edge, Excess, Frame, StackId, Subject};
+use crate::tables::{Edge, Excess, Frame, StackId, Subject, Tables};
 use crate::waits::Processor;
 
 /// What a recorder needs to find out where its thread was idle.
@@ -67,15 +67,10 @@ impl Idle {
     }
 
     /// So long the thread was idle in a call of this edge. `above` is a call that has begun since, if one has.
-    pub(crate) fn add(
-        &mut self,
-        arena: &Arena<Excess>,
-        edge: Link<Edge>,
-        above: Option<Link<Frame>>,
-        idle: Ticks,
-    ) {
+    pub(crate) fn add(&mut self, tables: &Tables, edge: Link<Edge>, above: Option<Link<Frame>>, idle: Ticks) {
         self.sum = self.sum.wrapping_add(idle.0);
-        self.of(arena, Subject::Edge(edge)).own.add_ticks(idle);
+        tables.idle.set(self.sum);
+        self.of(&tables.idles, Subject::Edge(edge)).own.add_ticks(idle);
         if let Some(frame) = above {
             frame.idle_before.set(self.sum);
         }

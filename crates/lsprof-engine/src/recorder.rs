@@ -103,6 +103,7 @@ impl Recorder {
                 stacks: Arena::default(),
                 durations: DurationTables::default(),
                 idles: Arena::default(),
+                idle: Cell64::default(),
                 spent: Cell64::default(),
                 now,
             }),
@@ -751,7 +752,7 @@ impl Recorder {
         if found != Ticks::default() && newest.below.get().is_some() {
             // The call that begins now, if one does.
             let above = Some(self.top).filter(|top| *top != newest);
-            idle.add(&self.tables.idles, edge_of(newest), above, found);
+            idle.add(&self.tables, edge_of(newest), above, found);
         }
     }
 

@@ -62,6 +62,7 @@ impl SampleRecorder {
                 stacks: Arena::default(),
                 durations: DurationTables::default(),
                 idles: Arena::default(),
+                idle: Cell64::default(),
                 spent: Cell64::default(),
                 now,
             }),

@@ -63,6 +63,7 @@ impl Stacks {
         }
         record.since.set(now.0);
         record.spent.set(spent);
+        record.idle.set(tables.idle.get());
         record.change(Standing::Parked);
         self.parked.insert_unique(hash(self.running), (self.running, record), |(id, _)| hash(*id));
     }

@@ -201,6 +201,8 @@ pub(crate) struct Stack {
     pub(crate) since: Cell64,
     /// With compensation: what the thread had spent by then.
     pub(crate) spent: Cell64,
+    /// Where idleness is told apart: how long it had been idle by then.
+    pub(crate) idle: Cell64,
 }
 
 impl Stack {
@@ -210,6 +212,7 @@ impl Stack {
             top: FullCell::new(top),
             since: Cell64::default(),
             spent: Cell64::default(),
+            idle: Cell64::default(),
         }
     }
 
@@ -348,6 +351,8 @@ pub struct Tables {
     pub(crate) durations: DurationTables,
     /// Where idleness is told apart: what has to be taken out of the times of edges and entries to get a processor's.
     pub(crate) idles: Arena<Excess>,
+    /// Likewise: how long the thread was idle so far, as far as events have told.
+    pub(crate) idle: Cell64,
     /// With compensation: what recording has taken when it was last added up.
     pub(crate) spent: Cell64,
     /// What runs now.

@@ -320,8 +320,8 @@ pub struct DiffArgs {
     /// The newer profile
     pub after: PathBuf,
     /// Ignore times that changed by less than this: a share of the time (`5%`) or an amount
-    /// (`0.001s`); may be given once for each
-    #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
+    /// (`0.001s`); may be given once for each [default: 5% and 0.001s; with --by 5% alone]
+    #[arg(long, value_name = "AMOUNT")]
     pub noise: Vec<Amount>,
     /// Compare by how long single calls took: min, p50, p90, p99, p99.9 or max, of profiles recorded with --distribution
     #[arg(long, value_name = "FIGURE", value_parser = duration)]
@@ -472,7 +472,7 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, gil-wait, function or file; for records own, growth, spike, peak, hits, file, function or source
+    /// in-flight, gil-wait, cpu, p50, p99, max, function or file; for records own, growth, spike, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
     /// Reverse the order

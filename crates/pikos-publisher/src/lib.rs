@@ -14,6 +14,7 @@ mod asked;
 mod base;
 mod checkpoint;
 mod desk;
+mod details;
 mod error;
 mod interruptible;
 mod interval;

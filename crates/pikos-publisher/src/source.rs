@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lsprof_engine::{Looks, NodeTotals, Tables, Totals};
+use lsprof_engine::{Looks, NodeTotals, Tables, Ticks, Totals};
 use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
@@ -81,6 +81,12 @@ pub struct State {
     pub time: Stopwatch,
     /// How many threads were recorded, those in `folded` included.
     pub threads_seen: u64,
+    /// Whether it is told how much of the times no processor was at work.
+    pub tells_idleness: bool,
+    /// Whether it is kept how long each call took.
+    pub keeps_durations: bool,
+    /// When recording began, if anybody can tell.
+    pub began: Option<Ticks>,
     /// How ticks become seconds.
     pub rate: Rate,
     /// Where times are sampled and calls counted: how often was looked. Those of open calls are in the tables then, as all others.

@@ -12,6 +12,7 @@ use pikos_os::reserve;
 use pikos_wire::{Added, EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
 
 use super::base::Base;
+use super::details::Details;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
 use super::trees::Trees;
 use super::watched::WatchedThreads;
@@ -277,6 +278,7 @@ impl Stream {
             let edges = state.folded.edges();
             let rows = edges.iter().map(|(pair, counts)| edge_row(FOLDED, *pair, &counted(counts)));
             message.edges.extend(rows.filter(Row::has_calls));
+            Details { state, message: &mut *message }.add_folded();
         }
         self.collect(state, None, message);
         message.kind = Kind::Full;
@@ -319,6 +321,22 @@ impl Stream {
                 if is_known(row.of) && (row.changed > first || !is_old) {
                     let row = function_row(thread.number, row.of, &row.numbers);
                     message.rows.extend((is_old || row.has_calls()).then_some(row));
+                }
+            }
+            if state.tells_idleness || state.keeps_durations {
+                let is_told = |changed: u32, is_old: bool| changed > first || !is_old;
+                let mut details = Details { state, message };
+                for (place, row) in watch.functions().iter().enumerate() {
+                    if is_known(row.of) && is_told(row.changed, is_in_base(row.of)) {
+                        details.add_function(thread, place, row.of, &row.numbers);
+                    }
+                }
+                for row in watch.edges() {
+                    let (caller, callee) = row.of;
+                    let is_old = is_in_base(caller) && is_in_base(callee);
+                    if is_known(caller) && is_known(callee) && is_told(row.changed, is_old) {
+                        details.add_idle(thread.number, Some(caller), callee, &row.numbers);
+                    }
                 }
             }
             for row in watch.edges() {

@@ -14,8 +14,8 @@ mod text;
 pub use array::Added;
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
-    EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
+    DurationRow, EdgeRow, End, Facts, Finished, FunctionRow, IdleRow, Kind, MAX_BYTES, Message, Name,
+    NodeFigures, NodeRow, Open, Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records, TypePlaces, Types};
 pub use text::WireText;

@@ -108,6 +108,12 @@ pub struct Message {
     /// The numbers of (caller, callee) pairs, likewise.
     #[serde(default)]
     pub edges: Vec<EdgeRow>,
+    /// Of a profile that tells processors' time: how much of the times no processor was at work; of the rows and edges of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Vec<IdleRow>>,
+    /// Of a profile that keeps how long each call took: that, of the rows of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durations: Option<Vec<DurationRow>>,
     /// Of a profile that keeps full stacks: those, in each message that has room for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreePart>,
@@ -217,6 +223,9 @@ pub struct Facts {
     /// Whether calls of built-ins count.
     #[serde(default)]
     pub builtins: bool,
+    /// Whether it is told how long processors were at work. Not written where it isn't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cpu: bool,
     /// Whether full stacks are kept. Not written where they are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tree: bool,
@@ -360,6 +369,44 @@ array_struct! {
         pub function: Option<u32>,
         /// What happened.
         pub figures: NodeFigures,
+    }
+}
+
+array_struct! {
+    /// How long a thread was in a function, or in one's calls of another, and no processor was at work on it. Open calls included.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct IdleRow {
+        /// The thread.
+        pub thread: u64,
+        /// Who called; nothing for the sum over all callers.
+        pub caller: Option<u32>,
+        /// Who was called.
+        pub function: u32,
+        /// Ticks of its own time.
+        pub tottime: i64,
+        /// Ticks of its cumulative time.
+        pub cumtime: i64,
+    }
+}
+
+array_struct! {
+    /// How long a function's finished calls took in a thread, each by itself.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct DurationRow {
+        /// The thread.
+        pub thread: u64,
+        /// The function.
+        pub function: u32,
+        /// Ticks of the quickest call.
+        pub min: u64,
+        /// Ticks of the slowest one.
+        pub max: u64,
+        /// When that ended: ticks since recording began; nothing where nobody knows.
+        pub max_ended: Option<i64>,
+        /// Where it was: a node of the thread's tree; 0 where that isn't known.
+        pub max_node: u32,
+        /// Ticks, and how many calls took that long, to within a thirtieth; and so on.
+        pub counts: Vec<u64>,
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
+    Activations, Command, DurationRow, EdgeRow, End, Facts, FunctionRow, IdleRow, Message, Name, NodeRow,
+    RECORDS, Recorded, Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types,
+    VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -134,6 +135,7 @@ fn whole() -> Message {
         sampled: Some(Sampled::default()),
         facts: Some(Facts {
             tree: true,
+            cpu: true,
             counts: SAMPLES.into(),
             mode: "wall".into(),
             parent: Some(1),
@@ -145,6 +147,8 @@ fn whole() -> Message {
         threads: vec![ThreadRow::default()],
         rows: vec![FunctionRow::default()],
         edges: vec![EdgeRow::default()],
+        idle: Some(vec![IdleRow::default()]),
+        durations: Some(vec![DurationRow::default()]),
         tree: Some(TreePart { base: 0, nodes: vec![NodeRow::default()] }),
         ..Message::default()
     }
@@ -161,7 +165,7 @@ fn the_table_of_a_message_names_what_is_sent() {
         let row = table.iter().find(|(keys, _)| keys.iter().any(|other| other == key));
         &row.unwrap_or_else(|| panic!("no {key}")).1
     };
-    for key in ["functions", "threads", "rows", "edges"] {
+    for key in ["functions", "threads", "rows", "edges", "idle", "durations"] {
         assert_eq!(elements(described(key)), sent.map()[key].row(), "{key}");
     }
     assert_eq!(

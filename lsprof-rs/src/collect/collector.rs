@@ -291,6 +291,7 @@ impl Collector {
     pub fn note_beginning(&self) {
         if self.details.began.get().is_none() {
             self.details.began.set(Some(clock::now()));
+            self.tell(|source| source.change(|state| state.began = self.began()));
         }
     }
 
@@ -353,6 +354,9 @@ impl Collector {
         }
         source.change(|state| {
             state.rate = self.rate();
+            state.tells_idleness = self.has_cpu();
+            state.keeps_durations = self.has_distributions();
+            state.began = self.began();
             state.looks = self.samples.borrow().as_ref().map(|samples| Arc::clone(samples.looks()));
             state.time = self.run.time();
             state.threads_seen = self.run.threads();
@@ -533,6 +537,7 @@ impl Collector {
         self.tell(Source::clear);
         self.run.clear();
         self.details.began.set(Some(clock::now()));
+        self.tell(|source| source.change(|state| state.began = self.began()));
         self.change_time(|_| ());
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);

@@ -471,6 +471,7 @@ impl Published for Collector {
     fn describe(&self, facts: &mut Facts) {
         facts.options = self.run().options();
         facts.tree = self.has_tree();
+        facts.cpu = self.has_cpu();
         facts.builtins = self.builtins();
         facts.compensated = self.is_compensated();
         if self.timer().is_some() {

@@ -109,7 +109,13 @@ impl Distribution {
     /// Seconds that this part of all calls took no more than: of the call that is the last of them, in the order of their
     /// durations, to within 5 %.
     pub fn percentile(&self, part: f64) -> f64 {
-        let rank = (part * self.calls() as f64).ceil().max(1.0) as u64;
+        let all = self.calls();
+        let rank = (part * all as f64).ceil().max(1.0) as u64;
+        match rank {
+            _ if rank >= all => return self.slowest.seconds,
+            1 => return self.min,
+            _ => {}
+        }
         let mut counted = 0_u64;
         let found = self.buckets.iter().find(|(_, calls)| {
             counted = counted.saturating_add(*calls);

@@ -3,7 +3,7 @@
 //!
 //! Where a profile says less than pstats assumes, the place stays empty: no count is printed that
 //! nobody counted. Where it is known what functions waited for the GIL, that is a column in front of the names; so are
-//! other figures that only some profiles have, in units that fit.
+//! other figures that only some profiles have, in units that fit. Where single calls are known, these take the place of means.
 
 use std::io::{self, Write};
 
@@ -126,7 +126,13 @@ impl<'p> Report<'p> {
         self.write_order(out)?;
         let (figures, width) = (self.figures, self.figures.width);
         write!(out, "{:>9}", "ncalls")?;
-        for column in ["tottime", "percall", "cumtime", "percall"] {
+        // Percentiles say more than means.
+        let has_means = !self.profile.has_distributions();
+        let columns: &[&str] = match has_means {
+            true => &["tottime", "percall", "cumtime", "percall"],
+            false => &["tottime", "cumtime"],
+        };
+        for column in columns {
             write!(out, " {column:>width$}")?;
         }
         let error_of = |seconds| self.profile.metadata.error_of(seconds);
@@ -144,6 +150,10 @@ impl<'p> Report<'p> {
         }
         writeln!(out, " filename:lineno(function)")?;
         let total = self.profile.tottime();
+        let mean = |time: f64, calls: u64| match has_means {
+            true => format!(" {}", figures.per_call(time, calls)),
+            false => String::new(),
+        };
         for &id in self.rows() {
             let function = self.profile.function(id);
             let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = function.calls;
@@ -159,12 +169,12 @@ impl<'p> Report<'p> {
             let detailed: String = detailed.collect();
             writeln!(
                 out,
-                "{colour}{:>9} {} {} {} {}{error}{waited}{detailed} {}{plain}",
+                "{colour}{:>9} {}{} {}{}{error}{waited}{detailed} {}{plain}",
                 self.counted(&function.calls),
                 figures.column(tottime),
-                figures.per_call(tottime, ncalls),
+                mean(tottime, ncalls),
                 figures.column(cumtime),
-                figures.per_call(cumtime, primitive_calls),
+                mean(cumtime, primitive_calls),
                 self.name(id)
             )?;
         }

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
+use pstats_compat::distribution::MOST_STACK;
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread,
+    CallTree, Calls, Counts, Cut, Distribution, Edge, Function, FunctionId, Node, NodeId, Profile, Slowest,
+    Thread,
 };
 
+use super::details::{KnownDetails, size};
 use super::known::Known;
 use super::names::KnownNames;
 use super::neighbours::EdgeChains;
@@ -37,6 +40,7 @@ pub struct Model {
     /// Who calls a function, and whom it calls.
     neighbours: EdgeChains,
     tree: KnownTrees,
+    details: KnownDetails,
 }
 
 impl Model {
@@ -54,6 +58,7 @@ impl Model {
             self.functions.clear();
             self.edges.clear();
             self.neighbours.clear();
+            self.details.clear();
             self.base = None;
         }
         if message.epoch != self.head.epoch {
@@ -86,6 +91,7 @@ impl Model {
                 self.neighbours.add(row.caller, row.callee);
             }
         }
+        self.details.set(message.idle.take(), message.durations.take());
         if let Some(end) = &mut message.end {
             [&mut end.how, &mut end.detail].into_iter().for_each(shorten);
         }
@@ -116,11 +122,14 @@ impl Model {
             None => self.tree.nodes(),
         };
         let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let durations: usize = message.durations.iter().flatten().map(size).sum();
+        let rows = rows + message.idle.as_ref().map_or(0, Vec::len) + durations;
         let new = rows + nodes;
         let (kept, kept_text) = match message.kind {
             Kind::Full => (0, 0),
             Kind::Delta => {
-                (self.names.iter().len() + self.functions.rows() + self.edges.rows(), self.names.bytes())
+                let rows = self.functions.rows() + self.edges.rows() + self.details.size();
+                (self.names.iter().len() + rows, self.names.bytes())
             }
         };
         if new + kept > MOST {
@@ -260,7 +269,7 @@ impl Model {
         let mut functions = Vec::new();
         for name in self.names.iter() {
             let Some(known) = self.function(thread, name.function) else { continue };
-            let calls = self.as_ended(&known);
+            let calls = self.with_cpu(&known, thread, None, name.function);
             if calls.ncalls > 0 {
                 places.insert(name.function, FunctionId(functions.len() as u32));
                 let gil_wait = self.seconds(known.gil_wait);
@@ -268,13 +277,14 @@ impl Model {
             }
         }
         let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
-            let calls = self.as_ended(&known);
+            let calls = self.with_cpu(&known, thread, Some(caller), callee);
             let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
             (calls.ncalls > 0).then_some(Edge { caller, callee, calls })
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
         let tree = self.tree.has_come().then(|| self.call_tree(thread, &mut functions, &mut places));
+        self.add_distributions(thread, &places, &mut functions);
         let mut profile = Profile::new(functions, edges);
         profile.tree = tree;
         profile.metadata.compensated = self.facts.compensated;
@@ -287,6 +297,77 @@ impl Model {
         profile.metadata.facts = run_facts(&self.facts, &recorded, sampled, cut);
         profile.merge_labels();
         profile
+    }
+
+    /// Seconds that a processor had of a function itself and of all, open calls included, where that is told; in all threads or in
+    /// one.
+    pub fn cpu(
+        &self,
+        known: &Known,
+        thread: Option<u64>,
+        caller: Option<u32>,
+        function: u32,
+    ) -> Option<(f64, f64)> {
+        self.facts.cpu.then(|| {
+            let (own, all) = self.details.idle(thread, caller, function);
+            let cumtime = known.finished.cumtime.wrapping_add(known.open.cumtime);
+            (self.seconds(known.tottime().wrapping_sub(own)), self.seconds(cumtime.wrapping_sub(all)))
+        })
+    }
+
+    fn with_cpu(&self, known: &Known, thread: Option<u64>, caller: Option<u32>, function: u32) -> Calls {
+        let (cpu_tottime, cpu_cumtime) = self.cpu(known, thread, caller, function).unwrap_or_default();
+        Calls { cpu_tottime, cpu_cumtime, ..self.as_ended(known) }
+    }
+
+    /// How long the finished calls of a function took, where that is kept; in all threads or in one. Where the slowest was isn't in it.
+    pub fn distribution(&self, thread: Option<u64>, function: u32) -> Option<Distribution> {
+        let seconds = |ticks: u64| ticks as f64 * self.head.tick;
+        let rows = self.details.durations(thread, function).map(|row| {
+            let slowest = Slowest {
+                seconds: seconds(row.max),
+                at: row.max_ended.map(|ticks| self.seconds(ticks)),
+                stack: Vec::new(),
+            };
+            let mut distribution = Distribution::new(seconds(row.min), slowest);
+            for pair in row.counts.chunks_exact(2).filter(|pair| pair[1] > 0) {
+                distribution.add(seconds(pair[0]), pair[1]);
+            }
+            distribution
+        });
+        let sum = rows.reduce(|mut sum, more| {
+            sum.absorb(&more);
+            sum
+        });
+        sum.filter(|sum| sum.calls() > 0)
+    }
+
+    fn add_distributions(
+        &self,
+        thread: Option<u64>,
+        places: &HashMap<u32, FunctionId>,
+        functions: &mut [Function],
+    ) {
+        // Of each thread whose stacks are asked for.
+        let mut stacks: HashMap<u64, Vec<KnownNode>> = HashMap::new();
+        for (&number, place) in places {
+            let Some(mut distribution) = self.distribution(thread, number) else { continue };
+            let slowest = self.details.durations(thread, number).max_by_key(|row| (row.max, row.thread));
+            if let Some(row) = slowest.filter(|row| row.max_node > 0) {
+                let nodes = stacks.entry(row.thread).or_insert_with(|| self.tree.stacks(Some(row.thread)));
+                let mut next = row.max_node as usize;
+                while let Some(node) = nodes.get(next).filter(|node| (node.parent as usize) < next) {
+                    if distribution.slowest.stack.len() == MOST_STACK {
+                        break;
+                    }
+                    distribution.slowest.stack.extend(places.get(&node.function));
+                    // A parent has a smaller number.
+                    next = node.parent as usize;
+                }
+                distribution.slowest.stack.reverse();
+            }
+            functions[place.index()].distribution = Some(Box::new(distribution));
+        }
     }
 
     /// Full stacks as a profile has them, each thread's apart. A function that has no row yet becomes one that is only a caller.

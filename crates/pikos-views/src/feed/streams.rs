@@ -139,10 +139,14 @@ impl ProfileSender for Stream<Labels> {
 
     fn figures(&self, function: usize, thread: Option<u64>) -> Option<Shown> {
         let numbers = self.extra.numbers(function).iter();
-        let mut known = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
+        let known = numbers.filter_map(|&number| Some((number, self.model.function(thread, number)?)));
+        let mut known = known.peekable();
         known.peek()?;
-        Some(known.fold(Shown::default(), |mut sum, known| {
-            sum.add(&shown(self, &known));
+        Some(known.fold(Shown::default(), |mut sum, (number, known)| {
+            let durations = self.model.distribution(thread, number);
+            let cpu = self.model.cpu(&known, thread, None, number).map_or(0.0, |(own, _)| own);
+            let figures = Shown { cpu, ..shown(self, &known) };
+            sum.add(&figures.with_durations(durations.as_ref()));
             sum
         }))
     }

@@ -27,6 +27,10 @@ pub struct Meaning {
     pub is_compensated: bool,
     /// Whether anybody waited for the GIL, as far as it is known.
     pub has_gil_waits: bool,
+    /// Whether it is known how long processors were at work.
+    pub has_cpu: bool,
+    /// Whether it is known how long each call took.
+    pub has_durations: bool,
     /// Whether figures still change: there are rates, and what is in flight.
     pub is_live: bool,
 }
@@ -40,6 +44,8 @@ impl Default for Meaning {
             edges: EdgeDetail::Full,
             is_compensated: false,
             has_gil_waits: false,
+            has_cpu: false,
+            has_durations: false,
             is_live: false,
         }
     }

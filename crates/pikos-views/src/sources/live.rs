@@ -362,6 +362,8 @@ impl<F: Feed> Live<F> {
         Content::Profile(ProfileContent {
             meaning: Meaning {
                 has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
+                has_cpu: functions.iter().any(|function| function.figures.cpu > 0.0),
+                has_durations: functions.iter().any(|function| function.figures.max > 0.0),
                 is_sampled: self.is_sampled(query.scope),
                 is_live: true,
                 ..Meaning::default()
