@@ -24,6 +24,11 @@ fn place(duration: u64) -> (usize, usize) {
     (octave, (duration >> shift) as usize % PARTS)
 }
 
+/// What is beyond all octaves is counted in the very last part.
+fn within((octave, part): (usize, usize)) -> (usize, usize) {
+    if octave < OCTAVES { (octave, part) } else { (OCTAVES - 1, PARTS - 1) }
+}
+
 /// The ticks that stand for all durations that are counted there.
 fn middle(octave: usize, part: usize) -> f64 {
     let shift = octave.saturating_sub(1);
@@ -83,8 +88,8 @@ fn count_first(tables: &DurationTables, durations: Link<Durations>, duration: u6
 }
 
 fn count(tables: &DurationTables, octaves: Link<Octaves>, duration: u64) {
-    let (octave, part) = place(duration);
-    let octave = &octaves.0[octave.min(OCTAVES - 1)];
+    let (octave, part) = within(place(duration));
+    let octave = &octaves.0[octave];
     let counts = octave.get().unwrap_or_else(|| {
         let fresh = tables.counts.push(Octave::default());
         octave.set(fresh);
@@ -159,8 +164,8 @@ impl DurationTotals {
 
 /// The place of a duration in the order of all.
 fn part_of(duration: u64) -> u16 {
-    let (octave, part) = place(duration);
-    (octave.min(OCTAVES - 1) * PARTS + part) as u16
+    let (octave, part) = within(place(duration));
+    (octave * PARTS + part) as u16
 }
 
 /// The ticks that stand for the durations of a part: no further than 3.1 % from any of them.

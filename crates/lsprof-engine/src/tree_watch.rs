@@ -120,7 +120,7 @@ impl TreeWatch {
         }
         let open = match path.is_cut {
             true => Open { own, ..Open::default() },
-            false => Open { calls: 1, outermost: 1, own, total },
+            false => Open { calls: 1, outermost: 1, own, total, ..Open::default() },
         };
         self.open.push((path.node, open));
     }
