@@ -215,7 +215,10 @@ class Report:
                 f"Publishing ten times a second adds {added:+.1%} to the CPU time of `{PIKOS}` (geometric mean of the real"
             )
             self.say(f"programs), of which {self.publisher_share():.1%} is measured in the publisher's own thread.")
-        for name, what in ((PIKOS_DISTRIBUTION, "Keeping how long each call took"), (PIKOS_CPU, "Telling processors' time apart")):
+        for name, what in (
+            (PIKOS_DISTRIBUTION, "Keeping how long each call took"),
+            (PIKOS_CPU, "Telling processors' time apart"),
+        ):
             if (added := self.added(name)) is not None:
                 self.say()
                 self.say(f"{what} adds {added:+.1%}.")

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use pstats_compat::formats::{Format, ReadOptions, native, pstats, read_from};
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Error, Function, FunctionId, Metadata, Node, NodeId,
-    Profile, Text, Thread, Unit,
+    CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Error, Function, FunctionId, Metadata,
+    Node, NodeId, Profile, Slowest, Text, Thread, Unit,
 };
 
 const TICK: f64 = 1.0 / 2_994_375_281.0;
@@ -88,6 +88,7 @@ fn profile() -> impl Strategy<Value = Profile> {
                     qualname,
                     caller_only,
                     gil_wait: f64::from(waited) * 0.001,
+                    distribution: distribution(waited),
                     ..Function::new(file, line, name, calls)
                 })
                 .collect();
@@ -183,6 +184,19 @@ proptest! {
         file.extend(bytes);
         let _ = native::read(&file);
     }
+}
+
+/// Of every other function it is known how long its calls took.
+fn distribution(random: u16) -> Option<Box<Distribution>> {
+    let seconds = f64::from(random);
+    let slowest = Slowest {
+        seconds,
+        at: (random % 3 == 0).then_some(seconds * TICK),
+        stack: vec![FunctionId(0); usize::from(random % 5)],
+    };
+    let mut distribution = Distribution::new(seconds * TICK, slowest);
+    (0..=random % 7).for_each(|n| distribution.add(seconds * f64::from(n), u64::from(random) + 1));
+    (random % 2 == 0).then(|| Box::new(distribution))
 }
 
 /// A program of many functions, as one finds them: paths that repeat, times in ticks.

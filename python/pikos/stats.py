@@ -131,7 +131,9 @@ class Profile:
         # Without rows there are the columns that all profiles have; those that only some have stand behind them.
         columns = list(zip(*self._native.rows(), strict=True)) or [()] * (len(Row._fields) - len(_DETAILS))
         names = zip(Row._fields, columns, strict=False)
-        return {name: list(column) for name, column in names if name != "number" and (name not in _DETAILS or any(column))}
+        return {
+            name: list(column) for name, column in names if name != "number" and (name not in _DETAILS or any(column))
+        }
 
     def __getattr__(self, name: str) -> Any:
         if name == "stats":

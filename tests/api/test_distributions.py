@@ -386,3 +386,49 @@ def test_the_command_line_keeps_what_a_file_can_hold(option: str, tmp_path: Path
         assert (run.code, run.out) == (2, "") and option in run.err
     for name in ("x.pikos", "x.json", "x.csv"):
         python(["-m", "pikos.cprofile", option, "-o", tmp_path / name, "-c", "print('ran')"]).succeeded()
+
+
+def test_a_running_program_tells_the_same(tmp_path: Path) -> None:
+    """By way of the stream's messages: a file that is written while it runs, and threads that are no longer kept apart."""
+    written, own = evaluate(
+        f"""
+import json, os, threading, time
+import pikos.stats
+from pikos.cprofile import Profile
+file = {str(tmp_path / "out.pikos")!r}
+def leaf(n):
+    return sum(range(n))
+def outer():
+    leaf(100_000)
+def naps():
+    time.sleep(0.05)
+profile = Profile(threads=True, distribution=True, cpu=True, tree=True, checkpoint=(file, 0.1))
+profile.enable()
+for n in range(100):
+    leaf(n)
+outer()
+naps()
+for _ in range(300):
+    thread = threading.Thread(target=leaf, args=(3,))
+    thread.start(); thread.join()
+def facts(stats):
+    whole = {{f["name"]: f for f in json.loads(stats.dumps("json"))["functions"]}}
+    leafs = whole["leaf"]["distribution"]
+    return [whole["leaf"]["ncalls"], leafs["buckets"], [round(leafs[name] * 1e9) for name in ("min", "p50", "max")],
+            [row.name for row in stats.slowest_stack(next(row for row in stats if row.name == "leaf"))],
+            [round(whole[name][key], 6) for name in ("leaf", "naps") for key in ("cpu_tottime", "cpu_cumtime")]]
+# What is written now begins after the last call of `leaf`.
+before = os.stat(file).st_mtime if os.path.exists(file) else 0
+while not (os.path.exists(file) and pikos.stats.load(file).metadata["ncalls"] and os.stat(file).st_mtime > before
+           and facts(pikos.stats.load(file))[0] == 401):
+    time.sleep(0.02)
+profile.disable()
+answer([facts(pikos.stats.load(file)), facts(pikos.stats.of(profile))])
+"""
+    )
+    assert written[0] == own[0] == 401
+    assert sum(calls for _, calls in written[1]) == 401
+    assert written[2] == pytest.approx(own[2], rel=0.05)
+    assert written[3] == own[3] == ["outer", "leaf"]
+    assert written[4] == pytest.approx(own[4], rel=0.05, abs=1e-5)
+    assert own[4][3] < 0.04

@@ -60,8 +60,9 @@ impl Idle {
         let Some(ran) = (self.processor)() else { return (Ticks(0), next) };
         let before = self.last.replace(Reading { now, ran });
         let idle = before.map_or(0, |before| {
-            let idle = now.since(before.now).signed() - ran.since(before.ran).signed();
-            idle.clamp(0, gap.max(0))
+            let (wall, worked) = (now.since(before.now).signed(), ran.since(before.ran).signed());
+            // Another thread's clock: a fork's child begins anew.
+            if worked < 0 { 0 } else { (wall - worked).clamp(0, gap.max(0)) }
         });
         (Ticks(idle.cast_unsigned()), next)
     }

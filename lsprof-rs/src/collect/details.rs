@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use lsprof_engine::{Details, Ticks, clock};
-use pikos_os::thread::processor_time_of;
+use pikos_os::thread::{processor_time, processor_time_of};
 
 /// A thread that is taken off its processor and put back has been away for longer. So events that are no further apart leave its
 /// clock unread, which takes a fifth of a microsecond and more.
@@ -39,7 +39,12 @@ impl KeptDetails {
             if self.cpu.get() {
                 let rate = self.rate();
                 let ticks = move |time: Duration| Ticks((time.as_secs_f64() * rate) as u64);
-                let processor = move || processor_time_of(number).map(ticks);
+                let process = std::process::id();
+                let processor = move || {
+                    // In a forked child the one thread has another number.
+                    let here = || (std::process::id() != process).then(processor_time);
+                    processor_time_of(number).or_else(here).map(ticks)
+                };
                 details.tell_idleness(Box::new(processor), ticks(PATIENCE));
             }
             details
