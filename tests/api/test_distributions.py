@@ -134,6 +134,22 @@ answer([{f["name"]: f["ncalls"] for f in whole if "ncalls" in f},
     assert (calls["down"], calls["numbers"], calls["fails"]) == (24, 32, 12)
 
 
+# However long a call is held up: `longest` is the longest of those that were timed.
+LEAF = """
+from time import perf_counter
+longest = 0.0
+def leaf(seconds):
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        pass
+def timed():
+    global longest
+    began = perf_counter()
+    leaf(0)
+    longest = max(longest, perf_counter() - began)
+"""
+
+
 @pytest.mark.parametrize("options", ["", "hook='frame-eval', builtins=False", "subcalls=False", "compensate=True"])
 def test_every_way_of_recording_has_it(options: str) -> None:
     calls, counted, stack, at = evaluate(
@@ -141,16 +157,15 @@ def test_every_way_of_recording_has_it(options: str) -> None:
 import json
 import pikos.stats
 from pikos.cprofile import Profile
-def leaf(n):
-    return sum(range(n))
-def inner(n):
-    leaf(n)
+{LEAF}
+def inner(seconds):
+    leaf(seconds)
 def outer():
-    inner(200_000)
+    inner(3 * longest + 0.01)
 profile = Profile(distribution=True, tree=True, {options})
 profile.enable()
-for n in range(100):
-    leaf(n)
+for _ in range(100):
+    timed()
 outer()
 profile.disable()
 stats = pikos.stats.of(profile)
@@ -396,21 +411,20 @@ import json, os, threading, time
 import pikos.stats
 from pikos.cprofile import Profile
 file = {str(tmp_path / "out.pikos")!r}
-def leaf(n):
-    return sum(range(n))
+{LEAF}
 def outer():
-    leaf(100_000)
+    leaf(3 * longest + 0.01)
 def naps():
     time.sleep(0.05)
 profile = Profile(threads=True, distribution=True, cpu=True, tree=True, checkpoint=(file, 0.1))
 profile.enable()
-for n in range(100):
-    leaf(n)
-outer()
+for _ in range(100):
+    timed()
 naps()
 for _ in range(300):
-    thread = threading.Thread(target=leaf, args=(3,))
+    thread = threading.Thread(target=timed)
     thread.start(); thread.join()
+outer()
 def facts(stats):
     whole = {{f["name"]: f for f in json.loads(stats.dumps("json"))["functions"]}}
     leafs = whole["leaf"]["distribution"]
