@@ -50,7 +50,7 @@ def test_a_door_has_a_sampler_of_its_own_that_waits_to_be_told(tmp_path: Path) -
         assert json.loads(ask("/set_interval?interval=0.002", "POST"))["sampler"]["interval"] == 0.002
         ask("/unpause", "POST")
         names = lambda: {each["function"]: each for each in status()["functions"]}
-        while not any("look_for_me" in name for name in names()):
+        while "look_for_me" not in names():
             look_for_me(10_000)
         told = status()
         assert told["paused"] is False and told["process"]["pid"] == os.getpid()
