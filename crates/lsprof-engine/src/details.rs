@@ -48,6 +48,12 @@ impl Details {
         self.idle = Some(Idle::new(processor, patience));
     }
 
+    /// Whether a call's beginning and its end are all that has to be told, by whatever hook.
+    #[inline(always)]
+    pub(crate) fn need_calls_alone(&self) -> bool {
+        true
+    }
+
     /// What tells idleness apart.
     pub(crate) fn idle(&mut self) -> Option<&mut Idle> {
         self.idle.as_mut()

@@ -172,6 +172,12 @@ impl Recorder {
         &self.tables
     }
 
+    /// Whether its details need nothing but what it is told of calls.
+    #[inline(always)]
+    pub fn is_told_all(&self) -> bool {
+        self.details.as_ref().is_none_or(|details| details.need_calls_alone())
+    }
+
     /// Whether calls are told apart by their callers.
     pub fn has_subcalls(&self) -> bool {
         self.subcalls

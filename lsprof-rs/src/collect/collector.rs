@@ -410,7 +410,9 @@ impl Collector {
             Timing::Plain => true,
             Timing::Sampled => self.subcalls.get(),
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Extended | Timing::Clock | Timing::Timer | Timing::Unsettled => false,
+            // Each recorder knows whether its details need more than it is told itself.
+            Timing::Extended => true,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }
 
