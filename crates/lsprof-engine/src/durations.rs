@@ -1,27 +1,26 @@
 //! How long each call of a function took: how many took about so long, the quickest and the slowest.
 //!
 //! ```text
-//!  entry ─> durations: min, max, when and where ─> octaves ─> counts of the sixteen parts of one octave
-//!           (with the first call)                  (with the second)   (as calls fall there)
+//!  entry ─> first: the first call
+//!        ─> durations (with the second): min, max, when and where ─> an octave's sixteen counters (as calls fall there)
 //! ```
-//! A part of an octave is a sixteenth of its lower bound wide, so that its middle is within 3.1 % of all that fell there. Below 32
+//! A part of an octave is a sixteenth of its lower bound wide, so that its middle is within 3.1 % of all that fell there. Up to 32
 //! ticks each number has a part of its own. A function's calls mostly are in a few octaves: that takes some hundred bytes.
 
 use crate::cells::{Cell64, Link, LinkCell};
 use crate::clock::Ticks;
-use crate::duration_tables::{DurationTables, Durations, OCTAVES, Octave, Octaves, PARTS};
+use crate::duration_tables::{DurationTables, Durations, FirstCall, OCTAVES, Octave, PARTS};
 use crate::tables::{BOTTOM, Entry, FunctionId, Tables};
 
 /// Of the stack of a slow call so many functions are told, the newest ones.
 const MOST_STACK: usize = 64;
 
-/// The octave and the part in which a duration is counted.
+/// The octave and the part in which a duration is counted: the exponent of its double, and the first bits of what follows.
 #[inline(always)]
 fn place(duration: u64) -> (usize, usize) {
-    let shift = (duration | PARTS as u64).ilog2() - PARTS.ilog2();
-    // The lowest octave has two: what is below its beginning, and what isn't.
-    let octave = shift as usize + usize::from(duration >= PARTS as u64);
-    (octave, (duration >> shift) as usize % PARTS)
+    const ONE: usize = 1023;
+    let leading = (duration.max(1).cast_signed() as f64).to_bits() >> 48;
+    (leading as usize / PARTS - ONE, leading as usize % PARTS)
 }
 
 /// What is beyond all octaves is counted in the very last part.
@@ -31,10 +30,11 @@ fn within((octave, part): (usize, usize)) -> (usize, usize) {
 
 /// The ticks that stand for all durations that are counted there.
 fn middle(octave: usize, part: usize) -> f64 {
-    let shift = octave.saturating_sub(1);
-    let low = ((part + if octave > 0 { PARTS } else { 0 }) << shift) as f64;
-    let high = low + (1_u64 << shift) as f64;
-    if shift == 0 { low } else { 2.0 * low * high / (low + high) }
+    let width = (1_u64 << octave) as f64 / PARTS as f64;
+    let low = (PARTS + part) as f64 * width;
+    let high = low + width;
+    // Where no two numbers share a part, the number itself; but for 0 and 1.
+    if width <= 1.0 { low } else { 2.0 * low * high / (low + high) }
 }
 
 /// A call of this function is over that took so long. `node` is its stack's, where there is a tree.
@@ -43,53 +43,59 @@ pub(crate) fn add(tables: &DurationTables, entry: Link<Entry>, duration: Ticks, 
     // A custom timer may run backwards.
     let duration = duration.signed().max(0).cast_unsigned();
     let Some(durations) = entry.durations.get() else { return begin(tables, entry, duration, ended, node) };
+    let (octave, part) = place(duration);
+    match durations.octaves.get(octave).and_then(LinkCell::get) {
+        Some(counts) => counts.0[part].add(1),
+        None => count(tables, durations, duration),
+    }
+    let min = durations.min.get();
+    // It is below the one, or above the other.
+    if duration.wrapping_sub(min) > durations.max.get().wrapping_sub(min) {
+        extend(durations, duration, ended, node);
+    }
+}
+
+/// The first call of a function, and the second one.
+#[cold]
+#[inline(never)]
+fn begin(tables: &DurationTables, entry: Link<Entry>, duration: u64, ended: Ticks, node: u32) {
+    let Some(first) = entry.first.get() else {
+        let (duration, ended) = (Cell64::with(duration), Cell64::with(ended.0));
+        entry.first.set(tables.first.push(FirstCall { duration, ended, node: Cell64::with(node.into()) }));
+        return;
+    };
+    let durations = tables.durations.push(Durations {
+        min: Cell64::with(first.duration.get()),
+        max: Cell64::with(first.duration.get()),
+        max_ended: Cell64::with(first.ended.get()),
+        max_node: Cell64::with(first.node.get()),
+        octaves: std::array::from_fn(|_| LinkCell::empty()),
+    });
+    count(tables, durations, first.duration.get());
+    count(tables, durations, duration);
+    extend(durations, duration, ended, node);
+    entry.durations.set(durations);
+}
+
+#[cold]
+#[inline(never)]
+fn extend(durations: Link<Durations>, duration: u64, ended: Ticks, node: u32) {
+    if duration < durations.min.get() {
+        durations.min.set(duration);
+    }
     if duration > durations.max.get() {
         durations.max.set(duration);
         durations.max_ended.set(ended.0);
         durations.max_node.set(u64::from(node));
     }
-    if duration < durations.min.get() {
-        durations.min.set(duration);
-    }
-    let (octave, part) = place(duration);
-    let counts = durations.octaves.get().and_then(|octaves| octaves.0.get(octave)?.get());
-    match counts {
-        Some(counts) => counts.0[part].add(1),
-        None => count_first(tables, durations, duration),
-    }
 }
 
-/// The first call of a function.
+/// Counts a duration whose octave may not be there yet.
 #[cold]
 #[inline(never)]
-fn begin(tables: &DurationTables, entry: Link<Entry>, duration: u64, ended: Ticks, node: u32) {
-    entry.durations.set(tables.durations.push(Durations {
-        min: Cell64::with(duration),
-        max: Cell64::with(duration),
-        max_ended: Cell64::with(ended.0),
-        max_node: Cell64::with(u64::from(node)),
-        octaves: LinkCell::empty(),
-    }));
-}
-
-/// The second call of a function, or the first one that falls in an octave.
-#[cold]
-#[inline(never)]
-fn count_first(tables: &DurationTables, durations: Link<Durations>, duration: u64) {
-    let octaves = durations.octaves.get().unwrap_or_else(|| {
-        let fresh = tables.octaves.push(Octaves(std::array::from_fn(|_| LinkCell::empty())));
-        // The first call was both, and one of the two is still what it was.
-        let (min, max) = (durations.min.get(), durations.max.get());
-        count(tables, fresh, if duration == min { max } else { min });
-        durations.octaves.set(fresh);
-        fresh
-    });
-    count(tables, octaves, duration);
-}
-
-fn count(tables: &DurationTables, octaves: Link<Octaves>, duration: u64) {
+fn count(tables: &DurationTables, durations: Link<Durations>, duration: u64) {
     let (octave, part) = within(place(duration));
-    let octave = &octaves.0[octave];
+    let octave = &durations.octaves[octave];
     let counts = octave.get().unwrap_or_else(|| {
         let fresh = tables.counts.push(Octave::default());
         octave.set(fresh);
@@ -118,24 +124,40 @@ pub struct DurationTotals {
 impl DurationTotals {
     /// What a recorder has counted of a function so far; `None` before its first call is over. Any thread may ask, at any moment.
     pub(crate) fn read(tables: &Tables, entry: Link<Entry>) -> Option<Self> {
-        let durations = entry.durations.get()?;
-        let (min, max) = (durations.min.get(), durations.max.get());
-        let counts = match durations.octaves.get() {
-            None => vec![(part_of(max), 1)],
-            Some(octaves) => {
-                let made = (0_u16..).zip(&octaves.0).filter_map(|(at, octave)| Some((at, octave.get()?)));
-                let parts = made.flat_map(|(octave, counts)| {
-                    (0_u16..)
-                        .zip(counts.0.iter().map(Cell64::get).collect::<Vec<_>>())
-                        .map(move |(part, calls)| (octave * PARTS as u16 + part, calls))
-                });
-                parts.filter(|(_, calls)| *calls > 0).collect()
-            }
+        let Some(durations) = entry.durations.get() else {
+            let first = entry.first.get()?;
+            let counts = vec![(part_of(first.duration.get()), 1)];
+            return Some(Self::told(
+                tables,
+                &first.duration,
+                &first.duration,
+                &first.ended,
+                &first.node,
+                counts,
+            ));
         };
-        let max_node = u32::try_from(durations.max_node.get()).unwrap_or(BOTTOM);
+        let Durations { min, max, max_ended, max_node, octaves } = &*durations;
+        let made = (0_u16..).zip(octaves).filter_map(|(at, octave)| Some((at, octave.get()?)));
+        let parts = made.flat_map(|(octave, counts)| {
+            (0_u16..)
+                .zip(counts.0.iter().map(Cell64::get).collect::<Vec<_>>())
+                .map(move |(part, calls)| (octave * PARTS as u16 + part, calls))
+        });
+        let counts = parts.filter(|(_, calls)| *calls > 0).collect();
+        Some(Self::told(tables, min, max, max_ended, max_node, counts))
+    }
+
+    fn told(
+        tables: &Tables,
+        min: &Cell64,
+        max: &Cell64,
+        max_ended: &Cell64,
+        max_node: &Cell64,
+        counts: Vec<(u16, u64)>,
+    ) -> Self {
+        let max_node = u32::try_from(max_node.get()).unwrap_or(BOTTOM);
         let max_stack = stack_of(tables, max_node);
-        let max_ended = durations.max_ended.ticks();
-        Some(Self { min: Ticks(min), max: Ticks(max), max_ended, max_node, max_stack, counts })
+        Self { min: min.ticks(), max: max.ticks(), max_ended: max_ended.ticks(), max_node, max_stack, counts }
     }
 
     /// The same of the function at this place of a [`crate::Watch`] of these tables.

@@ -54,8 +54,8 @@ proptest! {
         let (octave, part) = place(duration);
         prop_assert!(octave < OCTAVES && part < PARTS);
         let (exact, shown) = (duration as f64, middle(octave, part));
-        prop_assert!((shown - exact).abs() <= exact / 32.0, "{} {}", exact, shown);
-        prop_assert_eq!(ticks_of(part_of(duration)), shown);
+        prop_assert!((shown - exact).abs() <= (exact / 32.0).max(1.0), "{} {}", exact, shown);
+        prop_assert!(duration == 0 || ticks_of(part_of(duration)) == shown);
     }
 
     #[test]
@@ -74,8 +74,8 @@ proptest! {
         let shown: Vec<f64> =
             found.counts.iter().flat_map(|(part, calls)| vec![ticks_of(*part); *calls as usize]).collect();
         prop_assert_eq!(shown.len(), exact.len());
-        for (shown, exact) in shown.into_iter().zip(exact).filter(|(_, exact)| *exact < 1 << 51) {
-            prop_assert!((shown - exact as f64).abs() <= exact as f64 / 32.0, "{} {}", shown, exact);
+        for (shown, exact) in shown.into_iter().zip(exact).filter(|(_, exact)| *exact < 1 << 52) {
+            prop_assert!((shown - exact as f64).abs() <= (exact as f64 / 32.0).max(1.0), "{} {}", shown, exact);
         }
     }
 }
@@ -94,13 +94,13 @@ fn octaves_follow_on_each_other() {
 }
 
 #[test]
-fn a_function_that_is_called_once_has_no_octaves() {
+fn a_function_that_is_called_once_takes_little() {
     let mut recorder = recorder(false);
     call(&mut recorder, KEY, 10, 1010);
-    assert_eq!(recorder.tables().durations.octaves.count(), 0);
+    assert_eq!(recorder.tables().durations.durations.count(), 0);
     assert_eq!(totals(&recorder, F).unwrap().counts, [(part_of(1000), 1)]);
     call(&mut recorder, KEY, 2000, 2100);
-    assert_eq!(recorder.tables().durations.octaves.count(), 1);
+    assert_eq!(recorder.tables().durations.durations.count(), 1);
     assert_eq!(totals(&recorder, F).unwrap().counts.iter().map(|(_, calls)| calls).sum::<u64>(), 2);
     assert_eq!(totals(&recorder, G), None);
 }
@@ -164,5 +164,6 @@ fn a_clock_that_runs_backwards_counts_as_none() {
     call(&mut recorder, KEY, 1000, 900);
     call(&mut recorder, KEY, 2000, 2001);
     let found = totals(&recorder, F).unwrap();
-    assert_eq!((found.min.0, found.max.0, found.counts.len()), (0, 1, 2));
+    assert_eq!((found.min.0, found.max.0), (0, 1));
+    assert_eq!(found.counts.iter().map(|(_, calls)| calls).sum::<u64>(), 2);
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
-use crate::duration_tables::{DurationTables, Durations};
+use crate::duration_tables::{DurationTables, Durations, FirstCall};
 use crate::hash::mix;
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
@@ -68,8 +68,10 @@ pub struct Entry {
     pub recursive_calls: Cell64,
     /// Time of outermost activations, callees included.
     pub total: Cell64,
-    /// How long each call took, where that is kept, once one is over.
+    /// How long each call took, where that is kept, once two are over.
     pub(crate) durations: LinkCell<Durations>,
+    /// How long the first one took.
+    pub(crate) first: LinkCell<FirstCall>,
 }
 
 impl Entry {
@@ -84,6 +86,7 @@ impl Entry {
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
             durations: LinkCell::empty(),
+            first: LinkCell::empty(),
         }
     }
 }
@@ -470,7 +473,7 @@ mod tests {
     #[test]
     fn an_edge_is_one_cache_line() {
         assert_eq!((size_of::<Edge>(), align_of::<Edge>()), (64, 64));
-        assert_eq!(size_of::<Entry>(), 48);
+        assert_eq!(size_of::<Entry>(), 56);
         assert_eq!(size_of::<Frame>(), 64);
     }
 }

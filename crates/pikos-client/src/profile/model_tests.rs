@@ -241,18 +241,20 @@ fn details_of_calls_become_a_profiles() {
         let profile = model.profile(thread);
         let row = profile.functions.iter().find(|function| function.line == 5).expect("it has calls").clone();
         let counted = row.distribution.as_ref().map(|found| (found.calls(), found.slowest.seconds));
-        (row.calls.cpu_tottime, row.calls.cpu_cumtime, counted)
+        let nanoseconds = |seconds: f64| (seconds * 1e9).round() as i64;
+        let counted = counted.map(|(calls, max)| (calls, nanoseconds(max)));
+        (nanoseconds(row.calls.cpu_tottime), nanoseconds(row.calls.cpu_cumtime), counted)
     };
-    assert_eq!(of(&model, None), (55e-9, 185e-9, Some((7, 9e-6))));
-    assert_eq!(of(&model, Some(2)), (35e-9, 115e-9, Some((4, 5e-6))));
+    assert_eq!(of(&model, None), (55, 185, Some((7, 9000))));
+    assert_eq!(of(&model, Some(2)), (35, 115, Some((4, 5000))));
     // What a delta says takes the place of what was known.
     let mut delta = message(2, 1, &[(2, 5, 6)]);
     delta.durations = Some(vec![durations(2, 8000, &[1000, 5, 8000, 1])]);
     model.apply(delta).expect("it is sound");
-    assert_eq!(of(&model, None).2, Some((9, 9e-6)));
+    assert_eq!(of(&model, None).2, Some((9, 9000)));
     // Another full message forgets all of it.
     model.apply(message(3, 3, &[(1, 5, 1)])).expect("it is sound");
-    assert_eq!(of(&model, None), (0.0, 0.0, None));
+    assert_eq!(of(&model, None), (0, 0, None));
 }
 
 #[test]
