@@ -4,7 +4,7 @@
 //!  entry ─> first: the first call
 //!        ─> durations (with the second): min, max, when and where ─> an octave's sixteen counters (as calls fall there)
 //! ```
-//! A part of an octave is a sixteenth of its lower bound wide, so that its middle is within 3.1 % of all that fell there. Up to 32
+//! A part of an octave is a sixteenth of its lower bound wide, so that its middle is within 3.1 % of all that fell there. Below 32
 //! ticks each number has a part of its own. A function's calls mostly are in a few octaves: that takes some hundred bytes.
 
 use crate::cells::{Cell64, Link, LinkCell};
