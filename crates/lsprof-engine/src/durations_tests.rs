@@ -85,10 +85,8 @@ fn octaves_follow_on_each_other() {
     let mut before = (0, 0);
     for duration in 1..10_000 {
         let here = place(duration);
-        assert!(
-            here == before || here == (before.0, before.1 + 1) || here == (before.0 + 1, 0),
-            "{duration}"
-        );
+        assert!(here >= before, "{duration}");
+        assert!(duration >= 32 || middle(here.0, here.1) == duration as f64, "{duration}");
         before = here;
     }
 }
