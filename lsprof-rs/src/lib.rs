@@ -48,8 +48,8 @@ mod _lsprof {
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _recorded_as,
-        _set_own_folder, _shown, clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _record_clock,
+        _recorded_as, _set_own_folder, _shown, clock_name, hook,
     };
 
     #[pymodule_export]

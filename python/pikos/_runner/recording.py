@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import sys
 from _thread import get_ident, start_new_thread
@@ -12,7 +13,15 @@ from pikos._launcher.report import hand_out
 from pikos._launcher.run import Run, say, show
 from pikos._launcher.summary import columns, has_colours
 from pikos._lsprof import _at_main
-from pikos._runner.options import MONITORS, OBJECTS, argument_parser, output_of, parse, record_type_of
+from pikos._runner.options import (
+    MONITORS,
+    OBJECTS,
+    CommandLine,
+    argument_parser,
+    output_of,
+    parse,
+    record_type_of,
+)
 from pikos.api import monitor_class
 from pikos.cprofile.profile import write_whole
 from pikos.monitors import _profile_decorator
@@ -26,38 +35,54 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pikos.monitors.monitor import EventMonitor
     from pikos.recorders.abstract_recorder import AbstractRecorder
 
 
-def prepare(argv: list[str]) -> Recording | Counting:
-    """What a command line asks to be recorded."""
-    parser = argument_parser()
+class QuietCommandLine(CommandLine):
+    """That of a child: its program comes first, and nobody there has asked for us."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(2)
+
+
+def prepare(argv: list[str], child_out: str | None = None) -> Recording | Counting:
+    """What a command line asks to be recorded. child_out: of a child of the process that it was given to, the file; empty for none."""
+    is_child = child_out is not None
+    parser = argument_parser(QuietCommandLine if is_child else CommandLine)
     options, program = parse(parser, argv)
     outfile = output_of(options, parser)
+    if is_child:
+        # An endpoint is the first process's.
+        outfile = child_out or None
     command = " ".join(["python", options.how, *program]) if options.how else ""
     if options.monitor == OBJECTS:
         live = options.recording == "zmq"
         words = " ".join([options.how, *program] if options.how else program)
         return Counting(outfile, options.types, options.where, options.report, live, options.count, words, parser.error)
-    recorder, report = recorder_of(options, outfile, command)
     kind: Any = monitor_class(MONITORS[options.monitor])
     focused: Any = monitor_class(MONITORS[options.monitor], focused=True)
     record_type = record_type_of(kind, options)
 
-    def monitor_of(codes: list[CodeType] | None) -> Any:
-        """The monitor of these functions, or of all."""
-        functions = {} if codes is None else {"functions": codes}
-        new = (kind if codes is None else focused)(
-            recorder, record_type=record_type, threads=options.threads, fields=options.fields, **functions
-        )
-        if report is not None:
-            report.attach_to(new)
-        return new
+    def made(outfile: str | None) -> tuple[Callable[[list[CodeType] | None], Any], Report | None]:
+        """What makes monitors that record to this file, and the report."""
+        recorder, report = recorder_of(options, outfile, command)
 
-    return Recording(monitor_of, report, outfile, options, " ".join(program), parser)
+        def monitor_of(codes: list[CodeType] | None) -> Any:
+            """The monitor of these functions, or of all."""
+            functions = {} if codes is None else {"functions": codes}
+            new = (kind if codes is None else focused)(
+                recorder, record_type=record_type, threads=options.threads, fields=options.fields, **functions
+            )
+            if report is not None:
+                report.attach_to(new)
+            return new
+
+        return monitor_of, report
+
+    return Recording(made, outfile, options, " ".join(program), parser, is_child)
 
 
 def recorder_of(
@@ -122,18 +147,22 @@ class Recording(Run):
 
     def __init__(
         self,
-        monitor_of: Callable[[list[CodeType] | None], Any],
-        report: Report | None,
+        made: Callable[[str | None], tuple[Callable[[list[CodeType] | None], Any], Report | None]],
         outfile: str | None,
         options: argparse.Namespace,
         program: str,
         parser: argparse.ArgumentParser,
+        is_child: bool,
     ) -> None:
         super().__init__(outfile)
-        self.monitor_of = monitor_of
+        self.made = made
+        self.monitor_of, self.report = made(outfile)
+        self.forebears: list[object] = []
+        #: Called when recording has begun.
+        self.when_begun: Callable[[], object] | None = None
         self.monitor: EventMonitor | None = None
-        self.report = report
         self.options = options
+        self.is_child = is_child
         self.focus: list[str] = list(options.focused_on)
         #: The functions that are watched; None for all.
         self.codes: list[CodeType] | None = None
@@ -150,6 +179,40 @@ class Recording(Run):
 
     def begin(self, code: CodeType) -> None:
         """The program begins."""
+        try:
+            self.record(code)
+        except SystemExit:
+            if not self.is_child:
+                raise
+            # The program comes first. Its functions may be others than those in focus.
+            self.saved = True
+
+    def begin_anew(self, outfile: str | None, patience: int) -> None:
+        """In a forked child: record the same functions, for this process, in this file."""
+        self.process = getpid()
+        self.is_child = True
+        self.saved = False
+        self.saving = _thread.RLock()
+        self.deferred = None
+        self.patience = patience
+        self.outfile = outfile
+        self.main_thread = get_ident()
+        self.monitor = None
+        self.began = 0.0
+        # Its file is the parent's: it is neither to be written to nor closed here.
+        self.forebears.append(self.monitor_of)
+        self.monitor_of, self.report = self.made(outfile)
+        if self.report is not None and self.codes is not None:
+            self.report.watch_chosen()
+        if self.catches:
+            self.catch_sigterm()
+        try:
+            self.switch_on()
+        except SystemExit:
+            self.saved = True
+
+    def record(self, code: CodeType) -> None:
+        """Record from here on, what was asked for."""
         options = self.options
         is_decorated = _profile_decorator.is_decorated(code)
         if options.focused_on or options.line_by_line or is_decorated:
@@ -158,6 +221,8 @@ class Recording(Run):
                 self.report.watch_chosen()
         _profile_decorator.define(self.decorated)
         self.switch_on()
+        if self.when_begun is not None:
+            self.when_begun()
         if options.output_interval is not None:
             start_new_thread(self.write_now_and_then, (options.output_interval,))
 
