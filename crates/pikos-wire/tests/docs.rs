@@ -207,7 +207,7 @@ fn the_table_of_records_names_what_is_sent() {
         v: VERSION,
         kind: RECORDS.into(),
         threads: vec![0],
-        activations: Some(Activations::default()),
+        activations: Some(Activations { time: vec![0], ..Activations::default() }),
         types: Some(Types {
             destroyed: vec![0],
             peak: vec![0],

@@ -201,7 +201,7 @@ class Report:
         """What writes the figures."""
         if self.wanted.reads_memory:
             return MemoryTable(paper, self.shows_others, self.wanted.skip_zero, self.native.tells_spikes)
-        return TimeTable(paper, self.shows_others, self.wanted.skip_zero, self.wanted.unit)
+        return TimeTable(paper, self.shows_others, self.wanted.skip_zero, self.wanted.unit, self.native.has_waited)
 
     def choose(self, run: Circumstances) -> Chosen:
         """The functions to show, in their order."""
@@ -236,7 +236,7 @@ class Report:
         if wanted.reads_memory:
             notes += self.about_memory(worth)
         elif not wanted.of_functions and not wanted.summary:
-            notes += about_lines(chosen)
+            notes += about_lines(chosen, self.native.has_waited)
         if wanted.unit is not None and not wanted.reads_memory:
             notes.append(f"Times are in units of {wanted.unit:g} s")
         return Chosen(chosen, notes)
@@ -295,12 +295,17 @@ def left_out(others: int, bodies: int, idle: int, worth: int, chosen: int, says_
 COMPREHENSION = re.compile(r"[\[({][^\[\](){}]*.*\bfor\b.+\bin\b.*[\])}]")
 
 
-def about_lines(functions: list[Function]) -> list[str]:
+def about_lines(functions: list[Function], has_waited: bool) -> list[str]:
     """What has to be known beside the figures of these functions."""
     import linecache
 
     notes = []
-    if any(function.kind != "function" and not function.is_body for function in functions):
+    kinds = {function.kind for function in functions}
+    if has_waited and "coroutine" in kinds:
+        notes.append(
+            "await is the time that coroutines were suspended at a line, all of them together; other times are without it"
+        )
+    elif kinds & {"generator", "coroutine"}:
         notes.append(
             "Times of generators and coroutines are those in which they ran, without those in which they waited"
         )

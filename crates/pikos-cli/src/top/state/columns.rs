@@ -86,10 +86,9 @@ impl SortBy {
         let is_there = match &picture.content {
             // What will be there, nobody knows.
             _ if picture.processes.is_empty() => true,
-            Content::Recording(memory) => of_records.is_some_and(|column| {
-                MemoryColumn::all(memory.has_memory, memory.has_spikes, !memory.is_of_functions)
-                    .contains(&column)
-            }),
+            Content::Recording(memory) => {
+                of_records.is_some_and(|column| MemoryColumn::of(memory, false).contains(&column))
+            }
             Content::Profile(profile) => {
                 of_functions.is_some_and(|column| Column::all(&profile.meaning).contains(&column))
             }

@@ -24,7 +24,7 @@ use ratatui::layout::Rect;
 use super::state::{Screen, State, layout};
 
 pub use ascii::{is_asked_for as is_ascii, text as ascii};
-pub use figures::{Scale, bytes, calls, count, duration, percent, signed_bytes};
+pub use figures::{Scale, bytes, calls, count, duration, nanoseconds, percent, signed_bytes};
 pub use header::{objects, totals};
 pub use table::lines;
 pub use theme::Theme;
