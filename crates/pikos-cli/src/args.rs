@@ -11,7 +11,7 @@ use pstats_compat::formats::{Format, ReadOptions};
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
-use crate::plot::Memory;
+use crate::plot::{GREATEST, Memory, SMALLEST};
 use crate::top::{Form, Options, SortBy};
 
 /// Profile Python programs: see what they spend their time on, look around in it, compare it, watch it live.
@@ -76,8 +76,10 @@ pub enum Subcommand {
     /// List the processes that can be watched
     #[command(after_help = "Example: pikos ps")]
     Ps(PsArgs),
-    /// Save the profiles of live processes when they end, even if they are killed
-    #[command(after_help = "Example: pikos record 4711 -o app.pikos")]
+    /// Save the profiles of live processes when they end, even if they are killed; or the records that toolkit recorders send
+    #[command(after_help = "Examples:
+  pikos record 4711 -o app.pikos          the profile of a process
+  pikos record 4711 -o records.parquet    what `pikos-run … --recording zmq` sends, record by record")]
     Record(RecordArgs),
     /// Sample a process that is already running, whatever it is: where its time goes, at next to no cost to it
     #[command(after_help = "Examples:
@@ -103,8 +105,10 @@ it is yours and the system allows that, or you are root.")]
     /// Count the objects of a running process by type (CPython 3.14 and later)
     #[command(after_help = "Example: pikos objects 4711")]
     Objects(ObjectsArgs),
-    /// Plot the memory in records of pikos-run, with its peaks labelled
-    #[command(after_help = "Example: pikos plot records.csv -o memory.png")]
+    /// Plot the memory in records of pikos-run over time, with its peaks labelled
+    #[command(after_help = "Examples:
+  pikos plot records.csv -o memory.png             one program
+  pikos plot before.parquet after.parquet --dark   two runs, one over the other")]
     Plot(PlotArgs),
     /// Check whether a profile is sound, and say what is odd about it
     #[command(after_help = "Example: pikos check app.pstats")]
@@ -132,10 +136,10 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// Memory records as CSV, from `pikos-run line_memory --recording csv` or `pikos-run function_memory
-    /// --recording csv`; `-` is standard input
-    #[arg(value_name = "RECORDS")]
-    pub input: PathBuf,
+    /// Memory records, CSV or Parquet, from `pikos-run line_memory -o records.csv` or `pikos-run function_memory -o
+    /// records.parquet`; `-` is standard input. Several are drawn as several curves
+    #[arg(required = true, value_name = "RECORDS")]
+    pub inputs: Vec<PathBuf>,
     /// Where to write; the ending of the name sets the format; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "memory.svg")]
     pub output: PathBuf,
@@ -148,6 +152,9 @@ pub struct PlotArgs {
     /// Draw on dark ground; without, an SVG follows its viewer, and a PNG is light
     #[arg(long)]
     pub dark: bool,
+    /// Width and height, in points; a PNG has twice as many pixels each way
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1000x480", value_parser = size)]
+    pub size: (u32, u32),
 }
 
 /// A kind of picture.
@@ -597,6 +604,33 @@ pub struct TopArgs {
     pub sampling: SamplingArgs,
     #[command(flatten)]
     pub table: TableArgs,
+    /// Print the table once, after listening for so many seconds
+    #[arg(long = "for", value_name = "S", value_parser = seconds, conflicts_with = "until_end")]
+    pub seconds: Option<f64>,
+    /// Print the table once, when all processes have ended, or at Ctrl-C
+    #[arg(long)]
+    pub until_end: bool,
+}
+
+impl TopArgs {
+    /// What the view begins with.
+    pub fn options(&self) -> Options {
+        let options = self.table.options();
+        match options.form {
+            Form::Screen if self.is_awaited() => Options { form: Form::Table, ..options },
+            _ => options,
+        }
+    }
+
+    /// Whether it is printed even where there is a screen.
+    pub fn is_printed(&self) -> bool {
+        self.options().form != Form::Screen
+    }
+
+    /// Whether there is something to wait for before anything is shown.
+    pub fn is_awaited(&self) -> bool {
+        self.seconds.is_some() || self.until_end
+    }
 }
 
 #[derive(Debug, Args)]
@@ -643,8 +677,8 @@ pub struct PsArgs {
 pub struct RecordArgs {
     #[command(flatten)]
     pub from: FromArgs,
-    /// Where to write; the ending of the name sets the format, .pikos by default, which holds everything. If there are several processes, each
-    /// gets a file with its process ID in the name
+    /// Where to write; the ending of the name sets the format, .pikos by default, which holds everything. A name that ends in .parquet takes the
+    /// records of the toolkit instead of profiles. If there are several processes, each gets a file with its process ID in the name
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
@@ -854,6 +888,19 @@ fn width(text: &str) -> Result<usize, String> {
         Ok(columns) if columns > 0 => Ok(columns),
         _ => Err("give a number of columns above 0".to_owned()),
     }
+}
+
+/// `1000x480`.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let size =
+        sides.and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
+    let (width, height) = SMALLEST;
+    let fits =
+        |(wide, high): &(u32, u32)| (width..=GREATEST).contains(wide) && (height..=GREATEST).contains(high);
+    size.filter(fits).ok_or_else(|| {
+        format!("give width and height, as in `1000x480`; from {width}x{height} to {GREATEST}x{GREATEST}")
+    })
 }
 
 fn interval(text: &str) -> Result<f64, String> {

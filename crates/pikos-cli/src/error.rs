@@ -18,6 +18,10 @@ pub enum Error {
     UnknownPicture { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Records { path: PathBuf, source: crate::plot::RecordsError },
+    #[error("can't write {}: {}", path.display(), of_the_system(source))]
+    WriteRecords { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("records of several processes stand in a file for each: leave out `--merge`")]
+    MergesRecords,
     #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
     #[error("{} is there already, and is not a page that Pikos has made: choose another file with `-o FILE`", path.display())]
@@ -79,6 +83,11 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
+/// What the system said, if it was that.
+fn of_the_system(error: &parquet::errors::ParquetError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// What to do where a target's name doesn't tell its format.
 fn unknown_target(path: &Path) -> String {
     let what = "`pikos formats` lists the formats and their endings";
@@ -104,6 +113,7 @@ impl Error {
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
                 | Error::NoThread { .. }
+                | Error::MergesRecords
                 | Error::NotTwo
                 | Error::NoInput { .. }
                 | Error::BindsAndConnects(_)

@@ -9,6 +9,7 @@ mod front;
 mod outcome;
 mod plot;
 mod progress;
+mod records_file;
 mod shown;
 mod top;
 
