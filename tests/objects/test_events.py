@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from running import Run, python
+from running import pikos_run, python
 
 #: Whether CPython tells of each object that is made, and of each that goes; the first releases of 3.13 leave some out.
 TELLS_BEGINNINGS = sys.version_info >= (3, 13)
@@ -345,10 +345,6 @@ print("served")
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(PROGRAM)
     return tmp_path
-
-
-def pikos_run(folder: Path, *arguments: str) -> Run:
-    return python(["-m", "pikos.runner", *arguments], cwd=folder)
 
 
 def test_the_command_names_type_and_line(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Run, python
+from running import pikos_run, python
 
 pytestmark = [
     pytest.mark.slow_in_debug,
@@ -54,10 +54,6 @@ SPIKE_LINE = 10
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "program.py").write_text(PROGRAM)
     return tmp_path
-
-
-def pikos_run(folder: Path, *arguments: str) -> Run:
-    return python(["-m", "pikos.runner", *arguments], cwd=folder)
 
 
 def functions(folder: Path, monitor: str, *arguments: str) -> list[dict[str, Any]]:
