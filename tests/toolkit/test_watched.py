@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -72,6 +73,14 @@ def pikos(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def listeners(folder: Path, pid: int) -> int:
+    """How many listen to the program."""
+    out, err = pikos(folder, "ctl", "status", str(pid)).communicate(timeout=PATIENCE)
+    found = re.search(r"(\d+) listening", out)
+    assert found, out + err
+    return int(found[1])
+
+
 @pytest.mark.parametrize("way", ["named", "found"])
 def test_records_are_kept(tmp_path: Path, way: str) -> None:
     pandas = pytest.importorskip("pandas")
@@ -121,8 +130,9 @@ def test_lines_have_their_time_while_they_run(tmp_path: Path) -> None:
         sleeping, calling = lines["slow", 4], lines["step", 7]
         assert sleeping["hits"] > 2 and sleeping["own"] >= 0.009 * (sleeping["hits"] - 2)
         assert calling["time"] > 0.009 * (calling["hits"] - 2) and calling["own"] < calling["time"] / 2
+        await_that(lambda: listeners(tmp_path, process.pid) == 0)
         table = pikos(tmp_path, "top", str(process.pid), "--until-end", "-s", "own", "-n", "1")
-        time.sleep(0.5)
+        await_that(lambda: listeners(tmp_path, process.pid) == 1)
         (tmp_path / "stop").touch()
         out, err = table.communicate(timeout=PATIENCE)
     assert table.returncode == 0, err

@@ -134,6 +134,10 @@ pub trait Feed {
     fn is_behind(&self) -> bool {
         false
     }
+    /// Whether it is certain that nobody is left who could send, whether he was heard or not.
+    fn is_over(&self) -> bool {
+        false
+    }
     /// All processes that were ever heard of, in that order.
     fn heard(&self) -> Vec<Heard<'_>>;
     /// One of them, by its place.
@@ -154,6 +158,9 @@ impl<F: Feed + ?Sized> Feed for Box<F> {
     }
     fn is_behind(&self) -> bool {
         (**self).is_behind()
+    }
+    fn is_over(&self) -> bool {
+        (**self).is_over()
     }
     fn heard(&self) -> Vec<Heard<'_>> {
         (**self).heard()

@@ -314,6 +314,10 @@ impl Feed for Streams {
         self.listener.is_behind()
     }
 
+    fn is_over(&self) -> bool {
+        self.listener.is_over()
+    }
+
     fn heard(&self) -> Vec<Heard<'_>> {
         (0..self.order.len()).filter_map(|place| self.heard_at(place)).collect()
     }

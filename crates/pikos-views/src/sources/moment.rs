@@ -29,12 +29,12 @@ impl<F: Feed> Live<F> {
         Some(self.heard(process)?.sender().phase())
     }
 
-    /// Whether there were processes, and all of them have ended or are lost.
+    /// Whether there were processes, and all of them have ended or are lost; or nobody is left who could be heard.
     pub fn is_over(&self) -> bool {
         let heard = self.feed.heard();
         let has_ended =
             |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
-        !heard.is_empty() && heard.iter().all(has_ended)
+        self.feed.is_over() || !heard.is_empty() && heard.iter().all(has_ended)
     }
 
     /// Whether a process has such a thread.
