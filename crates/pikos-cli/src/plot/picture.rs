@@ -207,7 +207,7 @@ impl<'c> Picture<'c> {
         height: impl Fn(u64) -> f64,
     ) {
         let mut labels =
-            Labels::within((frame.left + 4.0, frame.top - 34.0), (frame.right, frame.bottom - 4.0));
+            Labels::within((frame.left + 4.0, frame.top - 26.0), (frame.right, frame.bottom - 4.0));
         let place = |peak: &Peak| (across(peak.at), height(peak.at.bytes));
         self.peaks.iter().for_each(|(_, peak)| labels.keep_clear(place(peak)));
         for (number, peak) in &self.peaks {
