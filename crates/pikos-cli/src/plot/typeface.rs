@@ -19,9 +19,10 @@ static SEMIBOLD: &[u8] = include_bytes!("typeface/Inter-SemiBold.otf");
 pub const FAMILY: &str = "Inter, system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
 
 /// The signs that it has.
-const COVERED: [RangeInclusive<char>; 6] = [
+const COVERED: [RangeInclusive<char>; 7] = [
     ' '..='~',
-    '\u{a0}'..='\u{17f}',
+    '\u{a0}'..='\u{148}',
+    '\u{14a}'..='\u{17f}',
     '\u{384}'..='\u{3ce}',
     '\u{400}'..='\u{45f}',
     '\u{2013}'..='\u{2014}',

@@ -208,7 +208,7 @@ mod tests {
         let series = series(
             "index,type,function,RSS,VMS,lineNo,filename\n0,call,f,100,9,1,x\n1,return,g,900,9,2,x\n2,call,f,100,9,3,x\n",
         );
-        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f x:1", "g x:2", "f x:1"]);
+        assert_eq!(series.steps().map(|(_, label)| label).collect::<Vec<_>>(), ["f x:1", "g x:2", "f x:3"]);
     }
 
     #[test]
