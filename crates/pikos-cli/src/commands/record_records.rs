@@ -53,7 +53,9 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     let mut outcome = Outcome::Failed;
     while signals.seen().is_none() && !batches.is_over() {
         let Some(records) = batches.next(PACE) else {
-            for (_, them) in heard.extract_if(|_, them| batches.is_gone(them.pid)) {
+            let gone = heard.iter().filter(|(_, them)| batches.is_gone(them.pid));
+            let gone: Vec<String> = gone.map(|(id, _)| id.clone()).collect();
+            for them in gone.iter().filter_map(|id| heard.remove(id)) {
                 outcome = them.finish("vanished (killed?)")?;
             }
             continue;
