@@ -158,9 +158,9 @@ class Profile:
         return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {calls}>"
 
     def _repr_html_(self) -> str:
-        from pikos._notebook.html import shown
+        from pikos._notebook.html import shown_whole
 
-        return shown(self._native)
+        return shown_whole(self._native)
 
 
 def load(

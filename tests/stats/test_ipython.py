@@ -269,6 +269,22 @@ def test_profiles_show_themselves(shell: Any) -> None:
     assert "0 calls" in shell.user_ns["empty"]._repr_html_()
 
 
+def test_a_profile_with_stacks_shows_the_page(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.profiled("from pikos.cprofile import Profile\nwith Profile(tree=True) as p: fib(5)")
+    whole = pikos.stats.of(shell.user_ns["p"])
+    for profile in (shell.user_ns["p"], whole):
+        table, _, frame = profile._repr_html_().partition("<iframe ")
+        assert ">fib</code>" in table
+        page = html.unescape(re.search('srcdoc="(.*?)"', frame, re.DOTALL)[1])  # type: ignore[index]
+        # It runs its own script alone, and can ask nobody for anything.
+        assert 'sandbox="allow-scripts"' in frame and "default-src 'none'" in page
+        assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
+    # Some of its rows are no profile of their own.
+    assert "<iframe" not in whole[:1]._repr_html_()
+    monkeypatch.setattr("pikos._notebook.html.LARGEST_PAGE", 1000)
+    assert "<iframe" not in whole._repr_html_() and "export(" in whole._repr_html_()
+
+
 def test_a_census(shell: Any) -> None:
     result, _ = shell.profiled("%census")
     result.raise_error()

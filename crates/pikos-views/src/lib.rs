@@ -32,7 +32,7 @@ pub use picture::{
     Totals, Tree,
 };
 pub use pikos_client::Command;
-pub use pikos_client::TYPE_HISTORY;
+pub use pikos_client::{TYPE_HISTORY, TypeThen, TypesThen};
 pub use pstats_compat::printable::{Escaped, printable};
 pub use recording::{LineId, LineLabel, Lines, OBJECTS, Piece, RecorderFacts, Recording, ShownLine, Summit};
 pub use source_lines::SourceLines;

@@ -208,9 +208,9 @@ class Profile(Profiler):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was recorded so far."""
-        from pikos._notebook.html import shown
+        from pikos._notebook.html import shown_whole
 
-        return shown(self._finished())
+        return shown_whole(self._finished())
 
     def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
         """Profile a statement in the namespaces given."""
