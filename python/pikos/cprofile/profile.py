@@ -8,9 +8,11 @@ __all__ = ["Profile", "label", "run", "runctx", "write_whole"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+
+    from pikos.objects import ObjectMonitor
 
     Label: TypeAlias = tuple[str, int, str]
     Stats: TypeAlias = dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]
@@ -53,7 +55,7 @@ def runctx(
 class Profile(Profiler):
     """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
     gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
-    remote=False, follow=False, checkpoint=None)
+    remote=False, follow=False, checkpoint=None, objects=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -94,11 +96,15 @@ class Profile(Profiler):
     checkpoint: (file, seconds): write the profile so far to that file so often, from the first enable() to the same end; calls
     that are open count as if they returned then. The format is what the file's name says, else pstats, or ``.pikos`` with ``tree``. The
     file is replaced as a whole or not at all.
+    objects: count the objects that are made and that go meanwhile, by type and by the line that made them: True for all types (from Python
+    3.13 on), or names and classes as `ObjectMonitor` takes them. The attribute ``objects`` is that monitor, else None; it begins anew with
+    each enable(). RuntimeError by enable() where another tool, tracemalloc for instance, is told of objects already.
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
     __module__ = "pikos.cprofile"
     stats: "Stats"
+    objects: "ObjectMonitor | None" = None
 
     def __init__(
         self,
@@ -124,12 +130,17 @@ class Profile(Profiler):
         remote: bool = False,
         follow: bool = False,
         checkpoint: tuple[str, float] | None = None,
+        objects: "bool | Iterable[str | type]" = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
         # Not before it is needed: most who import this module for its labels, or through others, profile nothing.
         from pikos._options import Options
 
+        if objects is not False:
+            from pikos.cprofile._objects import OURS
+
+            exclude = OURS if exclude is None else f"(?:{exclude})|{OURS}"
         options = Options(
             builtins=builtins,
             threads=threads,
@@ -151,6 +162,10 @@ class Profile(Profiler):
             checkpoint=checkpoint,
         )
         super().__init__(timer, timeunit, subcalls, builtins, options=options)
+        if objects is not False:
+            from pikos.cprofile._objects import count_objects
+
+            count_objects(self, None if objects is True else objects)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
