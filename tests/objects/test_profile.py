@@ -51,7 +51,10 @@ def test_each_enable_begins_anew_and_the_end_is_the_profiles() -> None:
     lines = printed("""
         profile = Profile(objects=[Model], exclude="nothing")
         profile.enable()
-        profile.enable()
+        try:
+            profile.enable()
+        except ValueError:
+            pass  # from Python 3.12 on
         first = work()
         profile.disable()
         profile.disable()
@@ -75,12 +78,12 @@ def test_what_is_no_type_is_refused() -> None:
 
 
 @needs_tracer
-def test_where_another_tool_is_told_nothing_is_recorded() -> None:
+def test_where_another_tool_is_told_that_is_said() -> None:
     (line,) = printed("""
         import tracemalloc
 
-        tracemalloc.start()
         profile = Profile(objects=True)
+        tracemalloc.start()
         try:
             profile.enable()
         except RuntimeError as error:

@@ -24,7 +24,10 @@ class Counting(Base):
     objects: ObjectMonitor
 
     def enable(self, subcalls: object = None, builtins: object = None) -> None:
-        self.objects.disable()
+        if self._is_enabled:
+            # What that means, each release says in its own way.
+            super().enable(subcalls, builtins)
+            return
         self.objects.enable()
         try:
             super().enable(subcalls, builtins)

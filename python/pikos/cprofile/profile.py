@@ -98,7 +98,7 @@ class Profile(Profiler):
     file is replaced as a whole or not at all.
     objects: count the objects that are made and that go meanwhile, by type and by the line that made them: True for all types (from Python
     3.13 on), or names and classes as `ObjectMonitor` takes them. The attribute ``objects`` is that monitor, else None; it begins anew with
-    each enable(). RuntimeError by enable() where another tool, tracemalloc for instance, is told of objects already.
+    each enable(). RuntimeError, here and by enable(), where another tool, tracemalloc for instance, is told of objects already.
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
