@@ -380,7 +380,7 @@ def test_the_command_names_types(folder: Path) -> None:
             "--threads has no meaning for objects (all threads' objects are counted): leave it out",
         ),
         (["objects", "--recording", "parquet", "app.py"], "objects are counted, not recorded one by one"),
-        (["lines", "--where", "app.py"], "--where is for objects: pikos-run objects ..."),
+        (["lines", "--where", "app.py"], "--where is for objects, and for line_memory --report: pikos-run objects ..."),
         (["object", "app.py"], "did you mean objects?"),
         (["objects", "--types", ",", "app.py"], "--types: name a type"),
     ],

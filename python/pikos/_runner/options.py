@@ -214,10 +214,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=missing,
         metavar="TYPE[,TYPE]...",
-        help="with objects: count these types only (list, app.Model, app.*)",
+        help="with objects, and line_memory --report: count these types only (list, app.Model, app.*)",
     )
     parser.add_argument(
-        "--where", action="store_true", default=missing, help="with objects: also by the line that makes them"
+        "--where",
+        action="store_true",
+        default=missing,
+        help="with objects: also by the line that makes them; with line_memory --report: say which types of objects those lines made "
+        "that grew the memory",
     )
     parser.add_argument(
         "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
@@ -312,17 +316,22 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         where=False,
     )
     loose.parse_args(ours, options)
+    if options.types is not None:
+        options.types = [name for names in options.types for name in names.split(",") if name]
+        if not options.types:
+            parser.error("--types: name a type, list for instance")
     if monitor == OBJECTS:
         check_objects(options, parser)
         return options, script
-    if options.types is not None or options.where:
-        parser.error(f"{'--where' if options.types is None else '--types'} is for objects: pikos-run objects ...")
     orders = OF_MEMORY if monitor.endswith("memory") else OF_TIME
     if options.sort is not None and options.sort not in orders:
         parser.error(f"--sort {options.sort}: choose {', '.join(orders)}")
     is_page = options.output is not None and options.recording is None and form_of(options.output) == "html"
     if options.line_by_line or options.summary or options.json or options.csv or is_page:
         options.report = True
+    if (options.types is not None or options.where) and not (monitor == "line_memory" and options.report):
+        name = "--where" if options.types is None else "--types"
+        parser.error(f"{name} is for objects, and for line_memory --report: pikos-run objects ...")
     needless = [
         name
         for name, value in (
@@ -423,10 +432,6 @@ def check_objects(options: argparse.Namespace, parser: argparse.ArgumentParser) 
             parser.error(f"{name} has no meaning for objects ({reason}): leave it out")
     if options.recording not in (None, "screen", "zmq"):
         parser.error(f"objects are counted, not recorded one by one: leave out --recording {options.recording}")
-    if options.types is not None:
-        options.types = [name for names in options.types for name in names.split(",") if name]
-        if not options.types:
-            parser.error("--types: name a type, list for instance")
 
 
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
