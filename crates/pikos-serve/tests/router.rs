@@ -208,6 +208,7 @@ fn paths_lead_nowhere_else() {
         "/api/source?scope=f0&function=0",
         "/api/source?scope=f0&function=99",
         "/api/history?scope=f0",
+        "/api/edges?scope=f0&function=1&from=1&to=2",
         "/api/now?scope=f0",
         "/api/recording?scope=f0",
     ] {
@@ -218,6 +219,8 @@ fn paths_lead_nowhere_else() {
         "/api/picture?scope=p0%00",
         "/api/edges?scope=f0",
         "/api/edges?scope=f0&function=-1",
+        "/api/edges?scope=f0&function=1&from=1",
+        "/api/edges?scope=f0&function=1&from=2&to=1",
         "/api/range?scope=f0&from=2&to=1",
         "/api/range?scope=f0&from=nan&to=1",
         "/api/processes/f0/profile",
