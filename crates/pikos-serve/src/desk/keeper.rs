@@ -18,7 +18,6 @@ const MOST_CREDIT: f64 = 2_000_000.0;
 #[derive(Default)]
 pub struct Keeper(Vec<Kept>);
 
-#[derive(Default)]
 struct Kept {
     history: History,
     /// Which messages were taken in: of figures and of stacks.
@@ -32,6 +31,22 @@ struct Kept {
     only: Option<u64>,
     apart: Credit,
     edges: Credit,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            history: History::default(),
+            sequence: None,
+            stacks_sequence: 0,
+            epoch: 0,
+            whole: Known::whole(),
+            threads: HashMap::new(),
+            only: None,
+            apart: Credit::default(),
+            edges: Credit::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -127,7 +142,7 @@ impl Kept {
         if run.epoch != self.epoch {
             // All that is told counts from zero.
             self.epoch = run.epoch;
-            (self.whole, self.only) = Default::default();
+            (self.whole, self.only) = (Known::whole(), None);
             self.threads.clear();
         }
         let threads = live.threads(process);

@@ -8,20 +8,46 @@ use super::slice::{Grown, Of};
 /// Of all threads, or of one.
 #[derive(Clone, Default)]
 pub struct Known {
-    /// Functions by their places in the process, edges and stacks by their numbers.
+    /// Of all threads: functions by their places in the process, and edges by their numbers. Most of them are there, and a list
+    /// takes half of what a table does.
+    lists: Option<[Vec<Growth>; 2]>,
+    /// All else.
     rows: [HashMap<u32, Growth>; 3],
 }
 
 impl Known {
+    /// Of all threads of a process.
+    pub fn whole() -> Self {
+        Self { lists: Some(Default::default()), ..Self::default() }
+    }
+
     /// What was added to a total; nothing if nothing was.
     pub fn grown(&mut self, of: Of, place: u32, now: Growth) -> Option<Growth> {
-        let was = self.rows[of as usize].entry(place).or_default();
+        let was = self.at(of, place);
         if *was == now {
             return None;
         }
         let growth = now.since(was);
         *was = now;
         Some(growth)
+    }
+
+    fn at(&mut self, of: Of, place: u32) -> &mut Growth {
+        let list = match (&mut self.lists, of) {
+            (Some([functions, _]), Of::Functions) => functions,
+            (Some([_, edges]), Of::Edges) => edges,
+            _ => return self.rows[of as usize].entry(place).or_default(),
+        };
+        let index = place as usize;
+        if index >= list.len() {
+            // In small steps: there are as many lists as processes.
+            let more = index + 1 - list.len();
+            if list.capacity() <= index {
+                list.reserve_exact(more.max(list.len() / 8));
+            }
+            list.resize(index + 1, Growth::default());
+        }
+        &mut list[index]
     }
 }
 

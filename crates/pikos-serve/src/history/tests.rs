@@ -114,11 +114,18 @@ fn memory_is_bounded_by_giving_up_detail() {
 
 #[test]
 fn what_is_known_tells_what_was_added() {
-    let mut known = Known::default();
-    assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), Some(growth(2, 200)));
-    assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), None);
-    assert_eq!(known.grown(Of::Stacks, 1, growth(2, 200)), Some(growth(2, 200)), "a stack is no function");
-    assert_eq!(known.grown(Of::Functions, 1, growth(5, 230)), Some(growth(3, 30)));
+    for mut known in [Known::default(), Known::whole()] {
+        assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), Some(growth(2, 200)));
+        assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), None);
+        assert_eq!(
+            known.grown(Of::Stacks, 1, growth(2, 200)),
+            Some(growth(2, 200)),
+            "a stack is no function"
+        );
+        assert_eq!(known.grown(Of::Edges, 1, growth(2, 200)), Some(growth(2, 200)), "nor is an edge");
+        assert_eq!(known.grown(Of::Functions, 900, growth(1, 7)), Some(growth(1, 7)));
+        assert_eq!(known.grown(Of::Functions, 1, growth(5, 230)), Some(growth(3, 30)));
+    }
     let rows = vec![(7, growth(1, 1)), (3, growth(1, 2)), (7, growth(1, 4))];
     let [functions, ..] = in_order([rows, Vec::new(), Vec::new()]);
     assert_eq!(functions, [(3, growth(1, 2)), (7, growth(2, 5))]);
