@@ -1,10 +1,12 @@
 """The flame graph of `pikos serve` beside other tools' pages, all of the same 200,000 stacks, in Chromium.
 
-    python -m benchmarks.views.beside --pikos .venv/bin/pikos --speedscope node_modules/speedscope/dist/release \\
-        --memray .venv-memray/bin/python --sampling python3.15
+    npm install --prefix /tmp/beside speedscope@1.25.0 popper.js@1.16.1 jquery@3.6.0 bootstrap@4.6.0 lodash@4.17.21 plotly.js@2.11.1 \\
+        d3@7.9.0 d3-scale-chromatic@3.1.0 d3-flame-graph@4.1.3
+    python -m benchmarks.views.beside --pikos .venv/bin/pikos --npm /tmp/beside/node_modules --memray .venv-memray/bin/python \\
+        --sampling python3.15
 
-speedscope is its npm package as it is published, memray an interpreter that has it, sampling CPython 3.15. What isn't named is left
-out. Each page is made by the tool's own code from the stacks, and opened three times; figures are the middle of that: the CPU time of
+npm has speedscope as it is published, and what memray's page fetches from a CDN; memray is an interpreter that has it, sampling CPython 3.15. What isn't
+named is left out. Each page is made by the tool's own code from the stacks, and opened three times; figures are the middle of that: the CPU time of
 the page's main thread until nothing more is drawn, and of one step of zoom (for those that glide, of all of the gliding). CPU
 time, since that is the same on a machine that does other things as well. `boxes` are those that the page holds: tools leave out small ones.
 """
@@ -69,7 +71,7 @@ collector.export(sys.argv[2])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pikos", help="the pikos command")
-    parser.add_argument("--speedscope", metavar="FOLDER", help="speedscope's dist/release")
+    parser.add_argument("--npm", metavar="FOLDER", help="node_modules with speedscope and what memray's page fetches")
     parser.add_argument("--memray", metavar="PYTHON", help="a Python that has memray")
     parser.add_argument("--sampling", metavar="PYTHON", help="CPython 3.15 or later")
     options = parser.parse_args()
@@ -85,8 +87,8 @@ def main() -> None:
                 pages[tool] = str(folder / f"{tool}.html")
                 run = [python, "-c", script, str(folder / "stacks.json"), pages[tool]]
                 subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
-        if options.speedscope is not None:
-            pages["speedscope"] = options.speedscope
+        if options.npm is not None:
+            pages["speedscope"] = str(Path(options.npm, "speedscope", "dist", "release"))
         server = None
         if options.pikos is not None:
             server = subprocess.Popen(
@@ -96,7 +98,7 @@ def main() -> None:
             pages["pikos"] = server.stdout.readline().strip()
         try:
             bench = Path(__file__).parents[2] / "page" / "bench" / "beside.mjs"
-            subprocess.run(["node", str(bench), str(folded), json.dumps(pages)], check=True)
+            subprocess.run(["node", str(bench), str(folded), json.dumps(pages), options.npm or ""], check=True)
         finally:
             if server is not None:
                 server.terminate()

@@ -6,10 +6,10 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { launch, pageOf } from "../test/browser.mjs";
 
-const [folded, given] = process.argv.slice(2);
+const [folded, given, packages] = process.argv.slice(2);
 const pages = JSON.parse(given);
 const KINDS = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".folded": "text/plain", ".json": "application/json", ".woff2": "font/woff2" };
-const TURNS = 3;
+const TURNS = Number(process.env.TURNS ?? 3);
 /** Nothing is drawn any more if the main thread did no more than this in so long, in ms. */
 const [QUIET, STILL] = [1500, 60];
 
@@ -45,10 +45,10 @@ const click = async (page) => {
 const boxes = (selector) => (page) => page.evaluate((wanted) => document.querySelectorAll(wanted).length, selector);
 
 const TOOLS = {
-  pikos: { name: "pikos serve", open: async (url) => ({ url: `${url}#scope=f0&view=flame` }), drawn: "globalThis.pikos?.boxes().length > 100", zoom: wheel("#canvas"), boxes: (page) => page.evaluate(() => pikos.boxes().length) },
-  speedscope: { name: "speedscope", open: async (folder) => { const { server, url } = await serve(folder); return { server, url: `${url}/#profileURL=${encodeURIComponent(`${url}/stacks.folded`)}` }; }, drawn: "document.querySelector('canvas') !== null", zoom: wheel("canvas:last-of-type"), boxes: async () => NaN },
-  memray: { name: "memray (d3-flame-graph)", open: async (file) => ({ url: `file://${file}` }), drawn: "document.querySelectorAll('g.frame').length > 1", zoom: click, boxes: boxes("g.frame") },
-  sampling: { name: "3.15's profiling.sampling", open: async (file) => ({ url: `file://${file}` }), drawn: "document.querySelectorAll('g.frame').length > 1", zoom: click, boxes: boxes("g.frame") },
+  pikos: { name: "pikos serve", open: async (url) => ({ url: `${url}#scope=f0&view=flame` }), drawn: () => globalThis.pikos?.boxes().length > 100, zoom: wheel("#canvas"), boxes: (page) => page.evaluate(() => pikos.boxes().length) },
+  speedscope: { name: "speedscope", open: async (folder) => { const { server, url } = await serve(folder); return { server, url: `${url}/#profileURL=${encodeURIComponent(`${url}/stacks.folded`)}` }; }, drawn: () => document.querySelector("canvas") !== null, zoom: wheel("canvas:last-of-type"), boxes: async () => NaN },
+  memray: { name: "memray (d3-flame-graph)", open: async (file) => ({ url: `file://${file}` }), drawn: () => document.querySelectorAll("g.frame").length > 1, zoom: click, boxes: boxes("g.frame") },
+  sampling: { name: "3.15's profiling.sampling", open: async (file) => ({ url: `file://${file}` }), drawn: () => document.querySelectorAll("g.frame").length > 1, zoom: click, boxes: boxes("g.frame") },
 };
 
 const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -63,6 +63,12 @@ for (const [tool, what] of Object.entries(pages)) {
   for (let turn = 0; turn < TURNS; turn += 1) {
     const page = await pageOf(browser);
     page.setDefaultTimeout(300_000);
+    // What a page would fetch from elsewhere comes from npm's folder, so that nobody's network is measured.
+    await page.route(/^https:/, (route) => {
+      const path = /^\/npm\/((?:@[^/]+\/)?[^@/]+)@[^/]+\/(.+)$/.exec(new URL(route.request().url()).pathname);
+      const file = path === null ? "" : join(packages, path[1], normalize(`/${path[2]}`));
+      return existsSync(file) ? route.fulfill({ path: file }) : route.abort();
+    });
     const { url, server } = await open(what);
     const session = await page.context().newCDPSession(page);
     await session.send("Performance.setTimeDomain", { timeDomain: "threadTicks" });
