@@ -62,7 +62,7 @@ export class Memory {
     this.canvas.hidden = true;
     const last = types.past.time.length - 1;
     const parts = [
-      last < 0 ? "" : `${counted(types.past.alive[last]!, "object")} with ${bytes(types.past.bytes[last]!)} more than when counting began`,
+      last < 0 || types.alive.every((value) => value === null) ? "" : `${counted(types.past.alive[last]!, "object")} with ${bytes(types.past.bytes[last]!)} more than when counting began`,
       counted(types.id.length, "type"),
       types.unlisted > 0 ? `${grouped(types.unlisted)} more are not told apart` : "",
     ];

@@ -15,13 +15,18 @@ type Measure = "bytes" | "alive";
 type Key = "bytes" | "alive" | "created" | "destroyed" | "peak" | "made_per_s" | "gone_per_s";
 const HEADS: [Key, string, string, (value: number) => string][] = [
   ["bytes", "bytes", "of those that are alive, without what they refer to", bytes],
-  ["alive", "alive", "how many more there are than when counting began", grouped],
-  ["created", "made", "objects made", grouped],
-  ["destroyed", "gone", "objects that are gone", grouped],
-  ["peak", "peak", "the most that there were at once", grouped],
+  ["alive", "alive", "how many more there are than when counting began", figure],
+  ["created", "made", "objects made", figure],
+  ["destroyed", "gone", "objects that are gone", figure],
+  ["peak", "peak", "the most that there were at once", figure],
   ["made_per_s", "made/s", "made in a second, lately", (value) => short(Math.round(value))],
   ["gone_per_s", "gone/s", "gone in a second, lately", (value) => short(Math.round(value))],
 ];
+
+/** With all its digits, as long as these fit. */
+function figure(value: number): string {
+  return Math.abs(value) < 1e7 ? grouped(value) : short(value);
+}
 
 interface Layer {
   name: string;
@@ -176,7 +181,8 @@ export class Types {
 
   private list(): void {
     const types = this.types!;
-    const heads = HEADS.filter(([key]) => types[key].some((value) => value !== null));
+    const isTold = (key: Key): boolean => types[key === "gone_per_s" ? "destroyed" : key].some((value) => value !== null);
+    const heads = HEADS.filter(([key]) => isTold(key));
     this.head.replaceChildren(
       make("th", "text c-type", "type"),
       ...heads.map(([key, label, title]) => {
