@@ -221,7 +221,9 @@ def test_the_table_reads_as_the_other_views(shell: Any) -> None:
     _, captured = shell.profiled(code)
     rich = html.unescape(captured.outputs[0].data["text/html"])
     assert "<code>{built-in method time.sleep}</code>" in rich and "<built-in" not in rich
-    assert re.search(r"<td>(?:[2-9]\d\.\d|\d{3,}|\d\.\d+\xa0s)", rich), "a call of 20 ms, or more where the machine is busy"
+    assert re.search(r"<td>(?:[2-9]\d\.\d|\d{3,}|\d\.\d+\xa0s)", rich), (
+        "a call of 20 ms, or more where the machine is busy"
+    )
     assert re.search(r"<td>\d+(?:\.\d+)?\xa0(?:µs|ns)</td>", rich) and "<td>0.000000</td><td>" not in rich
     assert re.search(r">re/__init__\.py:\d+</small>", rich)
 
