@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use pikos_views::{Feed, FunctionId, Live, ProcessId, Shown, StackId, Thread};
 
-use crate::history::{Grown, Growth, History, Known, Of, Threads, in_order};
+use crate::history::{EdgeNumbers, Grown, Growth, History, Known, Of, Threads, in_order};
 
 /// Memory that all histories may take.
 const MOST_BYTES: usize = 24 << 20;
+/// Edges of all processes together that are told apart, each in 50 bytes.
+const MOST_EDGES: usize = 400_000;
 /// Figures of single threads, and edges, that may be looked at in a second, of one process,
 const CREDIT_PER_S: f64 = 200_000.0;
 /// and at once. Where that isn't enough, the process is too large for them to be kept.
@@ -31,6 +33,8 @@ struct Kept {
     only: Option<u64>,
     apart: Credit,
     edges: Credit,
+    /// So many edges it may have.
+    most_edges: usize,
 }
 
 impl Default for Kept {
@@ -45,6 +49,7 @@ impl Default for Kept {
             only: None,
             apart: Credit::default(),
             edges: Credit::default(),
+            most_edges: 0,
         }
     }
 }
@@ -100,10 +105,15 @@ impl Keeper {
     /// Takes in what is new.
     pub fn follow(&mut self, live: &mut Live<Box<dyn Feed>>, processes: usize) {
         self.0.resize_with(processes, Kept::default);
+        let edges: usize = self.0.iter().map(|kept| kept.history.edges.count()).sum();
+        let mut room = MOST_EDGES.saturating_sub(edges);
         for (kept, process) in self.0.iter_mut().zip((0u32..).map(ProcessId)) {
             let sequence = live.sequence(process);
             if sequence.is_some() && sequence != kept.sequence {
+                let before = kept.history.edges.count();
+                kept.most_edges = before + room;
                 kept.take(live, process);
+                room = (room + before).saturating_sub(kept.history.edges.count());
                 kept.sequence = sequence;
             }
         }
@@ -156,6 +166,13 @@ impl Kept {
             }
         }
         self.take_edges(live, process, &changed, None, &mut whole);
+        if self.edges.is_spent() && self.history.edges.count() > 0 {
+            // Nobody is told of them any more.
+            self.history.edges = EdgeNumbers::default();
+            self.whole.forget_edges();
+            self.threads.values_mut().for_each(|thread| thread.known.forget_edges());
+            whole[Of::Edges as usize].clear();
+        }
         let stacks_sequence = live.stacks_sequence(process);
         let has_stacks = stacks_sequence != std::mem::replace(&mut self.stacks_sequence, stacks_sequence);
         if has_stacks {
@@ -246,7 +263,7 @@ impl Kept {
         thread: Option<(u64, &mut Known)>,
         grown: &mut Grown,
     ) {
-        let Self { whole, history, edges: credit, .. } = self;
+        let Self { whole, history, edges: credit, most_edges, .. } = self;
         let (thread, known) = thread.map_or((None, whole), |(thread, known)| (Some(thread), known));
         for (place, id) in ran {
             if credit.is_spent() {
@@ -254,7 +271,7 @@ impl Kept {
             }
             let mut is_too_many = false;
             let count = live.each_caller(process, *place, thread, &mut |caller, figures| {
-                let Some(number) = history.edges.number((caller.0, id.0)) else {
+                let Some(number) = history.edges.number((caller.0, id.0), *most_edges) else {
                     is_too_many = true;
                     return;
                 };

@@ -244,3 +244,19 @@ fn what_is_too_much_to_look_at_is_no_longer_kept() {
     assert!(!credit.takes(3 * MOST_CREDIT as usize) && credit.is_spent());
     assert!(!credit.takes(0), "a history with a hole isn't gone on with");
 }
+
+#[test]
+fn callers_that_are_too_many_are_given_up_and_functions_stay() {
+    let mut desk = Desk::new();
+    desk.fake.call(5, (0, 1), 10);
+    desk.tell();
+    let kept = |desk: &Desk| {
+        let past = desk.keeper.of(Some(ProcessId(0)));
+        (past[0].has_edges, past[0].history.edges.count())
+    };
+    assert_eq!(kept(&desk), (true, 1));
+    desk.keeper.0[0].edges.takes(usize::MAX);
+    desk.fake.call(5, (0, 1), 1);
+    desk.tell();
+    assert_eq!((kept(&desk), desk.ran(None, 2, 2).0), ((false, 0), vec![(1, 1)]));
+}

@@ -4,9 +4,6 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-/// So many edges are told apart: of a process that has more, none are kept.
-const MOST: usize = 1_000_000;
-
 /// Who calls whom, by the numbers of edges.
 #[derive(Default)]
 pub struct EdgeNumbers {
@@ -17,14 +14,19 @@ pub struct EdgeNumbers {
 }
 
 impl EdgeNumbers {
-    /// The number of an edge, a new one if it has none; nothing if there are too many.
-    pub fn number(&mut self, ends: (u32, u32)) -> Option<u32> {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The number of an edge, a new one if it has none; nothing where there would be more than this.
+    pub fn number(&mut self, ends: (u32, u32), most: usize) -> Option<u32> {
         let Self { ends: list, numbers, state } = self;
         let hash = |ends: (u32, u32)| state.hash_one(ends);
         if let Some(number) = numbers.find(hash(ends), |&number| list[number as usize] == ends) {
             return Some(*number);
         }
-        if list.len() >= MOST {
+        if list.len() >= most {
             return None;
         }
         let number = list.len() as u32;
@@ -48,13 +50,13 @@ mod tests {
         let mut edges = EdgeNumbers::default();
         let all: Vec<(u32, u32)> =
             (0..40).flat_map(|caller| (0..40).map(move |callee| (caller, callee))).collect();
-        let numbers: Vec<Option<u32>> = all.iter().map(|ends| edges.number(*ends)).collect();
+        let numbers: Vec<Option<u32>> = all.iter().map(|ends| edges.number(*ends, 1600)).collect();
         for (ends, number) in all.into_iter().zip(numbers) {
             assert_eq!(
-                (edges.number(ends), number.and_then(|number| edges.ends(number))),
+                (edges.number(ends, 0), number.and_then(|number| edges.ends(number))),
                 (number, Some(ends))
             );
         }
-        assert_eq!(edges.ends(1600), None);
+        assert_eq!((edges.ends(1600), edges.number((99, 99), 1600), edges.count()), (None, None, 1600));
     }
 }

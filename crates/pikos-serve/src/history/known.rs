@@ -32,6 +32,14 @@ impl Known {
         Some(growth)
     }
 
+    /// Forgets the totals of edges, and gives their memory back.
+    pub fn forget_edges(&mut self) {
+        if let Some([_, edges]) = &mut self.lists {
+            *edges = Vec::new();
+        }
+        self.rows[Of::Edges as usize] = HashMap::new();
+    }
+
     fn at(&mut self, of: Of, place: u32) -> &mut Growth {
         let list = match (&mut self.lists, of) {
             (Some([functions, _]), Of::Functions) => functions,

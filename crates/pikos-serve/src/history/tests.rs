@@ -11,7 +11,7 @@ fn grown(edges: &mut EdgeNumbers, step: &[(u32, i64)]) -> Grown {
     let rows = |number: &mut dyn FnMut(u32) -> u32| {
         step.iter().map(|(id, own)| (number(*id), growth(1, *own))).collect()
     };
-    let mut edge = |id| edges.number((0, id)).expect("there are few");
+    let mut edge = |id| edges.number((0, id), 1000).expect("there are few");
     in_order([rows(&mut |id| id), rows(&mut edge), rows(&mut |id| id)])
 }
 
