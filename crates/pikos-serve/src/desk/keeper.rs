@@ -10,7 +10,7 @@ use crate::history::{EdgeNumbers, Grown, Growth, History, Known, Of, Threads, in
 /// Memory that all histories may take.
 const MOST_BYTES: usize = 24 << 20;
 /// Edges of all processes together that are told apart, each in 50 bytes.
-const MOST_EDGES: usize = 400_000;
+const MOST_EDGES: usize = 200_000;
 /// Figures of single threads, and edges, that may be looked at in a second, of one process,
 const CREDIT_PER_S: f64 = 200_000.0;
 /// and at once. Where that isn't enough, the process is too large for them to be kept.
