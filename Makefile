@@ -186,6 +186,10 @@ bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known ti
 bench-threads: build ## What threads wait for the GIL, told apart from work: their own times against what the system gave them
 	@$(VENV)/bin/python -m benchmarks.truth.threads $(BENCH_ARGS)
 
+.PHONY: bench-samples
+bench-samples: build ## How true samples are: programs of known times, loops of C code too (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python -m benchmarks.truth.samples $(BENCH_ARGS)
+
 .PHONY: bench-memory
 bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
 	@$(VENV)/bin/python -m benchmarks.memory $(BENCH_ARGS)
