@@ -12,7 +12,12 @@ pub(super) struct Scratch {
     pub on_stack: Vec<u32>,
     /// What it is worth to be above a link, of those inside of the group; left from others.
     pub worth: Vec<f64>,
+    /// How much scaling is left, for all groups together, counted in items.
+    pub work_left: usize,
 }
+
+/// No more scaling than this, counted in items; some more for each group.
+const MAX_WORK: usize = 100_000_000;
 
 const NOT_HERE: u32 = u32::MAX;
 
@@ -23,6 +28,7 @@ impl Scratch {
             left: vec![f64::NAN; links.all().len()],
             on_stack: vec![0; links.all().len()],
             worth: vec![0.0; links.all().len()],
+            work_left: MAX_WORK,
         }
     }
 

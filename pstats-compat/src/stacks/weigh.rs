@@ -5,8 +5,10 @@ use super::unroll::{Entered, Single, Unroller};
 use super::widen::{WITHOUT_PLACE, Worth};
 use crate::model::IdMap;
 
-/// No more scaling than this for a group, counted in items.
-const MAX_WORK: usize = 100_000_000;
+/// No more scaling than this for a group that is weighed once, counted in items.
+const MAX_WORK: usize = 8_000_000;
+/// A group of more functions is, and so are all when there is no work left for more.
+const MOST_FUNCTIONS: usize = 4_000;
 /// More places are made so often,
 const ROUNDS: usize = 40;
 /// and no more of them than so many times as there were at first, and a few.
@@ -42,15 +44,18 @@ impl Unroller<'_> {
     pub(super) fn weigh(&mut self, entered: &[Entered]) {
         let mut given = self.given();
         let whole: f64 = given.classes.iter().sum();
-        let mut left = MAX_WORK;
+        let is_once = self.functions.len() > MOST_FUNCTIONS || self.scratch.work_left < MAX_WORK;
+        let mut left = if is_once { MAX_WORK } else { self.scratch.work_left };
+        let rounds = if is_once { 0 } else { ROUNDS };
         let most_places = self.inners.len() * MORE_PLACES + FEW_PLACES;
-        for round in 0..=ROUNDS {
-            let room = if round < ROUNDS { most_places.saturating_sub(self.inners.len()) } else { 0 };
+        for round in 0..=rounds {
+            let room = if round < rounds { most_places.saturating_sub(self.inners.len()) } else { 0 };
             let sweeps = if room > 0 { ROUGHLY } else { WELL };
             let (of, targets) = self.targets(entered);
             let parents: Vec<Option<u32>> = self.inners.iter().map(|inner| inner.parent).collect();
             let fit = balance(&parents, &mut given.items, &given.classes, &targets, sweeps, left);
             left = left.saturating_sub(fit.work);
+            self.scratch.work_left = self.scratch.work_left.saturating_sub(fit.work);
             if fit.worst < whole * CLOSE || left < fit.work || room == 0 {
                 break;
             }
