@@ -14,6 +14,8 @@ const ROUNDS: usize = 40;
 /// and no more of them than so many times as there were at first, and a few.
 const MORE_PLACES: usize = 3;
 const FEW_PLACES: usize = 5_000;
+/// Nor of more than so many places in all.
+const MOST_PLACES: usize = 20_000;
 /// How often times are scaled before more places are made: at least, at most, and as often as it takes no more than this.
 const ROUGHLY: Sweeps = Sweeps { least: 12, most: 100, work: 1_000_000 };
 /// How often at last.
@@ -47,7 +49,8 @@ impl Unroller<'_> {
         let is_once = self.functions.len() > MOST_FUNCTIONS || self.scratch.work_left < MAX_WORK;
         let mut left = if is_once { MAX_WORK } else { self.scratch.work_left };
         let rounds = if is_once { 0 } else { ROUNDS };
-        let most_places = self.inners.len() * MORE_PLACES + FEW_PLACES;
+        let more_places = self.inners.len() * MORE_PLACES + FEW_PLACES;
+        let most_places = more_places.min(MOST_PLACES.max(self.inners.len()));
         for round in 0..=rounds {
             let room = if round < rounds { most_places.saturating_sub(self.inners.len()) } else { 0 };
             let sweeps = if room > 0 { ROUGHLY } else { WELL };
@@ -57,6 +60,13 @@ impl Unroller<'_> {
             left = left.saturating_sub(fit.work);
             self.scratch.work_left = self.scratch.work_left.saturating_sub(fit.work);
             if fit.worst < whole * CLOSE || left < fit.work || room == 0 {
+                break;
+            }
+            // As dear as so much scaling, several times over.
+            let ways = self.ways_to_try() * 4;
+            left = left.saturating_sub(ways);
+            self.scratch.work_left = self.scratch.work_left.saturating_sub(ways);
+            if left < fit.work {
                 break;
             }
             let worth = self.worth(&of, &fit, &given);

@@ -90,6 +90,14 @@ impl Unroller<'_> {
         is_any
     }
 
+    /// How many ways on there are from the places that are gone on from.
+    pub(super) fn ways_to_try(&self) -> usize {
+        let members = self.members.iter().zip(self.functions);
+        let ways = members
+            .map(|(member, &function)| member.places.len().min(FROM) * self.links.places(function).len());
+        ways.sum()
+    }
+
     fn known(&self, items: &[Item]) -> Known {
         let places = self.inners.iter().zip(0u32..);
         Known {
