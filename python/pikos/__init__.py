@@ -1,4 +1,7 @@
-"""Pikos, a profiler. ``pikos.cprofile`` and ``pikos.sampling`` record, ``pikos.stats`` and ``pikos.export`` look at what was recorded."""
+"""Pikos, a profiler. ``pikos.cprofile`` and ``pikos.sampling`` record, ``pikos.stats`` and ``pikos.export`` look at what was recorded.
+
+PYTEST_DONT_REWRITE: where Pikos runs pytest, this is imported before pytest finds our plugin, and would warn of it.
+"""
 
 #: Modules that ``pikos.NAME`` imports.
 _MODULES = ("api", "cprofile", "live", "objects", "sampling", "stats")

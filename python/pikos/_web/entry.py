@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from urllib.parse import urlsplit
 
-from pikos.sampling._web.asked import Refused, Request, printable
+from pikos._web.asked import Refused, Request, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
