@@ -10,6 +10,7 @@ What is profiled, what is kept, and who sees it: docs/servers.md.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pikos._web.doors import asgi_body, asgi_request, nobody, send_answer
@@ -20,7 +21,7 @@ from pikos.plugins.wsgi import ANSWER, FIELD, HEADER, mount, secret_in, too_long
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Container
+    from collections.abc import Awaitable, Callable, Container, Mapping
     from typing import Any
 
     from pikos._web.doors import Receive, Scope, Send
@@ -141,11 +142,22 @@ def inner_path(scope: Scope) -> str:
 def route_of(scope: Scope) -> str:
     """What the framework says after the request: Starlette, FastAPI, Litestar, Quart. Empty if it doesn't."""
     route = scope.get("route")
-    path = scope.get("path_template") or getattr(route, "path_format", None) or getattr(route, "path", None)
-    if not isinstance(path, str):
+    pattern = scope.get("path_template") or getattr(route, "path_format", None) or getattr(route, "path", None)
+    if not isinstance(pattern, str):
         return ""
-    # A mounted application's routes know nothing of where it hangs.
-    root = scope.get("root_path", "")
+    root, path = scope.get("root_path", ""), scope["path"]
     if root and not path.startswith(root):
         path = root + path
-    return f"{scope.get('method', '')} {path}"
+    regex = getattr(getattr(route, "path_regex", None), "pattern", None)
+    return f"{scope.get('method', '')} {above(path, regex, scope.get('path_params') or {})}{pattern}"
+
+
+def above(path: str, regex: object, parameters: Mapping[str, object]) -> str:
+    """What a route's own pattern lacks: where its application is mounted, or its router included. Values in it become names again."""
+    if not isinstance(regex, str):
+        return ""
+    found = re.search(regex.removeprefix("^"), path)
+    if found is None or found.start() == 0:
+        return ""
+    names = {str(value): f"{{{name}}}" for name, value in parameters.items()}
+    return "/".join(names.get(part, part) for part in path[: found.start()].split("/"))

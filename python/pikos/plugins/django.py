@@ -51,10 +51,10 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
             if profiler.is_ours(request):
-                # Whoever asks is known when the others have seen the request.
-                plain = await get_response(request) if profiler.needs_user else None
-                shown = await sync_to_async(profiler.show)(request)
-                return shown if plain is None or shown is not None else plain
+                if profiler.needs_user:
+                    # Whoever asks is known when the others have seen the request.
+                    await get_response(request)
+                return await sync_to_async(profiler.show)(request)
             running = profiler.begin(request)
             if running is None:
                 response: HttpResponseBase = await get_response(request)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pikos.plugins._tests import SLOWEST
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 #: The name of what profiles, among pytest's plugins.
 PLUGIN = "pikos-profiles"
-#: How many tests the table at the end has.
-SLOWEST = 10
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -28,6 +28,8 @@ __all__ = ["Middleware"]
 
 #: What has the secret: a header, or a field of the query.
 HEADER, FIELD = "X-Pikos", "pikos"
+#: Where Werkzeug has its request.
+WERKZEUG = "werkzeug.request"
 #: What an answer to it has: where the profile is to be seen.
 ANSWER = "X-Pikos-Profile"
 
@@ -127,18 +129,24 @@ class OneRequest:
         self._label = label
         self._at = at
         self._status = ""
+        #: Werkzeug's, which Flask takes out of the environment at its end.
+        self._request: object = None
         #: Now: the application may change it.
         self._what = f"{environ.get('REQUEST_METHOD', '')} {path_of(environ)}"
 
     def starter(self, start_response: StartResponse) -> StartResponse:
         """``start_response``, which tells the status."""
+        environ = self._environ
         is_asked = self.running.why == ASKED and self._at is not None
+        link = f"{environ.get('SCRIPT_NAME', '')}{self._at}/{self.running.id}"
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            # No call of ours, of built-ins either: it would be in the profile.
             self._status = status
+            if WERKZEUG in environ:
+                self._request = environ[WERKZEUG]
             if is_asked:
-                mount = self._environ.get("SCRIPT_NAME", "")
-                headers = [*headers, (ANSWER, f"{mount}{self._at}/{self.running.id}")]
+                headers = [*headers, (ANSWER, link)]
             return start_response(status, headers) if exc_info is None else start_response(status, headers, exc_info)
 
         return start
@@ -149,10 +157,10 @@ class OneRequest:
         else:
             outcome = self._status.partition(" ")[0]
         has_failed = isinstance(error, Exception) or outcome.startswith("5")
-        label, environ = self._label, self._environ
-        self.running.finish(
-            lambda: label(environ) or path_of(environ), self._what, outcome, has_failed=has_failed, note=note
-        )
+        label, what, environ = self._label, self._what, self._environ
+        if self._request is not None and environ.get(WERKZEUG) is None:
+            environ = {**environ, WERKZEUG: self._request}
+        self.running.finish(lambda: label(environ) or what, what, outcome, has_failed=has_failed, note=note)
 
 
 class Body:
@@ -229,7 +237,7 @@ def path_of(environ: dict[str, Any]) -> str:
 def route_of(environ: dict[str, Any]) -> str:
     """What the framework says after the request: Flask and others on Werkzeug, Bottle, and Django by our own middleware. Empty if it doesn't."""
     method = environ.get("REQUEST_METHOD", "")
-    rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+    rule = getattr(getattr(environ.get(WERKZEUG), "url_rule", None), "rule", None)
     if rule is None:
         rule = getattr(environ.get("bottle.route"), "rule", None)
     if not isinstance(rule, str):

@@ -13,6 +13,7 @@ from pikos.plugins._requests.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from pikos.plugins._requests.kept import Keeper
 
 #: How many are kept where nobody says it, and at most.

@@ -15,16 +15,21 @@ from pikos.plugins._own_calls import own_calls
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, Protocol, Self
 
     from pikos.plugins._own_calls import OwnCalls
-    from pikos.plugins._tests.run import TestProfiles
+
+    class Around(Protocol):
+        """What profiles the whole test."""
+
+        def hold(self) -> None: ...
+        def go_on(self, block: Block | None) -> None: ...
 
 
 class Block:
     """For a ``with``. What it has is there after the block."""
 
-    def __init__(self, around: TestProfiles | None) -> None:
+    def __init__(self, around: Around | None) -> None:
         self._around = around
         self._recording: Profile | None = None
         self._finished: pikos.stats.Profile | None = None

@@ -16,7 +16,8 @@ import pytest
 import pikos.stats
 from pikos.cprofile import Profile
 from pikos.plugins._own_calls import own_calls, under
-from pikos.plugins._tests import tables
+from pikos.plugins._tests import SLOWEST, tables
+from pikos.plugins._tests.benchmark import set_apart
 from pikos.plugins._tests.comparison import Comparison
 from pikos.plugins._tests.folder import INDEX, WHOLE, Kept, Test, Unreadable, file_name, put, write_index
 
@@ -56,6 +57,8 @@ class TestProfiles:
         self.has_rest = False
         self.running: Profile | None = None
         self.blocks: list[Block] = []
+        #: Seconds of the test that runs which were none of its own: a benchmark's rounds.
+        self.apart = 0.0
         self.told: dict[str, dict[str, Any]] = {}
         #: Why something wasn't profiled, or kept.
         self.problem: str | None = None
@@ -116,14 +119,15 @@ class TestProfiles:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         # The innermost one: what other plugins do around a test is none of it.
         profile = Profile(threads=True, tree=True)
-        self.blocks = []
+        self.blocks, self.apart = [], 0.0
+        set_apart(getattr(item, "funcargs", {}).get("benchmark"), self)
         began = time.perf_counter()
         self.begin(profile)
         try:
             return (yield)
         finally:
             if self.end():
-                self.keep(item.nodeid, profile, time.perf_counter() - began)
+                self.keep(item.nodeid, profile, time.perf_counter() - began - self.apart)
 
     def keep(self, test: str, profile: Profile, seconds: float) -> None:
         own = own_calls(pikos.stats.of(profile), self.is_own)
@@ -174,7 +178,7 @@ class Run(TestProfiles):
         self.save: str | None = option.pikos_save
         self.by: str = option.pikos_by or "calls"
         self.limit: float | None = option.pikos_fail_above
-        self.slowest: int = tables_default(option.pikos_slowest)
+        self.slowest: int = SLOWEST if option.pikos_slowest is None else option.pikos_slowest
         self.tests: dict[str, Test] = {}
         self.comparison: Comparison | None = None
         self.whole: pikos.stats.Profile | None = None
@@ -309,12 +313,6 @@ class Run(TestProfiles):
             write(f"pikos: not everything was profiled: {self.problem}")
         for note in self.notes:
             write(f"pikos: {note}")
-
-
-def tables_default(asked: int | None) -> int:
-    from pikos.plugins.pytest import SLOWEST
-
-    return SLOWEST if asked is None else asked
 
 
 def printable(line: str, reporter: pytest.TerminalReporter) -> str:
