@@ -170,6 +170,8 @@ class Options:
         read=yes_or_no,
         of=COUNTING,
     )
+    #: Cover the context that enables the profile and those copied from it, in whatever thread. Not for the launcher, whose program is all.
+    context: bool = option(False, of=COUNTING)
     #: "frame-eval", "fast", or None for the interpreter's ordinary hook.
     hook: str | None = option(
         None,

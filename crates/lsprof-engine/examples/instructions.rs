@@ -121,7 +121,7 @@ impl Target for Compensated {
         if !self.0.recorder.enter(key) {
             self.0.enter_slowly(key);
         }
-        self.0.recorder.place_in_tree();
+        self.0.recorder.prepare();
         self.0.recorder.start_extended(began, clock::now());
     }
 

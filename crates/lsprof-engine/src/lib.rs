@@ -6,6 +6,7 @@
 
 pub mod cells;
 pub mod clock;
+mod details;
 mod excess;
 mod hash;
 mod in_flight;
@@ -22,6 +23,7 @@ mod waits;
 mod watch;
 
 pub use clock::Ticks;
+pub use details::Details;
 pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};

@@ -13,6 +13,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
 use crate::clock::Ticks;
+use crate::details::{Details, Over};
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::stacks::Stacks;
@@ -47,6 +48,8 @@ pub struct Recorder {
     account: Option<Box<Account>>,
     /// Full stacks, where they are asked for.
     tree: Option<Box<TreeWriter>>,
+    /// What else is kept of calls, if anything is.
+    details: Option<Box<Details>>,
     /// Where waiting is told apart.
     waits: Option<Box<Waits>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
@@ -106,6 +109,7 @@ impl Recorder {
             stacks: Stacks::default(),
             account: None,
             tree: None,
+            details: None,
             waits: None,
             hidden: HashTable::new(),
         }
@@ -121,6 +125,12 @@ impl Recorder {
     /// [`Recorder::leave_extended`] then.
     pub fn grow_tree(&mut self, limits: Limits) {
         self.tree = Some(Box::new(TreeWriter::new(limits, &self.tables.nodes)));
+    }
+
+    /// Keeps details, from now on, before the first call; the hooks must use [`Recorder::prepare`] and
+    /// [`Recorder::leave_extended`] then.
+    pub fn keep(&mut self, details: Details) {
+        self.details = Some(Box::new(details));
     }
 
     /// Keeps no more stacks; those that there are stay.
@@ -210,6 +220,30 @@ impl Recorder {
             return false;
         }
         self.close::<false>(frame, edge, now);
+        true
+    }
+
+    /// [`Recorder::enter_quickly`] on a recorder that keeps a tree or details, and does not compensate. It calls what these need.
+    #[inline(always)]
+    pub fn enter_extended_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
+        let Some(edge) = self.next_edge(key) else { return false };
+        if !self.enter_edge(edge) {
+            return false;
+        }
+        self.prepare();
+        self.start(clock());
+        true
+    }
+
+    /// [`Recorder::leave_quickly`] on such a recorder.
+    #[inline(always)]
+    pub fn leave_extended_quickly(&mut self, key: Key, now: Ticks) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key != key || self.is_late(now) {
+            return false;
+        }
+        self.close::<true>(frame, edge, now);
         true
     }
 
@@ -308,8 +342,8 @@ impl Recorder {
         self.tables.now.top.set(self.top);
     }
 
-    /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates or keeps a tree;
-    /// [`Recorder::place_in_tree`] comes before.
+    /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates; [`Recorder::prepare`] comes
+    /// before.
     pub fn start_extended(&mut self, since: Ticks, now: Ticks) {
         self.look_at_caller_if_late(since);
         self.spend(now.since(since));
@@ -320,16 +354,19 @@ impl Recorder {
         self.show(now);
     }
 
-    /// Finds the tree's node for the frame that was pushed last, if there is a tree. Takes time: before the clock is
-    /// read.
+    /// Finds the tree's node for the frame that was pushed last, and tells the details of it, where there are such. Takes time:
+    /// before the clock is read.
     #[inline]
-    pub fn place_in_tree(&mut self) {
+    pub fn prepare(&mut self) {
         if let Some(tree) = &mut self.tree {
             tree.open(&self.tables.nodes, self.top, callee(self.top).function);
         }
+        if let Some(details) = &mut self.details {
+            details.begins(&self.tables, self.top);
+        }
     }
 
-    /// Like [`Recorder::leave`], for a recorder that compensates or keeps a tree. Compensating, the hook must
+    /// Like [`Recorder::leave`], for a recorder that compensates, keeps a tree or details. Compensating, the hook must
     /// [`Recorder::spend`] what it takes after `now`.
     pub fn leave_extended(&mut self, key: Key, now: Ticks) -> bool {
         let frame = self.top;
@@ -398,7 +435,7 @@ impl Recorder {
         is_newest
     }
 
-    /// Like [`Recorder::leave_frame`], for a recorder that compensates or keeps a tree, where the call took the interpreter
+    /// Like [`Recorder::leave_frame`], for a recorder that compensates, keeps a tree or details, where the call took the interpreter
     /// what one of this kind takes. Compensating, the hook must [`Recorder::spend`] what it takes after `now`.
     pub fn leave_frame_of_kind(&mut self, frame: Link<Frame>, key: Key, kind: Kind, now: Ticks) -> bool {
         let is_newest = self.is_newest(frame, key);
@@ -440,8 +477,8 @@ impl Recorder {
         if self.is_untimed {
             return self.close_untimed(frame, edge);
         }
-        match (&self.account, &self.tree) {
-            (None, None) => self.close::<false>(frame, edge, now),
+        match (&self.account, &self.tree, &self.details) {
+            (None, None, None) => self.close::<false>(frame, edge, now),
             _ => self.close::<true>(frame, edge, now),
         }
     }
@@ -546,6 +583,9 @@ impl Recorder {
         if let Some(tree) = &mut self.tree {
             tree.switch(from, to);
         }
+        if let Some(details) = &mut self.details {
+            details.switches(from, to, left);
+        }
         for frame in self.frames() {
             count_open(frame, u64::MAX);
         }
@@ -630,6 +670,9 @@ impl Recorder {
             });
             if let Some(tree) = &mut self.tree {
                 tree.close(frame, own, excess.unwrap_or_default());
+            }
+            if let Some(details) = &mut self.details {
+                details.ends(&self.tables, Over { frame, edge, total, own, now });
             }
         }
     }

@@ -109,7 +109,7 @@ impl Subject {
 
     fn enter(&mut self, function: u32) {
         assert!(self.recorder.enter(KEYS[function as usize]));
-        self.recorder.place_in_tree();
+        self.recorder.prepare();
         self.recorder.start_extended(Ticks(self.now), Ticks(self.now));
     }
 

@@ -27,7 +27,7 @@ impl Script {
 
     fn enter(&mut self, key: usize) -> &mut Self {
         assert!(self.recorder.enter(key));
-        self.recorder.place_in_tree();
+        self.recorder.prepare();
         self.recorder.start_extended(Ticks(self.now), Ticks(self.now));
         self
     }

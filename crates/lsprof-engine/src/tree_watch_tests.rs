@@ -29,7 +29,7 @@ fn recorder(limits: Limits, is_compensated: bool) -> Recorder {
 
 fn enter(recorder: &mut Recorder, key: usize, now: u64) {
     assert!(recorder.enter(key));
-    recorder.place_in_tree();
+    recorder.prepare();
     recorder.start_extended(Ticks(now), Ticks(now));
 }
 

@@ -170,7 +170,7 @@ fn a_node_is_there_before_the_call_that_needs_it() {
             tables
         });
         assert!(recorder.enter(CALLER));
-        recorder.place_in_tree();
+        recorder.prepare();
         recorder.start_extended(Ticks(0), now());
         drop(reader.join().expect("the reader found nothing wrong"));
     });

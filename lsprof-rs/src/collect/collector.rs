@@ -39,7 +39,9 @@ const ENDED_THREADS_KEPT: usize = 256;
 pub enum Timing {
     /// By the cycle counter, told apart by their callers, and nothing else: the hot path.
     Plain,
-    /// By the clock, with full stacks where they are asked for.
+    /// The same, with full stacks or details of calls.
+    Extended,
+    /// By another clock, or not told apart by their callers; with all that is asked for.
     Clock,
     /// By the clock, with account kept of what recording takes; likewise with full stacks.
     Compensated,
@@ -346,8 +348,8 @@ impl Collector {
             Timing::Sampled
         } else if self.is_compensated() {
             Timing::Compensated
-        } else if self.subcalls.get() && clock::is_counter() && !self.has_tree() {
-            Timing::Plain
+        } else if self.subcalls.get() && clock::is_counter() {
+            if self.has_tree() { Timing::Extended } else { Timing::Plain }
         } else {
             Timing::Clock
         }
@@ -359,7 +361,7 @@ impl Collector {
             Timing::Plain => true,
             Timing::Sampled => self.subcalls.get(),
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
+            Timing::Extended | Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }
 

@@ -93,6 +93,26 @@ pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: 
     unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
 }
 
+/// [`enter_quickly`] with full stacks or details.
+///
+/// # Safety
+/// As for [`enter_quickly`], of [`registry::current_extended`].
+#[inline(always)]
+pub unsafe fn enter_extended_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.enter_extended_quickly(key, clock::counter)
+}
+
+/// [`leave_quickly`] with full stacks or details.
+///
+/// # Safety
+/// As for [`enter_extended_quickly`].
+#[inline(always)]
+pub unsafe fn leave_extended_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.leave_extended_quickly(key, now)
+}
+
 /// [`enter_quickly`] where calls are counted and not timed.
 ///
 /// # Safety
@@ -140,9 +160,9 @@ pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
 unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
-    this.recorder.place_in_tree();
+    this.recorder.prepare();
     match this.timing {
-        Timing::Plain | Timing::Clock => this.recorder.start(clock::now()),
+        Timing::Plain | Timing::Extended | Timing::Clock => this.recorder.start(clock::now()),
         Timing::Sampled => this.recorder.start_untimed(),
         Timing::Compensated => this.recorder.start_extended(began, clock::now()),
         // SAFETY: as this function's.
@@ -161,7 +181,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     match this.timing {
-        Timing::Plain | Timing::Clock => _ = this.recorder.leave_extended(key, now),
+        Timing::Plain | Timing::Extended | Timing::Clock => _ = this.recorder.leave_extended(key, now),
         Timing::Sampled => _ = this.recorder.leave_untimed(key),
         Timing::Compensated => {
             let is_recorded = this.recorder.leave_extended(key, now) || !this.recorder.hides(key);

@@ -6,6 +6,7 @@ pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
 pub mod code_end;
+pub mod context;
 pub mod frame;
 pub mod frame_eval;
 pub mod gil;

@@ -50,11 +50,14 @@ pub fn mark() -> Option<Mark> {
     OWN.try_with(|own| own.0.clone()).ok()
 }
 
-/// The address of the thread that something is cached for, or one or two more; 0 for none.
+/// The address of the thread that something is cached for, up to four more, or with [`IN_CONTEXT`]; 0 for none.
 ///
 /// Written with the GIL held, except that a thread which ends takes its own address out: the next thread
 /// may get the same one, and must not find what was cached for the dead.
 pub static CACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// A bit that no address has: what is cached holds in one of the thread's contexts.
+pub const IN_CONTEXT: usize = 1 << (usize::BITS - 1);
 
 thread_local! {
     static OWN: OwnMark = OwnMark::new();
@@ -72,9 +75,9 @@ impl OwnMark {
 impl Drop for OwnMark {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Release);
-        for own in [address(), address() + 1, address() + 2] {
+        for more in [0, 1, 2, 4, IN_CONTEXT] {
             // Fails, rightly, where another thread is cached.
-            let _ = CACHED.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = CACHED.compare_exchange(address() | more, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 }

@@ -197,7 +197,7 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
         && match thread.timing {
             Timing::Plain => true,
             Timing::Compensated | Timing::Sampled => thread.recorder.has_subcalls(),
-            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
+            Timing::Extended | Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
 }
 
@@ -239,7 +239,7 @@ unsafe fn evaluate_leaf<const TIMING: u8>(
         ThreadState::of(state).set_traces(false);
         match TIMING {
             COMPENSATED => {
-                (*thread).recorder.place_in_tree();
+                (*thread).recorder.prepare();
                 (*thread).recorder.start_extended(began, clock::counter());
             }
             SAMPLED => {

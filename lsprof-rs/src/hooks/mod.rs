@@ -20,7 +20,11 @@ pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
 #[cfg(Py_3_12)]
+mod monitoring_contexts;
+#[cfg(Py_3_12)]
 mod monitoring_events;
+#[cfg(Py_3_12)]
+mod monitoring_extended;
 #[cfg(Py_3_12)]
 mod monitoring_untimed;
 mod ordinary;
@@ -168,7 +172,7 @@ pub fn install(
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
     #[cfg(not(Py_3_12))]
-    if evaluates_leaves || scope == Scope::AllThreads {
+    if evaluates_leaves || !matches!(scope, Scope::Thread(_)) {
         leaf_frames::install(py, scope)?;
     }
     Ok(choice)

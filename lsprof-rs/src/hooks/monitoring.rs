@@ -9,8 +9,11 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation, monitoring_events, monitoring_untimed};
-use crate::collect::registry::{self, Scope, Wanted, only_counts, wanted};
+use super::{
+    conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_extended, monitoring_untimed,
+};
+use crate::collect::collector::Timing;
+use crate::collect::registry::{Scope, Wanted, common_timing, follows_contexts, wanted};
 use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -58,10 +61,23 @@ enum Callback {
     CallOver,
 }
 
+/// What the callbacks try first. Each set of them does all that there is to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To time calls.
+    Plain,
+    /// To time them, and to keep full stacks or details.
+    Extended,
+    /// To count them.
+    Untimed,
+    /// To look at the context.
+    InContexts,
+}
+
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
-/// Whether the callbacks are those that have no clock.
-static UNTIMED: GilCell<Cell<bool>> = GilCell::new(Cell::new(false));
+/// Which callbacks that are.
+static WAY: GilCell<Cell<Way>> = GilCell::new(Cell::new(Way::Plain));
 /// The thread that is changing it, and the process.
 static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 
@@ -127,8 +143,13 @@ fn apply(py: Python<'_>) -> PyResult<()> {
         if installed.get() != Wanted::Nothing && !owns_tool(&monitoring)? {
             installed.set(Wanted::Nothing);
         }
-        let untimed = only_counts(py);
-        let fits = UNTIMED.get(py).get() == untimed || wanted == Wanted::Nothing;
+        let way = match common_timing(py) {
+            _ if follows_contexts(py) => Way::InContexts,
+            Some(Timing::Extended) => Way::Extended,
+            Some(Timing::Sampled) => Way::Untimed,
+            _ => Way::Plain,
+        };
+        let fits = WAY.get(py).get() == way || wanted == Wanted::Nothing;
         if installed.get() == wanted && fits {
             return Ok(());
         }
@@ -137,11 +158,16 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             monitoring_events::set_missing(&monitoring.getattr("MISSING")?);
         }
         if installed.get() == Wanted::Nothing || !fits {
-            let callbacks = if untimed { untimed_callables(py)? } else { callables(py)? };
+            let callbacks = match way {
+                Way::Plain => callables(py)?,
+                Way::Extended => extended_callables(py)?,
+                Way::Untimed => untimed_callables(py)?,
+                Way::InContexts => callables_in_contexts(py)?,
+            };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
-            UNTIMED.get(py).set(untimed);
+            WAY.get(py).set(way);
         }
         set_events(&monitoring, wanted)?;
         if wanted == Wanted::Nothing {
@@ -197,10 +223,22 @@ fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_events::FUNCTIONS))
 }
 
+/// Those that keep full stacks and details.
+fn extended_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_extended::FUNCTIONS))
+}
+
 /// Those without a clock.
 fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
     static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
+}
+
+/// Those that look at the context first.
+fn callables_in_contexts(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_contexts::FUNCTIONS))
 }
 
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {

@@ -59,6 +59,11 @@ impl Profiler {
         let session = self.0.get(py);
         session.refuse_in_timer("initialise")?;
         let asked = options.map(Asked::read).transpose()?.unwrap_or_default();
+        if asked.follows_context && asked.threads.is_some() {
+            return Err(PyValueError::new_err(
+                "context=True covers one context, in whatever thread: leave threads out",
+            ));
+        }
         let wish = Wish::parse(asked.hook.as_deref())?;
         wish.check_builtins(builtins.0)?;
         if timer.is_some() && (asked.compensate || costs.is_some()) {

@@ -50,6 +50,7 @@ pub const NEEDS_BUILTINS: &str =
 pub struct Session {
     collector: Rc<Collector>,
     threads: Cell<Option<bool>>,
+    follows_context: Cell<bool>,
     wish: Cell<Wish>,
     /// What came of the wish when the profile was enabled last.
     choice: RefCell<Option<Choice>>,
@@ -77,6 +78,7 @@ impl Session {
         Rc::new(Self {
             collector,
             threads: Cell::new(None),
+            follows_context: Cell::new(false),
             wish: Cell::default(),
             choice: RefCell::default(),
             wants_calibration: Cell::new(false),
@@ -119,6 +121,7 @@ impl Session {
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
         self.threads.set(settings.asked.threads);
+        self.follows_context.set(settings.asked.follows_context);
     }
 
     /// Starts recording. `profiler` is the object that stands for this session.
@@ -164,10 +167,15 @@ impl Session {
         let py = profiler.py();
         let collector = &self.collector;
         self.calibrate(py, builtins)?;
-        let all_threads = self.threads.get().unwrap_or_else(hooks::all_threads_by_default);
-        let scope = registry::add(py, collector, all_threads).map_err(|refusal| match refusal {
+        let asked = match self.threads.get().unwrap_or_else(hooks::all_threads_by_default) {
+            _ if self.follows_context.get() => registry::Asked::ThisContext,
+            true => registry::Asked::AllThreads,
+            false => registry::Asked::ThisThread,
+        };
+        let scope = registry::add(py, collector, asked).map_err(|refusal| match refusal {
             Refusal::Conflict(owner) => hooks::already_active(&owner),
             Refusal::ThreadEnds => PyRuntimeError::new_err("this thread is ending"),
+            Refusal::Failure(error) => error,
         })?;
         self.configure(py, subcalls, builtins);
         collector.fix_rate(false);

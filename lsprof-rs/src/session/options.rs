@@ -20,6 +20,8 @@ use crate::collect::visible::Visible;
 pub struct Asked {
     /// Whether all threads are covered; `None` for what the interpreter's cProfile covers.
     pub threads: Option<bool>,
+    /// Whether the context that enables it is covered, with its copies, and nothing else.
+    pub follows_context: bool,
     /// How calls are reported.
     pub hook: Option<String>,
     /// Whether what recording costs is taken out of the times.
@@ -45,6 +47,7 @@ impl Asked {
         let limits = (read(options, "tree_depth")?, read(options, "tree_nodes")?);
         Ok(Self {
             threads: read(options, "threads")?,
+            follows_context: read(options, "context")?,
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",

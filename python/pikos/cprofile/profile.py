@@ -51,7 +51,7 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, context=False, hook=None, compensate=False,
     gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
     remote=False, follow=False, checkpoint=None)
 
@@ -61,7 +61,10 @@ class Profile(Profiler):
     The default is the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
-    (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
+    (3.11: the thread that enables it; from 3.12: all). context: record what runs in the ``contextvars`` context that enables it, and in
+    those copied from it since: its tasks, ``asyncio.to_thread``, executors that carry the context, in whatever thread; nothing else.
+    Any number of such profiles may be enabled at once, each in a context of its own: one for each request of a server
+    (docs/labels.md). ``disable()`` may come from anywhere. Not with ``threads``. compensate: take what recording itself costs out of the
     times (docs/truth.md says how, and how well); not with ``timer``. gil_wait: with several threads, ``"keep"`` what they wait
     for the GIL in the times, as cProfile does, or take it ``"out"``: the method ``gil_wait()`` says how much that is, in all threads
     together (docs/truth.md); needs ``builtins``, and no ``timer``.
@@ -108,6 +111,7 @@ class Profile(Profiler):
         builtins: bool = True,
         *,
         threads: bool | None = None,
+        context: bool = False,
         hook: str | None = None,
         compensate: bool = False,
         gil_wait: str = "keep",
@@ -133,6 +137,7 @@ class Profile(Profiler):
         options = Options(
             builtins=builtins,
             threads=threads,
+            context=context,
             hook=hook,
             compensate=compensate,
             gil_wait=gil_wait,
