@@ -332,7 +332,22 @@ def test_a_full_disk_fails_no_test(tmp_path: Path) -> None:
 
 def test_under_pikos_run_nothing_is_warned_of(tmp_path: Path) -> None:
     project(tmp_path)
-    command = ["-m", "pikos", "run", "-q", "-o", "out.pikos", "-m", "pytest", "-q", "-W", "error", "-k", "not part", "test_shop.py"]
+    command = [
+        "-m",
+        "pikos",
+        "run",
+        "-q",
+        "-o",
+        "out.pikos",
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-k",
+        "not part",
+        "test_shop.py",
+    ]
     done = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, env=environment()
     )

@@ -37,6 +37,8 @@ class OwnCalls(NamedTuple):
     share: float
     #: Calls by function: ``name (file)``, without the line, which changes with each edit above it.
     by_function: dict[str, int]
+    #: Which of these are the project's.
+    mine: set[str]
 
 
 def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: bool = False) -> OwnCalls:
@@ -47,6 +49,7 @@ def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: b
     owners: list[Node | None] = []
     calls, seconds = 0, 0.0
     by_function: dict[str, int] = {}
+    own: set[str] = set()
     spent: dict[str, float] = {}
     known: dict[str, bool] = {}
     for node in nodes:
@@ -72,13 +75,15 @@ def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: b
         seconds += node.tottime
         name = shown(node, has_line=False)
         by_function[name] = by_function.get(name, 0) + count
+        if mine:
+            own.add(name)
         if owner is not None:
             place = shown(owner)
             spent[place] = spent.get(place, 0.0) + node.tottime
     at = max(spent, key=lambda name: spent[name], default=None)
     if at is None or seconds <= 0:
-        return OwnCalls(calls, seconds, None, 0.0, by_function)
-    return OwnCalls(calls, seconds, at, spent[at] / seconds, by_function)
+        return OwnCalls(calls, seconds, None, 0.0, by_function, own)
+    return OwnCalls(calls, seconds, at, spent[at] / seconds, by_function, own)
 
 
 def _is_left_out(node: Node) -> bool:

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 from pikos.plugins._requests.choice import Choice, checked
 from pikos.plugins._requests.kept import MOST_TEXT, Entry, Folder, Memory, new_id
-from pikos.plugins._requests.recording import Recording
+from pikos.plugins._requests.recording import Recording, hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pikos.cprofile import Profile
     from pikos.plugins._requests.kept import Keeper
 
 #: How many are kept where nobody says it, and at most.
 KEEP, MOST_KEPT = 20, 10_000
 #: Seconds after which the profile of a request that still streams is finished.
 LONGEST = 60.0
+#: Where so few are between two that are profiled, the interpreter's events stay on.
+RARE = 10
 
 log = logging.getLogger("pikos")
 
@@ -52,10 +55,15 @@ class Watch:
         self.kept: Keeper = Memory(keep) if folder is None else Folder(os.fspath(folder), keep)
         #: Why the last one that should have been profiled, or kept, wasn't; and how many these are.
         self.problem, self.problems = "", 0
+        options = self.choice.options
+        self._is_frequent = options.slow is not None or (options.every is not None and options.every < RARE)
+        self._held: Profile | None = None
 
     def begin(self, why: str) -> Running | None:
         """Begin to profile what runs in this context from now on; None if that can't be."""
         try:
+            if self._is_frequent and self._held is None:
+                self._held = hold()
             running = Running(self, why)
             running.recording.begin()
         except (ValueError, RuntimeError) as error:

@@ -59,20 +59,23 @@ class Comparison:
         return [each for each in self.changes if each.share > share]
 
     def functions(self, change: Change) -> list[tuple[str, int]]:
-        """Which functions are called more often, and how much; those most first."""
-        before, after = self._calls(self.before, change.test), self._calls(self.after, change.test)
+        """Which functions are called more often, and how much; the project's own first."""
+        mine: set[str] = set()
+        before, after = self._calls(self.before, change.test, mine), self._calls(self.after, change.test, mine)
         if not before or not after:
             return []
         more = {name: count - before.get(name, 0) for name, count in after.items()}
-        ordered = sorted(more.items(), key=lambda item: (-item[1], item[0]))
-        return [(name, count) for name, count in ordered[:MOST_FUNCTIONS] if count > 0]
+        ordered = sorted(more.items(), key=lambda item: (item[0] not in mine, -item[1], item[0]))
+        return [(name, count) for name, count in ordered if count > 0][:MOST_FUNCTIONS]
 
     @staticmethod
-    def _calls(kept: Kept, test: str) -> dict[str, int]:
+    def _calls(kept: Kept, test: str, mine: set[str]) -> dict[str, int]:
         is_own = under(kept.root)
         found: dict[str, int] = {}
         for at, profile in enumerate(kept.profiles(kept.tests[test])):
-            for name, count in own_calls(profile, is_own, from_the_start=at > 0).by_function.items():
+            own = own_calls(profile, is_own, from_the_start=at > 0)
+            mine |= own.mine
+            for name, count in own.by_function.items():
                 found[name] = found.get(name, 0) + count
         return found
 
