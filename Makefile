@@ -230,6 +230,10 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
 
+.PHONY: bench-plugins
+bench-plugins: build $(VENV)/.tests ## What the web middlewares add to a "hello world" under load (BENCH_ARGS="--rounds 10 --check")
+	@$(VENV)/bin/python -m benchmarks.plugins $(BENCH_ARGS)
+
 .PHONY: bench-objects
 bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.objects.census $(BENCH_ARGS)
