@@ -117,7 +117,7 @@ def test_a_worker_that_cannot_be_profiled_serves(tmp_path: Path) -> None:
     [
         ("hooks('x.pikos', checkpoint=0)", "checkpoint"),
         ("hooks('x.pikos', nonsense=1)", "nonsense"),
-        ("hooks('/dev/null/x.pikos')", "Not a directory"),
+        ("hooks('/dev/null/x/y.pikos')", "Not a directory"),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(hooks: str, error: str) -> None:

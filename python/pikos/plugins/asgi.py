@@ -68,6 +68,7 @@ class Middleware:
         self._label = label or route_of
         self._at = mount(at) if self._desk.is_open else None
         self._takes_secret = self._choice.options.secret is not None
+        self._counts = self._choice.counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -75,9 +76,17 @@ class Middleware:
                 path = inner_path(scope)
                 if path == self._at or path.startswith(f"{self._at}/"):
                     return await self._show(scope, receive, send)
-            why = self._choice.chosen()
-            if self._takes_secret and self._is_asked(scope):
-                why = ASKED
+            why = self._choice.chosen() if self._counts else None
+            if self._takes_secret:
+                # Here, and not in a function: for most requests this is all that is done.
+                for name, value in scope["headers"]:
+                    if name == _HEADER:
+                        if self._choice.is_asked(value):
+                            why = ASKED
+                        break
+                else:
+                    if _FIELD in (scope.get("query_string") or b"") and self._is_asked(scope["query_string"]):
+                        why = ASKED
             if why is not None:
                 running = self.watch.begin(why)
                 if running is not None:
@@ -85,12 +94,8 @@ class Middleware:
         await self.app(scope, receive, send)
         return None
 
-    def _is_asked(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == _HEADER:
-                return self._choice.is_asked(value)
-        query: bytes = scope.get("query_string") or b""
-        return _FIELD in query and self._choice.is_asked(secret_in(query.decode("latin-1")))
+    def _is_asked(self, query: bytes) -> bool:
+        return self._choice.is_asked(secret_in(query.decode("latin-1")))
 
     async def _profiled(self, running: Running, scope: Scope, receive: Receive, send: Send) -> None:
         what = f"{scope.get('method', '')} {scope['path']}"

@@ -75,25 +75,25 @@ class Middleware:
         self._label = label or route_of
         self._at = mount(at) if self._desk.is_open else None
         self._takes_secret = self._choice.options.secret is not None
+        self._counts = self._choice.counts
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if self._at is not None and environ["PATH_INFO"].startswith(self._at):
+        if self._at is not None and environ.get("PATH_INFO", "").startswith(self._at):
             path: str = environ["PATH_INFO"][len(self._at) :]
             if path[:1] in ("", "/"):
                 return self._show(environ, path, start_response)
-        why = self._choice.chosen()
-        if self._takes_secret and self._is_asked(environ):
-            why = ASKED
+        why = self._choice.chosen() if self._counts else None
+        if self._takes_secret:
+            if "HTTP_X_PIKOS" in environ:
+                if self._choice.is_asked(environ["HTTP_X_PIKOS"]):
+                    why = ASKED
+            elif (query := environ.get("QUERY_STRING")) and self._choice.is_asked(secret_in(query)):
+                why = ASKED
         if why is not None:
             running = self.watch.begin(why)
             if running is not None:
                 return self._profiled(running, environ, start_response)
         return self.app(environ, start_response)
-
-    def _is_asked(self, environ: dict[str, Any]) -> bool:
-        if "HTTP_X_PIKOS" in environ:
-            return self._choice.is_asked(environ["HTTP_X_PIKOS"])
-        return self._choice.is_asked(secret_in(environ.get("QUERY_STRING") or ""))
 
     def _profiled(self, running: Running, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = OneRequest(running, environ, self._label, self._at)

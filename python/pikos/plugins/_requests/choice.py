@@ -57,6 +57,8 @@ class Choice:
         self._secret = None if options.secret is None else options.secret.encode("utf-8", "replace")
         #: A step of it is atomic, so threads need no lock.
         self._count = None if options.every is None else itertools.count()
+        #: Whether any is profiled although nobody asks for it.
+        self.counts = options.every is not None or options.slow is not None
 
     def is_asked(self, given: str | bytes | None) -> bool:
         """Whether that is the secret; in a time that doesn't tell where it differs."""

@@ -29,7 +29,7 @@ COLUMNS = (
 def entries(request: Request, kept: list[Entry], options: Options, trouble: str, is_shared: bool, refresh: int) -> str:
     """Which requests are kept."""
     whose = "all processes that share the folder" if is_shared else f"process {os.getpid()}"
-    head = f'<h1>Requests</h1><p class="under">{shown(asked(options))} The newest are kept, of {whose}.</p>'
+    head = f'<h1>Requests</h1><p class="under">{shown(asked(options))} These are the newest, of {whose}.</p>'
     if trouble:
         head += f'<p class="note">{shown(trouble)}</p>'
     if kept:
@@ -52,17 +52,17 @@ def entries(request: Request, kept: list[Entry], options: Options, trouble: str,
 
 
 def asked(options: Options) -> str:
-    """What is profiled, in words."""
+    """What is profiled and kept, in words."""
     ways = []
     if options.slow is not None:
         ways.append(
-            "that take " + (f"{duration(options.slow)} or longer, or fail" if options.slow else "any time: all of them")
+            f"requests that take {duration(options.slow)} or longer, or fail" if options.slow else "all requests"
         )
     if options.every is not None:
-        ways.append("all of them" if options.every == 1 else f"one in {options.every:,}")
+        ways.append("every request" if options.every == 1 else f"one request in {options.every:,}")
     if options.secret is not None:
-        ways.append("that bring the secret")
-    return f"Those are profiled and kept: {'; '.join(ways)}." if ways else ""
+        ways.append("those that bring the secret" if ways else "requests that bring the secret")
+    return f"Kept are {'; '.join(ways)}."
 
 
 def entry_row(request: Request, entry: Entry) -> str:
