@@ -1,5 +1,5 @@
 """Pikos inside the tools that people work with: a module for each, which knows its framework and public modules of ours.
 
-`pytest` and `pyperf` are found by these tools themselves; `wsgi`, `asgi`, `django`, `flask` and `aiohttp` profile requests, `celery` and
-`rq` tasks, `gunicorn` whole workers. Nothing else of Pikos imports any of them.
+`pytest` and `pyperf` are found by these tools themselves; `wsgi`, `asgi`, `django`, `flask`, `aiohttp` and `debug_toolbar` profile
+requests, `celery` and `rq` tasks, `gunicorn` whole workers. Nothing else of Pikos imports any of them.
 """
