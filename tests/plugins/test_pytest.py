@@ -274,6 +274,11 @@ def test_another_profiler_is_in_the_way_and_the_tests_run(tmp_path: Path) -> Non
     code, printed = run(tmp_path, "--pikos", "-p", "no:xdist")
     assert code == 0 and "1 passed" in printed
     assert "not everything was profiled: Another profiling tool is already active" in printed
+    # No news is not good news where there is a limit.
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "tests.json").write_text('{"format": 1, "python": "3", "root": "/", "tests": {}}')
+    code, printed = run(tmp_path, "--pikos-compare", "kept", "--pikos-fail-above", "10%", "-p", "no:xdist")
+    assert code == 1 and "nothing could be compared: no test was profiled" in printed, printed
 
 
 def test_a_block_says_what_is_wrong_with_it(tmp_path: Path) -> None:

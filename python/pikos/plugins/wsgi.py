@@ -171,6 +171,13 @@ class Body:
         self._body = body
         self._parts: Iterator[bytes] | None = None
 
+    def __len__(self) -> int:
+        # A server that knows that there is one part knows its length.
+        return len(self._body)  # type: ignore[arg-type]
+
+    def __bool__(self) -> bool:
+        return bool(self._body)
+
     def __iter__(self) -> Iterator[bytes]:
         return self
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pikos.plugins._tests.block import Block
+    from pikos.plugins._tests.comparison import Change
 
 #: What a worker of pytest-xdist's is told, and what a report has.
 FOLDER, TOLD = "pikos_folder", "pikos"
@@ -221,6 +222,7 @@ class Run(TestProfiles):
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.close()
         if not self.tests:
+            self.judge(session, [], "no test was profiled")
             return
         if not any(self.folder.glob("*.pikos")):
             self.notes.append("the workers' profiles are not on this machine, so there is nothing to keep but figures")
@@ -244,16 +246,20 @@ class Run(TestProfiles):
             self.notes.append(
                 f"the run before was of CPython {before.python}, this one is of {sys.version.split()[0]}: counts may differ for that alone"
             )
+        worse = [] if self.limit is None else comparison.above(self.limit)
+        self.judge(session, worse, "" if comparison.changes else "no test passed in both runs")
+
+    def judge(self, session: pytest.Session, worse: list[Change], trouble: str) -> None:
+        """Whether the run fails, where a limit is set. A run of which nothing can be said does."""
         if self.limit is None:
             return
-        worse = comparison.above(self.limit)
         what = "makes" if self.by == "calls" else "takes"
         unit = "calls" if self.by == "calls" else "time"
         if worse:
             many = "test " + what if len(worse) == 1 else "tests " + what.removesuffix("s")
             self.verdict = f"{len(worse):,} {many} over {100 * self.limit:g} % more {unit} than before"
-        elif not comparison.changes:
-            self.verdict = "nothing could be compared: no test passed in both runs"
+        elif trouble:
+            self.verdict = f"nothing could be compared: {trouble}"
         if self.verdict and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -305,10 +311,8 @@ class Run(TestProfiles):
             for line in self.changed:
                 write(line)
             write(tables.sentence(self.comparison))
-            if self.verdict:
-                tell.write_line(f"pikos: {self.verdict}", red=True, bold=True)
-        elif self.before is not None and not self.tests:
-            write("pikos: no test was profiled, so there is nothing to compare")
+        if self.verdict:
+            tell.write_line(f"pikos: {self.verdict}", red=True, bold=True)
         if self.problem is not None:
             write(f"pikos: not everything was profiled: {self.problem}")
         for note in self.notes:
