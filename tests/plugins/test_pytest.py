@@ -270,7 +270,9 @@ def test_failures_doctests_unittests_and_skips_are_what_they_are(tmp_path: Path)
 
 def test_another_profiler_is_in_the_way_and_the_tests_run(tmp_path: Path) -> None:
     project(tmp_path, "def test_passes():\n    pass\n")
-    (tmp_path / "conftest.py").write_text("from pikos.cprofile import Profile\nProfile(threads=True).enable()\n")
+    (tmp_path / "conftest.py").write_text(
+        "from pikos.cprofile import Profile\nother = Profile(threads=True)\nother.enable()\n"
+    )
     code, printed = run(tmp_path, "--pikos", "-p", "no:xdist")
     assert code == 0 and "1 passed" in printed
     assert "not everything was profiled: Another profiling tool is already active" in printed

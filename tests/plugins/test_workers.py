@@ -95,8 +95,8 @@ def test_a_worker_that_cannot_be_profiled_serves(tmp_path: Path) -> None:
         assert server.process.poll() is None
     end(server.process)
     (server.folder / "workers.conf.py").write_text(
-        text + "\nimport cProfile\nours = post_fork\ndef post_fork(server, worker):\n"
-        "    from pikos.cprofile import Profile\n    Profile(threads=True).enable()\n    ours(server, worker)\n"
+        text + "\nfrom pikos.cprofile import Profile\nother, ours = Profile(threads=True), post_fork\n"
+        "def post_fork(server, worker):\n    other.enable()\n    ours(server, worker)\n"
     )
     typed, _ = arguments(command("whole workers").replace("flask_app:app", "plain:app"), server.port)
     with (server.folder / "server.log").open("wb") as log:
