@@ -23,6 +23,8 @@ _NOT_YET, _COUNTS, _NEVER = range(3)
 _PIKOS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Whose threads run beside the tests in a process of pytest-xdist's.
 _WORKERS = f"{os.sep}execnet{os.sep}"
+#: What imports: also the callbacks of its weak references, which come later.
+_IMPORTS = "<frozen importlib."
 #: How the end of a recording looks in it.
 _END = "<method 'disable' of '_lsprof.Profiler'"
 
@@ -87,9 +89,8 @@ def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: b
 
 
 def _is_left_out(node: Node) -> bool:
-    if node.name == "_find_and_load":
-        return node.file == "<frozen importlib._bootstrap>"
-    return node.name == "__del__" or node.file.startswith(_PIKOS) or node.name.startswith(_END) or _WORKERS in node.file
+    file, name = node.file, node.name
+    return file.startswith((_IMPORTS, _PIKOS)) or _WORKERS in file or name == "__del__" or name.startswith(_END)
 
 
 def shown(node: Node, has_line: bool = True) -> str:
