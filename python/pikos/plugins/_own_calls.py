@@ -95,7 +95,7 @@ def _is_left_out(node: Node) -> bool:
 
 def shown(node: Node, has_line: bool = True) -> str:
     """``load (shop.py:12)``"""
-    name = node.qualname or node.name
+    name = (node.qualname or node.name).replace(".<locals>", "")
     if node.file == "~":
         return f"{{{name[1:-1]}}}" if name[:1] == "<" and name[-1:] == ">" else name
     return f"{name} ({os.path.basename(node.file)}{f':{node.line}' if has_line else ''})"

@@ -298,12 +298,12 @@ class Run(TestProfiles):
         if self.tests and self.slowest:
             shown = min(self.slowest, len(self.tests))
             tell.section(f"pikos: slowest {shown:,} of {len(self.tests):,} tests" if len(self.tests) > 1 else "pikos")
-            for line in tables.slowest(self.tests, self.slowest):
+            for line in tables.slowest(self.tests, self.slowest, tell._tw.fullwidth):
                 write(line)
             if self.whole is not None:
                 write("")
                 write(f"The whole run, {tables.seconds(self.whole.metadata['tottime'])} with collection and fixtures:")
-                for line in tables.functions(self.whole):
+                for line in tables.functions(self.whole, tell._tw.fullwidth):
                     write(line)
         if self.comparison is not None:
             assert self.before is not None

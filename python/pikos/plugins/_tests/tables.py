@@ -10,35 +10,41 @@ if TYPE_CHECKING:
     from pikos.plugins._tests.folder import Test
     from pikos.stats import Profile
 
-#: Columns that where a test's time went may take.
-MOST_PLACE = 44
+#: Columns that the name of a function may take, with what stands beside it: at least, so that it tells something, and at most.
+LEAST_PLACE, MOST_PLACE = 20, 44
+#: Columns that the figures before it take.
+FIGURES = 22
 #: Functions of the whole run, and changed tests.
 FUNCTIONS, CHANGES = 5, 20
 
 
-def slowest(tests: dict[str, Test], count: int) -> list[str]:
-    """A line for each of the slowest tests."""
+def slowest(tests: dict[str, Test], count: int, width: int) -> list[str]:
+    """A line for each of the slowest tests. width: of the terminal."""
     chosen = sorted(tests.items(), key=lambda item: (-item[1].seconds, item[0]))[:count]
-    rows = [[seconds(test.seconds), f"{test.calls:,}", place(test), name] for name, test in chosen]
+    room = width - FIGURES - max(len(name) for name, _ in chosen)
+    rows = [[seconds(test.seconds), f"{test.calls:,}", place(test, room), name] for name, test in chosen]
     return columns([["time", "calls", "most of it in", "test"], *rows], right=2)
 
 
-def place(test: Test) -> str:
+def place(test: Test, room: int) -> str:
     if test.at is None:
         return "–"
-    return shortened(f"{100 * test.share:.0f} % {test.at}", MOST_PLACE)
+    return shortened(f"{100 * test.share:.0f} % {test.at}", room)
 
 
-def functions(whole: Profile) -> list[str]:
-    """Where the time of the run went, function by function."""
+def functions(whole: Profile, width: int) -> list[str]:
+    """Where the time of the run went, function by function. width: of the terminal."""
     total = whole.metadata["tottime"]
-    rows = []
+    rows: list[list[str]] = []
     for row in whole.sort("tottime").top(FUNCTIONS):
         share = f"{100 * row.tottime / total:.0f} %" if total > 0 else ""
         where = "" if row.file == "~" else f"{'/'.join(row.file.replace(os.sep, '/').split('/')[-2:])}:{row.line}"
         name = row.qualname or row.name
         name = f"{{{name[1:-1]}}}" if row.file == "~" and name[:1] == "<" else name
-        rows.append([share, seconds(row.tottime), f"{row.ncalls or 0:,}", shortened(name, MOST_PLACE), where])
+        rows.append([share, seconds(row.tottime), f"{row.ncalls or 0:,}", name, where])
+    room = width - FIGURES - max((len(cells[-1]) for cells in rows), default=0)
+    for cells in rows:
+        cells[3] = shortened(cells[3], room)
     return columns([["", "itself", "calls", "function", ""], *rows], right=3)
 
 
@@ -95,6 +101,7 @@ def seconds(value: float) -> str:
 
 
 def shortened(text: str, width: int) -> str:
+    width = max(LEAST_PLACE, min(MOST_PLACE, width))
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
