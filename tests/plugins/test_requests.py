@@ -304,6 +304,51 @@ answer([sorted([label, steps] for label, _, _, _, steps in kept(app)) for app in
     ]
 
 
+def test_requests_that_begin_while_others_end() -> None:
+    answers = evaluate(
+        SITE
+        + """
+import time
+def steps(environ, start_response):
+    for number in range(int(environ["PATH_INFO"][1:])):
+        step(number)
+        time.sleep(0.001)
+    start_response("200 OK", [])
+    return [b"."]
+
+secret = "0123456789abcdef"
+app = wsgi.Middleware(steps, secret=secret, keep=1000)
+wrong = []
+for _ in range(10):
+    app.watch.kept.clear()
+    numbers = [number % 10 + 1 for number in range(30)]
+    threads = [threading.Thread(target=ask, args=(app, f"/{number}"), kwargs={"HTTP_X_PIKOS": secret}) for number in numbers]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    found = [[label, steps] for label, _, _, _, steps in kept(app)]
+    assert len(found) == 30
+    wrong += [each for each in found if each[0] != f"GET /{each[1]}"]
+answer(wrong)
+"""
+    )
+    assert answers == []
+
+
+def test_what_nobody_finishes_leaves_nothing_switched_on() -> None:
+    answers = evaluate(
+        SITE
+        + """
+app = wsgi.Middleware(application, secret="0123456789abcdef")
+body = app(environment(HTTP_X_PIKOS="0123456789abcdef"), lambda *said: None)
+del body  # no server has closed it
+with Profile(threads=True) as profile:
+    step(1)
+answer([row.callcount for row in profile.getstats() if getattr(row.code, "co_name", "") == "step"])
+"""
+    )
+    assert answers == [1]
+
+
 def test_a_fork_keeps_its_own() -> None:
     answers = evaluate(
         SITE

@@ -1,4 +1,4 @@
-"""Profiles requests of an ASGI application, a profile each: Starlette, FastAPI, Litestar, Quart and others.
+"""Profiles requests of an ASGI application, a profile each: those of Starlette, FastAPI, Litestar, Quart, Falcon and others.
 
     from pikos.plugins.asgi import Middleware
 
@@ -145,7 +145,7 @@ def inner_path(scope: Scope) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """What the framework says after the request: Starlette, FastAPI, Litestar, Quart. Empty if it doesn't."""
+    """What the framework says after the request: Starlette, FastAPI, Litestar. Empty if it doesn't."""
     route = scope.get("route")
     pattern = scope.get("path_template") or getattr(route, "path_format", None) or getattr(route, "path", None)
     if not isinstance(pattern, str):

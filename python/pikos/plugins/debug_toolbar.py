@@ -56,8 +56,8 @@ class PikosPanel(Panel):
         return mark_safe(f"{graph}{told['table']}")
 
     def process_request(self, request: Any) -> Any:
-        recording = Recording()
         try:
+            recording = Recording()
             recording.begin()
         except (ValueError, RuntimeError) as error:
             self._problem(str(error))
@@ -65,12 +65,12 @@ class PikosPanel(Panel):
         try:
             response = super().process_request(request)
         except BaseException:
-            recording.end()
+            recording.close()
             raise
         if inspect.isawaitable(response):
             # Awaited in the context that it was begun in.
             return self._awaited(recording, response)
-        recording.end()
+        recording.close()
         self._tell(recording)
         return response
 
@@ -78,7 +78,7 @@ class PikosPanel(Panel):
         try:
             found = await response
         finally:
-            recording.end()
+            recording.close()
         self._tell(recording)
         return found
 

@@ -14,7 +14,6 @@ from pikos.plugins._requests.recording import Recording, hold
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pikos.cprofile import Profile
     from pikos.plugins._requests.kept import Keeper
 
 #: How many are kept where nobody says it, and at most.
@@ -57,15 +56,17 @@ class Watch:
         self.problem, self.problems = "", 0
         options = self.choice.options
         self._is_frequent = options.slow is not None or (options.every is not None and options.every < RARE)
-        self._held: Profile | None = None
+        self._holds = False
 
     def begin(self, why: str) -> Running | None:
         """Begin to profile what runs in this context from now on; None if that can't be."""
         try:
-            if self._is_frequent and self._held is None:
-                self._held = hold()
             running = Running(self, why)
             running.recording.begin()
+            if self._is_frequent and not self._holds:
+                # For good: the next one comes soon. Twice does no harm.
+                self._holds = True
+                hold()
         except (ValueError, RuntimeError) as error:
             self.tell(f"not profiled: {error}")
             return None
@@ -122,7 +123,8 @@ class Running:
             return
         self.is_over = True
         took = time.perf_counter() - self.clock
-        self.pause()
+        self.is_open = False
+        self.recording.close()
         why = self.watch.choice.why_kept(self.why, took, has_failed)
         if why is None:
             return
