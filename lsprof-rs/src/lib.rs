@@ -44,7 +44,7 @@ mod _lsprof {
     use super::python::whole_file::_replace_file;
 
     #[pymodule_export]
-    use super::python::{batches::PyRecordBatches, listener::PyListener};
+    use super::python::{batches::PyRecordBatches, listener::PyListener, relay::PyRelay};
 
     #[pymodule_export]
     use super::python::functions::{

@@ -30,6 +30,7 @@ __all__ = [
     "_ObjectEvents",
     "_RecordBatches",
     "_Records",
+    "_Relay",
     "_Sampler",
     "_Sink",
     "_StoredProfile",
@@ -248,11 +249,29 @@ class _RecordBatches:
     def next(self, timeout: float) -> tuple[dict[str, Any], dict[str, list[Any]]] | None: ...
 
 @final
+class _Relay:
+    def __new__(cls, endpoint: str | None, connect: bool, remote: bool, interval: float) -> _Relay: ...
+    @property
+    def endpoints(self) -> list[str]: ...
+    def listeners(self) -> tuple[bool, bool]: ...
+    def tell(
+        self,
+        id: str,
+        about: tuple[str, int, list[str], str],
+        parts: list[tuple[str, _StoredProfile]],
+        time: float,
+        end: tuple[str, str] | None = None,
+    ) -> bool: ...
+    def close(self) -> None: ...
+
+@final
 class _StoredProfile:
     @staticmethod
     def read(
         data: bytes, name: str, format: str | None = None, event: str | None = None, profile: str | None = None
     ) -> _StoredProfile: ...
+    @staticmethod
+    def merged(parts: _List[tuple[_StoredProfile, str | None]]) -> _StoredProfile: ...
     def __len__(self) -> int: ...
     def sort(self, keys: list[str], reverse: bool) -> _StoredProfile: ...
     def filter(self, pattern: str) -> _StoredProfile: ...

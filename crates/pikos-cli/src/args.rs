@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
@@ -79,6 +80,14 @@ pub enum Subcommand {
     /// Save the profiles of live processes when they end, even if they are killed
     #[command(after_help = "Example: pikos record 4711 -o app.pikos")]
     Record(RecordArgs),
+    /// Gather the profiles of many processes and hosts: as one source to watch, and on disk, hour by hour
+    #[command(after_help = "Examples:
+  pikos collect --bind tcp://127.0.0.1:5555                      processes started with `--live tcp://127.0.0.1:5555 --connect`
+  pikos collect --bind tcp://*:5555 -o profiles --every 15m      the same of other hosts, and every quarter of an hour on disk
+  pikos collect --bind tcp://*:5555 --push http://pyro:4040      the same, sent on to a Pyroscope server
+
+`pikos top` and `pikos serve` show what it has: each program on each host as one process, its threads by their names.")]
+    Collect(CollectArgs),
     /// Sample a process that is already running, whatever it is: where its time goes, at next to no cost to it
     #[command(after_help = "Examples:
   pikos sample 4711                              until Ctrl-C; then it says where the time went
@@ -656,6 +665,28 @@ pub struct RecordArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Bind this endpoint, for processes started with `--live ENDPOINT --connect`
+    #[arg(long, value_name = "ENDPOINT")]
+    pub bind: String,
+    /// Keep what was collected in this folder: so far, and slice by slice. The next `pikos collect` goes on from there
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// How long a slice is: 90s, 15m, 1h, 1d
+    #[arg(long, value_name = "TIME", default_value = "1h", requires = "output")]
+    pub every: Span,
+    /// Keep slices of this size in all; the oldest make room for the newest: 500MB, 2GB
+    #[arg(long, value_name = "SIZE", default_value = "1GB", requires = "output")]
+    pub keep: Size,
+    /// Send what was added to a server that takes what Pyroscope takes (http://HOST:PORT), as pprof
+    #[arg(long, value_name = "URL")]
+    pub push: Option<pikos_collect::Push>,
+    /// How often to send it
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "push")]
+    pub push_every: Span,
+}
+
+#[derive(Debug, Args)]
 pub struct CtlArgs {
     #[command(subcommand)]
     pub action: Action,
@@ -817,6 +848,46 @@ impl FromStr for Amount {
     }
 }
 
+/// A number with a unit behind it, of those that are given with what they stand for.
+fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()))?;
+    digits.parse::<f64>().ok().map(|number| number * factor)
+}
+
+/// `15m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+        match with_unit(text, &units).filter(|seconds| (1.0..=366.0 * 86_400.0).contains(seconds)) {
+            Some(seconds) => Ok(Self(Duration::from_secs_f64(seconds))),
+            None => Err("give a time from a second to a year: `90s`, `15m`, `1h`, `1d`".to_owned()),
+        }
+    }
+}
+
+/// `500MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("tb", 1e12)];
+        match with_unit(text, &units).filter(|bytes| (1e3..=1e15).contains(bytes)) {
+            Some(bytes) => Ok(Self(bytes as u64)),
+            None => Err("give a size from 1KB on: `500MB`, `2GB`".to_owned()),
+        }
+    }
+}
+
 /// A part of one processor: `1%`, or `1`.
 fn percent(text: &str) -> Result<f64, String> {
     match text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>() {
@@ -903,6 +974,22 @@ mod tests {
             }
         }
         check(&Arguments::command(), "pikos");
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        let span = |text: &str| text.parse::<Span>().ok().map(|span| span.0.as_secs());
+        assert_eq!((span("90s"), span("1.5h"), span("2 d")), (Some(90), Some(5400), Some(172_800)));
+        assert_eq!(
+            (span("90"), span("0s"), span("-1h"), span("h"), span("9999d")),
+            (None, None, None, None, None)
+        );
+        let size = |text: &str| text.parse::<Size>().ok().map(|size| size.0);
+        assert_eq!(
+            (size("500MB"), size("2gb"), size("1.5 kb")),
+            (Some(500_000_000), Some(2_000_000_000), Some(1500))
+        );
+        assert_eq!((size("5"), size("0GB"), size("1XB"), size("1e9GB")), (None, None, None, None));
     }
 
     #[test]

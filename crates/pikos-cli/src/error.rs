@@ -73,6 +73,8 @@ pub enum Error {
     NotLive(pikos_client::ClientError),
     #[error("{0}")]
     Serve(#[from] pikos_serve::ServeError),
+    #[error("{0}")]
+    Collect(#[from] pikos_collect::DiskError),
     #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
@@ -109,6 +111,7 @@ impl Error {
                 | Error::BindsAndConnects(_)
                 | Error::NotLive(_)
                 | Error::Serve(pikos_serve::ServeError::Taken(_) | pikos_serve::ServeError::NotHere(_))
+                | Error::Collect(pikos_collect::DiskError::Taken(_))
                 | Error::NeedsPython
                 | Error::Sampling(_)
                 | Error::NoProcess(_)

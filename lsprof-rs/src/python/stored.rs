@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
+use pstats_compat::merge::{Merger, named};
 use pstats_compat::report::{Report, Restriction, SortKey, order};
 use pstats_compat::summary::{self, Paper};
 use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
@@ -37,7 +38,8 @@ impl StoredProfile {
         Self { shared: Arc::new(shared), rows, keys: Vec::new() }
     }
 
-    fn profile(&self) -> &Profile {
+    /// The whole of it.
+    pub fn profile(&self) -> &Profile {
         &self.shared.profile
     }
 
@@ -108,6 +110,24 @@ impl StoredProfile {
             Ok::<_, Error>(profile)
         });
         profile.map(Self::new).map_err(wrong)
+    }
+
+    /// The sum of several, all rows of each. One that comes with a name has its functions below that name, apart from those of
+    /// others. Raises ValueError if they can't be added up.
+    #[staticmethod]
+    fn merged(py: Python<'_>, parts: Vec<(Py<Self>, Option<String>)>) -> PyResult<Self> {
+        let sum = py.detach(|| {
+            let mut merger = Merger::new();
+            for (part, name) in &parts {
+                let profile = part.get().profile().clone();
+                merger.add(match name {
+                    Some(name) => named(profile, name),
+                    None => profile,
+                })?;
+            }
+            Ok::<_, Error>(merger.finish())
+        });
+        sum.map(Self::new).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     fn __len__(&self) -> usize {

@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod check;
+pub mod collect;
 pub mod completions;
 pub mod ctl;
 pub mod diff;
