@@ -71,6 +71,15 @@ test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite,
 test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
 	@WORKERS=$(WORKERS) scripts/test.sh .venv-$*/bin/python $(PYTEST_ARGS)
 
+.PHONY: test-clusters
+test-clusters: build $(VENV)/.tests ## Dask and Spark (which needs Java), on clusters of this machine; says loudly what can't be had here
+	@while read -r requirement; do
+		case $$requirement in ''|'#'*) continue;; esac
+		echo "+ pip install $$requirement"
+		$(VENV)/bin/python $(PIP_INSTALL) "$$requirement" || echo "NOT TRIED: $$requirement can't be had for this Python" >&2
+	done <tests/clusters/requirements.txt
+	$(VENV)/bin/python -m pytest tests/clusters $(PYTEST_ARGS)
+
 .PHONY: test-debug
 test-debug: .venv-debug/.installed .venv-debug/.tests ## The Python suite with the engine's own assertions on (slower)
 	@WORKERS=$(WORKERS) scripts/test.sh .venv-debug/bin/python $(PYTEST_ARGS)

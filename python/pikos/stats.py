@@ -20,7 +20,7 @@ from pikos._lsprof import _StoredProfile
 from pikos._rows import Node, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas
     import pyarrow
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pikos._lsprof import _Metadata
     from pikos.cprofile import Stats
 
-__all__ = ["Node", "Profile", "Row", "export", "load", "of"]
+__all__ = ["Node", "Profile", "Row", "export", "load", "merge", "of"]
 
 # More is not read of one file.
 _MOST_BYTES = 1 << 30
@@ -208,6 +208,18 @@ def of(profile: object) -> Profile:
     import marshal
 
     return Profile(_StoredProfile.read(marshal.dumps(stats), f"<{type(profile).__name__}>", "pstats"))
+
+
+def merge(*profiles: object, names: Sequence[str] | None = None) -> Profile:
+    """The sum of several profiles, each of them what ``of`` takes.
+
+    names: one for each: its functions are kept apart from those of others, below one that has its name. Full stacks are kept if
+    all have them. Raises ValueError for profiles whose counts or times mean different things.
+    """
+    if names is not None and len(names) != len(profiles):
+        raise ValueError(f"{len(profiles)} profiles and {len(names)} names: give one for each")
+    parts = [of(profile)._native for profile in profiles]
+    return Profile(_StoredProfile.merged(list(zip(parts, names or [None] * len(parts), strict=True))))
 
 
 def export(profile: object, format: str | None, path: str | os.PathLike[str]) -> list[str]:

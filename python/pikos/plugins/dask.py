@@ -277,33 +277,42 @@ class TaskProfiler(distributed.WorkerPlugin):
 
 
 class _Door:
-    """Where Dask calls tasks: two functions of its worker, replaced as long as a worker of this process is profiled."""
+    """Where Dask calls tasks: functions of its worker, replaced as long as a worker of this process is profiled."""
 
     lock = threading.Lock()
     plugins: list[TaskProfiler] = []  # noqa: RUF012
     replaced: dict[str, Any] = {}  # noqa: RUF012
-    #: What they are called, and which of their arguments is the function.
-    names = (("apply_function", "function"), ("apply_function_actor", "function"))
+    #: What they are called in one release or another, and which of their arguments is the task.
+    of_tasks = (("_run_task", "task"), ("apply_function", "function"))
+    of_actors = (("_run_actor", "func"), ("apply_function_actor", "function"))
 
     @classmethod
     def open(cls, plugin: TaskProfiler) -> str | None:
         """Let this one count its worker's tasks. Says why, if that can't be."""
+        with cls.lock:
+            if not cls.replaced:
+                if not cls.replace_one(cls.of_tasks):
+                    return f"this release of Dask ({distributed.__version__}) calls tasks in another way than is known here"
+                cls.replace_one(cls.of_actors)
+            cls.plugins = [*cls.plugins, plugin]
+        return None
+
+    @classmethod
+    def replace_one(cls, functions: tuple[tuple[str, str], ...]) -> bool:
+        """Replace the one of them that this release has."""
         import distributed.worker
 
-        with cls.lock:
-            for name, argument in cls.names:
-                if name in cls.replaced:
-                    continue
-                original = getattr(distributed.worker, name, None)
-                try:
-                    places = list(inspect.signature(original).parameters)  # type: ignore[arg-type]
-                    order = [places.index(each) for each in (argument, "execution_state", "key")]
-                except (TypeError, ValueError):
-                    return f"this release of Dask ({distributed.__version__}) calls tasks in another way than is known here"
+        for name, argument in functions:
+            original = getattr(distributed.worker, name, None)
+            if original is None:
+                continue
+            places = list(inspect.signature(original).parameters)
+            if {argument, "execution_state", "key"} <= set(places):
                 cls.replaced[name] = original
+                order = [places.index(each) for each in (argument, "execution_state", "key")]
                 setattr(distributed.worker, name, cls.counted(original, *order))
-            cls.plugins.append(plugin)
-        return None
+                return True
+        return False
 
     @classmethod
     def close(cls, plugin: TaskProfiler) -> None:
@@ -324,15 +333,14 @@ class _Door:
         @functools.wraps(original)
         def apply(*args: Any) -> Any:
             try:
-                worker = args[state]["worker"]
-                plugin = next((each for each in cls.plugins if each._is_on and worker.plugins.get(each.name) is each), None)
+                plugins = args[state]["worker"].plugins
+                plugin = next((each for each in cls.plugins if each._is_on and plugins.get(each.name) is each), None)
             except (IndexError, KeyError, AttributeError):
                 plugin = None
             if plugin is None:
                 return original(*args)
             task, profiler = args[function], plugin
 
-            @functools.wraps(task, updated=())
             def run(*its_args: Any, **its_kwargs: Any) -> Any:
                 return profiler.run(args[key], task, its_args, its_kwargs)
 
