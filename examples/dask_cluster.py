@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 import time
 
-from dask.distributed import Client, LocalCluster
-
 import pikos.plugins.dask
+from dask.distributed import Client, LocalCluster
 
 
 def primes(start: int, count: int) -> list[int]:

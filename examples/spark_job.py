@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pyspark import SparkConf, SparkContext
-
 from pikos.plugins.spark import PikosProfiler, PikosUDFProfiler
+from pyspark import SparkConf, SparkContext
 
 # The executors' Python is this one.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

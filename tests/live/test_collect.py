@@ -9,8 +9,8 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 from pikos.stats import Profile, load
 from running import SUPPORT
-from test_commands import PIKOS, pikos
 from watching import PATIENCE, live_environment, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Works until there is a file; then says how often it called what.
 PROGRAM = """\
 import os
 import sys
-import time
 
 calls = 0
 
@@ -45,8 +45,22 @@ print(calls)
 """
 
 
+def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [PIKOS, *map(str, arguments)]
+    return subprocess.run(
+        command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE, cwd=folder
+    )
+
+
+def listed(folder: Path) -> list[dict[str, Any]]:
+    """What `pikos ps` sees."""
+    return json.loads(pikos(folder, "ps", "--json").stdout or "[]")
+
+
 @contextmanager
-def collector(folder: Path, *options: str | Path, bind: str = "tcp://127.0.0.1:*") -> Iterator[tuple[subprocess.Popen[str], str]]:
+def collector(
+    folder: Path, *options: str | Path, bind: str = "tcp://127.0.0.1:*"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A `pikos collect`, and where it listens."""
     process = subprocess.Popen(
         [PIKOS, "collect", "--bind", bind, *map(str, options)],
@@ -91,7 +105,9 @@ def so_far(folder: Path, pattern: str = "*") -> list[Profile]:
 
 def test_what_processes_tell_is_added_up_by_host_program_and_thread(tmp_path: Path) -> None:
     with collector(tmp_path, "-o", "kept") as (process, endpoint):
-        told = sent(endpoint, "--processes", "6", "--functions", "20", "--seconds", "1", "--interval", "0.2", "--hosts", "2")
+        told = sent(
+            endpoint, "--processes", "6", "--functions", "20", "--seconds", "1", "--interval", "0.2", "--hosts", "2"
+        )
         assert "6 processes told of themselves to the end, 0 were still running" in end(process)
     names = sorted(path.name for path in (tmp_path / "kept" / "so-far").iterdir())
     assert names == ["node0~web.py~MainThread.pikos", "node1~web.py~MainThread.pikos"]
@@ -109,11 +125,26 @@ def test_what_processes_tell_is_added_up_by_host_program_and_thread(tmp_path: Pa
 def test_views_have_it_as_one_process_of_each_program(tmp_path: Path) -> None:
     with collector(tmp_path) as (process, endpoint):
         sent(endpoint, "--processes", "4", "--functions", "10", "--seconds", "0.4", "--interval", "0.2", "--hosts", "1")
-        with started(tmp_path, [SUPPORT / "senders.py", endpoint, "--processes", "3", "--functions", "10", "--seconds", "600", "--hosts", "1", "--first", "100"]):
+        with started(
+            tmp_path,
+            [
+                SUPPORT / "senders.py",
+                endpoint,
+                "--processes",
+                "3",
+                "--functions",
+                "10",
+                "--seconds",
+                "600",
+                "--hosts",
+                "1",
+                "--first",
+                "100",
+            ],
+        ):
 
             def seen() -> list[dict[str, Any]]:
-                rows = json.loads(pikos(tmp_path, "ps", "--json").stdout or "[]")
-                return [row for row in rows if row["pid"] == process.pid and "3 processes" in row["script"]]
+                return [row for row in listed(tmp_path) if row["pid"] == process.pid and "3 processes" in row["script"]]
 
             (row,) = until(seen, "the sum of what runs")
             assert row["script"] == "web.py on node0: 3 processes"
@@ -128,9 +159,24 @@ def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Pa
     script.write_text(PROGRAM)
     with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
         sent(endpoint, "--processes", "3", "--functions", "10", "--seconds", "0.4", "--interval", "0.2", "--leave", "1")
-        live = ["-m", "pikos.cprofile", "--live", endpoint, "--connect", "--interval", "0.05", "-o", "own.pstats", script, "stop"]
+        live = [
+            "-m",
+            "pikos.cprofile",
+            "--live",
+            endpoint,
+            "--connect",
+            "--interval",
+            "0.05",
+            "-o",
+            "own.pstats",
+            script,
+            "stop",
+        ]
         with started(tmp_path, live) as program:
-            until(lambda: any(calls(profile, "leaf") > 50 for profile in so_far(tmp_path / "kept", "*app.py*")), "its calls on disk")
+            until(
+                lambda: any(calls(profile, "leaf") > 50 for profile in so_far(tmp_path / "kept", "*app.py*")),
+                "its calls on disk",
+            )
             process.kill()
             process.wait()
             before = sum(map(calls, so_far(tmp_path / "kept", "node*")))
@@ -139,14 +185,24 @@ def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Pa
                 taken = pikos(tmp_path, "collect", "--bind", "tcp://127.0.0.1:*", "-o", "kept")
                 assert taken.returncode == 2 and "another `pikos collect` keeps its figures there" in taken.stderr
                 # It is heard again before it ends.
-                until(lambda: (PIKOS and json.loads(pikos(tmp_path, "ps", "--json").stdout or "[]")), "somebody live")
-                shown = lambda: [row for row in json.loads(pikos(tmp_path, "ps", "--json").stdout or "[]") if "app.py on" in row["script"] and "1 process" in row["script"]]  # noqa: E731
-                until(shown, "the program again")
+                until(
+                    lambda: [
+                        row
+                        for row in listed(tmp_path)
+                        if row["script"].startswith("app.py on ") and "1 process" in row["script"]
+                    ],
+                    "the program again",
+                )
                 (tmp_path / "stop").touch()
                 out, told = program.communicate(timeout=PATIENCE)
                 assert program.returncode == 0, told
                 expected = int(out.splitlines()[0])
-                until(lambda: sum(calls(profile, "leaf") for profile in so_far(tmp_path / "kept", "*app.py*")) == expected, "all of its calls")
+                until(
+                    lambda: (
+                        sum(calls(profile, "leaf") for profile in so_far(tmp_path / "kept", "*app.py*")) == expected
+                    ),
+                    "all of its calls",
+                )
                 end(again)
     assert sum(map(calls, so_far(tmp_path / "kept", "node*"))) == before
     slices = [load(path) for path in (tmp_path / "kept" / "slices").glob("*/*.pikos")]
@@ -195,13 +251,17 @@ def test_what_was_added_is_pushed_as_pprof(tmp_path: Path) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     with collector(tmp_path, "--push", url, "--push-every", "1s") as (process, endpoint):
-        told = sent(endpoint, "--processes", "2", "--functions", "10", "--seconds", "4", "--interval", "0.5", "--hosts", "1")
+        told = sent(
+            endpoint, "--processes", "2", "--functions", "10", "--seconds", "4", "--interval", "0.5", "--hosts", "1"
+        )
         said = end(process)
     server.shutdown()
     assert "not pushed" in said and "answers 503" in said and "all is pushed again" in said
     total = 0
     for number, (path, body) in enumerate(bodies):
-        assert re.match(r"/ingest\?name=web\.py%7Bhost%3Dnode0%2Clabel%3DMainThread%7D&from=\d+&until=\d+&format=pprof&", path)
+        assert re.match(
+            r"/ingest\?name=web\.py%7Bhost%3Dnode0%2Clabel%3DMainThread%7D&from=\d+&until=\d+&format=pprof&", path
+        )
         start = body.index(b"\r\n\r\n") + 4
         packed = body[start : body.index(b"\r\n--", start)]
         assert gzip.decompress(packed)
@@ -232,6 +292,5 @@ def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "collected.state").write_bytes(b"PIKOSCOLLECTED 1\nhalf")
     with collector(tmp_path, "-o", "kept") as (process, _):
-        time.sleep(0)
         assert "can't be read; it is now kept/collected.state.unreadable" in end(process)
     assert (tmp_path / "kept" / "collected.state.unreadable").exists()

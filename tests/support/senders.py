@@ -24,7 +24,9 @@ TICKS = 1000
 class Sender:
     """A process."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, number: int, host: str, functions: int) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, number: int, host: str, functions: int
+    ) -> None:
         self.socket = context.socket(zmq.XPUB)
         self.socket.linger = 60_000
         self.socket.sndhwm = 1000
@@ -73,7 +75,10 @@ class Bodies:
 
     def __init__(self, functions: int) -> None:
         self.functions = functions
-        names = [[number, f"/srv/app/module{number % 20}.py", number, f"function_{number}", None] for number in range(functions)]
+        names = [
+            [number, f"/srv/app/module{number % 20}.py", number, f"function_{number}", None]
+            for number in range(functions)
+        ]
         self.names = msgpack.packb("functions") + msgpack.packb(names)
         self.rows: dict[int, bytes] = {}
 
@@ -82,7 +87,9 @@ class Bodies:
         body = self.rows.get(calls)
         if body is None:
             rows = [[1, f, calls, calls, calls * TICKS, calls * TICKS, 0, 0, 0, 0] for f in range(self.functions)]
-            edges = [[1, f, f + 1, calls, calls, calls * TICKS, calls * TICKS, 0, 0, 0] for f in range(self.functions - 1)]
+            edges = [
+                [1, f, f + 1, calls, calls, calls * TICKS, calls * TICKS, 0, 0, 0] for f in range(self.functions - 1)
+            ]
             body = msgpack.packb("rows") + msgpack.packb(rows) + msgpack.packb("edges") + msgpack.packb(edges)
             self.rows[calls] = body
         count = len(head) + 2 + is_full

@@ -407,7 +407,8 @@ class ClusterProfile:
         lost = [worker for worker in self.workers if worker.state == "lost"]
         if lost:
             who = ", ".join(
-                f"{worker.address} (process {worker.pid} on {worker.host})" if worker.pid else worker.address for worker in lost
+                f"{worker.address} (process {worker.pid} on {worker.host})" if worker.pid else worker.address
+                for worker in lost
             )
             told = any(worker.heard is not None for worker in lost)
             what = "what they had told by then is counted" if told else "nothing of them is counted"
@@ -461,9 +462,7 @@ class ClusterProfile:
         for note in self.notes:
             print(f"note: {note}")
 
-    def export(
-        self, path: str | os.PathLike[str], format: str | None = None, *, by: str | None = None
-    ) -> list[str]:
+    def export(self, path: str | os.PathLike[str], format: str | None = None, *, by: str | None = None) -> list[str]:
         """Write the figures so far to a file, as ``pikos.stats.Profile.export`` does; ``by`` as above."""
         return self.profile(by=by).export(path, format)
 
@@ -530,9 +529,13 @@ class ClusterProfile:
             _, late = await asyncio.wait(questions, timeout=PATIENCE)
             for question in late:
                 question.cancel()
-            silent = [worker.address for worker in self.workers if worker._question in late and worker.state == "running"]
+            silent = [
+                worker.address for worker in self.workers if worker._question in late and worker.state == "running"
+            ]
             if silent:
-                self._problems.append(f"no answer within {PATIENCE:.0f} s, older figures are counted: {', '.join(silent)}")
+                self._problems.append(
+                    f"no answer within {PATIENCE:.0f} s, older figures are counted: {', '.join(silent)}"
+                )
             await self._look(asks=False)
         try:
             await self._client.unregister_worker_plugin(self._name)

@@ -66,8 +66,10 @@ class _Parts(AddingAccumulatorParam):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__([])
 
-    def addInPlace(self, value1: list[bytes | str], value2: list[bytes | str]) -> list[bytes | str]:
-        value1 += value2
+    def addInPlace(self, value1: list[Any], value2: list[Any]) -> list[Any]:
+        for told in value2:
+            # An executor sends a list of each task, and the text of a problem.
+            value1 += told if isinstance(told, list) else [told]
         if sum(isinstance(part, bytes) for part in value1) > MOST_PARTS:
             value1[:] = [_sum(value1).dumps("pikos"), *_problems(value1)]
         return value1
@@ -100,7 +102,7 @@ class _Part:
         if not self._is_added:
             self._is_added = True
             # Spark sends it when the task has ended: by then all calls are in it.
-            self._accumulator.add(_Told(self))
+            self._accumulator.add([_Told(self)])
         if self._problem is not None:
             return function(*args, **kwargs)
         try:
@@ -120,17 +122,14 @@ class _Part:
         return told if self._problem is None else [*told, self._problem]
 
 
-class _Told(list[Any]):
-    """What a part has counted at the moment at which it is sent."""
+class _Told:
+    """What a part has counted by the moment at which it is sent."""
 
     def __init__(self, part: _Part) -> None:
-        super().__init__([part])
+        self.part = part
 
     def __reduce__(self) -> tuple[Any, ...]:
-        told: list[bytes | str] = []
-        for part in self:
-            told += part.told() if isinstance(part, _Part) else [part]
-        return list, (told,)
+        return list, (self.part.told(),)
 
 
 class PikosProfiler(Profiler):  # type: ignore[misc]
@@ -159,9 +158,8 @@ class PikosProfiler(Profiler):  # type: ignore[misc]
         try:
             return part.profile(func, *args, **kwargs)
         finally:
-            self._accumulator.value[:] = [
-                each for told in self._accumulator.value for each in (told.told() if isinstance(told, _Part) else [told])
-            ]
+            told = self._accumulator.value
+            told[:] = [each for one in told for each in (one.part.told() if isinstance(one, _Told) else [one])]
 
     def finished(self) -> Finished:
         """The figures of all executors together."""
