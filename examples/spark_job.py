@@ -22,7 +22,7 @@ def words(line: str) -> list[str]:
 
 def main() -> None:
     """Count the words of this repository's README."""
-    conf = SparkConf().setMaster("local-cluster[2,1,512]").setAppName("words").set("spark.python.profile", "true")
+    conf = SparkConf().setMaster("local-cluster[2,1,1024]").setAppName("words").set("spark.python.profile", "true")
     context = SparkContext(conf=conf, profiler_cls=PikosProfiler, udf_profiler_cls=PikosUDFProfiler)
     try:
         with open("README.md", encoding="utf-8") as file:

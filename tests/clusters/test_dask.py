@@ -114,14 +114,15 @@ def test_two_killed_workers_have_told_what_they_had_sent(tmp_path: Path) -> None
                 client.gather(client.map(leaf, range(50)))
         for worker in victims:
             print(worker.state, calls(p.profile(worker=worker.address), "branch") == before[worker.address])
-        print(calls(p.profile(), "branch"), calls(p.profile("leaf"), "leaf"))
+        # A result that went with its worker may be made again.
+        print(calls(p.profile(), "branch") >= 240, calls(p.profile("leaf"), "leaf"))
         (note,) = p.notes
         print(note.partition(": ")[0], all(str(worker.pid) in note for worker in victims))
         """,
         tmp_path,
     )
     lines = done.stdout.splitlines()
-    assert lines[:3] == ["lost True", "lost True", "240 50"]
+    assert lines[:3] == ["lost True", "lost True", "True 50"]
     told = lines[3].split(" of ")
     assert told[0] == "2" and told[1].endswith("went without a word, what they had told by then is counted True")
     assert "pikos: 2 of " in done.stderr

@@ -32,7 +32,7 @@ def branch(x):
 def calls(profile, name):
     return sum(row.ncalls for row in profile if row.name == name)
 
-def context(master="local-cluster[2,1,512]", profile=True, **settings):
+def context(master="local-cluster[2,1,1024]", profile=True, **settings):
     conf = SparkConf().setMaster(master).setAppName("test").set("spark.ui.enabled", "false")
     conf.set("spark.python.profile", "true" if profile else "false").set("spark.driver.bindAddress", "127.0.0.1")
     conf.set("spark.driver.host", "127.0.0.1")
@@ -62,7 +62,7 @@ def test_an_rdd_on_two_executors_has_the_figures_of_one_process(tmp_path: Path) 
     done = run(
         """
         counted = {}
-        for master in ("local-cluster[2,1,512]", "local[1]"):
+        for master in ("local-cluster[2,1,1024]", "local[1]"):
             sc = context(master)
             print(sc.parallelize(range(1000), 8).map(branch).sum())
             (((_, profiler, _),)) = sc.profiler_collector.profilers

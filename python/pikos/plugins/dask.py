@@ -54,7 +54,8 @@ PATIENCE = 10.0
 
 #: What a worker runs to make its part, be there a Pikos or not: text, so that nothing of ours need be there to read it.
 PART = """\
-class Absent:
+from distributed import WorkerPlugin
+class Absent(WorkerPlugin):
     def __init__(self, problem):
         self.name, self.problem = NAME, problem
     def setup(self, worker):
