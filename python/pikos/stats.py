@@ -219,7 +219,8 @@ def merge(*profiles: object, names: Sequence[str] | None = None) -> Profile:
     if names is not None and len(names) != len(profiles):
         raise ValueError(f"{len(profiles)} profiles and {len(names)} names: give one for each")
     parts = [of(profile)._native for profile in profiles]
-    return Profile(_StoredProfile.merged(list(zip(parts, names or [None] * len(parts), strict=True))))
+    named: Sequence[str | None] = [None] * len(parts) if names is None else names
+    return Profile(_StoredProfile.merged(list(zip(parts, named, strict=True))))
 
 
 def export(profile: object, format: str | None, path: str | os.PathLike[str]) -> list[str]:
