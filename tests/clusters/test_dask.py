@@ -13,7 +13,7 @@ from running import PATIENCE
 
 pytest.importorskip("distributed", reason="Dask is not installed: `make test-clusters` tries it")
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(5 * PATIENCE)]
 
 #: What the tests' programs begin with: tasks whose calls are known.
 HEAD = """
@@ -46,7 +46,7 @@ def run(program: str, tmp_path: Path, *, environment: dict[str, str] | None = No
         env={**os.environ, "DASK_DISTRIBUTED__WORKER__DAEMON": "True", **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,  # a cluster is many processes
     )
     assert done.returncode == 0, done.stderr
     return done

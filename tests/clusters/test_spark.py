@@ -13,7 +13,7 @@ from running import PATIENCE
 
 pytest.importorskip("pyspark", reason="Spark is not installed: `make test-clusters` tries it")
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("java")]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(5 * PATIENCE), pytest.mark.usefixtures("java")]
 
 HEAD = """
 import os, sys
@@ -52,7 +52,7 @@ def run(program: str, tmp_path: Path, **environment: str) -> subprocess.Complete
         env={**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,  # a cluster is many processes
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -64,7 +64,7 @@ def test_an_rdd_on_two_executors_has_the_figures_of_one_process(tmp_path: Path) 
         counted = {}
         for master in ("local-cluster[2,1,1024]", "local[1]"):
             sc = context(master)
-            print(sc.parallelize(range(1000), 8).map(branch).sum())
+            print(sc.parallelize(range(1000), 4).map(branch).sum())
             (((_, profiler, _),)) = sc.profiler_collector.profilers
             profile = profiler.finished()
             counted[master] = {(row.name, row.ncalls) for row in profile if "program.py" in row.file or row.file.startswith("<")}
@@ -93,7 +93,7 @@ def test_udfs_are_told_apart_and_counted_once_for_each_row(tmp_path: Path) -> No
         sc = context()
         spark = SparkSession(sc)
         first, second = udf(branch, "long"), udf(lambda x: leaf(x), "long")
-        frame = spark.range(0, 500, numPartitions=6)
+        frame = spark.range(0, 500, numPartitions=3)
         frame.select(first("id")).collect()
         frame.select(second("id")).collect()
         profiles = {id: profiler.finished() for id, profiler, _ in sc.profiler_collector.profilers}
@@ -117,7 +117,7 @@ def test_an_executor_without_pikos_does_its_part(tmp_path: Path) -> None:
     done = run(
         """
         sc = context("local[2]")
-        print(sc.parallelize(range(100), 4).map(branch).sum())
+        print(sc.parallelize(range(100), 2).map(branch).sum())
         (((_, profiler, _),)) = sc.profiler_collector.profilers
         print(len(profiler.finished()), profiler.problems)
         sc.show_profiles()
@@ -128,7 +128,7 @@ def test_an_executor_without_pikos_does_its_part(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert lines[0] == "15150"
-    assert lines[1].startswith("0 ['ModuleNotFoundError")
+    assert lines[1].startswith("0 [") and "ModuleNotFoundError" in lines[1]
     assert any(line.startswith("note: not all of it is counted: ModuleNotFoundError") for line in lines)
 
 
