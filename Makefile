@@ -227,6 +227,11 @@ bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 funct
 	done
 	.venv/bin/python -m benchmarks.formats --pikos .venv/bin/pikos $(BENCH_ARGS) build/bench/large-seed-{1,2}.pstats
 
+.PHONY: bench-clusters
+bench-clusters: build $(VENV)/.tests ## A thousand processes and `pikos collect`, and 10,000 tasks of Dask (pip install 'pikos[dask]' first)
+	@.venv/bin/python -m benchmarks.clusters collect $(BENCH_ARGS)
+	.venv/bin/python -m benchmarks.clusters dask
+
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python -m benchmarks.live $(BENCH_ARGS)
