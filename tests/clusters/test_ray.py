@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,17 @@ if __name__ == "__main__":
 def test_workers_tell_what_their_tasks_call(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path), "RAY_TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, str(path)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=4 * PATIENCE,
-    )
+    # Its sockets have long names.
+    with tempfile.TemporaryDirectory(prefix="ray") as short:
+        environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path), "RAY_TMPDIR": short}
+        done = subprocess.run(
+            [sys.executable, str(path)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=4 * PATIENCE,
+        )
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.isdigit()]
     assert lines == ["101000", "2000"]

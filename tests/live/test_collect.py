@@ -29,6 +29,7 @@ PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 PROGRAM = """\
 import os
 import sys
+import time
 
 calls = 0
 
@@ -76,14 +77,16 @@ def collector(
         yield process, line.split()[-1]
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def end(process: subprocess.Popen[str]) -> str:
     """End a collector as Ctrl-C does; what it said."""
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, told
+    assert process.stderr is not None
+    # What was read of it before is in its buffer, of which communicate() knows nothing.
+    told = process.stderr.read()
+    assert process.wait(PATIENCE) == 0, told
     return told
 
 

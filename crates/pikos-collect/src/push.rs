@@ -113,13 +113,14 @@ impl Push {
         let address = self.address();
         let failed = |source| PushError::Io { address: address.clone(), source };
         let answer = self.ask(head.as_bytes(), &body).map_err(failed)?;
-        let status = answer.split(' ').nth(1).unwrap_or_default();
-        if status.len() == 3 && status.starts_with('2') {
+        let is_taken = answer.split(' ').nth(1).is_some_and(|code| code.len() == 3 && code.starts_with('2'));
+        if is_taken {
             return Ok(());
         }
         let line = answer.lines().next().unwrap_or_default();
         let text = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim());
-        let mut told = format!("{} {text}", line.strip_prefix("HTTP/1.1 ").unwrap_or(line));
+        let status = line.split_once(' ').map_or(line, |(_, status)| status);
+        let mut told = format!("{status} {text}");
         if let Some((end, _)) = told.char_indices().nth(MOST_QUOTED) {
             told.truncate(end);
         }
