@@ -168,7 +168,7 @@ impl Collection {
         let mut sums: BTreeMap<Key, Merger> = BTreeMap::new();
         let mut add = |key: Key, profile: Profile| {
             // What can't be added up was told apart by its key.
-            let _ = sums.entry(key).or_insert_with(Merger::new).add(profile);
+            let _ = sums.entry(key).or_default().add(profile);
         };
         self.ended.iter().for_each(|(key, profile)| add(key.clone(), profile.clone()));
         let mut told = HashSet::new();
