@@ -21,6 +21,11 @@ use crate::state::State;
 /// All that is known is written this often, at least.
 const CHECKPOINT: Duration = Duration::from_secs(60);
 
+/// At the end, messages that wait are taken in for so long at most,
+const LAST: Duration = Duration::from_secs(20);
+/// and until none has come for so long.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// How often.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -148,7 +153,9 @@ impl Keeper {
 
     /// Writes and sends all that is left. The sentences say what could not be.
     pub fn finish(mut self) -> Vec<News> {
-        let _ = self.collection.poll(Duration::ZERO);
+        // What has come and wasn't taken in yet: on a busy machine that may be much.
+        let start = Instant::now();
+        while start.elapsed() < LAST && matches!(self.collection.poll(QUIET), Ok(true)) {}
         self.show(Some(&End { how: "disabled".to_owned(), detail: String::new() }));
         let now = Instant::now();
         // What is under way may fail: what is left is tried once more.
