@@ -131,18 +131,29 @@ def collect(options: argparse.Namespace) -> None:
         assert serve.stdout is not None
         address, _, token = serve.stdout.readline().strip().partition("/?token=")
         start, before, waits, most = time.perf_counter(), cpu(collector.pid), [], 0.0
-        while senders.poll() is None:
+
+        def seen() -> int:
+            """The calls in a picture of all of it."""
+            nonlocal most
             begin = time.perf_counter()
             request = urllib.request.Request(
                 f"{address}/api/picture?scope=all", headers={"Authorization": f"Bearer {token}"}
             )
             with urllib.request.urlopen(request) as answer:
-                answer.read()
+                picture = answer.read()
             waits.append(time.perf_counter() - begin)
             most = max(most, memory(collector.pid))
             time.sleep(0.5)
-        told = json.loads(senders.stdout.read().splitlines()[-1])
+            return sum(json.loads(picture)["functions"]["calls"])
+
+        while senders.poll() is None:
+            seen()
         used = (cpu(collector.pid) - before) / (time.perf_counter() - start)
+        told = json.loads(senders.stdout.read().splitlines()[-1])
+        end = time.perf_counter()
+        while seen() < told["calls"] and time.perf_counter() < end + 120:
+            pass
+        behind = time.perf_counter() - end
         serve.kill()
         collector.send_signal(signal.SIGINT)
         _, said = collector.communicate()
@@ -154,7 +165,9 @@ def collect(options: argparse.Namespace) -> None:
         print(
             f"{told['messages']} messages of {options.processes} processes, {told['late']:.2f} s late at most; calls: {calls} of {told['calls']}"
         )
-        print(f"collector: {100 * used:.0f} % of a core, {most / 2**20:.0f} MiB; on disk {size / 2**20:.1f} MiB")
+        print(
+            f"collector: {100 * used:.0f} % of a core, {behind:.1f} s behind at the end, {most / 2**20:.0f} MiB; on disk {size / 2**20:.1f} MiB"
+        )
         print(
             f"the page's picture: {1000 * statistics.median(waits):.0f} ms, {1000 * waits[-1]:.0f} ms at most, of {len(waits)}"
         )

@@ -259,6 +259,7 @@ def test_what_was_added_is_pushed_as_pprof(tmp_path: Path) -> None:
         )
         said = end(process)
     server.shutdown()
+    server.server_close()
     assert "not pushed" in said and "answers 503" in said and "all is pushed again" in said
     total = 0
     for number, (path, body) in enumerate(bodies):

@@ -22,7 +22,7 @@ use crate::state::State;
 const CHECKPOINT: Duration = Duration::from_secs(60);
 
 /// At the end, messages that wait are taken in for so long at most,
-const LAST: Duration = Duration::from_secs(20);
+const LAST: Duration = Duration::from_secs(5);
 /// and until none has come for so long.
 const QUIET: Duration = Duration::from_millis(100);
 
