@@ -71,6 +71,15 @@ test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite,
 test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
 	@WORKERS=$(WORKERS) scripts/test.sh .venv-$*/bin/python $(PYTEST_ARGS)
 
+.PHONY: test-clusters
+test-clusters: build $(VENV)/.tests ## Dask and Spark (which needs Java), on clusters of this machine; says loudly what can't be had here
+	@while read -r requirement; do
+		case $$requirement in ''|'#'*) continue;; esac
+		echo "+ pip install $$requirement"
+		$(VENV)/bin/python $(PIP_INSTALL) "$$requirement" || echo "NOT TRIED: $$requirement can't be had for this Python" >&2
+	done <tests/clusters/requirements.txt
+	$(VENV)/bin/python -m pytest tests/clusters $(PYTEST_ARGS)
+
 .PHONY: test-debug
 test-debug: .venv-debug/.installed .venv-debug/.tests ## The Python suite with the engine's own assertions on (slower)
 	@WORKERS=$(WORKERS) scripts/test.sh .venv-debug/bin/python $(PYTEST_ARGS)
@@ -186,6 +195,10 @@ bench-truth: build $(VENV)/.tests ## How true profiles are: programs of known ti
 bench-threads: build ## What threads wait for the GIL, told apart from work: their own times against what the system gave them
 	@$(VENV)/bin/python -m benchmarks.truth.threads $(BENCH_ARGS)
 
+.PHONY: bench-samples
+bench-samples: build ## How true samples are: programs of known times, loops of C code too (BENCH_ARGS="--quick --check")
+	@$(VENV)/bin/python -m benchmarks.truth.samples $(BENCH_ARGS)
+
 .PHONY: bench-memory
 bench-memory: build ## Start of a run, memory and growth with 100,000 functions and more, against cProfile's
 	@$(VENV)/bin/python -m benchmarks.memory $(BENCH_ARGS)
@@ -218,9 +231,18 @@ bench-formats: build $(VENV)/.tests ## Loading, merging, converting 50,000 funct
 	done
 	.venv/bin/python -m benchmarks.formats --pikos .venv/bin/pikos $(BENCH_ARGS) build/bench/large-seed-{1,2}.pstats
 
+.PHONY: bench-clusters
+bench-clusters: build $(VENV)/.tests ## A thousand processes and `pikos collect`, and 10,000 tasks of Dask (pip install 'pikos[dask]' first)
+	@.venv/bin/python -m benchmarks.clusters collect $(BENCH_ARGS)
+	.venv/bin/python -m benchmarks.clusters dask
+
 .PHONY: bench-live
 bench-live: build $(VENV)/.tests ## What being live costs: with a subscriber, 50,000 functions, 1,000 hostile peers
 	@.venv/bin/python -m benchmarks.live $(BENCH_ARGS)
+
+.PHONY: bench-labels
+bench-labels: build ## What telling labels apart costs, and being beside a context that is followed
+	@.venv/bin/python -m benchmarks.labels $(BENCH_ARGS)
 
 .PHONY: bench-top
 bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 functions each, and what it takes
@@ -229,6 +251,14 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 .PHONY: bench-sampling
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
+
+.PHONY: bench-plugins
+bench-plugins: build $(VENV)/.tests ## What the web middlewares add to a "hello world" under load (BENCH_ARGS="--rounds 10 --check")
+	@$(VENV)/bin/python -m benchmarks.plugins $(BENCH_ARGS)
+
+.PHONY: bench-tasks
+bench-tasks: build $(VENV)/.tests $(VENV)/.peers ## What it costs to follow coroutines and tasks, beside yappi (BENCH_ARGS="--rounds 3 --check")
+	@$(VENV)/bin/python -m benchmarks.tasks $(BENCH_ARGS)
 
 .PHONY: bench-objects
 bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")

@@ -38,6 +38,8 @@ PROFILES = {
     "cProfile": "import cProfile; p = cProfile.Profile()",
     "pikos": "from pikos.cprofile import Profile; p = Profile()",
     "pikos python": "from pikos.cprofile import Profile; p = Profile(builtins=False)",
+    "pikos distribution": "from pikos.cprofile import Profile; p = Profile(distribution=True)",
+    "pikos cpu": "from pikos.cprofile import Profile; p = Profile(cpu=True)",
     "pikos frames": (
         "from pikos.cprofile import Profile; p = Profile(builtins=False, hook='frame-eval'); "
         "p = p if p.hook[0] == 'frame-eval' else None"

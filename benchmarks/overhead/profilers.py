@@ -181,6 +181,8 @@ PIKOS_PYTHON = "pikos python"
 PIKOS_FRAMES = "pikos frames"
 PIKOS_LIVE = "pikos live"
 PIKOS_SAMPLED = "pikos sampled"
+PIKOS_DISTRIBUTION = "pikos distribution"
+PIKOS_CPU = "pikos cpu"
 
 PROFILERS = (
     Profiler(PLAIN, "no profiler", Plain),
@@ -193,6 +195,13 @@ PROFILERS = (
         without_live,
     ),
     Profiler(PIKOS_SAMPLED, 'Profile(times="sampled")', lambda: CProfileLike(Profile(times="sampled"))),
+    Profiler(
+        PIKOS_DISTRIBUTION,
+        "Profile(distribution=True)",
+        lambda: CProfileLike(Profile(distribution=True)),
+        quick=False,
+    ),
+    Profiler(PIKOS_CPU, "Profile(cpu=True)", lambda: CProfileLike(Profile(cpu=True)), quick=False),
     Profiler(CPROFILE_PYTHON, "cProfile.Profile(builtins=False)", CProfilePythonOnly, quick=False),
     Profiler(PIKOS_PYTHON, "Profile(builtins=False)", lambda: CProfileLike(Profile(builtins=False))),
     Profiler(

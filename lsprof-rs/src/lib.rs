@@ -27,7 +27,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 mod _lsprof {
     use super::ffi::modules;
-    use super::results::getstats;
+    use super::results::{coroutines, getstats};
     use lsprof_engine::clock;
     use pyo3::prelude::*;
 
@@ -44,12 +44,12 @@ mod _lsprof {
     use super::python::whole_file::_replace_file;
 
     #[pymodule_export]
-    use super::python::{batches::PyRecordBatches, listener::PyListener};
+    use super::python::{batches::PyRecordBatches, listener::PyListener, relay::PyRelay};
 
     #[pymodule_export]
     use super::python::functions::{
-        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _recorded_as,
-        _set_own_folder, _shown, clock_name, hook,
+        _holds_stacks, _kind_of, _memory, _now, _own_files, _peaks_problem, _quiet, _record_clock,
+        _recorded_as, _set_own_folder, _shown, clock_name, hook,
     };
 
     #[pymodule_export]
@@ -104,6 +104,8 @@ mod _lsprof {
         let types = getstats::types(py)?;
         module.add("profiler_entry", types.entry.class())?;
         module.add("profiler_subentry", types.subentry.class())?;
-        module.add("profiler_thread", types.thread.class())
+        module.add("profiler_thread", types.thread.class())?;
+        module.add("profiler_labels", types.labels.class())?;
+        coroutines::classes(py)?.into_iter().try_for_each(|(name, class)| module.add(name, class))
     }
 }

@@ -27,6 +27,36 @@ import { followTheme } from "./theme";
 import { Tooltip } from "./tooltip";
 import { clock } from "./words";
 
+/** What the address asks for. */
+function wantedNow(): { scope: string; view: View } {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const scope = wanted.get("scope") ?? (state.scope || "all");
+  return { scope, view: VIEWS.find((one) => one === wanted.get("view")) ?? "functions" };
+}
+
+const stream = new Stream({
+  processes: (fresh) => {
+    const isFirst = state.told === null;
+    state.told = fresh;
+    toldAt += 1;
+    find("version").textContent = fresh.version;
+    settle();
+    if (isFirst && state.view === "memory") void polls.poll(true);
+    later();
+  },
+  told: (event) => {
+    const before = state.live;
+    state.live = reduce(state.live, event);
+    // The rest is asked for when what matters most is to be seen.
+    if (before === null && state.live !== null) requestAnimationFrame(() => setTimeout(() => void polls.poll(true)));
+    if (state.live !== before) state.isOther = state.isOther || before === null || state.live === null || event.kind === "reset";
+    later();
+  },
+  heard: (isHeard) => void hear(isHeard),
+});
+// What takes longest is asked for first; nothing is heard before the rest of the page is made.
+stream.open(wantedNow().scope, wantedNow().view === "flame");
+
 /** Counts what was told of processes: their list is drawn when it or the scope has changed. */
 let toldAt = 0;
 let listedFor = "";
@@ -43,35 +73,12 @@ const focus = (at: number): void => {
 };
 const one = new Chosen({ choose: (at) => choose(at, true), focus }, unchoose, later);
 const flame = new Flame(tooltip, { choose: (at) => choose(at, true), zoomed: showZoom });
-const bands = new Bands({
-  brush: (wanted) => void brush(wanted),
-  point: (lines, x, y) => (lines === null ? tooltip.hide() : tooltip.show(lines, x, y)),
-});
+const point = (lines: string[] | null, x: number, y: number): void => (lines === null ? tooltip.hide() : tooltip.show(lines, x, y));
+const bands = new Bands({ brush: (wanted) => void brush(wanted), point });
 const now = new Now((at) => choose(at, true));
-const memory = new Memory();
+const memory = new Memory(point);
 const polls = new Polls(bands, now, memory, (at) => one.learn(at, false));
 const control = new Control({ hold: freeze, mark: () => void mark(), compare });
-
-const stream = new Stream({
-  processes: (fresh) => {
-    const isFirst = state.told === null;
-    state.told = fresh;
-    toldAt += 1;
-    find("version").textContent = fresh.version;
-    settle();
-    if (isFirst && state.view === "memory") void polls.poll(true);
-    later();
-  },
-  told: (event) => {
-    const before = state.live;
-    state.live = reduce(state.live, event);
-    // The rest is asked for when what matters most is there.
-    if (before === null && state.live !== null) requestAnimationFrame(() => void polls.poll(true));
-    if (state.live !== before) state.isOther = state.isOther || before === null || state.live === null || event.kind === "reset";
-    later();
-  },
-  heard: (isHeard) => void hear(isHeard),
-});
 
 const isSum = (wanted: string): boolean => wanted === "all" || wanted === "files";
 
@@ -103,20 +110,17 @@ function go(to: { scope?: string; view?: View }, isReplaced = false): void {
 }
 
 function arrive(): void {
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  const next = wanted.get("scope") ?? (state.scope || "all");
-  const nextView = VIEWS.find((one) => one === wanted.get("view")) ?? "functions";
-  const isElsewhere = next !== state.scope;
-  state.scope = next;
-  state.view = nextView;
-  state.view = possible(state.view);
+  const { scope, view } = wantedNow();
+  const isElsewhere = scope !== state.scope;
+  state.scope = scope;
+  state.view = possible(view);
   if (isElsewhere) {
     [state.live, state.range, state.frozen, state.chosen, state.around, state.shown, state.isOther] = [null, null, null, null, null, null, true];
     functions.mark(null, false);
     state.hasStacks = state.view === "flame";
     flame.change({ focus: null });
     bands.mark(null);
-    stream.open(state.scope === "" ? "all" : state.scope, state.hasStacks);
+    stream.open(state.scope, state.hasStacks);
     void polls.poll(true);
   } else if (state.view === "flame" && !state.hasStacks) {
     state.hasStacks = true;
@@ -186,6 +190,7 @@ function showTabs(process: Process | null): void {
     tab.tabIndex = one === state.view ? 0 : -1;
     find(one).hidden = one !== state.view;
   }
+  find("tab-memory").textContent = process?.recorder?.monitor === "objects" ? "Objects" : "Memory";
   document.body.dataset["view"] = state.view;
   find("detail").hidden = state.chosen === null || state.view === "memory";
   find("work").classList.toggle("with-detail", state.chosen !== null && state.view !== "memory");

@@ -46,12 +46,12 @@ export async function serve({ port = 0, ...options } = {}) {
     }
     const answers = {
       "/api/picture": () => world.full(wanted.has("stacks")),
-      "/api/edges": () => world.edges(Number(wanted.get("function"))),
+      "/api/edges": () => world.edges(Number(wanted.get("function")), wanted.has("from")),
       "/api/source": () => world.source(Number(wanted.get("function"))),
       "/api/now": () => world.now(scope),
       "/api/history": () => world.history(scope),
       "/api/range": () => world.range(Number(wanted.get("from")), Number(wanted.get("to")), wanted.has("stacks"), wanted.get("labels") !== "0"),
-      "/api/recording": () => world.recording(),
+      "/api/recording": () => world.recording(scope),
     };
     const made = answers[path]?.();
     if (made === undefined) return say(response, 404, { error: "There is nothing here." });

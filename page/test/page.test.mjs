@@ -59,7 +59,7 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       await page.waitForSelector("#body td.c-name");
       assert.equal(await page.textContent("#title"), "All processes");
       const rows = await page.locator("#processes li").allTextContents();
-      assert.equal(rows.length, 6);
+      assert.equal(rows.length, 7);
       assert.match(rows[3], /nightly\.py <b>--all<\/b>.*ended/);
       assert.equal(await page.locator("#processes .lost").count(), 1);
       assert.equal(await page.locator('[data-scope="p1"]').getAttribute("aria-level"), "2", "a child stands below its parent");
@@ -209,6 +209,10 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       await page.waitForSelector("#range:not([hidden])");
       assert.match(await page.textContent("#range-said"), /^Only \d\d:\d\d:\d\d – \d\d:\d\d:\d\d/);
       assert.ok(world.asked.some((one) => one.startsWith("GET /api/range?scope=p0&from=")));
+      await page.locator("#body tr.own").first().click();
+      // What is asked for is of that time alone; the whole has other numbers.
+      await page.waitForFunction(() => /Called by 4[^]*\b77\b/.test(document.getElementById("detail").textContent));
+      assert.ok(world.asked.some((one) => /^GET \/api\/edges\?scope=p0&function=\d+&from=[\d.]+&to=[\d.]+$/.test(one)));
       const own = () => page.locator("#body td.c-own").first().textContent();
       const once = await own();
       await page.waitForTimeout(700);
@@ -291,6 +295,39 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       await choose(page, "p0:2");
       assert.match(await page.textContent("#under"), /thread pool-1_0/);
       assert.ok(world.asked.some((one) => one.startsWith("GET /api/events?scope=p0%3A2")));
+    }));
+
+  test("a thread has a band of its own, of which a time can be brushed", () =>
+    visit({}, async (page, { world }) => {
+      await page.locator('[data-scope="p0"] .twist').click();
+      await choose(page, "p0:2");
+      await until("its history", async () => world.asked.some((one) => one.startsWith("GET /api/history?scope=p0%3A2")));
+      await page.waitForFunction(() => document.querySelector("#bands canvas")?.clientWidth > 100);
+      await page.focus("#bands canvas");
+      await page.keyboard.press("ArrowLeft");
+      await page.waitForSelector("#range:not([hidden])");
+      assert.ok(world.asked.some((one) => one.startsWith("GET /api/range?scope=p0%3A2&from=")));
+    }));
+
+  test("types of objects have a chart over time, and the lines that make them", () =>
+    visit({}, async (page) => {
+      await page.locator('[data-scope="r1"] .name').click();
+      await page.waitForSelector("#memory tr[data-id]");
+      assert.equal(await page.textContent("#tab-memory"), "Objects");
+      assert.match(await page.textContent("#memory .said"), /objects with .* more than when counting began/);
+      assert.equal(await page.isVisible("#memory .types .curve"), true);
+      assert.match(await page.textContent("#memory .charted"), /shop\.Session/);
+      await page.click("#memory th.c-alive button");
+      const alive = (await page.locator("#memory td.c-alive").allTextContents()).map((text) => Number(text.replaceAll(",", "")));
+      assert.deepEqual(alive, [...alive].sort((a, b) => b - a));
+      await page.click("#memory tr[data-id='0']");
+      assert.match(await page.textContent("#memory .places"), /open_session.*shop\/session\.py:41.*14,000 made, 4,700 still there/);
+      assert.match(await page.textContent("#memory .places"), /<img src=x/);
+      await page.keyboard.press("ArrowDown");
+      assert.equal(await page.locator("#memory tr.chosen").count(), 1);
+      await page.click("#memory .chart-line button >> text=Objects");
+      await page.hover("#memory .types .curve", { position: { x: 200, y: 60 } });
+      assert.match(await page.textContent("#tip"), /in all/);
     }));
 
   test("a record of memory has its chart, its peak and its lines", () =>

@@ -108,6 +108,7 @@ export class World {
         calls_per_s: null, age: 40, elapsed: 40, cpu: null, overhead: null, lag: 0.1, lost: 0, interval: null, hook: null, threads: [],
         recorder: { monitor: "line_memory", records: 123456, dropped: 0, rss: 180e6 },
       });
+      made.push({ ...made[made.length - 1], id: "r1", pid: 5001, title: "leaky_shop.py", recorder: { monitor: "objects", records: 0, dropped: 0, rss: null } });
     }
     return { version: "1.0", read_only: this.isReadOnly, processes: made };
   }
@@ -177,10 +178,10 @@ export class World {
     };
   }
 
-  edges(id) {
+  edges(id, isOfRange) {
     const pick = (first, count) => {
       const ids = Array.from({ length: count }, (_, at) => (id + first + at * 5) % this.labels.name.length);
-      return { id: ids, calls: ids.map((_, at) => 1000 >> at), own: ids.map((_, at) => 0.2 / (at + 1)), cumulative: ids.map((_, at) => 1.5 / (at + 1)) };
+      return { id: ids, calls: ids.map((_, at) => (isOfRange ? 77 : 1000) >> at), own: ids.map((_, at) => 0.2 / (at + 1)), cumulative: ids.map((_, at) => 1.5 / (at + 1)) };
     };
     return { callers: pick(3, 4), callees: pick(11, 18) };
   }
@@ -198,7 +199,7 @@ export class World {
   }
 
   history(scope) {
-    if (!this.has(scope) || scope.includes(":")) return { error: "Of a thread alone, no history is kept." };
+    if (!this.has(scope)) return { error: "No such process." };
     const buckets = this.buckets.map(({ memory, ...bucket }) => bucket);
     const time = this.buckets.map(({ to }) => to);
     const memory = scope === "r0" ? { time, least: this.buckets.map((one) => one.memory * 0.97), greatest: this.buckets.map((one) => one.memory * 1.03), last: this.buckets.map((one) => one.memory) } : undefined;
@@ -218,7 +219,7 @@ export class World {
     return { ...full, is_live: false, from, to };
   }
 
-  recording() {
+  recording(scope) {
     const curve = { time: [], first: [], least: [], greatest: [], last: [] };
     for (let at = 0; at < 200; at += 1) {
       const rss = 60e6 + 90e6 * Math.exp(-(((at - 120) / 14) ** 2)) + 40e6 * Math.exp(-(((at - 60) / 9) ** 2)) + at * 1e5;
@@ -228,6 +229,25 @@ export class World {
       curve.greatest.push(rss * 1.02);
     }
     const at = (count, made) => Array.from({ length: count }, (_, one) => made(one));
+    if (scope === "r1") {
+      const names = ["shop.Session", "dict", "list", "shop.cache.<b>Entry</b>", "str", "tuple", "collections.OrderedDict", "numpy.ndarray", "set", "shop.Order", "function"];
+      const time = at(120, (one) => this.begun + one * 1.5);
+      const size = (type) => 48 + 40 * (type % 5);
+      const alive = (type, one) => Math.round(type === 0 ? 40 * one : (9000 / (1 + type)) * (1 + Math.sin(one / 9 + type)));
+      const types = at(names.length, (type) => ({ id: type, alive: time.map((_, one) => alive(type, one)), bytes: time.map((_, one) => alive(type, one) * size(type)) }));
+      const whole = (key) => time.map((_, one) => types.reduce((sum, series) => sum + series[key][one], 0));
+      const now = (key) => types.map((series) => series[key][119]);
+      return {
+        memory: false, functions: false, records: 0, dropped: 0, age: 180, now: null, most: null, summit: null, curve,
+        lines: { place: [], function: [], source: [], hits: [], growth: [], own: [], peak: [] },
+        types: {
+          id: types.map(({ id }) => id), name: names, created: now("alive").map((count) => 3 * count), destroyed: now("alive").map((count) => 2 * count), alive: now("alive"), peak: types.map((series) => Math.max(...series.alive)),
+          bytes: now("bytes"), made_per_s: types.map(({ id }) => 400 / (1 + id)), gone_per_s: types.map(({ id }) => (id === 0 ? 0 : 390 / (1 + id))),
+          places: { of: [0, 0, 1], place: ["shop/session.py:41", "shop/admin.py:7", "shop/order.py:12"], function: ["open_session", "<img src=x onerror=alert(4)>", "as_dict"], created: [14000, 280, 9000], alive: [4700, 60, null] },
+          past: { time, alive: whole("alive"), bytes: whole("bytes"), types }, unlisted: 3,
+        },
+      };
+    }
     return {
       memory: true, functions: false, records: 123456, dropped: 0, age: 40, now: 81e6, most: 171e6, summit: { time: 24, rss: 171e6, line: "memory_spike.py:14" }, curve,
       lines: {

@@ -136,7 +136,7 @@ impl Checker<'_> {
 
     fn function(&mut self, function: &Function) {
         let name = stdname(function);
-        let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = function.calls;
         if !tottime.is_finite() || !cumtime.is_finite() {
             self.unsound(format!("{name}: a time is not a number ({tottime} own, {cumtime} cumulative)"));
             return;
@@ -286,7 +286,7 @@ mod tests {
     use crate::model::{CallTree, Edge, FunctionId, Node};
 
     fn sound() -> Profile {
-        let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0 };
+        let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0, ..Calls::default() };
         let function = |name: &str| Function::new("a.py".into(), 1, name.into(), calls);
         let edge = Edge { caller: FunctionId(0), callee: FunctionId(1), calls };
         Profile::new(vec![function("f"), function("g")], vec![edge])

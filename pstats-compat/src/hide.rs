@@ -55,7 +55,7 @@ pub fn hide_with(
                 }
                 (None, Some(above)) => {
                     builder.take_over(above, node.tottime);
-                    builder.wait_for(above, profile.function(node.function), node.tottime);
+                    builder.hand_on(above, profile.function(node.function), node.tottime);
                     Some(above)
                 }
                 (None, None) => {
@@ -87,7 +87,7 @@ struct Builder {
 impl Builder {
     /// The functions that stay, and the edges between them.
     fn new(profile: &Profile, is_hidden: &[bool]) -> Self {
-        let mut functions = Vec::new();
+        let mut functions: Vec<Function> = Vec::new();
         let numbers: Vec<Option<FunctionId>> = profile
             .functions
             .iter()
@@ -104,10 +104,20 @@ impl Builder {
             Some(Edge { caller, callee, calls: edge.calls })
         });
         let edges: Vec<Edge> = edges.collect();
+        for distribution in functions.iter_mut().filter_map(|function| function.distribution.as_mut()) {
+            distribution.renumber(|id| numbers[id.index()]);
+        }
         let places = edges.iter().enumerate().map(|(place, edge)| ((edge.caller, edge.callee), place));
         Self {
             edges: places.collect(),
-            profile: Profile { metadata: profile.metadata.clone(), ..Profile::new(functions, edges) },
+            profile: Profile {
+                metadata: profile.metadata.clone(),
+                tasks: profile.tasks.clone().map(|mut tasks| {
+                    tasks.renumber(|id| numbers[id.index()]);
+                    tasks
+                }),
+                ..Profile::new(functions, edges)
+            },
             numbers,
             tree: CallTree::default(),
             nodes: IdMap::default(),
@@ -158,11 +168,18 @@ impl Builder {
         }
     }
 
-    /// What a hidden function waited for the GIL goes where its own time goes, in proportion.
-    fn wait_for(&mut self, place: NodeId, hidden: &Function, time: f64) {
-        if hidden.gil_wait > 0.0 && hidden.calls.tottime > 0.0 {
-            let owner = self.tree.nodes[place.index()].function;
-            self.profile.functions[owner.index()].gil_wait += hidden.gil_wait * time / hidden.calls.tottime;
+    /// What a hidden function waited for the GIL, and what it had of processors, goes where its own time goes, in proportion.
+    fn hand_on(&mut self, place: NodeId, hidden: &Function, time: f64) {
+        if hidden.calls.tottime > 0.0 {
+            let part = time / hidden.calls.tottime;
+            let Node { parent, function: owner, .. } = self.tree.nodes[place.index()];
+            self.profile.functions[owner.index()].gil_wait += part * hidden.gil_wait;
+            let cpu = part * hidden.calls.cpu_tottime;
+            self.profile.functions[owner.index()].calls.cpu_tottime += cpu;
+            let caller = parent.map(|parent| self.tree.nodes[parent.index()].function);
+            if let Some(&edge) = caller.and_then(|caller| self.edges.get(&(caller, owner))) {
+                self.profile.edges[edge].calls.cpu_tottime += cpu;
+            }
         }
     }
 
@@ -208,7 +225,13 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime };
+        let calls = |ncalls, tottime, cumtime| Calls {
+            ncalls,
+            primitive_calls: ncalls,
+            tottime,
+            cumtime,
+            ..Calls::default()
+        };
         let function = |name: &str, calls| Function::new("a.py".into(), 1, name.into(), calls);
         let edge =
             |caller, callee, calls| Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls };

@@ -3,11 +3,14 @@
 //! Knows nothing of Python's runtime: a profile arrives as plain values.
 #![forbid(unsafe_code)]
 
+mod amounts;
 pub mod check;
+pub mod details;
 pub mod diff;
 pub mod error;
 pub mod formats;
 pub mod hide;
+pub mod label_sets;
 pub mod merge;
 pub mod mine;
 pub mod model;
@@ -22,6 +25,7 @@ pub mod waiting;
 
 pub use error::{Error, Result};
 pub use model::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Function, FunctionId, Metadata, Node, NodeId, Profile,
-    Text, Thread, Unit, index, tree, without_addresses,
+    COLLECTION, CallTree, Calls, Coroutine, Counts, Cut, Distribution, Edge, EdgeDetail, Figures, Function,
+    FunctionId, LabelSet, Metadata, Node, NodeId, Profile, SlowStep, Slowest, Tasks, Text, Thread, Unit,
+    distribution, index, tree, without_addresses,
 };

@@ -18,7 +18,12 @@ pub fn apart(profile: &Profile) -> Vec<(String, Profile)> {
         for node in &tree.nodes[stacks.clone()] {
             let function = *numbers.entry(node.function).or_insert_with(|| {
                 let function = profile.function(node.function).clone();
-                functions.push(Function { calls: Calls::default(), ..function });
+                functions.push(Function {
+                    calls: Calls::default(),
+                    gil_wait: 0.0,
+                    distribution: None,
+                    ..function
+                });
                 FunctionId(functions.len() as u32 - 1)
             });
             let parent = node.parent.map(|parent| NodeId((parent.index() - stacks.start) as u32));

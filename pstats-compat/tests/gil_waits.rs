@@ -5,7 +5,8 @@ use pstats_compat::report::{Report, SortKey};
 use pstats_compat::{Calls, Function, Profile};
 
 fn function(name: &str, seconds: f64, gil_wait: f64) -> Function {
-    let calls = Calls { ncalls: 2, primitive_calls: 2, tottime: seconds, cumtime: seconds };
+    let calls =
+        Calls { ncalls: 2, primitive_calls: 2, tottime: seconds, cumtime: seconds, ..Calls::default() };
     Function { gil_wait, ..Function::new("app.py".into(), 1, name.into(), calls) }
 }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use pstats_compat::formats::{Format, ReadOptions, native, pstats, read_from};
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, EdgeDetail, Error, Function, FunctionId, Metadata, Node, NodeId,
-    Profile, Text, Thread, Unit,
+    CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Error, Function, FunctionId, Metadata,
+    Node, NodeId, Profile, Slowest, Text, Thread, Unit,
 };
 
 const TICK: f64 = 1.0 / 2_994_375_281.0;
@@ -38,7 +38,13 @@ fn calls() -> impl Strategy<Value = Calls> {
         any::<f64>().prop_filter("equal to itself", |time| !time.is_nan())
     ];
     (any::<u64>(), any::<u64>(), time.clone(), time).prop_map(
-        |(ncalls, primitive_calls, tottime, cumtime)| Calls { ncalls, primitive_calls, tottime, cumtime },
+        |(ncalls, primitive_calls, tottime, cumtime)| Calls {
+            ncalls,
+            primitive_calls,
+            tottime,
+            cumtime,
+            ..Calls::default()
+        },
     )
 }
 
@@ -82,6 +88,7 @@ fn profile() -> impl Strategy<Value = Profile> {
                     qualname,
                     caller_only,
                     gil_wait: f64::from(waited) * 0.001,
+                    distribution: distribution(waited),
                     ..Function::new(file, line, name, calls)
                 })
                 .collect();
@@ -121,7 +128,7 @@ fn profile() -> impl Strategy<Value = Profile> {
                     cut: Cut { calls: 3, seconds: 0.125 },
                 }
             });
-            Profile { edges, tree, metadata, functions }
+            Profile { edges, tree, metadata, functions, ..Profile::default() }
         },
     )
 }
@@ -179,6 +186,19 @@ proptest! {
     }
 }
 
+/// Of every other function it is known how long its calls took.
+fn distribution(random: u16) -> Option<Box<Distribution>> {
+    let seconds = f64::from(random);
+    let slowest = Slowest {
+        seconds,
+        at: random.is_multiple_of(3).then_some(seconds * TICK),
+        stack: vec![FunctionId(0); usize::from(random % 5)],
+    };
+    let mut distribution = Distribution::new(seconds * TICK, slowest);
+    (0..=random % 7).for_each(|n| distribution.add(seconds * f64::from(n), u64::from(random) + 1));
+    random.is_multiple_of(2).then(|| Box::new(distribution))
+}
+
 /// A program of many functions, as one finds them: paths that repeat, times in ticks.
 fn large(functions: u32, edges: u32) -> Profile {
     let mut state = 7_u64;
@@ -194,6 +214,7 @@ fn large(functions: u32, edges: u32) -> Profile {
             primitive_calls: ncalls,
             tottime: own as f64 * TICK,
             cumtime: (own + below) as f64 * TICK,
+            ..Calls::default()
         }
     };
     let functions: Vec<Function> = (0..functions)

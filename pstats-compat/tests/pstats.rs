@@ -67,13 +67,13 @@ fn a_label_with_other_letters_survives() {
 #[test]
 fn two_lambdas_on_one_line_are_added_up() {
     let lambda = |ncalls| {
-        let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.5, cumtime: 0.5 };
+        let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.5, cumtime: 0.5, ..Calls::default() };
         Function::new("a.py".into(), 7, "<lambda>".into(), calls)
     };
     let edge = |caller, callee| Edge {
         caller: FunctionId(caller),
         callee: FunctionId(callee),
-        calls: Calls { ncalls: 2, primitive_calls: 2, tottime: 0.25, cumtime: 0.25 },
+        calls: Calls { ncalls: 2, primitive_calls: 2, tottime: 0.25, cumtime: 0.25, ..Calls::default() },
     };
     let profile = Profile::new(vec![lambda(2), lambda(3)], vec![edge(0, 1), edge(1, 0), edge(1, 1)]);
     let merged = read(&written(&profile)).expect("our own file");

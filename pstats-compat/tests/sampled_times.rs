@@ -6,7 +6,7 @@ use pstats_compat::summary::{Paper, write};
 use pstats_compat::{Calls, Function, Profile};
 
 fn profile(is_sampled: bool) -> Profile {
-    let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 2.5, cumtime: 2.5 };
+    let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 2.5, cumtime: 2.5, ..Calls::default() };
     let mut profile = Profile::new(vec![Function::new("app.py".into(), 1, "work".into(), calls)], vec![]);
     if is_sampled {
         let facts = [(TIMES, SAMPLED), (LOOKS, "2500"), (INTERVAL, "0.001")];

@@ -13,7 +13,12 @@ fn summary(profile: &Profile, paper: &Paper) -> String {
 }
 
 fn function(file: &str, line: u32, name: &str, ncalls: u64, tottime: f64, cumtime: f64) -> Function {
-    Function::new(file.into(), line, name.into(), Calls { ncalls, primitive_calls: ncalls, tottime, cumtime })
+    Function::new(
+        file.into(),
+        line,
+        name.into(),
+        Calls { ncalls, primitive_calls: ncalls, tottime, cumtime, ..Calls::default() },
+    )
 }
 
 /// `main` of the user's loads by way of a package, and waits for a lock.
@@ -29,7 +34,7 @@ fn run() -> Profile {
     let edge = |caller, callee, ncalls, tottime, cumtime| Edge {
         caller: FunctionId(caller),
         callee: FunctionId(callee),
-        calls: Calls { ncalls, primitive_calls: ncalls, tottime, cumtime },
+        calls: Calls { ncalls, primitive_calls: ncalls, tottime, cumtime, ..Calls::default() },
     };
     let edges = vec![
         edge(0, 1, 1, 0.4, 9.5),

@@ -9,7 +9,13 @@ use pstats_compat::{
 
 /// Three threads, two of one name and one without; each has stacks of its own, and one that all have.
 fn profile() -> Profile {
-    let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime };
+    let calls = |ncalls, tottime, cumtime| Calls {
+        ncalls,
+        primitive_calls: ncalls,
+        tottime,
+        cumtime,
+        ..Calls::default()
+    };
     let function = |name: &str, calls| Function::new("a.py".into(), 1, name.into(), calls);
     let functions = vec![
         function("run", calls(3, 3.5, 11.5)),
@@ -147,8 +153,14 @@ fn a_part_has_the_figures_of_its_own_stacks() {
     let (_, two) = &parts[1];
     assert_eq!(check::check(two), []);
     let row = |name: &str| two.functions.iter().find(|f| f.name.to_string() == name).map(|f| f.calls);
-    assert_eq!(row("run"), Some(Calls { ncalls: 1, primitive_calls: 1, tottime: 1.0, cumtime: 3.0 }));
-    assert_eq!(row("two"), Some(Calls { ncalls: 2, primitive_calls: 2, tottime: 2.0, cumtime: 2.0 }));
+    assert_eq!(
+        row("run"),
+        Some(Calls { ncalls: 1, primitive_calls: 1, tottime: 1.0, cumtime: 3.0, ..Calls::default() })
+    );
+    assert_eq!(
+        row("two"),
+        Some(Calls { ncalls: 2, primitive_calls: 2, tottime: 2.0, cumtime: 2.0, ..Calls::default() })
+    );
     assert_eq!((two.functions.len(), two.edges.len(), two.edges[0].calls.ncalls), (2, 1, 2));
 }
 

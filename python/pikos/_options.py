@@ -131,6 +131,14 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
 
 
+def seconds(text: str) -> float:
+    """A time as a person writes it: ``0.05``, ``0.05s``, ``50ms``, ``50us``."""
+    for unit, factor in (("ms", 1e3), ("us", 1e6), ("s", 1.0)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) / factor
+    return float(text)
+
+
 def yes_or_no(text: str) -> bool:
     return text == "1"
 
@@ -168,6 +176,21 @@ class Options:
         Flag("--threads", "profile all threads", {"threads": True}),
         Flag("--no-threads", "profile the main thread only", {"threads": False}),
         read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Cover the context that enables the profile and those copied from it, in whatever thread. Not for the launcher, whose program is all.
+    context: bool = option(False, of=COUNTING)
+    #: How many sets of ``pikos.label`` are told apart; 0: none.
+    label_sets: int = option(
+        1_000,
+        Flag(
+            "--label-sets",
+            "tell at most N sets of `pikos.label` apart, and count the rest as one; 0: none",
+            metavar="N",
+        ),
+        least=0,
+        most=100_000,
+        read=int,
         of=COUNTING,
     )
     #: "frame-eval", "fast", or None for the interpreter's ordinary hook.
@@ -211,6 +234,35 @@ class Options:
         choices=("exact", "sampled"),
         of=COUNTING,
     )
+    #: Keep how long each call took, by function.
+    distribution: bool = option(
+        False,
+        Flag(
+            "--distribution",
+            "keep how long each call took: p50, p90, p99, p99.9, the quickest and the slowest of each function",
+            {"distribution": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Keep what a processor had of each function, beside the time of the clock.
+    cpu: bool = option(
+        False,
+        Flag(
+            "--cpu",
+            "tell apart how long a processor was at work on each function: the rest of its time is waiting",
+            {"cpu": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Count collections of garbage as calls of a function ``<gc>``.
+    gc: bool = option(
+        False,
+        Flag("--gc", "count collections of garbage as calls of a function <gc>", {"gc": True}),
+        read=yes_or_no,
+        of=COUNTING,
+    )
     #: Keep the calls and times of each full stack.
     tree: bool = option(
         False,
@@ -227,6 +279,39 @@ class Options:
     tree_depth: int = option(1000, read=int, least=1, most=2**32 - 1)
     #: ... nor does one that needs a node beyond so many (about 70 bytes each).
     tree_nodes: int = option(500_000, read=int, least=1)
+    #: Follow coroutines and tasks: how long each ran and was parked.
+    tasks: bool = option(
+        False,
+        Flag(
+            "--tasks",
+            "follow coroutines and tasks: how long each ran and how long it waited, who awaits whom, and what blocks the event loop",
+            {"tasks": True},
+        ),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Follow generators, too.
+    generators: bool = option(
+        False,
+        Flag("--generators", "with --tasks: follow generators, too", {"tasks": True, "generators": True}),
+        read=yes_or_no,
+        of=COUNTING,
+    )
+    #: Seconds: steps of tasks that took as long block the loop, and are listed.
+    slow_step: float = option(
+        0.05,
+        Flag(
+            "--slow-step",
+            "list the steps of tasks that keep the event loop for S seconds or longer; 50ms is fine, too",
+            metavar="S",
+        ),
+        needs="tasks",
+        read=seconds,
+        least=0.0001,
+        most=3600.0,
+        unit="seconds",
+        of=COUNTING,
+    )
     #: Show only functions that this regular expression finds in ``file:line(name)`` (``{name}`` of a built-in); the time of all
     #: others is their callers'.
     include: str | None = option(

@@ -20,6 +20,17 @@ class Row(NamedTuple):
     cumtime: float  #: with all that it called, outermost calls only
     gil_wait: float | None  #: that it waited for the GIL, in no other time; None where that isn't known, as of callers
     number: int  #: the function's, in this profile
+    #: Of ``tottime``, while a processor was at work on it; None without ``Profile(cpu=True)`` or ``--cpu``.
+    cpu_tottime: float | None = None
+    cpu_cumtime: float | None = None  #: likewise of ``cumtime``
+    #: The quickest call, callees included; None without ``Profile(distribution=True)`` or ``--distribution``, and of callers.
+    min: float | None = None
+    p50: float | None = None  #: half of all calls took no longer; to within 5 %, as all of these
+    p90: float | None = None
+    p99: float | None = None
+    p999: float | None = None  #: 999 of 1,000 took no longer
+    max: float | None = None  #: the slowest call
+    slowest_at: float | None = None  #: when that ended, since recording began; None where nobody knows
 
 
 class Node(NamedTuple):

@@ -11,15 +11,12 @@ import sys
 
 from pikos._launcher.handover import become
 from pikos._launcher.run import say
+from pikos._runner.family import SEPARATOR, prepared, start
 from pikos._runner.options import argument_parser, output_of, parse
-from pikos._runner.recording import prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-#: Between the arguments that one process hands to the next.
-SEPARATOR = "\x1f"
 
 
 def main() -> None:
@@ -35,14 +32,19 @@ def main() -> None:
         sys.path[0:1] = [""] if not sys.flags.safe_path else sys.path[0:1]
     from pikos._launcher.program import run
 
-    recording = prepare(sys.argv[1:])
+    recording = prepared(sys.argv[1:])
     run(program, recording.wait, reason)
 
 
 def begin_recording(texts: Mapping[str, str]) -> None:
     """For ``_begin``: this process is about to run the program."""
-    if not prepare(texts["argv"].split(SEPARATOR)).wait():
+    if not prepared(texts["argv"].split(SEPARATOR)).wait():
         say("pikos-run: another tool evaluates this interpreter's frames (PEP 523); the program runs unrecorded\n")
+
+
+def begin_child(texts: Mapping[str, str], at_main: bool) -> None:
+    """For ``_begin``: this process was started by a recorded one. at_main: record when its program begins, not now."""
+    start(texts, at_main)
 
 
 if __name__ == "__main__":

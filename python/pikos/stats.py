@@ -20,7 +20,7 @@ from pikos._lsprof import _StoredProfile
 from pikos._rows import Node, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas
     import pyarrow
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from pikos._lsprof import _Metadata
     from pikos.cprofile import Stats
 
-__all__ = ["Node", "Profile", "Row", "export", "load", "of"]
+__all__ = ["Node", "Profile", "Row", "export", "load", "merge", "of"]
+
+#: The fields of a row that only some profiles have.
+_DETAILS = Row._fields[Row._fields.index("number") + 1 :]
 
 # More is not read of one file.
 _MOST_BYTES = 1 << 30
@@ -76,6 +79,20 @@ class Profile:
         """Whom this function called, likewise."""
         return [Row(*row) for row in self._native.callees(_number(function))]
 
+    def slowest_stack(self, function: Row | int) -> list[Row]:
+        """Where the slowest call of a function (a row, or its number) was: from the outermost function on, the function itself last;
+        of a stack of more than 64 functions the last ones. Empty without ``Profile(distribution=True, tree=True)``."""
+        return [Row(*row) for row in self._native.slowest_stack(_number(function))]
+
+    def by_label(self) -> list[tuple[dict[str, str], Profile]]:
+        """The figures of each set of ``pikos.label``, as (labels, profile), in the order in which they came; the set without labels is
+        among them. Their sums are those of the whole. Empty where there was no label."""
+        return [(labels, Profile(native)) for labels, native in self._native.by_label()]
+
+    def with_labels(self, *names: str, **labels: str) -> Profile:
+        """What ran under these labels: ``with_labels(route="/pay")``; ``names`` may have any value. Raises ValueError if nothing did."""
+        return Profile(self._native.with_labels([(name, None) for name in names] + list(labels.items())))
+
     def tree(self) -> list[Node] | None:
         """The calling-context tree: all distinct stacks, those below before those above. None where there is none:
         ``Profile(tree=True)`` and ``--tree`` record one, and so do the formats that are made of stacks."""
@@ -102,7 +119,8 @@ class Profile:
         self.stats: Stats = marshal.loads(self._native.dumps("pstats"))
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The rows as a data frame, a column for each field of ``Row`` but the number. Needs pandas."""
+        """The rows as a data frame, a column for each field of ``Row`` but the number and those that only some profiles have. Needs
+        pandas."""
         import pandas
 
         return pandas.DataFrame(self._columns())
@@ -113,15 +131,18 @@ class Profile:
 
         # Said, since a column without a value (no function has a qualified name) would have no type.
         types = {"file": "string", "name": "string", "qualname": "string"}
-        types |= dict.fromkeys(("tottime", "cumtime", "gil_wait"), "double")
+        types |= dict.fromkeys(("tottime", "cumtime", "gil_wait", *_DETAILS), "double")
         columns = self._columns()
         fields = [(name, pyarrow.type_for_alias(types.get(name, "int64"))) for name in columns]
         return pyarrow.table(columns, schema=pyarrow.schema(fields))
 
     def _columns(self) -> dict[str, list[Any]]:
-        names = Row._fields[:-1]
-        columns = list(zip(*self._native.rows(), strict=True)) or [()] * len(names)
-        return {name: list(column) for name, column in zip(names, columns, strict=False)}
+        # Without rows there are the columns that all profiles have; those that only some have stand behind them.
+        columns = list(zip(*self._native.rows(), strict=True)) or [()] * (len(Row._fields) - len(_DETAILS))
+        names = zip(Row._fields, columns, strict=False)
+        return {
+            name: list(column) for name, column in names if name != "number" and (name not in _DETAILS or any(column))
+        }
 
     def __getattr__(self, name: str) -> Any:
         if name == "stats":
@@ -158,9 +179,9 @@ class Profile:
         return f"<pikos.stats.Profile: {len(self)} of {facts['functions']} functions, {calls}>"
 
     def _repr_html_(self) -> str:
-        from pikos._notebook.html import shown
+        from pikos._notebook.html import shown_whole
 
-        return shown(self._native)
+        return shown_whole(self._native)
 
 
 def load(
@@ -169,12 +190,14 @@ def load(
     *,
     event: str | None = None,
     profile: str | None = None,
+    labels: Mapping[str, str | None] | None = None,
 ) -> Profile:
     """Read a profile: a file of cProfile, pikos, yappi, callgrind, speedscope, pprof, pyinstrument, viztracer, Firefox,
     V8, perf or collapsed stacks, packed with gzip or not.
 
     format: where neither content nor name tells. event: which figures, of a file that has several (callgrind, pprof).
-    profile: which profile, of a speedscope file that has several, by number (from 1) or name. Raises OSError if the file
+    profile: which profile, of a speedscope file that has several, by number (from 1) or name. labels: only what ran under these, with None for any
+    value. Raises OSError if the file
     can't be opened, ValueError with the place in the file if it can't be understood.
     """
     name = os.fspath(path)
@@ -182,7 +205,7 @@ def load(
         # What has no end is refused by what it begins with.
         is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
         data = stream.read() if is_file else stream.read(_MOST_BYTES)
-    return Profile(_StoredProfile.read(data, name, format, event, profile))
+    return Profile(_StoredProfile.read(data, name, format, event, profile, list((labels or {}).items())))
 
 
 def of(profile: object) -> Profile:
@@ -208,6 +231,19 @@ def of(profile: object) -> Profile:
     import marshal
 
     return Profile(_StoredProfile.read(marshal.dumps(stats), f"<{type(profile).__name__}>", "pstats"))
+
+
+def merge(*profiles: object, names: Sequence[str] | None = None) -> Profile:
+    """The sum of several profiles, each of them what ``of`` takes.
+
+    names: one for each: its functions are kept apart from those of others, below one that has its name. Full stacks are kept if
+    all have them. Raises ValueError for profiles whose counts or times mean different things.
+    """
+    if names is not None and len(names) != len(profiles):
+        raise ValueError(f"{len(profiles)} profiles and {len(names)} names: give one for each")
+    parts = [of(profile)._native for profile in profiles]
+    named: Sequence[str | None] = [None] * len(parts) if names is None else names
+    return Profile(_StoredProfile.merged(list(zip(parts, named, strict=True))))
 
 
 def export(profile: object, format: str | None, path: str | os.PathLike[str]) -> list[str]:

@@ -12,7 +12,7 @@ def test_the_package_has_its_modules() -> None:
     names = evaluate("import pikos\nanswer(dir(pikos))")
     assert {"api", "cprofile", "export", "live", "stats", "__version__"} <= set(names)
     public = [name for name in names if not name.startswith("__")]
-    assert public == ["api", "cprofile", "export", "live", "objects", "sampling", "stats"]
+    assert public == ["api", "cprofile", "export", "label", "labels", "live", "objects", "sampling", "stats"]
 
 
 def test_what_is_listed_is_there_without_further_imports() -> None:

@@ -47,10 +47,9 @@ def test_profiles_and_live_profiles_take_them_by_name_with_their_defaults(option
     from pikos.cprofile import Profile
     from pikos.sampling import Sampler
 
-    cprofiles = ["timer", "timeunit", "subcalls"]
-    taken = {
-        name: each.default for name, each in inspect.signature(Profile).parameters.items() if name not in cprofiles
-    }
+    # cProfile's own, and what another monitor counts beside it.
+    others = ["timer", "timeunit", "subcalls", "objects"]
+    taken = {name: each.default for name, each in inspect.signature(Profile).parameters.items() if name not in others}
     # A Profile waits for its enable().
     assert taken == {
         name: each.default for name, each in options.OPTIONS.items() if name != "paused" and each.of != "sampling"
@@ -100,9 +99,16 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         compensate=True,
         gil_wait="out",
         times="sampled",
+        distribution=True,
+        cpu=True,
+        gc=True,
         tree=True,
         tree_depth=7,
         tree_nodes=70,
+        tasks=True,
+        generators=True,
+        slow_step=0.25,
+        label_sets=7,
         include="^a;b",
         exclude="%3B",
         sample=True,
@@ -116,8 +122,8 @@ def test_what_children_are_told_arrives(options: Any) -> None:
         checkpoint=("out", 3.0),
         paused=True,
     )
-    # All differ from the defaults, so that one that is forgotten is missed.
-    assert asked.wishes().keys() == options.OPTIONS.keys() - {"connect"}
+    # All differ from the defaults, so that one that is forgotten is missed. A context is nothing for another process.
+    assert asked.wishes().keys() == options.OPTIONS.keys() - {"connect", "context"}
     told = asked.for_children()
     # The endpoint is bound by the parent, and so is the file its own.
     assert told == asked.but(live=True, remote=False, checkpoint=None)

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from running import Run, python
+from running import pikos_run, python
 
 #: Whether CPython tells of each object that is made, and of each that goes; the first releases of 3.13 leave some out.
 TELLS_BEGINNINGS = sys.version_info >= (3, 13)
@@ -347,10 +347,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pikos_run(folder: Path, *arguments: str) -> Run:
-    return python(["-m", "pikos.runner", *arguments], cwd=folder)
-
-
 def test_the_command_names_type_and_line(folder: Path) -> None:
     run = pikos_run(folder, "objects", "--where", "app.py", "2000").succeeded()
     lines = run.out.splitlines()
@@ -380,7 +376,7 @@ def test_the_command_names_types(folder: Path) -> None:
             "--threads has no meaning for objects (all threads' objects are counted): leave it out",
         ),
         (["objects", "--recording", "parquet", "app.py"], "objects are counted, not recorded one by one"),
-        (["lines", "--where", "app.py"], "--where is for objects: pikos-run objects ..."),
+        (["lines", "--where", "app.py"], "--where is for objects, and for line_memory --report: pikos-run objects ..."),
         (["object", "app.py"], "did you mean objects?"),
         (["objects", "--types", ",", "app.py"], "--types: name a type"),
     ],

@@ -194,6 +194,69 @@ def test_history_and_ranges(tmp_path: Path, program: Path, server: Server) -> No
         assert server.json("/api/range?scope=all&from=0&to=1e12&labels=0")["labels"] is None
 
 
+def test_callers_and_threads_have_a_past(tmp_path: Path, program: Path, server: Server) -> None:
+    with started(tmp_path, live(program)) as process:
+        scope = server.process_of(process.pid)["id"]
+        until(lambda: server.process_of(process.pid)["age"] > 1.5, "some time")
+        process.communicate("\n")
+        until(lambda: server.process_of(process.pid)["phase"] == "ended", "its end")
+        picture = server.json(f"/api/picture?scope={scope}")
+        numbers = dict(zip(picture["labels"]["name"], picture["labels"]["id"], strict=True))
+        history = server.json(f"/api/history?scope={scope}")
+        middle = (history["from"] + history["to"]) / 2
+        times = [(history["from"] - 1, middle), (middle + 1e-6, history["to"] + 1)]
+
+        def calls(scope: str, function: str, begin: float, end: float) -> dict[int, int]:
+            asked = f"/api/edges?scope={scope}&function={numbers[function]}&from={begin}&to={end}"
+            callers = server.json(asked)["callers"]
+            return dict(zip(callers["id"], callers["calls"], strict=True))
+
+        main = numbers["main"]
+        early, late = (calls(scope, "leaf", *time)[main] for time in times)
+        whole = server.json(f"/api/edges?scope={scope}&function={numbers['leaf']}")["callers"]
+        assert early > 0 and late > 0 and [early + late] == whole["calls"]
+        threads = {thread["name"]: thread["id"] for thread in server.process_of(process.pid)["threads"]}
+        assert calls(f"{scope}:{threads['MainThread']}", "leaf", *times[0])[main] == early
+        assert calls(f"{scope}:{threads['waits']}", "leaf", *times[0]) == {}
+        ran = {}
+        for name, thread in threads.items():
+            part = server.json(f"/api/range?scope={scope}:{thread}&from={times[0][0]}&to={times[1][1]}")
+            ran[name] = set(part["functions"]["id"])
+            assert server.json(f"/api/history?scope={scope}:{thread}")["buckets"], name
+        assert (
+            numbers["leaf"] in ran["MainThread"] - ran["waits"] and numbers["wait"] in ran["waits"] - ran["MainThread"]
+        )
+
+
+def test_types_of_objects_are_told_over_time(tmp_path: Path, server: Server) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import sys, time\n"
+        "class Session:\n"
+        "    pass\n"
+        "kept = []\n"
+        "print('at work', flush=True)\n"
+        "for _ in range(100_000):\n"
+        "    kept.append(Session())\n"
+        "    time.sleep(0.002)\n"
+    )
+    command = ["-m", "pikos.runner", "objects", "--types", "Session", "--where", "--recording", "zmq", "shop.py"]
+    with started(tmp_path, command) as process:
+        scope = server.process_of(process.pid)["id"]
+        recorded = lambda: server.json(f"/api/recording?scope={scope}").get("types") or {"past": {"time": []}}  # noqa: E731
+        until(lambda: len(recorded()["past"]["time"]) >= 3, "three moments")
+        types = recorded()
+        at = next(at for at, name in enumerate(types["name"]) if name.endswith("Session"))
+        assert types["created"][at] > 0
+        places = types["places"]
+        assert [(place, function) for place, function in zip(places["place"], places["function"], strict=True)] == [
+            ("shop.py:7", "<module>")
+        ] or places["place"][0].endswith("shop.py:7")
+        if types["alive"][at] is not None:
+            (series,) = (one for one in types["past"]["types"] if one["id"] == types["id"][at])
+            assert series["alive"] == sorted(series["alive"]) and series["alive"][-1] > series["alive"][0]
+        process.kill()
+
+
 def test_who_connects_again_misses_nothing(tmp_path: Path, program: Path, server: Server) -> None:
     with started(tmp_path, live(program)) as process:
         scope = server.process_of(process.pid)["id"]

@@ -97,7 +97,7 @@ def both(run: Any, tmp_path: Path, *clock: Any) -> tuple[Stacks, Stacks]:
 
 
 def test_programs_with_recursion(tmp_path: Path) -> None:
-    """Own times are exact in all. With which caller a function of a circle spent its time is an estimate, good in most."""
+    """Own times are exact in all. Cumulative times of circles are found by a search, which comes close."""
     errors = []
     for seed in range(100):
         now = [0]
@@ -106,7 +106,7 @@ def test_programs_with_recursion(tmp_path: Path) -> None:
         recorded, computed = both(namespace["main"], tmp_path, lambda now=now: now[0], 1e-6)
         assert own_times(recorded) == own_times(computed), seed
         errors.append(cumulative_error(recorded, computed))
-    assert sum(error <= 5 for error in errors) >= 90, sorted(errors)
+    assert max(errors) <= 5 and sum(error <= 1 for error in errors) >= 95, sorted(errors)
     assert sorted(errors)[50] < 0.1
 
 

@@ -102,6 +102,11 @@ def python(
     return Run(done.returncode, done.stdout, done.stderr.replace(UNCOVERED, ""))
 
 
+def pikos_run(folder: Path, *arguments: str) -> Run:
+    """Run `pikos-run` in a folder."""
+    return python(["-m", "pikos.runner", *arguments], cwd=folder)
+
+
 def calls(path: Path) -> dict[str, int]:
     """How often each function of a pstats file was called, by its name."""
     assert path.exists(), f"no profile at {path}"

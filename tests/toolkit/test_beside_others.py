@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Run, python
+from running import Run, pikos_run, python
 
 pytestmark = pytest.mark.slow_in_debug
 
@@ -153,7 +153,7 @@ f()
 
 def report(folder: Path, monitor: str) -> dict[int, Any]:
     """The lines of the program, by number."""
-    run = python(["-m", "pikos.runner", monitor, "-l", "-o", "report.json", "program.py"], cwd=folder)
+    run = pikos_run(folder, monitor, "-l", "-o", "report.json", "program.py")
     run.succeeded()
     functions = json.loads((folder / "report.json").read_text())["functions"]
     return {line["line"]: line for each in functions for line in each["lines"]}

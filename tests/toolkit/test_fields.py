@@ -18,7 +18,7 @@ from pikos.monitors.records import EXTRA_FIELDS, FunctionRecord
 from pikos.recorders.abstract_recorder import AbstractRecorder
 from pikos.recorders.api import CSVRecorder, ListRecorder, TextStreamRecorder
 from reference_monitor import load, make_program, monitored, rows_of
-from running import python
+from running import pikos_run
 
 pytestmark = pytest.mark.in_process
 
@@ -213,7 +213,7 @@ def test_without_them_the_type_is_the_documented_one() -> None:
 def test_the_command(recording: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM + "\nmain()\n")
     options = ["--fields", "+time,+qualname", "--fields=+depth,+exception", "-o", f"x.{recording}"]
-    python(["-m", "pikos.runner", "functions", *options, "program.py"], cwd=tmp_path).succeeded()
+    pikos_run(tmp_path, "functions", *options, "program.py").succeeded()
     if recording == "csv":
         with open(tmp_path / "x.csv", newline="", encoding="utf-8") as stream:
             rows: list[dict[str, Any]] = list(csv.DictReader(stream))
@@ -237,5 +237,5 @@ def test_the_command(recording: str, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None:
-    run = python(["-m", "pikos.runner", *arguments, "program.py"], cwd=tmp_path)
+    run = pikos_run(tmp_path, *arguments, "program.py")
     assert run.code == 2 and message in run.err

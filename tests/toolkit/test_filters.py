@@ -24,7 +24,7 @@ from pikos.filters import (
 from pikos.filters.expression import ExpressionError
 from pikos.recorders.api import ListRecorder
 from reference_monitor import load, make_program, monitored
-from running import python
+from running import pikos_run, python
 
 pytestmark = pytest.mark.in_process
 
@@ -172,7 +172,7 @@ def test_wrong_expressions_say_where(text: str, reason: str, place: int) -> None
 
 
 def test_the_command_says_where(tmp_path: Path) -> None:
-    run = python(["-m", "pikos.runner", "lines", "--filter", "own and depth < 3", "x.py"], cwd=tmp_path)
+    run = pikos_run(tmp_path, "lines", "--filter", "own and depth < 3", "x.py")
     assert run.code == 2
     lines = run.err.splitlines()
     assert lines[-3].endswith("--filter: records have no field depth: add --fields +depth")

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from running import PATIENCE, Run, environment, python
+from running import PATIENCE, Run, environment, pikos_run
 
 pytestmark = pytest.mark.slow_in_debug
 
@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def report(folder: Path, *arguments: str, monitor: str = "lines") -> Run:
-    return python(["-m", "pikos.runner", monitor, "--report", *arguments], cwd=folder)
+    return pikos_run(folder, monitor, "--report", *arguments)
 
 
 def heads(text: str) -> list[str]:
@@ -136,7 +136,7 @@ def test_how_many_and_in_which_order(folder: Path) -> None:
     ],
 )
 def test_wrong_usage(folder: Path, arguments: list[str], message: str) -> None:
-    run = python(["-m", "pikos.runner", *arguments], cwd=folder)
+    run = pikos_run(folder, *arguments)
     assert run.code == 2 and run.err.splitlines()[-1].startswith("pikos-run: ") and message in run.err
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pikos._lsprof import _peaks_problem
-from running import python
+from running import pikos_run
 
 pytest.importorskip("numpy")
 
@@ -56,7 +56,7 @@ def test_the_records_are_the_documented_ones(tmp_path: Path) -> None:
     script = tmp_path / "mandelbrot_set_example.py"
     script.write_text(SCRIPT)
     arguments = ["line_memory", "mandelbrot_set_example.py", "--recording", "csv", "--focused-on=mandelbrot"]
-    python(["-m", "pikos.runner", *arguments], cwd=tmp_path).succeeded()
+    pikos_run(tmp_path, *arguments).succeeded()
     with open(tmp_path / "monitor_records.csv", newline="") as stream:
         table = list(csv.reader(stream))
     # What was in use between two records, where the system tells.

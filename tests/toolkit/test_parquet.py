@@ -15,7 +15,7 @@ from pikos.filters import OnValue
 from pikos.monitors.records import FunctionMemoryRecord, FunctionRecord, LineRecord
 from pikos.recorders.api import ListRecorder, ParquetFileRecorder, RecorderError
 from reference_monitor import load, make_program, monitored, rows_of
-from running import environment, python
+from running import environment, pikos_run
 
 pytestmark = pytest.mark.in_process
 
@@ -128,7 +128,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
         + LONG
         + "main(1_000_000)\nprint('done')\n"
     )
-    run = python(["-m", "pikos.runner", "functions", "-o", "x.parquet", "long.py"], cwd=tmp_path)
+    run = pikos_run(tmp_path, "functions", "-o", "x.parquet", "long.py")
     assert (run.code, run.out) == (0, "done\n")
     assert run.err.count("File too large; records from then on are lost") == 1
     read = len(rows(tmp_path / "x.parquet"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Run, environment, python
+from running import environment, pikos_run, python
 
 pytestmark = pytest.mark.slow_in_debug
 
@@ -57,10 +58,6 @@ print(sys.argv[1:])
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "program.py").write_text(PROGRAM)
     return tmp_path
-
-
-def pikos_run(folder: Path, *arguments: str) -> Run:
-    return python(["-m", "pikos.runner", *arguments], cwd=folder)
 
 
 def lines_run(folder: Path, *arguments: str) -> dict[str, list[int]]:
@@ -265,8 +262,56 @@ def test_what_has_to_be_known_is_said(folder: Path) -> None:
         "import asyncio\nasync def f():\n    await asyncio.sleep(0.001)\n    return [i for i in range(9)]\nasyncio.run(f())\n"
     )
     out = pikos_run(folder, "lines", "--report", "--focused-on", "f", "waits.py").succeeded().out
-    assert "without those in which they waited" in out and "without waiting" in out
+    assert "await is the time that coroutines were suspended" in out and re.search(
+        r"^f  waits.py:2  .*, await ", out, re.MULTILINE
+    )
     assert ("each round of a comprehension" in out) == (sys.version_info >= (3, 12))
+
+
+def test_waiting_is_a_figure_of_its_own(folder: Path) -> None:
+    (folder / "waits.py").write_text(
+        "import asyncio, time\n"
+        "async def inner():\n"
+        "    await asyncio.sleep(0.2)\n"
+        "    time.sleep(0.01)\n"
+        "async def outer(number):\n"
+        "    await inner()\n"
+        "    return number\n"
+        "async def stream():\n"
+        "    yield 1\n"
+        "async def main():\n"
+        "    async for item in stream():\n"
+        "        await asyncio.gather(*map(outer, range(3)))\n"
+        "    return 1\n"
+        "asyncio.run(main())\n"
+    )
+    pikos_run(folder, "lines", "--report", "-o", "waits.json", "waits.py").succeeded()
+    lines = {
+        (function["function"], line["line"]): line
+        for function in json.loads((folder / "waits.json").read_text())["functions"]
+        for line in function["lines"]
+    }
+    # Each of the three has waited, and who awaits it meanwhile; a moment's work is no wait.
+    assert lines["inner", 3]["waited"] >= 0.6 and lines["outer", 6]["waited"] >= 0.6
+    assert lines["inner", 4]["waited"] == lines["outer", 7]["waited"] == 0
+    assert lines["inner", 4]["time"] >= 0.03
+    assert lines["main", 12]["waited"] >= 0.2 and lines["stream", 9]["waited"] >= 0.2
+    # Tasks that come and go have the same addresses.
+    (folder / "many.py").write_text(
+        "import asyncio, time\n"
+        "async def short():\n"
+        "    return 1\n"
+        "async def main():\n"
+        "    for _ in range(50):\n"
+        "        await short()\n"
+        "        time.sleep(0.001)\n"
+        "    await asyncio.sleep(0)\n"
+        "asyncio.run(main())\n"
+    )
+    pikos_run(folder, "lines", "--report", "-o", "many.json", "many.py").succeeded()
+    functions = json.loads((folder / "many.json").read_text())["functions"]
+    (short,) = (function for function in functions if function["function"] == "short")
+    assert [line["waited"] for line in short["lines"]] == [0]
 
 
 def test_a_reader_who_leaves_is_told_nothing(folder: Path) -> None:

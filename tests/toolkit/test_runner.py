@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, Run, environment, python
+from running import PATIENCE, environment, pikos_run, python
 
 pytestmark = pytest.mark.slow_in_debug
 
@@ -42,10 +42,6 @@ if __name__ == "__main__":
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "program.py").write_text(PROGRAM)
     return tmp_path
-
-
-def pikos_run(folder: Path, *arguments: str) -> Run:
-    return python(["-m", "pikos.runner", *arguments], cwd=folder)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from pikos.api import monitor_class, trace_file
 from pikos.recorders.api import ListRecorder, RecorderError, TraceFileRecorder
 from pikos.stats import load as load_profile
 from reference_monitor import load, make_program, monitored
-from running import PATIENCE, environment, python
+from running import PATIENCE, environment, pikos_run
 
 
 def calls(path: Path) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def test_a_recorder_goes_on(tmp_path: Path) -> None:
 def test_lines_are_no_trace(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="record functions, not lines"):
         monitor_class("line")(TraceFileRecorder(tmp_path / "x.trace.json")).enable()
-    run = python(["-m", "pikos.runner", "lines", "-o", "x.trace.json", "x.py"], cwd=tmp_path)
+    run = pikos_run(tmp_path, "lines", "-o", "x.trace.json", "x.py")
     assert run.code == 2 and "record functions or function_memory" in run.err
 
 
@@ -151,7 +151,7 @@ def test_a_killed_program_leaves_what_can_be_read(tmp_path: Path) -> None:
 
 def test_our_own_reader_takes_it(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM.format(end="pass"))
-    python(["-m", "pikos.runner", "functions", "-o", "x.trace.json", "program.py"], cwd=tmp_path).succeeded()
+    pikos_run(tmp_path, "functions", "-o", "x.trace.json", "program.py").succeeded()
     profile = load_profile(tmp_path / "x.trace.json")
     counts = {row.name: row.ncalls for row in profile}
     assert counts["abs"] == 1000 and counts["Thing.work"] == 1

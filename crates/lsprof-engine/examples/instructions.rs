@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Costs, Frame, FunctionId, Key, Kind, Recorder, clock};
+use lsprof_engine::{Costs, Details, Ending, Frame, FunctionId, Key, Kind, Recorder, Ticks, clock};
 
 /// What the events go to.
 trait Target {
@@ -176,6 +176,64 @@ impl Target for Counting {
     }
 }
 
+/// A profile that keeps details of calls, under an ordinary hook.
+struct Detailed(Plain);
+
+impl Detailed {
+    fn new(details: Details) -> Self {
+        let mut plain = Plain::new();
+        plain.recorder.keep(details);
+        Self(plain)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly(&mut self, key: Key) {
+        self.0.enter_new(key);
+        self.0.recorder.prepare();
+        self.0.recorder.start(clock::counter());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_slowly(&mut self, key: Key) {
+        assert!(self.0.recorder.leave_extended(key, clock::counter()), "the scripts leave what they entered");
+    }
+}
+
+impl Target for Detailed {
+    #[inline(always)]
+    fn enter(&mut self, key: Key) {
+        let key = black_box(key);
+        if !self.0.recorder.enter_extended_quickly(key, || None, clock::counter) {
+            self.enter_slowly(key);
+        }
+    }
+
+    #[inline(always)]
+    fn leave(&mut self, key: Key) {
+        let now = clock::counter();
+        let key = black_box(key);
+        if !self.0.recorder.leave_extended_quickly(key, || Ending::Parked, now) {
+            self.leave_slowly(key);
+        }
+    }
+}
+
+/// How long each call took.
+fn durations() -> Details {
+    let mut details = Details::default();
+    details.keep_durations();
+    details
+}
+
+/// What a processor had of it. Gaps are short.
+fn idleness() -> Details {
+    let mut details = Details::default();
+    details.tell_idleness(Box::new(|| Some(clock::counter())), Ticks(u64::MAX / 4));
+    details
+}
+
 /// Keys as addresses are: code objects lie this far apart in a CPython that has just compiled them.
 fn key(number: usize) -> Key {
     (0x7f3a_1000_0000 + number * 0x1b0) as Key
@@ -262,7 +320,7 @@ fn first(target: &mut impl Target, pairs: usize) {
 }
 
 const SCRIPTS: [&str; 7] = ["flat", "recursion", "alternating", "builtins", "deep", "many", "first"];
-const TARGETS: [&str; 5] = ["nothing", "plain", "frames", "compensated", "counting"];
+const TARGETS: [&str; 7] = ["nothing", "plain", "frames", "compensated", "counting", "distribution", "cpu"];
 
 fn run(script: &str, target: &mut impl Target, pairs: usize) -> bool {
     match script {
@@ -289,6 +347,8 @@ fn run_on(script: &str, target: &str, pairs: usize) -> bool {
             run(script, &mut Compensated(plain), pairs)
         }
         "counting" => run(script, &mut Counting::new(), pairs),
+        "distribution" => run(script, &mut Detailed::new(durations()), pairs),
+        "cpu" => run(script, &mut Detailed::new(idleness()), pairs),
         _ => false,
     }
 }

@@ -5,34 +5,72 @@
 
 use crate::cells::Link;
 use crate::clock::Ticks;
-use crate::tables::{Edge, Frame, StackId, Tables};
-
-/// A call that is over.
-#[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "each kind of details reads what it needs")]
-pub(crate) struct Over {
-    pub frame: Link<Frame>,
-    pub edge: Link<Edge>,
-    /// With all that it called.
-    pub total: Ticks,
-    /// Without.
-    pub own: Ticks,
-    /// When it ended.
-    pub now: Ticks,
-}
+use crate::coroutines::Steps;
+use crate::durations;
+use crate::idle::Idle;
+use crate::tables::{Frame, Over, StackId, Tables};
+use crate::waits::Processor;
 
 /// The details of one thread's calls: of each kind, if it is kept.
 #[derive(Debug, Default)]
-pub struct Details {}
+pub struct Details {
+    /// Steps of coroutines and generators. The recorder tells more of these: see [`crate::coroutines`].
+    pub(crate) steps: Option<Steps>,
+    /// How long each call took.
+    keeps_durations: bool,
+    idle: Option<Idle>,
+}
 
 impl Details {
+    /// Follows the steps of coroutines, from now on.
+    pub fn follow(&mut self, steps: Steps) {
+        self.steps = Some(steps);
+    }
+
+    /// Keeps how long each call takes, from now on.
+    pub fn keep_durations(&mut self) {
+        self.keeps_durations = true;
+    }
+
+    /// Tells idleness apart, from now on: where a gap between two events is longer than `patience`, `processor` is asked, the clock
+    /// of the recorder's thread.
+    pub fn tell_idleness(&mut self, processor: Processor, patience: Ticks) {
+        self.idle = Some(Idle::new(processor, patience));
+    }
+
+    /// Whether a call's beginning and its end are all that has to be told, by whatever hook.
+    #[inline(always)]
+    pub(crate) fn need_calls_alone(&self) -> bool {
+        self.steps.is_none()
+    }
+
+    /// What tells idleness apart.
+    pub(crate) fn idle(&mut self) -> Option<&mut Idle> {
+        self.idle.as_mut()
+    }
+
     /// A call's frame was pushed. The clock is read next, so what this takes is the caller's.
     #[inline(always)]
-    pub(crate) fn begins(&mut self, _tables: &Tables, _frame: Link<Frame>) {}
+    pub(crate) fn begins(&mut self, _tables: &Tables, frame: Link<Frame>) {
+        if let Some(idle) = &self.idle {
+            idle.begins(frame);
+        }
+    }
 
     /// A call is over, and its figures are written.
     #[inline(always)]
-    pub(crate) fn ends(&mut self, _tables: &Tables, _over: Over) {}
+    pub(crate) fn ends(&mut self, tables: &Tables, over: Over) {
+        if self.keeps_durations {
+            let duration = over.total.since(over.total_excess);
+            durations::add(&tables.durations, over.edge.callee, duration, over.now, over.node);
+        }
+        if let Some(idle) = &mut self.idle {
+            idle.ends(&tables.idles, over.frame, over.edge);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.ends(&over);
+        }
+    }
 
     /// The thread leaves one stack at `left`, and goes on with another one.
     pub(crate) fn switches(&mut self, _from: StackId, _to: StackId, _left: Ticks) {}

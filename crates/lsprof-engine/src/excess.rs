@@ -181,20 +181,44 @@ impl Account {
     /// The frame's call has begun.
     pub(crate) fn open(&mut self, frame: Link<Frame>) {
         self.pace.begun += 1;
+        self.go_on(frame);
+    }
+
+    /// What recording takes of the frame's call counts from now on.
+    pub(crate) fn go_on(&self, frame: Link<Frame>) {
         frame.spent_before.set(self.spent);
         frame.children_excess.set(0);
     }
 
     /// The frame's call is over: `own` is its raw time without its callees'. The edge and the entry have been told.
-    /// Returns how much of `own` recording took.
+    /// Returns how much of `own` recording took, and of all its time.
     pub(crate) fn close(
         &mut self,
         arena: &Arena<Excess>,
         (frame, edge, kind): (Link<Frame>, Link<Edge>, Kind),
         own: Ticks,
-    ) -> Ticks {
+    ) -> (Ticks, Ticks) {
+        self.spent = self.spent.wrapping_add(self.costs.inside[kind.0 as usize]);
+        let excess = self.take_out(arena, (frame, edge, kind), own);
         let kind = kind.0 as usize;
-        self.spent = self.spent.wrapping_add(self.costs.inside[kind]);
+        self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
+        let Costs { hooks, mixture, .. } = &self.costs;
+        if let Some(growth) = self.pace.after_call(hooks[kind], edge, *mixture) {
+            self.adapt(growth);
+        }
+        excess
+    }
+
+    /// What recording has taken of an open call so far, without and with its callees: `own` is its raw time without theirs since this
+    /// was asked last. The edge and the entry have been told that it is not open.
+    #[inline(always)]
+    pub(crate) fn take_out(
+        &mut self,
+        arena: &Arena<Excess>,
+        (frame, edge, kind): (Link<Frame>, Link<Edge>, Kind),
+        own: Ticks,
+    ) -> (Ticks, Ticks) {
+        let kind = kind.0 as usize;
         let children = frame.children_excess.get();
         let so_far = self.spent.wrapping_sub(frame.spent_before.get()).wrapping_sub(children);
         let left = own.signed().saturating_sub_unsigned(so_far).max(0).cast_unsigned();
@@ -215,12 +239,7 @@ impl Account {
         if edge.callee.open.get() == 0 {
             of_entry.total.add(total_excess);
         }
-        self.spent = self.spent.wrapping_add(self.costs.outside[kind]);
-        let Costs { hooks, mixture, .. } = &self.costs;
-        if let Some(growth) = self.pace.after_call(hooks[kind], edge, *mixture) {
-            self.adapt(growth);
-        }
-        Ticks(own_excess)
+        (Ticks(own_excess), Ticks(total_excess))
     }
 
     fn excess(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {

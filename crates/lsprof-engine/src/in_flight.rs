@@ -24,16 +24,19 @@ pub struct Open {
     pub own: i64,
     /// Time since the outermost one began; of several stacks, their sum.
     pub total: i64,
+    /// Where idleness is told apart: how much of `total` that was.
+    pub idle: i64,
 }
 
 impl Open {
     /// Takes in one more call.
-    pub(crate) fn add(&mut self, own: i64, total: i64, is_outermost: bool) {
+    pub(crate) fn add(&mut self, call: &OpenCall, is_outermost: bool) {
         self.calls += 1;
-        self.own += own;
+        self.own += call.own;
         if is_outermost {
             self.outermost += 1;
-            self.total += total;
+            self.total += call.total;
+            self.idle += call.idle;
         }
     }
 }
@@ -93,6 +96,7 @@ impl Reader {
         }
         self.read_excesses(tables, count, &mut reading);
         self.read_waits(tables, &mut reading);
+        self.read_idles(tables, count, &mut reading);
         self.read_open(tables, count, clock, &mut reading);
         for (function, _) in &reading.functions {
             self.places[function.0 as usize] = 0;
@@ -147,6 +151,33 @@ impl Reader {
         }
     }
 
+    fn read_idles(&self, tables: &Tables, edges: usize, reading: &mut Reading) {
+        if tables.idles.count() == 0 {
+            return;
+        }
+        let places = places_of_edges(tables, edges);
+        for idle in tables.idles.iter() {
+            let (own, total) = (idle.own.ticks(), idle.total.ticks());
+            match idle.of {
+                Subject::Entry(entry) => {
+                    if let Some(place) = self.place(entry.function) {
+                        reading.functions[place].1.counts.idle_total = total;
+                    }
+                }
+                Subject::Edge(edge) => {
+                    if let Some(place) = self.place(edge.callee.function) {
+                        let counts = &mut reading.functions[place].1.counts;
+                        counts.idle_own = counts.idle_own.plus(own);
+                    }
+                    if let Some(&Some(place)) = places.get(&edge.address()) {
+                        let counts = &mut reading.edges[place].1.counts;
+                        (counts.idle_own, counts.idle_total) = (own, total);
+                    }
+                }
+            }
+        }
+    }
+
     fn read_waits(&self, tables: &Tables, reading: &mut Reading) {
         for wait in tables.waits.iter() {
             if let Some(place) = self.place(wait.of.callee.function) {
@@ -160,15 +191,15 @@ impl Reader {
     fn read_open(&self, tables: &Tables, edges: usize, clock: Option<fn() -> Ticks>, reading: &mut Reading) {
         let mut places = None;
         each_open(tables, clock, |call| {
-            let OpenCall { edge, own, total, .. } = call;
+            let edge = call.edge;
             let places = places.get_or_insert_with(|| places_of_edges(tables, edges));
             // One that is newer than the counts waits for the next reading.
             let Some(place) = places.get(&edge.address()) else { return };
             if let Some(place) = self.place(edge.callee.function) {
-                reading.functions[place].1.open.add(own, total, call.is_outermost);
+                reading.functions[place].1.open.add(&call, call.is_outermost);
             }
             if let Some(place) = *place {
-                reading.edges[place].1.open.add(own, total, call.is_outermost_of_edge);
+                reading.edges[place].1.open.add(&call, call.is_outermost_of_edge);
             }
         });
     }

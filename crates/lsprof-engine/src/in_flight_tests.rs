@@ -108,10 +108,10 @@ fn each_stack_has_an_outermost_call() {
         let reading = Reader::default().read(recorder.tables(), clock);
         let open = reading.functions[0].1.open;
         let times = if clock.is_some() { 10 + 10 + 70 } else { 0 };
-        assert_eq!(open, Open { calls: 6, outermost: 3, own: times, total: times });
+        assert_eq!(open, Open { calls: 6, outermost: 3, own: times, total: times, idle: 0 });
         let open = reading.edges[0].1.open;
         let times = if clock.is_some() { 9 + 9 + 69 } else { 0 };
-        assert_eq!(open, Open { calls: 3, outermost: 3, own: times, total: times });
+        assert_eq!(open, Open { calls: 3, outermost: 3, own: times, total: times, idle: 0 });
     }
 }
 

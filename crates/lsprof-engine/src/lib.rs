@@ -6,16 +6,22 @@
 
 pub mod cells;
 pub mod clock;
+mod coroutines;
 mod details;
+mod duration_tables;
+mod durations;
 mod excess;
 mod hash;
+mod idle;
 mod in_flight;
 mod open_calls;
+mod parts;
 mod recorder;
 mod sampled;
 mod sampled_times;
 mod stacks;
 mod tables;
+mod tasks;
 mod totals;
 mod tree;
 mod tree_watch;
@@ -23,17 +29,21 @@ mod waits;
 mod watch;
 
 pub use clock::Ticks;
+pub use coroutines::{CoroutineCounts, CoroutineTables, Coroutines, Ending, Entered, Step, Steps};
 pub use details::Details;
+pub use durations::{DurationTotals, ticks_of};
 pub use excess::{Costs, Mixture};
 pub use hash::mix;
 pub use in_flight::{Numbers, Open};
+pub use parts::PartId;
 pub use recorder::Recorder;
 pub use sampled::SampleRecorder;
 pub use sampled_times::{Looks, TimeSampler};
 pub use tables::{
-    BOTTOM, Counts, Edge, Entry, Excess, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses, StackId,
-    Subject, Tables, Wait,
+    BOTTOM, Counts, Edge, Entry, Excess, Form, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses,
+    StackId, Subject, Tables, Wait,
 };
+pub use tasks::{SlowStep, SlowSteps, Task, TaskState};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};

@@ -22,6 +22,8 @@ pub(crate) struct OpenCall {
     pub(crate) own: i64,
     /// All of its time so far.
     pub(crate) total: i64,
+    /// Where idleness is told apart: how much of all of its time the thread was idle.
+    pub(crate) idle: i64,
     /// Whether it is its stack's first.
     pub(crate) is_lowest: bool,
     /// Whether it is the function's first on its stack.
@@ -38,25 +40,30 @@ pub(crate) fn each_open(tables: &Tables, clock: Option<fn() -> Ticks>, mut each:
     let mut frames = Vec::new();
     let mut read = |look: &mut dyn FnMut(&mut Vec<Seen>) -> Option<Moment>| {
         if let Some(moment) = look(&mut frames) {
+            // Where a recorder's figures are kept in parts, all calls of a stack count in the same one.
+            if frames.last().is_none_or(|lowest| lowest.edge.caller != tables.root()) {
+                return;
+            }
             met.clear();
             tell(&frames, moment, clock.is_some(), &mut met, &mut each);
         }
     };
     let clock = clock.unwrap_or(Ticks::default);
-    let stacks = tables.stacks.count();
+    let stacks = tables.running.stacks.count();
     if stacks == 0 {
         read(&mut |frames| Some(settled(tables, clock, frames)));
     }
-    for stack in tables.stacks.iter().take(stacks) {
+    for stack in tables.running.stacks.iter().take(stacks) {
         read(&mut |frames| look_at(tables, stack, clock, frames));
     }
 }
 
-/// When a stack was read, and with compensation what had been spent by then.
+/// When a stack was read, and with compensation what had been spent by then; where idleness is told apart, how long there had been some.
 #[derive(Clone, Copy)]
 struct Moment {
     now: Ticks,
     spent: u64,
+    idle: u64,
 }
 
 /// A frame as it was found.
@@ -68,6 +75,7 @@ struct Seen {
     children: Ticks,
     spent_before: u64,
     children_excess: u64,
+    idle_before: u64,
 }
 
 impl Seen {
@@ -79,6 +87,7 @@ impl Seen {
             children: frame.children.ticks(),
             spent_before: frame.spent_before.get(),
             children_excess: frame.children_excess.get(),
+            idle_before: frame.idle_before.get(),
         }
     }
 
@@ -106,7 +115,7 @@ fn look_at(
             Standing::Parked => {
                 frames.clear();
                 frames.extend(open_frames(stack.top.get()).map(Seen::of));
-                Moment { now: stack.since.ticks(), spent: stack.spent.get() }
+                Moment { now: stack.since.ticks(), spent: stack.spent.get(), idle: stack.idle.get() }
             }
             Standing::Running => settled(tables, clock, frames),
         };
@@ -120,20 +129,21 @@ fn look_at(
 /// Reads the running stack, the newest call first.
 fn settled(tables: &Tables, clock: fn() -> Ticks, frames: &mut Vec<Seen>) -> Moment {
     for _ in 0..ATTEMPTS {
-        let top = tables.now.top.get();
+        let top = tables.running.now.top.get();
         frames.clear();
         frames.extend(open_frames(top).map(Seen::of));
-        let moment = Moment { now: clock(), spent: tables.spent.get() };
+        let moment =
+            Moment { now: clock(), spent: tables.running.spent.get(), idle: tables.running.idle.get() };
         look_after();
         // The top first: it is shown after its clock was started.
-        if tables.now.top.get() == top && frames.iter().all(Seen::holds) {
+        if tables.running.now.top.get() == top && frames.iter().all(Seen::holds) {
             return moment;
         }
     }
     // Calls come and go faster than the stack can be read. Those that stay are at the bottom.
     let fleeting = frames.iter().rposition(|seen| !seen.holds()).map_or(0, |last| last + 1);
     without_newest(frames, fleeting);
-    Moment { now: clock(), spent: tables.spent.get() }
+    Moment { now: clock(), spent: tables.running.spent.get(), idle: tables.running.idle.get() }
 }
 
 /// Takes the newest calls off; what they took is in the time of their caller's children, if they are over.
@@ -149,7 +159,7 @@ fn without_newest(frames: &mut Vec<Seen>, count: usize) {
 }
 
 fn tell(frames: &[Seen], moment: Moment, has_times: bool, met: &mut Met, each: &mut impl FnMut(OpenCall)) {
-    let Moment { now, spent } = moment;
+    let Moment { now, spent, idle } = moment;
     for (at, seen) in frames.iter().enumerate().rev() {
         let (end, spent_then) = match at.checked_sub(1).map(|above| &frames[above]) {
             Some(above) => (above.started, above.spent_before),
@@ -164,6 +174,8 @@ fn tell(frames: &[Seen], moment: Moment, has_times: bool, met: &mut Met, each: &
             edge: seen.edge,
             own,
             total,
+            // A call that has just begun may not know yet.
+            idle: Ticks(idle.wrapping_sub(seen.idle_before)).signed().clamp(0, total.max(0)),
             is_lowest: at + 1 == frames.len(),
             is_outermost: met.is_first(seen.edge.callee.address()),
             is_outermost_of_edge: met.is_first(seen.edge.address()),

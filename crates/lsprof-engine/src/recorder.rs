@@ -7,17 +7,21 @@
 //! The edge is found on enter and kept in the frame, so that a leave looks nothing up. The caller reads the
 //! clock itself: last on enter and first on leave, so that our own work falls outside the callee's time.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, FullCell, Link, show_before};
+use crate::cells::{Link, show_before};
 use crate::clock::Ticks;
-use crate::details::{Details, Over};
+use crate::coroutines::{Begins, Ending, Step, Steps};
+use crate::details::Details;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
+use crate::parts::{Moved, Part, PartId, Parts};
 use crate::stacks::Stacks;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, StackId, Tables};
+use crate::tables::{
+    BOTTOM, Edge, Entry, Form, Frame, FunctionId, Key, Kind, Over, Pauses, Running, StackId, Tables,
+};
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -39,6 +43,9 @@ pub struct Recorder {
     subcalls: bool,
     /// Whether calls are counted and not timed.
     is_untimed: bool,
+    /// What is open.
+    running: Arc<Running>,
+    /// What is counted; where the figures are kept in parts, in the one that the thread is in.
     tables: Arc<Tables>,
     cache: [[Link<Edge>; WAYS]; SETS],
     edges: HashTable<Link<Edge>>,
@@ -52,6 +59,8 @@ pub struct Recorder {
     details: Option<Box<Details>>,
     /// Where waiting is told apart.
     waits: Option<Box<Waits>>,
+    /// The figures' other parts, where they are kept in parts.
+    parts: Option<Box<Parts>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
     hidden: HashTable<Hidden>,
 }
@@ -76,33 +85,18 @@ enum Gap {
 impl Recorder {
     /// A recorder with nothing in it. `subcalls` says whether calls are told apart by their callers.
     pub fn new(subcalls: bool) -> Self {
-        let entries = Arena::default();
-        let edges = Arena::default();
-        let frames = Arena::default();
-        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
-        let nowhere = edges.push(Edge::new(root, root));
-        let bottom = frames.push(Frame::new(nowhere));
-        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
+        let tables = Tables::new();
+        let nowhere = tables.nowhere();
+        let bottom = tables.running.now.top.get();
         Self {
             top: bottom,
             deadline: NEVER,
             left: Ticks::default(),
-            root,
+            root: tables.root(),
             subcalls,
             is_untimed: false,
-            tables: Arc::new(Tables {
-                entries,
-                edges,
-                frames,
-                excesses: Arena::default(),
-                waits: Arena::default(),
-                repeats: Arena::default(),
-                sampling: Mutex::default(),
-                nodes: Arena::default(),
-                stacks: Arena::default(),
-                spent: Cell64::default(),
-                now,
-            }),
+            running: Arc::clone(&tables.running),
+            tables: Arc::new(tables),
             cache: [[nowhere; WAYS]; SETS],
             edges: HashTable::new(),
             entries: HashTable::new(),
@@ -111,6 +105,7 @@ impl Recorder {
             tree: None,
             details: None,
             waits: None,
+            parts: None,
             hidden: HashTable::new(),
         }
     }
@@ -129,19 +124,26 @@ impl Recorder {
 
     /// Keeps details, from now on, before the first call; the hooks must use [`Recorder::prepare`] and
     /// [`Recorder::leave_extended`] then.
-    pub fn keep(&mut self, details: Details) {
+    pub fn keep(&mut self, mut details: Details) {
+        if details.idle().is_some() {
+            self.deadline = 0;
+        }
         self.details = Some(Box::new(details));
     }
 
     /// Keeps no more stacks; those that there are stay.
     pub fn stop_tree(&mut self) {
         self.tree = None;
+        if let Some(parts) = &mut self.parts {
+            parts.stop_trees();
+        }
     }
 
     /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
     /// the clock of the recorder's thread, whoever asks.
     pub fn tell_waits(&mut self, by: Option<(Processor, Ticks)>) {
-        self.deadline = if by.is_some() { 0 } else { NEVER };
+        let tells_idleness = self.details.as_mut().is_some_and(|details| details.idle().is_some());
+        self.deadline = if by.is_some() || tells_idleness { 0 } else { NEVER };
         self.waits = by.map(|(processor, period)| Box::new(Waits::new(processor, period)));
     }
 
@@ -156,12 +158,177 @@ impl Recorder {
             }
         }
         self.is_untimed = is_untimed;
-        self.tables.now.edge.set(edge_of(self.top));
+        self.running.now.edge.set(edge_of(self.top));
     }
 
-    /// What others may read while this recorder writes.
+    /// What others may read while this recorder writes; where the figures are kept in parts, those of the first one.
     pub fn tables(&self) -> &Arc<Tables> {
-        &self.tables
+        self.parts.as_ref().map_or(&self.tables, |parts| parts.first())
+    }
+
+    /// The same of all parts, the first one first.
+    pub fn parts(&self) -> impl Iterator<Item = (PartId, &Arc<Tables>)> {
+        let only = self.parts.is_none().then_some((PartId::FIRST, &self.tables));
+        only.into_iter().chain(self.parts.iter().flat_map(|parts| parts.all()))
+    }
+
+    /// Which part the thread is in.
+    pub fn part(&self) -> PartId {
+        self.parts.as_ref().map_or(PartId::FIRST, |parts| parts.current)
+    }
+
+    /// From now on the figures go to this part. What open calls have taken so far stays where it is; a call counts where it ends.
+    /// Returns the part's tables if it is new. Takes as long as the stack is deep. Where calls are only counted nothing is done.
+    pub fn go_on_in(&mut self, part: PartId, now: Ticks) -> Option<Arc<Tables>> {
+        if self.is_untimed || part == self.part() {
+            return None;
+        }
+        self.look_if_late(now);
+        self.left = now;
+        let mut moved = std::mem::take(&mut self.parts_mut().moved);
+        self.leave_part(now, &mut moved);
+        let is_new = self.enter_part(part);
+        self.resume_in_part(now, &moved);
+        // As in `close_as`: what is open before what is counted.
+        show_before();
+        moved.drain(..).for_each(Moved::count);
+        self.parts_mut().moved = moved;
+        is_new.then(|| Arc::clone(&self.tables))
+    }
+
+    fn parts_mut(&mut self) -> &mut Parts {
+        self.parts.get_or_insert_with(|| Box::new(Parts::new(&self.tables)))
+    }
+
+    /// Takes all open calls out of the part that they are in, the newest first.
+    fn leave_part(&mut self, now: Ticks, moved: &mut Vec<Moved>) {
+        let has_details = self.details.is_some();
+        let mut above = Ticks::default();
+        for frame in self.frames() {
+            let edge = edge_of(frame);
+            let total = now.since(frame.started.ticks());
+            let own = total.since(frame.children.ticks()).since(above);
+            above = total;
+            count_open(frame, u64::MAX);
+            if let Some(idle) = self.details.as_mut().and_then(|details| details.idle()) {
+                idle.ends(&self.tables.idles, frame, edge);
+            }
+            let excess = self.account.as_mut().map(|account| {
+                account.take_out(&self.tables.excesses, (frame, edge, edge.callee.kind), own).0
+            });
+            if let Some(tree) = &mut self.tree {
+                tree.leave(frame, own, excess.unwrap_or_default());
+            }
+            if has_details && let Some(parts) = &mut self.parts {
+                parts.note(frame, total);
+            }
+            let (is_outermost, is_outermost_of_edge) = (edge.callee.open.get() == 0, edge.open.get() == 0);
+            moved.push(Moved { frame, edge, total, own, is_outermost, is_outermost_of_edge });
+        }
+    }
+
+    /// Puts another part in the place of the one that the thread is in. Whether it is new.
+    fn enter_part(&mut self, part: PartId) -> bool {
+        let known = self.parts_mut().take(part);
+        let is_new = known.is_none();
+        let next = known.unwrap_or_else(|| {
+            let tables = Arc::new(Tables::beside(&self.running));
+            let tree = self.tree.as_ref().map(|tree| Box::new(tree.another(&tables.nodes)));
+            Part { tables, tree, edges: HashTable::new(), entries: HashTable::new() }
+        });
+        self.root = next.tables.root();
+        let left = Part {
+            tables: std::mem::replace(&mut self.tables, next.tables),
+            tree: std::mem::replace(&mut self.tree, next.tree),
+            edges: std::mem::replace(&mut self.edges, next.edges),
+            entries: std::mem::replace(&mut self.entries, next.entries),
+        };
+        let tables = Arc::clone(&self.tables);
+        self.parts_mut().put(part, &tables, left);
+        if let Some(steps) = self.steps() {
+            steps.go_on_in(part.0);
+        }
+        is_new
+    }
+
+    /// Opens the calls that were moved again, the oldest first.
+    fn resume_in_part(&mut self, now: Ticks, moved: &[Moved]) {
+        let bottom = moved.last().and_then(|lowest| lowest.frame.below.get()).unwrap_or(self.top);
+        bottom.edge.set(self.cache_miss());
+        let mut caller = self.root;
+        for &Moved { frame, edge: before, .. } in moved.iter().rev() {
+            let edge = self.same_edge(caller, before);
+            frame.edge.set(edge);
+            frame.started.set(now.0);
+            frame.children.set(0);
+            count_open(frame, 1);
+            if let Some(tree) = &mut self.tree {
+                let on = edge.is_root().then(|| tree.bottom());
+                tree.open(&self.tables.nodes, frame, edge.callee.function, on);
+            }
+            if let Some(account) = &mut self.account {
+                account.go_on(frame);
+            }
+            if let Some(idle) = self.details.as_mut().and_then(|details| details.idle()) {
+                idle.begins(frame);
+            }
+            if self.subcalls {
+                caller = edge.callee;
+            }
+        }
+    }
+
+    /// The edge of this part that is what `before` is in another one.
+    fn same_edge(&mut self, caller: Link<Entry>, before: Link<Edge>) -> Link<Edge> {
+        let (key, hash) = (before.key, edge_hash(caller, before.key));
+        if let Some(edge) = self.cached(caller, key, hash) {
+            return edge;
+        }
+        self.define_as(before.callee);
+        self.find(caller, key, hash).expect("it was just defined")
+    }
+
+    /// Makes a function known that another part knows. Does nothing if it is.
+    fn define_as(&mut self, other: Link<Entry>) {
+        if self.entry(other.key).is_none() {
+            self.define_pausing(other.key, other.function, other.kind, other.pauses);
+            if let Some(entry) = self.entry(other.key) {
+                entry.note.set(other.note.get());
+                entry.set_form(other.form());
+            }
+        }
+    }
+
+    /// The function of this key, if another part knows it.
+    #[cold]
+    fn known_elsewhere(&mut self, key: Key) -> Option<Link<Entry>> {
+        let other = self.parts.as_ref()?.entry(key)?;
+        self.define_as(other);
+        self.entry(key)
+    }
+
+    /// The thread goes on with the stack that `top` is the newest frame of: in the part in which it was parked, if calls are open on
+    /// it, else in this one.
+    fn go_on_with(&mut self, (from, to): (StackId, StackId), top: Link<Frame>, is_open: bool) {
+        let Some(parts) = &self.parts else { return };
+        if !is_open {
+            return top.edge.set(self.cache_miss());
+        }
+        let lowest = frames_from(top).last().expect("calls are open on it");
+        let part = parts.of_root(edge_of(lowest).caller);
+        if part == parts.current {
+            return;
+        }
+        self.enter_part(part);
+        if let Some(tree) = &mut self.tree {
+            tree.switch(from, to);
+        }
+    }
+
+    /// Whether its details need nothing but what it is told of calls.
+    #[inline(always)]
+    pub fn is_told_all(&self) -> bool {
+        self.details.as_ref().is_none_or(|details| details.need_calls_alone())
     }
 
     /// Whether calls are told apart by their callers.
@@ -189,7 +356,7 @@ impl Recorder {
         }
         frame.started.set(now.0);
         self.push(frame, edge);
-        self.tables.now.top.set(frame);
+        self.running.now.top.set(frame);
         true
     }
 
@@ -224,24 +391,44 @@ impl Recorder {
     }
 
     /// [`Recorder::enter_quickly`] on a recorder that keeps a tree or details, and does not compensate. It calls what these need.
+    ///
+    /// `step` says which object goes on, where the function's steps are followed.
     #[inline(always)]
-    pub fn enter_extended_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
+    pub fn enter_extended_quickly(
+        &mut self,
+        key: Key,
+        step: impl FnOnce() -> Option<Step>,
+        clock: impl FnOnce() -> Ticks,
+    ) -> bool {
         let Some(edge) = self.next_edge(key) else { return false };
         if !self.enter_edge(edge) {
             return false;
         }
+        let is_followed = edge.callee.form().is_followed();
+        if is_followed && let Some(step) = step() {
+            self.expect_step(step);
+        }
         self.prepare();
         self.start(clock());
+        if is_followed {
+            self.start_step();
+        }
         true
     }
 
     /// [`Recorder::leave_quickly`] on such a recorder.
+    ///
+    /// `ending` says how the step ends, where the function's steps are followed.
     #[inline(always)]
-    pub fn leave_extended_quickly(&mut self, key: Key, now: Ticks) -> bool {
+    pub fn leave_extended_quickly(&mut self, key: Key, ending: impl FnOnce() -> Ending, now: Ticks) -> bool {
         let frame = self.top;
         let edge = edge_of(frame);
-        if edge.key != key || self.is_late(now) {
+        if edge.key != key {
             return false;
+        }
+        self.look_if_late(now);
+        if edge.callee.form().is_followed() {
+            self.end_step_as(key, ending());
         }
         self.close::<true>(frame, edge, now);
         true
@@ -285,7 +472,7 @@ impl Recorder {
 
     #[inline(always)]
     fn show_untimed(&self, frame: Link<Frame>, edge: Link<Edge>) {
-        let now = &self.tables.now;
+        let now = &self.running.now;
         now.top.set(frame);
         now.edge.set(edge);
     }
@@ -339,7 +526,7 @@ impl Recorder {
     fn show(&mut self, now: Ticks) {
         self.top.started.set(now.0);
         // Shown to readers only now: an earlier call's time stood there until then.
-        self.tables.now.top.set(self.top);
+        self.running.now.top.set(self.top);
     }
 
     /// Like [`Recorder::start`], in a hook that began at `since`, for a recorder that compensates; [`Recorder::prepare`] comes
@@ -349,7 +536,7 @@ impl Recorder {
         self.spend(now.since(since));
         if let Some(account) = &mut self.account {
             account.open(self.top);
-            self.tables.spent.set(account.spent);
+            self.running.spent.set(account.spent);
         }
         self.show(now);
     }
@@ -358,11 +545,84 @@ impl Recorder {
     /// before the clock is read.
     #[inline]
     pub fn prepare(&mut self) {
+        let edge = edge_of(self.top);
+        let is_followed = edge.callee.form().is_followed();
+        let steps = self.details.as_mut().and_then(|details| details.steps.as_mut()).filter(|_| is_followed);
+        let (mut steps, mut under) = (steps, None);
+        if let Some(steps) = &mut steps {
+            under = steps.begins(&Begins::of(self.top, edge));
+        }
         if let Some(tree) = &mut self.tree {
-            tree.open(&self.tables.nodes, self.top, callee(self.top).function);
+            let on = under.or_else(|| edge.is_root().then(|| tree.bottom()));
+            let under = tree.open(&self.tables.nodes, self.top, edge.callee.function, on);
+            if let Some(steps) = steps {
+                steps.note_place(self.top, under);
+            }
         }
         if let Some(details) = &mut self.details {
             details.begins(&self.tables, self.top);
+        }
+    }
+
+    /// Says which object the next call of a function is a step of, where steps are followed.
+    pub fn expect_step(&mut self, step: Step) {
+        if let Some(steps) = self.steps() {
+            steps.expect(step);
+        }
+    }
+
+    /// The clock of the frame that was pushed last has started: as of a step, if it is one.
+    pub fn start_step(&mut self) {
+        let frame = self.top;
+        if !callee(frame).form().is_followed() {
+            return;
+        }
+        if let Some(steps) = self.steps() {
+            steps.started(frame, frame.started.ticks());
+        }
+    }
+
+    /// Says how the next call of this function to end will end, where steps are followed.
+    pub fn end_step_as(&mut self, key: Key, ending: Ending) {
+        if let Some(steps) = self.steps() {
+            steps.end_as(key, ending);
+        }
+    }
+
+    /// Whether the newest call is a step of a task whose name is not known, and is about to end so that somebody may want to know it.
+    /// To be answered by [`Recorder::name_task`].
+    #[inline(always)]
+    pub fn wants_task_name(&self, is_parked: bool, now: Ticks) -> bool {
+        callee(self.top).form() == Form::COROUTINE
+            && self
+                .details
+                .as_ref()
+                .and_then(|details| details.steps.as_ref())
+                .is_some_and(|steps| steps.wants_name(self.top, is_parked, now))
+    }
+
+    /// Names the task that the newest call is a step of.
+    pub fn name_task(&mut self, name: &str) {
+        let frame = self.top;
+        if let Some(steps) = self.steps() {
+            steps.name_task(frame, name);
+        }
+    }
+
+    /// Whether the steps of some functions are followed.
+    pub fn follows_steps(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.steps.is_some())
+    }
+
+    #[inline(always)]
+    fn steps(&mut self) -> Option<&mut Steps> {
+        self.details.as_mut()?.steps.as_mut()
+    }
+
+    /// Says what a known function makes of a call.
+    pub fn set_form(&mut self, key: Key, form: Form) {
+        if let Some(entry) = self.entry(key) {
+            entry.set_form(form);
         }
     }
 
@@ -586,19 +846,23 @@ impl Recorder {
         if let Some(details) = &mut self.details {
             details.switches(from, to, left);
         }
+        let is_open = self.is_open();
+        let idle = self.details.as_mut().and_then(|details| details.idle());
+        let idle_by_others = idle.map_or(0, |idle| idle.switches(from, to, is_open));
         for frame in self.frames() {
             count_open(frame, u64::MAX);
         }
         let spent = self.account.as_ref().map_or(0, |account| account.spent);
-        self.stacks.park(&self.tables, self.top, left, spent);
+        self.stacks.park(&self.running, self.top, left, spent);
         let Some((stack, is_open)) = self.stacks.take(to) else {
-            let bottom = self.tables.frames.push(Frame::new(self.cache_miss()));
+            let bottom = self.running.frames.push(Frame::new(self.cache_miss()));
             self.set_top(bottom);
-            self.tables.now.edge.set(edge_of(bottom));
-            self.stacks.run_new(&self.tables, bottom);
+            self.running.now.edge.set(edge_of(bottom));
+            self.stacks.run_new(&self.running, bottom);
             return;
         };
         let top = stack.top.get();
+        self.go_on_with((from, to), top, is_open);
         if is_open {
             for frame in frames_from(top) {
                 count_open(frame, 1);
@@ -608,10 +872,11 @@ impl Recorder {
             for frame in frames_from(top) {
                 frame.started.add_ticks(away);
                 frame.spent_before.add(spent_by_others);
+                frame.idle_before.add(idle_by_others);
             }
         }
         self.set_top(top);
-        self.tables.now.edge.set(edge_of(top));
+        self.running.now.edge.set(edge_of(top));
         self.stacks.run(stack);
     }
 
@@ -665,14 +930,17 @@ impl Recorder {
             let account = self.account.as_mut();
             let excess = account.map(|account| {
                 let excess = account.close(&self.tables.excesses, (frame, edge, kind), own);
-                self.tables.spent.set(account.spent);
+                self.running.spent.set(account.spent);
                 excess
             });
-            if let Some(tree) = &mut self.tree {
-                tree.close(frame, own, excess.unwrap_or_default());
-            }
+            let (own_excess, total_excess) = excess.unwrap_or_default();
+            let tree = self.tree.as_mut();
+            let node = tree.map_or(BOTTOM, |tree| tree.close(frame, own, own_excess));
             if let Some(details) = &mut self.details {
-                details.ends(&self.tables, Over { frame, edge, total, own, now });
+                let elsewhere =
+                    self.parts.as_mut().map_or(Ticks::default(), |parts| parts.taken_elsewhere(frame));
+                let total = total.plus(elsewhere);
+                details.ends(&self.tables, Over { frame, edge, total, total_excess, now, node });
             }
         }
     }
@@ -721,14 +989,31 @@ impl Recorder {
         }
     }
 
-    /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down.
+    /// What the thread has waited since the last event, in the call of `newest`, is taken out of all calls from there on down; what it
+    /// was idle besides is told apart.
     #[cold]
     #[inline(never)]
     fn look_for_waits(&mut self, newest: Link<Frame>, gap: Gap, now: Ticks) {
-        let Some(waits) = &mut self.waits else { return };
         // The last event has begun a call or ended one.
         let began = newest.started.ticks();
         let last_event = if began.since(self.left).signed() > 0 { began } else { self.left };
+        self.deadline = NEVER;
+        let waited = self.take_waits_out(newest, gap, last_event, now);
+        let Some(idle) = self.details.as_mut().and_then(|details| details.idle()) else { return };
+        let (found, next) = idle.look(last_event, now);
+        self.deadline = self.deadline.min(next);
+        // What was taken out of the times is in them no more.
+        let found = Ticks(found.0.saturating_sub(waited.0));
+        if found != Ticks::default() && newest.below.get().is_some() {
+            // The call that begins now, if one does.
+            let above = Some(self.top).filter(|top| *top != newest);
+            idle.add(&self.tables, edge_of(newest), above, found);
+        }
+    }
+
+    /// Returns how much that is.
+    fn take_waits_out(&mut self, newest: Link<Frame>, gap: Gap, last_event: Ticks, now: Ticks) -> Ticks {
+        let Some(waits) = &mut self.waits else { return Ticks::default() };
         let waited;
         (waited, self.deadline) = waits.look(last_event, now);
         let edge = edge_of(newest);
@@ -738,18 +1023,19 @@ impl Recorder {
             Pauses::Anywhere => true,
         };
         if waited == Ticks::default() || newest.below.get().is_none() || may_have_paused {
-            return;
+            return Ticks::default();
         }
         waits.add(&self.tables.waits, edge, waited);
         for frame in frames_from(newest) {
             frame.started.add_ticks(waited);
         }
+        waited
     }
 
     #[inline(always)]
     fn set_top(&mut self, frame: Link<Frame>) {
         self.top = frame;
-        self.tables.now.top.set(frame);
+        self.running.now.top.set(frame);
     }
 
     #[cold]
@@ -786,7 +1072,7 @@ impl Recorder {
         let edge = match known {
             Some(edge) => edge,
             None => {
-                let callee = self.entry(key)?;
+                let callee = self.entry(key).or_else(|| self.known_elsewhere(key))?;
                 let edge = self.tables.edges.push(Edge::new(caller, callee));
                 self.edges.insert_unique(hash, edge, |edge| edge_hash(edge.caller, edge.key));
                 edge
@@ -804,7 +1090,7 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, below: Link<Frame>) -> Link<Frame> {
-        let frame = self.tables.frames.push(Frame::new(self.cache_miss()));
+        let frame = self.running.frames.push(Frame::new(self.cache_miss()));
         frame.below.set(below);
         below.above.set(frame);
         frame
@@ -812,7 +1098,7 @@ impl Recorder {
 
     /// The edge of bottom frames, which no key matches.
     fn cache_miss(&self) -> Link<Edge> {
-        self.tables.edges.iter().next().expect("a recorder is made with this edge")
+        self.tables.nowhere()
     }
 }
 

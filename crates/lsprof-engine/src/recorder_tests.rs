@@ -184,7 +184,7 @@ fn thousands_of_stacks_reuse_their_frames() {
         script.switch(stack).enter(A).wait(1).leave(A);
     }
     assert_eq!(script.function(0), Some((4_999, 0, 4_999, 4_999)));
-    assert!(script.recorder.tables().frames.count() < 10);
+    assert!(script.recorder.tables().running.frames.count() < 10);
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn calls_begun_long_before_they_are_over_are_no_strain() {
     let hooks = Hooks { before: 500, after: 500 };
     descend(&mut script, &hooks, DEPTH - 1);
     let calls = u64::from(DEPTH);
-    let spent = script.recorder.tables().spent.get();
+    let spent = script.recorder.tables().running.spent.get();
     assert!(spent.abs_diff(calls * (1000 + 500)) <= 5000, "{spent}");
 }
 
@@ -418,11 +418,11 @@ fn in_turn(script: &mut Script, functions: usize) -> impl Iterator<Item = Key> +
 
 /// Calls the next functions, so many times; what recording is taken to have cost.
 fn spent(script: &mut Script, keys: &mut impl Iterator<Item = Key>, hooks: &Hooks, times: usize) -> u64 {
-    let before = script.recorder.tables().spent.get();
+    let before = script.recorder.tables().running.spent.get();
     for key in keys.take(times) {
         script.call(key, hooks, |script| _ = script.wait(1000));
     }
-    script.recorder.tables().spent.get() - before
+    script.recorder.tables().running.spent.get() - before
 }
 
 #[test]

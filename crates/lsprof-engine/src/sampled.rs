@@ -12,14 +12,14 @@
 //!
 //! Samples are few, so a reader may have what calls can't give: the writer waits for it, and all numbers are of one moment.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::cells::{Arena, Cell64, FullCell, Link};
+use crate::cells::{Cell64, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::tables::{Edge, Entry, Frame, FunctionId, Key, Kind, Now, Pauses, Repeat, Tables};
+use crate::tables::{Edge, Entry, FunctionId, Key, Kind, Pauses, Repeat, Tables};
 use crate::tree::{Limits, TreeWriter};
 
 /// Records the samples of one thread; whoever takes them may be another one.
@@ -39,29 +39,12 @@ pub struct SampleRecorder {
 impl SampleRecorder {
     /// A recorder with nothing in it. With `limits` it keeps full stacks as well.
     pub fn new(limits: Option<Limits>) -> Self {
-        let (entries, edges, frames, nodes) =
-            (Arena::default(), Arena::default(), Arena::default(), Arena::default());
-        let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
-        // As in a recorder's tables, which readers expect: an edge that leads nowhere, and a stack without calls.
-        let nowhere = edges.push(Edge::new(root, root));
-        let bottom = frames.push(Frame::new(nowhere));
-        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
-        let tree = limits.map(|limits| TreeWriter::new(limits, &nodes));
+        // As a recorder's, which readers expect: with an edge that leads nowhere, and a stack without calls.
+        let tables = Tables::new();
+        let tree = limits.map(|limits| TreeWriter::new(limits, &tables.nodes));
         Self {
-            root,
-            tables: Arc::new(Tables {
-                entries,
-                edges,
-                frames,
-                excesses: Arena::default(),
-                waits: Arena::default(),
-                repeats: Arena::default(),
-                sampling: Mutex::default(),
-                nodes,
-                stacks: Arena::default(),
-                spent: Cell64::default(),
-                now,
-            }),
+            root: tables.root(),
+            tables: Arc::new(tables),
             edges: HashTable::new(),
             entries: HashTable::new(),
             repeats: HashTable::new(),

@@ -85,7 +85,7 @@ impl TimeSampler {
     /// Looks, and gives the calls that are open so much time: own time to the one that runs, and to each function and each
     /// edge once the time of its outermost call. False, and nothing given, where none is open.
     pub fn look(&mut self, worth: Ticks) -> bool {
-        let running = self.tables.now.edge.get();
+        let running = self.tables.running.now.edge.get();
         if running.callee.function == FunctionId::ROOT {
             self.stack.clear();
             return false;
@@ -118,7 +118,7 @@ impl TimeSampler {
     fn read_stack(&mut self, running: Link<Edge>) {
         let stack = &mut self.stack;
         stack.clear();
-        stack.extend(open_frames(self.tables.now.top.get()).map(|frame| frame.edge.get()));
+        stack.extend(open_frames(self.tables.running.now.top.get()).map(|frame| frame.edge.get()));
         // The newest first. Nearly always `running` is the first.
         let runs = |edge: &Link<Edge>| *edge == running;
         let place = match stack.iter().take(NEAR).position(runs) {

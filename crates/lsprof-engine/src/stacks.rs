@@ -17,7 +17,7 @@ use hashbrown::HashTable;
 use crate::cells::Link;
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::tables::{Frame, Stack, StackId, Standing, Tables};
+use crate::tables::{Frame, Running, Stack, StackId, Standing};
 
 /// What the recorder keeps of its stacks.
 #[derive(Default)]
@@ -47,13 +47,13 @@ impl Stacks {
     }
 
     /// The running stack stands still from `now` on.
-    pub(crate) fn park(&mut self, tables: &Tables, top: Link<Frame>, now: Ticks, spent: u64) {
+    pub(crate) fn park(&mut self, running: &Running, top: Link<Frame>, now: Ticks, spent: u64) {
         let record = match self.record.take() {
             Some(record) => {
                 record.change(Standing::Changing);
                 record
             }
-            None => tables.stacks.push(Stack::new(Standing::Changing, top)),
+            None => running.stacks.push(Stack::new(Standing::Changing, top)),
         };
         record.top.set(top);
         if top.below.get().is_none() {
@@ -63,6 +63,7 @@ impl Stacks {
         }
         record.since.set(now.0);
         record.spent.set(spent);
+        record.idle.set(running.idle.get());
         record.change(Standing::Parked);
         self.parked.insert_unique(hash(self.running), (self.running, record), |(id, _)| hash(*id));
     }
@@ -86,8 +87,8 @@ impl Stacks {
     }
 
     /// A new stack runs now, above this bottom frame.
-    pub(crate) fn run_new(&mut self, tables: &Tables, bottom: Link<Frame>) {
-        self.record = Some(tables.stacks.push(Stack::new(Standing::Running, bottom)));
+    pub(crate) fn run_new(&mut self, running: &Running, bottom: Link<Frame>) {
+        self.record = Some(running.stacks.push(Stack::new(Standing::Running, bottom)));
     }
 }
 

@@ -342,8 +342,8 @@ fn records_and_frames_of_stacks_that_are_over_are_used_again() {
         subject.switch(0);
     }
     let tables = subject.recorder.tables();
-    assert!(tables.stacks.count() <= 3, "{}", tables.stacks.count());
-    assert!(tables.frames.count() <= 8, "{}", tables.frames.count());
+    assert!(tables.running.stacks.count() <= 3, "{}", tables.running.stacks.count());
+    assert!(tables.running.frames.count() <= 8, "{}", tables.running.frames.count());
 }
 
 #[test]

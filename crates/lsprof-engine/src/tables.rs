@@ -5,10 +5,11 @@
 //! writes them once. What can't be summed up (recursion, and with it cumulative time, which counts the
 //! outermost activation only) stands in the entry as well.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
+use crate::duration_tables::{DurationTables, Durations, FirstCall};
 use crate::hash::mix;
 
 /// What tells functions apart while the program runs: an address, unique as long as the function lives.
@@ -46,6 +47,43 @@ pub enum Pauses {
     Anywhere,
 }
 
+/// What a function makes of a call: most return from it once, others stop and go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form(u8);
+
+impl Form {
+    /// It returns.
+    pub const PLAIN: Self = Self(0);
+    /// What an event loop calls for each thing that there is to do.
+    pub const CALLBACK: Self = Self(1);
+    /// A generator whose steps are calls and nothing more.
+    pub const GENERATOR: Self = Self(2);
+    /// One whose steps are followed.
+    pub const FOLLOWED_GENERATOR: Self = Self(3);
+    /// An asynchronous generator.
+    pub const ASYNC_GENERATOR: Self = Self(4);
+    /// A coroutine.
+    pub const COROUTINE: Self = Self(5);
+
+    /// Whether its steps are told one by one.
+    #[inline(always)]
+    pub fn is_followed(self) -> bool {
+        self.0 != 0 && self != Self::GENERATOR
+    }
+
+    /// Whether it stands still between steps, and so may await or delegate to another one.
+    #[inline(always)]
+    pub(crate) fn pauses(self) -> bool {
+        self.0 >= Self::GENERATOR.0
+    }
+
+    /// Whether others await it.
+    #[inline(always)]
+    pub(crate) fn is_awaited(self) -> bool {
+        self.0 >= Self::ASYNC_GENERATOR.0
+    }
+}
+
 /// The number of the node that stands for no call, below all stacks.
 pub const BOTTOM: u32 = 0;
 
@@ -61,12 +99,17 @@ pub struct Entry {
     pub note: Cell8,
     /// Where it may stand still of its own accord.
     pub pauses: Pauses,
+    form: Cell8,
     /// How many activations are open on the running stack.
     pub open: Cell64,
     /// Calls made while another activation was open on their stack.
     pub recursive_calls: Cell64,
     /// Time of outermost activations, callees included.
     pub total: Cell64,
+    /// How long each call took, where that is kept, once two are over.
+    pub(crate) durations: LinkCell<Durations>,
+    /// How long the first one took.
+    pub(crate) first: LinkCell<FirstCall>,
 }
 
 impl Entry {
@@ -77,10 +120,25 @@ impl Entry {
             kind,
             note: Cell8::default(),
             pauses,
+            form: Cell8::default(),
             open: Cell64::default(),
             recursive_calls: Cell64::default(),
             total: Cell64::default(),
+            durations: LinkCell::empty(),
+            first: LinkCell::empty(),
         }
+    }
+}
+
+impl Entry {
+    /// What the function makes of a call.
+    #[inline(always)]
+    pub fn form(&self) -> Form {
+        Form(self.form.get())
+    }
+
+    pub(crate) fn set_form(&self, form: Form) {
+        self.form.set(form.0);
     }
 }
 
@@ -136,6 +194,8 @@ pub struct Frame {
     pub(crate) spent_before: Cell64,
     /// With compensation: what was spent in calls that it made and that are over.
     pub(crate) children_excess: Cell64,
+    /// Where idleness is told apart: how long the thread had been idle when it began.
+    pub(crate) idle_before: Cell64,
 }
 
 impl Frame {
@@ -148,8 +208,24 @@ impl Frame {
             above: LinkCell::empty(),
             spent_before: Cell64::default(),
             children_excess: Cell64::default(),
+            idle_before: Cell64::default(),
         }
     }
+}
+
+/// A call that is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Over {
+    pub frame: Link<Frame>,
+    pub edge: Link<Edge>,
+    /// With all that it called.
+    pub total: Ticks,
+    /// With compensation: how much of `total` recording took.
+    pub total_excess: Ticks,
+    /// When it ended.
+    pub now: Ticks,
+    /// Where there is a tree: its stack's node, or the deepest one below.
+    pub node: u32,
 }
 
 /// How a stack stands.
@@ -194,6 +270,8 @@ pub(crate) struct Stack {
     pub(crate) since: Cell64,
     /// With compensation: what the thread had spent by then.
     pub(crate) spent: Cell64,
+    /// Where idleness is told apart: how long it had been idle by then.
+    pub(crate) idle: Cell64,
 }
 
 impl Stack {
@@ -203,6 +281,7 @@ impl Stack {
             top: FullCell::new(top),
             since: Cell64::default(),
             spent: Cell64::default(),
+            idle: Cell64::default(),
         }
     }
 
@@ -322,9 +401,10 @@ impl Node {
 /// All that one recorder shares with its readers.
 #[derive(Debug)]
 pub struct Tables {
+    /// The first is the root.
     pub(crate) entries: Arena<Entry>,
+    /// The first leads nowhere.
     pub(crate) edges: Arena<Edge>,
-    pub(crate) frames: Arena<Frame>,
     /// With compensation: what has to be taken out of edges and entries.
     pub(crate) excesses: Arena<Excess>,
     /// Where waiting is told apart: how long it was.
@@ -335,8 +415,22 @@ pub struct Tables {
     pub(crate) sampling: Mutex<()>,
     /// With a tree: its nodes.
     pub(crate) nodes: Arena<Node>,
+    /// Where that is kept: how long each call took.
+    pub(crate) durations: DurationTables,
+    /// Where idleness is told apart: what has to be taken out of the times of edges and entries to get a processor's.
+    pub(crate) idles: Arena<Excess>,
+    /// What is open, which all tables of a recorder have in common.
+    pub(crate) running: Arc<Running>,
+}
+
+/// What is open in one thread. A call is counted in the tables that its edge is in.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) frames: Arena<Frame>,
     /// Where the thread switches among stacks: those on which calls were open at one time.
     pub(crate) stacks: Arena<Stack>,
+    /// Where idleness is told apart: how long the thread was idle so far, as far as events have told.
+    pub(crate) idle: Cell64,
     /// With compensation: what recording has taken when it was last added up.
     pub(crate) spent: Cell64,
     /// What runs now.
@@ -355,6 +449,54 @@ pub(crate) struct Now {
 }
 
 impl Tables {
+    /// Tables with nothing in them, and a stack without calls.
+    pub(crate) fn new() -> Self {
+        let (entries, edges, frames) = (Arena::default(), Arena::default(), Arena::default());
+        let nowhere = begin(&entries, &edges);
+        let bottom = frames.push(Frame::new(nowhere));
+        let now = Now { top: FullCell::new(bottom), edge: FullCell::new(nowhere) };
+        let running = Running {
+            frames,
+            stacks: Arena::default(),
+            idle: Cell64::default(),
+            spent: Cell64::default(),
+            now,
+        };
+        Self::with(entries, edges, Arc::new(running))
+    }
+
+    /// The same for calls of a stack that there is already.
+    pub(crate) fn beside(running: &Arc<Running>) -> Self {
+        let (entries, edges) = (Arena::default(), Arena::default());
+        begin(&entries, &edges);
+        Self::with(entries, edges, Arc::clone(running))
+    }
+
+    fn with(entries: Arena<Entry>, edges: Arena<Edge>, running: Arc<Running>) -> Self {
+        Self {
+            entries,
+            edges,
+            excesses: Arena::default(),
+            waits: Arena::default(),
+            repeats: Arena::default(),
+            sampling: Mutex::default(),
+            nodes: Arena::default(),
+            durations: DurationTables::default(),
+            idles: Arena::default(),
+            running,
+        }
+    }
+
+    /// The pseudo function that calls whatever has no caller.
+    pub(crate) fn root(&self) -> Link<Entry> {
+        self.entries.iter().next().expect("tables are made with this entry")
+    }
+
+    /// The edge of bottom frames, which no key matches.
+    pub(crate) fn nowhere(&self) -> Link<Edge> {
+        self.edges.iter().next().expect("tables are made with this edge")
+    }
+
     /// How many nodes the tree has.
     pub fn node_count(&self) -> usize {
         self.nodes.count()
@@ -369,6 +511,12 @@ impl Tables {
     pub fn waited(&self) -> Ticks {
         self.waits.iter().fold(Ticks::default(), |sum, wait| sum.plus(wait.time.ticks()))
     }
+}
+
+/// Makes the root, and the edge that leads nowhere.
+fn begin(entries: &Arena<Entry>, edges: &Arena<Edge>) -> Link<Edge> {
+    let root = entries.push(Entry::new(0, FunctionId::ROOT, Kind::default(), Pauses::Never));
+    edges.push(Edge::new(root, root))
 }
 
 /// The numbers of an edge at some moment.
@@ -388,9 +536,18 @@ pub struct Counts {
     pub own_excess: Ticks,
     /// Where waiting is told apart: how long that was in the function itself. In no other time.
     pub waited: Ticks,
+    /// Where idleness is told apart: how much of `own` no processor was at work.
+    pub idle_own: Ticks,
+    /// Likewise of `total`.
+    pub idle_total: Ticks,
 }
 
 impl Counts {
+    /// Whether a call has been counted, or time of one that counts in another part.
+    pub(crate) fn has_any(&self) -> bool {
+        self.calls > 0 || self.own != Ticks::default() || self.total != Ticks::default()
+    }
+
     /// Adds another thread's, or another edge's, numbers.
     pub fn add(&mut self, other: &Counts) {
         self.calls += other.calls;
@@ -400,6 +557,8 @@ impl Counts {
         self.total_excess = self.total_excess.plus(other.total_excess);
         self.own_excess = self.own_excess.plus(other.own_excess);
         self.waited = self.waited.plus(other.waited);
+        self.idle_own = self.idle_own.plus(other.idle_own);
+        self.idle_total = self.idle_total.plus(other.idle_total);
     }
 }
 
@@ -429,6 +588,12 @@ impl NodeCounts {
 }
 
 impl Edge {
+    /// Whether these calls are steps of what nobody awaits: a loop runs it.
+    #[inline(always)]
+    pub(crate) fn is_root(&self) -> bool {
+        self.callee.form().is_awaited() && !self.caller.form().pauses()
+    }
+
     /// This edge's numbers now.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -448,7 +613,7 @@ mod tests {
     #[test]
     fn an_edge_is_one_cache_line() {
         assert_eq!((size_of::<Edge>(), align_of::<Edge>()), (64, 64));
-        assert_eq!(size_of::<Entry>(), 40);
-        assert_eq!(size_of::<Frame>(), 56);
+        assert_eq!(size_of::<Entry>(), 56);
+        assert_eq!(size_of::<Frame>(), 64);
     }
 }

@@ -1,6 +1,10 @@
 //! Reading: the numbers of any count of recorders, added up by function and by (caller, callee).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
+
 use crate::clock::Ticks;
+use crate::durations::DurationTotals;
 use crate::tables::{Counts, FunctionId, Subject, Tables};
 
 /// A function and its numbers.
@@ -11,11 +15,22 @@ pub type FunctionTotals = (FunctionId, Counts);
 pub struct Totals {
     functions: Vec<Counts>,
     edges: Vec<((FunctionId, FunctionId), Counts)>,
+    /// By function, where they are kept.
+    durations: HashMap<FunctionId, DurationTotals>,
 }
 
 impl Totals {
     /// Adds what a recorder has counted so far. Any thread may do this, at any moment.
     pub fn add(&mut self, tables: &Tables) {
+        self.add_edges(tables, |counts| counts.calls > 0);
+    }
+
+    /// Adds what a recorder with parts has counted in one of them: also time of calls that count in another one.
+    pub fn add_part(&mut self, tables: &Tables) {
+        self.add_edges(tables, Counts::has_any);
+    }
+
+    fn add_edges(&mut self, tables: &Tables, is_counted: impl Fn(&Counts) -> bool) {
         let _still = tables.without_samples();
         for entry in tables.entries.iter().skip(1) {
             self.function(entry.function).add(&Counts {
@@ -26,7 +41,7 @@ impl Totals {
         }
         for edge in tables.edges.iter().skip(1) {
             let counts = edge.counts();
-            if counts.calls == 0 {
+            if !is_counted(&counts) {
                 continue;
             }
             self.function(edge.callee.function).add(&Counts {
@@ -44,6 +59,8 @@ impl Totals {
         }
         self.add_excesses(tables);
         self.add_waits(tables);
+        self.add_idles(tables);
+        self.add_durations(tables);
         self.merge_edges();
     }
 
@@ -54,6 +71,35 @@ impl Totals {
             self.function(callee).add(&counts);
             if caller != FunctionId::ROOT {
                 self.edges.push(((caller, callee), counts));
+            }
+        }
+    }
+
+    fn add_durations(&mut self, tables: &Tables) {
+        for entry in tables.entries.iter().skip(1) {
+            let Some(more) = DurationTotals::read(tables, entry) else { continue };
+            match self.durations.entry(entry.function) {
+                Place::Occupied(mut sum) => sum.get_mut().add(&more),
+                Place::Vacant(place) => _ = place.insert(more),
+            }
+        }
+    }
+
+    fn add_idles(&mut self, tables: &Tables) {
+        for idle in tables.idles.iter() {
+            let (idle_own, idle_total) = (idle.own.ticks(), idle.total.ticks());
+            match idle.of {
+                Subject::Entry(entry) => {
+                    self.function(entry.function).add(&Counts { idle_total, ..Counts::default() });
+                }
+                Subject::Edge(edge) => {
+                    let (caller, callee) = (edge.caller.function, edge.callee.function);
+                    self.function(callee).add(&Counts { idle_own, ..Counts::default() });
+                    if caller != FunctionId::ROOT {
+                        let counts = Counts { idle_own, idle_total, ..Counts::default() };
+                        self.edges.push(((caller, callee), counts));
+                    }
+                }
             }
         }
     }
@@ -89,9 +135,28 @@ impl Totals {
             .map(|(id, counts)| (FunctionId(id as u32), *counts))
     }
 
-    /// All (caller, callee) pairs with at least one finished call, by caller, then callee.
+    /// Those, and the ones that have time of calls which count elsewhere: in another part.
+    pub fn functions_with_time(&self) -> impl Iterator<Item = FunctionTotals> + '_ {
+        self.functions
+            .iter()
+            .enumerate()
+            .filter(|(_, counts)| counts.has_any())
+            .map(|(id, counts)| (FunctionId(id as u32), *counts))
+    }
+
+    /// Where the sum is over all parts: without the callers of calls that have time in some and are open still.
+    pub fn forget_open(&mut self) {
+        self.edges.retain(|(_, counts)| counts.calls > 0);
+    }
+
+    /// All (caller, callee) pairs with at least one finished call, or with time of one that counts in another part, by caller, then callee.
     pub fn edges(&self) -> &[((FunctionId, FunctionId), Counts)] {
         &self.edges
+    }
+
+    /// How long the calls of a function took, where that is kept.
+    pub fn durations(&self, function: FunctionId) -> Option<&DurationTotals> {
+        self.durations.get(&function)
     }
 
     /// The times as they were measured, with all that recording took.
@@ -129,6 +194,6 @@ impl Totals {
             same
         });
         // In an open call, too, there may have been waiting.
-        self.edges.retain(|(_, counts)| counts.calls > 0);
+        self.edges.retain(|(_, counts)| counts.has_any());
     }
 }

@@ -50,6 +50,15 @@ struct Place {
     cut: bool,
 }
 
+/// What a call's stack stands on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Under {
+    /// The recorder whose tree it is, as [`crate::coroutines`] tells them apart, and which part of its figures.
+    pub owner: (u64, u32),
+    node: Link<Node>,
+    is_cut: bool,
+}
+
 /// What a recorder needs to write a tree.
 pub(crate) struct TreeWriter {
     limits: Limits,
@@ -65,18 +74,33 @@ impl TreeWriter {
         Self { limits, bottom, open: Vec::new(), known: HashTable::new(), suspended: HashMap::new() }
     }
 
-    /// A call of `function` has begun: `frame` is its.
-    pub(crate) fn open(&mut self, nodes: &Arena<Node>, frame: Link<Frame>, function: FunctionId) {
-        let (below, below_cut) =
-            self.open.last().map_or((self.bottom, false), |place| (place.node, place.cut));
-        let node = if below_cut { None } else { self.child(nodes, below, function) };
-        self.open.push(Place { frame, node: node.unwrap_or(below), cut: node.is_none() });
+    /// What the stacks of tasks stand on.
+    pub(crate) fn bottom(&self) -> Under {
+        Under { owner: Default::default(), node: self.bottom, is_cut: false }
     }
 
-    /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it.
-    pub(crate) fn close(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) {
+    /// A call of `function` has begun: `frame` is its. Its stack stands on its caller's, or on another one. Returns on which.
+    pub(crate) fn open(
+        &mut self,
+        nodes: &Arena<Node>,
+        frame: Link<Frame>,
+        function: FunctionId,
+        on: Option<Under>,
+    ) -> Under {
+        let under = on.unwrap_or_else(|| match self.open.last() {
+            Some(place) => Under { owner: Default::default(), node: place.node, is_cut: place.cut },
+            None => self.bottom(),
+        });
+        let node = if under.is_cut { None } else { self.child(nodes, under.node, function) };
+        self.open.push(Place { frame, node: node.unwrap_or(under.node), cut: node.is_none() });
+        under
+    }
+
+    /// The call of `frame` is over: `own` is its time without its callees', `own_excess` what recording took of it. Returns its
+    /// node's number; of a call that was cut, that of the deepest one above.
+    pub(crate) fn close(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) -> u32 {
         // Nearly always the last one. A hook that ends a call without telling leaves its place behind.
-        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return };
+        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return BOTTOM };
         let Place { node, cut, .. } = self.open[at];
         self.open.truncate(at);
         node.own.add_ticks(own);
@@ -87,6 +111,24 @@ impl TreeWriter {
         } else {
             node.calls.add(1);
         }
+        node.index
+    }
+
+    /// The call of `frame`, the newest one, goes on elsewhere: as [`TreeWriter::close`], and it isn't counted.
+    pub(crate) fn leave(&mut self, frame: Link<Frame>, own: Ticks, own_excess: Ticks) {
+        let Some(at) = self.open.iter().rposition(|place| place.frame == frame) else { return };
+        let Place { node, cut, .. } = self.open[at];
+        self.open.truncate(at);
+        node.own.add_ticks(own);
+        node.own_excess.add_ticks(own_excess);
+        if cut {
+            node.cut_own.add_ticks(own.since(own_excess));
+        }
+    }
+
+    /// Another tree within the same limits.
+    pub(crate) fn another(&self, nodes: &Arena<Node>) -> Self {
+        Self::new(self.limits.clone(), nodes)
     }
 
     /// So much time went by with these calls open, told from the bottom up; nobody tells when they begin and end. `samples`: how many

@@ -94,7 +94,7 @@ impl TreeWatch {
     pub(crate) fn add_open(&mut self, tables: &Tables, path: &mut Path, call: OpenCall) {
         let OpenCall { own, total, .. } = call;
         let function = call.edge.callee.function;
-        if call.is_lowest {
+        if call.is_lowest || call.edge.is_root() {
             *path = Path { node: BOTTOM, is_cut: false };
         }
         if self.nodes.is_empty() {
@@ -120,7 +120,7 @@ impl TreeWatch {
         }
         let open = match path.is_cut {
             true => Open { own, ..Open::default() },
-            false => Open { calls: 1, outermost: 1, own, total },
+            false => Open { calls: 1, outermost: 1, own, total, ..Open::default() },
         };
         self.open.push((path.node, open));
     }

@@ -53,6 +53,11 @@ impl Waits {
     /// Looks at the clock. Returns how much of the time since the last event the thread can't have run, and after which
     /// moment to look again.
     pub(crate) fn look(&mut self, last_event: Ticks, now: Ticks) -> (Ticks, u64) {
+        let next = self.last.map_or(0, |last| last.now.plus(self.period).0);
+        if now.0 <= next {
+            // Somebody else is more curious.
+            return (Ticks(0), next);
+        }
         let Some(ran) = (self.processor)() else { return (Ticks(0), NEVER) };
         let before = self.last.replace(Look { now, ran });
         let waited = before.map_or(0, |before| {

@@ -11,7 +11,7 @@ use crate::clock::Ticks;
 use crate::hash::mix;
 use crate::in_flight::{Numbers, Open, Reader};
 use crate::open_calls::{OpenCall, each_open};
-use crate::tables::{Edge, FunctionId, Tables};
+use crate::tables::{Counts, Edge, FunctionId, Subject, Tables};
 use crate::tree_watch::TreeWatch;
 
 /// A row, and when it changed.
@@ -40,6 +40,8 @@ pub struct Watch {
     repeats: Vec<u64>,
     /// What was waited so far, in the order of the tables.
     waits: Vec<Ticks>,
+    /// How long the thread was idle so far, own and in all, in the order of the tables.
+    idles: Vec<(Ticks, Ticks)>,
     /// By an edge's address, its place.
     places_of_edges: HashTable<(usize, u32)>,
     open_functions: OpenRows,
@@ -101,6 +103,7 @@ impl Watch {
         }
         self.follow_repeats(tables);
         self.follow_waits(tables);
+        self.follow_idles(tables);
         match has_tree {
             true => self.follow_tree(tables, clock, true),
             false => each_open(tables, clock, |call| self.add_open(call)),
@@ -155,9 +158,10 @@ impl Watch {
             let hash = |known: &(usize, u32)| mix(known.0 as u64);
             self.places_of_edges.insert_unique(hash(&known), known, hash);
         }
-        let counts = edge.counts();
         let row = &mut self.edges[place];
         let old = row.numbers.counts;
+        // These don't stand on the edge.
+        let counts = Counts { idle_own: old.idle_own, idle_total: old.idle_total, ..edge.counts() };
         if counts == old {
             return;
         }
@@ -202,16 +206,52 @@ impl Watch {
         }
     }
 
+    fn follow_idles(&mut self, tables: &Tables) {
+        for (place, idle) in tables.idles.iter().enumerate() {
+            let of_function = match idle.of {
+                Subject::Entry(entry) => entry.function,
+                Subject::Edge(edge) => edge.callee.function,
+            };
+            // One of a function that is newer than the entries waits for the next update.
+            let Some(function) = place_of(&self.places, of_function) else { break };
+            if place == self.idles.len() {
+                self.idles.push((Ticks::default(), Ticks::default()));
+            }
+            let now = (idle.own.ticks(), idle.total.ticks());
+            let before = std::mem::replace(&mut self.idles[place], now);
+            if now == before {
+                continue;
+            }
+            let (own, total) = (now.0.since(before.0), now.1.since(before.1));
+            let row = &mut self.functions[function];
+            row.changed = self.update;
+            let counts = &mut row.numbers.counts;
+            match idle.of {
+                Subject::Entry(_) => counts.idle_total = counts.idle_total.plus(total),
+                Subject::Edge(edge) => {
+                    counts.idle_own = counts.idle_own.plus(own);
+                    let address = edge.address();
+                    let known = |(known, _): &(usize, u32)| *known == address;
+                    if let Some((_, place)) = self.places_of_edges.find(mix(address as u64), known) {
+                        let row = &mut self.edges[*place as usize];
+                        row.changed = self.update;
+                        (row.numbers.counts.idle_own, row.numbers.counts.idle_total) = now;
+                    }
+                }
+            }
+        }
+    }
+
     fn add_open(&mut self, call: OpenCall) {
-        let OpenCall { edge, own, total, .. } = call;
+        let edge = call.edge;
         let address = edge.address();
         let found = self.places_of_edges.find(mix(address as u64), |(known, _)| *known == address);
         // One that is newer than the counts waits for the next update.
         let Some((_, place)) = found.copied() else { return };
-        self.open_edges.open(&mut self.edges, place).add(own, total, call.is_outermost_of_edge);
+        self.open_edges.open(&mut self.edges, place).add(&call, call.is_outermost_of_edge);
         if let Some(place) = place_of(&self.places, edge.callee.function) {
             let open = self.open_functions.open(&mut self.functions, place as u32);
-            open.add(own, total, call.is_outermost);
+            open.add(&call, call.is_outermost);
         }
     }
 

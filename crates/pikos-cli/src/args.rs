@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
+use pstats_compat::details::Detail;
 use pstats_compat::formats::{Format, ReadOptions};
+use pstats_compat::label_sets::Wanted;
 use pstats_compat::report::SortKey;
 use regex::Regex;
 
-use crate::plot::Memory;
+use crate::plot::{GREATEST, Memory, SMALLEST};
 use crate::top::{Form, Options, SortBy};
 
 /// Profile Python programs: see what they spend their time on, look around in it, compare it, watch it live.
@@ -76,9 +79,19 @@ pub enum Subcommand {
     /// List the processes that can be watched
     #[command(after_help = "Example: pikos ps")]
     Ps(PsArgs),
-    /// Save the profiles of live processes when they end, even if they are killed
-    #[command(after_help = "Example: pikos record 4711 -o app.pikos")]
+    /// Save the profiles of live processes when they end, even if they are killed; or the records that toolkit recorders send
+    #[command(after_help = "Examples:
+  pikos record 4711 -o app.pikos          the profile of a process
+  pikos record 4711 -o records.parquet    what `pikos-run … --recording zmq` sends, record by record")]
     Record(RecordArgs),
+    /// Gather the profiles of many processes and hosts: as one source to watch, and on disk, hour by hour
+    #[command(after_help = "Examples:
+  pikos collect --bind tcp://127.0.0.1:5555                      processes started with `--live tcp://127.0.0.1:5555 --connect`
+  pikos collect --bind tcp://*:5555 -o profiles --every 15m      the same of other hosts, and every quarter of an hour on disk
+  pikos collect --bind tcp://*:5555 --push http://pyro:4040      the same, sent on to a Pyroscope server
+
+`pikos top` and `pikos serve` show what it has: each program on each host as one process, its threads by their names.")]
+    Collect(CollectArgs),
     /// Sample a process that is already running, whatever it is: where its time goes, at next to no cost to it
     #[command(after_help = "Examples:
   pikos sample 4711                              until Ctrl-C; then it says where the time went
@@ -103,8 +116,10 @@ it is yours and the system allows that, or you are root.")]
     /// Count the objects of a running process by type (CPython 3.14 and later)
     #[command(after_help = "Example: pikos objects 4711")]
     Objects(ObjectsArgs),
-    /// Plot the memory in records of pikos-run, with its peaks labelled
-    #[command(after_help = "Example: pikos plot records.csv -o memory.png")]
+    /// Plot the memory in records of pikos-run over time, with its peaks labelled
+    #[command(after_help = "Examples:
+  pikos plot records.csv -o memory.png             one program
+  pikos plot before.parquet after.parquet --dark   two runs, one over the other")]
     Plot(PlotArgs),
     /// Check whether a profile is sound, and say what is odd about it
     #[command(after_help = "Example: pikos check app.pstats")]
@@ -132,10 +147,10 @@ pub struct RunArgs {
 
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// Memory records as CSV, from `pikos-run line_memory --recording csv` or `pikos-run function_memory
-    /// --recording csv`; `-` is standard input
-    #[arg(value_name = "RECORDS")]
-    pub input: PathBuf,
+    /// Memory records, CSV or Parquet, from `pikos-run line_memory -o records.csv` or `pikos-run function_memory -o
+    /// records.parquet`; `-` is standard input. Several are drawn as several curves
+    #[arg(required = true, value_name = "RECORDS")]
+    pub inputs: Vec<PathBuf>,
     /// Where to write; the ending of the name sets the format; `-` is standard output
     #[arg(short, long, value_name = "OUT", default_value = "memory.svg")]
     pub output: PathBuf,
@@ -148,6 +163,9 @@ pub struct PlotArgs {
     /// Draw on dark ground; without, an SVG follows its viewer, and a PNG is light
     #[arg(long)]
     pub dark: bool,
+    /// Width and height, in points; a PNG has twice as many pixels each way
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1000x480", value_parser = size)]
+    pub size: (u32, u32),
 }
 
 /// A kind of picture.
@@ -177,12 +195,21 @@ pub struct InputArgs {
     /// Which profile to read, of a speedscope file that has several: a number, from 1, or a name
     #[arg(long, value_name = "N|NAME")]
     pub profile: Option<String>,
+    /// Only what ran under this label, of profiles with labels; NAME alone: any value of it. May be repeated: of one name either,
+    /// of different names both
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<Wanted>,
 }
 
 impl InputArgs {
     /// The same for whoever reads.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { format: self.from, event: self.event.clone(), profile: self.profile.clone() }
+        ReadOptions {
+            format: self.from,
+            event: self.event.clone(),
+            profile: self.profile.clone(),
+            labels: self.label.clone(),
+        }
     }
 }
 
@@ -319,11 +346,15 @@ pub struct DiffArgs {
     /// The newer profile
     pub after: PathBuf,
     /// Ignore times that changed by less than this: a share of the time (`5%`) or an amount
-    /// (`0.001s`); may be given once for each
-    #[arg(long, value_name = "AMOUNT", default_values = ["5%", "0.001s"])]
+    /// (`0.001s`); may be given once for each [default: 5% and 0.001s; with --by 5% alone]
+    #[arg(long, value_name = "AMOUNT")]
     pub noise: Vec<Amount>,
+    /// Compare by how long single calls took: min, p50, p90, p99, p99.9 or max, of profiles recorded with --distribution
+    #[arg(long, value_name = "FIGURE", value_parser = duration)]
+    pub by: Option<Detail>,
     /// Exit with code 1 if the total grew by more than this, or if it grew at all and the cumulative time of a function
-    /// in both profiles by more than this: a share of the older total (`10%`) or an amount (`0.5s`)
+    /// in both profiles by more than this: a share of the older total (`10%`) or an amount (`0.5s`). With --by, if that figure of a
+    /// function in both profiles grew by more: a share of what it was, or an amount
     #[arg(long, value_name = "AMOUNT")]
     pub fail_above: Option<Amount>,
     /// Take files below the folder FROM for those below TO; may be repeated. Folders that have their last parts in common
@@ -439,6 +470,9 @@ pub struct StatsArgs {
     /// Print what each function called
     #[arg(long, conflicts_with = "json")]
     pub callees: bool,
+    /// Print one row for each label set of `pikos.label` instead: its calls and its time
+    #[arg(long, value_enum, conflicts_with_all = ["callers", "callees"])]
+    pub by: Option<StatsBy>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -447,6 +481,12 @@ pub struct StatsArgs {
     pub colour: When,
     #[command(flatten)]
     pub input: InputArgs,
+}
+
+/// What a table has a row for, in place of functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatsBy {
+    Label,
 }
 
 #[derive(Debug, Args)]
@@ -467,7 +507,7 @@ pub struct ViewArgs {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// The column to sort by: ncalls, calls/s, tottime, share, tot/call, cumtime, cum/call,
-    /// in-flight, gil-wait, function or file; for records own, growth, spike, peak, hits, file, function or source
+    /// in-flight, gil-wait, cpu, p50, p99, max, function or file; for records own, growth, spike, peak, hits, file, function or source
     #[arg(short, long, value_name = "COLUMN")]
     pub sort: Option<SortBy>,
     /// Reverse the order
@@ -597,6 +637,33 @@ pub struct TopArgs {
     pub sampling: SamplingArgs,
     #[command(flatten)]
     pub table: TableArgs,
+    /// Print the table once, after listening for so many seconds
+    #[arg(long = "for", value_name = "S", value_parser = seconds, conflicts_with = "until_end")]
+    pub seconds: Option<f64>,
+    /// Print the table once, when all processes have ended, or at Ctrl-C
+    #[arg(long)]
+    pub until_end: bool,
+}
+
+impl TopArgs {
+    /// What the view begins with.
+    pub fn options(&self) -> Options {
+        let options = self.table.options();
+        match options.form {
+            Form::Screen if self.is_awaited() => Options { form: Form::Table, ..options },
+            _ => options,
+        }
+    }
+
+    /// Whether it is printed even where there is a screen.
+    pub fn is_printed(&self) -> bool {
+        self.options().form != Form::Screen
+    }
+
+    /// Whether there is something to wait for before anything is shown.
+    pub fn is_awaited(&self) -> bool {
+        self.seconds.is_some() || self.until_end
+    }
 }
 
 #[derive(Debug, Args)]
@@ -643,8 +710,8 @@ pub struct PsArgs {
 pub struct RecordArgs {
     #[command(flatten)]
     pub from: FromArgs,
-    /// Where to write; the ending of the name sets the format, .pikos by default, which holds everything. If there are several processes, each
-    /// gets a file with its process ID in the name
+    /// Where to write; the ending of the name sets the format, .pikos by default, which holds everything. A name that ends in .parquet takes the
+    /// records of the toolkit instead of profiles. If there are several processes, each gets a file with its process ID in the name
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// The format to write
@@ -653,6 +720,28 @@ pub struct RecordArgs {
     /// Add up several processes into one file
     #[arg(long)]
     pub merge: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Bind this endpoint, for processes started with `--live ENDPOINT --connect`
+    #[arg(long, value_name = "ENDPOINT")]
+    pub bind: String,
+    /// Keep what was collected in this folder: so far, and slice by slice. The next `pikos collect` goes on from there
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// How long a slice is: 90s, 15m, 1h, 1d
+    #[arg(long, value_name = "TIME", default_value = "1h", requires = "output")]
+    pub every: Span,
+    /// Keep slices of this size in all; the oldest make room for the newest: 500MB, 2GB
+    #[arg(long, value_name = "SIZE", default_value = "1GB", requires = "output")]
+    pub keep: Size,
+    /// Send what was added to a server that takes what Pyroscope takes (http://HOST:PORT), as pprof
+    #[arg(long, value_name = "URL")]
+    pub push: Option<pikos_collect::Push>,
+    /// How often to send it
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "push")]
+    pub push_every: Span,
 }
 
 #[derive(Debug, Args)]
@@ -817,6 +906,46 @@ impl FromStr for Amount {
     }
 }
 
+/// A number with a unit behind it, of those that are given with what they stand for.
+fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()))?;
+    digits.parse::<f64>().ok().map(|number| number * factor)
+}
+
+/// `15m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+        match with_unit(text, &units).filter(|seconds| (1.0..=366.0 * 86_400.0).contains(seconds)) {
+            Some(seconds) => Ok(Self(Duration::from_secs_f64(seconds))),
+            None => Err("give a time from a second to a year: `90s`, `15m`, `1h`, `1d`".to_owned()),
+        }
+    }
+}
+
+/// `500MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("tb", 1e12)];
+        match with_unit(text, &units).filter(|bytes| (1e3..=1e15).contains(bytes)) {
+            Some(bytes) => Ok(Self(bytes as u64)),
+            None => Err("give a size from 1KB on: `500MB`, `2GB`".to_owned()),
+        }
+    }
+}
+
 /// A part of one processor: `1%`, or `1`.
 fn percent(text: &str) -> Result<f64, String> {
     match text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>() {
@@ -841,6 +970,16 @@ fn process(text: &str) -> Result<u32, String> {
     }
 }
 
+/// How long calls took.
+fn duration(text: &str) -> Result<Detail, String> {
+    let detail = Detail::of_word(text).filter(|detail| detail.is_duration());
+    detail.ok_or_else(|| {
+        let words: Vec<&str> =
+            Detail::all().filter(|detail| detail.is_duration()).map(Detail::word).collect();
+        format!("choose one of {}", words.join(", "))
+    })
+}
+
 /// `FROM=TO`.
 fn folders(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -854,6 +993,19 @@ fn width(text: &str) -> Result<usize, String> {
         Ok(columns) if columns > 0 => Ok(columns),
         _ => Err("give a number of columns above 0".to_owned()),
     }
+}
+
+/// `1000x480`.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let size =
+        sides.and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
+    let (width, height) = SMALLEST;
+    let fits =
+        |(wide, high): &(u32, u32)| (width..=GREATEST).contains(wide) && (height..=GREATEST).contains(high);
+    size.filter(fits).ok_or_else(|| {
+        format!("give width and height, as in `1000x480`; from {width}x{height} to {GREATEST}x{GREATEST}")
+    })
 }
 
 fn interval(text: &str) -> Result<f64, String> {
@@ -903,6 +1055,22 @@ mod tests {
             }
         }
         check(&Arguments::command(), "pikos");
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        let span = |text: &str| text.parse::<Span>().ok().map(|span| span.0.as_secs());
+        assert_eq!((span("90s"), span("1.5h"), span("2 d")), (Some(90), Some(5400), Some(172_800)));
+        assert_eq!(
+            (span("90"), span("0s"), span("-1h"), span("h"), span("9999d")),
+            (None, None, None, None, None)
+        );
+        let size = |text: &str| text.parse::<Size>().ok().map(|size| size.0);
+        assert_eq!(
+            (size("500MB"), size("2gb"), size("1.5 kb")),
+            (Some(500_000_000), Some(2_000_000_000), Some(1500))
+        );
+        assert_eq!((size("5"), size("0GB"), size("1XB"), size("1e9GB")), (None, None, None, None));
     }
 
     #[test]

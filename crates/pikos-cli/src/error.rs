@@ -18,6 +18,10 @@ pub enum Error {
     UnknownPicture { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Records { path: PathBuf, source: crate::plot::RecordsError },
+    #[error("can't write {}: {}", path.display(), of_the_system(source))]
+    WriteRecords { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("records of several processes stand in a file for each: leave out `--merge`")]
+    MergesRecords,
     #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]
     BinaryToTerminal(&'static str),
     #[error("{} is there already, and is not a page that Pikos has made: choose another file with `-o FILE`", path.display())]
@@ -34,6 +38,8 @@ pub enum Error {
     EmptyList { path: PathBuf },
     #[error("there is no thread `{thread}`; there are: {}", known.join(", "))]
     NoThread { thread: String, known: Vec<String> },
+    #[error("{}: there are no labels in it; programs set them by `with pikos.label(NAME=VALUE):`", path.display())]
+    NoLabels { path: PathBuf },
     #[error(
         "{}: it doesn't tell threads apart; .pikos files of `--tree` do, and what other profilers wrote with threads",
         path.display()
@@ -73,10 +79,17 @@ pub enum Error {
     NotLive(pikos_client::ClientError),
     #[error("{0}")]
     Serve(#[from] pikos_serve::ServeError),
+    #[error("{0}")]
+    Collect(#[from] pikos_collect::DiskError),
     #[error("can't use the terminal: {0}")]
     Terminal(io::Error),
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
+}
+
+/// What the system said, if it was that.
+fn of_the_system(error: &parquet::errors::ParquetError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// What to do where a target's name doesn't tell its format.
@@ -104,11 +117,13 @@ impl Error {
                 | Error::BinaryToTerminal(_)
                 | Error::NoSuchColumn { .. }
                 | Error::NoThread { .. }
+                | Error::MergesRecords
                 | Error::NotTwo
                 | Error::NoInput { .. }
                 | Error::BindsAndConnects(_)
                 | Error::NotLive(_)
                 | Error::Serve(pikos_serve::ServeError::Taken(_) | pikos_serve::ServeError::NotHere(_))
+                | Error::Collect(pikos_collect::DiskError::Taken(_))
                 | Error::NeedsPython
                 | Error::Sampling(_)
                 | Error::NoProcess(_)

@@ -9,6 +9,7 @@ mod front;
 mod outcome;
 mod plot;
 mod progress;
+mod records_file;
 mod shown;
 mod top;
 
@@ -61,6 +62,7 @@ pub fn run(args: impl Iterator<Item = OsString>, attacher: Attacher<'_>) -> i32 
         Subcommand::Top(args) => commands::top::run(&args),
         Subcommand::Ps(args) => commands::ps::run(&args),
         Subcommand::Record(args) => commands::record::run(&args),
+        Subcommand::Collect(args) => commands::collect::run(&args),
         Subcommand::Sample(args) => commands::sample::run(&args),
         Subcommand::Stacks(args) => commands::stacks::run(&args),
         Subcommand::Ctl(args) => commands::ctl::run(&args),

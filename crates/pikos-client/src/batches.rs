@@ -35,6 +35,8 @@ pub struct RecordBatches {
     /// How many endpoints there are whose end is waited for; none where others may come.
     awaited: Option<usize>,
     places: Vec<Place>,
+    /// Whether those are wanted, too, that are to come.
+    finds: bool,
     heard: HashMap<String, Heard>,
     lost: u64,
     refused: u64,
@@ -79,6 +81,25 @@ impl RecordBatches {
         Ok(new)
     }
 
+    /// Listens to the recorders of all processes of the user's, those to come included.
+    pub fn find() -> Result<Self, ClientError> {
+        let mut new = Self { finds: true, ..Self::new()? };
+        new.connect_to_new()?;
+        Ok(new)
+    }
+
+    fn connect_to_new(&mut self) -> Result<(), ClientError> {
+        for place in recorders()? {
+            if !self.places.iter().any(|known| known.records() == place.records()) {
+                let endpoint = endpoint_of(&place.records());
+                let connected = self.socket.connect(&endpoint);
+                connected.map_err(|problem| ClientError::Socket { endpoint, problem })?;
+                self.places.push(place);
+            }
+        }
+        Ok(())
+    }
+
     /// Binds an endpoint, for recorders that connect to it.
     pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
         let mut new = Self::new()?;
@@ -96,6 +117,7 @@ impl RecordBatches {
             socket,
             awaited: None,
             places: Vec::new(),
+            finds: false,
             heard: HashMap::new(),
             lost: 0,
             refused: 0,
@@ -120,6 +142,12 @@ impl RecordBatches {
     /// Messages that made no sense.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Whether a process is gone that was listened to.
+    pub fn is_gone(&self, pid: u32) -> bool {
+        self.awaited.is_none_or(|awaited| awaited == self.places.len())
+            && !self.places.iter().any(|place| place.pid == pid && place.is_alive())
     }
 
     /// Whether nobody is left who could send.
@@ -176,6 +204,11 @@ impl RecordBatches {
             return;
         }
         self.looked = Instant::now();
+        if self.finds {
+            self.places.retain(Place::is_alive);
+            // If the folder can't be read any more, nothing new is found in it.
+            _ = self.connect_to_new();
+        }
         let are_local = self.awaited == Some(self.places.len());
         if are_local && self.gone.is_none() && self.places.iter().all(|place| !place.is_alive()) {
             self.gone = Some(Instant::now());

@@ -32,7 +32,7 @@ pub use pikos_wire::{
 pub use profile::{Known, KnownNode, Model, labelled, run_facts};
 pub use records::{
     Activated, Cell, Curve, Highs, KnownTypes, Peak, RecordModel, RecordRow, RowId, Since, TYPE_HISTORY,
-    TextId, TypePlaceRow, TypeRow, Usage,
+    TextId, TypePlaceRow, TypeRow, TypeThen, TypesThen, Usage,
 };
 pub use stream::{RecordStream, Stream};
 pub use target::{ClientError, Target};

@@ -161,6 +161,18 @@ impl<T: Default> Listener<T> {
         &mut self.streams
     }
 
+    /// Takes those out that are done with, and forgets them: whoever listens for months hears more of them than fit.
+    pub fn retire(&mut self, mut is_done: impl FnMut(&Stream<T>) -> bool) -> Vec<Stream<T>> {
+        if !self.streams.iter().any(&mut is_done) {
+            return Vec::new();
+        }
+        let (done, left) = std::mem::take(&mut self.streams).into_iter().partition(is_done);
+        self.streams = left;
+        let ids = self.streams.iter().map(|stream| stream.model.id().to_owned());
+        self.places = ids.zip(0..).collect();
+        done
+    }
+
     /// All recorders that were ever heard of, in that order.
     pub fn recorders(&self) -> &[RecordStream] {
         &self.recorders

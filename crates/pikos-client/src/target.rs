@@ -14,7 +14,9 @@ pub enum ClientError {
     )]
     NotLive(u32),
     /// A process of that number only sends records.
-    #[error("process {0} sends toolkit records, not a profile: `pikos top {0}` shows them")]
+    #[error(
+        "process {0} sends toolkit records, not a profile: `pikos top {0}` shows them, `pikos record {0} -o records.parquet` keeps them"
+    )]
     RecordsOnly(u32),
     /// No process of that number sends records.
     #[error("process {0} sends no toolkit records: start it with `pikos-run … --recording zmq`")]

@@ -1,7 +1,18 @@
 //! Files that Python has opened.
 
 #[cfg(not(unix))]
-pub use crate::elsewhere::duplicate;
+pub use crate::elsewhere::{allow_most, duplicate};
+
+/// Lets this process have as many files and connections open as it may; most systems begin with 1,024.
+#[cfg(unix)]
+pub fn allow_most() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it there are fewer.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
 
 /// A handle of our own for an open file: it shares the position with Python's.
 #[cfg(unix)]

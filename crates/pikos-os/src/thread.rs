@@ -56,6 +56,14 @@ pub fn processor_time_of(number: u64) -> Option<Duration> {
     Some(crate::clocks::read((!number << 3) | OF_THREAD)).filter(|time| !time.is_zero())
 }
 
+/// From now on the system wakes this thread from a sleep as exactly as it can. It may else be 0.05 ms late, so that it can wake several
+/// at once.
+pub fn wake_in_time() {
+    // Where it can't, it is late.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
 /// Whether a process has a thread of this number; where the system doesn't tell, it has.
 pub fn is_of(number: u64, pid: u32) -> bool {
     let tasks = format!("/proc/{pid}/task");

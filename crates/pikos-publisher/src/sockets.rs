@@ -75,13 +75,7 @@ impl Sockets {
             return Err(SocketError::NoRoom);
         }
         let context = Context::new();
-        let mut messages = context.socket(SocketType::XPUB)?;
-        messages.set_linger(LINGER_MS)?;
-        messages.set_sndhwm(QUEUE)?;
-        messages.set_maxmsgsize(MAX_SUBSCRIPTION)?;
-        options::set_guarded(&messages)?;
-        messages.set_ipv6(true)?;
-        options::set_tells_all(&mut messages);
+        let mut messages = outgoing(&context, QUEUE)?;
         let mut files = Vec::new();
         if let Some(extra) = &addresses.extra {
             files.push(open(&mut messages, extra)?);
@@ -111,21 +105,10 @@ impl Sockets {
 
     /// Takes in who came and went. Returns whether somebody came.
     pub fn read_subscriptions(&mut self) -> bool {
-        let before = self.subscribers;
-        let mut came = false;
         let Some(messages) = &self.messages else { return false };
-        while let Ok(frame) = messages.recv_bytes(zmq::DONTWAIT) {
-            // Only subscriptions to everything: no other topic fits a message. And frames may hold anything.
-            match frame.as_slice() {
-                [1] => {
-                    self.subscribers = self.subscribers.saturating_add(1);
-                    came = true;
-                }
-                [0] => self.subscribers = self.subscribers.saturating_sub(1),
-                _ => {}
-            }
-        }
-        came || self.subscribers > before
+        let (change, came) = arrivals(messages);
+        self.subscribers = (i64::from(self.subscribers) + change).clamp(0, u32::MAX.into()) as u32;
+        came
     }
 
     /// Sends to all; whoever is too slow misses it. False if nobody could get it.
@@ -170,6 +153,35 @@ impl Sockets {
             let _ = control.set_linger(REPLY_LINGER_MS);
         }
     }
+}
+
+/// A socket that messages go out of, nowhere yet. So many wait for a slow subscriber.
+pub fn outgoing(context: &Context, queue: i32) -> Result<Socket, SocketError> {
+    let mut messages = context.socket(SocketType::XPUB)?;
+    messages.set_linger(LINGER_MS)?;
+    messages.set_sndhwm(queue)?;
+    messages.set_maxmsgsize(MAX_SUBSCRIPTION)?;
+    options::set_guarded(&messages)?;
+    messages.set_ipv6(true)?;
+    options::set_tells_all(&mut messages);
+    Ok(messages)
+}
+
+/// Reads who came and went: by how much the number of subscribers has changed, and whether somebody came.
+pub fn arrivals(messages: &Socket) -> (i64, bool) {
+    let (mut change, mut came) = (0, false);
+    while let Ok(frame) = messages.recv_bytes(zmq::DONTWAIT) {
+        // Only subscriptions to everything: no other topic fits a message. And frames may hold anything.
+        match frame.as_slice() {
+            [1] => {
+                change += 1;
+                came = true;
+            }
+            [0] => change -= 1,
+            _ => {}
+        }
+    }
+    (change, came)
 }
 
 /// Milliseconds until then; `None` if it is over.

@@ -4,10 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lsprof_engine::{Looks, NodeTotals, Tables, Totals};
-use pikos_wire::{Facts, Name, Sampled, ThreadRow, WireText};
+use lsprof_engine::{Looks, NodeTotals, Tables, Ticks, Totals};
+use pikos_wire::{Facts, LabelRow, Name, Sampled, ThreadRow, WireText};
 
 use super::stopwatch::Stopwatch;
+use super::tasks::SharedCoroutines;
 
 /// A thread's name as far as it is known: `threading` gives it late, and the program may change it.
 pub type SharedName = Arc<Mutex<Option<String>>>;
@@ -26,6 +27,8 @@ pub struct SourceThread {
     pub name: SharedName,
     /// Set when it has ended.
     pub ended: Arc<AtomicBool>,
+    /// Where a thread's figures are kept apart by label set, each as a thread of its own: that set.
+    pub labels: Vec<(String, String)>,
     /// Its numbers.
     pub tables: Arc<Tables>,
 }
@@ -37,12 +40,25 @@ impl SourceThread {
         // `threading`, which names the main thread, may not even be imported.
         let is_main = self.native_id == u64::from(std::process::id());
         let made = || if is_main { "MainThread".to_owned() } else { format!("thread {}", self.native_id) };
+        let mut name = name.unwrap_or_else(made);
+        if !self.labels.is_empty() {
+            let labels: Vec<String> =
+                self.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+            name = format!("{name} [{}]", labels.join(", "));
+        }
         ThreadRow {
             thread: self.number,
-            name: name.unwrap_or_else(made).as_str().into(),
+            name: name.as_str().into(),
             native_id: self.native_id,
             is_over: self.ended.load(Ordering::Acquire),
         }
+    }
+
+    /// Its labels, if it has any.
+    pub fn label_row(&self) -> Option<LabelRow> {
+        let texts = self.labels.iter().flat_map(|(name, value)| [name, value]);
+        let labels: Vec<WireText> = texts.map(|text| text.as_str().into()).collect();
+        (!labels.is_empty()).then_some(LabelRow { thread: self.number, labels })
     }
 }
 
@@ -81,12 +97,20 @@ pub struct State {
     pub time: Stopwatch,
     /// How many threads were recorded, those in `folded` included.
     pub threads_seen: u64,
+    /// Whether it is told how much of the times no processor was at work.
+    pub tells_idleness: bool,
+    /// Whether it is kept how long each call took.
+    pub keeps_durations: bool,
+    /// When recording began, if anybody can tell.
+    pub began: Option<Ticks>,
     /// How ticks become seconds.
     pub rate: Rate,
     /// Where times are sampled and calls counted: how often was looked. Those of open calls are in the tables then, as all others.
     pub looks: Option<Arc<Looks>>,
     /// Of samples: how they were taken.
     pub sampled: Option<SharedSampled>,
+    /// Where coroutines are followed: what is known of them.
+    pub coroutines: Option<SharedCoroutines>,
 }
 
 impl State {
@@ -127,6 +151,11 @@ impl Source {
             state.threads.push(thread);
             state.threads_seen += 1;
         });
+    }
+
+    /// A thread goes on under other labels.
+    pub fn add_part(&self, thread: SourceThread) {
+        self.change(|state| state.threads.push(thread));
     }
 
     /// Threads that have ended are from now on in the sum `folded`, and no more by themselves.

@@ -12,7 +12,9 @@ use pikos_os::reserve;
 use pikos_wire::{Added, EdgeRow, End, Finished, FunctionRow, Kind, Message, Name, Open, Recorded, VERSION};
 
 use super::base::Base;
+use super::details::Details;
 use super::source::{FOLDED, Rate, Source, State, folded_row};
+use super::tasks;
 use super::trees::Trees;
 use super::watched::WatchedThreads;
 
@@ -255,6 +257,10 @@ impl Stream {
                 look_interval: state.looks.as_ref().map_or(0.0, |looks| looks.interval() * tick(state.rate)),
             }),
             sampled: state.sampled(),
+            labels: state.threads.iter().filter_map(|thread| thread.label_row()).collect(),
+            tasks: state.coroutines.as_ref().map(|coroutines| {
+                tasks::part(coroutines, self.names.len(), !matches!(state.rate, Rate::Timer(_)))
+            }),
             threads: folded.into_iter().chain(state.threads.iter().map(|thread| thread.row())).collect(),
             ..Message::default()
         }
@@ -273,10 +279,11 @@ impl Stream {
             let counted = |counts: &Counts| Numbers { counts: *counts, ..Numbers::default() };
             let functions = state.folded.functions();
             let rows = functions.map(|(id, counts)| function_row(FOLDED, id, &counted(&counts)));
-            message.rows.extend(rows.filter(Row::has_calls));
+            message.rows.extend(rows.filter(Row::says_anything));
             let edges = state.folded.edges();
             let rows = edges.iter().map(|(pair, counts)| edge_row(FOLDED, *pair, &counted(counts)));
-            message.edges.extend(rows.filter(Row::has_calls));
+            message.edges.extend(rows.filter(Row::says_anything));
+            Details { state, message: &mut *message }.add_folded();
         }
         self.collect(state, None, message);
         message.kind = Kind::Full;
@@ -318,7 +325,23 @@ impl Stream {
                 let is_old = is_in_base(row.of);
                 if is_known(row.of) && (row.changed > first || !is_old) {
                     let row = function_row(thread.number, row.of, &row.numbers);
-                    message.rows.extend((is_old || row.has_calls()).then_some(row));
+                    message.rows.extend((is_old || row.says_anything()).then_some(row));
+                }
+            }
+            if state.tells_idleness || state.keeps_durations {
+                let is_told = |changed: u32, is_old: bool| changed > first || !is_old;
+                let mut details = Details { state, message };
+                for (place, row) in watch.functions().iter().enumerate() {
+                    if is_known(row.of) && is_told(row.changed, is_in_base(row.of)) {
+                        details.add_function(thread, place, row.of, &row.numbers);
+                    }
+                }
+                for row in watch.edges() {
+                    let (caller, callee) = row.of;
+                    let is_old = is_in_base(caller) && is_in_base(callee);
+                    if is_known(caller) && is_known(callee) && is_told(row.changed, is_old) {
+                        details.add_idle(thread.number, Some(caller), callee, &row.numbers);
+                    }
                 }
             }
             for row in watch.edges() {
@@ -326,7 +349,7 @@ impl Stream {
                 let is_old = is_in_base(caller) && is_in_base(callee);
                 if is_known(caller) && is_known(callee) && (row.changed > first || !is_old) {
                     let row = edge_row(thread.number, row.of, &row.numbers);
-                    message.edges.extend((is_old || row.has_calls()).then_some(row));
+                    message.edges.extend((is_old || row.says_anything()).then_some(row));
                 }
             }
         }
@@ -347,19 +370,24 @@ impl Full {
 
 trait Row {
     /// Whether there is anything to say of it.
-    fn has_calls(&self) -> bool;
+    fn says_anything(&self) -> bool;
 }
 
 impl Row for FunctionRow {
-    fn has_calls(&self) -> bool {
-        self.finished.ncalls + self.open.calls > 0
+    fn says_anything(&self) -> bool {
+        says_anything(&self.finished, &self.open)
     }
 }
 
 impl Row for EdgeRow {
-    fn has_calls(&self) -> bool {
-        self.finished.ncalls + self.open.calls > 0
+    fn says_anything(&self) -> bool {
+        says_anything(&self.finished, &self.open)
     }
+}
+
+/// Of a call that has ended under other labels there may be times alone.
+fn says_anything(finished: &Finished, open: &Open) -> bool {
+    finished.ncalls + open.calls > 0 || finished.tottime != 0 || finished.cumtime != 0
 }
 
 fn function_row(thread: u64, function: FunctionId, numbers: &Numbers) -> FunctionRow {

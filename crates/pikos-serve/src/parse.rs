@@ -41,6 +41,14 @@ impl Scoped {
             _ => None,
         }
     }
+
+    /// The thread, of a scope that is one.
+    pub fn thread(self) -> Option<u64> {
+        match self {
+            Scoped::Thread(_, thread) => Some(thread),
+            _ => None,
+        }
+    }
 }
 
 /// A number as we write it: no sign, no space, no zero in front.

@@ -72,6 +72,10 @@ fn bad(problem: &str) -> Failed {
     Failed(StatusCode::BAD_REQUEST, problem.to_owned())
 }
 
+fn no_range() -> Failed {
+    bad("`from` and `to` are seconds since 1970")
+}
+
 /// What a process is told.
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase", deny_unknown_fields)]
@@ -174,6 +178,14 @@ impl Router {
             let value = field(name).map(|text| text.parse::<f64>());
             value.transpose().ok().flatten().filter(|time| time.is_finite())
         };
+        // None where none is asked for.
+        let range = || match (field("from"), field("to")) {
+            (None, None) => Ok(None),
+            _ => {
+                let ends = time("from").zip(time("to")).filter(|(from, to)| from <= to);
+                ends.map(Some).ok_or_else(no_range)
+            }
+        };
         let answered = match route {
             "events" => {
                 if parts.method != Method::GET {
@@ -186,7 +198,10 @@ impl Router {
             "picture" => self.ask(move |desk| desk.once(scoped, with_stacks)).await?,
             "edges" => {
                 let function = function()?;
-                self.ask(move |desk| desk.edges(scoped, function)).await?
+                match range()? {
+                    None => self.ask(move |desk| desk.edges(scoped, function)).await?,
+                    Some(ends) => self.ask(move |desk| desk.edges_within(scoped, function, ends)).await?,
+                }
             }
             "source" => {
                 let function = function()?;
@@ -200,8 +215,7 @@ impl Router {
                 self.ask(move |desk| desk.history(scoped, from, most)).await?
             }
             "range" => {
-                let ends = time("from").zip(time("to")).filter(|(from, to)| from <= to);
-                let ends = ends.ok_or_else(|| bad("`from` and `to` are seconds since 1970"))?;
+                let ends = range()?.ok_or_else(no_range)?;
                 let with_labels = field("labels").is_none_or(|value| value != "0");
                 self.ask(move |desk| desk.range(scoped, ends, with_stacks, with_labels)).await?
             }

@@ -20,7 +20,13 @@ struct Running {
 }
 
 fn profile() -> Profile {
-    let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime };
+    let calls = |ncalls, tottime, cumtime| Calls {
+        ncalls,
+        primitive_calls: ncalls,
+        tottime,
+        cumtime,
+        ..Calls::default()
+    };
     let functions = vec![
         Function::new("/app/a.py".into(), 1, "main".into(), calls(1, 1.0, 3.0)),
         Function::new("/app/a.py".into(), 9, "</script><b>&\u{202e}".into(), calls(4, 2.0, 2.0)),
@@ -208,6 +214,7 @@ fn paths_lead_nowhere_else() {
         "/api/source?scope=f0&function=0",
         "/api/source?scope=f0&function=99",
         "/api/history?scope=f0",
+        "/api/edges?scope=f0&function=1&from=1&to=2",
         "/api/now?scope=f0",
         "/api/recording?scope=f0",
     ] {
@@ -218,6 +225,8 @@ fn paths_lead_nowhere_else() {
         "/api/picture?scope=p0%00",
         "/api/edges?scope=f0",
         "/api/edges?scope=f0&function=-1",
+        "/api/edges?scope=f0&function=1&from=1",
+        "/api/edges?scope=f0&function=1&from=2&to=1",
         "/api/range?scope=f0&from=2&to=1",
         "/api/range?scope=f0&from=nan&to=1",
         "/api/processes/f0/profile",

@@ -28,11 +28,11 @@ pub use feed::{Feed, Heard, Labels, ProfileSender, RecordSender, Run, Sender, St
 pub use forest::{Forest, Paths};
 pub use picture::{
     Content, Edges, FunctionId, Health, Label, Meaning, Mine, Open, Phase, Picture, Process, ProcessId,
-    ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, StackId, Stacks, Thread,
-    Totals, Tree,
+    ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, SlowStep, StackId, Stacks,
+    Task, Tasks, Thread, Totals, Tree,
 };
 pub use pikos_client::Command;
-pub use pikos_client::TYPE_HISTORY;
+pub use pikos_client::{TYPE_HISTORY, TypeThen, TypesThen};
 pub use pstats_compat::printable::{Escaped, printable};
 pub use recording::{LineId, LineLabel, Lines, OBJECTS, Piece, RecorderFacts, Recording, ShownLine, Summit};
 pub use source_lines::SourceLines;

@@ -42,7 +42,7 @@ impl LineLabel {
     }
 }
 
-/// What is shown of a line or a function. Bytes.
+/// What is shown of a line or a function. Bytes; growth and its own part are nanoseconds where records tell times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShownLine {
     /// Which.
@@ -96,6 +96,8 @@ pub struct Recording {
     pub is_of_functions: bool,
     /// Whether they tell the memory; else there are only hits.
     pub has_memory: bool,
+    /// Whether rows have times, in nanoseconds, in place of bytes.
+    pub has_times: bool,
     /// Whether they tell what was in use between them; else there are no spikes.
     pub has_spikes: bool,
     /// What a list of processes says of it.
@@ -250,6 +252,7 @@ impl Lines {
             epoch,
             is_of_functions: model.is_of_functions(),
             has_memory: model.has_memory(),
+            has_times: model.times_lines(),
             has_spikes: model.has_spikes(),
             facts: RecorderFacts::of(model),
             age: model.age(),

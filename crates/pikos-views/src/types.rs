@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pikos_client::RecordModel;
+use pikos_client::{RecordModel, TypesThen};
 use pstats_compat::printable::printable;
 
 /// What is shown of a type. What is `None`, nobody tells.
@@ -54,6 +54,8 @@ pub struct ShownTypes {
     pub places: Vec<ShownTypePlace>,
     /// Types that nothing is told of.
     pub unlisted: u64,
+    /// What there was over time, the oldest first.
+    pub past: Vec<Arc<TypesThen>>,
 }
 
 impl ShownTypes {
@@ -89,7 +91,12 @@ impl ShownTypes {
             created: row.created,
             alive: row.alive,
         });
-        Some(Arc::new(Self { rows: rows.collect(), places: places.collect(), unlisted: types.unlisted() }))
+        Some(Arc::new(Self {
+            rows: rows.collect(),
+            places: places.collect(),
+            unlisted: types.unlisted(),
+            past: types.past().to_vec(),
+        }))
     }
 
     /// The lines that make objects of a type, those that made most first.

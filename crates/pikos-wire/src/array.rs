@@ -40,7 +40,7 @@ macro_rules! one_element {
     )*};
 }
 
-one_element!(bool u32 u64 i64 Option<u32> WireText Option<WireText>);
+one_element!(bool u32 u64 i64 Option<u32> Option<i64> Vec<u32> Vec<u64> Vec<i64> WireText Option<WireText> Vec<WireText>);
 
 /// An element that earlier versions don't write: 0 where it is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,13 +9,15 @@ mod control;
 pub mod discovery;
 mod message;
 mod records;
+mod tasks;
 mod text;
 
 pub use array::Added;
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
-    EdgeRow, End, Facts, Finished, FunctionRow, Kind, MAX_BYTES, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
+    DurationRow, EdgeRow, End, Facts, Finished, FunctionRow, IdleRow, Kind, LabelRow, MAX_BYTES, Message,
+    Name, NodeFigures, NodeRow, Open, Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,
 };
 pub use records::{Activations, RECORDS, Records, TypePlaces, Types};
+pub use tasks::{CoroutineRow, SlowRow, TaskRow, TasksPart};
 pub use text::WireText;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Added, array_struct, figures_struct};
+use crate::tasks::TasksPart;
 use crate::text::WireText;
 
 /// The version of the format that is written here. A reader refuses any other, greater or smaller.
@@ -102,15 +103,27 @@ pub struct Message {
     /// All threads.
     #[serde(default)]
     pub threads: Vec<ThreadRow>,
+    /// Under which labels some of them are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelRow>,
     /// The numbers of functions, those that changed since the base.
     #[serde(default)]
     pub rows: Vec<FunctionRow>,
     /// The numbers of (caller, callee) pairs, likewise.
     #[serde(default)]
     pub edges: Vec<EdgeRow>,
+    /// Of a profile that tells processors' time: how much of the times no processor was at work; of the rows and edges of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Vec<IdleRow>>,
+    /// Of a profile that keeps how long each call took: that, of the rows of this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durations: Option<Vec<DurationRow>>,
     /// Of a profile that keeps full stacks: those, in each message that has room for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreePart>,
+    /// Of a profile that follows coroutines: all that is known of them, in each message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TasksPart>,
 }
 
 /// Full stacks: the calling-context tree of each thread. It has bases of its own, since it may come less often.
@@ -217,6 +230,9 @@ pub struct Facts {
     /// Whether calls of built-ins count.
     #[serde(default)]
     pub builtins: bool,
+    /// Whether it is told how long processors were at work. Not written where it isn't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cpu: bool,
     /// Whether full stacks are kept. Not written where they are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tree: bool,
@@ -264,6 +280,17 @@ array_struct! {
         pub native_id: u64,
         /// Whether it has ended.
         pub is_over: bool,
+    }
+}
+
+array_struct! {
+    /// The labels of one of the [`ThreadRow`]s that a thread has: one for each set of labels.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct LabelRow {
+        /// The number of that row.
+        pub thread: u64,
+        /// Names and values in turn.
+        pub labels: Vec<WireText>,
     }
 }
 
@@ -360,6 +387,44 @@ array_struct! {
         pub function: Option<u32>,
         /// What happened.
         pub figures: NodeFigures,
+    }
+}
+
+array_struct! {
+    /// How long a thread was in a function, or in one's calls of another, and no processor was at work on it. Open calls included.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct IdleRow {
+        /// The thread.
+        pub thread: u64,
+        /// Who called; nothing for the sum over all callers.
+        pub caller: Option<u32>,
+        /// Who was called.
+        pub function: u32,
+        /// Ticks of its own time.
+        pub tottime: i64,
+        /// Ticks of its cumulative time.
+        pub cumtime: i64,
+    }
+}
+
+array_struct! {
+    /// How long a function's finished calls took in a thread, each by itself.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct DurationRow {
+        /// The thread.
+        pub thread: u64,
+        /// The function.
+        pub function: u32,
+        /// Ticks of the quickest call.
+        pub min: u64,
+        /// Ticks of the slowest one.
+        pub max: u64,
+        /// When that ended: ticks since recording began; nothing where nobody knows.
+        pub max_ended: Option<i64>,
+        /// Where it was: a node of the thread's tree; 0 where that isn't known.
+        pub max_node: u32,
+        /// Ticks, and how many calls took that long, to within a thirtieth; and so on.
+        pub counts: Vec<u64>,
     }
 }
 

@@ -153,7 +153,10 @@ pub struct Activations {
     pub function: Vec<u64>,
     /// Its file, likewise.
     pub filename: Vec<u64>,
-    /// Resident memory just then, in bytes.
+    /// When that was, in nanoseconds, on the clock of the records' `time`. Empty if the sender doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time: Vec<u64>,
+    /// Resident memory just then, in bytes; 0 where records don't tell it.
     #[serde(rename = "RSS")]
     pub rss: Vec<u64>,
     /// 0; or of what was under way when a subscriber came, which is told from the outermost on, the line that it was at. Empty if the
@@ -183,10 +186,10 @@ impl Activations {
     }
 
     fn check(&self, records: usize, texts: usize) -> Result<(), WireError> {
-        let Self { at, ended, thread, function, filename, rss, line, peak } = self;
+        let Self { at, ended, thread, function, filename, time, rss, line, peak } = self;
         let is_short = |column: &Vec<u64>| column.len() != at.len();
         if [ended, thread, function, filename, rss].into_iter().any(is_short)
-            || [line, peak].into_iter().any(|column| !column.is_empty() && is_short(column))
+            || [time, line, peak].into_iter().any(|column| !column.is_empty() && is_short(column))
         {
             return Err(WireError::Contradiction("columns of one length"));
         }
@@ -284,6 +287,7 @@ mod tests {
                 thread: vec![5, 5],
                 function: vec![0, 0],
                 filename: vec![0, 0],
+                time: vec![1000, 2000],
                 rss: vec![4096, 8192],
                 line: vec![7, 0],
                 peak: vec![4096, 9000],
@@ -346,6 +350,7 @@ mod tests {
             Records::decode(&message.encode().unwrap()).unwrap_err().to_string()
         };
         assert!(activations(|them| _ = them.rss.pop()).contains("one length"));
+        assert!(activations(|them| _ = them.time.pop()).contains("one length"));
         assert!(activations(|them| _ = them.peak.pop()).contains("one length"));
         assert!(activations(|them| them.at[1] = 3).contains("in the order"));
         assert!(activations(|them| them.at.swap(0, 1)).contains("in the order"));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pikos_wire::{
-    Activations, Command, EdgeRow, End, Facts, FunctionRow, Message, Name, NodeRow, RECORDS, Recorded,
-    Records, Reply, Request, SAMPLES, Sampled, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
+    Activations, Command, CoroutineRow, DurationRow, EdgeRow, End, Facts, FunctionRow, IdleRow, LabelRow,
+    Message, Name, NodeRow, RECORDS, Recorded, Records, Reply, Request, SAMPLES, Sampled, SlowRow, TaskRow,
+    TasksPart, ThreadRow, TreePart, TypePlaces, Types, VERSION, WireError,
 };
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -134,6 +135,7 @@ fn whole() -> Message {
         sampled: Some(Sampled::default()),
         facts: Some(Facts {
             tree: true,
+            cpu: true,
             counts: SAMPLES.into(),
             mode: "wall".into(),
             parent: Some(1),
@@ -143,9 +145,18 @@ fn whole() -> Message {
         end: Some(End::default()),
         functions: vec![Name::default()],
         threads: vec![ThreadRow::default()],
+        labels: vec![LabelRow::default()],
         rows: vec![FunctionRow::default()],
         edges: vec![EdgeRow::default()],
+        idle: Some(vec![IdleRow::default()]),
+        durations: Some(vec![DurationRow::default()]),
         tree: Some(TreePart { base: 0, nodes: vec![NodeRow::default()] }),
+        tasks: Some(TasksPart {
+            coroutines: vec![CoroutineRow::default()],
+            tasks: vec![TaskRow::default()],
+            slow: vec![SlowRow::default()],
+            ..TasksPart::default()
+        }),
         ..Message::default()
     }
 }
@@ -161,7 +172,7 @@ fn the_table_of_a_message_names_what_is_sent() {
         let row = table.iter().find(|(keys, _)| keys.iter().any(|other| other == key));
         &row.unwrap_or_else(|| panic!("no {key}")).1
     };
-    for key in ["functions", "threads", "rows", "edges"] {
+    for key in ["functions", "threads", "labels", "rows", "edges", "idle", "durations"] {
         assert_eq!(elements(described(key)), sent.map()[key].row(), "{key}");
     }
     assert_eq!(
@@ -178,6 +189,19 @@ fn the_table_of_a_message_names_what_is_sent() {
     assert_eq!(told, sent.map()["sampled"].keys());
     let nodes = page.lines().find(|line| line.trim_start().starts_with("[thread, node, "));
     assert_eq!(elements(nodes.expect("nodes")), sent.map()["tree"].map()["nodes"].row());
+}
+
+#[test]
+fn the_table_of_tasks_names_what_is_sent() {
+    let page = page();
+    let table = table(&section(&page, "\n## Coroutines and tasks"));
+    let sent = Shape::of(&whole().encode());
+    let sent = sent.map()["tasks"].map();
+    assert_eq!(keys(&table), sent.keys().cloned().collect());
+    for key in ["coroutines", "tasks", "slow"] {
+        let row = table.iter().find(|(keys, _)| keys.iter().any(|other| other == key)).expect("a row");
+        assert_eq!(elements(&row.1), sent[key].row(), "{key}");
+    }
 }
 
 #[test]
@@ -207,7 +231,7 @@ fn the_table_of_records_names_what_is_sent() {
         v: VERSION,
         kind: RECORDS.into(),
         threads: vec![0],
-        activations: Some(Activations::default()),
+        activations: Some(Activations { time: vec![0], ..Activations::default() }),
         types: Some(Types {
             destroyed: vec![0],
             peak: vec![0],

@@ -4,7 +4,7 @@
 //! in it is touched with the GIL held; the engine's tables alone may be read without.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,23 +12,26 @@ use std::time::Duration;
 
 use lsprof_engine::cells::Link;
 use lsprof_engine::{
-    Counts, Frame, FunctionId, Key, Kind, Limits, Recorder, StackId, Ticks, TimeSampler, Totals, TreeTotals,
-    clock,
+    CoroutineTables, Counts, Details, Frame, FunctionId, Key, Kind, Limits, PartId, Recorder, StackId, Steps,
+    Tables, Ticks, TimeSampler, Totals, TreeTotals, clock,
 };
-use pikos_publisher::{Rate, Source, SourceThread, StartError, Stopwatch};
+use pikos_publisher::{Rate, SharedCoroutines, Source, SourceThread, StartError, Stopwatch};
 use pikos_wire::Recorded;
 use pyo3::prelude::*;
 
+use crate::collect::details::KeptDetails;
+use crate::collect::followed::{Followed, Following};
 use crate::collect::functions::Functions;
 use crate::collect::gil_waits::GilWaits;
 use crate::collect::kinds::Calibration;
+use crate::collect::labels::{LabelSets, LabelState, Labels};
 use crate::collect::names;
 use crate::collect::run::Run;
 use crate::collect::samples::Samples;
 use crate::collect::threads::{Thread, Tracer};
 use crate::collect::timer::Timer;
 use crate::collect::visible::Visible;
-use crate::ffi::thread::Mark;
+use crate::ffi::thread::{self, Mark};
 
 /// How many ended threads keep statistics of their own. The rest are added up, so that a server which
 /// starts a thread for each request doesn't grow for ever.
@@ -61,12 +64,21 @@ pub struct ThreadRecorder {
     pub timing: Timing,
     /// Whether those of built-ins count.
     pub counts_builtins: bool,
+    /// Whether collections of garbage count as calls.
+    pub counts_collections: bool,
     /// The custom timer, if there is one.
     pub timer: Option<Rc<Timer>>,
     /// Which thread this is.
     pub thread: Thread,
     /// How we hear of this thread's greenlets, once there are any.
     pub greenlets: Option<Tracer>,
+    /// Which label set its figures go to, and what the profile knows of such.
+    label: LabelState,
+    labels: Rc<LabelSets>,
+    /// The numbers that a publisher knows the parts of its figures by, but the first one's.
+    part_numbers: Vec<(PartId, u64)>,
+    /// Whoever publishes the profile.
+    live: Rc<RefCell<Option<Arc<Source>>>>,
     /// The call that frame evaluation is in; nothing where that call has been left already.
     pub evaluating: Option<Link<Frame>>,
     /// The same of stacks that are switched away.
@@ -80,14 +92,53 @@ impl ThreadRecorder {
         std::ptr::eq(self.collector, Rc::as_ptr(collector))
     }
 
-    /// What a publisher has to know of it.
-    fn source(&self) -> SourceThread {
+    /// What a publisher has to know of it: a thread for each part.
+    fn sources(&self) -> impl Iterator<Item = SourceThread> {
+        self.recorder.parts().map(|(part, tables)| self.source(part, tables))
+    }
+
+    fn source(&self, part: PartId, tables: &Arc<Tables>) -> SourceThread {
+        let number = self.part_numbers.iter().find(|(known, _)| *known == part);
         SourceThread {
-            number: self.thread.mark.number,
+            number: number.map_or(self.thread.mark.number, |(_, number)| *number),
             native_id: self.thread.native_id,
             name: self.thread.shared_name(),
             ended: Arc::clone(&self.thread.mark.ended),
-            tables: Arc::clone(self.recorder.tables()),
+            labels: self.labels.of(part),
+            tables: Arc::clone(tables),
+        }
+    }
+
+    /// Whether a publisher knows it by this number, or a part of it.
+    fn has_number(&self, number: u64) -> bool {
+        self.thread.mark.number == number || self.part_numbers.iter().any(|(_, known)| *known == number)
+    }
+
+    /// Goes on in the part of the label set that the running context has, where labels are looked at. Whether they are.
+    pub fn settle_label(&mut self, py: Python<'_>) -> bool {
+        if !self.labels.are_followed() {
+            return false;
+        }
+        let part = self.label.look(py, &self.labels);
+        if part != self.recorder.part() {
+            let now = clock::now();
+            let fresh = self.recorder.go_on_in(part, now);
+            if self.timing == Timing::Compensated {
+                self.recorder.spend(clock::now().since(now));
+            }
+            if let Some(tables) = fresh {
+                self.announce(part, &tables);
+            }
+        }
+        true
+    }
+
+    /// A part of its figures is new.
+    #[cold]
+    fn announce(&mut self, part: PartId, tables: &Arc<Tables>) {
+        self.part_numbers.push((part, thread::another_number()));
+        if let Some(source) = self.live.borrow().as_ref() {
+            source.add_part(self.source(part, tables));
         }
     }
 
@@ -104,8 +155,19 @@ impl ThreadRecorder {
     /// Its numbers so far.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        totals.add(self.recorder.tables());
+        self.add_to(&mut totals);
         totals
+    }
+
+    /// Adds its numbers, of all labels together.
+    pub fn add_to(&self, totals: &mut Totals) {
+        match self.part_numbers.is_empty() {
+            true => totals.add(self.recorder.tables()),
+            false => {
+                self.recorder.parts().for_each(|(_, tables)| totals.add_part(tables));
+                totals.forget_open();
+            }
+        }
     }
 }
 
@@ -127,6 +189,8 @@ pub struct Collector {
     samples: RefCell<Option<Rc<Samples>>>,
     /// With full stacks.
     tree: RefCell<Option<TreeSize>>,
+    /// Where coroutines are followed.
+    following: RefCell<Option<Following>>,
     /// Which functions are shown as themselves, where not all are.
     visible: RefCell<Option<Visible>>,
     subcalls: Cell<bool>,
@@ -142,9 +206,14 @@ pub struct Collector {
     ended_trees: RefCell<TreeTotals>,
     seconds_per_tick: Cell<Option<f64>>,
     waits: GilWaits,
+    labels: Rc<LabelSets>,
+    /// By the part, the sum of ended threads that are no longer kept apart.
+    ended_parts: RefCell<BTreeMap<PartId, (Totals, TreeTotals)>>,
+    details: KeptDetails,
+    collections: Cell<bool>,
     run: Run,
     /// While the profile is live: whoever publishes it hears of all that is new.
-    live: RefCell<Option<Arc<Source>>>,
+    live: Rc<RefCell<Option<Arc<Source>>>>,
 }
 
 impl Collector {
@@ -261,6 +330,114 @@ impl Collector {
         self.tree.replace(size);
     }
 
+    /// Keeps how long each call took, and what a processor had of it, from the next recorder on; or not.
+    pub fn keep_details(&self, durations: bool, cpu: bool) {
+        self.details.durations.set(durations);
+        self.details.cpu.set(cpu);
+    }
+
+    /// Whether it is known what a processor had of each function.
+    pub fn has_cpu(&self) -> bool {
+        self.details.cpu.get()
+    }
+
+    /// Whether it is known how long each call took.
+    pub fn has_distributions(&self) -> bool {
+        self.details.durations.get()
+    }
+
+    /// When recording began, by the clock of the calls; `None` where that is the program's own.
+    pub fn began(&self) -> Option<Ticks> {
+        self.details.began.get().filter(|_| self.timer.borrow().is_none())
+    }
+
+    /// Recording begins, if it hasn't before.
+    pub fn note_beginning(&self) {
+        if self.details.began.get().is_none() {
+            self.details.began.set(Some(clock::now()));
+            self.tell(|source| source.change(|state| state.began = self.began()));
+        }
+    }
+
+    /// Counts collections of garbage as calls, from now on, or not.
+    pub fn count_collections(&self, are_counted: bool) {
+        self.collections.set(are_counted);
+        self.recorders.borrow_mut().iter_mut().for_each(|thread| thread.counts_collections = are_counted);
+    }
+
+    /// Whether collections of garbage count as calls.
+    pub fn counts_collections(&self) -> bool {
+        self.collections.get()
+    }
+
+    /// Follows coroutines, from the next recorder on; or not.
+    pub fn follow(&self, followed: Option<Followed>) {
+        let following = followed.map(|followed| Following::new(followed, self.seconds_per_tick()));
+        self.following.replace(following);
+    }
+
+    /// What is followed of coroutines, if anything is.
+    pub fn follows(&self) -> Option<Followed> {
+        self.following.borrow().as_ref().map(|following| following.followed)
+    }
+
+    /// What is known of coroutines, where they are followed.
+    pub fn coroutines(&self) -> Option<Arc<CoroutineTables>> {
+        self.following.borrow().as_ref().map(Following::tables)
+    }
+
+    /// Recording begins: what is left of coroutines from before is none of it.
+    pub fn begin_following(&self, py: Python<'_>) {
+        if self.follows().is_none() {
+            return;
+        }
+        let now = self.moment(py);
+        for following in self.following.borrow().iter() {
+            following.lock().begin();
+            if following.began.get() == Ticks::default() {
+                following.began.set(now);
+            }
+        }
+        self.tell(|source| source.change(|state| state.coroutines = self.shared_coroutines()));
+    }
+
+    /// When recording began, where coroutines are followed.
+    pub fn followed_since(&self) -> Ticks {
+        self.following.borrow().as_ref().map(|following| following.began.get()).unwrap_or_default()
+    }
+
+    /// A coroutine is about to be freed, or a generator. Whether it is known here.
+    pub fn drops(&self, object: usize) -> bool {
+        self.following.borrow().as_ref().is_some_and(|following| following.lock().drops(object))
+    }
+
+    /// A coroutine was freed, or a generator.
+    pub fn freed(&self, object: usize) {
+        if let Some(following) = self.following.borrow().as_ref() {
+            // The program's own clock can't be read now.
+            let now = self.timer.borrow().is_none().then(clock::now);
+            following.lock().freed(object, now);
+        }
+    }
+
+    /// A coroutine is being freed that never had a step; the exception that is set stays.
+    pub fn never_awaited(&self, py: Python<'_>, code: &Bound<'_, PyAny>) {
+        if self.follows().is_none() {
+            return;
+        }
+        let function = self.intern(py, code.as_ptr() as Key, || code.clone().unbind());
+        if self.shows(py, function)
+            && let Some(following) = self.following.borrow().as_ref()
+        {
+            following.lock().never_awaited(function);
+        }
+    }
+
+    /// The moment until which all that goes on is counted.
+    pub fn moment(&self, py: Python<'_>) -> Ticks {
+        self.timer().map_or_else(clock::now, |timer| timer.read(py))
+    }
+
     /// Shows only these functions as themselves, from the next one that is met on; `None`: all.
     pub fn show(&self, visible: Option<Visible>) {
         self.visible.replace(visible);
@@ -269,6 +446,28 @@ impl Collector {
     /// Whether a function is shown as itself.
     pub fn shows(&self, py: Python<'_>, function: FunctionId) -> bool {
         self.visible.borrow().as_ref().is_none_or(|shown| shown.has(&self.code(py, function)))
+    }
+
+    /// The label sets that it tells apart.
+    pub fn labels(&self) -> &LabelSets {
+        &self.labels
+    }
+
+    /// The numbers of each label set, and its stacks: of all threads together, in the order in which the sets came. Empty where there
+    /// was no label.
+    pub fn by_label(&self) -> Vec<(Labels, Totals, TreeTotals)> {
+        let mut parts = self.ended_parts.borrow().clone();
+        self.for_each_thread(|thread| {
+            for (part, tables) in thread.recorder.parts() {
+                let (totals, tree) = parts.entry(part).or_default();
+                totals.add_part(tables);
+                tree.add(tables);
+            }
+        });
+        if parts.keys().all(|part| *part == PartId::FIRST) {
+            return Vec::new();
+        }
+        parts.into_iter().map(|(part, (totals, tree))| (self.labels.of(part), totals, tree)).collect()
     }
 
     /// Whether full stacks are kept.
@@ -302,18 +501,36 @@ impl Collector {
         self.functions.borrow().iter().for_each(|(code, number)| {
             source.add_function(names::name(code.bind(py), number));
         });
-        self.for_each_thread(|thread| source.add_thread(thread.source()));
+        self.for_each_thread(|thread| {
+            let mut sources = thread.sources();
+            sources.next().into_iter().for_each(|first| source.add_thread(first));
+            sources.for_each(|part| source.add_part(part));
+        });
         let ended = self.ended.borrow();
         if ended.functions().next().is_some() {
             source.fold(|_| false, &ended, self.ended_trees.borrow().nodes());
         }
         source.change(|state| {
             state.rate = self.rate();
+            state.tells_idleness = self.has_cpu();
+            state.keeps_durations = self.has_distributions();
+            state.began = self.began();
             state.looks = self.samples.borrow().as_ref().map(|samples| Arc::clone(samples.looks()));
             state.time = self.run.time();
             state.threads_seen = self.run.threads();
+            state.coroutines = self.shared_coroutines();
         });
         self.live.replace(Some(Arc::clone(source)));
+    }
+
+    /// What a publisher reads of coroutines.
+    fn shared_coroutines(&self) -> Option<SharedCoroutines> {
+        let following = self.following.borrow();
+        following.as_ref().map(|following| SharedCoroutines {
+            tables: following.tables(),
+            began: following.began.get(),
+            slow_from: Ticks((following.followed.slow.as_secs_f64() / self.seconds_per_tick()) as u64),
+        })
     }
 
     /// Tells nobody any more.
@@ -349,7 +566,8 @@ impl Collector {
         } else if self.is_compensated() {
             Timing::Compensated
         } else if self.subcalls.get() && clock::is_counter() {
-            if self.has_tree() { Timing::Extended } else { Timing::Plain }
+            let is_plain = !self.has_tree() && !self.details.are_kept() && self.follows().is_none();
+            if is_plain { Timing::Plain } else { Timing::Extended }
         } else {
             Timing::Clock
         }
@@ -361,7 +579,9 @@ impl Collector {
             Timing::Plain => true,
             Timing::Sampled => self.subcalls.get(),
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            Timing::Extended | Timing::Clock | Timing::Timer | Timing::Unsettled => false,
+            // Each recorder knows whether its details need more than it is told itself.
+            Timing::Extended => true,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }
 
@@ -393,23 +613,45 @@ impl Collector {
             (None, Some(tree)) => recorder.grow_tree(tree.limits.clone()),
             (None, None) => {}
         }
+        let thread = Thread::new(mark.clone());
+        if let Some(details) = self.details_of(&thread) {
+            recorder.keep(details);
+        }
         let mut fresh = Box::new(ThreadRecorder {
             recorder,
             timing: self.first_timing(),
             counts_builtins: self.builtins(),
+            counts_collections: self.collections.get(),
             timer: self.timer(),
-            thread: Thread::new(mark.clone()),
+            thread,
             greenlets: None,
+            label: LabelState::default(),
+            labels: Rc::clone(&self.labels),
+            part_numbers: Vec::new(),
+            live: Rc::clone(&self.live),
             evaluating: None,
             evaluating_elsewhere: HashMap::new(),
             collector: self,
         });
         self.waits.watch(&mut fresh.recorder, fresh.thread.native_id);
         self.run.add_thread();
-        self.tell(|source| source.add_thread(fresh.source()));
+        self.tell(|source| fresh.sources().for_each(|thread| source.add_thread(thread)));
         let address = &raw mut *fresh;
         recorders.push(fresh);
         address
+    }
+
+    /// What a recorder of this thread keeps of its calls beyond CPython's figures.
+    fn details_of(&self, thread: &Thread) -> Option<Details> {
+        let following = self.following.borrow();
+        let steps = following.as_ref().map(|following| Steps::new(following.all(), thread.mark.number));
+        let kept = self.details.of_thread(thread.native_id);
+        if steps.is_none() && kept.is_none() {
+            return None;
+        }
+        let mut details = kept.unwrap_or_default();
+        steps.into_iter().for_each(|steps| details.follow(steps));
+        Some(details)
     }
 
     /// A number for this function; `code` says what it is, where it is new.
@@ -446,7 +688,7 @@ impl Collector {
     /// The numbers of all threads together.
     pub fn totals(&self) -> Totals {
         let mut totals = self.ended.borrow().clone();
-        self.for_each_thread(|thread| totals.add(thread.recorder.tables()));
+        self.for_each_thread(|thread| thread.add_to(&mut totals));
         totals
     }
 
@@ -461,6 +703,10 @@ impl Collector {
                     thread.recorder.leave_top(now);
                 }
             }
+        }
+        if self.follows().is_some() {
+            let now = self.moment(py);
+            self.following.borrow().iter().for_each(|following| following.lock().settle(now));
         }
     }
 
@@ -479,9 +725,17 @@ impl Collector {
         let recorders = self.recorders.take();
         self.ended.take();
         self.ended_trees.take();
+        self.ended_parts.take();
+        self.labels.clear();
+        let since = self.followed_since();
+        self.follow(self.follows());
+        self.following.borrow().iter().for_each(|following| following.began.set(since));
+        self.tell(|source| source.change(|state| state.coroutines = self.shared_coroutines()));
         self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();
+        self.details.began.set(Some(clock::now()));
+        self.tell(|source| source.change(|state| state.began = self.began()));
         self.change_time(|_| ());
         if let Some(tree) = self.tree.borrow_mut().as_mut() {
             tree.limits = Limits::new(tree.depth, tree.nodes);
@@ -518,6 +772,16 @@ impl Collector {
         self.seconds(counts.own.since(counts.own_excess), rate)
     }
 
+    /// Seconds that a processor had of a function itself, and of it and all that it called, where that is known; else 0.
+    pub fn cpu(&self, counts: &Counts, rate: f64) -> (f64, f64) {
+        if !self.has_cpu() {
+            return (0.0, 0.0);
+        }
+        let own = counts.own.since(counts.own_excess).since(counts.idle_own);
+        let total = counts.total.since(counts.total_excess).since(counts.idle_total);
+        (self.seconds(own, rate), self.seconds(total, rate))
+    }
+
     /// Seconds in a function with all that it called, likewise.
     pub fn total(&self, counts: &Counts, rate: f64) -> f64 {
         self.seconds(counts.total.since(counts.total_excess), rate)
@@ -538,20 +802,29 @@ impl Collector {
         }
         let mut ended = self.ended.borrow_mut();
         let mut trees = self.ended_trees.borrow_mut();
+        let mut ended_parts = self.ended_parts.borrow_mut();
         recorders.retain(|thread| {
             if has_ended(thread) {
-                ended.add(thread.recorder.tables());
-                trees.add(thread.recorder.tables());
+                thread.add_to(&mut ended);
+                for (part, tables) in thread.recorder.parts() {
+                    trees.add(tables);
+                    if self.labels.are_followed() {
+                        let (totals, tree) = ended_parts.entry(part).or_default();
+                        totals.add_part(tables);
+                        tree.add(tables);
+                    }
+                }
             }
             !has_ended(thread)
         });
         self.tell(|source| {
-            let kept = |number| recorders.iter().any(|thread| thread.thread.mark.number == number);
+            let kept = |number| recorders.iter().any(|thread| thread.has_number(number));
             source.fold(|number| !kept(number), &ended, trees.nodes());
         });
         if let Some(tree) = self.tree.borrow().as_ref() {
             // Equal stacks of ended threads have one node now: others may be made instead.
-            let kept: usize = recorders.iter().map(|thread| thread.recorder.tables().node_count()).sum();
+            let parts = recorders.iter().flat_map(|thread| thread.recorder.parts());
+            let kept: usize = parts.map(|(_, tables)| tables.node_count()).sum();
             let used = kept + trees.nodes().len();
             tree.limits.nodes_left.store(tree.nodes.saturating_sub(used), Ordering::Relaxed);
         }

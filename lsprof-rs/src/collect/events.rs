@@ -3,17 +3,19 @@
 use std::ptr::NonNull;
 
 use lsprof_engine::cells::Link;
-use lsprof_engine::{Frame, Key, Kind, Pauses, Ticks, clock};
+use lsprof_engine::{Ending, Form, Frame, Key, Kind, Pauses, Step, Ticks, clock};
+use pstats_compat::COLLECTION;
 use pstats_compat::waiting::only_calls;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::collect::collector::{ThreadRecorder, Timing};
+use crate::collect::followed::Followed;
 #[cfg(Py_3_12)]
 use crate::collect::kinds;
 use crate::collect::kinds::Calibration;
-use crate::collect::{greenlets, registry};
+use crate::collect::{greenlets, labels, registry};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::Builtin;
 #[cfg(Py_3_12)]
@@ -26,12 +28,19 @@ pub enum Callee {
     Python(*mut PyObject),
     /// A built-in.
     Builtin(Builtin),
+    /// The collector of garbage.
+    Collection,
 }
 
+/// What stands for the collector: an address of ours, which nothing else has.
+static COLLECTOR: u64 = 0;
+
 impl Callee {
+    /// What tells it from all others.
     #[inline(always)]
-    fn key(self) -> Key {
+    pub fn key(self) -> Key {
         match self {
+            Callee::Collection => std::ptr::from_ref(&COLLECTOR).addr(),
             Callee::Python(code) => code as Key,
             Callee::Builtin(builtin) => builtin.definition as Key,
         }
@@ -43,7 +52,7 @@ impl Callee {
     fn pauses(self, code: &Bound<'_, PyAny>) -> Pauses {
         let label = code.cast::<PyString>().ok().and_then(|label| label.to_str().ok());
         match self {
-            Callee::Python(_) => Pauses::Never,
+            Callee::Python(_) | Callee::Collection => Pauses::Never,
             Callee::Builtin(_) if label.is_some_and(only_calls) => Pauses::BeforeItEnds,
             Callee::Builtin(_) => Pauses::Anywhere,
         }
@@ -59,6 +68,8 @@ impl Callee {
             }
             // SAFETY: the call is going on.
             Callee::Builtin(builtin) => calibration.of_builtin(builtin, unsafe { builtin.convention() }),
+            // Nothing of it is reported.
+            Callee::Collection => Kind::default(),
         }
     }
 
@@ -69,6 +80,7 @@ impl Callee {
             Callee::Python(code) => unsafe { Bound::from_borrowed_ptr(py, code) }.unbind(),
             // SAFETY: the call is going on, the GIL is held, and `in_python` put exceptions aside.
             Callee::Builtin(builtin) => PyString::new(py, &unsafe { builtin.label(py) }).into_any().unbind(),
+            Callee::Collection => PyString::new(py, COLLECTION).into_any().unbind(),
         }
     }
 }
@@ -93,24 +105,33 @@ pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: 
     unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
 }
 
-/// [`enter_quickly`] with full stacks or details.
+/// [`enter_quickly`] with full stacks or details. `step`, which runs no Python, says what goes on, where steps are followed.
 ///
 /// # Safety
 /// As for [`enter_quickly`], of [`registry::current_extended`].
 #[inline(always)]
-pub unsafe fn enter_extended_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+pub unsafe fn enter_extended_quickly(
+    mut thread: NonNull<ThreadRecorder>,
+    key: Key,
+    step: impl FnOnce() -> Option<Step>,
+) -> bool {
     // SAFETY: as in `enter_quickly`.
-    unsafe { thread.as_mut() }.recorder.enter_extended_quickly(key, clock::counter)
+    unsafe { thread.as_mut() }.recorder.enter_extended_quickly(key, step, clock::counter)
 }
 
-/// [`leave_quickly`] with full stacks or details.
+/// [`leave_quickly`] with full stacks or details; `ending`, likewise, how the step ends.
 ///
 /// # Safety
 /// As for [`enter_extended_quickly`].
 #[inline(always)]
-pub unsafe fn leave_extended_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+pub unsafe fn leave_extended_quickly(
+    mut thread: NonNull<ThreadRecorder>,
+    key: Key,
+    ending: impl FnOnce() -> Ending,
+    now: Ticks,
+) -> bool {
     // SAFETY: as in `enter_quickly`.
-    unsafe { thread.as_mut() }.recorder.leave_extended_quickly(key, now)
+    unsafe { thread.as_mut() }.recorder.leave_extended_quickly(key, ending, now)
 }
 
 /// [`enter_quickly`] where calls are counted and not timed.
@@ -170,6 +191,8 @@ unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
         // SAFETY: as this function's.
         Timing::Unsettled => unsafe { start_unsettled(thread, began) },
     }
+    // SAFETY: as above: what may have run Python has looked that the recorder is there.
+    unsafe { (*thread).recorder.start_step() };
 }
 
 /// A call is over.
@@ -177,7 +200,15 @@ unsafe fn start(thread: *mut ThreadRecorder, began: Ticks) {
 /// # Safety
 /// As for [`enter`].
 pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
-    let now = clock::now();
+    // SAFETY: as this function's.
+    unsafe { leave_at(thread, key, clock::now()) };
+}
+
+/// [`leave`], of a call that was over at `now`.
+///
+/// # Safety
+/// As for [`enter`].
+pub unsafe fn leave_at(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
     match this.timing {
@@ -361,6 +392,8 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         registry::look_for_threads(py);
+        // If it has labels already, there will be a word of the next one.
+        labels::find(py);
         collector.tell_waits(py);
         let function = collector.intern(py, callee.key(), || callee.code(py));
         // SAFETY: the GIL is held.
@@ -386,12 +419,45 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
             return;
         }
         this.recorder.define_pausing(callee.key(), function, kind, pauses);
+        if let (Callee::Python(code), Some(followed)) = (callee, collector.follows()) {
+            // SAFETY: the code object is the running frame's, so it is alive.
+            let code = unsafe { Bound::from_borrowed_ptr(py, code) };
+            this.recorder.set_form(callee.key(), form(&code, followed));
+        }
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.
         unsafe { start(thread, began) };
     };
     // SAFETY: a hook holds the GIL.
     unsafe { in_python(look_up) };
+}
+
+/// What a function makes of its calls.
+fn form(code: &Bound<'_, PyAny>, followed: Followed) -> Form {
+    /// `inspect.CO_GENERATOR`, `CO_COROUTINE`, `CO_ITERABLE_COROUTINE`, `CO_ASYNC_GENERATOR`.
+    const GENERATOR: u32 = 0x20;
+    const COROUTINE: u32 = 0x80;
+    const ITERABLE_COROUTINE: u32 = 0x100;
+    const ASYNC_GENERATOR: u32 = 0x200;
+    let flags = code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).unwrap_or(0);
+    let has = |flag: u32| flags & flag != 0;
+    if has(COROUTINE | ITERABLE_COROUTINE) {
+        Form::COROUTINE
+    } else if has(ASYNC_GENERATOR) {
+        Form::ASYNC_GENERATOR
+    } else if has(GENERATOR) {
+        if followed.generators { Form::FOLLOWED_GENERATOR } else { Form::GENERATOR }
+    } else if is_callback(code) {
+        Form::CALLBACK
+    } else {
+        Form::PLAIN
+    }
+}
+
+/// Whether an event loop calls a function for each thing that there is to do: all of asyncio's come through one.
+fn is_callback(code: &Bound<'_, PyAny>) -> bool {
+    let text = |name: &str| code.getattr(name).and_then(|text| text.extract::<String>()).unwrap_or_default();
+    text("co_qualname") == "Handle._run" && text("co_filename").ends_with("asyncio/events.py")
 }
 
 /// Looks whether greenlet is there by now. Returns how the profile's calls are timed.

@@ -131,6 +131,8 @@ fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
             thread.recorder.spend(clock::now().since(resumed));
         }
     });
+    // The stack that goes on may have been parked under other labels than its greenlet has now.
+    registry::look_at_context_again(py);
     Ok(())
 }
 

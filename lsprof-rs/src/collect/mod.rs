@@ -5,11 +5,14 @@
 //! ```
 
 pub mod collector;
+pub mod details;
 pub mod events;
+pub mod followed;
 pub mod functions;
 pub mod gil_waits;
 pub mod greenlets;
 pub mod kinds;
+pub mod labels;
 pub mod names;
 pub mod registry;
 pub mod run;

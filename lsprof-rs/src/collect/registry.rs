@@ -1,7 +1,7 @@
 //! Which recorder runs on this thread: asked on every event, so answered in three instructions.
 //!
-//! One profile may watch all threads, or any number of profiles one thread each; never both, so that an
-//! event has one place to go.
+//! One profile may watch all threads, or any number of profiles one thread each, or any number a context of `contextvars` each; never
+//! of two kinds, so that an event has one place to go. Where contexts matter, what is cached holds for one of the thread's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -10,11 +10,13 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use crate::collect::collector::{Collector, ThreadRecorder, Timing};
 use crate::collect::threads;
+use crate::ffi::context::{self, Moment, Variable};
 use crate::ffi::gil::GilCell;
-use crate::ffi::thread::{self, CACHED, Mark};
+use crate::ffi::thread::{self, CACHED, IN_CONTEXT, Mark};
 
 /// Which threads a profile watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +25,19 @@ pub enum Scope {
     AllThreads,
     /// The thread that enabled it; here its number.
     Thread(u64),
+    /// The context that enabled it and all that were copied from it since, in whatever thread; here the number that these have.
+    Context(u64),
+}
+
+/// Which of these is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// All threads.
+    AllThreads,
+    /// The running thread.
+    ThisThread,
+    /// The running context.
+    ThisContext,
 }
 
 /// An enabled profile.
@@ -49,6 +64,24 @@ struct Registry {
     new_threads: Cell<fn(Python<'_>)>,
     all_threads: RefCell<Option<Enabled>>,
     threads: RefCell<Option<HashMap<u64, Enabled>>>,
+    contexts: RefCell<Option<HashMap<u64, Enabled>>>,
+    /// The last number of a context.
+    last_context: Cell<u64>,
+    /// Where contexts matter: the one that `current` is about.
+    moment: Cell<Moment>,
+}
+
+impl Registry {
+    /// Whether there is an enabled profile that has something.
+    fn any(&self, mut has: impl FnMut(&Enabled) -> bool) -> bool {
+        self.all_threads.borrow().as_ref().is_some_and(&mut has)
+            || self.threads.borrow().iter().flat_map(HashMap::values).any(&mut has)
+            || self.contexts.borrow().iter().flat_map(HashMap::values).any(&mut has)
+    }
+
+    fn has_contexts(&self) -> bool {
+        self.contexts.borrow().as_ref().is_some_and(|contexts| !contexts.is_empty())
+    }
 }
 
 static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
@@ -58,7 +91,13 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     new_threads: Cell::new(|_| ()),
     all_threads: RefCell::new(None),
     threads: RefCell::new(None),
+    contexts: RefCell::new(None),
+    last_context: Cell::new(0),
+    moment: Cell::new(Moment::NEVER),
 });
+
+/// In each context that a profile follows, the profile's number.
+static FOLLOWED: Variable = Variable::new(c"pikos.profile");
 
 /// In [`CACHED`], beside a thread's address: its recorder doesn't time calls plainly, or it has none.
 const UNUSUAL: usize = 1;
@@ -124,6 +163,19 @@ pub unsafe fn current_extended() -> Option<NonNull<ThreadRecorder>> {
         .then(|| unsafe { NonNull::new_unchecked(registry.current.get()) })
 }
 
+/// The running thread's recorder, or null, where that depends on the context and [`current`] would look further.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline(always)]
+pub unsafe fn current_in_context() -> Option<*mut ThreadRecorder> {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    let is_cached = CACHED.load(Ordering::Relaxed) == thread::address() | IN_CONTEXT;
+    // SAFETY: as above.
+    (is_cached && unsafe { context::now() } == registry.moment.get()).then(|| registry.current.get())
+}
+
 /// What the function of [`limit_stack_by`] says for the thread that [`current`] was called in last.
 ///
 /// # Safety
@@ -173,21 +225,29 @@ pub enum Refusal {
     Conflict(String),
     /// The running thread is being taken down.
     ThreadEnds,
+    /// CPython has raised this.
+    Failure(PyErr),
 }
 
-/// Enables a profile for some threads.
-pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> Result<Scope, Refusal> {
+/// Enables a profile for some threads or contexts.
+pub fn add(py: Python<'_>, collector: &Rc<Collector>, asked: Asked) -> Result<Scope, Refusal> {
     let registry = REGISTRY.get(py);
     let mark = thread::mark().ok_or(Refusal::ThreadEnds)?;
-    let scope = if all_threads { Scope::AllThreads } else { Scope::Thread(mark.number) };
-    if let Some(owner) = conflict(registry, scope) {
+    let scope = match asked {
+        Asked::AllThreads => Scope::AllThreads,
+        Asked::ThisThread => Scope::Thread(mark.number),
+        Asked::ThisContext => Scope::Context(registry.last_context.get() + 1),
+    };
+    if let Some(owner) = conflict(py, registry, scope) {
         return Err(Refusal::Conflict(owner));
     }
     let name = threads::name_of(py, thread::ident()).unwrap_or_else(|| "a thread without a name".into());
-    let whom = if all_threads { "for all threads" } else { "for that thread" };
-    let owner = format!(
-        "a pikos Profile, enabled {whom} in {name}; disable it first, or use threads=False in each thread"
-    );
+    let (whom, instead) = match scope {
+        Scope::AllThreads => ("all threads", "use threads=False in each thread"),
+        Scope::Thread(_) => ("that thread", "use threads=False in each thread"),
+        Scope::Context(_) => ("a context", "use context=True in another context"),
+    };
+    let owner = format!("a pikos Profile, enabled for {whom} in {name}; disable it first, or {instead}");
     let enabled = Enabled {
         collector: Rc::clone(collector),
         mark,
@@ -199,6 +259,13 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, all_threads: bool) -> Resu
         Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
         Scope::Thread(number) => {
             _ = registry.threads.borrow_mut().get_or_insert_default().insert(number, enabled);
+        }
+        Scope::Context(number) => {
+            let is_followed =
+                context::get_ready(py).and_then(|()| FOLLOWED.set(py, number.into_pyobject(py)?.as_any()));
+            is_followed.map_err(Refusal::Failure)?;
+            registry.last_context.set(number);
+            _ = registry.contexts.borrow_mut().get_or_insert_default().insert(number, enabled);
         }
     }
     forget_cached(py);
@@ -212,6 +279,13 @@ pub fn remove(py: Python<'_>, scope: Scope) {
         Scope::AllThreads => registry.all_threads.take(),
         Scope::Thread(number) => {
             registry.threads.borrow_mut().as_mut().and_then(|threads| threads.remove(&number))
+        }
+        Scope::Context(number) => {
+            if followed(py) == Some(number) {
+                // In other contexts the number stays, and means nothing any more.
+                _ = FOLLOWED.set(py, py.None().bind(py));
+            }
+            registry.contexts.borrow_mut().as_mut().and_then(|contexts| contexts.remove(&number))
         }
     };
     forget_cached(py);
@@ -234,43 +308,120 @@ pub fn set_ordinary(py: Python<'_>, scope: Scope) {
         Scope::Thread(number) => {
             registry.threads.borrow().as_ref().and_then(|threads| threads.get(&number)).map(set)
         }
+        Scope::Context(number) => {
+            registry.contexts.borrow().as_ref().and_then(|contexts| contexts.get(&number)).map(set)
+        }
     };
+}
+
+/// Whether an enabled profile follows coroutines.
+pub fn any_follows(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    let (all_threads, threads) = (registry.all_threads.borrow(), registry.threads.borrow());
+    let mut enabled = all_threads.iter().chain(threads.iter().flat_map(HashMap::values));
+    enabled.any(|enabled| enabled.collector.follows().is_some())
+}
+
+/// Calls `act`, which runs no Python, with each enabled profile.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+pub unsafe fn each_follower(mut act: impl FnMut(&Collector)) {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    // Where they are just being changed nobody is told.
+    if let Ok(all_threads) = registry.all_threads.try_borrow() {
+        all_threads.iter().for_each(|enabled| act(&enabled.collector));
+    }
+    if let Ok(threads) = registry.threads.try_borrow() {
+        threads.iter().flat_map(HashMap::values).for_each(|enabled| act(&enabled.collector));
+    }
 }
 
 /// Whether there is a profile whose events come through the ordinary hook.
 pub fn any_ordinary(py: Python<'_>) -> bool {
     let registry = REGISTRY.get(py);
+    let in_use_anywhere = |enabled: &Enabled| enabled.ordinary.get();
     let in_use = |enabled: &Enabled| enabled.ordinary.get() && !enabled.mark.ended.load(Ordering::Acquire);
-    registry.all_threads.borrow().as_ref().is_some_and(|enabled| enabled.ordinary.get())
+    registry.all_threads.borrow().as_ref().is_some_and(in_use_anywhere)
         || registry.threads.borrow().as_ref().is_some_and(|threads| threads.values().any(in_use))
+        || registry.contexts.borrow().as_ref().is_some_and(|contexts| contexts.values().any(in_use_anywhere))
+}
+
+/// How many profiles follow a context each.
+#[cfg(not(Py_3_12))]
+pub fn contexts(py: Python<'_>) -> usize {
+    REGISTRY.get(py).contexts.borrow().as_ref().map_or(0, HashMap::len)
+}
+
+/// Whether it depends on the context where an event goes.
+#[cfg(Py_3_12)]
+pub fn follows_contexts(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    registry.has_contexts() || registry.any(|enabled| enabled.collector.labels().are_followed())
+}
+
+/// Whether an enabled profile tells labels apart.
+pub fn wants_labels(py: Python<'_>) -> bool {
+    REGISTRY.get(py).any(|enabled| enabled.collector.labels().are_wanted())
+}
+
+/// The profiles that tell labels apart look at contexts from now on.
+///
+/// # Errors
+/// What CPython raises.
+pub fn follow_labels(py: Python<'_>) -> PyResult<()> {
+    context::get_ready(py)?;
+    REGISTRY.get(py).any(|enabled| {
+        enabled.collector.labels().follow();
+        false
+    });
+    forget_cached(py);
+    Ok(())
+}
+
+/// Makes the next event look at the running context, where contexts matter.
+pub fn look_at_context_again(py: Python<'_>) {
+    REGISTRY.get(py).moment.set(Moment::NEVER);
+}
+
+/// A label has begun or ended in the running thread. Whether there is a profile that should, and doesn't look at contexts yet.
+pub fn label_changed(py: Python<'_>) -> bool {
+    look_at_context_again(py);
+    let registry = REGISTRY.get(py);
+    // SAFETY: the token shows that the GIL is held.
+    unsafe { current() };
+    registry.any(|enabled| {
+        let labels = enabled.collector.labels();
+        labels.are_wanted() && !labels.are_followed()
+    })
+}
+
+/// The number that the running context has.
+fn followed(py: Python<'_>) -> Option<u64> {
+    FOLLOWED.get(py)?.cast::<PyInt>().ok()?.extract().ok()
 }
 
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.
 #[cfg(Py_3_12)]
 pub fn wanted(py: Python<'_>) -> Wanted {
-    let registry = REGISTRY.get(py);
     let mut wanted = Wanted::Nothing;
-    let mut add = |enabled: &Enabled| {
+    REGISTRY.get(py).any(|enabled| {
         wanted = wanted.max(if enabled.collector.builtins() { Wanted::Builtins } else { Wanted::Functions });
-    };
-    if let Some(enabled) = registry.all_threads.borrow().as_ref() {
-        add(enabled);
-    }
-    if let Some(threads) = registry.threads.borrow().as_ref() {
-        threads.values().for_each(&mut add);
-    }
+        false
+    });
     wanted
 }
 
 /// How all enabled profiles time calls, if they do it in one way: then a hook may go that way first.
 #[cfg(Py_3_12)]
 pub fn common_timing(py: Python<'_>) -> Option<Timing> {
-    let registry = REGISTRY.get(py);
-    let (all_threads, threads) = (registry.all_threads.borrow(), registry.threads.borrow());
-    let enabled = all_threads.iter().chain(threads.iter().flat_map(HashMap::values));
-    let mut timings = enabled.map(|enabled| enabled.collector.timing());
-    let first = timings.next()?;
-    timings.all(|timing| timing == first).then_some(first)
+    let mut first = None;
+    let differs = REGISTRY.get(py).any(|enabled| {
+        let timing = enabled.collector.timing();
+        *first.get_or_insert(timing) != timing
+    });
+    first.filter(|_| !differs)
 }
 
 /// See [`wanted`].
@@ -288,24 +439,48 @@ pub enum Wanted {
 }
 
 /// Who stands in the way of a profile for `scope`.
-fn conflict(registry: &Registry, scope: Scope) -> Option<String> {
+fn conflict(py: Python<'_>, registry: &Registry, scope: Scope) -> Option<String> {
     if let Some(enabled) = registry.all_threads.borrow().as_ref() {
         return Some(enabled.owner.clone());
+    }
+    if let Some(contexts) = registry.contexts.borrow().as_ref() {
+        let blocking = match scope {
+            Scope::Context(_) => followed(py).and_then(|number| contexts.get(&number)),
+            _ => contexts.values().next(),
+        };
+        if let Some(enabled) = blocking {
+            return Some(enabled.owner.clone());
+        }
     }
     let mut threads = registry.threads.borrow_mut();
     let threads = threads.as_mut()?;
     threads.retain(|_, enabled| !enabled.mark.ended.load(Ordering::Acquire));
     let blocking = match scope {
-        Scope::AllThreads => threads.values().next(),
+        Scope::AllThreads | Scope::Context(_) => threads.values().next(),
         Scope::Thread(number) => threads.get(&number),
     };
     blocking.map(|enabled| enabled.owner.clone())
 }
 
-/// The slow half of [`current`], after a switch of threads.
+/// The slow half of [`current`], after a switch of threads; or, where it matters, perhaps of contexts.
 #[cold]
 #[inline(never)]
 fn look_up(registry: &Registry) -> *mut ThreadRecorder {
+    // SAFETY: as that of `current`.
+    let moment = unsafe { context::now() };
+    if CACHED.load(Ordering::Relaxed) == thread::address() | IN_CONTEXT {
+        let recorder = registry.current.get();
+        if moment == registry.moment.get() {
+            return recorder;
+        }
+        // SAFETY: it is the running thread's own, and was found after the last change to the profiles.
+        if let Some(thread) = unsafe { recorder.as_mut() }.filter(|_| !registry.has_contexts()) {
+            registry.moment.set(moment);
+            // SAFETY: as that of `current`.
+            thread.settle_label(unsafe { Python::assume_attached() });
+            return recorder;
+        }
+    }
     registry.stack_limit.set(registry.limit_of_thread.get()());
     let Some(mark) = thread::mark() else {
         // Nothing is kept for a thread that is being taken down; nor is what was kept for another one valid now.
@@ -314,7 +489,16 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     };
     let threads = registry.threads.borrow();
     let all_threads = registry.all_threads.borrow();
-    let enabled = threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref());
+    let contexts = registry.contexts.borrow();
+    let in_context = contexts.as_ref().filter(|contexts| !contexts.is_empty()).map(|contexts| {
+        // SAFETY: as that of `current`.
+        let number = followed(unsafe { Python::assume_attached() });
+        number.and_then(|number| contexts.get(&number))
+    });
+    let enabled = match in_context {
+        Some(enabled) => enabled,
+        None => threads.as_ref().and_then(|threads| threads.get(&mark.number)).or(all_threads.as_ref()),
+    };
     let recorder = match enabled {
         Some(enabled) => enabled.collector.recorder(&mark),
         None => {
@@ -325,13 +509,21 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
         }
     };
     registry.current.set(recorder);
+    registry.moment.set(moment);
     // SAFETY: null or just made.
-    let how = unsafe { recorder.as_ref() }.map_or(UNUSUAL, |thread| match thread.timing {
-        Timing::Plain => 0,
-        Timing::Extended => EXTENDED,
-        Timing::Sampled if thread.recorder.has_subcalls() => UNTIMED,
-        _ => UNUSUAL,
+    let has_labels = unsafe { recorder.as_mut() }.is_some_and(|thread| {
+        // SAFETY: as that of `current`.
+        thread.settle_label(unsafe { Python::assume_attached() })
     });
+    // SAFETY: null or just made.
+    let how = match unsafe { recorder.as_ref() }.map(|thread| thread.timing) {
+        _ if in_context.is_some() || has_labels => IN_CONTEXT,
+        Some(Timing::Plain) => 0,
+        Some(Timing::Extended) => EXTENDED,
+        // SAFETY: as above.
+        Some(Timing::Sampled) if unsafe { &*recorder }.recorder.has_subcalls() => UNTIMED,
+        _ => UNUSUAL,
+    };
     CACHED.store(thread::address() | how, Ordering::Release);
     recorder
 }
@@ -340,6 +532,11 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
 pub fn current_collector(py: Python<'_>) -> Option<Rc<Collector>> {
     let registry = REGISTRY.get(py);
     let mark = thread::mark()?;
+    if let Some(contexts) = registry.contexts.borrow().as_ref().filter(|contexts| !contexts.is_empty()) {
+        return followed(py)
+            .and_then(|number| contexts.get(&number))
+            .map(|enabled| Rc::clone(&enabled.collector));
+    }
     let threads = registry.threads.borrow();
     let own = threads.as_ref().and_then(|threads| threads.get(&mark.number));
     own.or(registry.all_threads.borrow().as_ref()).map(|enabled| Rc::clone(&enabled.collector))

@@ -11,6 +11,15 @@ pub fn running_frame(py: Python<'_>) -> Py<PyAny> {
     frame.map_or_else(|| py.None(), Bound::unbind)
 }
 
+/// Which frame runs: one has this address as long as it lives, also while it is suspended. And the instruction that it is at.
+pub fn running_instruction(_py: Python<'_>) -> Option<(usize, i32)> {
+    // SAFETY: the GIL is held; the reference is borrowed from the thread's stack.
+    unsafe {
+        let frame = ffi::PyEval_GetFrame();
+        (!frame.is_null()).then(|| (frame as usize, ffi::PyFrame_GetLasti(frame)))
+    }
+}
+
 /// Calls `each` with the code object and the line of each frame below the running one, the innermost first.
 pub fn open_below(
     py: Python<'_>,

@@ -177,6 +177,26 @@ fn untagged(value: usize) -> *mut PyObject {
     if value & 3 == 3 { std::ptr::null_mut() } else { (value & !3) as *mut PyObject }
 }
 
+/// Whether a generator, a coroutine or an asynchronous generator holds the frame.
+///
+/// # Safety
+/// The frame is alive.
+#[inline(always)]
+pub unsafe fn is_held_by_generator(frame: *const InterpreterFrame) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { (*frame).owner == OWNED_BY_GENERATOR }
+}
+
+/// What a code object says of its function: `inspect.CO_COROUTINE` and the like.
+///
+/// # Safety
+/// It is a code object, and alive.
+#[inline(always)]
+pub unsafe fn code_flags(code: *mut PyObject) -> std::ffi::c_int {
+    // SAFETY: by this function's contract.
+    unsafe { (*code.cast::<CodeObject>()).flags }
+}
+
 /// Whether evaluating the frame only makes the generator or coroutine that it will run in. That is no call: cProfile
 /// counts the resumes.
 ///

@@ -6,8 +6,10 @@ pub mod builtin;
 #[cfg(Py_3_12)]
 pub mod callable;
 pub mod code_end;
+pub mod context;
 pub mod frame;
 pub mod frame_eval;
+pub mod generator;
 pub mod gil;
 pub mod heap;
 pub mod in_front;
@@ -29,7 +31,6 @@ pub mod thread;
 pub mod thread_state;
 pub mod trampoline;
 
-#[cfg(Py_3_12)]
 pub mod callback;
 #[cfg(not(Py_3_12))]
 pub mod function_versions;

@@ -177,6 +177,16 @@ struct FrameObject {
 /// `frame` is the live frame that CPython passed; the GIL is held.
 #[inline(always)]
 pub unsafe fn code(frame: *mut PyFrameObject) -> *mut PyObject {
+    // SAFETY: by this function's contract.
+    unsafe { interpreter_frame::code(interpreter(frame)) }
+}
+
+/// What the interpreter has of a frame.
+///
+/// # Safety
+/// As for [`code`].
+#[inline(always)]
+pub unsafe fn interpreter(frame: *mut PyFrameObject) -> *const InterpreterFrame {
     // SAFETY: by this function's contract; a frame that runs has its interpreter frame.
-    unsafe { interpreter_frame::code((*frame.cast::<FrameObject>()).f_frame) }
+    unsafe { (*frame.cast::<FrameObject>()).f_frame }
 }

@@ -50,11 +50,14 @@ pub fn mark() -> Option<Mark> {
     OWN.try_with(|own| own.0.clone()).ok()
 }
 
-/// The address of the thread that something is cached for, or one or two more; 0 for none.
+/// The address of the thread that something is cached for, up to four more, or with [`IN_CONTEXT`]; 0 for none.
 ///
 /// Written with the GIL held, except that a thread which ends takes its own address out: the next thread
 /// may get the same one, and must not find what was cached for the dead.
 pub static CACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// A bit that no address has: what is cached holds in one of the thread's contexts.
+pub const IN_CONTEXT: usize = 1 << (usize::BITS - 1);
 
 thread_local! {
     static OWN: OwnMark = OwnMark::new();
@@ -64,17 +67,22 @@ struct OwnMark(Mark);
 
 impl OwnMark {
     fn new() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(Mark { number: LAST.fetch_add(1, Ordering::Relaxed) + 1, ended: Arc::default() })
+        Self(Mark { number: another_number(), ended: Arc::default() })
     }
+}
+
+/// A number that no thread has, nor will have.
+pub fn another_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Drop for OwnMark {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Release);
-        for own in [address(), address() + 1, address() + 2] {
+        for more in [0, 1, 2, 4, IN_CONTEXT] {
             // Fails, rightly, where another thread is cached.
-            let _ = CACHED.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = CACHED.compare_exchange(address() | more, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 }

@@ -169,6 +169,7 @@ unsafe extern "C-unwind" fn evaluate(
                     return match (*thread).timing {
                         Timing::Plain => evaluate_leaf::<PLAIN>(thread, edge, code, arguments),
                         Timing::Sampled => evaluate_leaf::<SAMPLED>(thread, edge, code, arguments),
+                        Timing::Extended => evaluate_leaf::<EXTENDED>(thread, edge, code, arguments),
                         _ => evaluate_leaf::<COMPENSATED>(thread, edge, code, arguments),
                     };
                 }
@@ -196,8 +197,9 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
         && !state.is_silent()
         && match thread.timing {
             Timing::Plain => true,
+            Timing::Extended => thread.recorder.is_told_all(),
             Timing::Compensated | Timing::Sampled => thread.recorder.has_subcalls(),
-            Timing::Extended | Timing::Clock | Timing::Timer | Timing::Unsettled => false,
+            Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
 }
 
@@ -211,6 +213,7 @@ fn earn(amount: i64) -> i64 {
 const PLAIN: u8 = Timing::Plain as u8;
 const COMPENSATED: u8 = Timing::Compensated as u8;
 const SAMPLED: u8 = Timing::Sampled as u8;
+const EXTENDED: u8 = Timing::Extended as u8;
 
 /// Enters, has the frame evaluated with events off, and leaves. `TIMING` is how its call is timed.
 #[inline(always)]
@@ -245,6 +248,11 @@ unsafe fn evaluate_leaf<const TIMING: u8>(
             SAMPLED => {
                 earn(SAVED_BY_LEAF);
                 (*thread).recorder.start_untimed();
+            }
+            EXTENDED => {
+                earn(SAVED_BY_LEAF);
+                (*thread).recorder.prepare();
+                (*thread).recorder.start(clock::counter());
             }
             _ => {
                 earn(SAVED_BY_LEAF);
@@ -281,6 +289,7 @@ fn leave<const TIMING: u8>(
     match TIMING {
         COMPENSATED => {}
         SAMPLED => return recorder.leave_frame_untimed(call, key),
+        EXTENDED => return recorder.leave_frame_of_kind(call, key, kind, now),
         _ => return recorder.leave_frame(call, key, now),
     }
     let is_over = recorder.leave_frame_of_kind(call, key, kind, now);

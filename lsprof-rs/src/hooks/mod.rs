@@ -11,14 +11,18 @@
 //!
 //! Where the nanoseconds go: docs/design/events.md.
 
+pub mod collections;
 mod conflict;
 mod evaluation;
 mod frame_eval;
+mod freed;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
 pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
+#[cfg(Py_3_12)]
+mod monitoring_contexts;
 #[cfg(Py_3_12)]
 mod monitoring_events;
 #[cfg(Py_3_12)]
@@ -29,6 +33,7 @@ mod ordinary;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
+mod steps;
 mod unseen;
 
 use std::borrow::Cow;
@@ -166,11 +171,15 @@ pub fn install(
     }
     frame_eval::take_over(py, SHARED)?;
     registry::set_ordinary(py, scope);
+    if registry::any_follows(py) {
+        freed::check(py)?;
+    }
+    freed::follow_registry(py);
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
     #[cfg(not(Py_3_12))]
-    if evaluates_leaves || scope == Scope::AllThreads {
+    if evaluates_leaves || !matches!(scope, Scope::Thread(_)) {
         leaf_frames::install(py, scope)?;
     }
     Ok(choice)
@@ -180,6 +189,7 @@ const SHARED: &str = "another profile that is enabled needs it, and one hook run
 
 /// Undoes `install`. The registry has lost the profile already.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+    freed::follow_registry(py);
     if frame_eval::covers(py, scope) {
         frame_eval::remove(py, scope)
     } else {
@@ -187,6 +197,18 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
         leaf_frames::remove(py, scope);
         ordinary::remove(py, scope, profiler)
     }
+}
+
+/// From now on it depends on the context where events go.
+///
+/// # Errors
+/// What CPython raises.
+pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
+    #[cfg(Py_3_12)]
+    monitoring::follow_contexts(py)?;
+    // 3.11's own function looks by itself.
+    let _ = py;
+    Ok(())
 }
 
 /// Which hook the events of an enabled profile come through now, where `install` answered `chosen`.

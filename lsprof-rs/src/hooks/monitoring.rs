@@ -9,9 +9,12 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{conflict, evaluation, monitoring_events, monitoring_extended, monitoring_untimed};
+use super::steps::CALLBACKS;
+use super::{
+    conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_extended, monitoring_untimed,
+};
 use crate::collect::collector::Timing;
-use crate::collect::registry::{Scope, Wanted, common_timing, wanted};
+use crate::collect::registry::{Scope, Wanted, common_timing, follows_contexts, wanted};
 use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -39,12 +42,12 @@ const TOOL_NAME: &str = "cProfile";
 
 /// The events of Python functions. A generator's resume counts as a call and its yield as a return.
 const FUNCTION_EVENTS: [(&str, Callback); 6] = [
-    ("PY_START", Callback::Enter),
-    ("PY_RESUME", Callback::Enter),
-    ("PY_THROW", Callback::Enter),
-    ("PY_RETURN", Callback::Leave),
-    ("PY_YIELD", Callback::Leave),
-    ("PY_UNWIND", Callback::Leave),
+    ("PY_START", Callback::Start),
+    ("PY_RESUME", Callback::Resume),
+    ("PY_THROW", Callback::Throw),
+    ("PY_RETURN", Callback::Return),
+    ("PY_YIELD", Callback::Yield),
+    ("PY_UNWIND", Callback::Unwind),
 ];
 
 /// The events of built-ins. C_RETURN and C_RAISE come with CALL.
@@ -53,8 +56,12 @@ const BUILTIN_EVENTS: [(&str, Callback); 3] =
 
 #[derive(Clone, Copy)]
 enum Callback {
-    Enter,
-    Leave,
+    Start,
+    Resume,
+    Throw,
+    Return,
+    Yield,
+    Unwind,
     Call,
     CallOver,
 }
@@ -68,6 +75,8 @@ enum Way {
     Extended,
     /// To count them.
     Untimed,
+    /// To look at the context.
+    InContexts,
 }
 
 /// What is set now, so that nothing is set twice.
@@ -108,6 +117,11 @@ pub fn take_over(py: Python<'_>, _scope: Scope, (): Place) -> PyResult<()> {
     follow_registry(py)
 }
 
+/// Has the callbacks look at the context.
+pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
+    follow_registry(py)
+}
+
 /// Brings the interpreter in line with the registry, one thread at a time: it takes several calls, between which
 /// another thread may enable or disable a profile of its own.
 fn follow_registry(py: Python<'_>) -> PyResult<()> {
@@ -140,6 +154,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             installed.set(Wanted::Nothing);
         }
         let way = match common_timing(py) {
+            _ if follows_contexts(py) => Way::InContexts,
             Some(Timing::Extended) => Way::Extended,
             Some(Timing::Sampled) => Way::Untimed,
             _ => Way::Plain,
@@ -157,6 +172,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
                 Way::Plain => callables(py)?,
                 Way::Extended => extended_callables(py)?,
                 Way::Untimed => untimed_callables(py)?,
+                Way::InContexts => callables_in_contexts(py)?,
             };
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
@@ -182,8 +198,9 @@ pub fn release_abandoned(_py: Python<'_>, _is_profiler: fn(&Bound<'_, PyAny>) ->
 /// One of the callables that are registered, by the name that cProfile's Profiler has it under.
 pub fn callback(py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
     let which = match name {
-        "_pystart_callback" | "_pythrow_callback" => Callback::Enter,
-        "_pyreturn_callback" => Callback::Leave,
+        "_pystart_callback" => Callback::Start,
+        "_pythrow_callback" => Callback::Throw,
+        "_pyreturn_callback" => Callback::Return,
         "_ccall_callback" => Callback::Call,
         _ => Callback::CallOver,
     };
@@ -212,21 +229,27 @@ fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_events::FUNCTIONS))
 }
 
 /// Those that keep full stacks and details.
-fn extended_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+fn extended_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_extended::FUNCTIONS))
 }
 
 /// Those without a clock.
-fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; 4]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
     CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
+}
+
+/// Those that look at the context first.
+fn callables_in_contexts(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
+    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
+    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_contexts::FUNCTIONS))
 }
 
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {

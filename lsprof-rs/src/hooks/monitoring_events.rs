@@ -9,6 +9,7 @@ use lsprof_engine::{Key, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
+use super::steps::{self, CALLBACKS, PARKED, RESUMED, RETURNED, STARTED, THROWN, UNWOUND};
 use crate::collect::events::{self, Callee};
 use crate::collect::registry;
 use crate::ffi::builtin::{self, Builtin, Seen};
@@ -16,13 +17,22 @@ use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::trampoline::guard;
 
 /// In the order of `monitoring::Callback`.
-pub const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
+pub const FUNCTIONS: [Vectorcall; CALLBACKS] = [
+    on_enter::<STARTED>,
+    on_enter::<RESUMED>,
+    on_enter::<THROWN>,
+    on_leave::<RETURNED>,
+    on_leave::<PARKED>,
+    on_leave::<UNWOUND>,
+    on_call,
+    on_call_over,
+];
 
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
 static MISSING: AtomicUsize = AtomicUsize::new(0);
 
 /// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
-unsafe extern "C" fn on_enter(
+unsafe extern "C" fn on_enter<const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -37,12 +47,12 @@ unsafe extern "C" fn on_enter(
                 return none();
             }
         }
-        on_enter_slowly(callback, args, count, names)
+        on_enter_slowly::<HOW>(callback, args, count, names)
     }
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_enter_slowly(
+pub unsafe extern "C" fn on_enter_slowly<const HOW: u8>(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -58,6 +68,11 @@ pub unsafe extern "C" fn on_enter_slowly(
             let thread = registry::current();
             if !thread.is_null() {
                 events::placed_at(thread, *offset);
+                if (*thread).recorder.follows_steps()
+                    && let Some(step) = steps::step_of_code::<HOW>(*code)
+                {
+                    (*thread).recorder.expect_step(step);
+                }
                 events::enter(thread, Callee::Python(*code));
             }
         }
@@ -66,7 +81,7 @@ pub unsafe extern "C" fn on_enter_slowly(
 }
 
 /// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
-unsafe extern "C" fn on_leave(
+unsafe extern "C" fn on_leave<const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -82,28 +97,33 @@ unsafe extern "C" fn on_leave(
                 return none();
             }
         }
-        on_leave_slowly(callback, args, count, names)
+        on_leave_slowly::<HOW>(callback, args, count, names)
     }
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_leave_slowly(
+pub unsafe extern "C" fn on_leave_slowly<const HOW: u8>(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
     _names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: args and count are CPython's.
-    let Some([code, offset, _]) = (unsafe { arguments(args, count) }) else {
+    let Some([code, offset, what]) = (unsafe { arguments(args, count) }) else {
         return callback::too_few(3, count);
     };
+    let now = clock::now();
     guard(|| {
         // SAFETY: CPython calls us with the GIL held.
         unsafe {
-            let thread = registry::current();
+            let mut thread = registry::current();
+            if !thread.is_null() && (*thread).recorder.follows_steps() {
+                (*thread).recorder.end_step_as(*code as Key, steps::ending::<HOW>(*what));
+                thread = steps::name_task(thread, HOW == PARKED, now);
+            }
             if !thread.is_null() {
                 events::placed_at(thread, *offset);
-                events::leave(thread, *code as Key);
+                events::leave_at(thread, *code as Key, now);
             }
         }
     });

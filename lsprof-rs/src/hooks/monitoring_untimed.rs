@@ -7,16 +7,26 @@ use pyo3::ffi::PyObject;
 use super::monitoring_events::{
     missing, on_call_over_slowly, on_call_slowly, on_enter_slowly, on_leave_slowly,
 };
+use super::steps::{CALLBACKS, PARKED, RESUMED, RETURNED, STARTED, THROWN, UNWOUND};
 use crate::collect::events;
 use crate::collect::registry;
 use crate::ffi::builtin::{self, Seen};
 use crate::ffi::callback::{Vectorcall, arguments, none};
 
 /// In the order of `monitoring::Callback`.
-pub const FUNCTIONS: [Vectorcall; 4] = [on_enter, on_leave, on_call, on_call_over];
+pub const FUNCTIONS: [Vectorcall; CALLBACKS] = [
+    on_enter::<STARTED>,
+    on_enter::<RESUMED>,
+    on_enter::<THROWN>,
+    on_leave::<RETURNED>,
+    on_leave::<PARKED>,
+    on_leave::<UNWOUND>,
+    on_call,
+    on_call_over,
+];
 
 /// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
-unsafe extern "C" fn on_enter(
+unsafe extern "C" fn on_enter<const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -31,12 +41,12 @@ unsafe extern "C" fn on_enter(
                 return none();
             }
         }
-        on_enter_slowly(callback, args, count, names)
+        on_enter_slowly::<HOW>(callback, args, count, names)
     }
 }
 
 /// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
-unsafe extern "C" fn on_leave(
+unsafe extern "C" fn on_leave<const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -51,7 +61,7 @@ unsafe extern "C" fn on_leave(
                 return none();
             }
         }
-        on_leave_slowly(callback, args, count, names)
+        on_leave_slowly::<HOW>(callback, args, count, names)
     }
 }
 

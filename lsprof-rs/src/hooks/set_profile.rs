@@ -11,20 +11,22 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use lsprof_engine::{Key, clock};
+use lsprof_engine::{Ending, Key, clock};
 use pyo3::ffi::{
     PyFrameObject, PyObject, PyTrace_C_CALL, PyTrace_C_EXCEPTION, PyTrace_C_RETURN, PyTrace_CALL,
     PyTrace_RETURN,
 };
 use pyo3::prelude::*;
 
-use crate::collect::collector::ThreadRecorder;
+use super::steps;
+use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
 use crate::collect::kinds;
 use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::builtin::{self, Builtin};
 use crate::ffi::gil::GilCell;
+use crate::ffi::interpreter_frame;
 use crate::ffi::profile_function::{self, ThreadHandle};
 use crate::ffi::trampoline::guard;
 
@@ -86,7 +88,15 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => install_in_all(py, profiler, false),
+        // Any thread may come to be in it.
+        Scope::Context(_) if ALL_THREADS.get(py).borrow().is_some() => Ok(()),
+        Scope::Context(_) => install_in_all(py, &stand_in(py)?, false),
     }
+}
+
+/// What `sys.getprofile()` returns where no Profiler is at hand, or several are.
+fn stand_in(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    Ok(py.get_type::<PyAny>().call0()?.unbind())
 }
 
 fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
@@ -117,7 +127,8 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
                 _ => {}
             }
         }
-        Scope::AllThreads => {
+        Scope::Context(_) if registry::contexts(py) > 0 => {}
+        Scope::AllThreads | Scope::Context(_) => {
             STARTS_THREAD.store(0, Ordering::Relaxed);
             LOOKED_AT.store(i64::MAX, Ordering::Relaxed);
             let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
@@ -154,7 +165,7 @@ pub fn release(_py: Python<'_>) -> PyResult<()> {
 /// meantime: there, calls are lost. The Profiler isn't at hand, and frame evaluation kept nothing alive; so
 /// `sys.getprofile()` returns a stand-in.
 pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
-    let stand_in = py.get_type::<PyAny>().call0()?.unbind();
+    let stand_in = stand_in(py)?;
     match scope {
         Scope::Thread(number) => {
             let mut states = ThreadHandle::all(py).into_iter();
@@ -165,7 +176,8 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(&stand_in))
         }
-        Scope::AllThreads => install_in_all(py, &stand_in, true),
+        Scope::Context(_) if ALL_THREADS.get(py).borrow().is_some() => Ok(()),
+        Scope::AllThreads | Scope::Context(_) => install_in_all(py, &stand_in, true),
     }
 }
 
@@ -256,47 +268,96 @@ pub(super) unsafe extern "C" fn on_event(
 ) -> c_int {
     // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
     unsafe {
-        if let Some(thread) = registry::current_plain() {
-            let counts_builtins = thread.as_ref().counts_builtins;
-            #[allow(non_upper_case_globals)] // C's names
-            let done = match what {
-                PyTrace_CALL => {
-                    let key = profile_function::code(frame) as Key;
-                    events::enter_quickly(thread, key)
-                }
-                PyTrace_RETURN => {
-                    let now = clock::counter();
-                    let key = profile_function::code(frame) as Key;
-                    events::leave_quickly(thread, key, now)
-                }
-                PyTrace_C_CALL => match builtin::look_at(arg) {
-                    Some(key) if counts_builtins => events::enter_quickly(thread, key),
+        let is_done = if let Some(thread) = registry::current_plain() {
+            record(thread, frame, what, arg)
+        } else if let Some(thread) = registry::current_untimed() {
+            count(thread, frame, what, arg)
+        } else {
+            return on_event_otherwise(profiler, frame, what, arg);
+        };
+        if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
+    }
+}
+
+/// The same of recorders that call something on the way.
+#[inline(never)]
+unsafe extern "C" fn on_event_otherwise(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: as in `on_event`.
+    unsafe {
+        let is_done = if let Some(thread) = registry::current_extended() {
+            record_extended(thread, frame, what, arg)
+        } else if let Some(thread) = registry::current_in_context() {
+            match NonNull::new(thread) {
+                Some(thread) => match thread.as_ref().timing {
+                    Timing::Plain => record(thread, frame, what, arg),
+                    Timing::Extended => record_extended(thread, frame, what, arg),
                     _ => false,
                 },
-                PyTrace_C_RETURN => {
-                    let now = clock::counter();
-                    match builtin::look_at(arg) {
-                        Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                            events::leave_quickly(thread, key, now)
-                        }
-                        _ => false,
-                    }
-                }
+                // A thread that is being started may come to be in a context that is followed.
+                None => what != PyTrace_C_RETURN || !starts_thread(arg),
+            }
+        } else {
+            false
+        };
+        if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
+    }
+}
+
+/// Whether this function has started a thread, while all are watched.
+///
+/// # Safety
+/// It is a live function, and the GIL is held.
+#[inline(always)]
+unsafe fn starts_thread(function: *mut PyObject) -> bool {
+    // SAFETY: as for this function.
+    unsafe { builtin::look_at(function) }.is_some_and(|key| key == STARTS_THREAD.load(Ordering::Relaxed))
+}
+
+/// The common case where calls are timed plainly.
+///
+/// # Safety
+/// As for [`on_event`]; `thread` is the running thread's, and times calls so.
+#[inline(always)]
+unsafe fn record(
+    thread: NonNull<ThreadRecorder>,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> bool {
+    // SAFETY: as for this function.
+    unsafe {
+        let counts_builtins = thread.as_ref().counts_builtins;
+        #[allow(non_upper_case_globals)] // C's names
+        match what {
+            PyTrace_CALL => {
+                let key = profile_function::code(frame) as Key;
+                events::enter_quickly(thread, key)
+            }
+            PyTrace_RETURN => {
+                let now = clock::counter();
+                let key = profile_function::code(frame) as Key;
+                events::leave_quickly(thread, key, now)
+            }
+            PyTrace_C_CALL => match builtin::look_at(arg) {
+                Some(key) if counts_builtins => events::enter_quickly(thread, key),
                 _ => false,
-            };
-            if done {
-                return 0;
+            },
+            PyTrace_C_RETURN => {
+                let now = clock::counter();
+                match builtin::look_at(arg) {
+                    Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
+                        events::leave_quickly(thread, key, now)
+                    }
+                    _ => false,
+                }
             }
-        } else if let Some(thread) = registry::current_untimed() {
-            if count(thread, frame, what, arg) {
-                return 0;
-            }
-        } else if let Some(thread) = registry::current_extended() {
-            if record_extended(thread, frame, what, arg) {
-                return 0;
-            }
+            _ => false,
         }
-        on_event_slowly(profiler, frame, what, arg)
     }
 }
 
@@ -336,7 +397,7 @@ unsafe fn count(
 /// The common case with full stacks or details.
 ///
 /// # Safety
-/// As for [`on_event`]; `thread` is [`registry::current_extended`].
+/// As for [`on_event`]; `thread` is the running thread's, and keeps such.
 unsafe fn record_extended(
     thread: NonNull<ThreadRecorder>,
     frame: *mut PyFrameObject,
@@ -349,17 +410,25 @@ unsafe fn record_extended(
         let counts_builtins = thread.as_ref().counts_builtins;
         #[allow(non_upper_case_globals)] // C's names
         match what {
-            PyTrace_CALL => events::enter_extended_quickly(thread, profile_function::code(frame) as Key),
+            PyTrace_CALL => {
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                events::enter_extended_quickly(thread, key, || steps::step_of_frame(frame))
+            }
             PyTrace_RETURN => {
-                events::leave_extended_quickly(thread, profile_function::code(frame) as Key, now)
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                let ending = || steps::ending_of_frame(frame, arg);
+                !thread.as_ref().recorder.wants_task_name(true, now)
+                    && events::leave_extended_quickly(thread, key, ending, now)
             }
             PyTrace_C_CALL => match builtin::look_at(arg) {
-                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key),
+                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key, || None),
                 _ => false,
             },
             PyTrace_C_RETURN => match builtin::look_at(arg) {
                 Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                    events::leave_extended_quickly(thread, key, now)
+                    events::leave_extended_quickly(thread, key, || Ending::Parked, now)
                 }
                 _ => false,
             },
@@ -375,18 +444,43 @@ unsafe extern "C" fn on_event_slowly(
     what: c_int,
     arg: *mut PyObject,
 ) -> c_int {
+    let now = clock::now();
     guard(|| {
         // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
         unsafe {
             let thread = registry::current();
             if thread.is_null() {
+                if what == PyTrace_C_RETURN && starts_thread(arg) {
+                    // As below.
+                    _ = in_python(watch_new_threads);
+                }
                 return;
             }
             let counts_builtins = (*thread).counts_builtins;
             #[allow(non_upper_case_globals)] // C's names
             match what {
-                PyTrace_CALL => events::enter(thread, Callee::Python(profile_function::code(frame))),
-                PyTrace_RETURN => events::leave(thread, profile_function::code(frame) as Key),
+                PyTrace_CALL => {
+                    let frame = profile_function::interpreter(frame);
+                    if (*thread).recorder.follows_steps()
+                        && let Some(step) = steps::step_of_frame(frame)
+                    {
+                        (*thread).recorder.expect_step(step);
+                    }
+                    events::enter(thread, Callee::Python(interpreter_frame::code(frame)));
+                }
+                PyTrace_RETURN => {
+                    let frame = profile_function::interpreter(frame);
+                    let key = interpreter_frame::code(frame) as Key;
+                    let mut thread = thread;
+                    if (*thread).recorder.follows_steps() {
+                        let ending = steps::ending_of_frame(frame, arg);
+                        (*thread).recorder.end_step_as(key, ending);
+                        thread = steps::name_task(thread, ending == Ending::Parked, now);
+                    }
+                    if !thread.is_null() {
+                        events::leave_at(thread, key, now);
+                    }
+                }
                 PyTrace_C_CALL if !counts_builtins => {
                     // Reported all the same.
                     (*thread).recorder.spend_on(kinds::CALL_OF_OTHER);

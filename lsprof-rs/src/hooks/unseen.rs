@@ -30,6 +30,8 @@ impl Unseen {
             return match scope {
                 Scope::AllThreads => super::set_profile::missed(py),
                 Scope::Thread(_) => self.others.have_run(py),
+                // Who isn't in the context isn't missed.
+                Scope::Context(_) => 0,
             };
         }
         registry::strangers(py, scope)

@@ -13,7 +13,7 @@ use super::focus::Focus;
 use super::gauge::Gauge;
 use super::records::Records;
 use super::report::LineReport;
-use super::sinks::Sink;
+use super::sinks::{Meters, Sink};
 #[cfg(not(Py_3_12))]
 use crate::ffi::other_threads::OtherThreads;
 use crate::ffi::{self, thread};
@@ -102,6 +102,11 @@ impl Active {
             Destination::Report(_) => false,
         };
         self.kind == Kind::Function && names
+    }
+
+    /// What is read where activations are told.
+    pub fn meters(&self) -> Meters<'_> {
+        Meters { gauge: self.gauge.as_ref(), began: self.began }
     }
 
     /// What its method is told in the running thread.

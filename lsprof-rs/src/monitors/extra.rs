@@ -5,8 +5,8 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::LazyLock;
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -88,11 +88,20 @@ pub fn find_out(
     found
 }
 
+/// When records' times begin.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
+
 /// Nanoseconds since it was asked for first. Not the engine's clock: what its ticks are worth is known better and better, and records
 /// are not written anew.
 pub fn now_ns() -> u64 {
-    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGAN.elapsed().as_nanos() as u64
+    BEGAN.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// The same in seconds; it begins so long ago, if nobody has asked yet: a process has the clock of the one that started it.
+pub fn clock(ago: Option<f64>) -> f64 {
+    let ago = ago.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    BEGAN.get_or_init(|| ago.and_then(|ago| Instant::now().checked_sub(ago)).unwrap_or_else(Instant::now));
+    now_ns() as f64 / 1e9
 }
 
 /// How many calls of Python functions are open in the running thread. Ours are none of them.

@@ -52,9 +52,7 @@ impl<L: Fn() -> u32, A: Argument> Found<'_, L, A> {
         if asked.decides == Stage::Described && !sink.keeps(py, &event)? {
             return Ok(());
         }
-        if let Some(gauge) = &self.monitor.gauge {
-            sink.introduce(py, self.monitor.focus.as_ref(), gauge);
-        }
+        sink.introduce(py, self.monitor.focus.as_ref(), self.monitor.meters());
         let reading = self.read(py, &mut event);
         if asked.decides == Stage::Whole && !sink.keeps(py, &event)? {
             return Ok(());

@@ -126,9 +126,9 @@ pub fn tell_activations(py: Python<'_>, kind: EventKind, code: &Rc<Code>, addres
                 let moment = Moment { kind, address, thread, line: 0 };
                 report.get().record(py, code, &moment, gauge.as_ref(), false);
             }
-            (Destination::Sink(sink), Some(gauge)) => {
-                sink.get().introduce(py, monitor.focus.as_ref(), gauge);
-                sink.get().activation(py, code, kind == EventKind::Return, gauge);
+            (Destination::Sink(sink), _) => {
+                sink.get().introduce(py, monitor.focus.as_ref(), monitor.meters());
+                sink.get().activation(py, code, kind == EventKind::Return, monitor.meters());
             }
             _ => {}
         }

@@ -33,6 +33,7 @@ mod texts;
 mod writer;
 
 pub use codes::set_own_folder;
+pub use extra::clock;
 pub use gauge::peaks_problem;
 #[cfg(not(Py_3_12))]
 pub use hooks::thread_started;

@@ -126,7 +126,7 @@ impl EventMonitor {
         let focus = codes.as_ref().map(|codes| Focus::new(codes.iter().map(|code| code.as_ptr() as usize)));
         let focused = codes.into_iter().flatten().map(|code| code.into_any().unbind()).collect();
         let destination = if let Ok(sink) = destination.cast::<Sink>() {
-            if self.kind == Kind::Line && self.reads_memory {
+            if self.kind == Kind::Line {
                 sink.get().expect_activations(py);
             }
             Destination::Sink(sink.clone().unbind())

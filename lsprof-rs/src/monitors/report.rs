@@ -2,7 +2,7 @@
 //!
 //! A line's time goes from its event to the next line's of the same activation, or to its end: what it calls is in it.
 //! Memory likewise: what the process has grown by from one to the next, and the most that was there between. Of functions, the whole
-//! activation stands on their first line.
+//! activation stands on their first line. Time in which a coroutine is suspended is told apart from that in which it runs.
 //!
 //! What happens between two events of a thread is the own part of the innermost line there; in a library, of the innermost line that is
 //! no library's. So own parts add up to the whole, as in `pikos top` (`pikos-client`, `records/rows.rs`).
@@ -19,6 +19,7 @@ use super::codes::{self, Code};
 use super::event::EventKind;
 use super::gauge::{Gauge, Reading};
 use super::texts::{self, TextId};
+use crate::ffi::frame::running_instruction;
 use crate::ffi::gil::GilCell;
 
 /// What is known of a line.
@@ -38,6 +39,8 @@ struct LineSums {
     own_spike: u64,
     /// The most that was in use, in bytes.
     peak: u64,
+    /// How long a coroutine was suspended at it.
+    waited: u64,
 }
 
 /// A rise by less than this, in the moment after a call has returned, is none of the caller's: what the call held is being let go.
@@ -71,6 +74,14 @@ struct Activation {
     own_high: u64,
 }
 
+/// A coroutine that is suspended: at which instruction, and line of which function, and since when.
+struct Suspended {
+    instruction: i32,
+    function: usize,
+    line: u32,
+    since: Ticks,
+}
+
 /// A thread: the activations that are open, and its last event.
 #[derive(Default)]
 struct ThreadStack {
@@ -96,6 +107,10 @@ struct Sums {
     /// Those that have any activation open.
     threads: Vec<ThreadStack>,
     highs: Highs,
+    /// By the addresses of their frames. What has ended, not been suspended, stays until its address is another one's, so there are no
+    /// more of them than there were frames at once.
+    suspended: HashMap<usize, Suspended>,
+    has_waited: bool,
 }
 
 /// What happens to an activation.
@@ -119,8 +134,8 @@ pub struct LineReport {
     tells_spikes: GilCell<Cell<bool>>,
 }
 
-/// A line: (line, hits, seconds, its own of them, bytes grown by, its own of them, spike, its own, most bytes in use).
-type Row = (u32, u64, f64, f64, i64, i64, u64, u64, u64);
+/// A line: (line, hits, seconds, its own of them, bytes grown by, its own of them, spike, its own, most bytes in use, seconds suspended).
+type Row = (u32, u64, f64, f64, i64, i64, u64, u64, u64, f64);
 
 #[pymethods]
 impl LineReport {
@@ -137,6 +152,12 @@ impl LineReport {
         self.tells_spikes.get(py).get()
     }
 
+    /// Whether a coroutine was suspended.
+    #[getter]
+    fn has_waited(&self, py: Python<'_>) -> bool {
+        self.sums.get(py).borrow().has_waited
+    }
+
     /// The functions that were seen, in that order: (qualified name, filename, first line, "body" of a module or a class, "function",
     /// "generator" or "coroutine", lines).
     fn rows(&self, py: Python<'_>) -> Vec<(String, String, u32, &'static str, Vec<Row>)> {
@@ -144,10 +165,10 @@ impl LineReport {
         let unit = clock::seconds_per_tick();
         let line = |base: u32| {
             move |(place, line): (usize, &LineSums)| {
-                let LineSums { hits, time, own_time, growth, own, spike, own_spike, peak } = *line;
+                let LineSums { hits, time, own_time, growth, own, spike, own_spike, peak, waited } = *line;
                 let number = base + place as u32;
                 let (time, own_time) = (time as f64 * unit, own_time as f64 * unit);
-                (number, hits, time, own_time, growth, own, spike, own_spike, peak)
+                (number, hits, time, own_time, growth, own, spike, own_spike, peak, waited as f64 * unit)
             }
         };
         state
@@ -188,6 +209,11 @@ impl LineReport {
             return;
         }
         let now = clock::now();
+        let at = if code.kind == codes::Kind::Coroutine && kind != EventKind::Line {
+            running_instruction(py)
+        } else {
+            None
+        };
         let reading = gauge.map(|gauge| gauge.read(py)).unwrap_or_default();
         let mut state = self.sums.get(py).borrow_mut();
         let state = &mut *state;
@@ -233,6 +259,9 @@ impl LineReport {
         match kind {
             EventKind::Call => {
                 begin(state);
+                if let Some((frame, instruction)) = at {
+                    state.resume(frame, instruction, now);
+                }
                 if of_functions && let Some(open) = state.threads[place].stack.last_mut() {
                     open.since = clock::now();
                 }
@@ -258,7 +287,7 @@ impl LineReport {
                 open.since = clock::now();
             }
             _ => {
-                let Sums { functions, threads, highs, .. } = state;
+                let Sums { functions, threads, highs, suspended, .. } = state;
                 let thread = &mut threads[place];
                 if let Some(below) = thread.stack.iter().rposition(|open| open.code == address) {
                     thread.stack.truncate(below + 1);
@@ -266,6 +295,10 @@ impl LineReport {
                         let function = &mut functions[open.function];
                         close(function, &open, now, reading, highs);
                         thread.has_returned = !function.is_library;
+                        if let (Some((frame, instruction)), 1..) = (at, open.line) {
+                            let Activation { function, line, .. } = open;
+                            suspended.insert(frame, Suspended { instruction, function, line, since: now });
+                        }
                     }
                 }
             }
@@ -295,6 +328,19 @@ fn close(function: &mut FunctionLines, open: &Activation, now: Ticks, reading: R
 }
 
 impl Sums {
+    /// A coroutine's frame runs; if it goes on, it has waited where it was. A new one at the address of one that has ended begins at an
+    /// earlier instruction than that had come to.
+    fn resume(&mut self, frame: usize, instruction: i32, now: Ticks) {
+        let Some(Suspended { instruction: before, function, line, since }) = self.suspended.remove(&frame)
+        else {
+            return;
+        };
+        if instruction >= before {
+            self.functions[function].line(line).waited += now.since(since).0;
+            self.has_waited = true;
+        }
+    }
+
     /// What happened in a thread since its last event is somebody's own.
     #[inline(always)]
     fn settle(&mut self, place: usize, now: Ticks, reading: Reading) {

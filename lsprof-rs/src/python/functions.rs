@@ -86,6 +86,13 @@ pub fn _peaks_problem(py: Python<'_>) -> Option<String> {
     monitors::peaks_problem(py)
 }
 
+/// Seconds on the clock of records, which begins with the first one; `ago`, if nobody has asked for it yet, so long ago.
+#[pyfunction]
+#[pyo3(signature = (ago=None))]
+pub fn _record_clock(ago: Option<f64>) -> f64 {
+    monitors::clock(ago)
+}
+
 /// For the monitors: code in this folder is Pikos' own, whose events nobody wants to see.
 #[pyfunction]
 pub fn _set_own_folder(py: Python<'_>, folder: &str) -> PyResult<()> {

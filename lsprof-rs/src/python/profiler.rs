@@ -18,7 +18,7 @@ use crate::collect::kinds::{Calibration, CostLine};
 use crate::collect::timer::Timer;
 use crate::ffi::gil::GilCell;
 use crate::hooks::Wish;
-use crate::results::{finished, getstats};
+use crate::results::{coroutines, finished, getstats};
 use crate::session::life::{NEEDS_BUILTINS, Session, Settings};
 use crate::session::options::Asked;
 
@@ -59,16 +59,25 @@ impl Profiler {
         let session = self.0.get(py);
         session.refuse_in_timer("initialise")?;
         let asked = options.map(Asked::read).transpose()?.unwrap_or_default();
+        if asked.follows_context && asked.threads.is_some() {
+            return Err(PyValueError::new_err(
+                "context=True covers one context, in whatever thread: leave threads out",
+            ));
+        }
         let wish = Wish::parse(asked.hook.as_deref())?;
         wish.check_builtins(builtins.0)?;
+        let wish = follow_through(wish, &asked)?;
         if timer.is_some() && (asked.compensate || costs.is_some()) {
             return Err(PyValueError::new_err("compensate=True needs the built-in clock: leave timer out"));
         }
         if asked.takes_waits_out && timer.is_some() {
             return Err(PyValueError::new_err("gil_wait=\"out\" needs the built-in clock: leave timer out"));
         }
+        if asked.cpu && timer.is_some() {
+            return Err(PyValueError::new_err("cpu=True needs the built-in clock: leave timer out"));
+        }
         if asked.samples.is_some() {
-            refuse_clock(timer.is_some(), asked.compensate || costs.is_some(), asked.takes_waits_out)?;
+            refuse_clock(timer.is_some(), asked.compensate || costs.is_some(), &asked)?;
         }
         if asked.takes_waits_out && !builtins.0 {
             return Err(PyValueError::new_err(NEEDS_BUILTINS));
@@ -192,6 +201,36 @@ impl Profiler {
     /// native_id, totaltime in seconds, entries as getstats() gives them, and gil_wait, which is this thread's part of gil_wait().
     fn thread_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         getstats::threads(py, self.0.get(py).collector())
+    }
+
+    /// Returns a list of profiler_labels, one for each set of pikos.label under which something was recorded, that without any label
+    /// among them: labels (a dict), totaltime in seconds, and entries as getstats() gives them. A call counts for the set under which it
+    /// ended, a moment for the one that was set just then; so the sums over all sets are those of getstats(). Empty where there was no
+    /// label.
+    fn label_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        getstats::labels(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_coroutine, one for each function whose coroutines, asynchronous generators (or generators, with
+    /// generators=True) had a step: code, started, steps, run, parked, elapsed (= run + parked), longest_step, longest_step_at,
+    /// returned, raised, cancelled, dropped, never_awaited, inherited, alive, and callers: the same figures by who awaited them first.
+    /// Times are in seconds, summed over all of them; longest_step_at since recording began. Else an empty list.
+    fn coroutine_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::coroutines(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_task, one for each task that is under way, or was when recording stopped: name, code (of its
+    /// coroutine), state, since (seconds in this state), run, parked, steps, longest_step, longest_step_at, began, awaits (the code of
+    /// the innermost coroutine that it awaits). Else an empty list.
+    fn task_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::tasks(py, self.0.get(py).collector())
+    }
+
+    /// With tasks=True: a list of profiler_slow_step, the longest steps of at least slow_step seconds, at most 100, the longest first: at,
+    /// seconds, task (its name, or None), code, and path: (code, seconds) of the calls that took more than half of it. Else an empty
+    /// list.
+    fn slow_steps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        coroutines::slow_steps(py, self.0.get(py).collector())
     }
 
     /// The dict that pstats.Stats reads: {(file, line, name): (cc, nc, tottime, cumtime, callers)}.
@@ -329,13 +368,29 @@ impl Profiler {
     }
 }
 
+/// The hook by which steps of coroutines can be followed, where that is asked for: the ordinary one tells how each ends.
+fn follow_through(wish: Wish, asked: &Asked) -> PyResult<Wish> {
+    match (&asked.followed, wish) {
+        (Some(_), _) if asked.samples.is_some() => Err(PyValueError::new_err(
+            "tasks=True needs the time of each step, which times=\"sampled\" doesn't take: leave one of them out",
+        )),
+        (Some(_), Wish::FrameEval) => Err(PyValueError::new_err(
+            "tasks=True needs the ordinary hook, which tells how each step ends: leave hook out, or say hook=\"fast\"",
+        )),
+        (Some(_), _) => Ok(Wish::Ordinary),
+        (None, wish) => Ok(wish),
+    }
+}
+
 /// What needs a clock at each call, which sampled times do without.
-fn refuse_clock(has_timer: bool, compensates: bool, takes_waits_out: bool) -> PyResult<()> {
-    let what = match (has_timer, compensates, takes_waits_out) {
-        (true, ..) => "a timer is read at each call: leave timer out",
-        (_, true, _) => "compensate=True corrects times that are taken at each call: leave it out",
-        (.., true) => "gil_wait=\"out\" needs the time of each call: leave it out",
-        _ => return Ok(()),
+fn refuse_clock(has_timer: bool, compensates: bool, asked: &Asked) -> PyResult<()> {
+    let what = match () {
+        () if has_timer => "a timer is read at each call: leave timer out",
+        () if compensates => "compensate=True corrects times that are taken at each call: leave it out",
+        () if asked.takes_waits_out => "gil_wait=\"out\" needs the time of each call: leave it out",
+        () if asked.distribution => "distribution=True needs the time of each call: leave it out",
+        () if asked.cpu => "cpu=True needs the time of each call: leave it out",
+        () => return Ok(()),
     };
     Err(PyValueError::new_err(format!(
         "times=\"sampled\" takes no time at calls, and {what}, or leave times out"
@@ -352,7 +407,7 @@ fn totals_of(py: Python<'_>, collector: &Collector, thread: &Bound<'_, PyAny>) -
             Err(_) => thread.extract::<u64>().is_ok_and(|ident| ident == seen.thread.ident),
         };
         if same {
-            found.get_or_insert_with(Totals::default).add(seen.recorder.tables());
+            seen.add_to(found.get_or_insert_with(Totals::default));
         }
     });
     found.ok_or_else(|| {

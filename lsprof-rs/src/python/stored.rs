@@ -4,11 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use pstats_compat::details::Detail;
 use pstats_compat::formats::{self, Format, Output, ReadOptions};
 use pstats_compat::index::EdgeIndex;
+use pstats_compat::label_sets::{self, Wanted};
+use pstats_compat::merge::{Merger, named};
 use pstats_compat::report::{Report, Restriction, SortKey, order};
 use pstats_compat::summary::{self, Paper};
-use pstats_compat::{CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, Profile, Text, Unit};
+use pstats_compat::{
+    CallTree, Calls, Counts, EdgeDetail, Error, Function, FunctionId, LabelSet, Profile, Text, Unit,
+};
 use pyo3::exceptions::{PyIndexError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -27,17 +32,21 @@ struct Indexed {
     profile: Profile,
     callers: OnceLock<EdgeIndex>,
     callees: OnceLock<EdgeIndex>,
+    /// What it has beyond what all profiles have.
+    details: OnceLock<Vec<Detail>>,
 }
 
 impl StoredProfile {
     /// All rows, in the profile's own order.
     pub fn new(profile: Profile) -> Self {
         let rows = profile.rows().map(|(id, _)| id).collect();
-        let shared = Indexed { profile, callers: OnceLock::new(), callees: OnceLock::new() };
+        let shared =
+            Indexed { profile, callers: OnceLock::new(), callees: OnceLock::new(), details: OnceLock::new() };
         Self { shared: Arc::new(shared), rows, keys: Vec::new() }
     }
 
-    fn profile(&self) -> &Profile {
+    /// The whole of it.
+    pub fn profile(&self) -> &Profile {
         &self.shared.profile
     }
 
@@ -58,7 +67,7 @@ impl StoredProfile {
         calls: &Calls,
         (gil_wait, id): (Option<f64>, FunctionId),
     ) -> PyResult<Bound<'py, PyTuple>> {
-        (
+        let row = (
             texts.file(py, &function.file)?,
             function.line,
             string(py, &function.name)?,
@@ -69,8 +78,33 @@ impl StoredProfile {
             calls.cumtime,
             gil_wait,
             id.0,
-        )
-            .into_pyobject(py)
+        );
+        row.into_pyobject(py)
+    }
+
+    /// The same, with what only some profiles have: of a function all of it, of a caller what a processor had.
+    fn detailed_row<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &mut FileNames<'py>,
+        function: &Function,
+        calls: &Calls,
+        (gil_wait, id): (Option<f64>, FunctionId),
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let row = self.row(py, texts, function, calls, (gil_wait, id))?;
+        let details = self.shared.details.get_or_init(|| Detail::of_profile(self.profile()));
+        if details.is_empty() {
+            return Ok(row);
+        }
+        let is_whole = std::ptr::eq(calls, &raw const function.calls);
+        let part = Function { calls: *calls, ..Function::default() };
+        let figures = Detail::all().map(|detail| match details.contains(&detail) {
+            true if detail.is_cpu() => detail.of(&part),
+            true if is_whole => detail.of(function),
+            _ => None,
+        });
+        let more = PyTuple::new(py, figures.collect::<Vec<_>>())?;
+        row.as_sequence().concat(more.as_sequence())?.to_tuple()
     }
 
     fn id(&self, function: u32) -> PyResult<FunctionId> {
@@ -87,7 +121,7 @@ impl StoredProfile {
     /// Reads a profile from the bytes of a file. name: the file's, for messages and for the format where the content
     /// doesn't tell. event and profile: which of several. Raises ValueError if it can't be understood.
     #[staticmethod]
-    #[pyo3(signature = (data, name, format=None, event=None, profile=None))]
+    #[pyo3(signature = (data, name, format=None, event=None, profile=None, labels=Vec::new()))]
     fn read(
         py: Python<'_>,
         data: &[u8],
@@ -95,8 +129,10 @@ impl StoredProfile {
         format: Option<&str>,
         event: Option<String>,
         profile: Option<String>,
+        labels: Vec<(String, Option<String>)>,
     ) -> PyResult<Self> {
-        let options = ReadOptions { format: format.map(parse_format).transpose()?, event, profile };
+        let labels = labels.into_iter().map(|(name, value)| Wanted { name, value }).collect();
+        let options = ReadOptions { format: format.map(parse_format).transpose()?, event, profile, labels };
         let wrong = |error: Error| {
             let named = matches!(error, Error::UnknownFormat { .. });
             let way_out = if named { ": name the format with format=" } else { "" };
@@ -108,6 +144,24 @@ impl StoredProfile {
             Ok::<_, Error>(profile)
         });
         profile.map(Self::new).map_err(wrong)
+    }
+
+    /// The sum of several, all rows of each. One that comes with a name has its functions below that name, apart from those of
+    /// others. Raises ValueError if they can't be added up.
+    #[staticmethod]
+    fn merged(py: Python<'_>, parts: Vec<(Py<Self>, Option<String>)>) -> PyResult<Self> {
+        let sum = py.detach(|| {
+            let mut merger = Merger::new();
+            for (part, name) in &parts {
+                let profile = part.get().profile().clone();
+                merger.add(match name {
+                    Some(name) => named(profile, name),
+                    None => profile,
+                })?;
+            }
+            Ok::<_, Error>(merger.finish())
+        });
+        sum.map(Self::new).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     fn __len__(&self) -> usize {
@@ -157,7 +211,8 @@ impl StoredProfile {
     }
 
     /// The rows as tuples: (file, line, name, qualname, ncalls, primitive_calls, tottime, cumtime, gil_wait, number). Calls that nobody
-    /// counted are None, and so is gil_wait where nobody waited.
+    /// counted are None, and so is gil_wait where nobody waited. Where any of them is known: cpu_tottime, cpu_cumtime, min, p50, p90, p99,
+    /// p999, max, slowest_at behind it.
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         let mut texts = FileNames::default();
@@ -165,7 +220,7 @@ impl StoredProfile {
         for &id in &self.rows {
             let function = self.profile().function(id);
             let gil_wait = has_gil_waits.then_some(function.gil_wait);
-            list.append(self.row(py, &mut texts, function, &function.calls, (gil_wait, id))?)?;
+            list.append(self.detailed_row(py, &mut texts, function, &function.calls, (gil_wait, id))?)?;
         }
         Ok(list)
     }
@@ -177,7 +232,7 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let caller = self.profile().function(edge.caller);
-            list.append(self.row(py, &mut texts, caller, &edge.calls, (None, edge.caller))?)?;
+            list.append(self.detailed_row(py, &mut texts, caller, &edge.calls, (None, edge.caller))?)?;
         }
         Ok(list)
     }
@@ -189,9 +244,42 @@ impl StoredProfile {
         let mut texts = FileNames::default();
         for edge in index.of(&self.profile().edges, self.id(function)?) {
             let callee = self.profile().function(edge.callee);
-            list.append(self.row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
+            list.append(self.detailed_row(py, &mut texts, callee, &edge.calls, (None, edge.callee))?)?;
         }
         Ok(list)
+    }
+
+    /// Where the slowest call of a function was, as rows from the outermost function on, the function itself last; of a deep stack the end.
+    /// Empty where nobody knows.
+    fn slowest_stack<'py>(&self, py: Python<'py>, function: u32) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        let mut texts = FileNames::default();
+        let distribution = self.profile().function(self.id(function)?).distribution.as_ref();
+        for &id in distribution.iter().flat_map(|distribution| &distribution.slowest.stack) {
+            let function = self.profile().function(id);
+            list.append(self.detailed_row(py, &mut texts, function, &function.calls, (None, id))?)?;
+        }
+        Ok(list)
+    }
+
+    /// The figures of each label set: (names and values, a profile).
+    fn by_label<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyDict>, Self)>> {
+        let set = |set: &LabelSet| {
+            let labels = PyDict::new(py);
+            set.labels
+                .iter()
+                .try_for_each(|(name, value)| labels.set_item(string(py, name)?, string(py, value)?))?;
+            let metadata = self.profile().metadata.clone();
+            Ok((labels, Self::new(Profile { metadata, ..set.profile.clone() })))
+        };
+        self.profile().label_sets.iter().map(set).collect()
+    }
+
+    /// What ran under these labels: (name, value), with None for any value. Raises ValueError if nothing did.
+    fn with_labels(&self, py: Python<'_>, labels: Vec<(String, Option<String>)>) -> PyResult<Self> {
+        let wanted: Vec<Wanted> = labels.into_iter().map(|(name, value)| Wanted { name, value }).collect();
+        let profile = py.detach(|| label_sets::only(self.profile().clone(), &wanted));
+        profile.map(Self::new).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// The full stacks of all threads together as tuples, those below before those above: (parent, file, line, name, qualname, ncalls, tottime,

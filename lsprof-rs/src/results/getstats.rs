@@ -3,7 +3,7 @@
 //! The one place where our names become CPython's: calls → callcount (`nc`), recursive calls → reccallcount
 //! (`nc - cc`), total → totaltime (`ct`), own → inlinetime (`tt`).
 
-use lsprof_engine::{Counts, FunctionId, Totals};
+use lsprof_engine::{Counts, FunctionId, FunctionTotals, Totals};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCode, PyDict, PyList, PyString, PyTuple};
@@ -11,7 +11,7 @@ use pyo3::types::{PyCode, PyDict, PyList, PyString, PyTuple};
 use crate::collect::collector::Collector;
 use crate::ffi::struct_sequence::StructSequence;
 
-/// The three struct sequence types of the module.
+/// The struct sequence types of the module.
 pub struct Types {
     /// A function.
     pub entry: StructSequence,
@@ -19,6 +19,8 @@ pub struct Types {
     pub subentry: StructSequence,
     /// A thread.
     pub thread: StructSequence,
+    /// A label set.
+    pub labels: StructSequence,
 }
 
 /// Makes the types, once.
@@ -64,16 +66,56 @@ pub fn types(py: Python<'_>) -> PyResult<&Types> {
                     ),
                 ],
             )?,
+            labels: StructSequence::new(
+                py,
+                c"_lsprof.profiler_labels",
+                &[
+                    (c"labels", c"a dict of names and values; empty where there was no label"),
+                    (c"totaltime", c"seconds in all functions together under these labels"),
+                    (
+                        c"entries",
+                        c"list of profiler_entry: calls that ended, and times that passed, under them",
+                    ),
+                ],
+            )?,
         })
     })
 }
 
 /// The totals as a list of `profiler_entry`.
 pub fn entries<'py>(py: Python<'py>, collector: &Collector, totals: &Totals) -> PyResult<Bound<'py, PyList>> {
+    entries_of(py, collector, totals, totals.functions())
+}
+
+/// One `profiler_labels` for each label set, in the order in which they came; none where there was no label.
+pub fn labels<'py>(py: Python<'py>, collector: &Collector) -> PyResult<Bound<'py, PyList>> {
+    let rate = collector.seconds_per_tick();
+    let list = PyList::empty(py);
+    for (labels, totals, _) in collector.by_label() {
+        let pairs = PyDict::new(py);
+        labels.iter().try_for_each(|(name, value)| pairs.set_item(name, value))?;
+        list.append(types(py)?.labels.make(
+            py,
+            [
+                pairs.into_any(),
+                collector.own(&totals.sum(), rate).into_pyobject(py)?.into_any(),
+                entries_of(py, collector, &totals, totals.functions_with_time())?.into_any(),
+            ],
+        )?)?;
+    }
+    Ok(list)
+}
+
+fn entries_of<'py>(
+    py: Python<'py>,
+    collector: &Collector,
+    totals: &Totals,
+    functions: impl Iterator<Item = FunctionTotals>,
+) -> PyResult<Bound<'py, PyList>> {
     let rate = collector.seconds_per_tick();
     let list = PyList::empty(py);
     let mut edges = totals.edges();
-    for (function, counts) in totals.functions() {
+    for (function, counts) in functions {
         // Edges are in the order of their callers, as functions are.
         let start = edges.partition_point(|((caller, _), _)| *caller < function);
         let end = edges.partition_point(|((caller, _), _)| *caller <= function);

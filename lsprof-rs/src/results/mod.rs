@@ -1,5 +1,6 @@
 //! What was collected, for those who read it.
 
+pub mod coroutines;
 pub mod finished;
 pub mod getstats;
 pub mod process;

@@ -60,6 +60,7 @@ impl ByGil {
                 place: Place::default(),
                 stack: first..look.frames.len(),
                 is_cut,
+                task: None,
             });
         }
         Ok(())

@@ -40,6 +40,10 @@ impl Subject for ByMemory {
         self.0.ask_activity(on);
     }
 
+    fn ask_tasks(&mut self) {
+        self.0.ask_tasks();
+    }
+
     fn has_thread(&self, native_id: u64) -> bool {
         self.0.has_thread(native_id)
     }
@@ -55,6 +59,8 @@ impl Subject for ByGil {
     }
 
     fn ask_activity(&mut self, _on: bool) {}
+
+    fn ask_tasks(&mut self) {}
 
     fn has_thread(&self, native_id: u64) -> bool {
         thread::is_of(native_id, std::process::id())

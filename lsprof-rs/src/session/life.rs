@@ -12,6 +12,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::controlled::{Controlled, Published};
 use super::forks;
+use super::labels;
 use super::live::{self, Live};
 use super::options::{Asked, LiveOptions};
 use crate::collect::collector::Collector;
@@ -50,6 +51,7 @@ pub const NEEDS_BUILTINS: &str =
 pub struct Session {
     collector: Rc<Collector>,
     threads: Cell<Option<bool>>,
+    follows_context: Cell<bool>,
     wish: Cell<Wish>,
     /// What came of the wish when the profile was enabled last.
     choice: RefCell<Option<Choice>>,
@@ -59,6 +61,8 @@ pub struct Session {
     scope: Cell<Option<Scope>>,
     /// While enabled: what tells which threads it doesn't hear of.
     unseen: RefCell<Option<Unseen>>,
+    /// Whether collections of garbage are told to us for it.
+    hears_of_collections: Cell<bool>,
     /// How many those were while it was enabled before.
     missed: Cell<usize>,
     /// What was asked for, if it is to be live.
@@ -77,11 +81,13 @@ impl Session {
         Rc::new(Self {
             collector,
             threads: Cell::new(None),
+            follows_context: Cell::new(false),
             wish: Cell::default(),
             choice: RefCell::default(),
             wants_calibration: Cell::new(false),
             scope: Cell::new(None),
             unseen: RefCell::default(),
+            hears_of_collections: Cell::new(false),
             missed: Cell::new(0),
             live_options: RefCell::default(),
             live: RefCell::default(),
@@ -108,7 +114,13 @@ impl Session {
             let _ = self.start_sampling(py);
         }
         self.collector.set_tree(settings.asked.tree);
+        self.collector.keep_details(settings.asked.distribution, settings.asked.cpu);
+        self.set_collections(py, settings.asked.gc);
+        self.collector.follow(settings.asked.followed);
         self.collector.show(settings.asked.visible);
+        // A label may change at any moment, also where nothing reads the clock.
+        let has_clock = settings.timer.is_none() && settings.asked.samples.is_none();
+        self.collector.labels().limit(if has_clock { settings.asked.label_sets } else { 0 });
         let others = [
             (!settings.subcalls).then(|| "subcalls=False".to_owned()),
             settings.timer.as_ref().map(|_| "timer".to_owned()),
@@ -119,6 +131,7 @@ impl Session {
         self.collector.set_timer(settings.timer);
         self.configure(py, settings.subcalls, settings.builtins);
         self.threads.set(settings.asked.threads);
+        self.follows_context.set(settings.asked.follows_context);
     }
 
     /// Starts recording. `profiler` is the object that stands for this session.
@@ -164,17 +177,27 @@ impl Session {
         let py = profiler.py();
         let collector = &self.collector;
         self.calibrate(py, builtins)?;
-        let all_threads = self.threads.get().unwrap_or_else(hooks::all_threads_by_default);
-        let scope = registry::add(py, collector, all_threads).map_err(|refusal| match refusal {
+        let asked = match self.threads.get().unwrap_or_else(hooks::all_threads_by_default) {
+            _ if self.follows_context.get() => registry::Asked::ThisContext,
+            true => registry::Asked::AllThreads,
+            false => registry::Asked::ThisThread,
+        };
+        let scope = registry::add(py, collector, asked).map_err(|refusal| match refusal {
             Refusal::Conflict(owner) => hooks::already_active(&owner),
             Refusal::ThreadEnds => PyRuntimeError::new_err("this thread is ending"),
+            Refusal::Failure(error) => error,
         })?;
         self.configure(py, subcalls, builtins);
         collector.fix_rate(false);
+        collector.begin_following(py);
         collector.run().begin(|| process::facts(py));
+        collector.note_beginning();
         collector.change_time(Stopwatch::start);
         self.scope.set(Some(scope));
-        let installed = self.start_sampling(py).and_then(|()| self.install(scope, profiler));
+        let installed = self
+            .start_sampling(py)
+            .and_then(|()| self.begin_labels(py))
+            .and_then(|()| self.install(scope, profiler));
         match installed {
             Ok(choice) => {
                 self.choice.replace(Some(choice));
@@ -187,6 +210,7 @@ impl Session {
                 collector.change_time(Stopwatch::stop);
                 self.scope.set(None);
                 registry::remove(py, scope);
+                labels::end(py);
                 Err(error)
             }
         }
@@ -202,6 +226,10 @@ impl Session {
         })
     }
 
+    fn begin_labels(&self, py: Python<'_>) -> PyResult<()> {
+        if self.collector.labels().are_wanted() { labels::begin(py) } else { Ok(()) }
+    }
+
     /// Finds out what recording costs, if that is wanted and not known yet.
     pub fn calibrate(&self, py: Python<'_>, builtins: bool) -> PyResult<()> {
         if self.wants_calibration.get() {
@@ -214,8 +242,29 @@ impl Session {
     }
 
     fn install(&self, scope: Scope, profiler: &Bound<'_, PyAny>) -> PyResult<Choice> {
+        let py = profiler.py();
         let evaluates_leaves = self.collector.lets_leaves_be_evaluated();
-        hooks::install(profiler.py(), scope, profiler.as_unbound(), self.wish.get(), evaluates_leaves)
+        let choice = hooks::install(py, scope, profiler.as_unbound(), self.wish.get(), evaluates_leaves)?;
+        self.hear_of_collections(py, self.collector.counts_collections())?;
+        Ok(choice)
+    }
+
+    /// Hears of collections of garbage, or no more; does nothing if that is so already.
+    fn hear_of_collections(&self, py: Python<'_>, wanted: bool) -> PyResult<()> {
+        match (self.hears_of_collections.replace(wanted), wanted) {
+            (false, true) => hooks::collections::install(py),
+            (true, false) => hooks::collections::remove(py),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts collections of garbage as calls, or not.
+    fn set_collections(&self, py: Python<'_>, are_counted: bool) {
+        self.collector.count_collections(are_counted);
+        if self.is_enabled() {
+            // A list that can't be had tells of none.
+            let _ = self.hear_of_collections(py, are_counted);
+        }
     }
 
     /// Stops recording. Calls that are still open count as if they returned now. Does nothing if not enabled.
@@ -229,7 +278,9 @@ impl Session {
         self.scope.set(None);
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
+        labels::end(py);
         let removed = hooks::remove(py, scope, Some(profiler.as_unbound()));
+        let removed = self.hear_of_collections(py, false).and(removed);
         self.collector.stop_sampling();
         self.collector.end_open_calls(py);
         self.collector.change_time(Stopwatch::stop);
@@ -354,7 +405,9 @@ impl Drop for Session {
         self.collector.stop_sampling();
         Python::attach(|py| {
             registry::remove(py, scope);
-            if let Err(error) = hooks::remove(py, scope, None) {
+            labels::end(py);
+            let removed = hooks::remove(py, scope, None);
+            if let Err(error) = self.hear_of_collections(py, false).and(removed) {
                 error.write_unraisable(py, None);
             }
         });
@@ -442,6 +495,7 @@ impl Published for Collector {
     fn describe(&self, facts: &mut Facts) {
         facts.options = self.run().options();
         facts.tree = self.has_tree();
+        facts.cpu = self.has_cpu();
         facts.builtins = self.builtins();
         facts.compensated = self.is_compensated();
         if self.timer().is_some() {

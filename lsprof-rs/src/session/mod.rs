@@ -9,6 +9,7 @@
 
 pub mod controlled;
 pub mod forks;
+mod labels;
 pub mod life;
 pub mod live;
 pub mod options;

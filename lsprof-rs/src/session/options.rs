@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 use regex::Regex;
 
+use crate::collect::followed::Followed;
 use crate::collect::visible::Visible;
 
 /// What a profile was asked for, besides what cProfile's can be.
@@ -20,6 +21,8 @@ use crate::collect::visible::Visible;
 pub struct Asked {
     /// Whether all threads are covered; `None` for what the interpreter's cProfile covers.
     pub threads: Option<bool>,
+    /// Whether the context that enables it is covered, with its copies, and nothing else.
+    pub follows_context: bool,
     /// How calls are reported.
     pub hook: Option<String>,
     /// Whether what recording costs is taken out of the times.
@@ -28,8 +31,18 @@ pub struct Asked {
     pub takes_waits_out: bool,
     /// Where times are sampled: from one look to the next.
     pub samples: Option<Duration>,
+    /// Whether it is kept how long each call took.
+    pub distribution: bool,
+    /// Whether it is kept what a processor had of each function.
+    pub cpu: bool,
+    /// Whether collections of garbage count as calls.
+    pub gc: bool,
     /// Depth and nodes, the limits within which full stacks are kept.
     pub tree: Option<(u32, usize)>,
+    /// How many label sets are told apart.
+    pub label_sets: usize,
+    /// What is followed of coroutines.
+    pub followed: Option<Followed>,
     /// Which functions are shown as themselves; `None` for all.
     pub visible: Option<Visible>,
     /// What is published.
@@ -45,11 +58,17 @@ impl Asked {
         let limits = (read(options, "tree_depth")?, read(options, "tree_nodes")?);
         Ok(Self {
             threads: read(options, "threads")?,
+            follows_context: read(options, "context")?,
             hook: read(options, "hook")?,
             compensate: read(options, "compensate")?,
             takes_waits_out: read::<String>(options, "gil_wait")? == "out",
             samples: samples(options)?,
+            distribution: read(options, "distribution")?,
+            cpu: read(options, "cpu")?,
+            gc: read(options, "gc")?,
             tree: tree.then_some(limits),
+            label_sets: read(options, "label_sets")?,
+            followed: followed(options)?,
             visible: Visible::new(pattern(options, "include")?, pattern(options, "exclude")?),
             live: LiveOptions::read(options)?,
             wishes: wishes(options)?,
@@ -108,6 +127,14 @@ impl LiveOptions {
         let endpoint = endpoint.map_err(|error| refuse(&error.to_string()))?;
         Ok(Some(Self { endpoint, interval, follow: read(options, "follow")?, is_public, checkpoint }))
     }
+}
+
+/// What is followed of coroutines.
+fn followed(options: &Bound<'_, PyAny>) -> PyResult<Option<Followed>> {
+    let slow = Duration::try_from_secs_f64(read(options, "slow_step")?);
+    let slow = slow.map_err(|error| refuse(&format!("slow_step: {error}")))?;
+    let followed = Followed { slow, generators: read(options, "generators")? };
+    Ok(read::<bool>(options, "tasks")?.then_some(followed))
 }
 
 /// Looks a second, where times are sampled and nobody says how many.

@@ -34,10 +34,12 @@ export class Chosen {
   async learn(at: number, isFirst: boolean): Promise<void> {
     const wanted = state.scope;
     const isStill = (): boolean => state.chosen === at && state.scope === wanted && state.around !== null;
-    const isWhole = state.range === null && state.frozen === null && !state.isComparing;
-    if (isWhole) {
-      const answer = await ask<{ callers: EdgeColumns; callees: EdgeColumns }>("/api/edges", { scope: state.scope, function: at }).catch((error: unknown) => why(error));
-      if (!isStill()) return;
+    const isOfServer = !state.isComparing && (state.range !== null || state.frozen === null);
+    if (isOfServer) {
+      const time = state.range?.brushed;
+      const within = time === undefined ? {} : { from: time.from, to: time.to };
+      const answer = await ask<{ callers: EdgeColumns; callees: EdgeColumns }>("/api/edges", { scope: state.scope, function: at, ...within }).catch((error: unknown) => why(error));
+      if (!isStill() || state.range?.brushed !== time) return;
       state.around = typeof answer === "string" ? { ...state.around!, callers: answer, callees: answer } : { ...state.around!, callers: edges(answer.callers), callees: edges(answer.callees) };
     } else state.around = { ...state.around!, ...edgesOfStill(at) };
     this.later();

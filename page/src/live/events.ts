@@ -159,4 +159,21 @@ export interface Recording {
   summit: { time: number; rss: number; line: string | null } | null;
   curve: { time: number[]; first: number[]; least: number[]; greatest: number[]; last: number[] };
   lines: { place: string[]; function: string[]; source: string[]; hits: Column; growth: Column; own: Column; spike?: Column; peak: Column };
+  types?: TypeColumns;
+}
+
+/** Of types of objects, by `id`: a number that each keeps. */
+export interface TypeColumns {
+  id: number[];
+  name: string[];
+  created: Column;
+  destroyed: Column;
+  alive: Column;
+  peak: Column;
+  bytes: Column;
+  made_per_s: Column;
+  gone_per_s: Column;
+  places: { of: number[]; place: string[]; function: string[]; created: number[]; alive: Column };
+  past: { time: number[]; alive: number[]; bytes: number[]; types: { id: number; alive: number[]; bytes: number[] }[] };
+  unlisted: number;
 }

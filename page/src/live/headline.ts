@@ -43,7 +43,7 @@ export function showHeadline(process: Process | null, thread: string | null, all
   if ((one.lost ?? 0) > 0) put("lost", one.lost, (count) => `${count}`, "messages that did not arrive");
   if (process?.recorder) {
     put("memory", process.recorder.rss, bytes, "in use now");
-    put("records", process.recorder.records, short);
+    if (process.recorder.monitor !== "objects") put("records", process.recorder.records, short);
     if (process.recorder.dropped > 0) put("lost", process.recorder.dropped, short, "records that came faster than they could be sent");
   }
   if (hasProfile) put("functions", one.functions ?? model?.listed.length, (count) => short(count));

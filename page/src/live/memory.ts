@@ -1,9 +1,10 @@
-// What a recorder of memory sends: a chart of what was in use, its peak named, and the lines that made it grow.
+// What a recorder sends: of memory a chart of what was in use, its peak named, and the lines that made it grow; of objects their types.
 
 import { isDarkNow } from "../colours";
 import { find, make } from "../elements";
-import { age, bytes, grouped } from "../words";
-import type { Recording } from "./events";
+import { age, bytes, counted, grouped } from "../words";
+import type { Recording, TypeColumns } from "./events";
+import { Types } from "./types";
 
 /** So many lines are listed. */
 const MOST = 300;
@@ -21,24 +22,28 @@ export class Memory {
   private readonly head = make("tr", "");
   private sorted: Key = "own";
   private recording: Recording | null = null;
+  private readonly scroll = make("div", "scroll", make("table", "lines", make("thead", "", this.head), this.body));
+  private readonly types: Types;
 
-  constructor() {
+  constructor(point: (lines: string[] | null, x: number, y: number) => void) {
+    this.types = new Types(point);
     this.canvas.setAttribute("role", "img");
-    const table = make("table", "lines", make("thead", "", this.head), this.body);
-    this.root.append(this.said, this.canvas, make("div", "scroll", table));
+    this.root.append(this.said, this.canvas, this.scroll, this.types.root);
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
   say(text: string): void {
     this.recording = null;
     this.said.textContent = text;
-    this.canvas.hidden = true;
-    this.body.replaceChildren();
-    this.head.replaceChildren();
+    this.canvas.hidden = this.scroll.hidden = this.types.root.hidden = true;
   }
 
   show(recording: Recording): void {
     this.recording = recording;
+    const { types } = recording;
+    this.types.root.hidden = types === undefined;
+    this.scroll.hidden = types !== undefined;
+    if (types !== undefined) return this.showTypes(types);
     const { summit, now, most, records, dropped, memory } = recording;
     this.canvas.hidden = !memory;
     const parts = [
@@ -53,7 +58,20 @@ export class Memory {
     this.list();
   }
 
+  private showTypes(types: TypeColumns): void {
+    this.canvas.hidden = true;
+    const last = types.past.time.length - 1;
+    const parts = [
+      last < 0 || types.alive.every((value) => value === null) ? "" : `${counted(types.past.alive[last]!, "object")} with ${bytes(types.past.bytes[last]!)} more than when counting began`,
+      counted(types.id.length, "type"),
+      types.unlisted > 0 ? `${grouped(types.unlisted)} more are not told apart` : "",
+    ];
+    this.said.textContent = parts.filter((part) => part !== "").join("  ·  ");
+    this.types.show(types);
+  }
+
   draw(): void {
+    this.types.draw();
     const { canvas, recording } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (recording === null || width === 0 || !recording.memory) return;

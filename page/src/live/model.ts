@@ -105,8 +105,7 @@ export function begin(full: Full, known: Model | null): Model {
   if (stacks !== null) {
     const tree = (model.tree = emptyTree(stacks));
     addNodes(tree, 0, stacks.parent, stacks.function);
-    const nodes = stacks.parent.map((_, at) => at);
-    takeNodes(tree, nodes, stacks);
+    takeNodes(tree, null, stacks);
     addUp(tree);
   }
   finish(model);
@@ -209,11 +208,12 @@ function addNodes(tree: Tree, from: number, parents: number[], functions: number
     for (const key of ["parent", "function", "first", "next", "last"] as const) tree[key] = roomy(tree[key], count);
     for (const key of ["calls", "own", "inFlight", "open", "cumulative"] as const) tree[key] = roomy(tree[key], count);
   }
-  const { parent, first, next, last } = tree;
+  const { parent, first, next, last, function: what } = tree;
   for (let step = Math.max(tree.count - from, 0); step < parents.length; step += 1) {
-    const [at, above] = [from + step, parents[step]!];
+    const at = from + step;
+    const above = parents[step]!;
     parent[at] = above;
-    tree.function[at] = functions[step]!;
+    what[at] = functions[step]!;
     first[at] = next[at] = last[at] = -1;
     const before = above < 0 ? tree.lastRoot : last[above]!;
     if (before >= 0) next[before] = at;
@@ -225,14 +225,16 @@ function addNodes(tree: Tree, from: number, parents: number[], functions: number
   tree.count = count;
 }
 
-function takeNodes(tree: Tree, nodes: number[], rows: NodeColumns): void {
+/** Figures of these nodes; null: of all, in their order. */
+function takeNodes(tree: Tree, nodes: number[] | null, rows: NodeColumns): void {
   const { calls, own, inFlight, open } = tree;
-  nodes.forEach((node, at) => {
+  for (let at = 0; at < rows.calls.length; at += 1) {
+    const node = nodes === null ? at : nodes[at]!;
     calls[node] = rows.calls[at] ?? 0;
     own[node] = rows.own[at] ?? 0;
     inFlight[node] = rows.in_flight[at] ?? 0;
     open[node] = rows.open[at] ?? 0;
-  });
+  }
 }
 
 function addUp(tree: Tree): void {

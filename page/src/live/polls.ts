@@ -67,10 +67,12 @@ export class Polls {
     const asked = state.scope;
     const made = await Promise.all(
       wanted.map(async (one): Promise<Band> => {
-        const answer = await ask<Buckets>("/api/history", { scope: one.id, buckets }).catch((error: unknown) => why(error));
-        if (typeof answer !== "string") this.known.set(one.id, answer);
+        // A process, or the thread of it that is looked at.
+        const scope = process === null ? one.id : asked;
+        const answer = await ask<Buckets>("/api/history", { scope, buckets }).catch((error: unknown) => why(error));
+        if (typeof answer !== "string") this.known.set(scope, answer);
         // What was told before stays when nobody answers.
-        return { scope: one.id, title: program(one.title), history: this.known.get(one.id) ?? null, without: typeof answer === "string" ? answer : "Nothing ran yet." };
+        return { scope, title: program(one.title), history: this.known.get(scope) ?? null, without: typeof answer === "string" ? answer : "Nothing ran yet." };
       }),
     );
     if (asked !== state.scope) return;

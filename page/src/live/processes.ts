@@ -160,7 +160,7 @@ export class ProcessList {
 
 function processRow(one: Process): Row {
   const busy = one.calls_per_s ?? 0;
-  const figure = one.kind === "recorder" ? "memory" : one.phase === "running" || one.phase === "paused" ? `${short(Math.round(busy))}/s` : one.phase;
+  const figure = one.kind === "recorder" ? (one.recorder?.monitor === "objects" ? "objects" : "memory") : one.phase === "running" || one.phase === "paused" ? `${short(Math.round(busy))}/s` : one.phase;
   const place = [one.pid === null ? null : String(one.pid), one.host, one.elapsed === null ? null : amount(one.elapsed, null), (one.lost ?? 0) > 0 ? `${one.lost} lost` : null];
   const part = one.cpu !== null && one.elapsed ? one.cpu / one.elapsed : 0;
   return { scope: one.id, level: 0, name: program(one.title) || "(no name)", title: one.title, place: place.filter((part) => part !== null).join(" · "), phase: one.phase, figure, part: one.phase === "running" ? part : 0, isOpen: null };

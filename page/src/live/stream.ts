@@ -15,16 +15,19 @@ const AGAIN_MS = 1000;
 
 export class Stream {
   private source: EventSource | null = null;
+  private address = "";
   private timer = 0;
 
   constructor(private readonly listener: Listener) {}
 
   /** Listens to a scope in place of the one before. */
   open(scope: string, hasStacks: boolean): void {
+    const address = `/api/events?scope=${encodeURIComponent(scope)}${hasStacks ? "&stacks=1" : ""}`;
+    if (address === this.address && this.source !== null && this.source.readyState !== EventSource.CLOSED) return;
     this.close();
     const { listener } = this;
-    const source = new EventSource(`/api/events?scope=${encodeURIComponent(scope)}${hasStacks ? "&stacks=1" : ""}`);
-    this.source = source;
+    const source = new EventSource(address);
+    [this.source, this.address] = [source, address];
     const on = (name: string, act: (text: string) => void): void => {
       source.addEventListener(name, (event) => {
         if (this.source !== source) return;

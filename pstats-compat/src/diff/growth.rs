@@ -39,6 +39,20 @@ impl<'p> Diff<'p> {
         self.total_after.tottime - self.total_before.tottime
     }
 
+    /// Of the functions in both profiles, the one for which what they are compared by grew most, measured by what it may grow by:
+    /// `limit` says that of each, by what it was. None if all are within.
+    pub fn call_growth_above(&self, limit: impl Fn(f64) -> f64) -> Option<Growth<'p>> {
+        let in_both = |change: &&Change<'p>| change.before.is_some() && change.after.is_some();
+        let excess = |change: &Change<'p>| {
+            let (before, after) = change.compared(self.by);
+            (after - before) - limit(before)
+        };
+        let beyond = self.changes.iter().filter(in_both).filter(|change| excess(change) > 0.0);
+        let worst = beyond.max_by(|a, b| excess(a).total_cmp(&excess(b)).then(Ordering::Greater))?;
+        let culprit = Some(self.culprit(worst));
+        Some(Growth { amount: worst.growth(self.by), is_whole: false, culprit })
+    }
+
     /// What grew by more than the limit. Nothing, if the total didn't grow.
     pub fn growth_above(&self, limit: f64) -> Option<Growth<'p>> {
         let amount = self.growth();
@@ -56,10 +70,12 @@ impl<'p> Diff<'p> {
         (!is_within(amount, limit)).then_some(Growth { amount, is_whole: false, culprit })
     }
 
-    /// The function whose own time grew most, if any did. Where that is a built-in, only its caller says where to look.
+    /// The function for which what they are compared by grew most, if it did for any. Where that is a built-in, only its caller says where
+    /// to look.
     pub fn slowest(&self) -> Option<Culprit<'p>> {
-        let slower = self.changes.iter().filter(|change| change.tottime() > 0.0);
-        slower.max_by(by(Change::tottime)).map(|change| self.culprit(change))
+        let growth = |change: &Change<'p>| change.growth(self.by);
+        let slower = self.changes.iter().filter(|change| growth(change) > 0.0);
+        slower.max_by(by(growth)).map(|change| self.culprit(change))
     }
 
     /// Of the functions in both profiles, the one whose cumulative time grew most.
@@ -108,6 +124,6 @@ impl<'p> Diff<'p> {
 }
 
 /// The first of those with the greatest figure.
-fn by<'p>(figure: fn(&Change<'p>) -> f64) -> impl Fn(&&Change<'p>, &&Change<'p>) -> Ordering {
+fn by<'p>(figure: impl Fn(&Change<'p>) -> f64) -> impl Fn(&&Change<'p>, &&Change<'p>) -> Ordering {
     move |a, b| figure(a).total_cmp(&figure(b)).then(Ordering::Greater)
 }

@@ -7,6 +7,7 @@ mod growth;
 mod matching;
 mod paths;
 
+use crate::details::Detail;
 use crate::error::{Error, Result};
 use crate::model::{Calls, Counts, Function, Profile};
 
@@ -67,6 +68,8 @@ pub struct Diff<'p> {
     pub total_after: Calls,
     /// Whether counts can be compared.
     pub counted: bool,
+    /// How long calls took, if the functions are compared by that; else by their own time.
+    pub by: Option<Detail>,
 }
 
 impl<'p> Change<'p> {
@@ -115,18 +118,39 @@ impl<'p> Change<'p> {
         (calls(self.before), calls(self.after))
     }
 
-    fn is_noise(&self, noise: Noise, counted: bool) -> bool {
-        if self.before.is_none() || self.after.is_none() || (counted && self.ncalls() != 0) {
+    /// What the profiles are compared by, before and after: that figure, or own time where none is named. What a function that is
+    /// missing has of it, or nobody knows, is 0.
+    pub fn compared(&self, by: Option<Detail>) -> (f64, f64) {
+        let figure = |function: Option<&Function>| match by {
+            Some(detail) => function.and_then(|function| detail.of(function)).unwrap_or(0.0),
+            None => function.map_or(0.0, |function| function.calls.tottime),
+        };
+        (figure(self.before), figure(self.after))
+    }
+
+    /// By how much that grew.
+    pub fn growth(&self, by: Option<Detail>) -> f64 {
+        let (before, after) = self.compared(by);
+        after - before
+    }
+
+    fn is_noise(&self, noise: Noise, counted: bool, by: Option<Detail>) -> bool {
+        let is_small = |before: f64, after: f64| {
+            let change = (after - before).abs();
+            change <= noise.seconds || change <= noise.part * before.abs()
+        };
+        let is_in_both = self.before.is_some() && self.after.is_some();
+        if by.is_some() {
+            let (before, after) = self.compared(by);
+            return is_in_both && is_small(before, after);
+        }
+        if !is_in_both || (counted && self.ncalls() != 0) {
             return false;
         }
         if self.fate() == Fate::Renamed {
             return false;
         }
         let (before, after) = self.both();
-        let is_small = |before: f64, after: f64| {
-            let change = (after - before).abs();
-            change <= noise.seconds || change <= noise.part * before.abs()
-        };
         is_small(before.tottime, after.tottime) && is_small(before.cumtime, after.cumtime)
     }
 }
@@ -135,6 +159,24 @@ impl<'p> Diff<'p> {
     /// Compares two profiles of the same kind. Labels must be unique and without addresses; see
     /// [`Profile::make_comparable`].
     pub fn new(before: &'p Profile, after: &'p Profile, noise: Noise) -> Result<Self> {
+        Self::by(before, after, noise, None)
+    }
+
+    /// The same by how long calls took: of functions for which that is known.
+    pub fn by(before: &'p Profile, after: &'p Profile, noise: Noise, by: Option<Detail>) -> Result<Self> {
+        if let Some(detail) = by {
+            for (profile, which) in [(before, "older"), (after, "newer")] {
+                if !profile.has_distributions() {
+                    return Err(Error::Different {
+                        problem: format!(
+                            "the {which} one doesn't say how long each call took, so there is no {}: record it with \
+                             --distribution",
+                            detail.word()
+                        ),
+                    });
+                }
+            }
+        }
         if before.metadata.unit != after.metadata.unit {
             return Err(Error::Different {
                 problem: format!("one is in {}, the other in {}", before.metadata.unit, after.metadata.unit),
@@ -159,17 +201,22 @@ impl<'p> Diff<'p> {
             after: row(after, ids.after),
             ids,
         });
-        let all = all.filter(|change| change.before.is_some() || change.after.is_some());
+        let is_known =
+            |function: Option<&Function>| function.is_some_and(|function| function.distribution.is_some());
+        let all = all.filter(|change| match by {
+            Some(_) => is_known(change.before) || is_known(change.after),
+            None => change.before.is_some() || change.after.is_some(),
+        });
         let mut unchanged = 0;
         let mut changes: Vec<Change<'p>> = Vec::new();
         for change in all {
-            match change.is_noise(noise, counted) {
+            match change.is_noise(noise, counted, by) {
                 true => unchanged += 1,
                 false => changes.push(change),
             }
         }
         changes.sort_by(|a, b| {
-            let size = |change: &Change<'_>| change.tottime().abs();
+            let size = |change: &Change<'_>| change.growth(by).abs();
             let time = size(b).total_cmp(&size(a));
             time.then_with(|| b.cumtime().abs().total_cmp(&a.cumtime().abs()))
                 .then_with(|| b.ncalls().abs().cmp(&a.ncalls().abs()))
@@ -181,7 +228,7 @@ impl<'p> Diff<'p> {
             })
         };
         let (total_before, total_after) = (total(before), total(after));
-        Ok(Self { before, after, pairs, changes, unchanged, total_before, total_after, counted })
+        Ok(Self { before, after, pairs, changes, unchanged, total_before, total_after, counted, by })
     }
 }
 
@@ -193,7 +240,8 @@ mod tests {
     const QUIET: Noise = Noise { part: 0.05, seconds: 0.001 };
 
     fn function(line: u32, name: &str, ncalls: u64, seconds: f64) -> Function {
-        let calls = Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds };
+        let calls =
+            Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds, ..Calls::default() };
         Function::new("a.py".into(), line, name.into(), calls)
     }
 
@@ -229,7 +277,13 @@ mod tests {
 
     /// Files, lines, names, seconds; and who calls whom.
     fn profile(rows: &[(&str, u32, &str, f64)], edges: &[(u32, u32)]) -> Profile {
-        let calls = |seconds| Calls { ncalls: 1, primitive_calls: 1, tottime: seconds, cumtime: seconds };
+        let calls = |seconds| Calls {
+            ncalls: 1,
+            primitive_calls: 1,
+            tottime: seconds,
+            cumtime: seconds,
+            ..Calls::default()
+        };
         let functions = rows.iter().map(|&(file, line, name, seconds)| {
             Function::new(file.into(), line, name.into(), calls(seconds))
         });

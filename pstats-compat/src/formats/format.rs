@@ -10,6 +10,7 @@ use super::{
     pprof, pstats, pyinstrument, speedscope, text, trace,
 };
 use crate::error::{Error, Result};
+use crate::label_sets;
 use crate::model::{EdgeDetail, Profile, Unit};
 use crate::stacks::Stacks;
 
@@ -252,6 +253,11 @@ impl Format {
         matches!(self, Format::Html | Format::Speedscope | Format::Pprof | Format::Firefox | Format::Trace)
     }
 
+    /// Whether its stacks are those of label sets, where there are such.
+    fn tells_labels_apart(self) -> bool {
+        matches!(self, Format::Speedscope | Format::Pprof)
+    }
+
     /// Whether what is written is not text for a terminal.
     pub fn is_binary(self) -> bool {
         matches!(self, Format::Pstats | Format::Pikos | Format::Pprof)
@@ -293,6 +299,9 @@ impl<'p> Output<'p> {
 
     fn stacks(&self) -> &Stacks<'p> {
         self.stacks.get_or_init(|| match self.format.tells_threads_apart() {
+            true if self.format.tells_labels_apart() && !self.profile.label_sets.is_empty() => {
+                label_sets::stacks(self.profile)
+            }
             true => Stacks::by_thread(self.profile),
             false => Stacks::of(self.profile),
         })

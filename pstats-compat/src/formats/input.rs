@@ -12,6 +12,7 @@ use super::format::Format;
 use super::limits::MOST_BYTES;
 use super::{callgrind, pprof, speedscope};
 use crate::error::{Error, Result};
+use crate::label_sets::{self, Wanted};
 use crate::model::Profile;
 
 /// So much of it says what it is.
@@ -28,12 +29,14 @@ pub struct ReadOptions {
     pub event: Option<String>,
     /// Which of the profiles that it holds, by number (from 1) or by name.
     pub profile: Option<String>,
+    /// Under which labels; all if none is named.
+    pub labels: Vec<Wanted>,
 }
 
 /// Reads a profile. `path` is what it is called, if it has a name.
 pub fn read_from(source: impl Read, path: Option<&Path>, options: &ReadOptions) -> Result<Profile> {
     let (format, bytes) = contents(source, path, options.format)?;
-    read(format, &bytes, options)
+    label_sets::only(read(format, &bytes, options)?, &options.labels)
 }
 
 /// What a stream holds, unpacked, and in which format it is: the one that is asked for, or else what content and name say.

@@ -22,7 +22,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "|---:|---:|---:|:---|:---|")?;
     for &id in rows.iter().take(ROWS) {
         let function = profile.function(id);
-        let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = function.calls;
         let calls = match profile.metadata.counts {
             Counts::Unknown => String::new(),
             _ if ncalls == primitive_calls => ncalls.to_string(),

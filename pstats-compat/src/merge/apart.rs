@@ -27,14 +27,20 @@ pub fn named(mut profile: Profile, name: &str) -> Profile {
             let left = (function.calls.cumtime - sum.cumtime).max(0.0);
             let tottime = (function.calls.tottime - sum.tottime).max(0.0);
             cumtime += left;
-            let calls = Calls { ncalls, primitive_calls: ncalls, tottime, cumtime: left };
+            let calls = Calls { ncalls, primitive_calls: ncalls, tottime, cumtime: left, ..Calls::default() };
             profile.edges.push(Edge { caller: top, callee: id, calls });
         }
     }
     let whole = profile.tottime();
     // Each thread has entered it once.
     let ncalls = profile.tree.as_ref().map_or(1, |tree| tree.threads.len().max(1) as u64);
-    let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.0, cumtime: cumtime.max(whole) };
+    let calls = Calls {
+        ncalls,
+        primitive_calls: ncalls,
+        tottime: 0.0,
+        cumtime: cumtime.max(whole),
+        ..Calls::default()
+    };
     profile.functions.push(Function::new(Text::default(), 0, name.into(), calls));
     profile.tree = profile.tree.map(|tree| below(tree, top));
     profile
@@ -64,7 +70,13 @@ mod tests {
 
     #[test]
     fn what_nobody_called_is_called_by_the_whole() {
-        let calls = |ncalls, tottime, cumtime| Calls { ncalls, primitive_calls: ncalls, tottime, cumtime };
+        let calls = |ncalls, tottime, cumtime| Calls {
+            ncalls,
+            primitive_calls: ncalls,
+            tottime,
+            cumtime,
+            ..Calls::default()
+        };
         let function = |name: &str, calls| Function::new("a.py".into(), 1, name.into(), calls);
         let edge = Edge { caller: FunctionId(0), callee: FunctionId(1), calls: calls(2, 2.0, 2.0) };
         let nodes = vec![

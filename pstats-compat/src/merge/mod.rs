@@ -11,7 +11,9 @@ use self::edges::EdgeLists;
 use self::kinds::{Lost, combined, reduce};
 use self::trees::TreeMerger;
 use crate::error::{Error, Result};
-use crate::model::{Counts, Edge, EdgeIndex, Function, FunctionId, LabelIndex, Profile, label};
+use crate::model::{
+    Calls, Counts, Edge, EdgeIndex, Function, FunctionId, LabelIndex, LabelSet, Profile, Text, label,
+};
 
 pub use apart::named;
 
@@ -28,6 +30,8 @@ pub struct Merger {
     runs: u64,
     /// What was left out of the sum, if that is allowed.
     lost: Option<Lost>,
+    /// Equal label sets are added up, too.
+    label_sets: Vec<(Vec<(Text, Text)>, Merger)>,
 }
 
 impl Merger {
@@ -57,6 +61,7 @@ impl Merger {
         check_room(&self.sum, self.edges.waiting(), &profile)?;
         profile.drop_addresses();
         let runs = profile.metadata.take_merged();
+        self.keep_common_details(&mut profile);
         if self.count == 0 {
             self.sum.metadata = profile.metadata.clone();
             self.trees = profile.tree.is_some().then(TreeMerger::default);
@@ -86,18 +91,39 @@ impl Merger {
                 self.sum.ids().collect()
             }
             None => {
-                let functions = std::mem::take(&mut profile.functions).into_iter();
-                let moved: Vec<FunctionId> = functions.map(|function| self.add_function(function)).collect();
+                let functions = std::mem::take(&mut profile.functions);
+                let moved = self.add_functions(functions);
                 self.edges.resize(self.sum.functions.len());
                 self.add_edges(&profile.edges, &moved);
                 moved
             }
         };
+        if let Some(mut tasks) = profile.tasks.take() {
+            tasks.renumber(|id| Some(moved[id.index()]));
+            self.sum.tasks.get_or_insert_default().absorb(tasks);
+        }
         match (&mut self.trees, profile.tree) {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,
         }
+        for set in std::mem::take(&mut profile.label_sets) {
+            self.add_label_set(set)?;
+        }
         Ok(())
+    }
+
+    fn add_label_set(&mut self, LabelSet { labels, mut profile }: LabelSet) -> Result<()> {
+        // Of which kind its figures are stands in the whole's.
+        profile.metadata = self.sum.metadata.clone();
+        let place = match self.label_sets.iter().position(|(known, _)| *known == labels) {
+            Some(place) => place,
+            None => {
+                let lost = self.lost.as_ref().map(|_| Lost::new());
+                self.label_sets.push((labels, Merger { lost, ..Self::default() }));
+                self.label_sets.len() - 1
+            }
+        };
+        self.label_sets[place].1.add(profile)
     }
 
     /// The sum.
@@ -105,16 +131,52 @@ impl Merger {
         self.edges.flush(&mut self.sum.edges);
         self.sum.metadata.set_merged(self.runs);
         self.sum.tree = self.trees.map(TreeMerger::finish);
+        let sets = self.label_sets.into_iter().map(|(labels, merger)| {
+            let profile = Profile { metadata: Default::default(), ..merger.finish() };
+            LabelSet { labels, profile }
+        });
+        self.sum.label_sets = sets.collect();
         self.sum
     }
 
-    fn add_function(&mut self, function: Function) -> FunctionId {
-        let next = FunctionId(self.sum.functions.len() as u32);
-        let id = self.by_label.find_or_insert(&self.sum.functions, label(&function), next);
-        if id == next {
-            self.sum.functions.push(function);
-        } else {
+    /// What isn't known of all calls would say something else of a part of them: then the sum hasn't it.
+    fn keep_common_details(&mut self, profile: &mut Profile) {
+        if self.sum.functions.is_empty() || profile.functions.is_empty() {
+            return;
+        }
+        if self.sum.has_distributions() != profile.has_distributions() {
+            self.sum.drop_distributions();
+            profile.drop_distributions();
+        }
+        if self.sum.has_cpu() != profile.has_cpu() {
+            self.edges.flush(&mut self.sum.edges);
+            self.sum.drop_cpu();
+            profile.drop_cpu();
+        }
+    }
+
+    /// Adds them up. Returns where each stands in the sum.
+    fn add_functions(&mut self, functions: Vec<Function>) -> Vec<FunctionId> {
+        // Places first: what is known of a call may name functions that come later.
+        let moved: Vec<FunctionId> = functions.iter().map(|function| self.place(function)).collect();
+        for (mut function, id) in functions.into_iter().zip(&moved) {
+            if let Some(distribution) = &mut function.distribution {
+                distribution.renumber(|id| moved.get(id.index()).copied());
+            }
             self.sum.functions[id.index()].absorb(function);
+        }
+        moved
+    }
+
+    /// Where a function stands in the sum, with nothing of its own there if it is new.
+    fn place(&mut self, function: &Function) -> FunctionId {
+        let next = FunctionId(self.sum.functions.len() as u32);
+        let id = self.by_label.find_or_insert(&self.sum.functions, label(function), next);
+        if id == next {
+            let (file, line, name) = (function.file.clone(), function.line, function.name.clone());
+            let qualname = function.qualname.clone();
+            let label = Function::new(file, line, name, Calls::default());
+            self.sum.functions.push(Function { qualname, caller_only: true, ..label });
         }
         id
     }
@@ -152,7 +214,7 @@ mod tests {
     use crate::model::{CallTree, Calls, EdgeDetail, Node, NodeId};
 
     fn profile(names: &[&str]) -> Profile {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.5, cumtime: 1.0 };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.5, cumtime: 1.0, ..Calls::default() };
         let functions: Vec<_> =
             names.iter().map(|&n| Function::new("a.py".into(), 1, n.into(), calls)).collect();
         let edges = vec![Edge { caller: FunctionId(0), callee: FunctionId(1), calls }];
@@ -180,7 +242,7 @@ mod tests {
 
     #[test]
     fn edges_are_found_again_in_any_order() {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0 };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0, ..Calls::default() };
         let function = |n: u32| Function::new("a.py".into(), n, "f".into(), calls);
         let edge = |(caller, callee)| Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls };
         let ends: Vec<(u32, u32)> = (0..20).flat_map(|a| (0..20).map(move |b| (a, b))).collect();
@@ -209,7 +271,7 @@ mod tests {
 
     #[test]
     fn new_edges_in_each_profile_are_sorted_in() {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0 };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime: 0.0, ..Calls::default() };
         let function = |n: u32| Function::new("a.py".into(), n, "f".into(), calls);
         let mut merger = Merger::new();
         let mut expected = std::collections::BTreeMap::new();

@@ -2,7 +2,7 @@
 //!
 //! Where a call leads back to its caller, times of edges can't be added up: an inner call's time is part of the outer one's.
 
-use super::function::FunctionId;
+use super::function_id::FunctionId;
 use super::profile::Profile;
 
 /// Which functions lie on a circle of calls together. What a circle calls has a lower number than the circle.

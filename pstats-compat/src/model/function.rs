@@ -3,18 +3,9 @@
 use std::borrow::Cow;
 
 use super::addresses::without_addresses;
+use super::distribution::Distribution;
+use super::function_id::FunctionId;
 use super::text::Text;
-
-/// Index into [`Profile::functions`](crate::Profile::functions).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FunctionId(pub u32);
-
-impl FunctionId {
-    /// The place in [`Profile::functions`](crate::Profile::functions).
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// What is counted for a function, and for one caller of a function. Times are seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,6 +18,10 @@ pub struct Calls {
     pub tottime: f64,
     /// Seconds in the function and all that it called, outermost activations only (pstats' `ct`).
     pub cumtime: f64,
+    /// Of `tottime`, the seconds in which a processor was at work on the thread; 0 where nobody measured that.
+    pub cpu_tottime: f64,
+    /// Likewise of `cumtime`.
+    pub cpu_cumtime: f64,
 }
 
 impl Calls {
@@ -36,8 +31,13 @@ impl Calls {
         self.primitive_calls = self.primitive_calls.saturating_add(other.primitive_calls);
         self.tottime += other.tottime;
         self.cumtime += other.cumtime;
+        self.cpu_tottime += other.cpu_tottime;
+        self.cpu_cumtime += other.cpu_cumtime;
     }
 }
+
+/// The name of the function that collections of garbage are calls of, where they count as such.
+pub const COLLECTION: &str = "<gc>";
 
 /// A function: pstats' label `(file, line, name)` and its totals.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,12 +57,23 @@ pub struct Function {
     pub caller_only: bool,
     /// Seconds that its calls waited for the GIL, in the function itself, where that was taken out: in no other time.
     pub gil_wait: f64,
+    /// How long its calls took, each by itself, where that was recorded.
+    pub distribution: Option<Box<Distribution>>,
 }
 
 impl Function {
     /// A function with its totals and nothing else known.
     pub fn new(file: Text, line: u32, name: Text, calls: Calls) -> Self {
-        Self { file, line, name, calls, qualname: None, caller_only: false, gil_wait: 0.0 }
+        Self {
+            file,
+            line,
+            name,
+            calls,
+            qualname: None,
+            caller_only: false,
+            gil_wait: 0.0,
+            distribution: None,
+        }
     }
 
     /// Whether it is a built-in: it has no source that could be opened.
@@ -100,6 +111,11 @@ impl Function {
         }
         self.calls.add(&other.calls);
         self.gil_wait += other.gil_wait;
+        match (&mut self.distribution, other.distribution) {
+            (Some(sum), Some(other)) => sum.absorb(&other),
+            // Of a part of the calls it would say something else.
+            (distribution, _) => *distribution = None,
+        }
         // Two different classes may stand behind one label: then neither name is true of the sum.
         if self.qualname != other.qualname {
             self.qualname = None;

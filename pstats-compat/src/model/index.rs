@@ -1,6 +1,7 @@
 //! Edges found by one of their ends, without a map for each function.
 
-use super::function::{Edge, FunctionId};
+use super::function::Edge;
+use super::function_id::FunctionId;
 
 /// Edges grouped by caller or by callee.
 ///

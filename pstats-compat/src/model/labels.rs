@@ -9,7 +9,8 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::function::{Function, FunctionId};
+use super::function::Function;
+use super::function_id::FunctionId;
 use super::id_map::IdState;
 use super::text::Text;
 
@@ -24,6 +25,13 @@ impl LabelIndex {
     /// Makes room for so many more.
     pub fn reserve(&mut self, additional: usize) {
         self.ids.reserve(additional, |(hash, _)| hash.spread());
+    }
+
+    /// The function that has this label. All ids are those of `functions`.
+    pub fn find(&self, functions: &[Function], wanted: (&Text, u32, &Text)) -> Option<FunctionId> {
+        let hash = Hash::of(&self.state, wanted);
+        let is_it = |(its, id): &(Hash, FunctionId)| *its == hash && label(&functions[id.index()]) == wanted;
+        self.ids.find(hash.spread(), is_it).map(|(_, id)| *id)
     }
 
     /// The function that has this label, or `new`, which has it from now on. All ids but `new` are

@@ -5,29 +5,35 @@
 //!
 //! ```text
 //! addresses ─┐
-//! text ──────┴> function ─> index, labels (with id_map), tree ─┬─> profile
-//!      └─> metadata, facts ───────────────────────────────────┘    └─> cycles
+//! text ──────┼> function ─> index, labels (with id_map), tree ─┬─> profile
+//!    distribution └─> metadata, facts ─────────────────────────┘    └─> cycles
 //! ```
 
 mod addresses;
 mod cycles;
+pub mod distribution;
 pub mod facts;
 mod function;
+mod function_id;
 mod id_map;
 pub mod index;
 mod labels;
 mod metadata;
 mod profile;
 mod sampling;
+mod tasks;
 mod text;
 mod threads;
 pub mod tree;
 
 pub use addresses::without_addresses;
-pub use function::{Calls, Edge, Function, FunctionId};
+pub use distribution::{Distribution, Slowest};
+pub use function::{COLLECTION, Calls, Edge, Function};
+pub use function_id::FunctionId;
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
-pub use profile::Profile;
+pub use profile::{LabelSet, Profile};
 pub use sampling::sampling_error;
+pub use tasks::{Coroutine, Figures, SlowStep, Tasks};
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId, Thread};
 

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
-use super::function::{Edge, Function, FunctionId};
+use super::function::{Edge, Function};
+use super::function_id::FunctionId;
 use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
 use super::metadata::Metadata;
+use super::tasks::Tasks;
 use super::text::Text;
 use super::tree::CallTree;
 
@@ -20,8 +23,43 @@ pub struct Profile {
     pub edges: Vec<Edge>,
     /// Exact full stacks, if the profiler recorded them.
     pub tree: Option<CallTree>,
+    /// What is known of coroutines and tasks, if the profiler followed them.
+    pub tasks: Option<Tasks>,
     /// What the figures mean and where they came from.
     pub metadata: Metadata,
+    /// The figures of each label set, in the order in which these came; none where there was no label. Their functions are all among
+    /// the profile's own.
+    pub label_sets: Vec<LabelSet>,
+}
+
+/// A part of a profile: its calls and times under some labels. The sum over all parts is the whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelSet {
+    /// Names and values, by name; none where there was no label.
+    pub labels: Vec<(Text, Text)>,
+    /// Functions and edges, with full stacks where the whole has them. Has no label sets itself, and nothing of its own to say of the run.
+    pub profile: Profile,
+}
+
+impl LabelSet {
+    /// The value of a label.
+    pub fn value(&self, name: &str) -> Option<&Text> {
+        self.labels.iter().find(|(known, _)| known.as_bytes() == name.as_bytes()).map(|(_, value)| value)
+    }
+}
+
+/// `route=/pay, tenant=a`.
+impl fmt::Display for LabelSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.labels.is_empty() {
+            return f.write_str("no label");
+        }
+        for (place, (name, value)) in self.labels.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{}={}", name.to_str_lossy(), value.to_str_lossy())?;
+        }
+        Ok(())
+    }
 }
 
 impl Profile {
@@ -48,6 +86,29 @@ impl Profile {
     /// Whether it is known of functions what they waited for the GIL.
     pub fn has_gil_waits(&self) -> bool {
         self.functions.iter().any(|function| function.gil_wait > 0.0)
+    }
+
+    /// Whether it is known how long processors were at work on the calls.
+    pub fn has_cpu(&self) -> bool {
+        self.functions.iter().any(|function| function.calls.cpu_tottime > 0.0)
+    }
+
+    /// Whether it is known how long each call took.
+    pub fn has_distributions(&self) -> bool {
+        self.functions.iter().any(|function| function.distribution.is_some())
+    }
+
+    /// Leaves out how long processors were at work.
+    pub(crate) fn drop_cpu(&mut self) {
+        let functions = self.functions.iter_mut().map(|function| &mut function.calls);
+        for calls in functions.chain(self.edges.iter_mut().map(|edge| &mut edge.calls)) {
+            (calls.cpu_tottime, calls.cpu_cumtime) = (0.0, 0.0);
+        }
+    }
+
+    /// Leaves out how long each call took.
+    pub(crate) fn drop_distributions(&mut self) {
+        self.functions.iter_mut().for_each(|function| function.distribution = None);
     }
 
     /// Who called each function.
@@ -82,6 +143,12 @@ impl Profile {
         }
         self.functions = kept;
         self.renumber(&moved);
+        self.each_part(Profile::merge_labels);
+    }
+
+    /// Does the same to the figures of each label set.
+    fn each_part(&mut self, act: impl Fn(&mut Profile)) {
+        self.label_sets.iter_mut().for_each(|set| act(&mut set.profile));
     }
 
     /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
@@ -96,6 +163,7 @@ impl Profile {
             });
             function.file = short.clone();
         }
+        self.each_part(Profile::strip_dirs);
         self.merge_labels();
     }
 
@@ -109,6 +177,7 @@ impl Profile {
             let rest = if to.is_empty() { &rest[1..] } else { rest };
             function.file = [&to, rest].concat().into();
         }
+        self.each_part(|part| part.map_folder(&from, &to));
     }
 
     /// Makes labels unique, and those of one run the same as another's: the addresses that stand in some are left out.
@@ -122,6 +191,7 @@ impl Profile {
     /// Leaves out the addresses that stand in labels; some may be equal then.
     pub(crate) fn drop_addresses(&mut self) {
         self.functions.iter_mut().for_each(Function::drop_addresses);
+        self.each_part(Profile::drop_addresses);
     }
 
     /// This profile if its labels and edges are unique already, else a merged copy.
@@ -177,8 +247,14 @@ impl Profile {
             }
         }
         self.edges = kept;
+        for distribution in self.functions.iter_mut().filter_map(|function| function.distribution.as_mut()) {
+            distribution.renumber(|id| Some(moved[id.index()]));
+        }
         if let Some(tree) = &mut self.tree {
             tree.renumber(moved);
+        }
+        if let Some(tasks) = &mut self.tasks {
+            tasks.renumber(|id| Some(moved[id.index()]));
         }
     }
 }
@@ -189,7 +265,7 @@ mod tests {
     use super::*;
 
     fn calls(ncalls: u64, seconds: f64) -> Calls {
-        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds }
+        Calls { ncalls, primitive_calls: ncalls, tottime: seconds, cumtime: seconds, ..Calls::default() }
     }
 
     fn function(name: &str, ncalls: u64) -> Function {

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::function::FunctionId;
+use super::function_id::FunctionId;
 use super::id_map::IdMap;
 use super::text::Text;
 

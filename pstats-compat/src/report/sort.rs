@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use super::name::stdname;
+use crate::details::Detail;
 use crate::model::{Function, FunctionId, Profile};
 
 /// What a table is sorted by. Figures go from the greatest down, names and lines from the least up.
@@ -27,6 +28,8 @@ pub enum SortKey {
     Stdname,
     /// Time in the function itself.
     Time,
+    /// A figure that only some profiles have; from the greatest down, too.
+    Detail(Detail),
 }
 
 /// Every word that pstats takes.
@@ -50,7 +53,8 @@ const WORDS: [(&str, SortKey); 13] = [
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` is not a sort key: choose one of calls (or ncalls), cumulative (cumtime), filename (module), line, name, \
-     nfl, pcalls, stdname and time (tottime)"
+     nfl, pcalls, stdname and time (tottime), or, where they were recorded, cpu, cpu-cumtime, min, p50, p90, p99, p99.9, max and \
+     slowest-at"
 )]
 pub struct UnknownSortKey(String);
 
@@ -69,6 +73,10 @@ impl FromStr for SortKey {
         if let Some((_, key)) = WORDS.iter().find(|(whole, _)| *whole == word) {
             return Ok(*key);
         }
+        // By their whole names: what is short for pstats' words stays so.
+        if let Some(detail) = Detail::of_word(word) {
+            return Ok(SortKey::Detail(detail));
+        }
         let mut longer = WORDS.iter().filter(|(whole, _)| whole.starts_with(word));
         match (longer.next(), longer.next()) {
             (Some((_, key)), None) => Ok(*key),
@@ -80,7 +88,7 @@ impl FromStr for SortKey {
 impl SortKey {
     /// Every word that names one.
     pub fn words() -> impl Iterator<Item = &'static str> {
-        WORDS.iter().map(|(word, _)| *word)
+        WORDS.iter().map(|(word, _)| *word).chain(Detail::all().map(Detail::word))
     }
 
     /// As pstats says it after "Ordered by:".
@@ -95,6 +103,7 @@ impl SortKey {
             SortKey::Pcalls => "primitive call count",
             SortKey::Stdname => "standard name",
             SortKey::Time => "internal time",
+            SortKey::Detail(detail) => detail.word(),
         }
     }
 
@@ -109,6 +118,11 @@ impl SortKey {
             SortKey::Pcalls => b.calls.primitive_calls.cmp(&a.calls.primitive_calls),
             SortKey::Stdname => stdname(a).cmp(&stdname(b)),
             SortKey::Time => descending(a.calls.tottime, b.calls.tottime),
+            // Where it isn't known it is less than all others.
+            SortKey::Detail(detail) => {
+                let figure = |function| detail.of(function).unwrap_or(f64::NEG_INFINITY);
+                descending(figure(a), figure(b))
+            }
         }
     }
 }
@@ -143,6 +157,8 @@ mod tests {
         assert_eq!(key("cumu"), Some(SortKey::Cumulative));
         assert_eq!(key("2"), Some(SortKey::Cumulative));
         assert_eq!(key("cum"), None, "cumtime and cumulative");
+        assert_eq!(key("p"), Some(SortKey::Pcalls), "as pstats has it");
+        assert_eq!(key("p99.9"), Some(SortKey::Detail(Detail::P999)));
         assert_eq!(key(""), None);
     }
 }

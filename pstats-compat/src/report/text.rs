@@ -2,13 +2,16 @@
 //! escapes. A pipe may end on a terminal, too.
 //!
 //! Where a profile says less than pstats assumes, the place stays empty: no count is printed that
-//! nobody counted. Where it is known what functions waited for the GIL, that is a column in front of the names.
+//! nobody counted. Where it is known what functions waited for the GIL, that is a column in front of the names; so are
+//! other figures that only some profiles have, in units that fit. Where single calls are known, these take the place of means.
 
 use std::io::{self, Write};
 
 use super::name::stdname;
 use super::restrict::{Restriction, Selection};
 use super::sort::{SortKey, order};
+use crate::amounts::short;
+use crate::details::Detail;
 use crate::model::{Calls, Counts, Edge, EdgeDetail, FunctionId, Profile, Unit, sampling_error};
 use crate::printable::escaped;
 
@@ -20,6 +23,9 @@ pub struct Report<'p> {
     surface: Surface,
     figures: Figures,
 }
+
+/// How wide the columns of other figures are.
+const DETAIL: usize = 9;
 
 /// How times are printed.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +126,13 @@ impl<'p> Report<'p> {
         self.write_order(out)?;
         let (figures, width) = (self.figures, self.figures.width);
         write!(out, "{:>9}", "ncalls")?;
-        for column in ["tottime", "percall", "cumtime", "percall"] {
+        // Percentiles say more than means.
+        let has_means = !self.profile.has_distributions();
+        let columns: &[&str] = match has_means {
+            true => &["tottime", "percall", "cumtime", "percall"],
+            false => &["tottime", "cumtime"],
+        };
+        for column in columns {
             write!(out, " {column:>width$}")?;
         }
         let error_of = |seconds| self.profile.metadata.error_of(seconds);
@@ -132,28 +144,46 @@ impl<'p> Report<'p> {
         if has_gil_waits {
             write!(out, " {:>width$}", "gil wait")?;
         }
+        let details = self.details();
+        for detail in &details {
+            write!(out, " {:>DETAIL$}", detail.word())?;
+        }
         writeln!(out, " filename:lineno(function)")?;
         let total = self.profile.tottime();
+        let mean = |time: f64, calls: u64| match has_means {
+            true => format!(" {}", figures.per_call(time, calls)),
+            false => String::new(),
+        };
         for &id in self.rows() {
             let function = self.profile.function(id);
-            let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+            let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = function.calls;
             let (colour, plain) = self.colour(tottime / total);
             let error = error_of(tottime).map(|error| format!(" {}", figures.column(error)));
             let error = error.unwrap_or_default();
             let waited =
                 if has_gil_waits { format!(" {}", figures.column(function.gil_wait)) } else { String::new() };
+            let detailed = details.iter().map(|detail| {
+                let figure = detail.of(function).map(|seconds| short(&self.profile.metadata.unit, seconds));
+                format!(" {:>DETAIL$}", figure.unwrap_or_default())
+            });
+            let detailed: String = detailed.collect();
             writeln!(
                 out,
-                "{colour}{:>9} {} {} {} {}{error}{waited} {}{plain}",
+                "{colour}{:>9} {}{} {}{}{error}{waited}{detailed} {}{plain}",
                 self.counted(&function.calls),
                 figures.column(tottime),
-                figures.per_call(tottime, ncalls),
+                mean(tottime, ncalls),
                 figures.column(cumtime),
-                figures.per_call(cumtime, primitive_calls),
+                mean(cumtime, primitive_calls),
                 self.name(id)
             )?;
         }
         writeln!(out, "\n")
+    }
+
+    /// What the profile has of each function besides; when the slowest call was is nothing for a column.
+    fn details(&self) -> Vec<Detail> {
+        Detail::of_profile(self.profile).into_iter().filter(|detail| *detail != Detail::SlowestAt).collect()
     }
 
     /// Where times were sampled: that they were, and what the errors are.

@@ -303,12 +303,12 @@ mod tests {
     use crate::model::{Calls, Edge, Function};
 
     fn function(name: &str, tottime: f64, cumtime: f64) -> Function {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime, cumtime };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime, cumtime, ..Calls::default() };
         Function::new("a.py".into(), 1, name.into(), calls)
     }
 
     fn edge(caller: u32, callee: u32, cumtime: f64) -> Edge {
-        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime };
+        let calls = Calls { ncalls: 1, primitive_calls: 1, tottime: 0.0, cumtime, ..Calls::default() };
         Edge { caller: FunctionId(caller), callee: FunctionId(callee), calls }
     }
 
@@ -333,6 +333,90 @@ mod tests {
             .collect();
         assert_eq!(leaves, vec![3.0, 1.0]);
         assert_eq!(tree.cumtimes()[0], 4.0);
+    }
+
+    #[test]
+    fn other_stacks_may_have_the_same_tables() {
+        // main calls a and b, both call c, which calls d for the one and e for the other.
+        let tables = |[first, second]: [u32; 2]| {
+            let node = |parent: Option<u32>, function, tottime| Node {
+                parent: parent.map(NodeId),
+                function: FunctionId(function),
+                ncalls: 1,
+                tottime,
+            };
+            let nodes = vec![
+                node(None, 0, 0.0),
+                node(Some(0), 1, 0.0),
+                node(Some(1), 3, 0.0),
+                node(Some(2), first, 1.0),
+                node(Some(0), 2, 0.0),
+                node(Some(4), 3, 0.0),
+                node(Some(5), second, 1.0),
+            ];
+            let names = ["main", "a", "b", "c", "d", "e"];
+            let mut profile =
+                Profile::new(names.iter().map(|name| function(name, 0.0, 0.0)).collect(), Vec::new());
+            profile.functions.iter_mut().for_each(|function| function.calls = Calls::default());
+            crate::stacks::fill_tables(&mut profile, &CallTree { nodes, ..CallTree::default() });
+            profile.edges.sort_by_key(|edge| (edge.caller, edge.callee));
+            profile
+        };
+        let (one, other) = (tables([4, 5]), tables([5, 4]));
+        assert_eq!(one, other);
+        let (tree, estimated) = approximate(&one);
+        let c: f64 = tree
+            .nodes
+            .iter()
+            .zip(tree.cumtimes())
+            .filter(|(node, _)| node.function == FunctionId(3))
+            .map(|(_, seconds)| seconds)
+            .sum();
+        assert_eq!((c, estimated), (2.0, 1.0));
+    }
+
+    /// Three functions that call each other: the seconds of each stack.
+    #[test]
+    fn functions_in_circles_keep_their_cumulative_times() {
+        let stacks: &[(&[u32], f64)] = &[
+            (&[0, 1], 1.0),
+            (&[0, 1, 2], 2.0),
+            (&[0, 1, 2, 3, 1], 4.0),
+            (&[0, 2, 1, 2], 3.0),
+            (&[0, 2, 3], 5.0),
+            (&[0, 3, 1, 3, 2], 2.0),
+            (&[0, 3, 2, 1, 3], 1.0),
+        ];
+        let mut tree = CallTree::default();
+        for (stack, seconds) in stacks {
+            let mut parent = None;
+            for function in *stack {
+                let of = |node: &Node| node.parent == parent && node.function == FunctionId(*function);
+                let at = tree.nodes.iter().position(of).unwrap_or(tree.nodes.len());
+                if at == tree.nodes.len() {
+                    tree.nodes.push(Node {
+                        parent,
+                        function: FunctionId(*function),
+                        ncalls: 2,
+                        tottime: 0.0,
+                    });
+                }
+                parent = Some(NodeId(at as u32));
+            }
+            tree.nodes[parent.expect("a stack has a function").index()].tottime += seconds;
+        }
+        let functions = ["main", "a", "b", "c"]
+            .iter()
+            .map(|name| Function { calls: Calls::default(), ..function(name, 0.0, 0.0) });
+        let mut profile = Profile::new(functions.collect(), Vec::new());
+        crate::stacks::fill_tables(&mut profile, &tree);
+        let mut found = Profile { edges: Vec::new(), ..Profile::new(profile.functions.clone(), Vec::new()) };
+        found.functions.iter_mut().for_each(|function| function.calls = Calls::default());
+        crate::stacks::fill_tables(&mut found, &approximate(&profile).0);
+        for (made, true_one) in found.functions.iter().zip(&profile.functions) {
+            let off = made.calls.cumtime - true_one.calls.cumtime;
+            assert!(off.abs() < 0.01 * 18.0, "{}: off by {off}", made.name);
+        }
     }
 
     #[test]

@@ -20,14 +20,45 @@ pub(super) struct Target {
     pub time: f64,
 }
 
-/// No more scaling than this, counted in items.
-const MAX_WORK: usize = 8_000_000;
-const MAX_SWEEPS: usize = 100;
-/// It is good enough if no target is off by more than this part of the whole.
-const CLOSE: f64 = 2e-4;
+/// How often everything is scaled.
+#[derive(Clone, Copy)]
+pub(super) struct Sweeps {
+    pub least: usize,
+    pub most: usize,
+    /// Beyond the least, as long as all of it takes no more, counted in items.
+    pub work: usize,
+}
 
-/// Scales items. `parents`: those of the places, each of a smaller number. `classes`: how much there is of each.
-pub(super) fn balance(parents: &[Option<u32>], items: &mut [Item], classes: &[f64], targets: &[Target]) {
+impl Sweeps {
+    /// One of which takes so much.
+    fn of(self, sweep: usize) -> usize {
+        (self.work / sweep.max(1)).clamp(self.least, self.most)
+    }
+}
+
+/// How well that went.
+pub(super) struct Fit {
+    /// How much each target, and each class, had its items scaled by: the logarithm of that.
+    pub by_target: Vec<f64>,
+    pub by_class: Vec<f64>,
+    /// How far off the target is that is furthest off.
+    pub worst: f64,
+    /// What it took, counted in items.
+    pub work: usize,
+}
+
+/// It is good enough if no target is off by more than this part of the whole.
+pub(super) const CLOSE: f64 = 2e-4;
+
+/// Scales items. `parents`: those of the places, each of a smaller number. `classes`: how much there is of each. So much work at most.
+pub(super) fn balance(
+    parents: &[Option<u32>],
+    items: &mut [Item],
+    classes: &[f64],
+    targets: &[Target],
+    sweeps: Sweeps,
+    max_work: usize,
+) -> Fit {
     let (positions, ends) = preorder(parents);
     items.sort_by_key(|item| (positions[item.place as usize], item.class));
     // Where the items of each position begin.
@@ -46,42 +77,59 @@ pub(super) fn balance(parents: &[Option<u32>], items: &mut [Item], classes: &[f6
     let sweep: usize = ranges.iter().flatten().map(Range::len).sum::<usize>() + items.len();
     let whole: f64 = classes.iter().sum();
     let mut times: Vec<f64> = items.iter().map(|item| item.time).collect();
-    let by_class: Vec<u32> = items.iter().map(|item| item.class).collect();
+    let classes_of: Vec<u32> = items.iter().map(|item| item.class).collect();
     let mut sums = vec![0.0; classes.len()];
-    fit_classes(&mut times, &by_class, classes, &mut sums);
-    for _ in 0..MAX_SWEEPS.min(MAX_WORK / sweep.max(1)) {
-        let mut worst: f64 = 0.0;
-        for (ranges, target) in ranges.iter().zip(targets) {
+    let mut fit = Fit {
+        by_target: vec![0.0; targets.len()],
+        by_class: vec![0.0; classes.len()],
+        worst: f64::INFINITY,
+        work: 0,
+    };
+    fit_classes(&mut times, &classes_of, classes, &mut sums, &mut fit.by_class);
+    for _ in 0..sweeps.of(sweep).min(max_work / sweep.max(1)) {
+        fit.worst = 0.0;
+        fit.work += sweep;
+        for ((ranges, target), by_target) in ranges.iter().zip(targets).zip(&mut fit.by_target) {
             let found: f64 = ranges.iter().map(|range| times[range.clone()].iter().sum::<f64>()).sum();
-            worst = worst.max((found - target.time).abs());
+            fit.worst = fit.worst.max((found - target.time).abs());
             if found > 0.0 {
                 let scale = (target.time / found).clamp(1e-3, 1e3);
+                *by_target += scale.ln();
                 ranges
                     .iter()
                     .for_each(|range| times[range.clone()].iter_mut().for_each(|time| *time *= scale));
             }
         }
-        fit_classes(&mut times, &by_class, classes, &mut sums);
-        if worst < whole * CLOSE {
+        fit_classes(&mut times, &classes_of, classes, &mut sums, &mut fit.by_class);
+        if fit.worst < whole * CLOSE {
             break;
         }
     }
     for (item, time) in items.iter_mut().zip(times) {
         item.time = time;
     }
+    fit
 }
 
 /// Makes the items of each class add up to what there is of it.
-fn fit_classes(times: &mut [f64], by_class: &[u32], classes: &[f64], sums: &mut [f64]) {
+fn fit_classes(
+    times: &mut [f64],
+    classes_of: &[u32],
+    classes: &[f64],
+    sums: &mut [f64],
+    by_class: &mut [f64],
+) {
     sums.fill(0.0);
-    for (time, &class) in times.iter().zip(by_class) {
+    for (time, &class) in times.iter().zip(classes_of) {
         sums[class as usize] += *time;
     }
-    for (time, &class) in times.iter_mut().zip(by_class) {
-        let sum = sums[class as usize];
-        if sum > 0.0 {
-            *time *= classes[class as usize] / sum;
-        }
+    for ((sum, class), by_class) in sums.iter_mut().zip(classes).zip(by_class) {
+        let scale = if *sum > 0.0 && *class > 0.0 { class / *sum } else { 1.0 };
+        *by_class += scale.ln();
+        *sum = scale;
+    }
+    for (time, &class) in times.iter_mut().zip(classes_of) {
+        *time *= sums[class as usize];
     }
 }
 

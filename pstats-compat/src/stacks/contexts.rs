@@ -3,11 +3,15 @@
 use super::figures::Times;
 use super::links::Links;
 use super::scratch::Scratch;
-use super::unroll::{Unrolled, unroll};
+use super::unroll::{Entered, Unrolled, unroll};
 use crate::model::{Cycles, FunctionId, IdMap, Profile};
 
 /// Stands for no context.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// So many callers of a function of a group are told apart, if they took more than this part of the group's time.
+const APART: usize = 8;
+const WORTH_A_PLACE: f64 = 0.002;
 
 /// A function; in a group of functions that reach each other, on one stack inside of the group.
 pub(super) struct Context {
@@ -20,6 +24,8 @@ pub(super) struct Context {
     next: u32,
     /// Whether all its calls had one and the same stack.
     pub single: bool,
+    /// The only context that it is reached from, if it is one.
+    only: u32,
 }
 
 /// How a context is reached.
@@ -149,11 +155,7 @@ impl Builder<'_> {
         let functions: Vec<u32> = functions.iter().map(|function| function.0).collect();
         let functions = functions.as_slice();
         let mut entries: Vec<Vec<Entry>> = functions.iter().map(|&f| self.entries(f)).collect();
-        let sums = |entries: &Vec<Entry>| {
-            let sum = |of: fn(&Entry) -> f64| entries.iter().map(of).sum::<f64>();
-            (sum(|entry| entry.whole), sum(|entry| entry.calls))
-        };
-        let from_outside: f64 = entries.iter().map(|entries| sums(entries).0).sum();
+        let from_outside: f64 = entries.iter().flatten().map(|entry| entry.whole).sum();
         let total: f64 = functions
             .iter()
             .map(|&function| {
@@ -174,7 +176,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let entered: Vec<(f64, f64)> = entries.iter().map(sums).collect();
+        let (entered, mut entries) = self.entered(entries);
         let Unrolled { inners, singles } = unroll(self.links, functions, &entered, &mut self.scratch);
         let first = self.list.len() as u32;
         let mut times_of_link: IdMap<u32, (f64, f64)> = IdMap::default();
@@ -185,12 +187,12 @@ impl Builder<'_> {
                 sums.1 += 1.0;
             }
         }
-        for inner in &inners {
+        for (number, inner) in inners.iter().enumerate() {
             let function = functions[inner.function as usize];
             let own = self.links.functions[function as usize].own * inner.drained;
             let id = self.push(function, own, inner.drained);
             let (Some(parent), Some(place)) = (inner.parent, inner.link) else {
-                let entries = std::mem::take(&mut entries[inner.function as usize]);
+                let entries = entries.get_mut(number).map(std::mem::take).unwrap_or_default();
                 self.connect(id, &entries, false);
                 continue;
             };
@@ -198,6 +200,7 @@ impl Builder<'_> {
             let (time, number) = times_of_link[&place];
             let part = if time > 0.0 { inner.time / time } else { 1.0 / number };
             self.estimated += own;
+            self.list[id as usize].only = first + parent;
             self.ways.push(Way {
                 from: first + parent,
                 to: id,
@@ -210,6 +213,44 @@ impl Builder<'_> {
         for single in singles {
             self.singles.entry(single.link).or_default().push((first + single.inner, single.part));
         }
+    }
+
+    /// Where a group is entered: by each of a function's greatest callers apart, and by the others together.
+    fn entered(&self, entries: Vec<Vec<Entry>>) -> (Vec<Entered>, Vec<Vec<Entry>>) {
+        let total: f64 = entries.iter().flatten().map(|entry| entry.whole).sum();
+        let (mut entered, mut of_place) = (Vec::new(), Vec::new());
+        for (member, mut entries) in (0u32..).zip(entries) {
+            entries.sort_by(|a, b| b.whole.total_cmp(&a.whole));
+            let apart = entries.iter().take(APART).take_while(|entry| entry.whole > total * WORTH_A_PLACE);
+            let others = entries.split_off(apart.count());
+            for entries in entries.into_iter().map(|entry| vec![entry]).chain([others]) {
+                let sum = |of: fn(&Entry) -> f64| entries.iter().map(of).sum::<f64>();
+                let (time, calls) = (sum(|entry| entry.whole), sum(|entry| entry.calls));
+                if time > 0.0 {
+                    let below = match *entries.as_slice() {
+                        [Entry { from, .. }] => self.parts_below(from),
+                        _ => Vec::new(),
+                    };
+                    entered.push(Entered { member, time, calls, below });
+                    of_place.push(entries);
+                }
+            }
+        }
+        (entered, of_place)
+    }
+
+    /// Which functions that have parts stand below all stacks of a context, as far as there is one way into it.
+    fn parts_below(&self, context: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut at = context;
+        while at != NONE {
+            let Context { function, only, .. } = self.list[at as usize];
+            if self.links.whole_of_parts(function).is_some() {
+                found.push(function);
+            }
+            at = only;
+        }
+        found
     }
 
     /// For each function of a group, how much of what nobody outside called began there.
@@ -283,7 +324,7 @@ impl Builder<'_> {
         let id = self.list.len() as u32;
         let next = std::mem::replace(&mut self.newest[function as usize], id);
         let function = self.links.real(function);
-        self.list.push(Context { function, own, drained, next, single: false });
+        self.list.push(Context { function, own, drained, next, single: false, only: NONE });
         id
     }
 
@@ -301,6 +342,9 @@ impl Builder<'_> {
             self.ways.push(Way { from, to: id, counter, own: own_part, below, calls });
         }
         self.list[id as usize].single = single;
+        if let [Entry { from, .. }] = *entries {
+            self.list[id as usize].only = from;
+        }
     }
 }
 

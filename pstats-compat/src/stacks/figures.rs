@@ -7,6 +7,8 @@ pub(super) struct Link {
     /// Its place in the profile's edges.
     pub edge: u32,
     pub calls: u64,
+    /// Whether some of these calls were made within others of them.
+    pub nested: bool,
     /// The callee's own time in these calls.
     pub own: f64,
     /// The time of these calls, outermost ones only.

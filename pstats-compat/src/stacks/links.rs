@@ -3,7 +3,7 @@
 
 use super::figures::{Link, Times};
 use super::split::split;
-use crate::model::{Counts, EdgeDetail, FunctionId, Profile};
+use crate::model::{Counts, EdgeDetail, FunctionId, IdMap, Profile};
 
 /// Functions and links, the latter grouped by caller.
 pub(super) struct Links {
@@ -11,6 +11,8 @@ pub(super) struct Links {
     pub functions: Vec<Times>,
     /// Which of the profile's functions those parts are of.
     parts_of: Vec<u32>,
+    /// Outermost time of the profile's functions that have parts, all of them together.
+    wholes: IdMap<u32, f64>,
     links: Vec<Link>,
     /// Where the links of each caller begin; the next entry is their end.
     starts: Vec<u32>,
@@ -75,6 +77,7 @@ impl Links {
                 callee: edge.callee.0,
                 edge: place,
                 calls: edge.calls.ncalls,
+                nested: edge.calls.primitive_calls < edge.calls.ncalls,
                 own: own.min(whole),
                 whole,
             });
@@ -85,11 +88,13 @@ impl Links {
                 functions[link.caller as usize].whole += link.whole;
             }
         }
+        let wholes: Vec<f64> = functions.iter().map(|function| function.whole).collect();
         let parts_of = match profile.metadata.edges {
             EdgeDetail::Full => split(profile, &mut functions, &mut links),
             // How much of a caller's time was the function's own is not known.
             EdgeDetail::CallsAndCumtime | EdgeDetail::CountsOnly => Vec::new(),
         };
+        let wholes = parts_of.iter().map(|&function| (function, wholes[function as usize])).collect();
         links.sort_by_key(|link| link.caller);
         let starts = starts(functions.len(), links.iter().map(|link| link.caller));
         let callee_starts = self::starts(functions.len(), links.iter().map(|link| link.callee));
@@ -100,13 +105,25 @@ impl Links {
             by_callee[*slot as usize] = place;
             *slot += 1;
         }
-        Self { functions, parts_of, links, starts, by_callee, callee_starts }
+        Self { functions, parts_of, wholes, links, starts, by_callee, callee_starts }
     }
 
     /// The profile's function that this one is, or is a part of.
     pub fn real(&self, function: u32) -> u32 {
         let functions = self.functions.len() - self.parts_of.len();
         (function as usize).checked_sub(functions).map_or(function, |part| self.parts_of[part])
+    }
+
+    /// Whether the profile's function that this one is, or is a part of, has several parts; and its outermost time, if so.
+    pub fn whole_of_parts(&self, function: u32) -> Option<f64> {
+        self.wholes.get(&self.real(function)).copied()
+    }
+
+    /// All parts of one of the profile's functions.
+    pub fn parts(&self, real: u32) -> impl Iterator<Item = u32> {
+        let first = (self.functions.len() - self.parts_of.len()) as u32;
+        let parts = self.parts_of.iter().zip(first..).filter(move |&(&of, _)| of == real);
+        std::iter::once(real).chain(parts.map(|(_, part)| part))
     }
 
     /// All links, grouped by caller.

@@ -7,6 +7,7 @@ mod collector;
 mod contexts;
 mod figures;
 mod fill;
+mod graft;
 mod leftover;
 mod links;
 mod scratch;
@@ -16,6 +17,7 @@ mod tables;
 mod unroll;
 mod weigh;
 mod whole;
+mod widen;
 
 pub(crate) use collector::StackCollector;
 pub use shown::{APPROXIMATED, Stacks};

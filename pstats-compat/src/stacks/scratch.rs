@@ -10,7 +10,14 @@ pub(super) struct Scratch {
     pub left: Vec<f64>,
     /// How often each link is on the stack that is looked at.
     pub on_stack: Vec<u32>,
+    /// What it is worth to be above a link, of those inside of the group; left from others.
+    pub worth: Vec<f64>,
+    /// How much scaling is left, for all groups together, counted in items.
+    pub work_left: usize,
 }
+
+/// No more scaling than this, counted in items; some more for each group.
+const MAX_WORK: usize = 100_000_000;
 
 const NOT_HERE: u32 = u32::MAX;
 
@@ -20,6 +27,8 @@ impl Scratch {
             members: vec![NOT_HERE; links.functions.len()],
             left: vec![f64::NAN; links.all().len()],
             on_stack: vec![0; links.all().len()],
+            worth: vec![0.0; links.all().len()],
+            work_left: MAX_WORK,
         }
     }
 

@@ -8,12 +8,10 @@
 use super::figures::{Link, Times};
 use crate::model::{Cycles, FunctionId, Profile};
 
-/// Of what a caller's calls took beside the function's own time, at least this part was the callee's,
-const LEAST: f64 = 0.9;
-/// and at most this: calls within calls are counted once in the one, and own times of all of them are in the other.
-const MOST: f64 = 1.02;
-/// The same for a caller that called once: nothing is within it.
-const OF_ONE: f64 = 1e-4;
+/// Times that differ by less than this part are the same, but for rounding.
+const SAME: f64 = 1e-4;
+/// Where calls were made within each other, the function's own time must be no more than this part of theirs: else it says nothing.
+const LITTLE: f64 = 0.1;
 
 /// Takes such functions apart. Returns which function each of the parts is of, that are added behind the functions.
 pub(super) fn split(profile: &Profile, functions: &mut Vec<Times>, links: &mut [Link]) -> Vec<u32> {
@@ -68,12 +66,15 @@ pub(super) fn split(profile: &Profile, functions: &mut Vec<Times>, links: &mut [
 /// Links into a function and links out of it that fit each other and no others.
 fn pairs(links: &[Link], into: &[usize], from: &[usize]) -> Vec<(usize, usize)> {
     let fit = |caller: &Link, callee: &Link| {
+        // What the calls took but for the function's own time. Calls within calls are in the time once, and in own time as often as there were.
         let budget = caller.whole - caller.own;
-        let (least, most) = if caller.calls == 1 { (1.0 - OF_ONE, 1.0 + OF_ONE) } else { (LEAST, MOST) };
-        caller.calls > 0
+        let most = if caller.nested { caller.whole } else { budget };
+        let is_told = !caller.nested || caller.own <= caller.whole * LITTLE;
+        is_told
+            && caller.calls > 0
             && caller.calls == callee.calls
             && caller.caller != callee.callee
-            && (budget * least..=budget * most).contains(&callee.whole)
+            && (budget * (1.0 - SAME)..=most * (1.0 + SAME)).contains(&callee.whole)
     };
     // By their numbers of calls, so that each is compared with few.
     let mut by_calls: Vec<usize> = from.to_vec();

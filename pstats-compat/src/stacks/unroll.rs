@@ -12,7 +12,8 @@
 //!    room is, and it goes on from there (`leftover`).
 //! 4. Functions that still have no place get one below their heaviest caller. All own time without a place goes to each
 //!    function's main one.
-//! 5. At last, own times are weighed so that each edge has its time (`weigh`).
+//! 5. Own times are weighed so that each edge and each function has its time (`weigh`, `balance`). As long as some can't have it, stacks that
+//!    are missing get places, and what stands on a wrong one gets a better one (`widen`, `graft`), and it is weighed again.
 //!
 //! Nothing is drawn by lot: of what is equal, the first in the tables goes first.
 
@@ -21,6 +22,7 @@ use std::collections::BinaryHeap;
 
 use super::links::Links;
 use super::scratch::Scratch;
+use crate::model::IdMap;
 
 /// No more places than this are made for one group, but one for each function.
 const MAX_PLACES: usize = 12_000;
@@ -50,11 +52,37 @@ pub(super) struct Inner {
     pub drained: f64,
 }
 
+impl Inner {
+    /// Without a caller, and without time.
+    pub fn empty(function: u32, depth: u32) -> Self {
+        Self {
+            function,
+            parent: None,
+            link: None,
+            depth,
+            calls: 0.0,
+            slack: 0.0,
+            free: false,
+            time: 0.0,
+            drained: 0.0,
+        }
+    }
+}
+
 /// A call out of the group that happened once: it has one place.
 pub(super) struct Single {
     pub link: u32,
     pub inner: u32,
     pub part: f64,
+}
+
+/// How a group is entered from outside.
+pub(super) struct Entered {
+    pub member: u32,
+    pub time: f64,
+    pub calls: f64,
+    /// Which of the profile's functions stand below, of those that have parts.
+    pub below: Vec<u32>,
 }
 
 pub(super) struct Unrolled {
@@ -109,6 +137,8 @@ pub(super) struct Member {
     pub places: Vec<u32>,
     /// How often it is on the stack that is looked at.
     pub on_stack: u32,
+    /// The first member that is a part of the same function: itself, if there is none.
+    pub kin: u32,
 }
 
 pub(super) struct Unroller<'l> {
@@ -124,18 +154,20 @@ pub(super) struct Unroller<'l> {
     pub(super) min: f64,
     /// Outermost time of links inside of the group that has no place yet.
     pub(super) inside_left: f64,
+    /// How often a part of a function is on the stack that is looked at, by the first member that is one.
+    pub(super) kin_on_stack: Vec<u32>,
     /// Calls inside of the group that happened once, the longest first.
     pub(super) atoms: Vec<(f64, u32)>,
 }
 
-/// `entered`: for each function of the group, time and calls of entries from outside.
+/// The first places are those where the group is entered, in that order.
 pub(super) fn unroll(
     links: &Links,
     functions: &[u32],
-    entered: &[(f64, f64)],
+    entered: &[Entered],
     scratch: &mut Scratch,
 ) -> Unrolled {
-    let total: f64 = entered.iter().map(|entered| entered.0).sum();
+    let total: f64 = entered.iter().map(|entered| entered.time).sum();
     let mut unroller = Unroller::new(links, functions, total * MIN_PART, scratch);
     unroller.begin(entered);
     unroller.grow();
@@ -155,7 +187,8 @@ impl<'l> Unroller<'l> {
     fn new(links: &'l Links, functions: &'l [u32], min: f64, scratch: &'l mut Scratch) -> Self {
         scratch.number(functions);
         let mut inside_left = 0.0;
-        let mut members = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
+        let mut kin: IdMap<u32, u32> = IdMap::default();
         let mut atoms = Vec::new();
         for &function in functions {
             let times = &links.functions[function as usize];
@@ -184,21 +217,33 @@ impl<'l> Unroller<'l> {
                 all_drain: drain,
                 places: Vec::new(),
                 on_stack: 0,
+                kin: *kin.entry(links.real(function)).or_insert(members.len() as u32),
             });
         }
         atoms.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let (inners, singles, open) = (Vec::new(), Vec::new(), BinaryHeap::new());
-        Self { links, functions, scratch, members, inners, singles, open, min, inside_left, atoms }
+        let kin_on_stack = vec![0; members.len()];
+        Self {
+            links,
+            functions,
+            scratch,
+            members,
+            inners,
+            singles,
+            open,
+            min,
+            inside_left,
+            kin_on_stack,
+            atoms,
+        }
     }
 
     /// Makes the places where the group is entered.
-    fn begin(&mut self, entered: &[(f64, f64)]) {
-        for (member, &(time, calls)) in entered.iter().enumerate() {
-            if time > 0.0 {
-                let whole = &mut self.members[member].whole;
-                *whole = (*whole - time).max(0.0);
-                self.enter(member as u32, None, None, time, calls, 0);
-            }
+    fn begin(&mut self, entered: &[Entered]) {
+        for &Entered { member, time, calls, .. } in entered {
+            let whole = &mut self.members[member as usize].whole;
+            *whole = (*whole - time).max(0.0);
+            self.enter(member, None, None, time, calls, 0);
         }
     }
 
@@ -230,17 +275,7 @@ impl<'l> Unroller<'l> {
         depth: u32,
     ) -> u32 {
         let id = self.inners.len() as u32;
-        self.inners.push(Inner {
-            function: member,
-            parent,
-            link,
-            depth,
-            time,
-            calls,
-            slack: 0.0,
-            free: false,
-            drained: 0.0,
-        });
+        self.inners.push(Inner { parent, link, time, calls, ..Inner::empty(member, depth) });
         self.members[member as usize].places.push(id);
         self.open.push(Open { inner: id, time });
         id

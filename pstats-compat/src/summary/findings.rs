@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::functions::{costliest, users};
 use super::paper::{Ink, Line, Paper, grouped, percent, short, wrapped};
 use super::subject::Subject;
-use crate::model::{Counts, Edge, FunctionId, IdMap, Unit};
+use crate::model::{COLLECTION, Counts, Edge, Function, FunctionId, IdMap, Unit};
 use crate::modules;
 use crate::waiting::{Wait, wait};
 
@@ -217,16 +217,17 @@ fn gil_waits(subject: &Subject<'_>) -> Vec<String> {
 }
 
 fn garbage(subject: &Subject<'_>) -> Vec<String> {
-    let collects = |name: &[u8]| name == b"<built-in method gc.collect>";
-    let found = subject
-        .profile
-        .rows()
-        .find(|(_, function)| function.is_builtin() && collects(function.name.as_bytes()));
+    let is_asked_for = |function: &Function| function.name.as_bytes() == b"<built-in method gc.collect>";
+    let collects = |function: &Function| {
+        function.is_builtin() && (is_asked_for(function) || function.name.as_bytes() == COLLECTION.as_bytes())
+    };
+    let found = subject.profile.rows().filter(|(_, function)| collects(function));
     let sentence = |(id, time): (FunctionId, f64)| {
-        let who = user(subject, id).map(|user| format!(" that {user} asks for")).unwrap_or_default();
+        let who = user(subject, id).filter(|_| is_asked_for(subject.profile.function(id)));
+        let who = who.map(|user| format!(" that {user} asks for")).unwrap_or_default();
         format!("Collecting garbage{who} takes {} of the time.", part(subject, time))
     };
-    let found = found.map(|(id, function)| (id, function.calls.tottime));
+    let found = found.map(|(id, function)| (id, function.calls.tottime)).max_by(|a, b| a.1.total_cmp(&b.1));
     found.filter(|&(_, time)| subject.share(time) >= MUCH_GARBAGE).map(sentence).into_iter().collect()
 }
 

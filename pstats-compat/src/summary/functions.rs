@@ -2,6 +2,7 @@
 
 use super::paper::{Ink, Line, Paper, grouped, percent, short};
 use super::subject::Subject;
+use crate::details::Detail;
 use crate::model::{Counts, FunctionId, Profile, sampling_error};
 use crate::owners::Owners;
 use crate::stacks::Stacks;
@@ -10,6 +11,9 @@ use crate::stacks::Stacks;
 const MOST: usize = 10;
 /// Those that take a smaller part of the time aren't.
 const LEAST: f64 = 0.005;
+/// Of what only some profiles have, these, in columns so wide.
+const SHOWN: [Detail; 3] = [Detail::CpuTottime, Detail::P99, Detail::Max];
+const DETAIL: usize = 7;
 
 /// The costliest functions by their own time, from the costliest on.
 pub fn costliest(subject: &Subject<'_>, most: usize) -> Vec<FunctionId> {
@@ -60,6 +64,8 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     let time_width = shown.iter().map(|&id| time(id).chars().count()).max().unwrap_or(0).max(4);
     let calls_width = shown.iter().map(|&id| calls(id).len()).max().unwrap_or(0).max(5);
     let samples = profile.samples();
+    let details: Vec<Detail> =
+        Detail::of_profile(profile).into_iter().filter(|detail| SHOWN.contains(detail)).collect();
     let head = match is_counted {
         true => format!(" share  {:>time_width$}  {:>calls_width$}", "own", "calls"),
         false if samples.is_some() => format!(" share      ±  {:>time_width$}", "own"),
@@ -67,7 +73,12 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
     };
     let mut lines = vec![
         Line::new(paper).put(Ink::Bold, "Functions that take the most time themselves").done(),
-        Line::new(paper).put(Ink::Dim, &head).done(),
+        details
+            .iter()
+            .fold(Line::new(paper).put(Ink::Dim, &head), |line, detail| {
+                line.put(Ink::Dim, &format!("  {:>DETAIL$}", detail.word()))
+            })
+            .done(),
     ];
     for (id, user) in shown.into_iter().zip(users) {
         let share = subject.share(profile.function(id).calls.tottime);
@@ -80,6 +91,10 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         line = line.put(Ink::Plain, &format!("  {:>time_width$}", time(id)));
         if is_counted {
             line = line.put(Ink::Dim, &format!("  {:>calls_width$}", calls(id)));
+        }
+        for detail in &details {
+            let figure = detail.of(profile.function(id)).map(|time| short(&profile.metadata.unit, time));
+            line = line.put(Ink::Plain, &format!("  {:>DETAIL$}", figure.unwrap_or_default()));
         }
         line = line.put(if is_own { Ink::Bold } else { Ink::Plain }, &format!("  {}", places.name(id)));
         let place = places.place(id);

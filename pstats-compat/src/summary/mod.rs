@@ -9,6 +9,7 @@ mod functions;
 mod paper;
 mod places;
 mod subject;
+mod tasks;
 mod tree;
 
 use std::io::{self, Write};
@@ -25,9 +26,12 @@ pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Resul
     for line in facts::lines(&subject, paper) {
         writeln!(out, "{line}")?;
     }
-    for part in
-        [findings::lines(&subject, paper), tree::lines(&subject, paper), functions::lines(&subject, paper)]
-    {
+    for part in [
+        findings::lines(&subject, paper),
+        tasks::lines(&subject, paper),
+        tree::lines(&subject, paper),
+        functions::lines(&subject, paper),
+    ] {
         if !part.is_empty() {
             writeln!(out)?;
         }

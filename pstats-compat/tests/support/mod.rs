@@ -7,8 +7,13 @@ use pstats_compat::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, Node
 /// A profile with recursion, a built-in, two methods of one name, a name in other letters, markup
 /// in a name, a file name that is not UTF-8, and a caller without a row.
 pub fn sample() -> Profile {
-    let calls =
-        |ncalls, primitive_calls, tottime, cumtime| Calls { ncalls, primitive_calls, tottime, cumtime };
+    let calls = |ncalls, primitive_calls, tottime, cumtime| Calls {
+        ncalls,
+        primitive_calls,
+        tottime,
+        cumtime,
+        ..Calls::default()
+    };
     let function = |file: &str, line, name: &str, calls| Function::new(file.into(), line, name.into(), calls);
     let method = |line, name: &str, qualname: &str, calls| Function {
         qualname: Some(qualname.into()),

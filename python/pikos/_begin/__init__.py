@@ -57,15 +57,13 @@ def profile(texts: dict[str, str]) -> None:
 
 
 def follow(texts: dict[str, str]) -> None:
-    """Profile this process, which was started by a followed one."""
+    """Record this process, which was started by a followed one."""
     _, how, rest = interpreter.split(sys.orig_argv)
     code, module = (rest[0] if rest and how == flag else "" for flag in ("-c", "-m"))
     if module in PROFILERS or "from multiprocessing.resource_tracker import main" in code:
         return
-    from pikos._processes.family import start
-
     if "from multiprocessing.forkserver import main" not in code:
-        start(texts)
+        begin_child(texts, at_main=True)
         return
     # It does nothing by itself: its children are those that the program has started.
     server = os.getpid()
@@ -73,7 +71,7 @@ def follow(texts: dict[str, str]) -> None:
     def begin_in_child() -> None:
         if os.getppid() == server:
             try:
-                start(texts)
+                begin_child(texts, at_main=False)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:
@@ -81,3 +79,15 @@ def follow(texts: dict[str, str]) -> None:
                 pass
 
     os.register_at_fork(after_in_child=begin_in_child)
+
+
+def begin_child(texts: dict[str, str], at_main: bool) -> None:
+    """Record this process as its parent was. at_main: its program has yet to begin."""
+    if "monitor" in texts:
+        from pikos import runner
+
+        runner.begin_child(texts, at_main)
+        return
+    from pikos._processes.family import start
+
+    start(texts)

@@ -64,3 +64,10 @@ def parse(text: str) -> dict[str, str]:
     """The options in the variable's value."""
     fields = (field.partition("=") for field in text.split(";")[1:])
     return {name: value.replace("%3B", ";").replace("%25", "%") for name, _, value in fields}
+
+
+def with_pid(path: str, pid: int) -> str:
+    """``out.pstats`` of process 7 is ``out-7.pstats``, as ``pikos record`` has it."""
+    folder, name = os.path.split(path)
+    stem, dot, rest = name[1:].partition(".")
+    return os.path.join(folder, f"{name[:1]}{stem}-{pid}{dot}{rest}")

@@ -112,7 +112,7 @@ Look at the file that was saved with `pikos view FILE`, share it with `pikos rep
 OPTIONS = Options.OPTIONS
 
 #: Their texts mean something in the light of others.
-READ_LATER = frozenset(["budget", "checkpoint", "interval", "rate"])
+READ_LATER = frozenset(["budget", "checkpoint", "interval", "rate", "slow_step"])
 
 
 class Parser(OptionParser):

@@ -99,7 +99,7 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             refuse(f"{option.flags[0].name} has no effect without --{option.needs}: add --{option.needs}")
         if option.of == COUNTING and asked.get("sample") and option.flags and name != "tree":
             refuse(f"{option.flags[0].name} is for counted calls, which --sample has none of: choose one of them")
-    for name in ("gil_wait", "times", "rate", "mode", "budget"):
+    for name in ("gil_wait", "times", "rate", "mode", "budget", "slow_step"):
         if name in said:
             asked[name] = typed(said[name], Options.OPTIONS[name], refuse)
     if asked.get("times") == "sampled":
@@ -109,6 +109,11 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             )
         if said.get("gil_wait") == "out":
             refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
+        for name in ("distribution", "cpu"):
+            if said.get(name):
+                refuse(f"--{name} needs the time of each call, which --times sampled doesn't take: choose one of them")
+        if said.get("tasks"):
+            refuse("--tasks needs the time of each step, which --times sampled doesn't take: choose one of them")
     elif "rate" in said and not asked.get("sample"):
         refuse("--rate has no effect without --times sampled, or --sample of pikos run: add one of them")
     if said.get("gil_wait") == "out" and said.get("builtins") is False:
@@ -125,6 +130,12 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             "--tree keeps full stacks, which neither a table nor a pstats file can hold: write them to a file, -o x.pikos, "
             f"{STACKS}; or watch them, --live"
         )
+    for name in ("distribution", "cpu"):
+        if asked.get(name) and asked["live"] is False and not keeps_details(outfile):
+            refuse(
+                f"--{name} keeps what neither a table nor a pstats file can hold: write it to a file, -o x.pikos, x.json or x.csv; or "
+                "watch it, --live"
+            )
     if asked.get("follow") and outfile is None and asked["live"] is False:
         refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
     shows = TABLE if outfile is None else NOTHING
@@ -206,6 +217,15 @@ def keeps_stacks(outfile: str | None) -> bool:
     from pikos._lsprof import _recorded_as
 
     return _recorded_as(outfile, True) == "pikos"
+
+
+def keeps_details(outfile: str | None) -> bool:
+    """Whether a file of this name keeps of functions more than pstats does."""
+    if outfile is None:
+        return False
+    from pikos._lsprof import _recorded_as
+
+    return _recorded_as(outfile, False) in ("pikos", "json", "csv")
 
 
 def ending_of(path: str) -> str:

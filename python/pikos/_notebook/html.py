@@ -1,15 +1,15 @@
-"""What a notebook shows of a profile: a table, and a flame graph in a frame that can do nothing but draw."""
+"""What a notebook shows of a profile: a table, and where stacks are known the page with their flame graph, in a frame that can
+do nothing but draw."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from pikos._rows import Row
+from pikos._rows import Node, Row
 
 if TYPE_CHECKING:
     from pikos._lsprof import _Metadata, _StoredProfile
-    from pikos._rows import Node
 
 #: A table longer than this is for a program, not for a page.
 MOST_ROWS = 50
@@ -19,6 +19,9 @@ LEVEL, ABOVE, LOWEST, HIGHEST = 22, 220, 400, 600
 
 #: How often it is in a second, and its name.
 UNITS = ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"))
+
+#: A page of more bytes isn't kept in a notebook, which has each of its outputs for good.
+LARGEST_PAGE = 2_000_000
 
 STYLE = """<style>
 .pikos-table td, .pikos-table th { text-align: right; font-variant-numeric: tabular-nums; }
@@ -32,6 +35,17 @@ def shown(profile: _StoredProfile) -> str:
     """The table of a profile, or of some of its rows."""
     rows = [Row(*row) for row in profile.slice(0, min(MOST_ROWS, len(profile))).rows()]
     return table(profile.metadata(), rows, len(profile))
+
+
+def shown_whole(profile: _StoredProfile) -> str:
+    """The table of a profile, and its flame graph if it is whole and has stacks."""
+    nodes = profile.tree() if len(profile) == profile.metadata()["functions"] else None
+    if not nodes:
+        return shown(profile)
+    page = profile.dumps("html")
+    if len(page) > LARGEST_PAGE:
+        return f"{shown(profile)}<p>The flame graph is large: <code>export('profile.html')</code> writes it.</p>"
+    return shown(profile) + flame_graph(page, height_for([Node(*node) for node in nodes]))
 
 
 def table(facts: _Metadata, shown: list[Row], count: int) -> str:

@@ -48,13 +48,13 @@ class Shown:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from pikos._notebook.html import flame_graph, height_for
+        from pikos._notebook.html import flame_graph, height_for, shown
 
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        table = shown(self.chosen._native)
         if not self.graph:
-            return self.chosen._repr_html_() + note
-        graph = flame_graph(self.profile.dumps("html"), height_for(self.profile.tree()))
-        return self.chosen._repr_html_() + note + graph
+            return table + note
+        return table + note + flame_graph(self.profile.dumps("html"), height_for(self.profile.tree()))
 
 
 @magics_class

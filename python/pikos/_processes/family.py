@@ -12,7 +12,7 @@ import os
 import sys
 from os import getpid
 
-from pikos._launcher.environment import announce
+from pikos._launcher.environment import announce, with_pid
 from pikos._launcher.request import Request
 from pikos._launcher.session import Session
 from pikos._launcher.start import session_of
@@ -97,10 +97,3 @@ def start(texts: dict[str, str]) -> None:
     is_live = options.live is not False and problem is None
     if not options.paused and (session.outfile is not None or is_live):
         profile.enable()
-
-
-def with_pid(path: str, pid: int) -> str:
-    """``out.pstats`` of process 7 is ``out-7.pstats``, as ``pikos record`` has it."""
-    folder, name = os.path.split(path)
-    stem, dot, rest = name[1:].partition(".")
-    return os.path.join(folder, f"{name[:1]}{stem}-{pid}{dot}{rest}")

@@ -52,6 +52,220 @@ FILES = {"csv": CSV_FILE, "parquet": PARQUET_FILE, "text": TEXT_FILE, "trace": T
 ENDINGS = {".csv": "csv", ".parquet": "parquet", ".trace": "trace", ".trace.json": "trace"}
 
 
+class Option:
+    """An option of the command, and all that is said about it.
+
+    names: the long one last. how: what ``argparse`` is to do with it; without, it is a flag. place: where its value is found, if not by
+    its last name. behind: whether it is read behind the script as well: others are the script's own there. of_reports: whether it
+    makes sense for reports alone. not_of_objects: why it makes none where objects are counted.
+    """
+
+    def __init__(
+        self,
+        names: str,
+        help: str,
+        how: dict[str, Any] | None = None,
+        *,
+        place: str = "",
+        behind: bool = False,
+        of_reports: bool = False,
+        not_of_objects: str = "",
+    ) -> None:
+        self.names = names.split()
+        self.help = help
+        self.how = how or {"action": "store_true"}
+        action = self.how.get("action", "store")
+        self.dest = place or self.names[-1].lstrip("-").replace("-", "_")
+        self.behind = behind
+        self.of_reports = of_reports
+        self.not_of_objects = not_of_objects
+        self.takes_value = action not in ("store_true", "store_const")
+        #: Its value where it isn't given.
+        self.default: Any = {"append": [], "store_true": False}.get(action)
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(*self.names, dest=self.dest, default=argparse.SUPPRESS, help=self.help, **self.how)
+
+
+def whole_number(text: str) -> int:
+    """A number of functions."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or greater")
+
+
+def positive(text: str) -> float:
+    """A number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if 0 < number < float("inf"):
+        return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
+NAMES: dict[str, Any] = {"action": "append", "metavar": "NAME[,NAME]..."}
+SECONDS: dict[str, Any] = {"type": positive, "metavar": "SECONDS"}
+NO_RECORDS = "there are no records"
+ALL_FUNCTIONS = "objects of all functions are counted; --where tells them apart"
+
+#: Those that may stand anywhere.
+OPTIONS = [
+    Option(
+        "-o --output",
+        "write to this file (default: monitor_records with an ending that fits); with zmq, bind this endpoint, too; "
+        "a report as text, page, JSON or CSV, as the name says (.html, .json, .csv)",
+        {"metavar": "OUTPUT"},
+        behind=True,
+    ),
+    Option(
+        "--buffered",
+        "write to the screen or to a text file in large blocks, not record by record",
+        behind=True,
+        not_of_objects=NO_RECORDS,
+    ),
+    Option(
+        "--recording",
+        "how to record (default: what the name of -o says, or screen)",
+        {"choices": RECORDINGS},
+        behind=True,
+    ),
+    Option(
+        "--focused-on",
+        "record only inside these functions: of the script (main, Class.method), or importable ones "
+        "(package.module.function); a class or a module stands for all of its functions, and names may have wildcards",
+        NAMES,
+        behind=True,
+        not_of_objects=ALL_FUNCTIONS,
+    ),
+    Option(
+        "--report",
+        "instead of records, print the program's own functions, the costliest first: each line with its hits and its time, "
+        "or memory; with functions and function_memory a line for each function; with objects also which types grew, and what holds them",
+        behind=True,
+    ),
+    Option(
+        "-n",
+        f"with --report: show this many functions (default: {FUNCTIONS}, in a list {LISTED})",
+        {"type": whole_number, "metavar": "N"},
+        place="count",
+        behind=True,
+        of_reports=True,
+    ),
+    Option(
+        "--sort",
+        f"with --report: the order of functions: {', '.join(OF_TIME)}; of memory {', '.join(OF_MEMORY)}",
+        {"choices": sorted({*OF_TIME, *OF_MEMORY}), "metavar": "KEY"},
+        behind=True,
+        of_reports=True,
+        not_of_objects="the types with most bytes come first",
+    ),
+    Option(
+        "--all",
+        "with --report: show all functions, those of libraries, too",
+        place="everything",
+        behind=True,
+        of_reports=True,
+        not_of_objects="all types are shown",
+    ),
+    Option(
+        "--fields",
+        f"have records tell more: {', '.join(f'+{field}' for field in EXTRA_FIELDS)}",
+        {"action": "append", "metavar": "+FIELD[,+FIELD]..."},
+        behind=True,
+        not_of_objects=NO_RECORDS,
+    ),
+    Option(
+        "--filter",
+        "record only what this says: FIELD ~ REGEX, FIELD = VALUE, FIELD < NUMBER, FIELD glob PATTERN, own (your own code), "
+        "with and, or, not and brackets; of several, all must hold",
+        {"action": "append", "metavar": "EXPRESSION"},
+        behind=True,
+        not_of_objects="--types says which ones count",
+    ),
+    Option(
+        "-z --skip-zero",
+        "with --report: leave out lines and functions of zeros, and lines that did not run",
+        of_reports=True,
+        not_of_objects="types without objects are not shown",
+    ),
+    Option(
+        "--summary",
+        "a report with one line for each function",
+        not_of_objects="the table has one line for each type",
+    ),
+    Option(
+        "--json",
+        "a report as JSON",
+        not_of_objects="pikos top --json prints it while the program runs",
+    ),
+    Option("--csv", "a report as comma-separated values", not_of_objects="name a file, -o types.csv"),
+    Option(
+        "-l --line-by-line",
+        "a report of the functions that are decorated with @profile, and of -p",
+        not_of_objects=ALL_FUNCTIONS,
+    ),
+    Option("-p --prof-mod", "the same as --focused-on", NAMES, place="focused_on"),
+    Option(
+        "-v --view",
+        "with --report: print it, also where -o names a file",
+        of_reports=True,
+        not_of_objects="the table is printed, or written",
+    ),
+    Option(
+        "-u --unit",
+        "with --report: the unit of times, as 1e-3",
+        SECONDS,
+        of_reports=True,
+        not_of_objects="there are no times",
+    ),
+    Option(
+        "-r --rich",
+        "with --report: in colours, also in a pipe",
+        of_reports=True,
+        not_of_objects="the table has no colours",
+    ),
+    Option(
+        "-t --sort-by-time",
+        "the same as --sort time",
+        {"action": "store_const", "const": "time"},
+        place="sort",
+    ),
+    Option(
+        "-i --output-interval",
+        "with --report and -o: write the file anew each time these are over, too",
+        SECONDS,
+        of_reports=True,
+        not_of_objects="the table is written at the end",
+    ),
+    Option(
+        "--types",
+        "with objects, and line_memory --report: count these types only (list, app.Model, app.*)",
+        {"action": "append", "metavar": "TYPE[,TYPE]..."},
+        behind=True,
+    ),
+    Option(
+        "--where",
+        "with objects: also by the line that makes them; with line_memory --report: say which types of objects those lines made "
+        "that grew the memory",
+        behind=True,
+    ),
+    Option(
+        "--threads",
+        "watch all threads, not just the main one",
+        behind=True,
+        not_of_objects="all threads' objects are counted",
+    ),
+    Option(
+        "--follow",
+        "record the Python processes that it starts as well, each in a file with its process ID in the name, or a stream of its own",
+        behind=True,
+        not_of_objects="they are counted in one process",
+    ),
+]
+
+
 class CommandLine(argparse.ArgumentParser):
     """A command line whose errors begin as all that the command says."""
 
@@ -60,9 +274,9 @@ class CommandLine(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def argument_parser() -> argparse.ArgumentParser:
+def argument_parser(kind: type[CommandLine] = CommandLine) -> argparse.ArgumentParser:
     """The options."""
-    parser = CommandLine(
+    parser = kind(
         prog="pikos-run",
         usage="pikos-run [OPTION]... {functions,lines,function_memory,line_memory,objects} [OPTION]... "
         "[-c CODE | -m MODULE | SCRIPT] [OPTION]... [ARG]...",
@@ -73,170 +287,23 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("monitor", choices=CHOICES, help="what to record")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    add_options(parser)
+    for option in OPTIONS:
+        option.add_to(parser)
     return parser
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Those that may stand anywhere."""
-    missing: Any = argparse.SUPPRESS
-    parser.add_argument(
-        "-o",
-        "--output",
-        default=missing,
-        help="write to this file (default: monitor_records with an ending that fits); with zmq, bind this endpoint, too; "
-        "a report as text, page, JSON or CSV, as the name says (.html, .json, .csv)",
-    )
-    parser.add_argument(
-        "--buffered",
-        action="store_true",
-        default=missing,
-        help="write to the screen or to a text file in large blocks, not record by record",
-    )
-    parser.add_argument(
-        "--recording",
-        choices=RECORDINGS,
-        default=missing,
-        help="how to record (default: what the name of -o says, or screen)",
-    )
-    parser.add_argument(
-        "--focused-on",
-        action="append",
-        default=missing,
-        metavar="NAME[,NAME]...",
-        help="record only inside these functions: of the script (main, Class.method), or importable ones "
-        "(package.module.function); a class or a module stands for all of its functions, and names may have wildcards",
-    )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        default=missing,
-        help="instead of records, print the program's own functions, the costliest first: each line with its hits and its time, "
-        "or memory; with functions and function_memory a line for each function; with objects also which types grew, and what holds them",
-    )
-    parser.add_argument(
-        "-n",
-        dest="count",
-        type=whole_number,
-        default=missing,
-        metavar="N",
-        help=f"with --report: show this many functions (default: {FUNCTIONS}, in a list {LISTED})",
-    )
-    parser.add_argument(
-        "--sort",
-        choices=sorted({*OF_TIME, *OF_MEMORY}),
-        default=missing,
-        metavar="KEY",
-        help=f"with --report: the order of functions: {', '.join(OF_TIME)}; of memory {', '.join(OF_MEMORY)}",
-    )
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        dest="everything",
-        default=missing,
-        help="with --report: show all functions, those of libraries, too",
-    )
-    parser.add_argument(
-        "--fields",
-        action="append",
-        default=missing,
-        metavar="+FIELD[,+FIELD]...",
-        help=f"have records tell more: {', '.join(f'+{field}' for field in EXTRA_FIELDS)}",
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        default=missing,
-        metavar="EXPRESSION",
-        help="record only what this says: FIELD ~ REGEX, FIELD = VALUE, FIELD < NUMBER, FIELD glob PATTERN, own (your own code), "
-        "with and, or, not and brackets; of several, all must hold",
-    )
-    parser.add_argument(
-        "-z",
-        "--skip-zero",
-        action="store_true",
-        default=missing,
-        help="with --report: leave out lines and functions of zeros, and lines that did not run",
-    )
-    parser.add_argument(
-        "--summary", action="store_true", default=missing, help="a report with one line for each function"
-    )
-    parser.add_argument("--json", action="store_true", default=missing, help="a report as JSON")
-    parser.add_argument("--csv", action="store_true", default=missing, help="a report as comma-separated values")
-    parser.add_argument(
-        "-l",
-        "--line-by-line",
-        action="store_true",
-        default=missing,
-        help="a report of the functions that are decorated with @profile, and of -p",
-    )
-    parser.add_argument(
-        "-p",
-        "--prof-mod",
-        action="append",
-        default=missing,
-        metavar="NAME[,NAME]...",
-        help="the same as --focused-on",
-    )
-    parser.add_argument(
-        "-v", "--view", action="store_true", default=missing, help="with --report: print it, also where -o names a file"
-    )
-    parser.add_argument(
-        "-u",
-        "--unit",
-        type=positive,
-        default=missing,
-        metavar="SECONDS",
-        help="with --report: the unit of times, as 1e-3",
-    )
-    parser.add_argument(
-        "-r", "--rich", action="store_true", default=missing, help="with --report: in colours, also in a pipe"
-    )
-    parser.add_argument(
-        "-t",
-        "--sort-by-time",
-        action="store_const",
-        const="time",
-        dest="sort",
-        default=missing,
-        help="the same as --sort time",
-    )
-    parser.add_argument(
-        "-i",
-        "--output-interval",
-        type=positive,
-        default=missing,
-        metavar="SECONDS",
-        help="with --report and -o: write the file anew each time these are over, too",
-    )
-    parser.add_argument(
-        "--types",
-        action="append",
-        default=missing,
-        metavar="TYPE[,TYPE]...",
-        help="with objects: count these types only (list, app.Model, app.*)",
-    )
-    parser.add_argument(
-        "--where", action="store_true", default=missing, help="with objects: also by the line that makes them"
-    )
-    parser.add_argument(
-        "--threads", action="store_true", default=missing, help="watch all threads, not just the main one"
-    )
 
 
 def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """The options, and the program with its arguments."""
-    loose = CommandLine(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
-    add_options(loose)
-    options_of = loose._option_string_actions
-    takes_value = {name for name, action in options_of.items() if action.nargs != 0}
-    flags = {name for name, action in options_of.items() if action.nargs == 0}
-    letters = {name[1] for name in flags if len(name) == 2}
+    loose = type(parser)(prog=parser.prog, usage=parser.usage, add_help=False, allow_abbrev=False)
+    for option in OPTIONS:
+        option.add_to(loose)
+    takes_value, flags = {}, {}
     # Behind the script, what programs call their own options like is theirs.
-    takes_value_behind, flags_behind = (
-        {"-o", "--output", "--recording", "--focused-on", "--fields", "--filter", "-n", "--sort", "--types"},
-        {"--buffered", "--report", "--threads", "--all", "--where"},
-    )
+    for behind in (False, True):
+        read = [(option, name) for option in OPTIONS if option.behind or not behind for name in option.names]
+        takes_value[behind] = {name for option, name in read if option.takes_value}
+        flags[behind] = {name for option, name in read if not option.takes_value}
+    letters = {name[1] for name in flags[False] if len(name) == 2}
     ours: list[str] = []
     monitor: str | None = None
     how = ""
@@ -244,18 +311,17 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
     rest = list(argv)
     while rest:
         word = rest.pop(0)
-        if script:
-            takes_value, flags, letters = takes_value_behind, flags_behind, set()
-        if word.split("=", 1)[0] in takes_value and word.startswith("-"):
+        behind = bool(script)
+        if word.split("=", 1)[0] in takes_value[behind] and word.startswith("-"):
             ours.append(word)
             if "=" not in word:
                 if not rest:
                     parser.error(f"argument {word}: expected one argument")
                 ours.append(rest.pop(0))
-        elif word in flags or (word[:2] in takes_value and not word.startswith("--")):
+        elif word in flags[behind] or (word[:2] in takes_value[behind] and not word.startswith("--")):
             # What follows a short option may stand right behind it.
             ours.append(word)
-        elif letters and len(word) > 2 and word[0] == "-" and letters.issuperset(word[1:]):
+        elif not behind and len(word) > 2 and word[0] == "-" and letters.issuperset(word[1:]):
             ours += [f"-{letter}" for letter in word[1:]]
         elif word in ("-h", "--help", "--version") and not script:
             parser.parse_args([word])  # prints, and exits
@@ -284,66 +350,37 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Na
         parser.error(f"name a monitor: {', '.join(CHOICES)}")
     if not script:
         parser.error("name a script, -m and a module, or -c and code")
-    options = argparse.Namespace(
-        monitor=monitor,
-        how=how,
-        output=None,
-        buffered=False,
-        recording=None,
-        focused_on=[],
-        fields=[],
-        filter=[],
-        prof_mod=[],
-        report=False,
-        threads=False,
-        count=None,
-        sort=None,
-        everything=False,
-        skip_zero=False,
-        summary=False,
-        json=False,
-        csv=False,
-        line_by_line=False,
-        view=False,
-        unit=None,
-        rich=False,
-        output_interval=None,
-        types=None,
-        where=False,
-    )
+    options = argparse.Namespace(monitor=monitor, how=how)
+    for option in OPTIONS:
+        setattr(options, option.dest, list(option.default) if option.default == [] else option.default)
     loose.parse_args(ours, options)
+    types = [name for names in options.types for name in names.split(",") if name]
+    if options.types and not types:
+        parser.error("--types: name a type, list for instance")
+    options.types = types or None
     if monitor == OBJECTS:
         check_objects(options, parser)
         return options, script
-    if options.types is not None or options.where:
-        parser.error(f"{'--where' if options.types is None else '--types'} is for objects: pikos-run objects ...")
     orders = OF_MEMORY if monitor.endswith("memory") else OF_TIME
     if options.sort is not None and options.sort not in orders:
         parser.error(f"--sort {options.sort}: choose {', '.join(orders)}")
     is_page = options.output is not None and options.recording is None and form_of(options.output) == "html"
     if options.line_by_line or options.summary or options.json or options.csv or is_page:
         options.report = True
-    needless = [
-        name
-        for name, value in (
-            ("-n", options.count),
-            ("--sort", options.sort),
-            ("--all", options.everything),
-            ("-z", options.skip_zero),
-            ("-v", options.view),
-            ("-u", options.unit),
-            ("-r", options.rich),
-            ("-i", options.output_interval),
-        )
-        if value
-    ]
-    if needless and not options.report:
-        parser.error(f"{needless[0]} is for --report: add it")
+    if (options.types is not None or options.where) and not (monitor == "line_memory" and options.report):
+        name = "--where" if options.types is None else "--types"
+        parser.error(f"{name} is for objects, and for line_memory --report: pikos-run objects ...")
+    if not options.report:
+        for option in OPTIONS:
+            if option.of_reports and getattr(options, option.dest):
+                parser.error(f"{option.names[0]} is for --report: add it")
     if options.output_interval is not None and options.output is None:
         parser.error("-i writes the report to a file: name it with -o")
+    is_to_screen = options.recording == "screen" or (options.output is None and options.recording is None)
+    if options.follow and is_to_screen:
+        parser.error("--follow needs a file for each process: name it with -o, or choose --recording zmq")
     if options.json and options.csv:
         parser.error("--json and --csv are two forms of a report: choose one")
-    options.focused_on += options.prof_mod
     options.focused_on = [path for paths in options.focused_on for path in paths.split(",") if path]
     kind: Any = monitor_class(MONITORS[monitor])
     options.fields = fields_of(options, kind, parser)
@@ -369,6 +406,9 @@ def fields_of(options: argparse.Namespace, kind: Any, parser: argparse.ArgumentP
         and _peaks_problem() is None
     ):
         names.append("peak")
+    # How long each line takes, for `pikos top`.
+    if kind._kind == "line" and not kind._reads_memory and recording == "zmq" and not options.report:
+        names.append("time")
     try:
         return kind._extras(names)  # type: ignore[no-any-return]
     except ValueError as error:
@@ -397,36 +437,12 @@ def filter_of(options: argparse.Namespace, kind: Any, parser: argparse.ArgumentP
 
 def check_objects(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what makes no sense where objects are counted."""
-    needless = {
-        "--threads": (options.threads, "all threads' objects are counted"),
-        "--focused-on": (
-            options.focused_on or options.prof_mod,
-            "objects of all functions are counted; --where tells them apart",
-        ),
-        "--buffered": (options.buffered, "there are no records"),
-        "--sort": (options.sort, "the types with most bytes come first"),
-        "--all": (options.everything, "all types are shown"),
-        "--fields": (options.fields, "there are no records"),
-        "--filter": (options.filter, "--types says which ones count"),
-        "--csv": (options.csv, "name a file, -o types.csv"),
-        "--json": (options.json, "pikos top --json prints it while the program runs"),
-        "--summary": (options.summary, "the table has one line for each type"),
-        "-l": (options.line_by_line, "objects of all functions are counted; --where tells them apart"),
-        "-z": (options.skip_zero, "types without objects are not shown"),
-        "-v": (options.view, "the table is printed, or written"),
-        "-u": (options.unit, "there are no times"),
-        "-r": (options.rich, "the table has no colours"),
-        "-i": (options.output_interval, "the table is written at the end"),
-    }
-    for name, (value, reason) in needless.items():
-        if value:
+    for option in OPTIONS:
+        if option.not_of_objects and getattr(options, option.dest):
+            name, reason = option.names[0], option.not_of_objects
             parser.error(f"{name} has no meaning for objects ({reason}): leave it out")
     if options.recording not in (None, "screen", "zmq"):
         parser.error(f"objects are counted, not recorded one by one: leave out --recording {options.recording}")
-    if options.types is not None:
-        options.types = [name for names in options.types for name in names.split(",") if name]
-        if not options.types:
-            parser.error("--types: name a type, list for instance")
 
 
 def output_of(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str | None:
@@ -467,21 +483,3 @@ def record_type_of(kind: Any, options: argparse.Namespace) -> Any:
     recording = options.recording or guess(options.output or "")
     is_timed = recording in ("csv", "parquet") and kind._timed_record_type is not None
     return kind._timed_record_type if is_timed else kind._own_record_type
-
-
-def whole_number(text: str) -> int:
-    """A number of functions."""
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or greater")
-
-
-def positive(text: str) -> float:
-    """A number of seconds."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if 0 < number < float("inf"):
-        return number
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")

@@ -8,9 +8,11 @@ __all__ = ["Profile", "label", "run", "runctx", "write_whole"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+
+    from pikos.objects import ObjectMonitor
 
     Label: TypeAlias = tuple[str, int, str]
     Stats: TypeAlias = dict[Label, tuple[int, int, float, float, dict[Label, tuple[int, int, float, float]]]]
@@ -51,9 +53,10 @@ def runctx(
 
 
 class Profile(Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, hook=None, compensate=False,
-    gil_wait="keep", times="exact", rate=None, tree=False, tree_depth=1000, tree_nodes=500_000, include=None, exclude=None, live=False, interval=0.5, connect=False,
-    remote=False, follow=False, checkpoint=None)
+    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *, threads=None, context=False, hook=None, compensate=False,
+    gil_wait="keep", times="exact", rate=None, distribution=False, cpu=False, gc=False, tree=False, tree_depth=1000, tree_nodes=500_000, tasks=False, generators=False, slow_step=0.05,
+    label_sets=1000, include=None, exclude=None, live=False, interval=0.5, connect=False,
+    remote=False, follow=False, checkpoint=None, objects=False)
 
     Records calls from enable() to disable(), or as a context manager.
 
@@ -61,7 +64,10 @@ class Profile(Profiler):
     The default is the CPU's cycle counter. subcalls: tell calls apart by their callers. builtins: count
     built-ins as well. threads: True for all threads, existing and future; False for the thread that enables
     it, beside other profiles that do the same in theirs; None for what this interpreter's cProfile covers
-    (3.11: the thread that enables it; from 3.12: all). compensate: take what recording itself costs out of the
+    (3.11: the thread that enables it; from 3.12: all). context: record what runs in the ``contextvars`` context that enables it, and in
+    those copied from it since: its tasks, ``asyncio.to_thread``, executors that carry the context, in whatever thread; nothing else.
+    Any number of such profiles may be enabled at once, each in a context of its own: one for each request of a server
+    (docs/labels.md). ``disable()`` may come from anywhere. Not with ``threads``. compensate: take what recording itself costs out of the
     times (docs/truth.md says how, and how well); not with ``timer``. gil_wait: with several threads, ``"keep"`` what they wait
     for the GIL in the times, as cProfile does, or take it ``"out"``: the method ``gil_wait()`` says how much that is, in all threads
     together (docs/truth.md); needs ``builtins``, and no ``timer``.
@@ -72,6 +78,11 @@ class Profile(Profiler):
     (``tree``) have times then, and no calls. Not with ``timer``, ``compensate`` or ``gil_wait="out"``, which need the time of each call
     (docs/design/sampled-times.md).
 
+    distribution: keep how long each call took: the rows of ``pikos.stats.of(profile)`` have ``min``, ``p50``, ``p90``, ``p99``, ``p999``, ``max``
+    and ``slowest_at``. cpu: keep how long a processor was at work on each function (``cpu_tottime``, ``cpu_cumtime``): the rest of its time
+    is waiting. gc: count collections of garbage as calls of a function ``<gc>``, called by whatever was running. Not with ``times="sampled"``, but
+    for ``gc``; ``cpu`` not with ``timer`` (docs/distributions.md).
+
     hook: None for the interpreter's ordinary hook. ``"frame-eval"`` (PEP 523) and ``"fast"`` (the cheaper of the two on
     this release) count Python functions only, so they need ``builtins=False``: ValueError without. Where frame evaluation
     can't be had, the ordinary hook is used; the attribute ``hook`` is (name, reason) of what is in use (docs/use/hooks.md).
@@ -80,6 +91,14 @@ class Profile(Profiler):
     ``dump_stats("x.pikos")``; a pstats file can't hold them. A call below ``tree_depth`` others, or one that needs a node beyond ``tree_nodes``
     (about 70 bytes each), gets no stack of its own: its time stays with the stack below, and the exported file says how
     much that is.
+
+    tasks: follow coroutines and asynchronous generators, beside cProfile's figures, which stay what they are: coroutine_stats() has
+    how long those of each function ran and were parked, task_stats() the tasks that are under way, and slow_steps() the steps of tasks
+    that kept their event loop for ``slow_step`` seconds (0.05) or longer. With ``tree``, stacks stand on what awaits them instead of the
+    loop. generators: follow generators, too (docs/tasks.md). Not with ``times="sampled"`` or ``hook="frame-eval"``.
+    label_sets: with ``pikos.label``, keep the figures of so many label sets apart, in the order in which they come; those of all others are
+    one, labelled ``other``. 0: keep none apart. A program without labels pays nothing. Not with ``timer`` or ``times="sampled"``, where no
+    labels are told apart (docs/labels.md).
 
     include, exclude: show only functions whose ``file:line(name)`` (``{name}`` of a built-in) the regular expression ``include``
     finds, and ``exclude`` doesn't. The others are not recorded: their time, and the calls that they make, are those of the function
@@ -94,11 +113,17 @@ class Profile(Profiler):
     checkpoint: (file, seconds): write the profile so far to that file so often, from the first enable() to the same end; calls
     that are open count as if they returned then. The format is what the file's name says, else pstats, or ``.pikos`` with ``tree``. The
     file is replaced as a whole or not at all.
+    objects: count the objects that are made and that go meanwhile, by type and by the line that made them: True for all types (from Python
+    3.13 on), or names and classes as `ObjectMonitor` takes them. The attribute ``objects`` is that monitor, else None; it begins anew with
+    each enable(). RuntimeError, here and by enable(), where another tool, tracemalloc for instance, is told of objects already.
     ValueError if one of these can't be; where a socket can't be had, standard error says why, and the program goes on.
     """
 
     __module__ = "pikos.cprofile"
     stats: "Stats"
+    objects: "ObjectMonitor | None" = None
+    #: How many run_async() are under way that keep it enabled.
+    _awaited = 0
 
     def __init__(
         self,
@@ -108,14 +133,22 @@ class Profile(Profiler):
         builtins: bool = True,
         *,
         threads: bool | None = None,
+        context: bool = False,
         hook: str | None = None,
         compensate: bool = False,
         gil_wait: str = "keep",
         times: str = "exact",
         rate: float | None = None,
+        distribution: bool = False,
+        cpu: bool = False,
+        gc: bool = False,
         tree: bool = False,
         tree_depth: int = 1000,
         tree_nodes: int = 500_000,
+        tasks: bool = False,
+        generators: bool = False,
+        slow_step: float = 0.05,
+        label_sets: int = 1_000,
         include: str | None = None,
         exclude: str | None = None,
         live: bool | str = False,
@@ -124,23 +157,36 @@ class Profile(Profiler):
         remote: bool = False,
         follow: bool = False,
         checkpoint: tuple[str, float] | None = None,
+        objects: "bool | Iterable[str | type]" = False,
     ) -> None:
         if timer is not None and not callable(timer):
             raise TypeError(f"timer must be a callable that returns a number, got {type(timer).__name__}")
         # Not before it is needed: most who import this module for its labels, or through others, profile nothing.
         from pikos._options import Options
 
+        if objects is not False:
+            from pikos.cprofile._objects import OURS
+
+            exclude = OURS if exclude is None else f"(?:{exclude})|{OURS}"
         options = Options(
             builtins=builtins,
             threads=threads,
+            context=context,
             hook=hook,
             compensate=compensate,
             gil_wait=gil_wait,
             times=times,
             rate=rate,
+            distribution=distribution,
+            cpu=cpu,
+            gc=gc,
             tree=tree,
             tree_depth=tree_depth,
             tree_nodes=tree_nodes,
+            tasks=tasks,
+            generators=generators,
+            slow_step=slow_step,
+            label_sets=label_sets,
             include=include,
             exclude=exclude,
             live=live,
@@ -151,6 +197,10 @@ class Profile(Profiler):
             checkpoint=checkpoint,
         )
         super().__init__(timer, timeunit, subcalls, builtins, options=options)
+        if objects is not False:
+            from pikos.cprofile._objects import count_objects
+
+            count_objects(self, None if objects is True else objects)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.
@@ -208,9 +258,9 @@ class Profile(Profiler):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was recorded so far."""
-        from pikos._notebook.html import shown
+        from pikos._notebook.html import shown_whole
 
-        return shown(self._finished())
+        return shown_whole(self._finished())
 
     def runctx(self, cmd: "str | CodeType", globals: "dict[str, Any]", locals: "Mapping[str, object] | None") -> "Self":
         """Profile a statement in the namespaces given."""
@@ -222,12 +272,33 @@ class Profile(Profiler):
         return self
 
     def runcall(self, func: "Callable[P, T]", /, *args: "P.args", **kw: "P.kwargs") -> "T":
-        """Profile one call, and return what it returns."""
+        """Profile one call, and return what it returns; of a coroutine function, a coroutine that is profiled while it is awaited."""
         self.enable()
         try:
-            return func(*args, **kw)
+            result = func(*args, **kw)
         finally:
             self.disable()
+        if hasattr(type(result), "cr_await"):
+            return self.run_async(result)  # type: ignore[arg-type, return-value]
+        return result
+
+    async def run_async(self, awaitable: "Awaitable[T]") -> "T":
+        """Profile what happens until ``awaitable`` is done, and return what it returns.
+
+        Other tasks of the loop that run meanwhile are recorded, too. Several may be under way at once: recording ends with the last
+        of them, unless it was on before the first.
+        """
+        if not self._awaited and self._is_enabled:
+            return await awaitable
+        if not self._awaited:
+            self.enable()
+        self._awaited += 1
+        try:
+            return await awaitable
+        finally:
+            self._awaited -= 1
+            if not self._awaited:
+                self.disable()
 
     def __enter__(self) -> "Self":
         self.enable()

@@ -1,29 +1,4 @@
 """The filters."""
 
-from pikos.filters import (
-    And,
-    Compare,
-    Glob,
-    Matches,
-    Not,
-    NotOnValue,
-    OnChange,
-    OnValue,
-    Or,
-    OwnCode,
-    parse,
-)
-
-__all__ = [
-    "And",
-    "Compare",
-    "Glob",
-    "Matches",
-    "Not",
-    "NotOnValue",
-    "OnChange",
-    "OnValue",
-    "Or",
-    "OwnCode",
-    "parse",
-]
+from pikos.filters import *  # noqa: F403
+from pikos.filters import __all__ as __all__

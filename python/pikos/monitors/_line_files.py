@@ -23,7 +23,7 @@ MEMORY = ("own", "growth", "spike", "peak")
 def figures(report: Report) -> tuple[str, ...]:
     """Those that there are."""
     if not report.wanted.reads_memory:
-        return TIME
+        return (*TIME, "waited") if report.native.has_waited else TIME
     return tuple(figure for figure in MEMORY if figure != "spike" or report.native.tells_spikes)
 
 

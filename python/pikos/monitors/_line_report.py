@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 FUNCTIONS = 20
 LISTED = 40
 
+#: Of so many lines it is said which objects they made, and of so many types.
+LINES_WITH_TYPES = 6
+TYPES = 3
+
 #: In what form a report can be had, by the ends of files' names; the first is the default.
 FORMS = {"text": "", "json": ".json", "csv": ".csv", "html": ".html"}
 
@@ -171,6 +175,8 @@ class Report:
         # Who names functions wants these, whosever they are.
         self.shows_others = wanted.everything or bool(focus)
         self.begin()
+        #: What objects each line made, by file and line, in words; where these were counted.
+        self.made: dict[tuple[str, int], list[str]] = {}
         #: The program may change it.
         self.folder = os.path.join(os.getcwd(), "")
 
@@ -201,7 +207,7 @@ class Report:
         """What writes the figures."""
         if self.wanted.reads_memory:
             return MemoryTable(paper, self.shows_others, self.wanted.skip_zero, self.native.tells_spikes)
-        return TimeTable(paper, self.shows_others, self.wanted.skip_zero, self.wanted.unit)
+        return TimeTable(paper, self.shows_others, self.wanted.skip_zero, self.wanted.unit, self.native.has_waited)
 
     def choose(self, run: Circumstances) -> Chosen:
         """The functions to show, in their order."""
@@ -234,9 +240,9 @@ class Report:
         if not seen:
             notes.append(nothing_seen(run, "function" if wanted.of_functions else "line"))
         if wanted.reads_memory:
-            notes += self.about_memory(worth)
+            notes += self.about_memory(worth) + self.about_objects(chosen)
         elif not wanted.of_functions and not wanted.summary:
-            notes += about_lines(chosen)
+            notes += about_lines(chosen, self.native.has_waited)
         if wanted.unit is not None and not wanted.reads_memory:
             notes.append(f"Times are in units of {wanted.unit:g} s")
         return Chosen(chosen, notes)
@@ -253,6 +259,19 @@ class Report:
         most = max(line.peak for line, _ in lines)
         of_all = "the most of all" if line.peak == most else f"of {size(most)} at most"
         return [f"Greatest spike: {size(line.own_spike)} for a while, up to {size(line.peak)}, {of_all}, at {where}"]
+
+    def about_objects(self, functions: list[Function]) -> list[str]:
+        """Of the lines that grew the memory most, which types of objects they made."""
+        lines = [(line, function) for function in functions for line in function.lines if line.own >= LEAST_MEMORY]
+        lines.sort(key=lambda pair: -pair[0].own)
+        notes = []
+        for line, function in lines:
+            made = self.made.get((function.filename, line.number))
+            if made:
+                place = f"{self.place(function).rpartition(':')[0]}:{line.number}"
+                rest = f", and objects of {counted(len(made) - TYPES, 'more type')}" if len(made) > TYPES else ""
+                notes.append(f"{place} grew by {size(line.own)} and made {', '.join(made[:TYPES])}{rest}")
+        return notes[:LINES_WITH_TYPES]
 
     def write(self, stream: TextIO, run: Circumstances, chosen: Chosen, paper: Paper) -> None:
         """Write the head, and a table for each function that is chosen."""
@@ -295,12 +314,17 @@ def left_out(others: int, bodies: int, idle: int, worth: int, chosen: int, says_
 COMPREHENSION = re.compile(r"[\[({][^\[\](){}]*.*\bfor\b.+\bin\b.*[\])}]")
 
 
-def about_lines(functions: list[Function]) -> list[str]:
+def about_lines(functions: list[Function], has_waited: bool) -> list[str]:
     """What has to be known beside the figures of these functions."""
     import linecache
 
     notes = []
-    if any(function.kind != "function" and not function.is_body for function in functions):
+    kinds = {function.kind for function in functions}
+    if has_waited and "coroutine" in kinds:
+        notes.append(
+            "await is the time that coroutines were suspended at a line, all of them together; other times are without it"
+        )
+    elif kinds & {"generator", "coroutine"}:
         notes.append(
             "Times of generators and coroutines are those in which they ran, without those in which they waited"
         )

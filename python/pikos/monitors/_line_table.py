@@ -27,6 +27,7 @@ class Line(NamedTuple):
     spike: int  #: the most in use for a while, beyond what there was before and after
     own_spike: int  #: likewise
     peak: int
+    waited: float  #: how long a coroutine was suspended at it
 
 
 class Function(NamedTuple):
@@ -213,6 +214,7 @@ class Table:
             int(function.most(lambda line: line.spike)),
             int(function.most(lambda line: line.own_spike)),
             int(function.most(lambda line: line.peak)),
+            function.sum(lambda line: line.waited),
         )
 
     def share(self, line: Line, whole: float) -> float:
@@ -298,11 +300,19 @@ class Table:
 
 
 class TimeTable(Table):
-    """Hits and time. unit: of all times, in seconds; None for one that fits each."""
+    """Hits and time. unit: of all times, in seconds; None for one that fits each. has_waited: whether there is a column of waiting."""
 
-    def __init__(self, paper: Paper, shows_cheap: bool, skips_zero: bool = False, unit: float | None = None) -> None:
+    def __init__(
+        self,
+        paper: Paper,
+        shows_cheap: bool,
+        skips_zero: bool = False,
+        unit: float | None = None,
+        has_waited: bool = False,
+    ) -> None:
         super().__init__(paper, shows_cheap, skips_zero)
         self.unit = unit
+        self.has_waited = has_waited
         width = 9 if unit is None else 13
         self.columns = [
             Column("time", width, lambda line, share: self.time(line.time), True),
@@ -310,6 +320,8 @@ class TimeTable(Table):
             Column("per hit", 9, lambda line, share: self.time(line.time / line.hits), False),
             Column("%", 5, lambda line, share: f"{100 * share:.1f}", True),
         ]
+        if has_waited:
+            self.columns.append(Column("await", width, lambda line, share: self.time(line.waited), True))
 
     def all_columns(self) -> list[Column]:
         return self.columns
@@ -326,12 +338,15 @@ class TimeTable(Table):
 
     def total(self, function: Function) -> str:
         total = self.time(self.whole(function))
+        if function.kind == "coroutine" and self.has_waited:
+            # Each of its lines' waits is one of its own; what it awaits waits meanwhile, in lines of its own.
+            return f"{total}, await {self.time(function.sum(lambda line: line.waited))}"
         if function.kind == "coroutine":
             return f"{total} without waiting"
         return f"{total} while it ran" if function.kind == "generator" else total
 
     def says_nothing(self, line: Line) -> bool:
-        return line.time == 0
+        return line.time == line.waited == 0
 
 
 class MemoryTable(Table):

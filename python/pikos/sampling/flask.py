@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, g, request
 
+from pikos._web.doors import remote_user, wsgi_request
+from pikos._web.entry import Entry
 from pikos.sampling._web.desk import Desk
-from pikos.sampling._web.entry import Entry
 from pikos.sampling._web.rows import Table
-from pikos.sampling.wsgi import remote_user, request_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def make(name: str, url_prefix: str, *, takes_get: bool = False) -> Blueprint:
     def answer() -> Response:
         users = setting("USERS")
         entry = Entry(setting("TOKEN"), users)
-        asked = request_of(request.environ, who_asks() if users else None)
+        asked = wsgi_request(request.environ, who_asks() if users else None)
         root = asked.mount
         prefix = request.url_rule.rule.rpartition("/")[0] if request.url_rule is not None else url_prefix
         asked.mount, asked.path = root + prefix, asked.path[len(prefix) :] or "/"

@@ -295,9 +295,9 @@ class Sampler(_Sampler):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was sampled so far."""
-        from pikos._notebook.html import shown
+        from pikos._notebook.html import shown_whole
 
-        return shown(self._finished())
+        return shown_whole(self._finished())
 
     def __enter__(self) -> "Self":
         self.start()

@@ -9,9 +9,9 @@ Addresses, answers, and who may come in: docs/sampling.md.
 
 from __future__ import annotations
 
-from pikos.sampling._web.asked import MOST_BODY, Request
+from pikos._web.doors import remote_user, wsgi_request
+from pikos._web.entry import Entry
 from pikos.sampling._web.desk import Desk
-from pikos.sampling._web.entry import Entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from pikos.sampling._web.desk import Sampled
 
 __all__ = ["application"]
-
-
-def remote_user(environ: dict[str, Any]) -> object:
-    """Whom the server has let in: ``REMOTE_USER``, which no client can send."""
-    return environ.get("REMOTE_USER") or None
 
 
 def application(
@@ -50,36 +45,9 @@ def application(
     entry = Entry(token, users)
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        request = request_of(environ, user(environ) if users is not None else None)
+        request = wsgi_request(environ, user(environ) if users is not None else None)
         answered = desk.answer(request, entry)
         start_response(answered.line, answered.all_headers())
         return [] if request.method == "HEAD" else [answered.body]
 
     return answer
-
-
-def request_of(environ: dict[str, Any], user: object) -> Request:
-    """What a WSGI environment asks for."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_") and isinstance(value, str)
-    }
-    headers["content-type"] = environ.get("CONTENT_TYPE") or ""
-    headers["content-length"] = environ.get("CONTENT_LENGTH") or ""
-    stream = environ["wsgi.input"]
-    return Request(
-        environ["REQUEST_METHOD"],
-        _text(environ.get("SCRIPT_NAME", "")),
-        _text(environ.get("PATH_INFO", "")),
-        environ.get("QUERY_STRING", ""),
-        headers,
-        scheme=environ.get("wsgi.url_scheme", "http"),
-        user=user,
-        body=lambda count: stream.read(min(count, MOST_BODY)),
-    )
-
-
-def _text(path: str) -> str:
-    """WSGI's paths are bytes in the guise of Latin-1."""
-    return path.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,6 +1,6 @@
 //! Whom `top`, `ps` and `record` listen to.
 
-use pikos_client::{Listener, Target};
+use pikos_client::{Listener, RecordBatches, Target};
 
 use crate::args::FromArgs;
 use crate::error::Error;
@@ -22,6 +22,16 @@ pub fn to_all<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
     match &args.bind {
         Some(endpoint) => Listener::bind_with_records(endpoint),
         None => Listener::connect_with_records(&targets(args)?),
+    }
+    .map_err(Error::Listen)
+}
+
+/// To what recorders send, each record of it.
+pub fn to_recorders(args: &FromArgs) -> Result<RecordBatches, Error> {
+    match (&args.bind, args.targets.is_empty()) {
+        (Some(endpoint), _) => RecordBatches::bind(endpoint),
+        (None, true) => RecordBatches::find(),
+        (None, false) => RecordBatches::connect(&targets(args)?),
     }
     .map_err(Error::Listen)
 }

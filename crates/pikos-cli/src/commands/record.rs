@@ -1,7 +1,6 @@
 //! `pikos record`: keeps what processes tell, and writes it when they end, however that comes about.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use pikos_client::{Listener, Stream};
@@ -11,7 +10,8 @@ use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
 
 use crate::args::RecordArgs;
-use crate::commands::listen;
+use crate::commands::files_of_processes::{Files, file_of};
+use crate::commands::{listen, record_records};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
@@ -26,10 +26,10 @@ const NAMED: usize = 5;
 #[derive(Default)]
 struct Written(bool);
 
-/// The files that this run has written: a stream never takes another one's.
-type Files = HashSet<PathBuf>;
-
 pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
+    if record_records::is_wanted(args) {
+        return record_records::run(args);
+    }
     let format = match args.format {
         Some(format) => format,
         None => files::recorded_format(&args.output, Format::Pikos)?,
@@ -169,49 +169,4 @@ fn save(profile: &Profile, format: Format, path: &Path) -> Result<(), Error> {
         eprintln!("pikos: saved the profile as {} instead", printable(&fallback.display().to_string()));
     }
     Err(Error::Write { path: path.to_owned(), source })
-}
-
-/// The stream's file: processes of several hosts may have one number, and a process several profiles.
-fn file_of(path: &Path, several: bool, pid: u32, files: &mut Files) -> PathBuf {
-    let alone = (!several).then(|| path.to_owned());
-    let numbered = (2..).map(|number| with(path, &format!("{pid}-{number}")));
-    let names = alone.into_iter().chain([with(path, &pid.to_string())]).chain(numbered);
-    let free = names.into_iter().find(|name| files.insert(name.clone()));
-    free.expect("there are more numbers than files")
-}
-
-/// `out.pstats` of process 7 is `out-7.pstats`.
-pub fn with(path: &Path, which: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, rest) = name.find('.').filter(|&dot| dot > 0).map_or((&*name, ""), |dot| name.split_at(dot));
-    path.with_file_name(format!("{stem}-{which}{rest}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_process_has_a_file() {
-        let named = |path: &str| with(Path::new(path), "7").display().to_string();
-        assert_eq!(named("out.pstats"), "out-7.pstats");
-        assert_eq!(named("/tmp/x.speedscope.json"), "/tmp/x-7.speedscope.json");
-        assert_eq!(named("out"), "out-7");
-        assert_eq!(named(".hidden"), ".hidden-7");
-    }
-
-    #[test]
-    fn no_stream_takes_anothers_file() {
-        let mut files = Files::new();
-        let mut next =
-            |several, pid| file_of(Path::new("o.prof"), several, pid, &mut files).display().to_string();
-        assert_eq!(
-            (next(true, 7), next(true, 8), next(true, 7)),
-            ("o-7.prof".into(), "o-8.prof".into(), "o-7-2.prof".into())
-        );
-        assert_eq!(
-            (next(false, 7), next(false, 9), next(false, 7)),
-            ("o.prof".into(), "o-9.prof".into(), "o-7-3.prof".into())
-        );
-    }
 }

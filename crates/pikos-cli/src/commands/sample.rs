@@ -129,7 +129,7 @@ fn save_all(all: Vec<Observed>, budget: f64, output: &Path, format: Format) -> R
     let mut others = Vec::new();
     if profiles.len() > 1 {
         for (pid, profile) in &profiles {
-            let path = super::record::with(output, &pid.to_string());
+            let path = super::files_of_processes::with(output, &pid.to_string());
             files::save(profile, format, &path)?;
             others.push(path);
         }

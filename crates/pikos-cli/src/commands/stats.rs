@@ -1,22 +1,27 @@
 //! `pikos stats`: the table of functions, who called them and whom they called.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::Zoned;
+use pstats_compat::details::Detail;
 use pstats_compat::printable::{Escaped, printable};
 use pstats_compat::report::{Report, Restriction, Surface};
-use pstats_compat::{Counts, Profile};
+use pstats_compat::{Counts, LabelSet, Profile};
 use serde::Serialize;
 
-use crate::args::{StatsArgs, When};
+use crate::args::{StatsArgs, StatsBy, When};
 use crate::error::Error;
 use crate::files;
 use crate::outcome::Outcome;
 use crate::shown;
 
 pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
+    if args.by == Some(StatsBy::Label) {
+        return by_label(args);
+    }
     let mut profile = shown::mine(files::load_all(&args.inputs, &args.input)?, &args.shown);
     if args.strip_dirs {
         profile.strip_dirs();
@@ -51,6 +56,52 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     }
     out.flush()?;
     Ok(Outcome::Fine)
+}
+
+/// One row for each label set, the one that took most first.
+fn by_label(args: &StatsArgs) -> Result<Outcome, Error> {
+    let profile = files::load_all(&args.inputs, &args.input)?;
+    if profile.label_sets.is_empty() {
+        return Err(Error::NoLabels { path: args.inputs[0].clone() });
+    }
+    let mut rows: Vec<LabelRow<'_>> = profile.label_sets.iter().map(LabelRow::of).collect();
+    rows.sort_by(|a, b| b.tottime.total_cmp(&a.tottime));
+    if args.reverse {
+        rows.reverse();
+    }
+    rows.truncate(args.top.unwrap_or(usize::MAX));
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        serde_json::to_writer(Escaped(&mut out), &rows).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        let total = profile.tottime();
+        writeln!(out, "{:>12} {:>12} {:>7}  label set", "ncalls", "seconds", "share")?;
+        for row in rows {
+            let share = if total > 0.0 { 100.0 * row.tottime / total } else { 0.0 };
+            let name = printable(&row.set.to_string()).into_owned();
+            writeln!(out, "{:>12} {:>12.3} {share:>5.1} %  {name}", row.ncalls, row.tottime)?;
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::Fine)
+}
+
+#[derive(Serialize)]
+struct LabelRow<'p> {
+    labels: BTreeMap<Cow<'p, str>, Cow<'p, str>>,
+    ncalls: u64,
+    tottime: f64,
+    #[serde(skip)]
+    set: &'p LabelSet,
+}
+
+impl<'p> LabelRow<'p> {
+    fn of(set: &'p LabelSet) -> Self {
+        let labels = set.labels.iter().map(|(name, value)| (name.to_str_lossy(), value.to_str_lossy()));
+        let ncalls = set.profile.rows().map(|(_, function)| function.calls.ncalls).sum();
+        Self { labels: labels.collect(), ncalls, tottime: set.profile.tottime(), set }
+    }
 }
 
 fn surface(colour: When, is_terminal: bool) -> Surface {
@@ -95,11 +146,15 @@ struct StatsJson<'p> {
     /// The standard error of `tottime`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tottime_error: Option<f64>,
+    /// What only some profiles have.
+    #[serde(flatten)]
+    details: BTreeMap<&'static str, Option<f64>>,
 }
 
 fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let counted = profile.metadata.counts != Counts::Unknown;
     let has_gil_waits = profile.has_gil_waits();
+    let details = Detail::of_profile(profile);
     out.write_all(b"[")?;
     for (place, &id) in report.rows().iter().enumerate() {
         let function = profile.function(id);
@@ -114,6 +169,7 @@ fn write_json(profile: &Profile, report: &Report<'_>, out: &mut dyn Write) -> io
             cumtime: function.calls.cumtime,
             gil_wait: has_gil_waits.then_some(function.gil_wait),
             tottime_error: profile.metadata.error_of(function.calls.tottime),
+            details: details.iter().map(|detail| (detail.field(), detail.of(function))).collect(),
         };
         out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(Escaped(&mut *out), &row)?;

@@ -10,6 +10,7 @@ use crate::commands::{listen, sample};
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::top;
+use crate::top::terminal::Signals;
 
 /// How long the first messages may take before the screen is shown without them.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -24,11 +25,10 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
     if shown.has_patterns() {
         source.hide(Box::new(move |name| shown.hides(name)));
     }
-    // Rates need a second message. Whoever sends less often has none.
-    let start = Instant::now();
-    let is_printed = args.table.once || args.table.json || !top::has_screen();
-    while is_printed && !source.poll() && start.elapsed() < PATIENCE {
-        std::thread::sleep(source.pace());
+    let options = args.options();
+    let is_printed = args.is_printed() || !top::has_screen();
+    if is_printed {
+        listen_first(&mut source, args)?;
     }
     let is_vain = is_printed && source.is_empty();
     if is_vain {
@@ -38,8 +38,29 @@ pub fn run(args: &TopArgs) -> Result<Outcome, Error> {
         }
     }
     let scope = source.first_scope();
-    top::show("pikos top", &mut source, scope, &args.table.options())?;
+    top::show("pikos top", &mut source, scope, &options)?;
     Ok(if is_vain { Outcome::Failed } else { Outcome::Fine })
+}
+
+/// Takes in what is to be printed: for as long as was asked for; else until there are rates.
+fn listen_first(source: &mut Live<Streams>, args: &TopArgs) -> Result<(), Error> {
+    let start = Instant::now();
+    if !args.is_awaited() {
+        // Rates need a second message. Whoever sends less often has none.
+        while !source.poll() && start.elapsed() < PATIENCE {
+            std::thread::sleep(source.pace());
+        }
+        return Ok(());
+    }
+    let signals = Signals::new().map_err(Error::Output)?;
+    let is_time = || args.seconds.is_some_and(|seconds| start.elapsed().as_secs_f64() >= seconds);
+    while signals.seen().is_none() && !is_time() && !source.is_over() {
+        if !source.is_behind() {
+            std::thread::sleep(source.pace());
+        }
+        source.poll();
+    }
+    Ok(())
 }
 
 /// Samples the processes that are named. One that is sampled already, or live by itself, is shown twice.

@@ -1,13 +1,12 @@
 //! Where the peaks' names stand: beside their dots, and not on each other.
 
-use super::canvas::{Anchor, SMALL};
-use super::letters;
+use super::svg::Anchor;
 
 /// From one line of a label to the next.
-pub const LINE: f64 = 14.0;
+pub const LINE: f64 = 15.0;
 /// Around a dot.
 const CLEAR: f64 = 7.0;
-/// Another font than the one that was measured may be wider.
+/// A viewer's font may be wider than the one that was measured.
 const SPARE: f64 = 1.1;
 /// So many lines up or down a label may stand.
 const FARTHEST: i32 = 6;
@@ -39,11 +38,10 @@ impl Labels {
         self.taken.push(Box(x - CLEAR, y - CLEAR, x + CLEAR, y + CLEAR));
     }
 
-    /// Takes a place for some lines of text near a dot: above it, else beside, else wherever is room above or below. Returns the
+    /// Takes a place for two lines of text near a dot: above it, else beside, else wherever is room above or below. Returns the
     /// first line's; None where there is none.
-    pub fn place(&mut self, (x, y): (f64, f64), lines: &[&str]) -> Option<((f64, f64), Anchor)> {
-        let width = lines.iter().map(|line| letters::width(line, SMALL)).fold(0.0, f64::max) * SPARE;
-        let height = lines.len() as f64 * LINE;
+    pub fn place(&mut self, (x, y): (f64, f64), width: f64) -> Option<((f64, f64), Anchor)> {
+        let (width, height) = (width * SPARE, 2.0 * LINE);
         let sides = [
             (x, Anchor::Middle, x - width / 2.0),
             (x + CLEAR + 3.0, Anchor::Start, x + CLEAR + 3.0),
@@ -77,7 +75,7 @@ mod tests {
         let dots = [(200.0, 100.0), (210.0, 100.0), (205.0, 110.0)];
         dots.iter().for_each(|dot| labels.keep_clear(*dot));
         for dot in dots {
-            assert!(labels.place(dot, &["load:5", "44.5 MiB"]).is_some());
+            assert!(labels.place(dot, 50.0).is_some());
         }
         for (place, one) in labels.taken.iter().enumerate().skip(dots.len()) {
             assert!(labels.taken[..place].iter().all(|other| !other.meets(*one)));
@@ -87,10 +85,8 @@ mod tests {
     #[test]
     fn a_label_stays_within_and_may_find_no_room() {
         let mut labels = Labels::within((0.0, 0.0), (100.0, 60.0));
-        let ((x, _), anchor) = labels.place((98.0, 40.0), &["load:5"]).unwrap();
+        let ((x, _), anchor) = labels.place((98.0, 40.0), 40.0).unwrap();
         assert!(x < 98.0 && anchor == Anchor::End);
-        assert!(
-            labels.place((50.0, 30.0), &["a name that is much longer than the picture is wide"]).is_none()
-        );
+        assert!(labels.place((50.0, 30.0), 300.0).is_none());
     }
 }

@@ -77,14 +77,15 @@ fn named(rise: &[(Point, &str, u64)], top: Point, worth: u64) -> Option<Peak> {
 #[cfg(test)]
 mod tests {
     use super::super::Memory;
+    use super::super::records::csv;
     use super::*;
 
     fn series(memory: impl IntoIterator<Item = u64>) -> Series {
         let mut text = String::from("type,function,RSS,lineNo\n");
         for (line, rss) in memory.into_iter().enumerate() {
-            text += &format!("call,f,{rss},{line}\n");
+            text += &format!("return,f,{rss},{line}\n");
         }
-        Series::read(text.as_bytes(), Memory::Rss).unwrap()
+        csv::read(text.as_bytes(), Memory::Rss).unwrap()
     }
 
     fn places(memory: impl IntoIterator<Item = u64>) -> Vec<(usize, u64)> {

@@ -25,9 +25,16 @@ pub struct Names {
     growth: Vec<i64>,
     owners: HashMap<Vec<u8>, bool>,
     /// The own functions that are open, where records tell of calls.
-    open: Vec<Who>,
+    open: Vec<Open>,
     /// The last own line.
     last: Option<Who>,
+}
+
+/// A function that is open.
+#[derive(Debug)]
+struct Open {
+    who: Who,
+    function: String,
 }
 
 /// What a record says of itself.
@@ -40,22 +47,32 @@ pub struct Event<'r> {
 }
 
 impl Names {
-    /// Who it is put down to: what a library does, to the own line that called it.
+    /// Who it is put down to: what a library does, to the own line that called it; and what there is when a function is called, to its
+    /// caller.
     pub fn of(&mut self, event: &Event<'_>) -> Who {
         let is_own = event.file.is_none_or(|file| self.is_own(file));
-        let blamed = if event.kind.is_some() { self.open.last().copied() } else { self.last };
+        let caller = self.open.last().map(|open| open.who);
+        let blamed = if event.kind.is_some() { caller } else { self.last };
         if !is_own && let Some(who) = blamed {
             return who;
         }
+        // A built-in's line is that of the call: what there is at that moment came about in the function that calls it.
+        let function = match (event.kind, self.open.last()) {
+            (Some(b"c_call"), Some(open)) => &open.function,
+            _ => event.function,
+        };
         let name = match event.file {
-            None => format!("{}:{}", event.function, event.line),
-            Some(file) => format!("{} {}:{}", event.function, base(file), event.line),
+            None => format!("{function}:{}", event.line),
+            Some(file) => format!("{function} {}:{}", base(file), event.line),
         };
         let who = self.intern(name);
         if is_own {
             match event.kind {
                 None => self.last = Some(who),
-                Some(b"call") if self.open.len() < DEEPEST => self.open.push(who),
+                Some(b"call") if self.open.len() < DEEPEST => {
+                    self.open.push(Open { who, function: event.function.to_owned() });
+                    return caller.unwrap_or(who);
+                }
                 Some(b"return") => _ = self.open.pop(),
                 Some(_) => {}
             }
@@ -139,6 +156,21 @@ mod tests {
         let own = names.of(&event(None, "legacy", "17", OWN));
         assert_eq!(names.name(own), "legacy report.py:17");
         assert_eq!(names.of(&event(None, "__new__", "1", LIBRARY)), own);
+    }
+
+    #[test]
+    fn what_there_is_at_a_call_is_the_callers() {
+        let mut names = Names::default();
+        let mut named = |kind: &'static [u8], function, line| {
+            let who = names.of(&event(Some(kind), function, line, OWN));
+            names.name(who).to_owned()
+        };
+        assert_eq!(named(b"call", "main", "1"), "main report.py:1");
+        assert_eq!(named(b"call", "burst", "8"), "main report.py:1");
+        assert_eq!(named(b"c_call", "sleep", "10"), "burst report.py:10");
+        assert_eq!(named(b"c_return", "sleep", "10"), "sleep report.py:10");
+        assert_eq!(named(b"return", "burst", "8"), "burst report.py:8");
+        assert_eq!(named(b"call", "burst", "8"), "main report.py:1");
     }
 
     #[test]

@@ -127,11 +127,11 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
             primitive_calls: if id == 4 { ncalls / 2 } else { ncalls },
             tottime: seconds * ticks as f64,
             cumtime: if is_open { elapsed } else { 1.5 * seconds * ticks as f64 },
-            gil_wait: 0.0,
             in_flight: if is_open { elapsed } else { 0.0 },
             open: u32::from(is_open),
             calls_per_s: if is_at_work { 2.0 * calls as f64 } else { 0.0 },
             share: if is_at_work { 2.0 * seconds } else { 0.0 },
+            ..Shown::default()
         };
         ShownFunction { id: FunctionId(id), figures }
     });
@@ -185,6 +185,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
             edges_of: Edges::All,
             stacks: stacks(ticks),
             open: Some(Arc::new(open(ticks))),
+            tasks: None,
             mine: None,
         }),
     }

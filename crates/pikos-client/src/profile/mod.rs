@@ -1,5 +1,6 @@
 //! What is known of a profile that is sent.
 
+mod details;
 mod known;
 mod model;
 mod names;

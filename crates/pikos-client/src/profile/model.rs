@@ -2,11 +2,18 @@
 
 use std::collections::HashMap;
 
-use pikos_wire::{End, Facts, Kind, Message, Name, ThreadRow, WireError, WireText};
+use pikos_wire::{
+    CoroutineRow, End, Facts, Kind, LabelRow, Message, Name, SlowRow, TasksPart, ThreadRow, WireError,
+    WireText,
+};
+use pstats_compat::distribution::MOST_STACK;
+use pstats_compat::merge::Merger;
 use pstats_compat::{
-    CallTree, Calls, Counts, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Thread,
+    CallTree, Calls, Coroutine, Counts, Cut, Distribution, Edge, Figures, Function, FunctionId, LabelSet,
+    Metadata, Node, NodeId, Profile, SlowStep, Slowest, Tasks, Text, Thread,
 };
 
+use super::details::{KnownDetails, size};
 use super::known::Known;
 use super::names::KnownNames;
 use super::neighbours::EdgeChains;
@@ -37,6 +44,7 @@ pub struct Model {
     /// Who calls a function, and whom it calls.
     neighbours: EdgeChains,
     tree: KnownTrees,
+    details: KnownDetails,
 }
 
 impl Model {
@@ -54,6 +62,7 @@ impl Model {
             self.functions.clear();
             self.edges.clear();
             self.neighbours.clear();
+            self.details.clear();
             self.base = None;
         }
         if message.epoch != self.head.epoch {
@@ -86,6 +95,7 @@ impl Model {
                 self.neighbours.add(row.caller, row.callee);
             }
         }
+        self.details.set(message.idle.take(), message.durations.take());
         if let Some(end) = &mut message.end {
             [&mut end.how, &mut end.detail].into_iter().for_each(shorten);
         }
@@ -116,11 +126,16 @@ impl Model {
             None => self.tree.nodes(),
         };
         let rows = message.rows.len() + message.edges.len() + message.functions.len() + message.threads.len();
+        let rows = rows + message.labels.iter().map(|row| 1 + row.labels.len()).sum::<usize>();
+        let durations: usize = message.durations.iter().flatten().map(size).sum();
+        let rows = rows + message.idle.as_ref().map_or(0, Vec::len) + durations;
+        let rows = rows + message.tasks.as_ref().map_or(0, TasksPart::rows);
         let new = rows + nodes;
         let (kept, kept_text) = match message.kind {
             Kind::Full => (0, 0),
             Kind::Delta => {
-                (self.names.iter().len() + self.functions.rows() + self.edges.rows(), self.names.bytes())
+                let rows = self.functions.rows() + self.edges.rows() + self.details.size();
+                (self.names.iter().len() + rows, self.names.bytes())
             }
         };
         if new + kept > MOST {
@@ -249,33 +264,78 @@ impl Model {
             primitive_calls: known.finished.primitive_calls.saturating_add(known.open_threads),
             tottime: self.seconds(known.tottime()),
             cumtime: self.seconds(known.finished.cumtime.wrapping_add(known.open.cumtime)),
+            ..Calls::default()
         }
     }
 
     /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
     /// process itself saved, full stacks included.
     pub fn profile(&self, thread: Option<u64>) -> Profile {
+        let mut profile = self.profile_where(thread, |calls| calls.ncalls > 0);
+        if thread.is_none() {
+            profile.label_sets = self.label_sets();
+        }
+        profile
+    }
+
+    /// The figures of each label set, that without labels first; none where there is no label.
+    fn label_sets(&self) -> Vec<LabelSet> {
+        if self.head.labels.is_empty() {
+            return Vec::new();
+        }
+        let of_thread: HashMap<u64, &LabelRow> =
+            self.head.labels.iter().map(|row| (row.thread, row)).collect();
+        let mut sets: Vec<(Vec<(Text, Text)>, Merger)> = vec![(Vec::new(), Merger::new())];
+        let mut places: HashMap<Vec<(Text, Text)>, usize> = HashMap::from([(Vec::new(), 0)]);
+        for row in self.threads() {
+            let texts = of_thread.get(&row.thread).map_or(&[][..], |row| &row.labels[..]);
+            let labels: Vec<(Text, Text)> =
+                texts.chunks_exact(2).map(|pair| (pair[0].0.clone(), pair[1].0.clone())).collect();
+            let place = *places.entry(labels).or_insert_with_key(|labels| {
+                sets.push((labels.clone(), Merger::new()));
+                sets.len() - 1
+            });
+            // Under another label a call may have ended that has its time here.
+            let part = self.profile_where(Some(row.thread), |calls| {
+                calls.ncalls > 0 || calls.tottime > 0.0 || calls.cumtime > 0.0
+            });
+            // All are of one kind; what they are too many for is in the whole.
+            let _ = sets[place].1.add(part);
+        }
+        let set = |(labels, merger): (Vec<(Text, Text)>, Merger)| {
+            let profile = Profile { metadata: Metadata::default(), ..merger.finish() };
+            LabelSet { labels, profile }
+        };
+        sets.into_iter().map(set).collect()
+    }
+
+    /// Tables and stacks, of the functions and edges that are to be shown.
+    fn profile_where(&self, thread: Option<u64>, is_shown: impl Fn(&Calls) -> bool) -> Profile {
         let mut places: HashMap<u32, FunctionId> = HashMap::new();
         let mut functions = Vec::new();
         for name in self.names.iter() {
             let Some(known) = self.function(thread, name.function) else { continue };
-            let calls = self.as_ended(&known);
-            if calls.ncalls > 0 {
+            let calls = self.with_cpu(&known, thread, None, name.function);
+            if is_shown(&calls) {
                 places.insert(name.function, FunctionId(functions.len() as u32));
                 let gil_wait = self.seconds(known.gil_wait);
                 functions.push(Function { gil_wait, ..labelled(name, calls) });
             }
         }
         let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
-            let calls = self.as_ended(&known);
+            let calls = self.with_cpu(&known, thread, Some(caller), callee);
             let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
-            (calls.ncalls > 0).then_some(Edge { caller, callee, calls })
+            is_shown(&calls).then_some(Edge { caller, callee, calls })
         });
         let mut edges: Vec<Edge> = edges.collect();
         edges.sort_by_key(|edge| (edge.caller, edge.callee));
         let tree = self.tree.has_come().then(|| self.call_tree(thread, &mut functions, &mut places));
+        self.add_distributions(thread, &places, &mut functions);
+        let tasks = self.head.tasks.as_ref();
+        let tasks = tasks.map(|part| self.known_tasks(part, &mut functions, &mut places));
         let mut profile = Profile::new(functions, edges);
         profile.tree = tree;
+        profile.tasks = tasks;
         profile.metadata.compensated = self.facts.compensated;
         profile.metadata.unfinished = self.end().is_none();
         let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
@@ -286,6 +346,77 @@ impl Model {
         profile.metadata.facts = run_facts(&self.facts, &recorded, sampled, cut);
         profile.merge_labels();
         profile
+    }
+
+    /// Seconds that a processor had of a function itself and of all, open calls included, where that is told; in all threads or in
+    /// one.
+    pub fn cpu(
+        &self,
+        known: &Known,
+        thread: Option<u64>,
+        caller: Option<u32>,
+        function: u32,
+    ) -> Option<(f64, f64)> {
+        self.facts.cpu.then(|| {
+            let (own, all) = self.details.idle(thread, caller, function);
+            let cumtime = known.finished.cumtime.wrapping_add(known.open.cumtime);
+            (self.seconds(known.tottime().wrapping_sub(own)), self.seconds(cumtime.wrapping_sub(all)))
+        })
+    }
+
+    fn with_cpu(&self, known: &Known, thread: Option<u64>, caller: Option<u32>, function: u32) -> Calls {
+        let (cpu_tottime, cpu_cumtime) = self.cpu(known, thread, caller, function).unwrap_or_default();
+        Calls { cpu_tottime, cpu_cumtime, ..self.as_ended(known) }
+    }
+
+    /// How long the finished calls of a function took, where that is kept; in all threads or in one. Where the slowest was isn't in it.
+    pub fn distribution(&self, thread: Option<u64>, function: u32) -> Option<Distribution> {
+        let seconds = |ticks: u64| ticks as f64 * self.head.tick;
+        let rows = self.details.durations(thread, function).map(|row| {
+            let slowest = Slowest {
+                seconds: seconds(row.max),
+                at: row.max_ended.map(|ticks| self.seconds(ticks)),
+                stack: Vec::new(),
+            };
+            let mut distribution = Distribution::new(seconds(row.min), slowest);
+            for pair in row.counts.chunks_exact(2).filter(|pair| pair[1] > 0) {
+                distribution.add(seconds(pair[0]), pair[1]);
+            }
+            distribution
+        });
+        let sum = rows.reduce(|mut sum, more| {
+            sum.absorb(&more);
+            sum
+        });
+        sum.filter(|sum| sum.calls() > 0)
+    }
+
+    fn add_distributions(
+        &self,
+        thread: Option<u64>,
+        places: &HashMap<u32, FunctionId>,
+        functions: &mut [Function],
+    ) {
+        // Of each thread whose stacks are asked for.
+        let mut stacks: HashMap<u64, Vec<KnownNode>> = HashMap::new();
+        for (&number, place) in places {
+            let Some(mut distribution) = self.distribution(thread, number) else { continue };
+            let slowest = self.details.durations(thread, number).max_by_key(|row| (row.max, row.thread));
+            if let Some(row) = slowest.filter(|row| row.max_node > 0) {
+                let nodes = stacks.entry(row.thread).or_insert_with(|| self.tree.stacks(Some(row.thread)));
+                let mut next = row.max_node as usize;
+                while let Some(node) = nodes.get(next).filter(|node| (node.parent as usize) < next) {
+                    if distribution.slowest.stack.len() == MOST_STACK {
+                        break;
+                    }
+                    distribution.slowest.stack.extend(places.get(&node.function));
+                    // A parent has a smaller number.
+                    next = node.parent as usize;
+                }
+                distribution.slowest.stack.reverse();
+            }
+            functions[place.index()].distribution = Some(Box::new(distribution));
+        }
     }
 
     /// Full stacks as a profile has them, each thread's apart. A function that has no row yet becomes one that is only a caller.
@@ -309,12 +440,7 @@ impl Model {
             let first = tree.nodes.len() as u32;
             tree.threads.push(self.known_thread(rows.get(&number).copied(), NodeId(first)));
             for node in nodes.iter().skip(1) {
-                let function = *places.entry(node.function).or_insert_with(|| {
-                    let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
-                    let name = self.name(node.function).map(|name| labelled(name, Calls::default()));
-                    functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
-                    FunctionId(functions.len() as u32 - 1)
-                });
+                let function = self.place(node.function, functions, places);
                 let figures = &node.figures;
                 tree.nodes.push(Node {
                     // The bottom, which is no stack, stands in front.
@@ -326,6 +452,74 @@ impl Model {
             }
         }
         tree
+    }
+
+    /// A function's place in a profile. One that has no row yet becomes one that is only a caller.
+    fn place(
+        &self,
+        function: u32,
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> FunctionId {
+        *places.entry(function).or_insert_with(|| {
+            let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
+            let name = self.name(function).map(|name| labelled(name, Calls::default()));
+            functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
+            FunctionId(functions.len() as u32 - 1)
+        })
+    }
+
+    /// Coroutines and slow steps as a profile has them.
+    fn known_tasks(
+        &self,
+        part: &TasksPart,
+        functions: &mut Vec<Function>,
+        places: &mut HashMap<u32, FunctionId>,
+    ) -> Tasks {
+        let mut place = |function: u32| self.place(function, functions, places);
+        let coroutine = |row: &CoroutineRow| Coroutine {
+            function: place(row.function),
+            caller: row.caller.map(&mut place),
+            figures: self.figures(row),
+        };
+        let coroutines = part.coroutines.iter().map(coroutine).collect();
+        let slow = |row: &SlowRow| SlowStep {
+            at: self.seconds(row.at),
+            seconds: self.seconds(row.ticks),
+            task: (!row.task.is_empty()).then(|| row.task.0.clone()),
+            function: place(row.function),
+            path: row
+                .path
+                .iter()
+                .zip(&row.times)
+                .map(|(call, ticks)| (place(*call), self.seconds(*ticks)))
+                .collect(),
+        };
+        Tasks {
+            coroutines,
+            slow: part.slow.iter().map(slow).collect(),
+            slow_count: part.slow_count,
+            slow_seconds: self.seconds(part.slow_ticks),
+            slow_from: self.seconds(part.slow_from),
+        }
+    }
+
+    /// A row's figures, in seconds.
+    pub fn figures(&self, row: &CoroutineRow) -> Figures {
+        Figures {
+            started: row.started,
+            inherited: row.inherited,
+            steps: row.steps,
+            returned: row.returned,
+            raised: row.raised,
+            cancelled: row.cancelled,
+            dropped: row.dropped,
+            never_awaited: row.never_awaited,
+            run: self.seconds(row.run),
+            parked: self.seconds(row.parked),
+            longest: self.seconds(row.longest),
+            longest_at: self.seconds(row.longest_at),
+        }
     }
 
     /// What is known of a thread whose stacks begin there.
@@ -366,8 +560,10 @@ fn text_of(message: &Message) -> usize {
         texts.chain(short.map(String::len))
     });
     let threads = message.threads.iter().map(|row| row.name.len());
+    let threads = threads.chain(message.labels.iter().flat_map(|row| &row.labels).map(WireText::len));
     let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
-    facts.chain(threads).chain(end).chain(message.functions.iter().map(Name::bytes)).sum()
+    let tasks = message.tasks.iter().map(TasksPart::bytes);
+    facts.chain(threads).chain(end).chain(tasks).chain(message.functions.iter().map(Name::bytes)).sum()
 }
 
 /// A function of a profile.

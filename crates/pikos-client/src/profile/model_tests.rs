@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use pikos_wire::{Added, EdgeRow, Finished, FunctionRow, Open, VERSION};
+use pikos_wire::{Added, DurationRow, EdgeRow, Finished, FunctionRow, IdleRow, Open, VERSION};
 use proptest::prelude::*;
 
 use super::*;
@@ -217,4 +217,65 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn details_of_calls_become_a_profiles() {
+    let mut full = message(1, 1, &[(1, 5, 3), (2, 5, 4), (1, 6, 1)]);
+    full.facts = Some(Facts { cpu: true, ..Facts::default() });
+    let idle =
+        |thread, caller, function, tottime, cumtime| IdleRow { thread, caller, function, tottime, cumtime };
+    full.idle = Some(vec![idle(1, None, 5, 10, 20), idle(2, None, 5, 5, 5), idle(1, Some(0), 5, 9, 9)]);
+    let durations = |thread, max, counts: &[u64]| DurationRow {
+        thread,
+        function: 5,
+        min: 1000,
+        max,
+        max_ended: Some(7000),
+        max_node: 0,
+        counts: counts.to_vec(),
+    };
+    full.durations = Some(vec![durations(1, 9000, &[1000, 2, 9000, 1]), durations(2, 5000, &[1000, 4])]);
+    let mut model = known(&[full.clone()]);
+    let of = |model: &Model, thread| {
+        let profile = model.profile(thread);
+        let row = profile.functions.iter().find(|function| function.line == 5).expect("it has calls").clone();
+        let counted = row.distribution.as_ref().map(|found| (found.calls(), found.slowest.seconds));
+        let nanoseconds = |seconds: f64| (seconds * 1e9).round() as i64;
+        let counted = counted.map(|(calls, max)| (calls, nanoseconds(max)));
+        (nanoseconds(row.calls.cpu_tottime), nanoseconds(row.calls.cpu_cumtime), counted)
+    };
+    assert_eq!(of(&model, None), (55, 185, Some((7, 9000))));
+    assert_eq!(of(&model, Some(2)), (35, 115, Some((4, 5000))));
+    // What a delta says takes the place of what was known.
+    let mut delta = message(2, 1, &[(2, 5, 6)]);
+    delta.durations = Some(vec![durations(2, 8000, &[1000, 5, 8000, 1])]);
+    model.apply(delta).expect("it is sound");
+    assert_eq!(of(&model, None).2, Some((9, 9000)));
+    // Another full message forgets all of it.
+    model.apply(message(3, 3, &[(1, 5, 1)])).expect("it is sound");
+    assert_eq!(of(&model, None), (0, 0, None));
+}
+
+#[test]
+fn nonsense_in_details_is_no_panic() {
+    let mut full = message(1, 1, &[(1, 5, 3)]);
+    full.facts = Some(Facts { cpu: true, tree: true, ..Facts::default() });
+    full.idle = Some(vec![IdleRow {
+        thread: 9,
+        caller: Some(77),
+        function: 5,
+        tottime: i64::MIN,
+        cumtime: i64::MAX,
+    }]);
+    full.durations = Some(vec![DurationRow {
+        thread: 1,
+        function: 5,
+        min: u64::MAX,
+        max: 0,
+        max_ended: Some(i64::MIN),
+        max_node: u32::MAX,
+        counts: vec![u64::MAX, u64::MAX, 3, u64::MAX, 8],
+    }]);
+    assert_eq!(known(&[full]).profile(None).functions.len(), 1);
 }

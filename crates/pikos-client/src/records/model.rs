@@ -60,6 +60,7 @@ struct Layout {
     line_no: Option<usize>,
     line: Option<usize>,
     file: Option<usize>,
+    time: Option<usize>,
     rss: Option<usize>,
     vms: Option<usize>,
     peak: Option<usize>,
@@ -74,11 +75,28 @@ impl Layout {
             line_no: place("lineNo"),
             line: place("line"),
             file: place("filename"),
+            time: place("time"),
             rss: place("RSS"),
             vms: place("VMS"),
             peak: place("peak"),
         }
     }
+}
+
+impl Layout {
+    /// Whether there is a time for each line: records tell it, and nothing that growth is measured by.
+    fn times_lines(&self) -> bool {
+        self.kind.is_none() && self.rss.is_none() && self.time.is_some()
+    }
+}
+
+/// What an event tells beside what happened.
+enum Told {
+    Nothing,
+    /// Memory, and the most resident since the event before.
+    Memory(Usage, u64),
+    /// The time, in nanoseconds.
+    Time(u64),
 }
 
 impl RecordModel {
@@ -142,6 +160,7 @@ impl RecordModel {
         let column = |place: Option<usize>| place.map_or(&[][..], |place| &message.columns[place]);
         let (kinds, functions, files) = (column(layout.kind), column(layout.function), column(layout.file));
         let (line_nos, lines) = (column(layout.line_no), column(layout.line));
+        let times = if layout.times_lines() { column(layout.time) } else { &[] };
         let (rss, vms, peak) = (column(layout.rss), column(layout.vms), column(layout.peak));
         // Without a column, a text is empty.
         let empty = self.texts.id(String::new());
@@ -157,6 +176,8 @@ impl RecordModel {
                     let (function, file) = (them.function[next] as usize, them.filename[next] as usize);
                     let of = self.texts.activated(texts[function], texts[file]);
                     let (thread, rss) = (them.thread[next], them.rss[next]);
+                    let timed =
+                        layout.times_lines().then(|| them.time.get(next).copied().unwrap_or_default());
                     if them.line.get(next).is_some_and(|line| *line > 0) {
                         let count = them.under_way_from(next);
                         let open = (next..next + count).map(|at| {
@@ -164,14 +185,15 @@ impl RecordModel {
                             let line_no = u32::try_from(them.line[at]).unwrap_or(u32::MAX);
                             (self.texts.activated(texts[function], texts[file]), line_no)
                         });
-                        self.rows.set_under_way(thread, &open.collect::<Vec<_>>(), rss);
+                        self.rows.set_under_way(thread, &open.collect::<Vec<_>>(), timed.unwrap_or(rss));
                         next += count;
                         continue;
                     }
                     let moment = if them.ended[next] == 0 { Moment::Begin } else { Moment::End };
                     let used = Usage { rss, vms: self.now.vms };
                     let high = them.peak.get(next).copied().unwrap_or(rss);
-                    self.event(time, thread, of, moment, Some((used, high)));
+                    let told = timed.map_or(Told::Memory(used, high), Told::Time);
+                    self.event(time, thread, of, moment, told);
                     next += 1;
                 }
             }
@@ -189,18 +211,27 @@ impl RecordModel {
             };
             let at = |column: &[u64]| column.get(row).copied().unwrap_or_default();
             let high = peak.get(row).copied().unwrap_or(at(rss));
-            let usage = layout.rss.map(|_| (Usage { rss: at(rss), vms: at(vms) }, high));
+            let told = match (layout.rss, times.get(row)) {
+                (Some(_), _) => Told::Memory(Usage { rss: at(rss), vms: at(vms) }, high),
+                (None, Some(time)) => Told::Time(*time),
+                (None, None) => Told::Nothing,
+            };
             let thread = message.threads.get(row).copied().unwrap_or_default();
-            self.event(time, thread, of, moment, usage);
+            self.event(time, thread, of, moment, told);
             self.count += 1;
         }
     }
 
-    /// Takes one in: with the memory at it, and the most resident since the one before.
-    fn event(&mut self, time: f64, thread: u64, of: Activated, moment: Moment, usage: Option<(Usage, u64)>) {
-        let Some((usage, high)) = usage else {
-            self.rows.count(of, moment);
-            return;
+    /// Takes one in.
+    fn event(&mut self, time: f64, thread: u64, of: Activated, moment: Moment, told: Told) {
+        let (usage, high) = match told {
+            Told::Nothing => return self.rows.count(of, moment),
+            Told::Time(now) => {
+                // It grows as memory does, and is told apart in the same way.
+                self.rows.record(thread, of, moment, Reading { rss: now, high: now });
+                return;
+            }
+            Told::Memory(usage, high) => (usage, high),
         };
         // What there was before the first record is nobody's.
         let high = if self.most.rss == 0 { usage.rss } else { high.max(usage.rss) };
@@ -256,6 +287,11 @@ impl RecordModel {
     /// Whether records tell the memory.
     pub fn has_memory(&self) -> bool {
         Layout::of(&self.head).rss.is_some()
+    }
+
+    /// Whether rows have the time of their lines, in nanoseconds, and no memory.
+    pub fn times_lines(&self) -> bool {
+        Layout::of(&self.head).times_lines()
     }
 
     /// Whether they tell the most that was in use between two of them.

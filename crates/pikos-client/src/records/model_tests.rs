@@ -112,6 +112,34 @@ fn ends_of_activations_stand_between_the_records() {
 }
 
 #[test]
+fn lines_that_tell_the_time_have_theirs() {
+    // f:1 calls g, which takes 50 ns; f:2 is left by its end.
+    let mut message = lines(1, &[(1, 100), (10, 110), (2, 180)]);
+    message.fields = message
+        .fields
+        .iter()
+        .map(|field| if field == "RSS" { "time".into() } else { field.clone() })
+        .collect();
+    message.texts.push("g".into());
+    message.columns[1] = vec![0, 3, 0];
+    message.activations = Some(Activations {
+        at: vec![0, 1, 2, 3],
+        ended: vec![0, 0, 1, 1],
+        thread: vec![0; 4],
+        function: vec![0, 3, 3, 0],
+        filename: vec![1; 4],
+        time: vec![100, 105, 160, 200],
+        rss: vec![0; 4],
+        ..Activations::default()
+    });
+    let model = model([message]);
+    assert!(model.times_lines() && !model.has_memory());
+    assert_eq!(growth(&model), [(1, 1, 80), (10, 1, 50), (2, 1, 20)]);
+    assert_eq!(model.rows().iter().map(|row| row.own).collect::<Vec<_>>(), [25, 50, 20]);
+    assert_eq!((model.peak(), model.curve().range()), (None, None));
+}
+
+#[test]
 fn libraries_are_where_they_are_installed() {
     for file in [
         "<frozen importlib._bootstrap>",
@@ -174,7 +202,7 @@ proptest::proptest! {
         seqs in proptest::collection::vec(0..9u64, 1..5),
     ) {
         const NAMES: [&str; 9] =
-            ["index", "type", "function", "lineNo", "line", "filename", "RSS", "VMS", "unknown"];
+            ["index", "type", "function", "lineNo", "line", "filename", "RSS", "VMS", "time"];
         let fields: Vec<String> = fields.iter().map(|field| NAMES[*field].to_owned()).collect();
         let value = |column: usize, row: usize| {
             let value = values[(column * 7 + row) % values.len()];
@@ -197,6 +225,7 @@ proptest::proptest! {
                 thread: ends.iter().map(|end| end.2).collect(),
                 function: ends.iter().map(|end| end.3).collect(),
                 filename: ends.iter().map(|end| end.4).collect(),
+                time: ends.iter().map(|end| end.5.rotate_left(7)).collect(),
                 rss: ends.iter().map(|end| end.5).collect(),
                 line: ends.iter().map(|end| end.5 % 3).collect(),
                 peak: ends.iter().map(|end| end.5.wrapping_mul(end.3 + 1)).collect(),

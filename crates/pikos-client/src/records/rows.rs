@@ -48,7 +48,7 @@ pub struct RecordRow {
     pub line: Option<TextId>,
     /// How often the line was reached, or the function called.
     pub hits: u64,
-    /// Bytes that memory grew by from its beginnings to its ends.
+    /// Bytes that memory grew by from its beginnings to its ends; or nanoseconds that this took, where records tell the time instead.
     pub growth: i64,
     /// Its own part.
     pub own: i64,

@@ -1,10 +1,12 @@
 //! Types of objects: what a sender has counted, and how fast that grew.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use pikos_wire::Types;
 
+use super::past_types::{PastTypes, TypeThen, TypesThen};
 use super::rows::TextId;
 
 /// So many messages back.
@@ -72,6 +74,7 @@ pub struct KnownTypes {
     unlisted: u64,
     /// When it was told last.
     time: Option<f64>,
+    past: PastTypes,
 }
 
 impl KnownTypes {
@@ -142,6 +145,16 @@ impl KnownTypes {
         };
         self.places = (0..places.of.len()).filter_map(place).collect();
         self.unlisted = message.unlisted;
+        let now = (0u32..).zip(&self.rows).filter_map(|(of, row)| {
+            let alive = u64::try_from(row.alive()?).ok()?;
+            Some(TypeThen { of, alive, bytes: row.bytes()? })
+        });
+        self.past.push(time, now);
+    }
+
+    /// What there was over time, of those that the sender is told the end of.
+    pub fn past(&self) -> &[Arc<TypesThen>] {
+        self.past.moments()
     }
 
     /// Whether any were told of.
@@ -191,6 +204,8 @@ mod tests {
         types.take(10.5, &message(150, 140), &texts);
         let row = &types.rows()[0];
         assert_eq!((row.rates, row.alive(), row.bytes()), ((100.0, 200.0), Some(10), Some(1000)));
+        let past: Vec<(f64, u64)> = types.past().iter().map(|then| (then.time, then.bytes)).collect();
+        assert_eq!(past, [(10.0, 6000), (10.5, 1000)]);
         // One that isn't sent stands still; a time that goes back makes no rate.
         types.take(11.0, &Types::default(), &texts);
         assert_eq!(types.rows()[0].history, [100.0, 0.0]);
@@ -205,5 +220,6 @@ mod tests {
         types.take(1.0, &told, &[TextId(0), TextId(1)]);
         let row = &types.rows()[0];
         assert_eq!((row.created, row.alive(), row.bytes(), row.peak), (7, None, None, None));
+        assert!(types.past()[0].top.is_empty());
     }
 }

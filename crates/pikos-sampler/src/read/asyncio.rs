@@ -26,6 +26,8 @@ pub struct Lists {
     /// Where a list begins: in a thread; in an interpreter, of threads that are over.
     pub of_thread: usize,
     pub of_interpreter: usize,
+    /// Where a thread says which task it runs.
+    pub running: usize,
 }
 
 impl TaskLayout {
@@ -53,7 +55,7 @@ impl TaskLayout {
             in_interpreter,
             thread,
             _,
-            _,
+            running,
             in_thread,
         ] = words.try_into().ok()?;
         let fits = |size: usize, offset: usize, length: usize| {
@@ -67,6 +69,7 @@ impl TaskLayout {
             && interpreter <= 16 << 20
             && fits(interpreter, in_interpreter, 16)
             && thread <= 1 << 20
+            && fits(thread, running, 8)
             && fits(thread, in_thread, 16);
         is_sound.then_some(Self {
             coroutine,
@@ -77,6 +80,7 @@ impl TaskLayout {
                 awaited_by_is_set: is_set,
                 of_thread: in_thread,
                 of_interpreter: in_interpreter,
+                running,
             }),
         })
     }
@@ -97,8 +101,8 @@ mod tests {
     fn a_table_is_taken_or_refused() {
         let told = TaskLayout::told(&table(TOLD)).unwrap();
         assert_eq!((told.coroutine, told.name), (128, 136));
-        assert_eq!(told.lists.unwrap().of_thread, 880);
-        for place in [0, 1, 2, 4, 5, 6, 8, 12] {
+        assert_eq!(told.lists.map(|lists| (lists.running, lists.of_thread)), Some((872, 880)));
+        for place in [0, 1, 2, 4, 5, 6, 8, 11, 12] {
             let mut words = TOLD;
             words[place] = if place == 0 { 100 } else { u64::MAX - 7 };
             assert_eq!(TaskLayout::told(&table(words)), None, "word {place}");

@@ -10,6 +10,7 @@ use super::look::{Locals, Look};
 use super::memory::{Gone, Memory};
 use super::objects::optional;
 use super::reader::Reader;
+use super::running::Told;
 
 /// Bytes that stand at every address which is a multiple of their length, except far up, where nothing is: most words in them are
 /// pointers to something. A byte changes with each call, as those of a process do.
@@ -65,7 +66,14 @@ pub fn look_at(bytes: &[u8]) {
     // A type that would have been found in a real process.
     reader.codes.of_type = usize::from_le_bytes(*image.first_chunk().expect("it is longer"));
     let mut look = Look::default();
-    let small = Lists { node: 48, awaited_by: 32, awaited_by_is_set: 40, of_thread: 16, of_interpreter: 24 };
+    let small = Lists {
+        node: 48,
+        awaited_by: 32,
+        awaited_by_is_set: 40,
+        of_thread: 16,
+        of_interpreter: 24,
+        running: 8,
+    };
     let tasks = match choice / 2 % 2 {
         0 => TaskLayout::known(reader.minor()),
         _ => TaskLayout { coroutine: 16, name: 24, lists: Some(small) },
@@ -80,6 +88,15 @@ pub fn look_at(bytes: &[u8]) {
             }
             let locals = reader.locals_of_thread(&memory, thread.ident, look.stack(thread));
             are_short(&locals.expect("an image doesn't end"));
+        }
+        let dict = Told::ByDict(usize::from_le_bytes(*image.last_chunk().expect("it is longer")));
+        let told = reader.told_of_running(&memory, tasks).expect("an image doesn't end");
+        for told in [dict].into_iter().chain(told) {
+            reader.name_running(&memory, tasks, told, &mut look).expect("an image doesn't end");
+            for thread in &look.threads {
+                let frames = thread.task.as_ref().map_or(0, |task| task.frames);
+                assert!(frames <= look.stack(thread).len(), "frames of the stack");
+            }
         }
         let tasks = reader.tasks(&memory, tasks).expect("an image doesn't end");
         for task in &tasks.list {

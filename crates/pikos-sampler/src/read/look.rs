@@ -52,6 +52,17 @@ pub struct ThreadLook {
     pub stack: Range<usize>,
     /// Whether it had more frames than are looked at: the outermost are missing.
     pub is_cut: bool,
+    /// The task of asyncio that it was at work on, where that could be told.
+    pub task: Option<RunningTask>,
+}
+
+/// A task that a thread is at work on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningTask {
+    /// As the program, or asyncio, called it.
+    pub name: String,
+    /// How many frames of the stack are its own: the innermost ones.
+    pub frames: usize,
 }
 
 /// One look at all threads.

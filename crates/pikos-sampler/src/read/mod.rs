@@ -16,6 +16,7 @@ mod numbers;
 mod objects;
 mod opcodes;
 mod reader;
+mod running;
 mod target;
 mod tasks;
 mod text;
@@ -24,6 +25,8 @@ mod walk;
 
 #[cfg(fuzzing)]
 pub use fuzz::look_at;
-pub use look::{Code, CodeId, Frame, Locals, Look, Place, State, Task, Tasks, ThreadLook, WaitsFor};
+pub use look::{
+    Code, CodeId, Frame, Locals, Look, Place, RunningTask, State, Task, Tasks, ThreadLook, WaitsFor,
+};
 pub use target::Target;
 pub use unreadable::Unreadable;

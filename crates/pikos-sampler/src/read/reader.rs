@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::look::{Frame, Locals, Look, Place, Tasks, ThreadLook};
 use super::memory::{Batch, Gone, Memory, half, word};
 use super::objects::{Objects, optional};
+use super::running::{Told, running, told};
 use super::tasks::{OfThread, Reading};
 use super::walk::{Outcome, Stack, Thread, Walk};
 
@@ -179,6 +180,43 @@ impl Reader {
         .tasks()
     }
 
+    /// Where running tasks are told; nothing before the program has asyncio.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn told_of_running(&self, memory: &impl Memory, layout: TaskLayout) -> Result<Option<Told>, Gone> {
+        let mut objects = Objects::new(&self.layout, memory);
+        for interpreter in &self.interpreters {
+            let modules = interpreter.at.wrapping_add(self.layout.interpreter.modules);
+            let told = objects.word(modules).and_then(|modules| told(&mut objects, modules, layout));
+            if let Some(told) = optional(told)?.flatten() {
+                return Ok(Some(told));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says which tasks the threads of the last look were at work on.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn name_running(
+        &self,
+        memory: &impl Memory,
+        layout: TaskLayout,
+        told: Told,
+        look: &mut Look,
+    ) -> Result<(), Gone> {
+        // Those that the look has, in its order.
+        let whole = self.threads.iter().filter(|thread| thread.outcome == Outcome::Whole);
+        let threads: Vec<OfThread<'_>> = whole.map(of_thread).collect();
+        let mut objects = Objects::new(&self.layout, memory);
+        for (thread, task) in running(&mut objects, layout, told, &threads)? {
+            look.threads[thread].task = Some(task);
+        }
+        Ok(())
+    }
+
     /// Whether a module of this name has been imported, in any interpreter.
     ///
     /// # Errors
@@ -347,6 +385,7 @@ fn push(look: &mut Look, thread: &Thread, has_gil: bool, collects_garbage: bool)
         place: Place { has_gil, is_running: None, collects_garbage },
         stack: start..look.frames.len(),
         is_cut: *is_cut,
+        task: None,
     });
 }
 

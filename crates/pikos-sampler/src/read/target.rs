@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use pikos_os::foreign_memory::{self, Span};
 
@@ -11,7 +12,11 @@ use super::look::{Code, CodeId, Frame, Locals, Look, State, Task, Tasks, ThreadL
 use super::memory::{Batch, Gone, Memory};
 use super::numbers::Numbers;
 use super::reader::Reader;
+use super::running::Told;
 use super::unreadable::Unreadable;
+
+/// So often it is asked whether the program has asyncio by now.
+const SEEK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A CPython process whose stacks can be read, while it runs: nothing of it is stopped, and nothing in it is asked.
 #[derive(Debug)]
@@ -25,6 +30,16 @@ pub struct Target {
     numbers: Option<Numbers>,
     /// Where tasks have what, if that was asked for and found.
     tasks: Option<TaskLayout>,
+    names: NamesOfTasks,
+}
+
+/// Whether looks say which tasks run, and where that is told.
+#[derive(Debug)]
+enum NamesOfTasks {
+    Off,
+    /// Nothing tells it so far; asked at this moment.
+    Sought(Option<Instant>),
+    Told(Told),
 }
 
 /// A process' memory.
@@ -97,6 +112,7 @@ impl Target {
             activity: HashMap::new(),
             numbers: Numbers::of(pid),
             tasks: None,
+            names: NamesOfTasks::Off,
         };
         target.test()?;
         Ok(target)
@@ -139,7 +155,9 @@ impl Target {
     /// The process has ended, mostly.
     pub fn look(&mut self, look: &mut Look) -> Result<(), Unreadable> {
         let pid = self.memory.pid;
-        self.reader.look(&self.memory, look).map_err(|Gone(error)| Unreadable::of(pid, error))?;
+        let gone = |Gone(error)| Unreadable::of(pid, error);
+        self.reader.look(&self.memory, look).map_err(gone)?;
+        self.name_tasks(look).map_err(gone)?;
         if let Some(numbers) = &mut self.numbers {
             look.threads.iter_mut().for_each(|thread| thread.native_id = numbers.ours(thread.native_id));
         }
@@ -193,6 +211,43 @@ impl Target {
         let table = batch.add(at, asyncio::TABLE);
         batch.read(&self.memory)?;
         Ok(batch.get(table).and_then(TaskLayout::told))
+    }
+
+    /// Whether [`Self::look`] says which task of asyncio each thread is at work on.
+    pub fn ask_tasks(&mut self) {
+        self.names = NamesOfTasks::Sought(None);
+    }
+
+    fn name_tasks(&mut self, look: &mut Look) -> Result<(), Gone> {
+        let asked = match self.names {
+            NamesOfTasks::Off => return Ok(()),
+            NamesOfTasks::Told(told) => {
+                return match self.tasks {
+                    Some(layout) => self.reader.name_running(&self.memory, layout, told, look),
+                    None => Ok(()),
+                };
+            }
+            NamesOfTasks::Sought(asked) => asked,
+        };
+        if asked.is_some_and(|asked| asked.elapsed() < SEEK_AGAIN) {
+            return Ok(());
+        }
+        self.names = NamesOfTasks::Sought(Some(Instant::now()));
+        if !self.reader.has_module(&self.memory, "asyncio.tasks")? {
+            return Ok(());
+        }
+        if self.tasks.is_none() {
+            self.tasks = self.find_tasks()?;
+        }
+        // A release whose file has no table doesn't get one later.
+        let Some(layout) = self.tasks else {
+            self.names = NamesOfTasks::Off;
+            return Ok(());
+        };
+        if let Some(told) = self.reader.told_of_running(&self.memory, layout)? {
+            self.names = NamesOfTasks::Told(told);
+        }
+        Ok(())
     }
 
     /// The local variables of a thread's calls, in the order of its stack; none where the thread has gone on since the look.

@@ -104,12 +104,9 @@ impl<M: Memory> Reading<'_, '_, M> {
 
     /// Those that the module `asyncio.tasks` knows.
     fn of_module(&mut self, modules: usize) -> Result<Vec<usize>, Unread> {
-        /// Where a module has its dict.
-        const DICT: usize = 16;
         let objects = &mut *self.objects;
         let modules = objects.word(modules)?;
-        let Some(module) = objects.value_of(modules, "asyncio.tasks")? else { return Ok(Vec::new()) };
-        let dict = objects.word(module + DICT)?;
+        let Some(dict) = objects.module(modules, "asyncio.tasks")? else { return Ok(Vec::new()) };
         let mut all = Vec::new();
         for name in WEAK_SETS {
             let Some(set) = objects.value_of(dict, name)? else { continue };
@@ -129,20 +126,7 @@ impl<M: Memory> Reading<'_, '_, M> {
     /// One of them; nothing if it is over.
     fn task(&mut self, at: usize, chains: &mut Chains) -> Result<Option<Found>, Unread> {
         let objects = &mut *self.objects;
-        let of = objects.type_of(at)?;
-        if of.is("NoneType") {
-            return Ok(None);
-        }
-        let (coroutine, name) = if objects.is_kind_of(&of, "_asyncio.Task")? {
-            (objects.word(at + self.layout.coroutine)?, objects.word(at + self.layout.name)?)
-        } else {
-            // One that is written in Python.
-            let coroutine = objects.attribute(at, "_coro")?.ok_or(Unread::Nonsense)?;
-            (coroutine, objects.attribute(at, "_name")?.ok_or(Unread::Nonsense)?)
-        };
-        if coroutine == 0 || objects.type_of(coroutine)?.is("NoneType") {
-            return Ok(None);
-        }
+        let Some((coroutine, name)) = objects.coroutine_and_name(self.layout, at)? else { return Ok(None) };
         let name = objects.name(name)?;
         let Chain { mut frames, mut places, end, is_cut } = chains.chain(objects, self.codes, coroutine)?;
         let mut awaits = None;
@@ -202,6 +186,29 @@ impl<M: Memory> Reading<'_, '_, M> {
             found[awaited].task.awaited_by.push(by);
         }
         Ok(())
+    }
+}
+
+impl<M: Memory> Objects<'_, M> {
+    /// Where a task has its coroutine and its name; nothing if it is over.
+    pub(super) fn coroutine_and_name(
+        &mut self,
+        layout: TaskLayout,
+        task: usize,
+    ) -> Result<Option<(usize, usize)>, Unread> {
+        let of = self.type_of(task)?;
+        if of.is("NoneType") {
+            return Ok(None);
+        }
+        let (coroutine, name) = if self.is_kind_of(&of, "_asyncio.Task")? {
+            (self.word(task + layout.coroutine)?, self.word(task + layout.name)?)
+        } else {
+            // One that is written in Python.
+            let coroutine = self.attribute(task, "_coro")?.ok_or(Unread::Nonsense)?;
+            (coroutine, self.attribute(task, "_name")?.ok_or(Unread::Nonsense)?)
+        };
+        let is_over = coroutine == 0 || self.type_of(coroutine)?.is("NoneType");
+        Ok((!is_over).then_some((coroutine, name)))
     }
 }
 

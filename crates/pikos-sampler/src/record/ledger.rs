@@ -23,10 +23,15 @@ const MOST_CODES: usize = 1_000_000;
 /// When so many threads have ended, they become one.
 const ENDED_THREADS_KEPT: usize = 64;
 
+/// So many tasks are told apart by their names.
+const MOST_TASKS: usize = 1_000;
+
 /// What runs in a thread that collects garbage.
 const GARBAGE: &str = "<garbage collection>";
 /// What stands below a stack that is too deep to be read to its bottom.
 const DEEPER: &str = "<deeper than can be read>";
+/// Tasks of which there are too many.
+const OTHER_TASKS: &str = "<further tasks>";
 /// Functions that there are too many of.
 const OTHERS: &str = "<further functions>";
 
@@ -47,6 +52,8 @@ pub struct Ledger {
     samples: u64,
     torn: u64,
     stack: Vec<Key>,
+    /// How many names of tasks there were.
+    tasks: usize,
 }
 
 /// A thread that was seen.
@@ -81,6 +88,7 @@ impl Ledger {
             samples: 0,
             torn: 0,
             stack: Vec::new(),
+            tasks: 0,
         }
     }
 
@@ -102,7 +110,7 @@ impl Ledger {
         self.threads.clear();
         self.limits = self.tree.map(|(depth, nodes)| Limits::new(depth, nodes));
         (self.ended, self.ended_trees) = (Totals::default(), TreeTotals::default());
-        (self.samples, self.torn) = (0, 0);
+        (self.samples, self.torn, self.tasks) = (0, 0, 0);
         self.looked = now;
     }
 
@@ -135,12 +143,24 @@ impl Ledger {
         subject: &dyn Subject,
         time: Ticks,
     ) {
-        let Self { functions, stack, source, .. } = self;
+        let Self { functions, stack, source, tasks, .. } = self;
         stack.clear();
+        let task = seen.task.as_ref().and_then(|task| {
+            let label = named_task(&task.name)?;
+            let is_new = !functions.by_label.contains_key(&label);
+            let function = match is_new && *tasks >= MOST_TASKS {
+                true => functions.of_label(&built_in(OTHER_TASKS), source),
+                false => functions.of_label(&label, source),
+            };
+            *tasks += usize::from(is_new);
+            Some((task.frames, key(function)))
+        });
         if seen.is_cut {
             stack.push(key(functions.of_label(&built_in(DEEPER), source)));
         }
-        for frame in look.stack(seen).iter().rev() {
+        let frames = look.stack(seen);
+        for (frame, above) in frames.iter().rev().zip((1..=frames.len()).rev()) {
+            stack.extend(task.filter(|(own, _)| *own == above).map(|(_, key)| key));
             stack.push(key(functions.of_code(frame.code, subject.code(frame.code), source)));
         }
         if seen.place.collects_garbage {
@@ -176,6 +196,7 @@ impl Ledger {
             native_id: seen.native_id,
             name: self.names.name(seen),
             ended: Arc::clone(&has_ended),
+            labels: Vec::new(),
             tables: Arc::clone(recorder.tables()),
         });
         self.threads.push(Thread {
@@ -234,6 +255,13 @@ fn is_ours(stack: &[Frame], subject: &dyn Subject) -> bool {
         let code = subject.code(frame.code);
         code.name == "_run" && FILES.iter().any(|file| code.file.ends_with(file))
     })
+}
+
+/// What stands below a task's coroutine. Nothing if only asyncio gave it a name.
+fn named_task(name: &str) -> Option<Code> {
+    let is_numbered =
+        name.strip_prefix("Task-").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    (!is_numbered && !name.is_empty()).then(|| built_in(&format!("<task {name}>")))
 }
 
 fn counts(mode: Mode, seen: &ThreadLook) -> bool {

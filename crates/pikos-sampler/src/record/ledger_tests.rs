@@ -2,6 +2,7 @@
 
 use super::super::testing::{Does, Numbered, Scripted, runs};
 use super::*;
+use crate::read::RunningTask;
 
 /// Functions that are looked at: 3 is 0's code made anew.
 const LABELS: [&str; 6] = [
@@ -178,4 +179,33 @@ fn threads_of_ours_are_no_part_of_the_program() {
     book.look(10);
     assert_eq!(book.ledger.figures(), (1, 0));
     assert!(book.figures().iter().all(|(name, ..)| name == "f" || name == "_run"), "{:?}", book.figures());
+}
+
+#[test]
+fn a_named_task_stands_below_its_coroutine() {
+    let mut book = Book::new(Mode::Wall);
+    let of = |name: &str, frames: usize| {
+        let task = Some(RunningTask { name: name.to_owned(), frames });
+        Does { task, ..runs(7, &[0, 1, 2]) }
+    };
+    book.subject.set(vec![of("reload", 2)]);
+    book.look(10);
+    let of_task = |figures: &[(String, u64, u64, u64, u64)]| {
+        figures.iter().filter(|figure| figure.0.starts_with("<task")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of_task(&book.figures()), [figure("<task reload>", 1, 0, 10, 0)]);
+    let f = book.figures().into_iter().find(|found| found.0 == "f").expect("it stands below");
+    assert_eq!((f.1, f.3), (1, 10));
+    // asyncio's own names say nothing.
+    book.subject.set(vec![of("Task-17", 2)]);
+    book.look(10);
+    assert_eq!(of_task(&book.figures()).len(), 1);
+    for number in 0..MOST_TASKS + 5 {
+        book.subject.set(vec![of(&format!("request {number}"), 3)]);
+        book.look(10);
+    }
+    assert_eq!(of_task(&book.figures()).len(), MOST_TASKS);
+    let figures = book.figures();
+    let others = figures.iter().find(|figure| figure.0 == OTHER_TASKS).expect("the rest is one");
+    assert_eq!(others.1, 6);
 }

@@ -67,7 +67,7 @@ mod tests {
     use crate::read::Place;
 
     fn look(native_id: u64) -> ThreadLook {
-        ThreadLook { native_id, ident: 1, place: Place::default(), stack: 0..0, is_cut: false }
+        ThreadLook { native_id, ident: 1, place: Place::default(), stack: 0..0, is_cut: false, task: None }
     }
 
     #[test]

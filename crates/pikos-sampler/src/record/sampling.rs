@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lsprof_engine::clock;
-use pikos_os::thread::processor_time;
+use pikos_os::thread::{processor_time, wake_in_time};
 use pikos_publisher::{Interruptible, Mailbox, Outcome, SharedSampled, Source, StartError, launch, locked};
 use pikos_wire::{Command, SAMPLES, Sampled};
 
@@ -106,6 +106,7 @@ impl Sampling {
     ) -> Result<Self, StartError> {
         clock::start();
         subject.ask_activity(options.mode == super::Mode::Cpu);
+        subject.ask_tasks();
         let asked = options.interval.as_secs_f64();
         let sampled = Arc::new(Mutex::new(Sampled { asked, ..Sampled::default() }));
         source.change(|state| {
@@ -251,6 +252,7 @@ fn start(work: Box<Work>) -> Result<JoinHandle<Box<Work>>, (Box<Work>, StartErro
 
 /// Runs until it is to rest or to end.
 fn run(mut work: Box<Work>) -> Box<Work> {
+    wake_in_time();
     work.schedule.resume(Instant::now());
     work.ledger.resume(clock::now());
     work.before = processor_time();

@@ -19,6 +19,8 @@ pub trait Subject: Send {
     fn code(&self, code: CodeId) -> &Code;
     /// Whether looks have to say which threads run: see [`crate::read::Place::is_running`].
     fn ask_activity(&mut self, on: bool);
+    /// Looks say from now on which tasks of asyncio run, where that can be told.
+    fn ask_tasks(&mut self);
     /// Whether the system still has a thread of this number.
     fn has_thread(&self, native_id: u64) -> bool;
 }

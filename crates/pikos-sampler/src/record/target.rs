@@ -21,6 +21,10 @@ impl Subject for Target {
         Target::ask_activity(self, on);
     }
 
+    fn ask_tasks(&mut self) {
+        Target::ask_tasks(self);
+    }
+
     fn has_thread(&self, native_id: u64) -> bool {
         thread::is_of(native_id, self.pid())
     }

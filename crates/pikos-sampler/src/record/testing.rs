@@ -7,7 +7,7 @@ use pikos_publisher::{SharedName, locked};
 
 use super::names::Names;
 use super::subject::{Subject, Trouble};
-use crate::read::{Code, CodeId, Frame, Look, Place, ThreadLook};
+use crate::read::{Code, CodeId, Frame, Look, Place, RunningTask, ThreadLook};
 
 /// What a thread is found to do.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub struct Does {
     pub stack: Vec<u32>,
     pub place: Place,
     pub is_cut: bool,
+    pub task: Option<RunningTask>,
 }
 
 /// Threads, as they are now.
@@ -59,7 +60,7 @@ impl Scripted {
 
 pub fn runs(thread: u64, stack: &[u32]) -> Does {
     let place = Place { has_gil: false, is_running: Some(true), collects_garbage: false };
-    Does { thread, stack: stack.to_vec(), place, is_cut: false }
+    Does { thread, stack: stack.to_vec(), place, is_cut: false, task: None }
 }
 
 impl Subject for Scripted {
@@ -82,6 +83,7 @@ impl Subject for Scripted {
                 place: does.place,
                 stack: start..look.frames.len(),
                 is_cut: does.is_cut,
+                task: does.task.clone(),
             });
         }
         Ok(())
@@ -94,6 +96,8 @@ impl Subject for Scripted {
     fn ask_activity(&mut self, on: bool) {
         self.change(|script| script.asks_activity = on);
     }
+
+    fn ask_tasks(&mut self) {}
 
     fn has_thread(&self, native_id: u64) -> bool {
         !locked(&self.script).gone.contains(&native_id)

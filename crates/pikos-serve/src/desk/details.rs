@@ -9,6 +9,7 @@ use pstats_compat::model::facts;
 use serde::Serialize;
 
 use super::labels::function_of;
+use super::objects::Types;
 use super::sent::json;
 use super::{Asked, Desk};
 use crate::parse::Scoped;
@@ -34,6 +35,20 @@ impl EdgeColumns {
         self.own.push(rounded(figures.tottime));
         self.cumulative.push(rounded(figures.cumtime));
     }
+}
+
+/// The two ends of a function, of its edges: caller, callee, figures.
+pub fn ends(function: FunctionId, edges: impl Iterator<Item = (FunctionId, FunctionId, Shown)>) -> String {
+    let mut ends = Ends::default();
+    for (caller, callee, figures) in edges {
+        if callee == function {
+            ends.callers.push(caller, &figures);
+        }
+        if caller == function {
+            ends.callees.push(callee, &figures);
+        }
+    }
+    json(&ends)
 }
 
 #[derive(Serialize)]
@@ -90,16 +105,7 @@ impl Desk {
     pub fn edges(&mut self, scoped: Scoped, function: FunctionId) -> Result<String, Asked> {
         let picture = self.picture(scoped, Edges::Of(function), false)?;
         let profile = picture.profile().ok_or(Asked::NoProfile)?;
-        let mut ends = Ends::default();
-        for edge in profile.edges.iter() {
-            if edge.callee == function {
-                ends.callers.push(edge.caller, &edge.figures);
-            }
-            if edge.caller == function {
-                ends.callees.push(edge.callee, &edge.figures);
-            }
-        }
-        Ok(json(&ends))
+        Ok(ends(function, profile.edges.iter().map(|edge| (edge.caller, edge.callee, edge.figures))))
     }
 
     /// Where a function's source would be.
@@ -174,6 +180,8 @@ struct Memory<'l> {
     summit: Option<Summit>,
     curve: Curve,
     lines: Lines<'l>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<Types<'l>>,
 }
 
 #[derive(Serialize)]
@@ -255,5 +263,6 @@ fn memory(recording: &Recording) -> String {
         }),
         curve: curve(recording),
         lines,
+        types: recording.types.as_deref().map(Types::of),
     })
 }

@@ -6,6 +6,7 @@
 mod details;
 mod keeper;
 mod labels;
+mod objects;
 mod processes;
 mod sent;
 mod spans;
@@ -80,8 +81,14 @@ pub enum Asked {
     Elsewhere(String),
     #[error("a file has no history: it says what came out in the end")]
     FileHistory,
-    #[error("history is kept of whole processes")]
-    ThreadHistory,
+    #[error("these are threads that have ended, added up: they have no history of their own")]
+    NoPastThread,
+    #[error(
+        "so much goes on in so many threads of this process that history is kept of all of them together"
+    )]
+    NoPastThreads,
+    #[error("this program has so many callers that what ran when is kept without them")]
+    NoPastEdges,
     #[error("this is a file: there is no process to control")]
     AFile,
     #[error("this process takes no commands any more: it has ended, or can't be reached")]

@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use pikos_views::{Shown, ShownStack, StackId};
+use pikos_views::{FunctionId, Shown, ShownStack, StackId};
 use pstats_compat::formats::page::{Group, rounded};
 use serde::Serialize;
 
-use super::details::{Curve, curve};
+use super::details::{Curve, curve, ends};
+use super::keeper::Past;
 use super::labels::Columns;
 use super::sent::{Figures, Rows, json, rate};
 use super::{Asked, Desk, scope};
-use crate::history::{Growth, History, MOST_TOP, Sum};
+use crate::history::{Growth, MOST_TOP, Sum, When};
 use crate::parse::Scoped;
 
 /// So many buckets, unless another number is asked for.
 const USUAL: usize = 300;
 /// So many at most.
 const MOST: usize = 5_000;
+/// The number of the sum of threads that are no longer kept apart.
+const FOLDED: u64 = 0;
 /// Lengths of buckets, in seconds, each with its tens, hundreds and so on.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
@@ -84,13 +87,13 @@ impl Desk {
     ) -> Result<String, Asked> {
         let histories = self.histories(scoped)?;
         let mut ends: Option<(f64, f64)> = None;
-        for (first, last) in histories.iter().filter_map(|history| history.ends()) {
+        for (first, last) in histories.iter().filter_map(|past| past.history.ends()) {
             let (from, to) = ends.unwrap_or((first, last));
             ends = Some((from.min(first), to.max(last)));
         }
         let buckets = ends.map_or_else(Vec::new, |(first, last)| {
             let first = from.map_or(first, |from| from.clamp(first, last));
-            buckets(&histories, first, last, most.unwrap_or(USUAL).clamp(1, MOST))
+            buckets(&histories, scoped.thread(), (first, last), most.unwrap_or(USUAL).clamp(1, MOST))
         });
         let memory = match scoped {
             Scoped::Process(_) => self.recorded(scoped).map(|recording| curve(&recording)),
@@ -108,9 +111,10 @@ impl Desk {
         with_stacks: bool,
         with_labels: bool,
     ) -> Result<String, Asked> {
-        let mut sum = Sum::default();
-        for history in self.histories(scoped)? {
-            history.add_range(from, to, with_stacks, &mut sum);
+        let (mut sum, mut has_edges) = (Sum::default(), true);
+        for past in self.histories(scoped)? {
+            past.history.add_range(When { from, to, thread: scoped.thread() }, with_stacks, &mut sum);
+            has_edges &= past.has_edges;
         }
         let (from, to) = sum.ends.unwrap_or((from, to));
         let length = (to - from).max(1e-9);
@@ -134,7 +138,7 @@ impl Desk {
             unit: "s",
             counted: !is_sampled,
             sampled: is_sampled,
-            edges: "none",
+            edges: if has_edges { "full" } else { "none" },
             groups: with_labels.then(|| labels.groups()),
             labels: with_labels.then(|| labels.of(known)),
             functions,
@@ -176,13 +180,42 @@ impl Desk {
         stacks
     }
 
-    fn histories(&self, scoped: Scoped) -> Result<Vec<&History>, Asked> {
+    /// The callers and callees of a function in a range.
+    pub fn edges_within(
+        &self,
+        scoped: Scoped,
+        function: FunctionId,
+        (from, to): (f64, f64),
+    ) -> Result<String, Asked> {
+        let mut sums: HashMap<(u32, u32), Growth> = HashMap::new();
+        for past in self.histories(scoped)? {
+            if !past.has_edges {
+                return Err(Asked::NoPastEdges);
+            }
+            past.history.add_edges(When { from, to, thread: scoped.thread() }, function.0, &mut sums);
+        }
+        let mut sums: Vec<((u32, u32), Growth)> = sums.into_iter().collect();
+        sums.sort_unstable_by_key(|(ends, _)| *ends);
+        let edge = |((caller, callee), growth)| {
+            (FunctionId(caller), FunctionId(callee), figures(&growth, to - from))
+        };
+        Ok(ends(function, sums.into_iter().map(edge)))
+    }
+
+    fn histories(&self, scoped: Scoped) -> Result<Vec<Past<'_>>, Asked> {
         self.check(scoped)?;
         match scoped {
             Scoped::All if self.sources.live.is_some() => Ok(self.keeper.of(None)),
             Scoped::Process(process) => Ok(self.keeper.of(Some(process))),
+            Scoped::Thread(_, FOLDED) => Err(Asked::NoPastThread),
+            Scoped::Thread(process, _) => {
+                let past = self.keeper.of(Some(process));
+                if past.iter().any(|past| !past.has_threads) {
+                    return Err(Asked::NoPastThreads);
+                }
+                Ok(past)
+            }
             Scoped::All | Scoped::Files | Scoped::File(_) => Err(Asked::FileHistory),
-            Scoped::Thread(..) => Err(Asked::ThreadHistory),
         }
     }
 }
@@ -217,26 +250,32 @@ fn step(length: f64, most: usize) -> f64 {
 
 /// What was added in each of equal lengths of time: they begin at multiples of it, and so are the same when somebody asks again. A
 /// slice that is in several is in each with the part of it that is.
-fn buckets(histories: &[&History], first: f64, last: f64, most: usize) -> Vec<Bucket> {
+fn buckets(
+    histories: &[Past<'_>],
+    thread: Option<u64>,
+    (first, last): (f64, f64),
+    most: usize,
+) -> Vec<Bucket> {
     let step = step(last - first, most.saturating_sub(1).max(1));
     let begin = (first / step).floor();
     let count = ((last / step).ceil() - begin).clamp(1.0, most as f64 + 1.0) as usize;
     let mut gathered: Vec<Gathered> = (0..count).map(|_| Gathered::default()).collect();
-    for slice in histories.iter().flat_map(|history| history.slices()).filter(|slice| slice.to > first) {
+    let slices = histories.iter().flat_map(|past| past.history.slices()).filter(|slice| slice.to > first);
+    for (slice, part) in slices.filter_map(|slice| Some((slice, slice.part(thread)?))) {
         let length = slice.to - slice.from;
         let place = |time: f64| ((time / step).floor() - begin).clamp(0.0, (count - 1) as f64) as usize;
         let (from, to) = (place(slice.from), place(slice.to));
         for (at, bucket) in gathered.iter_mut().enumerate().take(to + 1).skip(from) {
             let start = (begin + at as f64) * step;
-            let part = match length > 0.0 && from < to {
+            let share = match length > 0.0 && from < to {
                 true => ((slice.to.min(start + step) - slice.from.max(start)) / length).clamp(0.0, 1.0),
                 false => 1.0,
             };
-            for (id, own) in &slice.top {
-                *bucket.own.entry(*id).or_default() += seconds(*own) * part;
+            for (id, own) in &part.top {
+                *bucket.own.entry(*id).or_default() += seconds(*own) * share;
             }
-            bucket.whole += seconds(slice.own) * part;
-            bucket.calls += slice.calls as f64 * part;
+            bucket.whole += seconds(part.own) * share;
+            bucket.calls += part.calls as f64 * share;
         }
     }
     let made = gathered.into_iter().enumerate().map(|(at, bucket)| {

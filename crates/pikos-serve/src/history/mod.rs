@@ -8,13 +8,17 @@
 //! functions don't run in most intervals. For 10 minutes nothing is merged unless memory runs out; after that, neighbours are, as
 //! long as they are short for their age.
 
+mod edges;
+mod known;
 mod packed;
 mod slice;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+pub use edges::EdgeNumbers;
+pub use known::{Known, in_order};
 pub use packed::Growth;
-pub use slice::{MOST_TOP, Slice};
+pub use slice::{Grown, MOST_TOP, Of, Slice, Threads};
 
 /// So long everything is kept as it came, in seconds.
 const FRESH: f64 = 600.0;
@@ -27,8 +31,8 @@ pub struct History {
     slices: VecDeque<Slice>,
     /// Of all slices.
     bytes: usize,
-    /// The totals at the end of the last slice, of functions and of stacks.
-    known: [HashMap<u32, Growth>; 2],
+    /// What the numbers of edges in them mean.
+    pub edges: EdgeNumbers,
 }
 
 /// What was added in a range.
@@ -40,6 +44,17 @@ pub struct Sum {
     pub functions: BTreeMap<u32, Growth>,
     /// By stack.
     pub stacks: BTreeMap<u32, Growth>,
+}
+
+/// A time, in all threads or in one.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Its beginning.
+    pub from: f64,
+    /// Its end.
+    pub to: f64,
+    /// Only in this thread.
+    pub thread: Option<u64>,
 }
 
 impl History {
@@ -58,25 +73,11 @@ impl History {
         self.slices.iter()
     }
 
-    /// The profile was cleared: everything counts from zero.
-    pub fn restart(&mut self) {
-        self.known = Default::default();
-    }
-
-    /// Takes in the totals at a moment; `began` is when counting did. Stacks that are not told anew are as they were.
-    pub fn take(
-        &mut self,
-        began: f64,
-        now: f64,
-        functions: impl Iterator<Item = (u32, Growth)>,
-        stacks: Option<impl Iterator<Item = (u32, Growth)>>,
-    ) {
-        let [known, known_stacks] = &mut self.known;
-        let grown_functions = grown(known, functions);
-        let grown_stacks = stacks.map_or_else(Vec::new, |stacks| grown(known_stacks, stacks));
+    /// Takes in what was added until a moment; `began` is when counting did.
+    pub fn take(&mut self, began: f64, now: f64, whole: &Grown, threads: &Threads<Grown>) {
         let from = self.slices.back().map_or(began, |last| last.to);
         // Clocks are set back; a slice isn't.
-        let slice = Slice::new(from.min(now), now.max(from), &grown_functions, &grown_stacks);
+        let slice = Slice::new(from.min(now), now.max(from), whole, threads);
         self.bytes += slice.bytes();
         self.slices.push_back(slice);
         self.coarsen(now);
@@ -120,41 +121,40 @@ impl History {
         self.bytes += one.bytes();
     }
 
-    /// Adds what happened in a range: in slices whose middle is in it, or that it is in.
-    pub fn add_range(&self, from: f64, to: f64, with_stacks: bool, sum: &mut Sum) {
-        for slice in &self.slices {
+    /// The slices of a range: those whose middle is in it, or that it is in.
+    fn within(&self, from: f64, to: f64) -> impl Iterator<Item = &Slice> {
+        self.slices.iter().filter(move |slice| {
             let middle = slice.from / 2.0 + slice.to / 2.0;
             let is_around = slice.from <= from && to <= slice.to;
-            if !((from <= middle && middle <= to) || is_around) {
-                continue;
-            }
+            (from <= middle && middle <= to) || is_around
+        })
+    }
+
+    /// Adds what happened in a range.
+    pub fn add_range(&self, when: When, with_stacks: bool, sum: &mut Sum) {
+        for slice in self.within(when.from, when.to) {
             let (first, last) = sum.ends.unwrap_or((slice.from, slice.to));
             sum.ends = Some((first.min(slice.from), last.max(slice.to)));
-            for (id, growth) in slice.functions() {
+            let Some(part) = slice.part(when.thread) else { continue };
+            for (id, growth) in part.rows(Of::Functions) {
                 sum.functions.entry(id).or_default().add(&growth);
             }
-            for (id, growth) in slice.stacks().filter(|_| with_stacks) {
+            for (id, growth) in part.rows(Of::Stacks).filter(|_| with_stacks) {
                 sum.stacks.entry(id).or_default().add(&growth);
             }
         }
     }
-}
 
-/// What has changed since, in the order of ids.
-fn grown(
-    known: &mut HashMap<u32, Growth>,
-    totals: impl Iterator<Item = (u32, Growth)>,
-) -> Vec<(u32, Growth)> {
-    let mut grown: Vec<(u32, Growth)> = Vec::new();
-    for (id, now) in totals {
-        let was = known.entry(id).or_default();
-        if *was != now {
-            grown.push((id, now.since(was)));
-            *was = now;
+    /// Adds the calls in a range of which a function is one end, by caller and callee.
+    pub fn add_edges(&self, when: When, function: u32, sum: &mut HashMap<(u32, u32), Growth>) {
+        let parts = self.within(when.from, when.to).filter_map(|slice| slice.part(when.thread));
+        for (number, growth) in parts.flat_map(|part| part.rows(Of::Edges)) {
+            let ends = self.edges.ends(number);
+            if let Some(ends) = ends.filter(|(caller, callee)| *caller == function || *callee == function) {
+                sum.entry(ends).or_default().add(&growth);
+            }
         }
     }
-    grown.sort_unstable_by_key(|(id, _)| *id);
-    grown
 }
 
 #[cfg(test)]

@@ -6,24 +6,43 @@ fn growth(calls: i64, own: i64) -> Growth {
     Growth { calls, primitive: calls, own, cumulative: 2 * own }
 }
 
-/// Totals that grow by these steps, a message a second.
+/// What was added in one step: of functions and of stacks, each also as called by function 0.
+fn grown(edges: &mut EdgeNumbers, step: &[(u32, i64)]) -> Grown {
+    let rows = |number: &mut dyn FnMut(u32) -> u32| {
+        step.iter().map(|(id, own)| (number(*id), growth(1, *own))).collect()
+    };
+    let mut edge = |id| edges.number((0, id), 1000).expect("there are few");
+    in_order([rows(&mut |id| id), rows(&mut edge), rows(&mut |id| id)])
+}
+
+/// Steps, a message a second; each by another of three threads.
 fn told(steps: &[Vec<(u32, i64)>]) -> History {
     let mut history = History::default();
-    let mut totals: BTreeMap<u32, Growth> = BTreeMap::new();
     for (second, step) in steps.iter().enumerate() {
-        for (id, own) in step {
-            totals.entry(*id).or_default().add(&growth(1, *own));
-        }
-        let rows = || totals.clone().into_iter();
-        history.take(1000.0, 1001.0 + second as f64, rows(), Some(rows()));
+        let whole = grown(&mut history.edges, step);
+        let own = grown(&mut history.edges, step);
+        let threads = Threads::Apart([(1 + second as u64 % 3, own)].into());
+        history.take(1000.0, 1001.0 + second as f64, &whole, &threads);
     }
     history
 }
 
+fn at(from: f64, to: f64) -> When {
+    When { from, to, thread: None }
+}
+
 fn whole(history: &History) -> Sum {
     let mut sum = Sum::default();
-    history.add_range(0.0, 1e12, true, &mut sum);
+    history.add_range(at(0.0, 1e12), true, &mut sum);
     sum
+}
+
+fn total<'s>(steps: impl Iterator<Item = &'s Vec<(u32, i64)>>) -> BTreeMap<u32, Growth> {
+    let mut totals: BTreeMap<u32, Growth> = BTreeMap::new();
+    for (id, own) in steps.flatten() {
+        totals.entry(*id).or_default().add(&growth(1, *own));
+    }
+    totals
 }
 
 proptest! {
@@ -33,10 +52,7 @@ proptest! {
         cut in 0usize..60,
         bytes in 0usize..20_000,
     ) {
-        let mut totals: BTreeMap<u32, Growth> = BTreeMap::new();
-        for (id, own) in steps.iter().flatten() {
-            totals.entry(*id).or_default().add(&growth(1, *own));
-        }
+        let totals = total(steps.iter());
         let mut history = told(&steps);
         history.fit(bytes);
         let sum = whole(&history);
@@ -45,11 +61,23 @@ proptest! {
         prop_assert_eq!(sum.ends, Some((1000.0, 1000.0 + steps.len() as f64)));
         prop_assert_eq!(history.bytes(), history.slices().map(Slice::bytes).sum::<usize>());
         // Any moment that is no slice's middle divides it in two.
-        let at = 1000.25 + cut as f64;
+        let moment = 1000.25 + cut as f64;
         let mut parts = Sum::default();
-        history.add_range(0.0, at, true, &mut parts);
-        history.add_range(at + f64::EPSILON * at, 1e12, true, &mut parts);
+        history.add_range(at(0.0, moment), true, &mut parts);
+        history.add_range(at(moment + f64::EPSILON * moment, 1e12), true, &mut parts);
         prop_assert_eq!(&parts.functions, &totals);
+        for thread in 1..4u64 {
+            let when = When { thread: Some(thread), ..at(0.0, 1e12) };
+            let mut sum = Sum::default();
+            history.add_range(when, true, &mut sum);
+            let expected = total(steps.iter().skip(thread as usize - 1).step_by(3));
+            prop_assert_eq!(&sum.functions, &expected);
+            prop_assert_eq!(&sum.stacks, &expected);
+            let mut edges = HashMap::new();
+            history.add_edges(when, 7, &mut edges);
+            prop_assert_eq!(edges.get(&(0, 7)), expected.get(&7));
+            prop_assert!(edges.keys().all(|edge| *edge == (0, 7)));
+        }
     }
 }
 
@@ -85,20 +113,49 @@ fn memory_is_bounded_by_giving_up_detail() {
 }
 
 #[test]
-fn a_clear_begins_anew_and_keeps_what_was() {
-    let mut history = told(&[vec![(1, 100)], vec![(1, 100)]]);
-    history.restart();
-    history.take(0.0, 1003.0, [(1, growth(1, 30))].into_iter(), None::<std::iter::Empty<_>>);
-    let mut last = Sum::default();
-    history.add_range(1002.0, 1003.0, true, &mut last);
-    assert_eq!(last.functions, BTreeMap::from([(1, growth(1, 30))]));
-    assert_eq!(whole(&history).functions[&1].own, 230);
+fn what_is_known_tells_what_was_added() {
+    for mut known in [Known::default(), Known::whole()] {
+        assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), Some(growth(2, 200)));
+        assert_eq!(known.grown(Of::Functions, 1, growth(2, 200)), None);
+        assert_eq!(
+            known.grown(Of::Stacks, 1, growth(2, 200)),
+            Some(growth(2, 200)),
+            "a stack is no function"
+        );
+        assert_eq!(known.grown(Of::Edges, 1, growth(2, 200)), Some(growth(2, 200)), "nor is an edge");
+        assert_eq!(known.grown(Of::Functions, 900, growth(1, 7)), Some(growth(1, 7)));
+        assert_eq!(known.grown(Of::Functions, 1, growth(5, 230)), Some(growth(3, 30)));
+    }
+    let rows = vec![(7, growth(1, 1)), (3, growth(1, 2)), (7, growth(1, 4))];
+    let [functions, ..] = in_order([rows, Vec::new(), Vec::new()]);
+    assert_eq!(functions, [(3, growth(1, 2)), (7, growth(2, 5))]);
+}
+
+#[test]
+fn the_only_thread_did_all_of_it_until_there_is_another() {
+    let mut history = History::default();
+    let step = |history: &mut History, id| grown(&mut history.edges, &[(id, 100)]);
+    let one = step(&mut history, 1);
+    history.take(0.0, 1.0, &one, &Threads::Only(5));
+    let (both, other) = (step(&mut history, 2), step(&mut history, 2));
+    history.take(0.0, 2.0, &both, &Threads::Apart([(9, other)].into()));
+    let ran = |history: &History| {
+        [5, 9, 1].map(|thread| {
+            let mut sum = Sum::default();
+            history.add_range(When { thread: Some(thread), ..at(0.0, 9.0) }, true, &mut sum);
+            sum.functions.into_keys().collect::<Vec<u32>>()
+        })
+    };
+    assert_eq!(ran(&history), [vec![1], vec![2], vec![]]);
+    history.fit(0);
+    assert_eq!((history.slices().count(), ran(&history)), (1, [vec![1], vec![2], vec![]]));
 }
 
 #[test]
 fn a_clock_that_is_set_back_makes_no_slice_that_ends_before_it_begins() {
     let mut history = told(&[vec![(1, 100)], vec![(1, 100)]]);
-    history.take(0.0, 5.0, [(1, growth(3, 300))].into_iter(), None::<std::iter::Empty<_>>);
+    let more = grown(&mut history.edges, &[(1, 100)]);
+    history.take(0.0, 5.0, &more, &Threads::Only(1));
     assert!(history.slices().all(|slice| slice.from <= slice.to));
     assert_eq!(whole(&history).functions[&1].own, 300);
 }

@@ -4,7 +4,7 @@ use pikos_client::Command;
 use pstats_compat::{Cut, Function, Profile};
 
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::picture::{Health, Phase, Shown, ShownStack, Tasks, Thread};
 use crate::recording::{RecorderFacts, Recording};
 
 /// One process, as far as its messages have come.
@@ -85,6 +85,10 @@ pub trait ProfileSender: Sender {
     ) -> Option<Cut> {
         None
     }
+    /// Its tasks, if it follows them; functions by their numbers here.
+    fn tasks(&self) -> Option<Tasks<usize>> {
+        None
+    }
     /// Whether it counts samples, not calls.
     fn is_sampled(&self) -> bool {
         false
@@ -134,6 +138,10 @@ pub trait Feed {
     fn is_behind(&self) -> bool {
         false
     }
+    /// Whether it is certain that nobody is left who could send, whether he was heard or not.
+    fn is_over(&self) -> bool {
+        false
+    }
     /// All processes that were ever heard of, in that order.
     fn heard(&self) -> Vec<Heard<'_>>;
     /// One of them, by its place.
@@ -154,6 +162,9 @@ impl<F: Feed + ?Sized> Feed for Box<F> {
     }
     fn is_behind(&self) -> bool {
         (**self).is_behind()
+    }
+    fn is_over(&self) -> bool {
+        (**self).is_over()
     }
     fn heard(&self) -> Vec<Heard<'_>> {
         (**self).heard()

@@ -8,7 +8,7 @@ use pstats_compat::{Calls, Cut, Function, Profile};
 use super::labels::Labels;
 use super::sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, Thread};
+use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread};
 use crate::recording::{Lines, RecorderFacts, Recording};
 
 /// The age of what is shown is told this often.
@@ -139,10 +139,14 @@ impl ProfileSender for Stream<Labels> {
 
     fn figures(&self, function: usize, thread: Option<u64>) -> Option<Shown> {
         let numbers = self.extra.numbers(function).iter();
-        let mut known = numbers.filter_map(|number| self.model.function(thread, *number)).peekable();
+        let known = numbers.filter_map(|&number| Some((number, self.model.function(thread, number)?)));
+        let mut known = known.peekable();
         known.peek()?;
-        Some(known.fold(Shown::default(), |mut sum, known| {
-            sum.add(&shown(self, &known));
+        Some(known.fold(Shown::default(), |mut sum, (number, known)| {
+            let durations = self.model.distribution(thread, number);
+            let cpu = self.model.cpu(&known, thread, None, number).map_or(0.0, |(own, _)| own);
+            let figures = Shown { cpu, ..shown(self, &known) };
+            sum.add(&figures.with_durations(durations.as_ref()));
             sum
         }))
     }
@@ -231,6 +235,49 @@ impl ProfileSender for Stream<Labels> {
         Some(cut)
     }
 
+    fn tasks(&self) -> Option<Tasks<usize>> {
+        let (model, part) = (&self.model, self.model.head().tasks.as_ref()?);
+        let told = Tasks {
+            under_way: part.under_way,
+            list: part
+                .tasks
+                .iter()
+                .map(|row| Task {
+                    id: row.task,
+                    name: row.name.0.to_string(),
+                    function: row.function,
+                    runs: row.runs,
+                    since: model.seconds(row.since),
+                    run: model.seconds(row.run),
+                    parked: model.seconds(row.parked),
+                    steps: row.steps,
+                    longest: model.seconds(row.longest),
+                    awaits: row.awaits,
+                })
+                .collect(),
+            slow_from: model.seconds(part.slow_from),
+            slow_count: part.slow_count,
+            slow_seconds: model.seconds(part.slow_ticks),
+            slow: part
+                .slow
+                .iter()
+                .map(|row| SlowStep {
+                    at: model.seconds(row.at),
+                    seconds: model.seconds(row.ticks),
+                    task: row.task.0.to_string(),
+                    function: row.function,
+                    path: row
+                        .path
+                        .iter()
+                        .zip(&row.times)
+                        .map(|(function, ticks)| (*function, model.seconds(*ticks)))
+                        .collect(),
+                })
+                .collect(),
+        };
+        Some(told.with(|number| self.extra.place(number)))
+    }
+
     fn is_sampled(&self) -> bool {
         self.model.facts().is_sampled()
     }
@@ -312,6 +359,10 @@ impl Feed for Streams {
 
     fn is_behind(&self) -> bool {
         self.listener.is_behind()
+    }
+
+    fn is_over(&self) -> bool {
+        self.listener.is_over()
     }
 
     fn heard(&self) -> Vec<Heard<'_>> {

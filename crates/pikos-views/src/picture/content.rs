@@ -9,6 +9,7 @@ use super::open::Open;
 use super::process::{Process, Thread};
 use super::scope::{FunctionId, ProcessId, Scope};
 use super::shown::{ShownEdge, ShownFunction};
+use super::tasks::Tasks;
 use super::tree::Stacks;
 use crate::recording::Recording;
 
@@ -27,6 +28,10 @@ pub struct Meaning {
     pub is_compensated: bool,
     /// Whether anybody waited for the GIL, as far as it is known.
     pub has_gil_waits: bool,
+    /// Whether it is known how long processors were at work.
+    pub has_cpu: bool,
+    /// Whether it is known how long each call took.
+    pub has_durations: bool,
     /// Whether figures still change: there are rates, and what is in flight.
     pub is_live: bool,
 }
@@ -40,6 +45,8 @@ impl Default for Meaning {
             edges: EdgeDetail::Full,
             is_compensated: false,
             has_gil_waits: false,
+            has_cpu: false,
+            has_durations: false,
             is_live: false,
         }
     }
@@ -107,6 +114,8 @@ pub struct ProfileContent {
     pub stacks: Stacks,
     /// The open calls of each thread of each process, if they were asked for.
     pub open: Option<Arc<Vec<(ProcessId, Open)>>>,
+    /// The tasks of each process that follows them, if the open calls were asked for.
+    pub tasks: Option<Arc<Vec<(ProcessId, Tasks)>>>,
     /// The same with the user's own functions alone, if that was asked for and there are any.
     pub mine: Option<Mine>,
 }
@@ -131,6 +140,7 @@ impl Default for ProfileContent {
             edges_of: Edges::None,
             stacks: Stacks::NotAsked,
             open: None,
+            tasks: None,
             mine: None,
         }
     }

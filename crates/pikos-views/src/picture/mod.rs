@@ -9,6 +9,7 @@ mod open;
 mod process;
 mod scope;
 mod shown;
+mod tasks;
 mod tree;
 
 pub use content::{Content, Edges, Meaning, Mine, Picture, ProfileContent};
@@ -17,4 +18,5 @@ pub use open::Open;
 pub use process::{Health, Phase, Process, Thread};
 pub use scope::{FunctionId, ProcessId, Scope, StackId};
 pub use shown::{Shown, ShownEdge, ShownFunction, Totals};
+pub use tasks::{SlowStep, Task, Tasks};
 pub use tree::{ShownNode, ShownStack, Stacks, Tree};

@@ -1,6 +1,6 @@
 //! What is shown of functions, and of one function's calls of another.
 
-use pstats_compat::Calls;
+use pstats_compat::{Calls, Distribution};
 
 use super::scope::FunctionId;
 
@@ -17,6 +17,14 @@ pub struct Shown {
     pub cumtime: f64,
     /// What calls waited for the GIL, in no other time.
     pub gil_wait: f64,
+    /// The part of `tottime` in which a processor was at work, where that is known.
+    pub cpu: f64,
+    /// What half of all finished calls took at most, 99 of 100, and the slowest one; 0 where that isn't kept, and where it has no sum.
+    pub p50: f64,
+    /// See `p50`.
+    pub p99: f64,
+    /// See `p50`.
+    pub max: f64,
     /// The part of `cumtime` that is in activations which are still open.
     pub in_flight: f64,
     /// Activations that are open.
@@ -35,12 +43,20 @@ impl From<Calls> for Shown {
             primitive_calls: count(calls.primitive_calls),
             tottime: calls.tottime,
             cumtime: calls.cumtime,
+            cpu: calls.cpu_tottime,
             ..Self::default()
         }
     }
 }
 
 impl Shown {
+    /// The same with how long the calls took, each by itself.
+    pub fn with_durations(self, durations: Option<&Distribution>) -> Self {
+        let Some(durations) = durations else { return self };
+        let (p50, p99) = (durations.percentile(0.5), durations.percentile(0.99));
+        Self { p50, p99, max: durations.slowest.seconds, ..self }
+    }
+
     /// What was added since.
     pub fn since(&self, mark: &Shown) -> Shown {
         Shown {
@@ -49,17 +65,26 @@ impl Shown {
             tottime: self.tottime - mark.tottime,
             cumtime: self.cumtime - mark.cumtime,
             gil_wait: self.gil_wait - mark.gil_wait,
+            cpu: self.cpu - mark.cpu,
             ..*self
         }
     }
 
     /// Adds what another process says of the same function.
     pub fn add(&mut self, other: &Shown) {
+        // Percentiles have no sum; the first one added is it.
+        let percentile = |own: f64, other: f64| if own == 0.0 { other } else { f64::NAN };
+        if other.max > 0.0 {
+            self.p50 = percentile(self.p50, other.p50);
+            self.p99 = percentile(self.p99, other.p99);
+            self.max = self.max.max(other.max);
+        }
         self.ncalls = self.ncalls.saturating_add(other.ncalls);
         self.primitive_calls = self.primitive_calls.saturating_add(other.primitive_calls);
         self.tottime += other.tottime;
         self.cumtime += other.cumtime;
         self.gil_wait += other.gil_wait;
+        self.cpu += other.cpu;
         self.in_flight += other.in_flight;
         self.open = self.open.saturating_add(other.open);
         self.calls_per_s += other.calls_per_s;

@@ -29,6 +29,7 @@ struct Time {
     seconds: f64,
     share: f64,
     gil_wait: f64,
+    cpu: f64,
 }
 
 /// An edge to a function that is folded.
@@ -63,12 +64,14 @@ impl Fold<'_> {
                 figures.tottime += more.seconds;
                 figures.share += more.share;
                 figures.gil_wait += more.gil_wait;
+                figures.cpu += more.cpu;
                 Some(ShownFunction { id: *id, figures })
             })
             .collect();
-        let Time { seconds, share, gil_wait } = handed.rest;
+        let Time { seconds, share, gil_wait, cpu } = handed.rest;
         if let Some(id) = self.rest.filter(|_| seconds > 0.0) {
-            let figures = Shown { tottime: seconds, cumtime: seconds, share, gil_wait, ..Shown::default() };
+            let figures =
+                Shown { tottime: seconds, cumtime: seconds, share, gil_wait, cpu, ..Shown::default() };
             shown.push(ShownFunction { id, figures });
         }
         shown
@@ -107,6 +110,7 @@ impl Time {
         self.seconds += other.seconds * part;
         self.share += other.share * part;
         self.gil_wait += other.gil_wait * part;
+        self.cpu += other.cpu * part;
     }
 }
 
@@ -237,6 +241,7 @@ fn time(functions: &[(FunctionId, Option<Shown>)], function: usize) -> Time {
         seconds: figures.tottime,
         share: figures.share,
         gil_wait: figures.gil_wait,
+        cpu: figures.cpu,
     })
 }
 

@@ -359,9 +359,12 @@ impl<F: Feed> Live<F> {
         });
         self.hidden = hidden;
         let open = query.open.then(|| Arc::new(self.open_in(query.scope)));
+        let tasks = query.open.then(|| Arc::new(self.tasks_in(query.scope)));
         Content::Profile(ProfileContent {
             meaning: Meaning {
                 has_gil_waits: functions.iter().any(|function| function.figures.gil_wait > 0.0),
+                has_cpu: functions.iter().any(|function| function.figures.cpu > 0.0),
+                has_durations: functions.iter().any(|function| function.figures.max > 0.0),
                 is_sampled: self.is_sampled(query.scope),
                 is_live: true,
                 ..Meaning::default()
@@ -373,6 +376,7 @@ impl<F: Feed> Live<F> {
             edges_of: query.edges,
             stacks,
             open,
+            tasks,
             mine,
         })
     }

@@ -2,7 +2,9 @@
 
 use super::live::Live;
 use crate::feed::{Feed, Heard, Run};
-use crate::picture::{FunctionId, Open, Phase, ProcessId, Scope, ShownFunction, ShownStack, StackId};
+use crate::picture::{
+    FunctionId, Open, Phase, ProcessId, Scope, Shown, ShownFunction, ShownStack, StackId, Tasks, Thread,
+};
 
 /// Of so many threads it is remembered where they were.
 const MOST_LATELY: usize = 10_000;
@@ -29,12 +31,12 @@ impl<F: Feed> Live<F> {
         Some(self.heard(process)?.sender().phase())
     }
 
-    /// Whether there were processes, and all of them have ended or are lost.
+    /// Whether there were processes, and all of them have ended or are lost; or nobody is left who could be heard.
     pub fn is_over(&self) -> bool {
         let heard = self.feed.heard();
         let has_ended =
             |heard: &Heard<'_>| matches!(heard.sender().phase(), Phase::Ended(_) | Phase::Lost(_));
-        !heard.is_empty() && heard.iter().all(has_ended)
+        self.feed.is_over() || !heard.is_empty() && heard.iter().all(has_ended)
     }
 
     /// Whether a process has such a thread.
@@ -58,13 +60,56 @@ impl<F: Feed> Live<F> {
         Some(self.heard(process)?.profile()?.run())
     }
 
-    /// Its functions.
-    pub fn rows(&self, process: ProcessId) -> impl Iterator<Item = ShownFunction> {
-        self.tracks.get(process.0 as usize).into_iter().flat_map(|track| track.profile.shown())
+    /// Its functions, with their places in it.
+    pub fn rows(&self, process: ProcessId) -> impl Iterator<Item = (usize, ShownFunction)> {
+        let functions = self.tracks.get(process.0 as usize).map(|track| &track.profile.functions);
+        functions.into_iter().flatten().enumerate().filter_map(|(place, (id, figures))| {
+            figures.map(|figures| (place, ShownFunction { id: *id, figures }))
+        })
     }
 
-    /// Passes on its full stacks, those of all threads together.
-    pub fn each_stack(&mut self, process: ProcessId, each: &mut dyn FnMut(StackId, ShownStack)) {
+    /// Its threads, without rates.
+    pub fn threads(&self, process: ProcessId) -> Vec<Thread> {
+        self.heard(process).and_then(Heard::profile).map_or(Vec::new(), |sender| sender.threads())
+    }
+
+    /// The figures of a function in one thread, by its place.
+    pub fn row_in(&self, process: ProcessId, place: usize, thread: u64) -> Option<Shown> {
+        self.heard(process)?.profile()?.figures(place, Some(thread))
+    }
+
+    /// Passes on the callers of a function, by its place, in all threads or in one, and what it did for each. Returns how many edges
+    /// were looked at.
+    pub fn each_caller(
+        &self,
+        process: ProcessId,
+        place: usize,
+        thread: Option<u64>,
+        each: &mut dyn FnMut(FunctionId, &Shown),
+    ) -> usize {
+        let Some((sender, track)) =
+            self.heard(process).and_then(Heard::profile).zip(self.tracks.get(process.0 as usize))
+        else {
+            return 0;
+        };
+        let functions = &track.profile.functions;
+        let mut count = 0;
+        sender.edges(Some(place), thread, &mut |caller, callee, figures| {
+            count += 1;
+            if let Some((caller, _)) = functions.get(caller).filter(|_| callee == place) {
+                each(*caller, &figures);
+            }
+        });
+        count
+    }
+
+    /// Passes on its full stacks, those of all threads together, or of one.
+    pub fn each_stack(
+        &mut self,
+        process: ProcessId,
+        thread: Option<u64>,
+        each: &mut dyn FnMut(StackId, ShownStack),
+    ) {
         let Self { feed, tracks, paths, .. } = self;
         let place = process.0 as usize;
         let Some((sender, track)) = feed.heard_at(place).and_then(Heard::profile).zip(tracks.get(place))
@@ -72,7 +117,7 @@ impl<F: Feed> Live<F> {
             return;
         };
         let mut ids: Vec<Option<StackId>> = Vec::new();
-        let _ = sender.stacks(None, &mut |parent, function, own| {
+        let _ = sender.stacks(thread, &mut |parent, function, own| {
             // One of which the function's name has not come waits for it, with all that stand on it.
             let below = parent.map(|parent| ids[parent as usize]);
             let function = function.and_then(|function| track.profile.functions.get(function));
@@ -152,6 +197,19 @@ impl<F: Feed> Live<F> {
             all.retain(|(_, open)| open.thread == thread);
         }
         all
+    }
+
+    /// The tasks of all processes of a scope that follow them.
+    pub(super) fn tasks_in(&self, scope: Scope) -> Vec<(ProcessId, Tasks)> {
+        let processes = (0..self.tracks.len() as u32).map(ProcessId);
+        let wanted = processes.filter(|process| scope.process().is_none_or(|only| only == *process));
+        let tasks = |process: ProcessId| {
+            let sender = self.heard(process).and_then(Heard::profile)?;
+            let track = self.tracks.get(process.0 as usize)?;
+            let id = |function: usize| track.profile.functions.get(function).map(|(id, _)| *id);
+            Some((process, sender.tasks()?.with(id)))
+        };
+        wanted.filter_map(tasks).collect()
     }
 
     fn heard(&self, process: ProcessId) -> Option<Heard<'_>> {

@@ -214,6 +214,7 @@ impl Source for Profiles {
                     edges_of: Edges::All,
                     stacks: table.stacks(query),
                     open: None,
+                    tasks: None,
                     mine: table.mine.iter().flatten().next().filter(|_| query.mine).map(|mine| Mine {
                         functions: Arc::clone(&mine.functions),
                         stacks: mine.stacks(query),
@@ -250,6 +251,7 @@ impl Loaded {
         let functions = profile.rows().map(|(id, function)| {
             let share = if total > 0.0 { function.calls.tottime / total } else { 0.0 };
             let figures = Shown { share, gil_wait: function.gil_wait, ..Shown::from(function.calls) };
+            let figures = figures.with_durations(function.distribution.as_deref());
             ShownFunction { id: ids[id.index()], figures }
         });
         let functions = functions.collect();
@@ -262,7 +264,12 @@ impl Loaded {
                 figures: Shown::from(edge.calls),
             })
             .collect();
-        let meaning = Meaning { has_gil_waits: profile.has_gil_waits(), ..meaning(&profile.metadata) };
+        let meaning = Meaning {
+            has_gil_waits: profile.has_gil_waits(),
+            has_cpu: profile.has_cpu(),
+            has_durations: profile.has_distributions(),
+            ..meaning(&profile.metadata)
+        };
         let owners = Owners::of(&profile);
         let mut own = Vec::new();
         if owners.has_own() {

@@ -18,6 +18,7 @@ use pyo3::types::{PyList, PyTuple};
 use self::columns::Columns;
 use self::csv::Csv;
 use self::parquet::Parquet;
+pub use self::subscribers::Meters;
 use self::subscribers::{Subscribers, UnderWay};
 use self::text::Template;
 use self::trace::{Trace, name_of_running};
@@ -27,7 +28,6 @@ use super::event::{Event, Field, Stage, Value};
 use super::extra::Wanted;
 use super::filter::Filter;
 use super::focus::Focus;
-use super::gauge::Gauge;
 use super::output::{Output, Target};
 use super::writer::Writer;
 use crate::ffi::at_fork;
@@ -344,9 +344,13 @@ impl Sink {
         }
     }
 
-    /// A monitor of lines and memory is about to record here, and can tell of activations, too.
+    /// A monitor of lines is about to record here, and can tell of activations, too. They are told where records have what a line can
+    /// have taken: memory, or time.
     pub fn expect_activations(&self, py: Python<'_>) {
         let inner = self.0.get(py);
+        if ![Field::Rss, Field::Time].into_iter().any(|field| inner.fields.contains(&field)) {
+            return;
+        }
         if let Form::Live(live) = &*inner.form.borrow() {
             live.set_tells_activations();
             inner.takes_activations.set(true);
@@ -359,15 +363,15 @@ impl Sink {
     }
 
     /// An activation begins or ends.
-    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, gauge: &Gauge) {
+    pub fn activation(&self, py: Python<'_>, code: &Code, ends: bool, meters: Meters<'_>) {
         if let Form::Live(live) = &mut *self.0.get(py).form.borrow_mut() {
-            live.push_activation(py, code, ends, gauge);
+            live.push_activation(py, code, ends, meters);
         }
     }
 
     /// Tells a new subscriber what is under way in the running thread below the running function, where it looks at that.
     #[inline(always)]
-    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
+    pub fn introduce(&self, py: Python<'_>, focus: Option<&Focus>, meters: Meters<'_>) {
         let inner = self.0.get(py);
         if !inner.takes_activations.get() {
             return;
@@ -377,7 +381,7 @@ impl Sink {
             _ => false,
         };
         if is_stranger {
-            inner.tell_open(py, focus, gauge);
+            inner.tell_open(py, focus, meters);
         }
     }
 
@@ -409,7 +413,7 @@ impl Inner {
 
     #[cold]
     #[inline(never)]
-    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, gauge: &Gauge) {
+    fn tell_open(&self, py: Python<'_>, focus: Option<&Focus>, meters: Meters<'_>) {
         let mut open = Vec::new();
         // What can't be looked at is left out.
         _ = open_below(py, |code, line| {
@@ -423,7 +427,7 @@ impl Inner {
         });
         open.reverse();
         if let Form::Live(live) = &mut *self.form.borrow_mut() {
-            live.introduce(py, &open, gauge);
+            live.introduce(py, &open, meters);
         }
     }
 

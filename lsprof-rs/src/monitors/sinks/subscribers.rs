@@ -1,5 +1,7 @@
 //! Records for subscribers, through ZeroMQ: columns of numbers, and the texts that they refer to.
 
+use std::time::Instant;
+
 use hashbrown::HashMap;
 use pikos_publisher::{Batch, RecordStream};
 use pyo3::prelude::*;
@@ -7,7 +9,7 @@ use pyo3::prelude::*;
 use crate::ffi::thread;
 use crate::monitors::codes::Code;
 use crate::monitors::event::{Event, EventKind, Field, Value};
-use crate::monitors::gauge::Gauge;
+use crate::monitors::gauge::{Gauge, Reading};
 use crate::monitors::texts::{self, TextId};
 
 /// Where records go, and which of the batch's texts are which.
@@ -17,6 +19,30 @@ pub struct Subscribers {
     threads: Threads,
     /// The threads whose open activations were told, and how many subscribers there had been.
     introduced: (Vec<usize>, u32),
+}
+
+/// What is read at an activation: the memory, where records tell it, and the clock of their times.
+#[derive(Clone, Copy)]
+pub struct Meters<'m> {
+    pub gauge: Option<&'m Gauge>,
+    pub began: Instant,
+}
+
+impl Meters<'_> {
+    fn read(self, py: Python<'_>) -> (Reading, u64) {
+        let reading = self.gauge.map(|gauge| gauge.read(py)).unwrap_or_default();
+        (reading, u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn has_peaks(self) -> bool {
+        self.gauge.is_some_and(Gauge::has_peaks)
+    }
+
+    fn told(self, reading: &Reading) {
+        if let Some(gauge) = self.gauge {
+            gauge.told(reading);
+        }
+    }
 }
 
 /// What was under way when a subscriber came: a function, and the line that it was at.
@@ -99,37 +125,37 @@ impl Subscribers {
 
     /// Sends what is under way in the running thread, the outermost first.
     #[cold]
-    pub fn introduce(&mut self, py: Python<'_>, open: &[UnderWay], gauge: &Gauge) {
+    pub fn introduce(&mut self, py: Python<'_>, open: &[UnderWay], meters: Meters<'_>) {
         let Self { stream, places, threads, .. } = self;
-        let reading = gauge.read(py);
+        let (reading, time) = meters.read(py);
         stream.add(|batch| {
             for each in open {
                 let function = places.place(py, batch, Value::Text(each.name));
                 let filename = places.place(py, batch, Value::Text(each.filename));
                 let line = u64::from(each.line);
                 let row = [0, threads.running(), function, filename, reading.rss, line];
-                push_activation(batch, row, gauge.has_peaks().then_some(reading.rss));
+                push_activation(batch, row, time, meters.has_peaks().then_some(reading.rss));
             }
         });
         // What there was while nobody listened is nobody's.
-        gauge.told(&reading);
+        meters.told(&reading);
     }
 
-    /// Sends that an activation begins or ends, with the memory just then.
+    /// Sends that an activation begins or ends, with the memory just then, and the time.
     #[inline]
-    pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, gauge: &Gauge) {
+    pub fn push_activation(&mut self, py: Python<'_>, code: &Code, ends: bool, meters: Meters<'_>) {
         let Self { stream, places, threads, .. } = self;
         if !stream.is_heard() {
             return;
         }
-        let reading = gauge.read(py);
+        let (reading, time) = meters.read(py);
         stream.add(|batch| {
             let function = places.place(py, batch, Value::Text(code.name));
             let filename = places.place(py, batch, Value::Text(code.filename));
             let row = [u64::from(ends), threads.running(), function, filename, reading.rss, 0];
-            push_activation(batch, row, gauge.has_peaks().then_some(reading.peak));
+            push_activation(batch, row, time, meters.has_peaks().then_some(reading.peak));
         });
-        gauge.told(&reading);
+        meters.told(&reading);
     }
 
     fn add(&mut self, py: Python<'_>, values: impl Iterator<Item = Value>) {
@@ -144,11 +170,12 @@ impl Subscribers {
     }
 }
 
-/// Adds one: whether it ends, its thread, function, file, memory, and line; and the most memory before it.
+/// Adds one: whether it ends, its thread, function, file, memory, and line; the time; and the most memory before it.
 #[inline]
 fn push_activation(
     batch: &mut Batch,
     [ended, thread, function, filename, rss, line]: [u64; 6],
+    time: u64,
     peak: Option<u64>,
 ) {
     let them = &mut batch.activations;
@@ -157,6 +184,7 @@ fn push_activation(
     them.thread.push(thread);
     them.function.push(function);
     them.filename.push(filename);
+    them.time.push(time);
     them.rss.push(rss);
     them.line.push(line);
     them.peak.extend(peak);

@@ -308,7 +308,13 @@ impl<'a> CallgrindReader<'a> {
             return Ok(());
         };
         self.totals.saw_call();
-        let calls = Calls { ncalls: count, primitive_calls: count, tottime: 0.0, cumtime: seconds };
+        let calls = Calls {
+            ncalls: count,
+            primitive_calls: count,
+            tottime: 0.0,
+            cumtime: seconds,
+            ..Calls::default()
+        };
         let next = self.profile.edges.len();
         let place = *self.edges.entry((function, callee)).or_insert(next);
         if place == next {

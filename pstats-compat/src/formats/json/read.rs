@@ -6,8 +6,11 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::{FORMAT, VERSION};
+use super::tasks::{self, CoroutineRow, SlowSteps};
 use crate::error::{Error, Result};
-use crate::model::{Calls, Counts, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Unit};
+use crate::model::{
+    Calls, Counts, Distribution, Edge, EdgeDetail, Function, FunctionId, Metadata, Profile, Slowest, Unit,
+};
 
 #[derive(Deserialize)]
 struct ProfileJson {
@@ -22,6 +25,8 @@ struct ProfileJson {
     #[serde(default)]
     facts: Facts,
     functions: Vec<FunctionRow>,
+    coroutines: Option<Vec<CoroutineRow>>,
+    slow_steps: Option<SlowSteps>,
 }
 
 /// A map whose order is kept.
@@ -60,6 +65,7 @@ struct FunctionRow {
     calls: FigureFields,
     #[serde(default)]
     gil_wait: f64,
+    distribution: Option<DistributionFields>,
     #[serde(default)]
     callers: Vec<CallerRow>,
 }
@@ -79,6 +85,31 @@ struct FigureFields {
     tottime: Option<f64>,
     #[serde(default, deserialize_with = "time")]
     cumtime: Option<f64>,
+    #[serde(default)]
+    cpu_tottime: f64,
+    #[serde(default)]
+    cpu_cumtime: f64,
+}
+
+/// What follows from the rest isn't read: percentiles.
+#[derive(Deserialize)]
+struct DistributionFields {
+    min: f64,
+    max: f64,
+    slowest_at: Option<f64>,
+    #[serde(default)]
+    slowest_stack: Vec<u32>,
+    buckets: Vec<(u16, u64)>,
+}
+
+impl DistributionFields {
+    /// None if it contradicts itself, or names a function that there isn't.
+    fn distribution(self, functions: usize) -> Option<Distribution> {
+        let are_there = self.slowest_stack.iter().all(|&id| (id as usize) < functions);
+        let stack = self.slowest_stack.into_iter().map(FunctionId).collect();
+        let slowest = Slowest { seconds: self.max, at: self.slowest_at, stack };
+        Distribution::of_buckets(self.min, slowest, self.buckets).filter(|_| are_there)
+    }
 }
 
 /// `null` is a time that is no number.
@@ -100,6 +131,8 @@ impl FigureFields {
             primitive_calls: self.primitive_calls.unwrap_or(primitive_calls),
             tottime: self.tottime.unwrap_or(0.0),
             cumtime: self.cumtime.unwrap_or(0.0),
+            cpu_tottime: self.cpu_tottime,
+            cpu_cumtime: self.cpu_cumtime,
         }
     }
 }
@@ -145,7 +178,14 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             let (caller, calls) = (FunctionId(caller.function), caller.calls.calls(edges));
             profile.edges.push(Edge { caller, callee: FunctionId(id), calls });
         }
+        let distribution = row.distribution.map(|fields| {
+            fields.distribution(count).map(Box::new).ok_or_else(|| Error::BadField {
+                field: format!("functions[{id}].distribution"),
+                problem: "it contradicts itself".to_owned(),
+            })
+        });
         profile.functions.push(Function {
+            distribution: distribution.transpose()?,
             qualname: row.qualname.map(|name| name.as_str().into()),
             caller_only: !row.calls.are_there(),
             gil_wait: row.gil_wait,
@@ -156,6 +196,16 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
                 row.calls.calls(edges),
             )
         });
+    }
+    if let Some(rows) = document.coroutines {
+        let tasks = tasks::of(rows, document.slow_steps);
+        if !tasks.is_sound(count) {
+            return Err(Error::BadField {
+                field: "coroutines, slow_steps".to_owned(),
+                problem: format!("there are only {count} functions"),
+            });
+        }
+        profile.tasks = Some(tasks);
     }
     Ok(profile)
 }

@@ -25,6 +25,16 @@ pub const THREADS: Kind = *b"thrd";
 pub const TREE: Kind = *b"TREE";
 /// What functions waited for the GIL; only where one did, in front of the functions, so that these are never there without it.
 pub const GIL_WAITS: Kind = *b"wait";
+/// Coroutines, and steps that kept a loop too long; only where these were followed, in front of the functions like what they waited.
+pub const COROUTINES: Kind = *b"coro";
+pub const SLOW_STEPS: Kind = *b"slow";
+/// How long processors were at work on the calls of functions, and on those through each caller; likewise in front of what they are of.
+pub const CPU: Kind = *b"cpuf";
+pub const CPU_OF_EDGES: Kind = *b"cpue";
+/// How long each call took; likewise.
+pub const DISTRIBUTIONS: Kind = *b"dist";
+/// The figures of each label set; only where there are such, and behind all others of the whole.
+pub const LABEL_SETS: Kind = *b"labl";
 /// The end of a snapshot.
 pub const DONE: Kind = *b"DONE";
 
@@ -71,7 +81,17 @@ pub struct Blocks<'b> {
 impl<'b> Blocks<'b> {
     /// Of what follows the magic and the version.
     pub fn new(rest: &'b [u8]) -> Self {
-        Self { rest, room: MOST_BYTES }
+        Self::within(rest, MOST_BYTES)
+    }
+
+    /// The same, of which no more than so much may be unpacked.
+    pub fn within(rest: &'b [u8], room: usize) -> Self {
+        Self { rest, room }
+    }
+
+    /// How much may still be unpacked.
+    pub fn room(&self) -> usize {
+        self.room
     }
 
     /// The next block as it is stored, or None at the end of the file, and where it is cut short or damaged.

@@ -1,12 +1,13 @@
 //! Pikos' own file, `.pikos`: all that a profile knows, compact, and readable as far as it was written. docs/file.md has the layout.
 //!
 //! ```text
-//!  magic, version │ META │ TEXT │ wait │ FUNC │ EDGE │ thrd │ TREE │ DONE ║ META … DONE ║ …
-//!                 └────────────────────── a snapshot ────────────────────┘  the last whole one counts
+//!  magic, version │ META │ TEXT │ wait │ FUNC │ EDGE │ thrd │ TREE │ labl │ DONE ║ META … DONE ║ …
+//!                 └───────────────────────── a snapshot ────────────────────────┘  the last whole one counts
 //! ```
 
 mod blocks;
 mod columns;
+mod distributions;
 mod meta;
 mod read;
 mod write;

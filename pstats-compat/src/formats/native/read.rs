@@ -1,12 +1,16 @@
 //! Reads the last snapshot that is whole; of a file that has none, what is whole of the first one.
 
 use super::blocks::{
-    self, Blocks, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION, damaged,
+    self, Blocks, COROUTINES, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS,
+    MAGIC, META, SLOW_STEPS, TEXT, THREADS, TREE, VERSION, damaged,
 };
 use super::columns::Cursor;
-use super::meta;
+use super::{distributions, meta};
 use crate::error::{Error, Result};
-use crate::model::{CallTree, Calls, Cut, Edge, Function, FunctionId, Node, NodeId, Profile, Text, Thread};
+use crate::model::{
+    CallTree, Calls, Coroutine, Cut, Edge, Figures, Function, FunctionId, LabelSet, Node, NodeId, Profile,
+    SlowStep, Tasks, Text, Thread,
+};
 
 /// Reads a profile.
 pub fn read(bytes: &[u8]) -> Result<Profile> {
@@ -27,7 +31,8 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | FUNC | GIL_WAITS | EDGE | THREADS | TREE => open.push(block),
+            META | TEXT | COROUTINES | SLOW_STEPS | FUNC | GIL_WAITS | CPU | CPU_OF_EDGES | DISTRIBUTIONS
+            | EDGE | THREADS | TREE | LABEL_SETS => open.push(block),
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -39,7 +44,12 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     }
     let is_cut = !blocks.is_at_end() || !open.is_empty();
     let is_part = whole.is_none();
-    let mut profile = snapshot(&mut blocks, &whole.unwrap_or(open))?;
+    let stored = whole.unwrap_or(open);
+    let mut profile = snapshot(&mut blocks, &stored)?;
+    if let Some(sets) = stored.iter().rev().find(|block| block.kind == LABEL_SETS) {
+        let content = blocks.unpack(sets)?;
+        profile.label_sets = label_sets(&content, blocks.room())?;
+    }
     if is_part {
         let missing = match (profile.edges.is_empty(), &profile.tree) {
             (true, _) => "callers and stacks are missing",
@@ -73,8 +83,27 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
     if let Some(content) = content(GIL_WAITS)? {
         add_gil_waits(&content, &mut profile.functions)?;
     }
+    if let Some(content) = content(CPU)? {
+        add_cpu(&content, profile.functions.iter_mut().map(|function| &mut function.calls))?;
+    }
+    if let Some(content) = content(DISTRIBUTIONS)? {
+        distributions::read(&content, &mut profile.functions)?;
+    }
+    let cpu_of_edges = content(CPU_OF_EDGES)?;
+    if let Some(content_) = content(COROUTINES)? {
+        let slow =
+            content(SLOW_STEPS)?.map_or(Ok(Tasks::default()), |content| slow_steps(&content, &texts))?;
+        let tasks = Tasks { coroutines: coroutines(&content_)?, ..slow };
+        if !tasks.is_sound(profile.functions.len()) {
+            return Err(damaged("a coroutine's function is missing"));
+        }
+        profile.tasks = Some(tasks);
+    }
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
+        if let Some(content) = cpu_of_edges {
+            add_cpu(&content, profile.edges.iter_mut().map(|edge| &mut edge.calls))?;
+        }
     }
     let threads_ = content(THREADS)?;
     if let Some(content) = content(TREE)? {
@@ -86,6 +115,41 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
         profile.tree = Some(tree);
     }
     Ok(profile)
+}
+
+/// All of them together unpack to no more than so much.
+fn label_sets(content: &[u8], mut room: usize) -> Result<Vec<LabelSet>> {
+    let mut cursor = Cursor::new(content);
+    let mut sets = Vec::new();
+    while !cursor.is_at_end() {
+        let labels = {
+            let length = cursor.number()?;
+            labels(cursor.bytes(length)?)?
+        };
+        let length = cursor.number()?;
+        let mut blocks = Blocks::within(cursor.bytes(length)?, room);
+        let mut stored = Vec::new();
+        while let Some(block) = blocks.next() {
+            stored.push(block);
+        }
+        let profile = snapshot(&mut blocks, &stored)?;
+        room = blocks.room();
+        sets.push(LabelSet { labels, profile });
+    }
+    Ok(sets)
+}
+
+fn labels(content: &[u8]) -> Result<Vec<(Text, Text)>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let mut text = || {
+        let length = cursor.number()?;
+        match cursor.bytes(length)? {
+            bytes if Text::is_well_formed(bytes) => Ok(Text::from(bytes)),
+            _ => Err(damaged("a label is no UTF-8")),
+        }
+    };
+    (0..count).map(|_| Ok((text()?, text()?))).collect()
 }
 
 fn texts(content: &[u8]) -> Result<Vec<Text>> {
@@ -136,6 +200,78 @@ fn add_gil_waits(content: &[u8], functions: &mut [Function]) -> Result<()> {
         function.gil_wait = waited;
     }
     Ok(())
+}
+
+fn add_cpu<'p>(content: &[u8], calls: impl ExactSizeIterator<Item = &'p mut Calls>) -> Result<()> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    if count != calls.len() {
+        return Err(damaged("not of each function or caller it is known what it had of processors"));
+    }
+    let times = cursor.times(count)?.into_iter().zip(cursor.times(count)?);
+    calls.zip(times).for_each(|(calls, times)| (calls.cpu_tottime, calls.cpu_cumtime) = times);
+    Ok(())
+}
+
+/// The function of this number, whether there is one or not.
+fn any_id(number: u64) -> Result<FunctionId> {
+    u32::try_from(number).map(FunctionId).map_err(|_| damaged("a function is missing"))
+}
+
+fn coroutines(content: &[u8]) -> Result<Vec<Coroutine>> {
+    let mut cursor = Cursor::new(content);
+    let count = cursor.count()?;
+    let functions = cursor.differences(count)?;
+    let callers = cursor.numbers(count)?;
+    let mut counts: [Vec<u64>; 8] = Default::default();
+    for column in &mut counts {
+        *column = cursor.numbers(count)?;
+    }
+    let mut times: [Vec<f64>; 4] = Default::default();
+    for column in &mut times {
+        *column = cursor.times(count)?;
+    }
+    let row = |place: usize| {
+        Ok(Coroutine {
+            function: any_id(functions[place])?,
+            caller: callers[place].checked_sub(1).map(any_id).transpose()?,
+            figures: Figures::of(
+                std::array::from_fn(|column| counts[column][place]),
+                std::array::from_fn(|column| times[column][place]),
+            ),
+        })
+    };
+    (0..count).map(row).collect()
+}
+
+fn slow_steps(content: &[u8], texts: &[Text]) -> Result<Tasks> {
+    let mut cursor = Cursor::new(content);
+    let slow_count = cursor.number()?;
+    let sums = cursor.times(2)?;
+    let count = cursor.count()?;
+    let (at, seconds) = (cursor.times(count)?, cursor.times(count)?);
+    let (names, functions) = (cursor.numbers(count)?, cursor.numbers(count)?);
+    let lengths = cursor.numbers(count)?;
+    let calls = lengths.iter().try_fold(0_usize, |sum, &length| {
+        usize::try_from(length).ok().and_then(|length| sum.checked_add(length))
+    });
+    // Each takes a byte at least.
+    let calls = calls.filter(|&calls| calls <= content.len());
+    let calls = calls.ok_or_else(|| damaged("a slow step has too many calls"))?;
+    let called = cursor.numbers(calls)?.into_iter().map(any_id).collect::<Result<Vec<_>>>()?;
+    let mut path = called.into_iter().zip(cursor.times(calls)?);
+    let step = |place: usize| {
+        let name = names[place].checked_sub(1).map(|place| text(texts, place, "a task's name is missing"));
+        Ok(SlowStep {
+            at: at[place],
+            seconds: seconds[place],
+            task: name.transpose()?,
+            function: any_id(functions[place])?,
+            path: path.by_ref().take(lengths[place] as usize).collect(),
+        })
+    };
+    let slow = (0..count).map(step).collect::<Result<_>>()?;
+    Ok(Tasks { slow, slow_count, slow_from: sums[0], slow_seconds: sums[1], ..Tasks::default() })
 }
 
 /// The functions of these numbers, if there are so many.
@@ -215,6 +351,7 @@ fn calls(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Calls>> {
         primitive_calls: ncalls.wrapping_sub(recursive),
         tottime,
         cumtime,
+        ..Calls::default()
     });
     Ok(calls.collect())
 }

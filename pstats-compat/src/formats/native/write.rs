@@ -2,33 +2,81 @@
 
 use std::io::Write;
 
-use super::blocks::{self, DONE, EDGE, FUNC, GIL_WAITS, MAGIC, META, TEXT, THREADS, TREE, VERSION};
+use super::blocks::{
+    self, COROUTINES, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS, MAGIC, META,
+    SLOW_STEPS, TEXT, THREADS, TREE, VERSION,
+};
 use super::columns::{push_differences, push_number, push_numbers, push_times};
-use super::meta;
+use super::{distributions, meta};
 use crate::error::Result;
-use crate::model::{Calls, Edge, IdMap, Profile, Text, Thread};
+use crate::model::{Calls, Edge, Figures, IdMap, Profile, SlowStep, Tasks, Text, Thread};
 
 /// Writes a file that holds this profile.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     out.write_all(&MAGIC)?;
     out.write_all(&[VERSION])?;
+    write_blocks(profile, out)?;
+    if !profile.label_sets.is_empty() {
+        blocks::push(LABEL_SETS, &label_sets(profile)?, out)?;
+    }
+    blocks::push(DONE, &[], out)
+}
+
+/// A label set is a snapshot of its own.
+fn label_sets(profile: &Profile) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut put = |bytes: &[u8]| {
+        push_number(&mut out, bytes.len() as u64);
+        out.extend_from_slice(bytes);
+    };
+    for set in &profile.label_sets {
+        let mut labels = Vec::new();
+        push_number(&mut labels, set.labels.len() as u64);
+        for text in set.labels.iter().flat_map(|(name, value)| [name, value]) {
+            push_number(&mut labels, text.as_bytes().len() as u64);
+            labels.extend_from_slice(text.as_bytes());
+        }
+        put(&labels);
+        let mut blocks = Vec::new();
+        write_blocks(&set.profile, &mut blocks)?;
+        put(&blocks);
+    }
+    Ok(out)
+}
+
+fn write_blocks(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     blocks::push(META, &meta::write(&profile.metadata), out)?;
     let mut texts = Texts::default();
     let functions = functions(profile, &mut texts);
     let threads = threads(profile, &mut texts);
+    let slow = profile.tasks.as_ref().map(|tasks| slow_steps(profile, tasks, &mut texts));
     blocks::push(TEXT, &texts.content(), out)?;
+    if let (Some(tasks), Some(slow)) = (&profile.tasks, slow) {
+        blocks::push(COROUTINES, &coroutines(profile, tasks), out)?;
+        blocks::push(SLOW_STEPS, &slow, out)?;
+    }
     if profile.has_gil_waits() {
         blocks::push(GIL_WAITS, &gil_waits(profile), out)?;
     }
+    if profile.has_cpu() {
+        blocks::push(CPU, &cpu(profile, profile.functions.iter().map(|function| &function.calls)), out)?;
+    }
+    if profile.has_distributions() {
+        blocks::push(DISTRIBUTIONS, &distributions::write(profile), out)?;
+    }
     blocks::push(FUNC, &functions, out)?;
-    blocks::push(EDGE, &edges(profile), out)?;
+    let edges = sorted_edges(profile);
+    if profile.has_cpu() {
+        blocks::push(CPU_OF_EDGES, &cpu(profile, edges.iter().map(|edge| &edge.calls)), out)?;
+    }
+    blocks::push(EDGE, &self::edges(profile, &edges), out)?;
     if let Some(threads) = threads {
         blocks::push(THREADS, &threads, out)?;
     }
     if let Some(tree) = tree(profile) {
         blocks::push(TREE, &tree, out)?;
     }
-    blocks::push(DONE, &[], out)
+    Ok(())
 }
 
 /// Each text once, in the order of first use.
@@ -82,10 +130,64 @@ fn gil_waits(profile: &Profile) -> Vec<u8> {
     out
 }
 
-fn edges(profile: &Profile) -> Vec<u8> {
+fn coroutines(profile: &Profile, tasks: &Tasks) -> Vec<u8> {
+    let rows = &tasks.coroutines;
+    let mut out = Vec::new();
+    push_number(&mut out, rows.len() as u64);
+    push_differences(&mut out, rows.iter().map(|row| u64::from(row.function.0)));
+    // None is 0.
+    push_numbers(&mut out, rows.iter().map(|row| row.caller.map_or(0, |caller| u64::from(caller.0) + 1)));
+    for count in 0..Figures::default().counts().len() {
+        push_numbers(&mut out, rows.iter().map(|row| row.figures.counts()[count]));
+    }
+    for time in 0..Figures::default().times().len() {
+        let times: Vec<f64> = rows.iter().map(|row| row.figures.times()[time]).collect();
+        push_times(&mut out, profile.metadata.rounded_to, &times);
+    }
+    out
+}
+
+fn slow_steps<'p>(profile: &Profile, tasks: &'p Tasks, texts: &mut Texts<'p>) -> Vec<u8> {
+    let steps = &tasks.slow;
+    let mut out = Vec::new();
+    push_number(&mut out, tasks.slow_count);
+    push_times(&mut out, profile.metadata.rounded_to, &[tasks.slow_from, tasks.slow_seconds]);
+    push_number(&mut out, steps.len() as u64);
+    for time in [|step: &SlowStep| step.at, |step: &SlowStep| step.seconds] {
+        let times: Vec<f64> = steps.iter().map(time).collect();
+        push_times(&mut out, profile.metadata.rounded_to, &times);
+    }
+    // None is 0.
+    push_numbers(
+        &mut out,
+        steps.iter().map(|step| step.task.as_ref().map_or(0, |name| texts.place(name) + 1)),
+    );
+    push_numbers(&mut out, steps.iter().map(|step| u64::from(step.function.0)));
+    push_numbers(&mut out, steps.iter().map(|step| step.path.len() as u64));
+    let calls = || steps.iter().flat_map(|step| &step.path);
+    push_numbers(&mut out, calls().map(|(function, _)| u64::from(function.0)));
+    let times: Vec<f64> = calls().map(|(_, seconds)| *seconds).collect();
+    push_times(&mut out, profile.metadata.rounded_to, &times);
+    out
+}
+
+fn cpu<'p>(profile: &Profile, calls: impl ExactSizeIterator<Item = &'p Calls>) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_number(&mut out, calls.len() as u64);
+    let times: (Vec<f64>, Vec<f64>) = calls.map(|calls| (calls.cpu_tottime, calls.cpu_cumtime)).unzip();
+    push_times(&mut out, profile.metadata.rounded_to, &times.0);
+    push_times(&mut out, profile.metadata.rounded_to, &times.1);
+    out
+}
+
+/// Neighbours are alike, and take less room.
+fn sorted_edges(profile: &Profile) -> Vec<&Edge> {
     let mut edges: Vec<&Edge> = profile.edges.iter().collect();
-    // Neighbours are alike, and take less room.
     edges.sort_by_key(|edge| (edge.callee, edge.caller));
+    edges
+}
+
+fn edges(profile: &Profile, edges: &[&Edge]) -> Vec<u8> {
     let mut out = Vec::new();
     push_number(&mut out, edges.len() as u64);
     push_differences(&mut out, edges.iter().map(|edge| u64::from(edge.callee.0)));

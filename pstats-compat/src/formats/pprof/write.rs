@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use super::super::string_table::StringTable;
 use super::message::THREAD;
 use crate::error::Result;
-use crate::model::{Counts, Profile, Unit};
+use crate::model::{Counts, Profile, Text, Unit};
 use crate::modules::Modules;
 use crate::stacks::{Stacks, whole_numbers};
 
@@ -32,15 +32,25 @@ pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Res
     }
     push_message(&mut message, 1, |m| value_type(m, time_type, time_unit));
 
-    let names = stacks.tree.thread_names();
-    let thread_label = if names.is_empty() { 0 } else { place(THREAD) };
-    let threads: Vec<u64> = names.iter().map(|name| place(name)).collect();
+    // (name, value) of each thread's label, or of each label set's.
+    let labels: Vec<Vec<(u64, u64)>> = match profile.label_sets.is_empty() {
+        true => {
+            let names = stacks.tree.thread_names();
+            names.iter().map(|name| vec![(place(THREAD), place(name))]).collect()
+        }
+        false => {
+            let text = |text: &Text| text.to_str_lossy().into_owned();
+            let sets = profile.label_sets.iter().map(|set| &set.labels);
+            let sets = sets.map(|labels| labels.iter().map(|(name, value)| (text(name), text(value))));
+            sets.map(|labels| labels.map(|(name, value)| (place(&name), place(&value))).collect()).collect()
+        }
+    };
     let mut locations = Vec::new();
     let mut encoder = GzEncoder::new(out, Compression::fast());
     let mut times = whole_numbers(&stacks.tree, factor).into_iter();
-    let mut threads = threads.into_iter();
+    let mut labels = labels.into_iter();
     for (_, places) in stacks.tree.parts() {
-        let thread = threads.next();
+        let labels = labels.next().unwrap_or_default();
         for (node, time) in stacks.tree.nodes[places].iter().zip(&mut times) {
             locations.clear();
             let mut next = Some(node);
@@ -55,10 +65,10 @@ pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Res
                 } else {
                     push_packed(m, 2, &[time as u64]);
                 }
-                if let Some(thread) = thread {
+                for &(name, value) in &labels {
                     push_message(m, 3, |m| {
-                        push_number(m, 1, thread_label);
-                        push_number(m, 2, thread);
+                        push_number(m, 1, name);
+                        push_number(m, 2, value);
                     });
                 }
             });

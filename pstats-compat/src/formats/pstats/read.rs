@@ -167,7 +167,7 @@ impl PstatsReader<'_> {
         }
         let calls = match self.usual_figures(5) {
             Some(((primitive_calls, ncalls), (tottime, cumtime))) => {
-                Calls { ncalls, primitive_calls, tottime, cumtime }
+                Calls { ncalls, primitive_calls, tottime, cumtime, ..Calls::default() }
             }
             None => {
                 self.tuple_of(5, "the totals of a function")?;
@@ -175,7 +175,7 @@ impl PstatsReader<'_> {
                 let ncalls = self.count("a count of calls")?;
                 let tottime = self.seconds("a time")?;
                 let cumtime = self.seconds("a cumulative time")?;
-                Calls { ncalls, primitive_calls, tottime, cumtime }
+                Calls { ncalls, primitive_calls, tottime, cumtime, ..Calls::default() }
             }
         };
         let function = &mut self.profile.functions[id.index()];
@@ -264,7 +264,7 @@ impl PstatsReader<'_> {
         }
         let ((ncalls, primitive_calls), (tottime, cumtime)) = self.usual_figures(4)?;
         self.edge_detail = Some(EdgeDetail::Full);
-        Some(Calls { ncalls, primitive_calls, tottime, cumtime })
+        Some(Calls { ncalls, primitive_calls, tottime, cumtime, ..Calls::default() })
     }
 
     /// The two counts and the two times that a tuple of this size begins with.
@@ -302,7 +302,7 @@ impl PstatsReader<'_> {
                 let place = place_of(self.profile.edges.len(), &tag)?;
                 // The caller pushes the edge right after this, to exactly that place.
                 self.finish(&tag, Ref::Calls(place));
-                (EdgeDetail::Full, Calls { ncalls, primitive_calls, tottime, cumtime })
+                (EdgeDetail::Full, Calls { ncalls, primitive_calls, tottime, cumtime, ..Calls::default() })
             }
             b'r' => match self.referred(&tag, EXPECTED)? {
                 Ref::Calls(place) => (EdgeDetail::Full, self.profile.edges[place as usize].calls),

@@ -94,14 +94,14 @@ impl<'p> PstatsWriter<'p> {
     }
 
     fn row(&mut self, function: &Function) -> Result<()> {
-        let Calls { ncalls, primitive_calls, tottime, cumtime } = function.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = function.calls;
         let counts = (self.count(primitive_calls)?, self.count(ncalls)?);
         push_figures(&mut self.out, 5, counts, (tottime, cumtime));
         Ok(())
     }
 
     fn caller(&mut self, edge: &Edge, detail: EdgeDetail) -> Result<()> {
-        let Calls { ncalls, primitive_calls, tottime, cumtime } = edge.calls;
+        let Calls { ncalls, primitive_calls, tottime, cumtime, .. } = edge.calls;
         if detail == EdgeDetail::CountsOnly {
             let ncalls = self.count(ncalls)?;
             push_int(&mut self.out, ncalls);

@@ -1,5 +1,4 @@
-"""The sampler over HTTP, whatever the server and the framework: ``wsgi``, ``asgi`` and ``flask`` beside this are its doors.
+"""The sampler over HTTP: ``wsgi``, ``asgi`` and ``flask`` beside this are its doors, and ``pikos._web`` has what isn't the sampler's.
 
-`asked` has requests and answers, `entry` says who may come in, `desk` what each address does, `rows` what it
-answers with, `page` how that looks.
+`desk` is what each address does, `rows` what it answers with, `page` how that looks.
 """

@@ -9,9 +9,10 @@ import platform
 import sys
 import threading
 
+from pikos._web.answers import back, download, page_answer, refused_answer
+from pikos._web.asked import Answer, Refused, Request, json_answer, printable, text_answer
+from pikos._web.entry import Entry, refuse_other_sites
 from pikos.sampling._web import page
-from pikos.sampling._web.asked import Answer, Refused, Request, json_answer, printable, text_answer
-from pikos.sampling._web.entry import Entry, refuse_other_sites
 from pikos.sampling._web.rows import Frame, Function, Table, Thread
 
 TYPE_CHECKING = False
@@ -42,17 +43,6 @@ MOST_PATTERN = 1000
 MOST_THREADS, MOST_DEPTH = 1000, 200
 #: Seconds between two loads of a page that loads itself.
 MOST_REFRESH = 3600
-#: What a profile's file is called where the ending isn't the format's name.
-ENDINGS = {
-    "callgrind": "callgrind",
-    "collapsed": "folded",
-    "speedscope": "speedscope.json",
-    "pprof": "pb.gz",
-    "firefox": "firefox.json",
-    "trace": "trace.json",
-    "markdown": "md",
-    "text": "txt",
-}
 SORTS = {"self": "tottime", "total": "cumtime"}
 
 
@@ -121,18 +111,18 @@ class Desk:
         try:
             return self._answer(request, entry)
         except Refused as refused:
-            return self._refused(request, entry, refused)
+            return refused_answer(request, entry, refused)
         except (RuntimeError, OSError) as error:
             # Of the sampler: this interpreter's memory can't be read, say.
-            return self._refused(request, entry, Refused(503, f"{error}."))
+            return refused_answer(request, entry, Refused(503, f"{error}."))
 
     def _answer(self, request: Request, entry: Entry) -> Answer:
         request.fields()
         path = request.path
         if path == "/enter" and request.method == "POST":
-            return self._back(request, entry.take_token(request))
+            return back(request, entry.take_token(request))
         if path == "/leave" and request.method == "POST":
-            return self._back(request, entry.forget(request))
+            return back(request, entry.forget(request))
         has_header = entry.admit(request)
         is_read = request.method in ("GET", "HEAD")
         change, view = self._changes.get(path), self._views.get(path)
@@ -146,7 +136,7 @@ class Desk:
                 raise Refused(405, f"{path} changes something: send it as POST.", ("Allow", "POST"))
             change(request)
             if request.wanted() == "html":
-                return self._back(request)
+                return back(request)
             sampler = self.sampler()
             return json_answer({"paused": sampler.is_paused(), "sampler": _plain(sampler.status())})
         if view is not None:
@@ -156,20 +146,6 @@ class Desk:
         if path in ("/enter", "/leave"):
             raise Refused(405, f"{path} takes a form: send it as POST.", ("Allow", "POST"))
         raise Refused(404, f"There is nothing at {printable(path[:100])}. These are: {', '.join(self.paths())}.")
-
-    def _back(self, request: Request, *headers: tuple[str, str]) -> Answer:
-        """To the page, which is asked for anew: loading that again must not send a form again."""
-        return Answer(303, "text/plain; charset=utf-8", b"", (("Location", request.link("/")), *headers))
-
-    def _refused(self, request: Request, entry: Entry, refused: Refused) -> Answer:
-        if request.wanted() == "html":
-            asks = refused.status == 401 and entry.token is not None
-            text = page.refused(request, refused.status, refused.sentence, asks_for_token=asks)
-            return self._page(text, refused.status, *refused.headers)
-        return json_answer({"error": refused.sentence}, refused.status, *refused.headers)
-
-    def _page(self, text: str, status: int = 200, *headers: tuple[str, str]) -> Answer:
-        return text_answer(text, "text/html", status, ("Content-Security-Policy", page.POLICY), *headers)
 
     # ---- changes ----
 
@@ -186,7 +162,7 @@ class Desk:
         wanted = request.wanted()
         if wanted == "html":
             refresh = request.count("refresh", 0, 0, MOST_REFRESH)
-            return self._page(page.status(request, self._told(request), list(self._tables), refresh))
+            return page_answer(page.status(request, self._told(request), list(self._tables), refresh))
         told = self._told(request)
         if wanted == "text":
             return text_answer(_as_text(told))
@@ -251,23 +227,14 @@ class Desk:
         wanted = request.wanted()
         if wanted == "html":
             refresh = request.count("refresh", 0, 0, MOST_REFRESH)
-            return self._page(page.stacks(request, threads, list(self._tables), refresh))
+            return page_answer(page.stacks(request, threads, list(self._tables), refresh))
         if wanted in ("text", "csv"):
             return text_answer(_stacks_as_text(threads))
         listed = [{**thread._asdict(), "stack": [frame._asdict() for frame in thread.stack]} for thread in threads]
         return json_answer({"pid": os.getpid(), "threads": listed})
 
     def _profile(self, request: Request) -> Answer:
-        name = request.fields().get("format", "") or "pikos"
-        try:
-            # Not request.wanted(): here `format` is the file's.
-            body = self.sampler().snapshot().dumps(name)
-        except ValueError as error:
-            raise Refused(400, f"{printable(str(error)[:500])}.") from None
-        file = f"sampled-{os.getpid()}.{ENDINGS.get(name, name)}"
-        # A download, never a page of this host: some formats are HTML with scripts.
-        disposition = ("Content-Disposition", f'attachment; filename="{file}"')
-        return Answer(200, "application/octet-stream", body, (disposition, ("Content-Security-Policy", "sandbox")))
+        return download(request, self.sampler().snapshot(), f"sampled-{os.getpid()}")
 
     def _table(self, request: Request) -> Answer:
         table = self._tables[request.path]()
@@ -276,7 +243,7 @@ class Desk:
             return text_answer(_as_csv(table.columns, table.rows), "text/csv")
         if wanted == "html":
             refresh = request.count("refresh", 0, 0, MOST_REFRESH)
-            return self._page(page.table(request, table, list(self._tables), refresh))
+            return page_answer(page.table(request, table, list(self._tables), refresh))
         if wanted == "text":
             return text_answer(_columns([list(table.columns), *([str(cell) for cell in row] for row in table.rows)]))
         return json_answer([dict(zip(table.columns, row, strict=True)) for row in table.rows])

@@ -38,7 +38,8 @@ pub fn write(
         )?;
         told = culprit.map(|culprit| culprit.change.ids);
     }
-    let slower = selected.changes.iter().filter(|change| change.tottime() > 0.0 && Some(change.ids) != told);
+    let slower =
+        selected.changes.iter().filter(|change| change.growth(diff.by) > 0.0 && Some(change.ids) != told);
     for change in slower {
         write_warning(diff, words, change, out)?;
     }
@@ -53,11 +54,11 @@ fn write_warning(
 ) -> io::Result<()> {
     let function = change.function();
     let caller = diff.culprit(change).caller;
-    let own = change.tottime();
-    let part = relative(change.both().0.tottime, own);
+    let own = change.growth(diff.by);
+    let part = relative(change.compared(diff.by).0, own);
     let part = if part.is_empty() { part } else { format!(" ({part})") };
     let called = caller.map(|caller| format!(", called by {}", name(caller))).unwrap_or_default();
-    let text = format!("{}: {} of its own{part}{called}", name(function), words.signed(own));
+    let text = format!("{}: {}{part}{called}", name(function), words.grown(change));
     let title = format!("{} slower", words.amount(own));
     let place = place(function, caller).unwrap_or_default();
     writeln!(out, "::warning {place}title={}::{}", property(&title), message(&text))

@@ -1,10 +1,12 @@
 //! The difference for programs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use pikos_views::Escaped;
 use pstats_compat::Function;
+use pstats_compat::details::Detail;
 use pstats_compat::diff::{Change, Diff, Fate};
 use serde::Serialize;
 
@@ -15,6 +17,8 @@ struct DiffJson<'p> {
     unit: String,
     total_before: f64,
     total_after: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'static str>,
     unchanged: usize,
     not_shown: usize,
     changes: Vec<ChangeJson<'p>>,
@@ -45,6 +49,9 @@ struct FiguresJson {
     ncalls: Option<u64>,
     tottime: f64,
     cumtime: f64,
+    /// What they are compared by, under its name.
+    #[serde(flatten)]
+    compared: BTreeMap<&'static str, Option<f64>>,
 }
 
 /// Writes one object.
@@ -53,6 +60,7 @@ pub fn write(diff: &Diff<'_>, selected: &Selected<'_, '_>, out: &mut dyn Write) 
         ncalls: diff.counted.then_some(function.calls.ncalls),
         tottime: function.calls.tottime,
         cumtime: function.calls.cumtime,
+        compared: diff.by.iter().map(|detail| (detail.field(), detail.of(function))).collect(),
     };
     let changes = selected.changes.iter().map(|change| {
         let label = label(change.function());
@@ -68,6 +76,7 @@ pub fn write(diff: &Diff<'_>, selected: &Selected<'_, '_>, out: &mut dyn Write) 
         unit: diff.after.metadata.unit.to_string(),
         total_before: diff.total_before.tottime,
         total_after: diff.total_after.tottime,
+        by: diff.by.map(Detail::field),
         unchanged: diff.unchanged,
         not_shown: selected.cut + selected.filtered,
         changes: changes.collect(),

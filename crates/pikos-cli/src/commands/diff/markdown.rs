@@ -37,9 +37,13 @@ pub fn write(
         return Ok(());
     }
     let unit = cell(&words.unit());
+    let compared = match diff.by {
+        None => format!("own ({unit})"),
+        Some(detail) => format!("{} ({})", detail.word(), cell(&words.compared_unit())),
+    };
     writeln!(
         out,
-        "\n| own ({unit}) | change | | with callees ({unit}) | change | | calls | function | where |"
+        "\n| {compared} | change | | with callees ({unit}) | change | | calls | function | where |"
     )?;
     writeln!(out, "|---:|---:|---:|---:|---:|---:|---:|:---|:---|")?;
     for change in &selected.changes {
@@ -57,9 +61,9 @@ pub fn write(
         writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} | {calls} | {}{fate} | {place} |",
-            words.scale.number(is.tottime, false),
-            words.scale.number(change.tottime(), true),
-            relative(was.tottime, change.tottime()),
+            words.compared.number(change.compared(diff.by).1, false),
+            words.compared.number(change.growth(diff.by), true),
+            relative(change.compared(diff.by).0, change.growth(diff.by)),
             words.scale.number(is.cumtime, false),
             words.scale.number(change.cumtime(), true),
             relative(was.cumtime, change.cumtime()),

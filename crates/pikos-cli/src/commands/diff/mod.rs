@@ -16,6 +16,7 @@ use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
 use pstats_compat::formats::flamegraph::{self, Difference};
 use pstats_compat::formats::page;
+use pstats_compat::report::SortKey;
 
 use self::selection::Selection;
 use self::table::Look;
@@ -39,19 +40,33 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
     progress.step();
     let after = load(&args.after, args)?;
     drop(progress);
-    let diff = Diff::new(&before, &after, noise(&args.noise)).map_err(Error::Combine)?;
+    let diff = Diff::by(&before, &after, noise(args), args.by).map_err(Error::Combine)?;
     for (name, was, is) in before.metadata.other_conditions(&after.metadata) {
         eprintln!("pikos: note: not the same {name}: {} before, {} after", printable(was), printable(is));
     }
     let words = Words::new(&diff);
-    let limit = args.fail_above.map(|limit| match limit {
-        Amount::Part(part) => part * diff.total_before.tottime,
+    let limit_of = |limit: Amount, before: f64| match limit {
+        Amount::Part(part) => part * before,
         Amount::Seconds(seconds) => seconds,
-    });
-    let growth = limit.and_then(|limit| diff.growth_above(limit).map(|growth| (growth, limit)));
+    };
+    let limit = args.fail_above.map(|limit| limit_of(limit, diff.total_before.tottime));
+    let growth = match args.by {
+        None => limit.and_then(|limit| diff.growth_above(limit).map(|growth| (growth, limit))),
+        Some(_) => args.fail_above.and_then(|limit| {
+            let growth = diff.call_growth_above(|before| limit_of(limit, before))?;
+            let was = growth.culprit.as_ref().map_or(0.0, |culprit| culprit.change.compared(diff.by).0);
+            Some((growth, limit_of(limit, was)))
+        }),
+    };
     let verdict = growth.as_ref().map(|(growth, limit)| words.verdict(growth, *limit));
+    let by = args.by.map(SortKey::Detail);
+    let sort = match &by {
+        // Unless another order was asked for.
+        Some(by) if args.sort == [SortKey::Time] => std::slice::from_ref(by),
+        _ => &args.sort,
+    };
     let mut selection = Selection {
-        sort: &args.sort,
+        sort,
         is_reversed: args.reverse,
         grep: &args.grep,
         exclude: &args.exclude,
@@ -93,12 +108,12 @@ pub fn run(args: &DiffArgs) -> Result<Outcome, Error> {
             eprintln!("pikos: {verdict}");
             return Ok(Outcome::Failed);
         }
-        (None, Some(limit)) => {
+        (None, Some(limit)) if args.by.is_none() => {
             if let Some(note) = words.although_faster(&diff, limit) {
                 files::say_note(&note);
             }
         }
-        (None, None) => {}
+        (None, _) => {}
     }
     Ok(Outcome::Fine)
 }
@@ -143,9 +158,13 @@ fn look(args: &DiffArgs) -> Look {
 }
 
 /// The last of each kind counts.
-fn noise(amounts: &[Amount]) -> Noise {
+fn noise(args: &DiffArgs) -> Noise {
+    if args.noise.is_empty() {
+        // A single call may well take less than a millisecond.
+        return Noise { part: 0.05, seconds: if args.by.is_some() { 0.0 } else { 0.001 } };
+    }
     let mut noise = Noise { part: 0.0, seconds: 0.0 };
-    for amount in amounts {
+    for amount in &args.noise {
         match *amount {
             Amount::Part(part) => noise.part = part,
             Amount::Seconds(seconds) => noise.seconds = seconds,

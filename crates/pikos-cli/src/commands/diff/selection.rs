@@ -58,5 +58,9 @@ fn compare(key: SortKey, a: &Change<'_>, b: &Change<'_>) -> Ordering {
         SortKey::Filename => f.file.cmp(&g.file).then(f.line.cmp(&g.line)),
         SortKey::Line => f.line.cmp(&g.line),
         SortKey::Stdname => stdname(f).cmp(&stdname(g)),
+        SortKey::Detail(detail) => {
+            let size = |change: &Change<'_>| change.growth(Some(detail)).abs();
+            size(b).total_cmp(&size(a))
+        }
     }
 }

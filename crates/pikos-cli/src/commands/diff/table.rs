@@ -81,7 +81,8 @@ fn write_rows(
         .iter()
         .map(|change| {
             let (was, is) = change.both();
-            let (own, all) = (change.tottime(), change.cumtime());
+            let ((before, after), grown_by) = (change.compared(diff.by), change.growth(diff.by));
+            let all = change.cumtime();
             let grown = |text: String, growth: f64| Cell { text, growth };
             let calls = match (diff.counted, change.ncalls()) {
                 (false, _) => "-".to_owned(),
@@ -89,9 +90,9 @@ fn write_rows(
                 (true, calls) => format!("{calls:+}"),
             };
             [
-                plain(words.scale.number(is.tottime, false)),
-                grown(words.scale.number(own, true), own),
-                grown(relative(was.tottime, own), own),
+                plain(words.compared.number(after, false)),
+                grown(words.compared.number(grown_by, true), grown_by),
+                grown(relative(before, grown_by), grown_by),
                 plain(words.scale.number(is.cumtime, false)),
                 grown(words.scale.number(all, true), all),
                 grown(relative(was.cumtime, all), all),
@@ -99,7 +100,7 @@ fn write_rows(
             ]
         })
         .collect();
-    let headings = ["tottime", "", "change", "cumtime", "", "change", "calls"];
+    let headings = [words.compared_by(), "", "change", "cumtime", "", "change", "calls"];
     let mut widths = headings.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -108,7 +109,11 @@ fn write_rows(
     }
     let heading: Vec<String> =
         headings.iter().zip(widths).map(|(text, width)| format!("{text:>width$}")).collect();
-    writeln!(out, "{}  function ({})", heading.join(" "), words.unit())?;
+    let unit = match words.compared_unit() {
+        own if own == words.unit() => own,
+        own => format!("{} in {own}, cumtime in {}", words.compared_by(), words.unit()),
+    };
+    writeln!(out, "{}  function ({unit})", heading.join(" "))?;
     let taken: usize = widths.iter().sum::<usize>() + widths.len() + 1;
     let room = look.width.map(|width| width.saturating_sub(taken).max(LEAST_NAME));
     for (cells, change) in rows.iter().zip(&selected.changes) {

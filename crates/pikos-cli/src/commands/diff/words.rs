@@ -1,6 +1,7 @@
 //! What is said of a difference, whatever it is written as: amounts in units that fit, and who is to blame.
 
 use pikos_views::printable;
+use pstats_compat::details::Detail;
 use pstats_compat::diff::{Change, Culprit, Diff, Fate, Growth};
 use pstats_compat::report::stdname;
 use pstats_compat::{Function, Unit};
@@ -9,15 +10,27 @@ use super::scale::Scale;
 
 pub struct Words<'p> {
     unit: &'p Unit,
+    by: Option<Detail>,
     /// For columns: one unit for all rows.
     pub scale: Scale,
+    /// For that of what the profiles are compared by.
+    pub compared: Scale,
 }
 
 impl<'p> Words<'p> {
     pub fn new(diff: &Diff<'p>) -> Self {
         let unit = &diff.before.metadata.unit;
         let total = diff.total_before.tottime.max(diff.total_after.tottime);
-        Self { unit, scale: Scale::of(total, unit) }
+        let scale = Scale::of(total, unit);
+        let figures = diff.changes.iter().map(|change| {
+            let (before, after) = change.compared(diff.by);
+            before.max(after)
+        });
+        let compared = match diff.by {
+            None => scale,
+            Some(_) => Scale::of(figures.fold(0.0, f64::max), unit),
+        };
+        Self { unit, by: diff.by, scale, compared }
     }
 
     /// The unit of the columns.
@@ -25,6 +38,25 @@ impl<'p> Words<'p> {
         match self.unit {
             Unit::Other(unit) => printable(unit).into_owned(),
             Unit::Seconds => self.scale.name.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The unit of what the profiles are compared by.
+    pub fn compared_unit(&self) -> String {
+        self.compared.name.map_or_else(|| self.unit(), str::to_owned)
+    }
+
+    /// What that is.
+    pub fn compared_by(&self) -> &'static str {
+        self.by.map_or("tottime", Detail::word)
+    }
+
+    /// By how much it grew.
+    pub fn grown(&self, change: &Change<'_>) -> String {
+        let grown = self.signed(change.growth(self.by));
+        match self.by {
+            None => format!("{grown} of its own"),
+            Some(detail) => format!("{} {grown}", detail.word()),
         }
     }
 
@@ -65,8 +97,10 @@ impl<'p> Words<'p> {
     pub fn counts(&self, diff: &Diff<'_>) -> String {
         let count = |fate: Fate| diff.changes.iter().filter(|change| change.fate() == fate).count();
         let in_both = |change: &&Change<'_>| change.before.is_some() && change.after.is_some();
-        let slower = diff.changes.iter().filter(in_both).filter(|change| change.tottime() > 0.0).count();
-        let faster = diff.changes.iter().filter(in_both).filter(|change| change.tottime() < 0.0).count();
+        let slower =
+            diff.changes.iter().filter(in_both).filter(|change| change.growth(self.by) > 0.0).count();
+        let faster =
+            diff.changes.iter().filter(in_both).filter(|change| change.growth(self.by) < 0.0).count();
         format!(
             "{slower} slower, {faster} faster, {} new, {} gone, {} did not change beyond noise",
             count(Fate::New),
@@ -78,14 +112,23 @@ impl<'p> Words<'p> {
     /// Whose own time grew most, if anybody's did.
     pub fn slowest(&self, diff: &Diff<'_>) -> Option<String> {
         let culprit = diff.slowest()?;
-        let own = self.signed(culprit.change.tottime());
-        Some(format!("slowed down most: {}, {own} of its own", self.culprit(&culprit)))
+        Some(format!("slowed down most: {}, {}", self.culprit(&culprit), self.grown(&culprit.change)))
     }
 
     /// What is beyond the limit.
     pub fn verdict(&self, growth: &Growth<'_>, limit: f64) -> String {
         let (grew, allowed) = (self.amount(growth.amount), self.amount(limit));
         match &growth.culprit {
+            Some(culprit) if self.by.is_some() => {
+                let (before, after) = culprit.change.compared(self.by);
+                format!(
+                    "{} of {}: {} -> {}, {grew} longer; the limit is {allowed}",
+                    self.compared_by(),
+                    self.culprit(culprit),
+                    self.amount(before),
+                    self.amount(after),
+                )
+            }
             Some(culprit) if growth.is_whole => format!(
                 "slower by {grew}; the limit is {allowed}. Most of it: {}, {} of its own",
                 self.culprit(culprit),

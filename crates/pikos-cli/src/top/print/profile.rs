@@ -58,6 +58,12 @@ pub fn write_table(
     if meaning.has_gil_waits {
         write!(out, " {:>9}", "gil wait")?;
     }
+    if meaning.has_cpu {
+        write!(out, " {:>9}", "cpu")?;
+    }
+    if meaning.has_durations {
+        write!(out, " {:>8} {:>8} {:>8}", "p50", "p99", "max")?;
+    }
     writeln!(out, "  function")?;
     for row in state.rows.iter().take(top) {
         let figures = &row.figures;
@@ -81,6 +87,15 @@ pub fn write_table(
         if meaning.has_gil_waits {
             write!(out, " {:>9}", scale.time(figures.gil_wait, 9))?;
         }
+        if meaning.has_cpu {
+            write!(out, " {:>9}", scale.time(figures.cpu, 9))?;
+        }
+        if meaning.has_durations {
+            for seconds in [figures.p50, figures.p99, figures.max] {
+                let text = if seconds > 0.0 { view::duration(seconds) } else { String::new() };
+                write!(out, " {text:>8}")?;
+            }
+        }
         writeln!(out, "  {}", profile.label(row.id).searched())?;
     }
     Ok(())
@@ -100,6 +115,14 @@ pub struct FunctionJson<'p> {
     cumtime: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     gil_wait: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_tottime: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p50: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<f64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     live: Option<LiveJson>,
 }
@@ -121,6 +144,11 @@ pub fn functions<'p>(
     state.rows.iter().take(top.unwrap_or(usize::MAX)).map(|row| function(profile, row)).collect()
 }
 
+/// What is kept of how long calls took.
+fn known(seconds: f64) -> Option<f64> {
+    Some(seconds).filter(|seconds| *seconds > 0.0)
+}
+
 fn function<'p>(profile: &'p ProfileContent, row: &ShownFunction) -> FunctionJson<'p> {
     let label = profile.label(row.id);
     let figures = &row.figures;
@@ -134,6 +162,10 @@ fn function<'p>(profile: &'p ProfileContent, row: &ShownFunction) -> FunctionJso
         tottime: figures.tottime,
         cumtime: figures.cumtime,
         gil_wait: profile.meaning.has_gil_waits.then_some(figures.gil_wait),
+        cpu_tottime: profile.meaning.has_cpu.then_some(figures.cpu),
+        p50: known(figures.p50),
+        p99: known(figures.p99),
+        max: known(figures.max),
         live: profile.meaning.is_live.then_some(LiveJson {
             in_flight: figures.in_flight,
             open: figures.open,

@@ -37,6 +37,9 @@ pub fn write_table(
         let spike = if memory.has_spikes { format!("{:>10} ", "spike") } else { String::new() };
         write!(out, "{:>10} {:>10} {spike}{:>10} ", "own", "growth", "peak")?;
     }
+    if memory.has_times {
+        write!(out, "{:>10} {:>10} ", "time", "own")?;
+    }
     writeln!(out, "{:>10}  {}", "hits", if memory.is_of_functions { "function" } else { "line" })?;
     let by_function = state.memory.by_function;
     for row in state.memory.rows.iter().take(top.unwrap_or(usize::MAX)) {
@@ -47,6 +50,9 @@ pub fn write_table(
                 write!(out, "{:>10} ", view::signed_bytes(row.spike as i64))?;
             }
             write!(out, "{:>10} ", view::bytes(row.peak as i64))?;
+        }
+        if memory.has_times {
+            write!(out, "{:>10} {:>10} ", view::nanoseconds(row.growth), view::nanoseconds(row.own))?;
         }
         writeln!(out, "{:>10}  {}", row.hits, memory.label(row.id, by_function).searched().trim_end())?;
     }
@@ -175,6 +181,21 @@ struct LineJson<'p> {
     hits: u64,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     grown: Option<GrownJson>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    timed: Option<TimedJson>,
+}
+
+/// Seconds.
+#[derive(Serialize)]
+struct TimedJson {
+    time: f64,
+    own: f64,
+}
+
+impl TimedJson {
+    fn of(row: &ShownLine) -> Self {
+        Self { time: row.growth as f64 / 1e9, own: row.own as f64 / 1e9 }
+    }
 }
 
 /// Bytes.
@@ -202,6 +223,7 @@ pub fn document<'p>(state: &'p State, memory: &'p Recording, top: Option<usize>)
             spike: memory.has_spikes.then_some(row.spike),
             peak: row.peak,
         }),
+        timed: memory.has_times.then(|| TimedJson::of(row)),
     };
     RecordingJson {
         types: memory.types.as_ref().map(|types| types_document(state, types, top)),
@@ -252,6 +274,7 @@ fn write(
     out: &mut csv::Writer<impl Write>,
 ) -> Result<(), csv::Error> {
     let figures: &[&str] = match (memory.has_memory, memory.has_spikes) {
+        (false, _) if memory.has_times => &["time", "own"],
         (false, _) => &[],
         (true, false) => &["own", "growth", "peak"],
         (true, true) => &["own", "growth", "spike", "peak"],
@@ -265,6 +288,11 @@ fn write(
             for figure in figures.into_iter().flatten().chain([row.peak.to_string()]) {
                 out.write_field(figure)?;
             }
+        }
+        if memory.has_times {
+            let TimedJson { time, own } = TimedJson::of(row);
+            out.write_field(format!("{time:.9}"))?;
+            out.write_field(format!("{own:.9}"))?;
         }
         out.write_field(row.hits.to_string())?;
         out.write_field(label.path.as_bytes())?;

@@ -22,12 +22,17 @@ pub enum Column {
     CumPerCall,
     InFlight,
     GilWait,
+    /// The part of `tottime` in which a processor was at work.
+    Cpu,
+    P50,
+    P99,
+    Max,
     Function,
     Location,
 }
 
 /// In the order of the screen, with the word that names each on the command line.
-const WORDS: [(Column, &str); 11] = [
+const WORDS: [(Column, &str); 15] = [
     (Column::Ncalls, "ncalls"),
     (Column::CallsPerS, "calls/s"),
     (Column::Tottime, "tottime"),
@@ -37,6 +42,10 @@ const WORDS: [(Column, &str); 11] = [
     (Column::CumPerCall, "cum/call"),
     (Column::InFlight, "in-flight"),
     (Column::GilWait, "gil-wait"),
+    (Column::Cpu, "cpu"),
+    (Column::P50, "p50"),
+    (Column::P99, "p99"),
+    (Column::Max, "max"),
     (Column::Function, "function"),
     (Column::Location, "file"),
 ];
@@ -86,10 +95,9 @@ impl SortBy {
         let is_there = match &picture.content {
             // What will be there, nobody knows.
             _ if picture.processes.is_empty() => true,
-            Content::Recording(memory) => of_records.is_some_and(|column| {
-                MemoryColumn::all(memory.has_memory, memory.has_spikes, !memory.is_of_functions)
-                    .contains(&column)
-            }),
+            Content::Recording(memory) => {
+                of_records.is_some_and(|column| MemoryColumn::of(memory, false).contains(&column))
+            }
             Content::Profile(profile) => {
                 of_functions.is_some_and(|column| Column::all(&profile.meaning).contains(&column))
             }
@@ -116,6 +124,8 @@ impl Column {
             Column::InFlight => meaning.is_live && !meaning.is_sampled,
             Column::Ncalls => meaning.is_counted,
             Column::GilWait => meaning.has_gil_waits,
+            Column::Cpu => meaning.has_cpu,
+            Column::P50 | Column::P99 | Column::Max => meaning.has_durations,
             // Samples count no calls that a time could be divided by.
             Column::TotPerCall | Column::CumPerCall => meaning.is_counted && !meaning.is_sampled,
             _ => true,
@@ -196,9 +206,18 @@ fn value(column: Column, figures: &Shown) -> f64 {
         Column::CumPerCall => per_call(figures.cumtime, figures.primitive_calls),
         Column::InFlight => figures.in_flight,
         Column::GilWait => figures.gil_wait,
+        Column::Cpu => figures.cpu,
+        Column::P50 => known(figures.p50),
+        Column::P99 => known(figures.p99),
+        Column::Max => figures.max,
         Column::Function | Column::Location => 0.0,
     };
     value.abs()
+}
+
+/// What has no sum over processes is less than all others.
+fn known(percentile: f64) -> f64 {
+    if percentile.is_nan() { 0.0 } else { percentile }
 }
 
 /// Time for each call; 0 where nothing was called.

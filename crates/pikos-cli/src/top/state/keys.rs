@@ -31,7 +31,7 @@ enum Views {
 }
 
 /// All keys.
-const HELP: [(Help, Views); 30] = [
+const HELP: [(Help, Views); 32] = [
     (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Files),
     (("Up Down", "choose a function; the cursor stays on it"), Views::Live),
     (("PgUp PgDn  Space", "a page up or down"), Views::Both),
@@ -46,6 +46,8 @@ const HELP: [(Help, Views); 30] = [
     (("  in it: Left Right", "fold and unfold; e unfolds, E folds the whole branch"), Views::Both),
     (("k", "where each thread is now: its open calls"), Views::Live),
     (("  in it: Left Right", "fold and unfold a thread; e unfolds, E folds all"), Views::Live),
+    (("a", "tasks: what each awaits, what blocked the loop (--tasks)"), Views::Live),
+    (("  in it: Left Right", "sort by the longest wait, the longest step, the time run"), Views::Live),
     (("/  x", "show only, or hide, what matches a regex: file:line(name)"), Views::Both),
     (("m", "mark: remember the current figures"), Views::Both),
     (("d", "differences from the mark, and back"), Views::Both),
@@ -106,6 +108,8 @@ impl State {
             KeyCode::Char('c') => return self.clear(),
             KeyCode::Char('k') if self.recorder().is_some() => self.say("records have no open calls"),
             KeyCode::Char('k') if self.is_live() => self.toggle_calls(),
+            KeyCode::Char('a') if self.recorder().is_some() => self.say("records have no tasks"),
+            KeyCode::Char('a') if self.is_live() => self.toggle_tasks(),
             KeyCode::Char('t') if self.recorder().is_some() => self.say("records have no call tree"),
             KeyCode::Char('t') => self.toggle_tree(),
             _ => match self.screens.last() {
@@ -120,6 +124,7 @@ impl State {
                 Some(Screen::Line(_)) => self.line_key(key),
                 Some(Screen::Tree(_)) => self.tree_key(key),
                 Some(Screen::Calls(_)) => self.calls_key(key),
+                Some(Screen::Tasks(_)) => self.tasks_key(key),
                 Some(Screen::TypePlaces(_)) => self.type_places_key(key),
                 Some(Screen::Scopes(_)) => self.scopes_key(key),
                 Some(Screen::Help(_)) => {}
@@ -400,6 +405,41 @@ impl State {
         match self.screens.iter().position(|screen| matches!(screen, Screen::Calls(_))) {
             Some(place) => self.screens.truncate(place + 1),
             None => self.screens.push(Screen::Calls(Box::default())),
+        }
+        self.fill_calls();
+    }
+
+    /// Shows the tasks, or what was there before them.
+    fn toggle_tasks(&mut self) {
+        if matches!(self.screens.last(), Some(Screen::Tasks(_))) {
+            return self.close();
+        }
+        match self.screens.iter().position(|screen| matches!(screen, Screen::Tasks(_))) {
+            Some(place) => self.screens.truncate(place + 1),
+            None => self.screens.push(Screen::Tasks(Box::default())),
+        }
+        self.fill_calls();
+    }
+
+    fn tasks_key(&mut self, key: KeyEvent) {
+        let page = self.page();
+        let Some(Screen::Tasks(tasks)) = self.screens.last_mut() else { return };
+        if let Some(motion) = motion(key.code) {
+            tasks.go(motion, page);
+            return;
+        }
+        match key.code {
+            KeyCode::Right | KeyCode::Char('l' | '>') => tasks.sort_by_neighbour(true),
+            KeyCode::Left | KeyCode::Char('h' | '<') => tasks.sort_by_neighbour(false),
+            KeyCode::Enter => {
+                if let Some(function) = tasks.current() {
+                    self.open(function);
+                }
+                return;
+            }
+            KeyCode::Tab | KeyCode::BackTab => return self.open_scopes(),
+            KeyCode::Esc | KeyCode::Backspace => return self.close(),
+            _ => return,
         }
         self.fill_calls();
     }

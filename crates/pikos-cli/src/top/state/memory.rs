@@ -12,6 +12,7 @@ use super::filter::Filter;
 /// What a row can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryColumn {
+    Time,
     Own,
     Growth,
     Spike,
@@ -23,7 +24,8 @@ pub enum MemoryColumn {
 }
 
 /// In the order of the screen, with the word that names each.
-const WORDS: [(MemoryColumn, &str); 8] = [
+const WORDS: [(MemoryColumn, &str); 9] = [
+    (MemoryColumn::Time, "time"),
     (MemoryColumn::Own, "own"),
     (MemoryColumn::Growth, "growth"),
     (MemoryColumn::Spike, "spike"),
@@ -58,11 +60,13 @@ impl MemoryColumn {
     }
 
     /// The columns that say something about such records, in the order of the screen.
-    pub fn all(has_memory: bool, has_spikes: bool, has_source: bool) -> Vec<Self> {
+    pub fn of(memory: &Recording, by_function: bool) -> Vec<Self> {
         let says = |column: &Self| match column {
-            Self::Own | Self::Growth | Self::Peak => has_memory,
-            Self::Spike => has_spikes,
-            Self::Source => has_source,
+            Self::Time => memory.has_times,
+            Self::Own => memory.has_memory || memory.has_times,
+            Self::Growth | Self::Peak => memory.has_memory,
+            Self::Spike => memory.has_spikes,
+            Self::Source => !by_function && !memory.is_of_functions,
             _ => true,
         };
         WORDS.iter().map(|(column, _)| *column).filter(says).collect()
@@ -127,13 +131,17 @@ impl MemoryTable {
     /// The column that it is sorted by.
     pub fn column(&self, memory: &Recording) -> MemoryColumn {
         let columns = self.columns(memory);
-        let default = if memory.has_memory { MemoryColumn::Own } else { MemoryColumn::Hits };
+        let default = match () {
+            () if memory.has_times => MemoryColumn::Time,
+            () if memory.has_memory => MemoryColumn::Own,
+            () => MemoryColumn::Hits,
+        };
         self.sort.filter(|column| columns.contains(column)).unwrap_or(default)
     }
 
     /// All that it may be sorted by.
     pub fn columns(&self, memory: &Recording) -> Vec<MemoryColumn> {
-        MemoryColumn::all(memory.has_memory, memory.has_spikes, !self.by_function && !memory.is_of_functions)
+        MemoryColumn::of(memory, self.by_function)
     }
 
     /// Forgets what filters said: they are others, or the lines are.
@@ -180,6 +188,8 @@ impl MemoryTable {
 fn sort(rows: &mut [ShownLine], column: MemoryColumn, memory: &Recording, by_function: bool) {
     let label = |row: &ShownLine| memory.label(row.id, by_function);
     match column {
+        MemoryColumn::Time => rows.sort_unstable_by_key(|row| (Reverse(row.growth), row.id)),
+        MemoryColumn::Own if memory.has_times => rows.sort_unstable_by_key(|row| (Reverse(row.own), row.id)),
         MemoryColumn::Own => by_size(rows, |row| row.own),
         MemoryColumn::Growth => by_size(rows, |row| row.growth),
         // It is in all that called the line: that line comes first.

@@ -15,6 +15,7 @@ pub mod memory;
 mod mouse;
 pub mod prompt;
 pub mod scopes;
+pub mod tasks;
 pub mod tree;
 pub mod types;
 
@@ -39,6 +40,7 @@ use line::LineDetail;
 use memory::MemoryTable;
 use prompt::Prompt;
 use scopes::Scopes;
+use tasks::TasksScreen;
 use tree::TreeScreen;
 use types::{TypePlaces, TypeTable};
 
@@ -79,6 +81,7 @@ pub enum Screen {
     Line(LineDetail),
     Tree(Box<TreeScreen>),
     Calls(Box<CallsScreen>),
+    Tasks(Box<TasksScreen>),
     TypePlaces(TypePlaces),
     Scopes(Scopes),
     Help(Cursor),
@@ -201,7 +204,8 @@ impl State {
         };
         let has_tree = self.screens.iter().any(|screen| matches!(screen, Screen::Tree(_)));
         let mine = self.is_mine || (self.is_frozen && self.is_live());
-        let open = self.is_frozen || self.screens.iter().any(|screen| matches!(screen, Screen::Calls(_)));
+        let open = self.is_frozen
+            || self.screens.iter().any(|screen| matches!(screen, Screen::Calls(_) | Screen::Tasks(_)));
         Query { scope: self.scope, edges, tree: self.is_frozen || has_tree, open, mine }
     }
 
@@ -303,7 +307,10 @@ impl State {
             !matches!(
                 (screen, &picture.content),
                 (Screen::Line(_) | Screen::TypePlaces(_), Content::Profile(_))
-                    | (Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_), Content::Recording(_))
+                    | (
+                        Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_) | Screen::Tasks(_),
+                        Content::Recording(_)
+                    )
             )
         });
         if self.scope == Scope::All
@@ -370,6 +377,9 @@ impl State {
         for screen in screens {
             if let Screen::Calls(calls) = screen {
                 calls.fill(profile, include.as_ref(), exclude.as_ref(), *is_mine, page);
+            }
+            if let Screen::Tasks(tasks) = screen {
+                tasks.fill(profile, include.as_ref(), exclude.as_ref(), page);
             }
         }
     }
@@ -475,6 +485,7 @@ impl State {
                 Screen::Line(_) | Screen::TypePlaces(_) => {}
                 Screen::Tree(tree) => tree.cursor.keep(tree.rows.len(), page),
                 Screen::Calls(calls) => calls.cursor.keep(calls.rows.len(), page),
+                Screen::Tasks(tasks) => tasks.cursor.keep(tasks.rows.len(), page),
                 Screen::Scopes(list) => {
                     let count = list.entries(&self.picture).len();
                     list.cursor.keep(count, page);

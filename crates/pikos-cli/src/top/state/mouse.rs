@@ -75,6 +75,7 @@ impl State {
                 calls.select();
                 chosen
             }
+            Some(Screen::Tasks(tasks)) => choose(&mut tasks.cursor, tasks.rows.len()),
             Some(Screen::Scopes(list)) => {
                 let count = list.entries(picture).len();
                 choose(&mut list.cursor, count)

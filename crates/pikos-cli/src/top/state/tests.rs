@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pikos_views::{Mine, Phase, Thread};
+use pikos_views::{Mine, Phase, SlowStep, Task, Tasks, Thread};
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 
 use super::scopes::{Ended, Entry};
+use super::tasks::TaskLine;
 use super::*;
 use crate::top::samples::{changed, deep, live, press, top, type_keys, view};
 
@@ -44,8 +45,10 @@ fn the_cursor_stays_on_its_function() {
 fn every_column_sorts() {
     let mut state = top(5, 200, 50);
     let columns = Column::all(&state.profile().expect("a profile").meaning);
-    assert!(!columns.contains(&Column::GilWait), "nobody waited for the GIL");
-    assert_eq!(columns.len() + 1, Column::words().len(), "a live view has all others");
+    // Nobody waited for the GIL, and nobody asked for the others.
+    let unknown = [Column::GilWait, Column::Cpu, Column::P50, Column::P99, Column::Max];
+    assert!(!columns.iter().any(|column| unknown.contains(column)));
+    assert_eq!(columns.len() + unknown.len(), Column::words().len(), "a live view has all others");
     for column in columns {
         state.sort = Sort::by(column);
         state.update(Event::Data(live(6, Phase::Running)));
@@ -340,6 +343,70 @@ fn open_calls_come_fold_and_go() {
     press(&mut state, KeyCode::Enter);
     assert_eq!(rows(&state), 0, "no thread is in it");
     type_keys(&mut state, "k");
+    assert!(state.screens.is_empty());
+}
+
+/// Two slow steps that are alike and one that isn't, and two tasks.
+fn with_tasks(mut picture: Picture) -> Picture {
+    let slow = |seconds: f64, call: u32| SlowStep {
+        at: 1.0,
+        seconds,
+        task: "Task-7".to_owned(),
+        function: FunctionId(0),
+        path: vec![(FunctionId(0), seconds), (FunctionId(call), seconds * 0.9)],
+    };
+    let task = |id: u64, since: f64, longest: f64| Task {
+        id,
+        name: format!("Task-{id}"),
+        function: FunctionId(0),
+        runs: false,
+        since,
+        run: 0.5,
+        parked: since,
+        steps: 3,
+        longest,
+        awaits: FunctionId(1),
+    };
+    let tasks = Tasks {
+        under_way: 2,
+        list: vec![task(1, 1.0, 0.2), task(2, 3.0, 0.1)],
+        slow_from: 0.05,
+        slow_count: 3,
+        slow_seconds: 0.9,
+        slow: vec![slow(0.4, 1), slow(0.3, 1), slow(0.2, 2)],
+    };
+    if let Content::Profile(profile) = &mut picture.content {
+        profile.tasks = Some(Arc::new(vec![(ProcessId(0), tasks)]));
+    }
+    picture
+}
+
+#[test]
+fn tasks_come_sorted_below_the_steps_that_blocked() {
+    let mut state = top(2, 100, 24);
+    type_keys(&mut state, "a");
+    assert!(state.query().open, "the picture has them");
+    state.update(Event::Data(with_tasks(live(3, Phase::Running))));
+    let listed = |state: &State| -> Vec<String> {
+        let Some(Screen::Tasks(screen)) = state.screens.last() else { panic!("they are on screen") };
+        screen
+            .rows
+            .iter()
+            .map(|row| match row {
+                TaskLine::Slow { count, .. } => format!("{count} slow"),
+                TaskLine::Call { depth, function, .. } => format!("{depth}: {}", function.0),
+                TaskLine::Heading => "-".to_owned(),
+                TaskLine::Task { task, .. } => task.name.clone(),
+            })
+            .collect()
+    };
+    assert_eq!(listed(&state), ["2 slow", "0: 1", "1 slow", "0: 2", "-", "Task-2", "Task-1"]);
+    press(&mut state, KeyCode::Right);
+    assert_eq!(listed(&state)[5..], ["Task-1", "Task-2"], "by the longest step");
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::Enter);
+    assert!(state.detail().is_some());
+    type_keys(&mut state, "aa");
     assert!(state.screens.is_empty());
 }
 

@@ -91,6 +91,14 @@ fn draw_head(
     if profile.meaning.has_gil_waits {
         say("gil wait", scale.time(figures.gil_wait, 12));
     }
+    if profile.meaning.has_cpu {
+        say("cpu", scale.time(figures.cpu, 12));
+    }
+    for (word, seconds) in [("p50", figures.p50), ("p99", figures.p99), ("max", figures.max)] {
+        if seconds > 0.0 {
+            say(word, figures::duration(seconds));
+        }
+    }
     // In the table, what it called of others is its own.
     let mine = profile.mine.as_ref().filter(|_| state.is_mine && !state.shows_diff);
     if let Some(row) = mine.and_then(|mine| mine.functions.iter().find(|row| row.id == detail.function)) {

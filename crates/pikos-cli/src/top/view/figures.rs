@@ -99,6 +99,11 @@ pub fn signed_bytes(value: i64) -> String {
     }
 }
 
+/// Nanoseconds, as a duration.
+pub fn nanoseconds(value: i64) -> String {
+    duration(value as f64 / 1e9)
+}
+
 /// Calls, where anybody counted them.
 pub fn counted(calls: Option<String>) -> String {
     calls.unwrap_or_else(|| "-".to_owned())

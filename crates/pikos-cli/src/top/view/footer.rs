@@ -60,7 +60,7 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             let scopes = if state.is_live() { "threads" } else { "files" };
             hints.extend([("Enter", "open"), SORT, ("/", "filter"), mine, ("t", "tree"), ("Tab", scopes)]);
             if state.is_live() {
-                hints.push(("k", "calls now"));
+                hints.extend([("k", "calls now"), ("a", "tasks")]);
             }
             hints.push(("s", "save"));
             if state.is_live() {
@@ -82,6 +82,10 @@ fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         Some(Screen::Calls(_)) => {
             hints.extend([("k", "table"), ("\u{2190}\u{2192}", "fold"), ("Enter", "open"), ("p", "freeze")]);
             hints.extend([("/", "filter"), mine, ("Tab", "threads"), ("x", "exclude"), ("E", "fold all")]);
+        }
+        Some(Screen::Tasks(_)) => {
+            hints.extend([("a", "table"), ("\u{2190}\u{2192}", "sort"), ("Enter", "open"), ("p", "freeze")]);
+            hints.extend([("/", "filter"), ("Tab", "threads"), ("x", "exclude")]);
         }
         Some(Screen::Scopes(_)) => hints.extend([("Enter", "open")]),
         Some(Screen::Help(_)) => {}

@@ -127,6 +127,8 @@ fn cell(
     let label = memory.label(row.id, state.memory.by_function);
     let change = |bytes: i64| (figures::signed_bytes(bytes), theme.change(bytes as f64));
     match column {
+        MemoryColumn::Time => (figures::nanoseconds(row.growth), theme.plain()),
+        MemoryColumn::Own if memory.has_times => (figures::nanoseconds(row.own), theme.plain()),
         MemoryColumn::Own => change(row.own),
         MemoryColumn::Growth => change(row.growth),
         MemoryColumn::Spike => change(row.spike.min(i64::MAX as u64).cast_signed()),

@@ -13,6 +13,7 @@ mod memory;
 mod scopes;
 mod source_line;
 mod table;
+mod tasks;
 mod theme;
 mod tree;
 mod types;
@@ -24,7 +25,7 @@ use ratatui::layout::Rect;
 use super::state::{Screen, State, layout};
 
 pub use ascii::{is_asked_for as is_ascii, text as ascii};
-pub use figures::{Scale, bytes, calls, count, duration, percent, signed_bytes};
+pub use figures::{Scale, bytes, calls, count, duration, nanoseconds, percent, signed_bytes};
 pub use header::{objects, totals};
 pub use table::lines;
 pub use theme::Theme;
@@ -62,11 +63,17 @@ pub fn render(state: &State, theme: Theme, buffer: &mut Buffer) {
         (Some(Screen::Calls(calls)), Content::Profile(profile)) => {
             calls::render(state, profile, calls, theme, body, buffer);
         }
+        (Some(Screen::Tasks(tasks)), Content::Profile(profile)) => {
+            tasks::render(state, profile, tasks, theme, body, buffer);
+        }
         (Some(Screen::Line(line)), Content::Recording(memory)) => {
             source_line::render(state, memory, line, theme, body, buffer);
         }
         // They go when a picture of the other kind comes.
-        (Some(Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_)), Content::Recording(_)) => {}
+        (
+            Some(Screen::Detail(_) | Screen::Tree(_) | Screen::Calls(_) | Screen::Tasks(_)),
+            Content::Recording(_),
+        ) => {}
         (Some(Screen::Line(_) | Screen::TypePlaces(_)), Content::Profile(_)) => {}
         (Some(Screen::Scopes(list)), _) => scopes::render(state, list, theme, body, buffer),
         (Some(Screen::Help(cursor)), _) => help::render(state, cursor, theme, body, buffer),

@@ -58,6 +58,10 @@ fn draw_head(memory: &Recording, detail: &LineDetail, theme: Theme, area: Rect, 
         say("growth", figures::signed_bytes(row.growth));
         say("peak", figures::bytes(row.peak as i64));
     }
+    if memory.has_times {
+        say("time", figures::nanoseconds(row.growth));
+        say("own", figures::nanoseconds(row.own));
+    }
     say(if row.hits == 1 { "hit" } else { "hits" }, figures::count(row.hits as f64, 12));
 }
 
@@ -72,7 +76,7 @@ fn source(
     let mut heading = Line::new(buffer, area.x, area.y, area.width);
     if area.width >= NARROW {
         heading.right("hits", 8, theme.quiet()).right(
-            if memory.has_memory { "own" } else { "" },
+            if memory.has_memory || memory.has_times { "own" } else { "" },
             9,
             theme.quiet(),
         );
@@ -112,8 +116,14 @@ fn source(
             match known.get(&number) {
                 Some(row) => {
                     line.right(&figures::count(row.hits as f64, 8), 8, theme.plain());
-                    let own = if memory.has_memory { figures::signed_bytes(row.own) } else { String::new() };
-                    line.right(&own, 9, theme.change(row.own as f64));
+                    let (own, style) = match () {
+                        () if memory.has_memory => {
+                            (figures::signed_bytes(row.own), theme.change(row.own as f64))
+                        }
+                        () if memory.has_times => (figures::nanoseconds(row.own), theme.plain()),
+                        () => (String::new(), theme.plain()),
+                    };
+                    line.right(&own, 9, style);
                 }
                 None => {
                     line.put(&" ".repeat(17), theme.plain());

@@ -35,32 +35,40 @@ const WIDEST_NAMES: usize = 130;
 const WIDEST_BAR: usize = 24;
 
 /// The parts that have a fixed width, those that are missed most first.
-const LIVE: [Part; 11] = [
+const LIVE: [Part; 15] = [
     Part::Column(Column::Tottime),
     Part::Column(Column::Share),
     Part::Column(Column::Cumtime),
     Part::Column(Column::Ncalls),
+    Part::Column(Column::P99),
+    Part::Column(Column::Cpu),
     Part::Column(Column::InFlight),
+    Part::Column(Column::Max),
     Part::Column(Column::GilWait),
     Part::Column(Column::CallsPerS),
+    Part::Column(Column::P50),
     Part::Bar,
     Part::Column(Column::CumPerCall),
     Part::Sparkline,
     Part::Column(Column::TotPerCall),
 ];
-const FINISHED: [Part; 8] = [
+const FINISHED: [Part; 12] = [
     Part::Column(Column::Tottime),
     Part::Column(Column::Cumtime),
     Part::Column(Column::Share),
     Part::Column(Column::Ncalls),
+    Part::Column(Column::P99),
+    Part::Column(Column::Cpu),
+    Part::Column(Column::Max),
     Part::Column(Column::GilWait),
+    Part::Column(Column::P50),
     Part::Column(Column::CumPerCall),
     Part::Bar,
     Part::Column(Column::TotPerCall),
 ];
 
 /// On the screen they stand in this order.
-const ORDER: [Part; 13] = [
+const ORDER: [Part; 17] = [
     Part::Column(Column::Ncalls),
     Part::Column(Column::CallsPerS),
     Part::Column(Column::Tottime),
@@ -72,6 +80,10 @@ const ORDER: [Part; 13] = [
     Part::Column(Column::CumPerCall),
     Part::Column(Column::InFlight),
     Part::Column(Column::GilWait),
+    Part::Column(Column::Cpu),
+    Part::Column(Column::P50),
+    Part::Column(Column::P99),
+    Part::Column(Column::Max),
     Part::Column(Column::Function),
     Part::Column(Column::Location),
 ];
@@ -167,7 +179,7 @@ fn width_of(part: Part, is_diff: bool) -> usize {
         Part::Column(Column::Ncalls) => 9 + sign,
         Part::Column(Column::CallsPerS) => 7,
         Part::Column(Column::Share) => 5 + sign,
-        Part::Column(Column::Tottime | Column::Cumtime | Column::GilWait) => 9 + sign,
+        Part::Column(Column::Tottime | Column::Cumtime | Column::GilWait | Column::Cpu) => 9 + sign,
         Part::Column(Column::InFlight) => 9,
         Part::Column(_) => 8,
     }
@@ -277,6 +289,18 @@ fn cell(
         Column::GilWait => {
             let waited = figures.gil_wait;
             (nonzero(waited, scale.time(waited, time_room(waited))), waited)
+        }
+        Column::Cpu => (nonzero(figures.cpu, scale.time(figures.cpu, time_room(figures.cpu))), figures.cpu),
+        // Of all calls, also where the rest is what was added since.
+        Column::P50 | Column::P99 | Column::Max => {
+            let seconds = match column {
+                Column::P50 => figures.p50,
+                Column::P99 => figures.p99,
+                _ => figures.max,
+            };
+            let is_known = seconds > 0.0;
+            let text = if is_known { figures::duration(seconds) } else { String::new() };
+            return (text, theme.plain());
         }
         Column::CumPerCall => return (each(figures.cumtime, figures.primitive_calls), theme.plain()),
         Column::InFlight => {

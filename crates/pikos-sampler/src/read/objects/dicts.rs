@@ -17,6 +17,16 @@ const MOST: usize = 1 << 20;
 /// So many keys are read at once.
 const AT_ONCE: usize = 512;
 
+/// A dict's entries.
+struct Keys {
+    entries: usize,
+    /// Of each, in bytes.
+    size: usize,
+    /// Where the key stands in one; its value stands behind it.
+    key: usize,
+    count: usize,
+}
+
 /// A key that was found.
 struct Found {
     /// Which one it is.
@@ -38,6 +48,33 @@ impl<M: Memory> Objects<'_, M> {
             0 => Ok(Some(found.value).filter(|value| *value != 0)),
             values => self.value_at(values, found.place),
         }
+    }
+
+    /// The dict of a module, out of `sys.modules`.
+    pub fn module(&mut self, modules: usize, name: &str) -> Result<Option<usize>, Unread> {
+        /// Where a module has it.
+        const DICT: usize = 16;
+        self.value_of(modules, name)?.map(|module| self.word(module.wrapping_add(DICT))).transpose()
+    }
+
+    /// The values of a dict, of so many entries at most.
+    pub fn values(&mut self, dict: usize, most: usize) -> Result<Vec<usize>, Unread> {
+        if !self.type_of(dict)?.is_dict() {
+            return Err(Unread::Nonsense);
+        }
+        let head = self.copy(dict, VALUES + 8)?;
+        let (keys, values) = (word(head, KEYS), word(head, VALUES));
+        if values != Some(0) {
+            return Err(Unread::Nonsense);
+        }
+        let Keys { entries, size, key, count } = self.keys(keys.ok_or(Unread::Nonsense)?)?;
+        let count = count.min(most);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let bytes = self.copy(entries, size * count)?;
+        let value = |which| word(bytes, size * which + key + 8);
+        Ok((0..count).filter_map(value).filter(|value| *value != 0).collect())
     }
 
     /// An attribute that an object has of its own.
@@ -91,7 +128,7 @@ impl<M: Memory> Objects<'_, M> {
         Ok(Some(value).filter(|value| *value != 0))
     }
 
-    fn find(&mut self, keys: usize, name: &str) -> Result<Option<Found>, Unread> {
+    fn keys(&mut self, keys: usize) -> Result<Keys, Unread> {
         let head = self.copy(keys, PLACES)?;
         let (index_bytes, kind) = (head[INDEX_BYTES], head[KIND]);
         let count = word(head, COUNT).filter(|count| *count <= MOST).ok_or(Unread::Nonsense)?;
@@ -101,6 +138,11 @@ impl<M: Memory> Objects<'_, M> {
         let entries = keys.wrapping_add(PLACES + (1 << index_bytes));
         // Where not all keys are strings, hashes stand before them.
         let (size, key) = if kind == 0 { (24, 8) } else { (16, 0) };
+        Ok(Keys { entries, size, key, count })
+    }
+
+    fn find(&mut self, keys: usize, name: &str) -> Result<Option<Found>, Unread> {
+        let Keys { entries, size, key, count } = self.keys(keys)?;
         for first in (0..count).step_by(AT_ONCE) {
             let length = (count - first).min(AT_ONCE);
             let bytes = self.copy(entries.wrapping_add(size * first), size * length)?;

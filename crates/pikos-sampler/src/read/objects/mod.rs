@@ -135,6 +135,13 @@ impl<'a, M: Memory> Objects<'a, M> {
         self.words(items.ok_or(Unread::Nonsense)?, count.ok_or(Unread::Nonsense)?.min(most))
     }
 
+    /// Words that stand at these places.
+    pub fn words_at(&mut self, places: &[usize]) -> Result<Vec<usize>, Unread> {
+        let pieces: Vec<_> = places.iter().map(|at| (*at, 8)).collect();
+        self.copy_all(&pieces)?;
+        (0..places.len()).map(|which| word(self.copied(which)?, 0).ok_or(Unread::Nonsense)).collect()
+    }
+
     /// Words, one behind the other.
     pub fn words(&mut self, at: usize, count: usize) -> Result<Vec<usize>, Unread> {
         if count == 0 {

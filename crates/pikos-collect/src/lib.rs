@@ -1,0 +1,27 @@
+//! A thousand processes as one source.
+//!
+//! ```text
+//!  streams ─> Collection: sums by host, program and label ─┬─> Stage ─> top, serve, record
+//!                                                          ├─> Disk: what is known so far, and slices of time
+//!                                                          └─> Push: pprof over HTTP
+//! ```
+//! A process tells absolute figures, so nothing is counted twice, whoever is restarted: those of a process that runs take the place of what
+//! it told before. What is bounded: streams, labels, what is kept on disk. What can't be written now is written later.
+//!
+//! docs/clusters.md says how it is used.
+#![forbid(unsafe_code)]
+
+mod collection;
+mod disk;
+mod growth;
+mod keeper;
+mod key;
+mod push;
+mod stage;
+mod state;
+
+pub use collection::{Collection, Counts, Sums};
+pub use disk::{Disk, DiskError};
+pub use keeper::{Keeper, News, Plan};
+pub use key::Key;
+pub use push::{Push, PushError};

@@ -1,0 +1,98 @@
+//! Tasks that are under way, and steps that kept an event loop too long.
+
+use super::scope::FunctionId;
+
+/// What a process says of its tasks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tasks<F = FunctionId> {
+    /// How many are under way.
+    pub under_way: u64,
+    /// Those among them that somebody may want to see.
+    pub list: Vec<Task<F>>,
+    /// From how many seconds on a step is slow.
+    pub slow_from: f64,
+    /// How many slow steps there were.
+    pub slow_count: u64,
+    /// How many seconds they took together.
+    pub slow_seconds: f64,
+    /// The longest of them, the longest first.
+    pub slow: Vec<SlowStep<F>>,
+}
+
+/// A task that is under way. Times are in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task<F = FunctionId> {
+    /// Tells it from others of its process.
+    pub id: u64,
+    /// What it is called; empty if it has not said so yet.
+    pub name: String,
+    /// Its coroutine's function.
+    pub function: F,
+    /// Whether a step of it is open; else it waits.
+    pub runs: bool,
+    /// How long it has been so.
+    pub since: f64,
+    /// Time in steps.
+    pub run: f64,
+    /// Time between steps.
+    pub parked: f64,
+    /// How often it began or went on.
+    pub steps: u64,
+    /// Its longest step.
+    pub longest: f64,
+    /// The innermost function that it awaits, or its own.
+    pub awaits: F,
+}
+
+/// A step that kept its loop too long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlowStep<F = FunctionId> {
+    /// When it began: seconds since recording did.
+    pub at: f64,
+    /// How long it was.
+    pub seconds: f64,
+    /// The task's name; empty of a callback.
+    pub task: String,
+    /// The function whose step it was.
+    pub function: F,
+    /// The calls that took more than half of it, the outermost first.
+    pub path: Vec<(F, f64)>,
+}
+
+impl<F: Copy> Tasks<F> {
+    /// The same with functions by other numbers; without what is of functions that have none.
+    pub fn with<G>(&self, id: impl Fn(F) -> Option<G>) -> Tasks<G> {
+        let task = |task: &Task<F>| {
+            Some(Task {
+                id: task.id,
+                name: task.name.clone(),
+                function: id(task.function)?,
+                runs: task.runs,
+                since: task.since,
+                run: task.run,
+                parked: task.parked,
+                steps: task.steps,
+                longest: task.longest,
+                awaits: id(task.awaits)?,
+            })
+        };
+        let slow = |step: &SlowStep<F>| {
+            let path = step.path.iter().filter_map(|(function, seconds)| Some((id(*function)?, *seconds)));
+            Some(SlowStep {
+                at: step.at,
+                seconds: step.seconds,
+                task: step.task.clone(),
+                function: id(step.function)?,
+                path: path.collect(),
+            })
+        };
+        Tasks {
+            under_way: self.under_way,
+            list: self.list.iter().filter_map(task).collect(),
+            slow_from: self.slow_from,
+            slow_count: self.slow_count,
+            slow_seconds: self.slow_seconds,
+            slow: self.slow.iter().filter_map(slow).collect(),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+"""Profiles requests of an aiohttp application, a profile each.
+
+    from pikos.plugins.aiohttp import profile_requests
+
+    profile_requests(app, slow=0.5, token=os.environ["PIKOS_TOKEN"])
+
+What is profiled, what is kept, and who sees it: docs/servers.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pikos._web.asked import MOST_BODY, Request
+from pikos.plugins._requests.choice import ASKED
+from pikos.plugins._requests.desk import AT, Desk
+from pikos.plugins._requests.watch import KEEP, LONGEST, Watch
+from pikos.plugins.wsgi import ANSWER, FIELD, HEADER, mount
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable, Container
+
+    from pikos.plugins._requests.watch import Running
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+__all__ = ["profile_requests"]
+
+
+def nobody(_: web.Request) -> object:
+    """aiohttp itself doesn't tell who asks."""
+    return None
+
+
+def profile_requests(
+    app: web.Application,
+    *,
+    secret: str | None = None,
+    every: int | None = None,
+    slow: float | None = None,
+    keep: int = KEEP,
+    folder: str | os.PathLike[str] | None = None,
+    longest: float = LONGEST,
+    token: str | None = None,
+    users: Container[object] | None = None,
+    user: Callable[[web.Request], object] = nobody,
+    at: str = AT,
+    label: Callable[[web.Request], object] | None = None,
+) -> Watch:
+    """Profile requests of ``app``, which has not been started yet: a middleware, the first one.
+
+    The arguments are those of ``pikos.plugins.wsgi.Middleware``; user and label are given aiohttp's request. Of a websocket nothing is recorded
+    after ``longest`` seconds.
+    """
+    watch = Watch(secret=secret, every=every, slow=slow, keep=keep, folder=folder, longest=longest)
+    choice = watch.choice
+    desk = Desk(watch, token, users)
+    place = mount(at) if desk.is_open else None
+    named = label or route_of
+
+    def is_asked(request: web.Request) -> bool:
+        given = request.headers.get(HEADER)
+        if given is None and f"{FIELD}=" in request.query_string:
+            given = request.query.get(FIELD)
+        return choice.is_asked(given)
+
+    def finish(running: Running, request: web.Request, outcome: str, has_failed: bool) -> None:
+        what = f"{request.method} {request.path}"
+        running.finish(lambda: named(request) or what, what, outcome, has_failed=has_failed)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if place is not None and (request.path == place or request.path.startswith(f"{place}/")):
+            return await show(request, place)
+        why = choice.chosen()
+        if choice.options.secret is not None and is_asked(request):
+            why = ASKED
+        running = None if why is None else watch.begin(why)
+        if running is None:
+            return await handler(request)
+        try:
+            response = await handler(request)
+        except web.HTTPException as answer:
+            # How a handler of aiohttp's may answer.
+            finish(running, request, str(answer.status), answer.status >= 500)
+            raise
+        except BaseException as error:
+            finish(running, request, type(error).__name__, isinstance(error, Exception))
+            raise
+        finish(running, request, str(response.status), response.status >= 500)
+        if running.why == ASKED and place is not None and not response.prepared:
+            response.headers[ANSWER] = f"{place}/{running.id}"
+        return response
+
+    async def show(request: web.Request, place: str) -> web.Response:
+        body = await request.content.read(MOST_BODY + 1) if request.method == "POST" else b""
+        asked = Request(
+            request.method,
+            place,
+            request.path[len(place) :] or "/",
+            request.query_string,
+            {**{name.lower(): value for name, value in request.headers.items()}, "content-length": str(len(body))},
+            scheme=request.scheme,
+            user=user(request) if desk.asks_for_users else None,
+            body=lambda count: body[:count],
+        )
+        answered = desk.answer(asked)
+        response = web.Response(body=b"" if request.method == "HEAD" else answered.body, status=answered.status)
+        for name, value in answered.all_headers():
+            if name != "Content-Length":
+                response.headers[name] = value
+        return response
+
+    app.middlewares.insert(0, middleware)
+    return watch
+
+
+def route_of(request: web.Request) -> str:
+    """The pattern that has matched. Empty if none has."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else f"{request.method} {resource.canonical}"

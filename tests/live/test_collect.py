@@ -1,0 +1,300 @@
+"""`pikos collect`: many processes as one source, in the views, on disk, after a restart, and pushed on."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import json
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pikos.stats import Profile, load
+from running import SUPPORT
+from watching import PATIENCE, live_environment, started, until
+
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
+
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+
+#: Works until there is a file; then says how often it called what.
+PROGRAM = """\
+import os
+import sys
+import time
+
+calls = 0
+
+
+def leaf():
+    global calls
+    calls += 1
+
+
+while not os.path.exists(sys.argv[1]):
+    leaf()
+    time.sleep(0.001)
+print(calls)
+"""
+
+
+def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [PIKOS, *map(str, arguments)]
+    return subprocess.run(
+        command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE, cwd=folder
+    )
+
+
+def listed(folder: Path) -> list[dict[str, Any]]:
+    """What `pikos ps` sees."""
+    return json.loads(pikos(folder, "ps", "--json").stdout or "[]")
+
+
+@contextmanager
+def collector(
+    folder: Path, *options: str | Path, bind: str = "tcp://127.0.0.1:*"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `pikos collect`, and where it listens."""
+    process = subprocess.Popen(
+        [PIKOS, "collect", "--bind", bind, *map(str, options)],
+        env=live_environment(folder),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert line.startswith("pikos: collecting at "), line + process.stderr.read()
+        yield process, line.split()[-1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """End a collector as Ctrl-C does; what it said."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    # What was read of it before is in its buffer, of which communicate() knows nothing.
+    told = process.stderr.read()
+    assert process.wait(PATIENCE) == 0, told
+    return told
+
+
+def sent(endpoint: str, *options: str) -> dict[str, int]:
+    """Have processes that are none send; what they sent."""
+    command = [sys.executable, str(SUPPORT / "senders.py"), endpoint, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def calls(profile: Profile, name: str = "") -> int:
+    return sum(row.ncalls or 0 for row in profile if name in row.name)
+
+
+def so_far(folder: Path, pattern: str = "*") -> list[Profile]:
+    return [load(path) for path in sorted((folder / "so-far").glob(f"{pattern}.pikos"))]
+
+
+def test_what_processes_tell_is_added_up_by_host_program_and_thread(tmp_path: Path) -> None:
+    with collector(tmp_path, "-o", "kept") as (process, endpoint):
+        told = sent(
+            endpoint, "--processes", "6", "--functions", "20", "--seconds", "1", "--interval", "0.2", "--hosts", "2"
+        )
+        assert "6 processes told of themselves to the end, 0 were still running" in end(process)
+    names = sorted(path.name for path in (tmp_path / "kept" / "so-far").iterdir())
+    assert names == ["node0~web.py~MainThread.pikos", "node1~web.py~MainThread.pikos"]
+    first, second = so_far(tmp_path / "kept")
+    assert calls(first) == calls(second) == told["calls"] // 2
+    assert calls(first, "function_7") == told["calls"] // 40
+    (edge,) = first.callers(next(row for row in first if row.name == "function_8"))
+    assert (edge.name, edge.ncalls) == ("function_7", told["calls"] // 40)
+    (slice,) = (tmp_path / "kept" / "slices").iterdir()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", slice.name)
+    assert sum(calls(load(path)) for path in slice.iterdir()) == told["calls"]
+    assert pikos(tmp_path, "check", *(tmp_path / "kept" / "so-far").iterdir()).returncode == 0
+
+
+def test_views_have_it_as_one_process_of_each_program(tmp_path: Path) -> None:
+    with collector(tmp_path) as (process, endpoint):
+        sent(endpoint, "--processes", "4", "--functions", "10", "--seconds", "0.4", "--interval", "0.2", "--hosts", "1")
+        with started(
+            tmp_path,
+            [
+                SUPPORT / "senders.py",
+                endpoint,
+                "--processes",
+                "3",
+                "--functions",
+                "10",
+                "--seconds",
+                "600",
+                "--hosts",
+                "1",
+                "--first",
+                "100",
+            ],
+        ):
+
+            def seen() -> list[dict[str, Any]]:
+                return [row for row in listed(tmp_path) if row["pid"] == process.pid and "3 processes" in row["script"]]
+
+            (row,) = until(seen, "the sum of what runs")
+            assert row["script"] == "web.py on node0: 3 processes"
+            shown = pikos(tmp_path, "top", str(process.pid), "--once", "--json")
+            assert shown.returncode == 0, shown.stderr
+            functions = json.loads(shown.stdout)["functions"]
+            assert len(functions) == 10 and all(each["ncalls"] >= 8 + 3 for each in functions)
+
+
+def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Path) -> None:
+    script = tmp_path / "app.py"
+    script.write_text(PROGRAM)
+    with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
+        sent(endpoint, "--processes", "3", "--functions", "10", "--seconds", "0.4", "--interval", "0.2", "--leave", "1")
+        live = [
+            "-m",
+            "pikos.cprofile",
+            "--live",
+            endpoint,
+            "--connect",
+            "--interval",
+            "0.05",
+            "-o",
+            "own.pstats",
+            script,
+            "stop",
+        ]
+        with started(tmp_path, live) as program:
+            until(
+                lambda: any(calls(profile, "leaf") > 50 for profile in so_far(tmp_path / "kept", "*app.py*")),
+                "its calls on disk",
+            )
+            process.kill()
+            process.wait()
+            before = sum(map(calls, so_far(tmp_path / "kept", "node*")))
+            assert before == 3 * 2 * 10 - 10
+            with collector(tmp_path, "-o", "kept", "--every", "1s", bind=endpoint) as (again, _):
+                taken = pikos(tmp_path, "collect", "--bind", "tcp://127.0.0.1:*", "-o", "kept")
+                assert taken.returncode == 2 and "another `pikos collect` keeps its figures there" in taken.stderr
+                # It is heard again before it ends.
+                until(
+                    lambda: [
+                        row
+                        for row in listed(tmp_path)
+                        if row["script"].startswith("app.py on ") and "1 process" in row["script"]
+                    ],
+                    "the program again",
+                )
+                (tmp_path / "stop").touch()
+                out, told = program.communicate(timeout=PATIENCE)
+                assert program.returncode == 0, told
+                expected = int(out.splitlines()[0])
+                until(
+                    lambda: (
+                        sum(calls(profile, "leaf") for profile in so_far(tmp_path / "kept", "*app.py*")) == expected
+                    ),
+                    "all of its calls",
+                )
+                end(again)
+    assert sum(map(calls, so_far(tmp_path / "kept", "node*"))) == before
+    slices = [load(path) for path in (tmp_path / "kept" / "slices").glob("*/*.pikos")]
+    assert len(slices) > 2
+    assert sum(calls(profile, "leaf") for profile in slices) == expected
+    assert sum(calls(profile, "function_") for profile in slices) == before
+
+
+def test_a_disk_that_takes_nothing_is_said_once_and_loses_nothing(tmp_path: Path) -> None:
+    with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
+        slices = tmp_path / "kept" / "slices"
+        slices.rename(tmp_path / "aside")
+        slices.write_text("in the way")
+        told = sent(endpoint, "--processes", "2", "--functions", "10", "--seconds", "0.4", "--interval", "0.2")
+        assert process.stderr is not None
+        lines = [process.stderr.readline()]
+        while "not written" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        assert "what was collected is kept in memory, and it is tried again" in lines[-1]
+        slices.unlink()
+        (tmp_path / "aside").rename(slices)
+        while "all is written again" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        assert sum("not written" in line for line in lines) == 1
+        end(process)
+    assert sum(calls(load(path)) for path in slices.glob("*/*.pikos")) == told["calls"]
+
+
+def test_what_was_added_is_pushed_as_pprof(tmp_path: Path) -> None:
+    bodies: list[tuple[str, bytes]] = []
+    answers = [503, 503]
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = answers.pop() if answers else 200
+            if status == 200:
+                bodies.append((self.path, body))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with collector(tmp_path, "--push", url, "--push-every", "1s") as (process, endpoint):
+        told = sent(
+            endpoint, "--processes", "2", "--functions", "10", "--seconds", "4", "--interval", "0.5", "--hosts", "1"
+        )
+        said = end(process)
+    server.shutdown()
+    server.server_close()
+    assert "not pushed" in said and "answers 503" in said and "all is pushed again" in said
+    total = 0
+    for number, (path, body) in enumerate(bodies):
+        assert re.match(
+            r"/ingest\?name=web\.py%7Bhost%3Dnode0%2Clabel%3DMainThread%7D&from=\d+&until=\d+&format=pprof&", path
+        )
+        start = body.index(b"\r\n\r\n") + 4
+        packed = body[start : body.index(b"\r\n--", start)]
+        assert gzip.decompress(packed)
+        file = tmp_path / f"{number}.pb.gz"
+        file.write_bytes(packed)
+        total += sum(round(row.tottime * 1000) for row in load(file))
+    # A millisecond each; counts of stacks that were estimated aren't told.
+    assert total == told["calls"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--bind"),
+        (["--bind", "5555"], "not an endpoint"),
+        (["--bind", "tcp://127.0.0.1:*", "--every", "1h"], "--output"),
+        (["--bind", "tcp://127.0.0.1:*", "-o", "x", "--every", "5"], "give a time"),
+        (["--bind", "tcp://127.0.0.1:*", "-o", "x", "--keep", "5"], "give a size"),
+        (["--bind", "tcp://127.0.0.1:*", "--push", "https://h"], "is no address to push to"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(options: list[str], words: str, tmp_path: Path) -> None:
+    done = pikos(tmp_path, "collect", *options)
+    assert done.returncode == 2 and words in done.stderr
+
+
+def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "collected.state").write_bytes(b"PIKOSCOLLECTED 1\nhalf")
+    with collector(tmp_path, "-o", "kept") as (process, _):
+        assert "can't be read; it is now kept/collected.state.unreadable" in end(process)
+    assert (tmp_path / "kept" / "collected.state.unreadable").exists()
