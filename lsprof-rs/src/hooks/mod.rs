@@ -22,14 +22,9 @@ pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
 #[cfg(Py_3_12)]
-mod monitoring_contexts;
-#[cfg(Py_3_12)]
 mod monitoring_events;
-#[cfg(Py_3_12)]
-mod monitoring_extended;
-#[cfg(Py_3_12)]
-mod monitoring_untimed;
 mod ordinary;
+mod quick;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;

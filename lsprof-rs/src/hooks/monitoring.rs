@@ -9,10 +9,10 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::monitoring_events::{self, InContexts, trying};
+use super::quick::{Extended, Plain, Untimed};
 use super::steps::CALLBACKS;
-use super::{
-    conflict, evaluation, monitoring_contexts, monitoring_events, monitoring_extended, monitoring_untimed,
-};
+use super::{conflict, evaluation};
 use crate::collect::collector::Timing;
 use crate::collect::registry::{Scope, Wanted, common_timing, follows_contexts, wanted};
 use crate::ffi::callback;
@@ -78,6 +78,9 @@ enum Way {
     /// To look at the context.
     InContexts,
 }
+
+/// How many these are.
+const WAYS: usize = 4;
 
 /// What is set now, so that nothing is set twice.
 static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing));
@@ -168,12 +171,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             monitoring_events::set_missing(&monitoring.getattr("MISSING")?);
         }
         if installed.get() == Wanted::Nothing || !fits {
-            let callbacks = match way {
-                Way::Plain => callables(py)?,
-                Way::Extended => extended_callables(py)?,
-                Way::Untimed => untimed_callables(py)?,
-                Way::InContexts => callables_in_contexts(py)?,
-            };
+            let callbacks = callables(py, way)?;
             for (event, callback) in FUNCTION_EVENTS.into_iter().chain(BUILTIN_EVENTS) {
                 register(&monitoring, event, Some(&callbacks[callback as usize]))?;
             }
@@ -204,7 +202,7 @@ pub fn callback(py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
         "_ccall_callback" => Callback::Call,
         _ => Callback::CallOver,
     };
-    Ok(callables(py)?[which as usize].clone_ref(py))
+    Ok(callables(py, Way::Plain)?[which as usize].clone_ref(py))
 }
 
 /// `sys.monitoring`. Kept, as nothing can be imported any more when the interpreter ends.
@@ -229,27 +227,16 @@ fn take_tool(monitoring: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-fn callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
-    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_events::FUNCTIONS))
-}
-
-/// Those that keep full stacks and details.
-fn extended_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
-    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_extended::FUNCTIONS))
-}
-
-/// Those without a clock.
-fn untimed_callables(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
-    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_untimed::FUNCTIONS))
-}
-
-/// Those that look at the context first.
-fn callables_in_contexts(py: Python<'_>) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
-    static CALLABLES: PyOnceLock<[Py<PyAny>; CALLBACKS]> = PyOnceLock::new();
-    CALLABLES.get_or_try_init(py, || callback::callables(py, monitoring_contexts::FUNCTIONS))
+/// Those that try this way first; made once.
+fn callables(py: Python<'_>, way: Way) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
+    static CALLABLES: [PyOnceLock<[Py<PyAny>; CALLBACKS]>; WAYS] = [const { PyOnceLock::new() }; WAYS];
+    let functions = match way {
+        Way::Plain => trying::<Plain>(),
+        Way::Extended => trying::<Extended>(),
+        Way::Untimed => trying::<Untimed>(),
+        Way::InContexts => trying::<InContexts>(),
+    };
+    CALLABLES[way as usize].get_or_try_init(py, || callback::callables(py, functions))
 }
 
 fn register(monitoring: &Bound<'_, PyAny>, event: &str, callback: Option<&Py<PyAny>>) -> PyResult<()> {

@@ -1,38 +1,161 @@
-//! The callbacks of `sys.monitoring`: what CPython calls for each event, where calls are timed; and the slow way of all.
+//! The callbacks of `sys.monitoring`: what CPython calls for each event.
 //!
-//! Each callback does the common case itself and calls nothing on the way; for all others it hands its arguments on, as its
-//! last step, to a slower one that begins again. So it needs no stack frame of its own.
+//! There is a set of them for each way in which all enabled profiles may keep calls. Each callback does the common case of its way
+//! itself; for all others it hands its arguments on, as its last step, to a slower one that begins again and knows all ways. Where
+//! the common case calls nothing, it needs no stack frame of its own.
 
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lsprof_engine::{Key, clock};
+use lsprof_engine::{Ending, Key, Step, Ticks, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
+use super::quick::{Extended, Plain, Quick, Untimed};
 use super::steps::{self, CALLBACKS, PARKED, RESUMED, RETURNED, STARTED, THROWN, UNWOUND};
+use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
 use crate::collect::registry;
 use crate::ffi::builtin::{self, Builtin, Seen};
 use crate::ffi::callback::{self, Vectorcall, arguments, none};
 use crate::ffi::trampoline::guard;
 
-/// In the order of `monitoring::Callback`.
-pub const FUNCTIONS: [Vectorcall; CALLBACKS] = [
-    on_enter::<STARTED>,
-    on_enter::<RESUMED>,
-    on_enter::<THROWN>,
-    on_leave::<RETURNED>,
-    on_leave::<PARKED>,
-    on_leave::<UNWOUND>,
-    on_call,
-    on_call_over,
-];
+/// Where an event goes.
+pub enum Here {
+    /// Nobody wants it.
+    Nobody,
+    /// To this recorder, which may keep calls as the callbacks expect.
+    To(NonNull<ThreadRecorder>),
+    /// That has to be found out.
+    Unknown,
+}
+
+/// A way that callbacks try first.
+pub trait Tried: Quick {
+    /// Where an event goes.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    unsafe fn here() -> Here;
+}
+
+impl Tried for Plain {
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        unsafe { registry::current_plain() }.map_or(Here::Unknown, Here::To)
+    }
+}
+
+impl Tried for Untimed {
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        unsafe { registry::current_untimed() }.map_or(Here::Unknown, Here::To)
+    }
+}
+
+impl Tried for Extended {
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        unsafe { registry::current_extended() }.map_or(Here::Unknown, Here::To)
+    }
+}
+
+/// Where an event goes depends on the context, and each recorder that it may go to keeps calls in its own way.
+pub struct InContexts;
+
+impl Tried for InContexts {
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        match unsafe { registry::current_in_context() } {
+            Some(thread) => NonNull::new(thread).map_or(Here::Nobody, Here::To),
+            None => Here::Unknown,
+        }
+    }
+}
+
+impl Quick for InContexts {
+    #[inline(always)]
+    unsafe fn enter(thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe {
+            match thread.as_ref().timing {
+                Timing::Plain => Plain::enter(thread, key),
+                Timing::Extended => Extended::enter(thread, key),
+                _ => false,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe {
+            match thread.as_ref().timing {
+                Timing::Plain => Plain::leave(thread, key, now),
+                Timing::Extended => Extended::leave(thread, key, now),
+                _ => false,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn enter_step(
+        thread: NonNull<ThreadRecorder>,
+        key: Key,
+        step: impl FnOnce() -> Option<Step>,
+    ) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe {
+            match thread.as_ref().timing {
+                Timing::Plain => Plain::enter(thread, key),
+                Timing::Extended => Extended::enter_step(thread, key, step),
+                _ => false,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn leave_step(
+        thread: NonNull<ThreadRecorder>,
+        key: Key,
+        may_park: bool,
+        ending: impl FnOnce() -> Ending,
+        now: Ticks,
+    ) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe {
+            match thread.as_ref().timing {
+                Timing::Plain => Plain::leave(thread, key, now),
+                Timing::Extended => Extended::leave_step(thread, key, may_park, ending, now),
+                _ => false,
+            }
+        }
+    }
+}
+
+/// The callbacks that try this way first, in the order of `monitoring::Callback`.
+pub fn trying<W: Tried>() -> [Vectorcall; CALLBACKS] {
+    [
+        on_enter::<W, STARTED>,
+        on_enter::<W, RESUMED>,
+        on_enter::<W, THROWN>,
+        on_leave::<W, RETURNED>,
+        on_leave::<W, PARKED>,
+        on_leave::<W, UNWOUND>,
+        on_call::<W>,
+        on_call_over::<W>,
+    ]
+}
 
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
 static MISSING: AtomicUsize = AtomicUsize::new(0);
 
 /// PY_START, PY_RESUME (code, offset), PY_THROW (code, offset, exception).
-unsafe extern "C" fn on_enter<const HOW: u8>(
+unsafe extern "C" fn on_enter<W: Tried, const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -41,10 +164,12 @@ unsafe extern "C" fn on_enter<const HOW: u8>(
     // SAFETY: args and count are CPython's; the GIL is held.
     unsafe {
         if let Some([code, _]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && events::enter_quickly(thread, *code as Key)
-            {
-                return none();
+            match W::here() {
+                Here::Nobody => return none(),
+                Here::To(thread) if W::enter_step(thread, *code as Key, || steps::step::<HOW>(*code)) => {
+                    return none();
+                }
+                _ => {}
             }
         }
         on_enter_slowly::<HOW>(callback, args, count, names)
@@ -52,7 +177,7 @@ unsafe extern "C" fn on_enter<const HOW: u8>(
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_enter_slowly<const HOW: u8>(
+unsafe extern "C" fn on_enter_slowly<const HOW: u8>(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -81,20 +206,23 @@ pub unsafe extern "C" fn on_enter_slowly<const HOW: u8>(
 }
 
 /// PY_RETURN, PY_YIELD (code, offset, value), PY_UNWIND (code, offset, exception).
-unsafe extern "C" fn on_leave<const HOW: u8>(
+unsafe extern "C" fn on_leave<W: Tried, const HOW: u8>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    let now = clock::counter();
+    let now = W::moment();
     // SAFETY: args and count are CPython's; the GIL is held.
     unsafe {
-        if let Some([code, _, _]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && events::leave_quickly(thread, *code as Key, now)
-            {
-                return none();
+        if let Some([code, _, what]) = arguments(args, count) {
+            let ending = || steps::ending::<HOW>(*what);
+            match W::here() {
+                Here::Nobody => return none(),
+                Here::To(thread) if W::leave_step(thread, *code as Key, HOW == PARKED, ending, now) => {
+                    return none();
+                }
+                _ => {}
             }
         }
         on_leave_slowly::<HOW>(callback, args, count, names)
@@ -102,7 +230,7 @@ unsafe extern "C" fn on_leave<const HOW: u8>(
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_leave_slowly<const HOW: u8>(
+unsafe extern "C" fn on_leave_slowly<const HOW: u8>(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -131,7 +259,7 @@ pub unsafe extern "C" fn on_leave_slowly<const HOW: u8>(
 }
 
 /// CALL (code, offset, callable, first argument or MISSING).
-unsafe extern "C" fn on_call(
+unsafe extern "C" fn on_call<W: Tried>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -140,14 +268,16 @@ unsafe extern "C" fn on_call(
     // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && thread.as_ref().counts_builtins
-            {
-                match builtin::look_at(*callable, *first, missing()) {
-                    Seen::Key(key) if events::enter_quickly(thread, key) => return none(),
-                    Seen::Uncounted => return none(),
-                    _ => {}
+            match W::here() {
+                Here::Nobody => return none(),
+                Here::To(thread) if thread.as_ref().counts_builtins => {
+                    match builtin::look_at(*callable, *first, missing()) {
+                        Seen::Key(key) if W::enter(thread, key) => return none(),
+                        Seen::Uncounted => return none(),
+                        _ => {}
+                    }
                 }
+                _ => {}
             }
         }
         on_call_slowly(callback, args, count, names)
@@ -155,7 +285,7 @@ unsafe extern "C" fn on_call(
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_call_slowly(
+unsafe extern "C" fn on_call_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -184,7 +314,7 @@ pub unsafe extern "C" fn on_call_slowly(
 }
 
 /// C_RETURN, C_RAISE (code, offset, callable, first argument or MISSING).
-unsafe extern "C" fn on_call_over(
+unsafe extern "C" fn on_call_over<W: Tried>(
     callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -193,15 +323,17 @@ unsafe extern "C" fn on_call_over(
     // SAFETY: args and count are CPython's; the GIL is held and the objects are alive.
     unsafe {
         if let Some([_, _, callable, first]) = arguments(args, count) {
-            if let Some(thread) = registry::current_plain()
-                && thread.as_ref().counts_builtins
-            {
-                match builtin::look_at(*callable, *first, missing()) {
-                    // The clock isn't read before: where it isn't needed, that would cost more than all the rest.
-                    Seen::Key(key) if events::leave_quickly(thread, key, clock::counter()) => return none(),
-                    Seen::Uncounted => return none(),
-                    _ => {}
+            match W::here() {
+                Here::Nobody => return none(),
+                Here::To(thread) if thread.as_ref().counts_builtins => {
+                    match builtin::look_at(*callable, *first, missing()) {
+                        // The clock isn't read before: where it isn't needed, that would cost more than all the rest.
+                        Seen::Key(key) if W::leave(thread, key, W::moment()) => return none(),
+                        Seen::Uncounted => return none(),
+                        _ => {}
+                    }
                 }
+                _ => {}
             }
         }
         on_call_over_slowly(callback, args, count, names)
@@ -209,7 +341,7 @@ unsafe extern "C" fn on_call_over(
 }
 
 #[inline(never)]
-pub unsafe extern "C" fn on_call_over_slowly(
+unsafe extern "C" fn on_call_over_slowly(
     _callback: *mut PyObject,
     args: *const *mut PyObject,
     count: usize,
@@ -242,6 +374,6 @@ pub fn set_missing(missing: &Bound<'_, PyAny>) {
 
 /// That object.
 #[inline(always)]
-pub fn missing() -> *mut PyObject {
+fn missing() -> *mut PyObject {
     MISSING.load(Ordering::Relaxed) as *mut PyObject
 }

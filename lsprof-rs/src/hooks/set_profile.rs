@@ -18,6 +18,7 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
+use super::quick::{Extended, Plain, Quick, Untimed};
 use super::steps;
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
@@ -269,9 +270,9 @@ pub(super) unsafe extern "C" fn on_event(
     // SAFETY: CPython calls us with the GIL held, a live frame, and for C events the live function.
     unsafe {
         let is_done = if let Some(thread) = registry::current_plain() {
-            record(thread, frame, what, arg)
+            record::<Plain>(thread, frame, what, arg)
         } else if let Some(thread) = registry::current_untimed() {
-            count(thread, frame, what, arg)
+            record::<Untimed>(thread, frame, what, arg)
         } else {
             return on_event_otherwise(profiler, frame, what, arg);
         };
@@ -290,12 +291,12 @@ unsafe extern "C" fn on_event_otherwise(
     // SAFETY: as in `on_event`.
     unsafe {
         let is_done = if let Some(thread) = registry::current_extended() {
-            record_extended(thread, frame, what, arg)
+            record::<Extended>(thread, frame, what, arg)
         } else if let Some(thread) = registry::current_in_context() {
             match NonNull::new(thread) {
                 Some(thread) => match thread.as_ref().timing {
-                    Timing::Plain => record(thread, frame, what, arg),
-                    Timing::Extended => record_extended(thread, frame, what, arg),
+                    Timing::Plain => record::<Plain>(thread, frame, what, arg),
+                    Timing::Extended => record::<Extended>(thread, frame, what, arg),
                     _ => false,
                 },
                 // A thread that is being started may come to be in a context that is followed.
@@ -318,12 +319,12 @@ unsafe fn starts_thread(function: *mut PyObject) -> bool {
     unsafe { builtin::look_at(function) }.is_some_and(|key| key == STARTS_THREAD.load(Ordering::Relaxed))
 }
 
-/// The common case where calls are timed plainly.
+/// The common case, where calls are kept in this way.
 ///
 /// # Safety
-/// As for [`on_event`]; `thread` is the running thread's, and times calls so.
+/// As for [`on_event`]; `thread` is the running thread's, and keeps calls so.
 #[inline(always)]
-unsafe fn record(
+unsafe fn record<W: Quick>(
     thread: NonNull<ThreadRecorder>,
     frame: *mut PyFrameObject,
     what: c_int,
@@ -335,103 +336,29 @@ unsafe fn record(
         #[allow(non_upper_case_globals)] // C's names
         match what {
             PyTrace_CALL => {
-                let key = profile_function::code(frame) as Key;
-                events::enter_quickly(thread, key)
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                W::enter_step(thread, key, || steps::step_of_frame(frame))
             }
             PyTrace_RETURN => {
-                let now = clock::counter();
-                let key = profile_function::code(frame) as Key;
-                events::leave_quickly(thread, key, now)
+                let now = W::moment();
+                let frame = profile_function::interpreter(frame);
+                let key = interpreter_frame::code(frame) as Key;
+                W::leave_step(thread, key, true, || steps::ending_of_frame(frame, arg), now)
             }
             PyTrace_C_CALL => match builtin::look_at(arg) {
-                Some(key) if counts_builtins => events::enter_quickly(thread, key),
+                Some(key) if counts_builtins => W::enter(thread, key),
                 _ => false,
             },
             PyTrace_C_RETURN => {
-                let now = clock::counter();
+                let now = W::moment();
                 match builtin::look_at(arg) {
                     Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                        events::leave_quickly(thread, key, now)
+                        W::leave(thread, key, now)
                     }
                     _ => false,
                 }
             }
-            _ => false,
-        }
-    }
-}
-
-/// The common case where calls are counted and not timed.
-///
-/// # Safety
-/// As for [`on_event`]; `thread` is [`registry::current_untimed`].
-#[inline(always)]
-unsafe fn count(
-    thread: NonNull<ThreadRecorder>,
-    frame: *mut PyFrameObject,
-    what: c_int,
-    arg: *mut PyObject,
-) -> bool {
-    // SAFETY: as for this function.
-    unsafe {
-        let counts_builtins = thread.as_ref().counts_builtins;
-        #[allow(non_upper_case_globals)] // C's names
-        match what {
-            PyTrace_CALL => events::count_quickly(thread, profile_function::code(frame) as Key),
-            PyTrace_RETURN => events::end_quickly(thread, profile_function::code(frame) as Key),
-            PyTrace_C_CALL => match builtin::look_at(arg) {
-                Some(key) if counts_builtins => events::count_quickly(thread, key),
-                _ => false,
-            },
-            PyTrace_C_RETURN => match builtin::look_at(arg) {
-                Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                    events::end_quickly(thread, key)
-                }
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-}
-
-/// The common case with full stacks or details.
-///
-/// # Safety
-/// As for [`on_event`]; `thread` is the running thread's, and keeps such.
-unsafe fn record_extended(
-    thread: NonNull<ThreadRecorder>,
-    frame: *mut PyFrameObject,
-    what: c_int,
-    arg: *mut PyObject,
-) -> bool {
-    let now = clock::counter();
-    // SAFETY: as for this function.
-    unsafe {
-        let counts_builtins = thread.as_ref().counts_builtins;
-        #[allow(non_upper_case_globals)] // C's names
-        match what {
-            PyTrace_CALL => {
-                let frame = profile_function::interpreter(frame);
-                let key = interpreter_frame::code(frame) as Key;
-                events::enter_extended_quickly(thread, key, || steps::step_of_frame(frame))
-            }
-            PyTrace_RETURN => {
-                let frame = profile_function::interpreter(frame);
-                let key = interpreter_frame::code(frame) as Key;
-                let ending = || steps::ending_of_frame(frame, arg);
-                !thread.as_ref().recorder.wants_task_name(true, now)
-                    && events::leave_extended_quickly(thread, key, ending, now)
-            }
-            PyTrace_C_CALL => match builtin::look_at(arg) {
-                Some(key) if counts_builtins => events::enter_extended_quickly(thread, key, || None),
-                _ => false,
-            },
-            PyTrace_C_RETURN => match builtin::look_at(arg) {
-                Some(key) if counts_builtins && key != STARTS_THREAD.load(Ordering::Relaxed) => {
-                    events::leave_extended_quickly(thread, key, || Ending::Parked, now)
-                }
-                _ => false,
-            },
             _ => false,
         }
     }
