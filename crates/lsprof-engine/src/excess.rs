@@ -13,12 +13,10 @@
 //!
 //! Why so, and what was tried: docs/design/compensation.md.
 
-use hashbrown::HashTable;
-
-use crate::cells::{Arena, Cell64, Link};
+use crate::cells::{Arena, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
-use crate::tables::{Edge, Excess, Frame, KINDS, Kind, Subject};
+use crate::tables::{Edge, Excess, Frame, KINDS, Kind, KnownExcesses, Subject};
 
 /// What one call of each kind takes the interpreter because it is recorded, in ticks.
 #[derive(Clone, Debug)]
@@ -134,7 +132,7 @@ pub(crate) struct Account {
     longest: u64,
     /// What all events so far have taken, in ticks.
     pub(crate) spent: u64,
-    known: HashTable<Link<Excess>>,
+    known: KnownExcesses,
 }
 
 impl Account {
@@ -146,7 +144,7 @@ impl Account {
             pace: Pace::default(),
             longest,
             spent: 0,
-            known: HashTable::new(),
+            known: KnownExcesses::default(),
         };
         // A program begins with much that is new.
         new.adapt(new.calibrated.mixture.constants);
@@ -229,9 +227,9 @@ impl Account {
         if let Some(below) = frame.below.get() {
             below.children_excess.add(total_excess);
         }
-        let of_edge = self.excess(arena, Subject::Edge(edge));
+        let of_edge = self.known.of(arena, Subject::Edge(edge));
         // Looked up in recursion, too: all calls of a kind are to take our hooks the same time, or the strain would be wrong.
-        let of_entry = self.excess(arena, Subject::Entry(edge.callee));
+        let of_entry = self.known.of(arena, Subject::Entry(edge.callee));
         of_edge.own.add(own_excess);
         if edge.open.get() == 0 {
             of_edge.total.add(total_excess);
@@ -240,15 +238,5 @@ impl Account {
             of_entry.total.add(total_excess);
         }
         (Ticks(own_excess), Ticks(total_excess))
-    }
-
-    fn excess(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {
-        let hash = of.hash();
-        if let Some(known) = self.known.find(hash, |excess| excess.of == of) {
-            return *known;
-        }
-        let fresh = arena.push(Excess { of, own: Cell64::default(), total: Cell64::default() });
-        self.known.insert_unique(hash, fresh, |excess| excess.of.hash());
-        fresh
     }
 }

@@ -12,11 +12,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use hashbrown::HashTable;
-
-use crate::cells::{Arena, Cell64, Link};
+use crate::cells::{Arena, Link};
 use crate::clock::Ticks;
-use crate::tables::{Edge, Excess, Frame, StackId, Subject, Tables};
+use crate::tables::{Edge, Excess, Frame, KnownExcesses, StackId, Subject, Tables};
 use crate::waits::Processor;
 
 /// What a recorder needs to find out where its thread was idle.
@@ -29,7 +27,7 @@ pub(crate) struct Idle {
     sum: u64,
     /// Of stacks that are switched away: what had been found then.
     parked: HashMap<StackId, u64>,
-    known: HashTable<Link<Excess>>,
+    known: KnownExcesses,
 }
 
 /// One moment, by both clocks.
@@ -47,7 +45,14 @@ impl fmt::Debug for Idle {
 
 impl Idle {
     pub(crate) fn new(processor: Processor, patience: Ticks) -> Self {
-        Self { processor, patience, last: None, sum: 0, parked: HashMap::new(), known: HashTable::new() }
+        Self {
+            processor,
+            patience,
+            last: None,
+            sum: 0,
+            parked: HashMap::new(),
+            known: KnownExcesses::default(),
+        }
     }
 
     /// How long the thread was idle since the last event, and after which moment to look again.
@@ -71,7 +76,7 @@ impl Idle {
     pub(crate) fn add(&mut self, tables: &Tables, edge: Link<Edge>, above: Option<Link<Frame>>, idle: Ticks) {
         self.sum = self.sum.wrapping_add(idle.0);
         tables.running.idle.set(self.sum);
-        self.of(&tables.idles, Subject::Edge(edge)).own.add_ticks(idle);
+        self.known.of(&tables.idles, Subject::Edge(edge)).own.add_ticks(idle);
         if let Some(frame) = above {
             frame.idle_before.set(self.sum);
         }
@@ -96,10 +101,10 @@ impl Idle {
     #[inline(never)]
     fn add_total(&mut self, arena: &Arena<Excess>, edge: Link<Edge>, idle: Ticks) {
         if edge.open.get() == 0 {
-            self.of(arena, Subject::Edge(edge)).total.add_ticks(idle);
+            self.known.of(arena, Subject::Edge(edge)).total.add_ticks(idle);
         }
         if edge.callee.open.get() == 0 {
-            self.of(arena, Subject::Entry(edge.callee)).total.add_ticks(idle);
+            self.known.of(arena, Subject::Entry(edge.callee)).total.add_ticks(idle);
         }
     }
 
@@ -110,16 +115,6 @@ impl Idle {
             self.parked.insert(from, self.sum);
         }
         self.parked.remove(&to).map_or(0, |before| self.sum.wrapping_sub(before))
-    }
-
-    fn of(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {
-        let hash = of.hash();
-        if let Some(known) = self.known.find(hash, |excess| excess.of == of) {
-            return *known;
-        }
-        let fresh = arena.push(Excess { of, own: Cell64::default(), total: Cell64::default() });
-        self.known.insert_unique(hash, fresh, |excess| excess.of.hash());
-        fresh
     }
 }
 

@@ -9,9 +9,10 @@
 
 use std::collections::HashMap;
 
+use crate::cells::Arena;
 use crate::clock::Ticks;
 use crate::open_calls::{OpenCall, each_open};
-use crate::tables::{Counts, FunctionId, Subject, Tables};
+use crate::tables::{Counts, Excess, FunctionId, Subject, Tables};
 
 /// Calls that are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,9 +95,9 @@ impl Reader {
                 counts.calls = counts.calls.saturating_sub(repeat.samples.get());
             }
         }
-        self.read_excesses(tables, count, &mut reading);
+        self.read_excesses((tables, &tables.excesses), count, &mut reading, Counts::of_recording);
         self.read_waits(tables, &mut reading);
-        self.read_idles(tables, count, &mut reading);
+        self.read_excesses((tables, &tables.idles), count, &mut reading, Counts::of_idleness);
         self.read_open(tables, count, clock, &mut reading);
         for (function, _) in &reading.functions {
             self.places[function.0 as usize] = 0;
@@ -124,56 +125,31 @@ impl Reader {
         (self.places.get(function.0 as usize).copied().unwrap_or(0) as usize).checked_sub(1)
     }
 
-    fn read_excesses(&self, tables: &Tables, edges: usize, reading: &mut Reading) {
-        if tables.excesses.count() == 0 {
+    /// Adds what has to be taken out of times; `counts` makes figures of it.
+    fn read_excesses(
+        &self,
+        (tables, excesses): (&Tables, &Arena<Excess>),
+        edges: usize,
+        reading: &mut Reading,
+        counts: fn(Ticks, Ticks) -> Counts,
+    ) {
+        if excesses.count() == 0 {
             return;
         }
         let places = places_of_edges(tables, edges);
-        for excess in tables.excesses.iter() {
-            let (own_excess, total_excess) = (excess.own.ticks(), excess.total.ticks());
-            match excess.of {
-                Subject::Entry(entry) => {
-                    if let Some(place) = self.place(entry.function) {
-                        reading.functions[place].1.counts.total_excess = total_excess;
-                    }
-                }
-                Subject::Edge(edge) => {
-                    if let Some(place) = self.place(edge.callee.function) {
-                        let counts = &mut reading.functions[place].1.counts;
-                        counts.own_excess = counts.own_excess.plus(own_excess);
-                    }
-                    if let Some(&Some(place)) = places.get(&edge.address()) {
-                        let counts = &mut reading.edges[place].1.counts;
-                        (counts.own_excess, counts.total_excess) = (own_excess, total_excess);
-                    }
-                }
+        for excess in excesses.iter() {
+            let (own, total) = (excess.own.ticks(), excess.total.ticks());
+            let (function, of_function) = match excess.of {
+                Subject::Entry(entry) => (entry.function, counts(Ticks::default(), total)),
+                Subject::Edge(edge) => (edge.callee.function, counts(own, Ticks::default())),
+            };
+            if let Some(place) = self.place(function) {
+                reading.functions[place].1.counts.add(&of_function);
             }
-        }
-    }
-
-    fn read_idles(&self, tables: &Tables, edges: usize, reading: &mut Reading) {
-        if tables.idles.count() == 0 {
-            return;
-        }
-        let places = places_of_edges(tables, edges);
-        for idle in tables.idles.iter() {
-            let (own, total) = (idle.own.ticks(), idle.total.ticks());
-            match idle.of {
-                Subject::Entry(entry) => {
-                    if let Some(place) = self.place(entry.function) {
-                        reading.functions[place].1.counts.idle_total = total;
-                    }
-                }
-                Subject::Edge(edge) => {
-                    if let Some(place) = self.place(edge.callee.function) {
-                        let counts = &mut reading.functions[place].1.counts;
-                        counts.idle_own = counts.idle_own.plus(own);
-                    }
-                    if let Some(&Some(place)) = places.get(&edge.address()) {
-                        let counts = &mut reading.edges[place].1.counts;
-                        (counts.idle_own, counts.idle_total) = (own, total);
-                    }
-                }
+            if let Subject::Edge(edge) = excess.of
+                && let Some(&Some(place)) = places.get(&edge.address())
+            {
+                reading.edges[place].1.counts.add(&counts(own, total));
             }
         }
     }

@@ -7,6 +7,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashTable;
+
 use crate::cells::{Arena, Cell8, Cell64, FullCell, Link, LinkCell, look_after, show_before};
 use crate::clock::Ticks;
 use crate::duration_tables::{DurationTables, Durations, FirstCall};
@@ -317,7 +319,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub(crate) fn hash(self) -> u64 {
+    fn hash(self) -> u64 {
         let address = match self {
             Subject::Edge(edge) => edge.address(),
             Subject::Entry(entry) => entry.address(),
@@ -335,6 +337,23 @@ pub struct Excess {
     pub own: Cell64,
     /// Of the time of outermost activations.
     pub total: Cell64,
+}
+
+/// The writer's way to the excesses of an arena.
+#[derive(Debug, Default)]
+pub(crate) struct KnownExcesses(HashTable<Link<Excess>>);
+
+impl KnownExcesses {
+    /// That of an edge or an entry; made, if it has none yet.
+    pub(crate) fn of(&mut self, arena: &Arena<Excess>, of: Subject) -> Link<Excess> {
+        let hash = of.hash();
+        if let Some(known) = self.0.find(hash, |excess| excess.of == of) {
+            return *known;
+        }
+        let fresh = arena.push(Excess { of, own: Cell64::default(), total: Cell64::default() });
+        self.0.insert_unique(hash, fresh, |excess| excess.of.hash());
+        fresh
+    }
 }
 
 /// How long a thread has waited in a function, without its callees, called by one caller.
@@ -543,6 +562,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What recording has taken: of the function itself, and of all that it called.
+    pub(crate) fn of_recording(own_excess: Ticks, total_excess: Ticks) -> Self {
+        Self { own_excess, total_excess, ..Self::default() }
+    }
+
+    /// How long no processor was at work, likewise.
+    pub(crate) fn of_idleness(idle_own: Ticks, idle_total: Ticks) -> Self {
+        Self { idle_own, idle_total, ..Self::default() }
+    }
+
     /// Whether a call has been counted, or time of one that counts in another part.
     pub(crate) fn has_any(&self) -> bool {
         self.calls > 0 || self.own != Ticks::default() || self.total != Ticks::default()

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 
+use crate::cells::Arena;
 use crate::clock::Ticks;
 use crate::durations::DurationTotals;
-use crate::tables::{Counts, FunctionId, Subject, Tables};
+use crate::tables::{Counts, Excess, FunctionId, Subject, Tables};
 
 /// A function and its numbers.
 pub type FunctionTotals = (FunctionId, Counts);
@@ -57,9 +58,9 @@ impl Totals {
             let counts = self.function(repeat.of.function);
             counts.calls = counts.calls.saturating_sub(repeat.samples.get());
         }
-        self.add_excesses(tables);
+        self.add_excesses(&tables.excesses, Counts::of_recording);
         self.add_waits(tables);
-        self.add_idles(tables);
+        self.add_excesses(&tables.idles, Counts::of_idleness);
         self.add_durations(tables);
         self.merge_edges();
     }
@@ -85,41 +86,17 @@ impl Totals {
         }
     }
 
-    fn add_idles(&mut self, tables: &Tables) {
-        for idle in tables.idles.iter() {
-            let (idle_own, idle_total) = (idle.own.ticks(), idle.total.ticks());
-            match idle.of {
-                Subject::Entry(entry) => {
-                    self.function(entry.function).add(&Counts { idle_total, ..Counts::default() });
-                }
-                Subject::Edge(edge) => {
-                    let (caller, callee) = (edge.caller.function, edge.callee.function);
-                    self.function(callee).add(&Counts { idle_own, ..Counts::default() });
-                    if caller != FunctionId::ROOT {
-                        let counts = Counts { idle_own, idle_total, ..Counts::default() };
-                        self.edges.push(((caller, callee), counts));
-                    }
-                }
-            }
-        }
-    }
-
-    fn add_excesses(&mut self, tables: &Tables) {
-        for excess in tables.excesses.iter() {
-            let own_excess = excess.own.ticks();
-            let total_excess = excess.total.ticks();
+    /// Adds what has to be taken out of times; `counts` makes figures of it.
+    fn add_excesses(&mut self, excesses: &Arena<Excess>, counts: fn(Ticks, Ticks) -> Counts) {
+        for excess in excesses.iter() {
+            let (own, total) = (excess.own.ticks(), excess.total.ticks());
             match excess.of {
-                Subject::Entry(entry) => {
-                    self.function(entry.function).add(&Counts { total_excess, ..Counts::default() });
-                }
+                Subject::Entry(entry) => self.function(entry.function).add(&counts(Ticks::default(), total)),
                 Subject::Edge(edge) => {
                     let (caller, callee) = (edge.caller.function, edge.callee.function);
-                    self.function(callee).add(&Counts { own_excess, ..Counts::default() });
+                    self.function(callee).add(&counts(own, Ticks::default()));
                     if caller != FunctionId::ROOT {
-                        self.edges.push((
-                            (caller, callee),
-                            Counts { own_excess, total_excess, ..Counts::default() },
-                        ));
+                        self.edges.push(((caller, callee), counts(own, total)));
                     }
                 }
             }
