@@ -228,7 +228,8 @@ function showFlame(): void {
   tell();
 }
 
-let legendAt = 0;
+/** When it was drawn last. */
+let legendAt = -Infinity;
 function legend(model: Model): void {
   // Its shares change slowly, and a button that is made anew can't be pressed.
   if (!state.isOther && performance.now() - legendAt < 3000) return;
@@ -446,7 +447,7 @@ followTheme(() => {
   flame.recolour();
   bands.draw();
   memory.draw();
-  legendAt = 0;
+  legendAt = -Infinity;
   one.forget();
   later();
 });
