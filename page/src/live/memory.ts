@@ -4,6 +4,7 @@ import { isDarkNow } from "../colours";
 import { find, make } from "../elements";
 import { age, bytes, counted, grouped } from "../words";
 import type { Recording, TypeColumns } from "./events";
+import { heads } from "./heads";
 import { Types } from "./types";
 
 /** So many lines are listed. */
@@ -128,20 +129,13 @@ export class Memory {
 
   private list(): void {
     const { lines, functions } = this.recording!;
-    const heads = HEADS.filter(([key]) => lines[key] !== undefined);
+    const columns = HEADS.filter(([key]) => lines[key] !== undefined);
     if (lines[this.sorted] === undefined) this.sorted = "own";
     const figure = (at: number, key = this.sorted): number | null => lines[key]?.[at] ?? null;
     this.head.replaceChildren(
-      ...heads.map(([key, label, title]) => {
-        const button = make("button", "", label, make("span", "arrow", key === this.sorted ? "▼" : ""));
-        button.title = title;
-        button.addEventListener("click", () => {
-          this.sorted = key;
-          this.list();
-        });
-        const cell = make("th", `c-${key}`, button);
-        cell.setAttribute("aria-sort", key === this.sorted ? "descending" : "none");
-        return cell;
+      ...heads(columns, this.sorted, (key) => {
+        this.sorted = key;
+        this.list();
       }),
       make("th", "text c-place", functions ? "function" : "line"),
       make("th", "text", functions ? "" : "source"),
@@ -160,7 +154,7 @@ export class Memory {
           }
           return shown;
         };
-        return make("tr", "", ...heads.map(([key]) => cell(key)), make("td", "text c-place", lines.place[at]!), make("td", "text source", lines.source[at] || lines.function[at]!));
+        return make("tr", "", ...columns.map(([key]) => cell(key)), make("td", "text c-place", lines.place[at]!), make("td", "text source", lines.source[at] || lines.function[at]!));
       }),
     );
   }

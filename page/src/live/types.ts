@@ -4,6 +4,7 @@ import { isDarkNow, restInk } from "../colours";
 import { make } from "../elements";
 import { bytes, clock, counted, grouped, short } from "../words";
 import type { TypeColumns } from "./events";
+import { heads } from "./heads";
 
 /** So many types are listed. */
 const MOST = 300;
@@ -182,19 +183,12 @@ export class Types {
   private list(): void {
     const types = this.types!;
     const isTold = (key: Key): boolean => types[key === "gone_per_s" ? "destroyed" : key].some((value) => value !== null);
-    const heads = HEADS.filter(([key]) => isTold(key));
+    const columns = HEADS.filter(([key]) => isTold(key));
     this.head.replaceChildren(
       make("th", "text c-type", "type"),
-      ...heads.map(([key, label, title]) => {
-        const button = make("button", "", label, make("span", "arrow", key === this.sorted ? "▼" : ""));
-        button.title = title;
-        button.addEventListener("click", () => {
-          this.sorted = key;
-          this.list();
-        });
-        const cell = make("th", `c-${key}`, button);
-        cell.setAttribute("aria-sort", key === this.sorted ? "descending" : "none");
-        return cell;
+      ...heads(columns, this.sorted, (key) => {
+        this.sorted = key;
+        this.list();
       }),
     );
     const order = this.order();
@@ -216,7 +210,7 @@ export class Types {
         };
         const name = make("td", "text c-type", types.name[at]!);
         name.title = types.name[at]!;
-        const row = make("tr", id === this.chosen ? "chosen" : "", name, ...heads.map(cell));
+        const row = make("tr", id === this.chosen ? "chosen" : "", name, ...columns.map(cell));
         row.dataset["id"] = String(id);
         row.tabIndex = id === this.chosen ? 0 : -1;
         return row;
