@@ -109,11 +109,11 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             )
         if said.get("gil_wait") == "out":
             refuse("--gil-wait out needs the time of each call, which --times sampled doesn't take: choose one of them")
-        for name in ("distribution", "cpu"):
+        for name, what in ("distribution", "call"), ("cpu", "call"), ("tasks", "step"):
             if said.get(name):
-                refuse(f"--{name} needs the time of each call, which --times sampled doesn't take: choose one of them")
-        if said.get("tasks"):
-            refuse("--tasks needs the time of each step, which --times sampled doesn't take: choose one of them")
+                refuse(
+                    f"--{name} needs the time of each {what}, which --times sampled doesn't take: choose one of them"
+                )
     elif "rate" in said and not asked.get("sample"):
         refuse("--rate has no effect without --times sampled, or --sample of pikos run: add one of them")
     if said.get("gil_wait") == "out" and said.get("builtins") is False:

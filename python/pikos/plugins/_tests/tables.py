@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pikos._web.columns import columns
+
 if TYPE_CHECKING:
     from pikos.plugins._tests.comparison import Change, Comparison
     from pikos.plugins._tests.folder import Test
@@ -103,16 +105,3 @@ def seconds(value: float) -> str:
 def shortened(text: str, width: int) -> str:
     width = max(LEAST_PLACE, min(MOST_PLACE, width))
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def columns(rows: list[list[str]], right: int) -> list[str]:
-    """Rows under each other; the first columns stand to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            text.rjust(width) if at < right else text.ljust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines

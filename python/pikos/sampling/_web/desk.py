@@ -11,6 +11,7 @@ import threading
 
 from pikos._web.answers import back, download, page_answer, refused_answer
 from pikos._web.asked import Answer, Refused, Request, json_answer, printable, text_answer
+from pikos._web.columns import columns
 from pikos._web.entry import Entry, refuse_other_sites
 from pikos.sampling._web import page
 from pikos.sampling._web.rows import Frame, Function, Table, Thread
@@ -245,7 +246,7 @@ class Desk:
             refresh = request.count("refresh", 0, 0, MOST_REFRESH)
             return page_answer(page.table(request, table, list(self._tables), refresh))
         if wanted == "text":
-            return text_answer(_columns([list(table.columns), *([str(cell) for cell in row] for row in table.rows)]))
+            return text_answer(_lines([list(table.columns), *([str(cell) for cell in row] for row in table.rows)]))
         return json_answer([dict(zip(table.columns, row, strict=True)) for row in table.rows])
 
 
@@ -301,7 +302,7 @@ def _as_text(told: dict[str, Any]) -> str:
         shares = [f"{100 * each.self_share:.1f}%", f"{100 * each.total_share:.1f}%"]
         rows.append([*shares, str(each.samples), printable(each.function), place])
     head = f"process {told['process']['pid']}: {state}{every}; {told['seconds']:.2f} s sampled in {told['count']} functions\n\n"
-    return head + _columns(rows, right=3)
+    return head + _lines(rows, right=3)
 
 
 def _stacks_as_text(threads: list[Thread]) -> str:
@@ -314,17 +315,8 @@ def _stacks_as_text(threads: list[Thread]) -> str:
     return "\n".join(lines)
 
 
-def _columns(rows: list[list[str]], right: int = 0) -> str:
-    """Rows under each other; the first columns stand to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            text.rjust(width) if at < right else text.ljust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
+def _lines(rows: list[list[str]], right: int = 0) -> str:
+    return "\n".join(columns(rows, right)) + "\n"
 
 
 def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
