@@ -16,7 +16,7 @@ from pathlib import Path
 import pikos.stats
 import pytest
 from running import PATIENCE, environment
-from shops import Shop, arguments, command, copied, end, free_port, until_it_answers
+from shops import Shop, arguments, command, copied, end, free_port, serving
 from watching import until
 
 CONFIGURATION = """
@@ -55,14 +55,8 @@ def gunicorn(folder: Path, most: int) -> Iterator[Shop]:
         "    return [str(os.getpid()).encode()]\n"
     )
     typed, _ = arguments(command("whole workers").replace("flask_app:app", "plain:app"), port)
-    with (place / "server.log").open("wb") as log:
-        process = subprocess.Popen(typed, cwd=place, env=environment(), stdout=log, stderr=log, start_new_session=True)
-    server = Shop(port, process, place)
-    try:
-        until_it_answers(server)
+    with serving(typed, place, port) as server:
         yield server
-    finally:
-        end(process)
 
 
 def test_recycled_workers_lose_nothing(tmp_path: Path) -> None:
@@ -99,17 +93,9 @@ def test_a_worker_that_cannot_be_profiled_serves(tmp_path: Path) -> None:
         "def post_fork(server, worker):\n    other.enable()\n    ours(server, worker)\n"
     )
     typed, _ = arguments(command("whole workers").replace("flask_app:app", "plain:app"), server.port)
-    with (server.folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            typed, cwd=server.folder, env=environment(), stdout=log, stderr=log, start_new_session=True
-        )
-    server = Shop(server.port, process, server.folder)
-    try:
-        until_it_answers(server)
-        assert server.ask("/").status == 200
-        assert "this worker isn't profiled: Another profiling tool is already active" in server.log()
-    finally:
-        end(process)
+    with serving(typed, server.folder, server.port) as again:
+        assert again.ask("/").status == 200
+        assert "this worker isn't profiled: Another profiling tool is already active" in again.log()
 
 
 @pytest.mark.parametrize(
@@ -145,26 +131,14 @@ def test_workers_of_uvicorn_are_followed(tmp_path: Path) -> None:
         "    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
         "    await send({'type': 'http.response.body', 'body': b'ok'})\n"
     )
-    typed = ["-m", "pikos", "run", "--follow", "-q", "-o", "out.pikos", "-m", "uvicorn", "plain:app"]
-    with (place / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *typed, "--workers", "2", "--lifespan", "off", "--port", str(port)],
-            cwd=place,
-            env=environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    server = Shop(port, process, place)
-    try:
-        until_it_answers(server)
+    run = [sys.executable, "-m", "pikos", "run", "--follow", "-q", "-o", "out.pikos"]
+    uvicorn = ["-m", "uvicorn", "plain:app", "--workers", "2", "--lifespan", "off", "--port", str(port)]
+    with serving([*run, *uvicorn], place, port) as server:
         for _ in range(20):
             server.ask("/")
-        process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE)
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(PATIENCE)
         assert total(place, "pay") == 21, server.log()
-    finally:
-        end(process)
 
 
 # ---- Celery ----

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -127,9 +127,16 @@ def shop(folder: Path, name: str, **env: str) -> Iterator[Shop]:
     port = free_port()
     command_line, variables = arguments(command(name), port)
     variables = {"PIKOS_TOKEN": TOKEN, "PIKOS_SECRET": SECRET, "PYTHONWARNINGS": "default", **variables, **env}
+    with serving(command_line, place, port, **variables) as server:
+        yield server
+
+
+@contextmanager
+def serving(command_line: Sequence[str | Path], place: Path, port: int, **env: str) -> Iterator[Shop]:
+    """A server that is started so in this folder, and ended at the end."""
     with (place / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command_line, cwd=place, env=environment(**variables), stdout=log, stderr=log, start_new_session=True
+            command_line, cwd=place, env=environment(**env), stdout=log, stderr=log, start_new_session=True
         )
     server = Shop(port, process, place)
     try:
