@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds that the last figures of all workers may take.
 PATIENCE = 10.0
+#: Seconds from when a worker is gone until its last word must be here: the scheduler forgets a retired one before that one ends.
+LAST_WORD = 5.0
 
 
 class ClusterProfile:
@@ -187,6 +189,7 @@ class ClusterProfile:
                     f"no answer within {PATIENCE:.0f} s, older figures are counted: {', '.join(silent)}"
                 )
             await self._look(asks=False)
+        await self._wait_for_last_words()
         try:
             await self._client.unregister_worker_plugin(self._name)
         except Exception as error:
@@ -211,7 +214,12 @@ class ClusterProfile:
                 worker._question = asyncio.get_running_loop().create_task(self._ask(worker))
         for address, worker in self._workers.items():
             if worker.state == "running" and address not in there:
-                worker.state, worker._is_new = "lost", True
+                worker.state, worker._gone, worker._is_new = "lost", time.monotonic(), True
+
+    async def _wait_for_last_words(self) -> None:
+        """Of workers that have just gone."""
+        while any(worker.state == "lost" and time.monotonic() - worker._gone < LAST_WORD for worker in self.workers):
+            await asyncio.sleep(0.05)
 
     async def _ask(self, worker: Worker) -> None:
         try:

@@ -24,6 +24,8 @@ class Worker:
     problem: str | None = None
     #: When its figures were taken last, in seconds since 1970; None if it has told none.
     heard: float | None = None
+    #: When it was missed, by `time.monotonic`.
+    _gone: float = field(default=0.0, repr=False)
     _version: int = field(default=0, repr=False)
     _parts: dict[str, _StoredProfile] = field(default_factory=dict, repr=False)
     _question: asyncio.Task[None] | None = field(default=None, repr=False)
