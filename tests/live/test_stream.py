@@ -103,6 +103,17 @@ def test_numbers_grow_and_end_as_the_file(script: Path, tmp_path: Path) -> None:
     assert list(sockets(tmp_path).iterdir()) == []
 
 
+def test_a_module_that_is_run_has_its_name(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text("import sys\nsys.stdin.readline()\n")
+    with started(tmp_path, ["-m", "pikos", "run", "-q", "--live", "-m", "large", "-m", "a"]) as process:
+        with Subscriber(endpoint(tmp_path, process.pid)) as subscriber:
+            subscriber.receive()
+            finish(process)
+            subscriber.to_the_end()
+        ended_well(process)
+        assert subscriber.facts["argv"] == ["large", "-m", "a"]
+
+
 def test_one_that_joins_late_gets_everything(script: Path, tmp_path: Path) -> None:
     with started(tmp_path, command(script)) as process:
         address = endpoint(tmp_path, process.pid)
