@@ -74,10 +74,11 @@ mod tests {
 
     #[test]
     fn a_thread_may_go_down_a_quarter_of_its_stack() {
-        let size = 1 << 20;
-        let room = std::thread::Builder::new()
-            .stack_size(size)
-            .spawn(|| here() - limit_of_calls())
+        const ASKED: usize = 1 << 20;
+        let (room, size) = std::thread::Builder::new()
+            .stack_size(ASKED)
+            // It may be a larger one that an earlier thread has left.
+            .spawn(|| (here() - limit_of_calls(), bounds().map_or(ASKED, |(_, size)| size)))
             .expect("a thread can be made")
             .join()
             .expect("it did not panic");
@@ -102,6 +103,7 @@ mod tests {
             .expect("it did not panic")
             .expect("this system says");
         assert!((lowest..lowest + size).contains(&here));
-        assert!((1 << 20..1 << 21).contains(&size), "{size}");
+        // It may be a larger one that an earlier thread has left.
+        assert!((1 << 20..1 << 24).contains(&size), "{size}");
     }
 }
