@@ -12,14 +12,14 @@ from running import Run, python
 
 PROGRAM = """\
 class Session:
-    def __init__(self, number):
-        self.rows = ["x" * 400 + str(number)]
+    def __init__(self, rows):
+        self.rows = rows
 
 CACHE = []
 
 def work():
     for number in range(20_000):
-        CACHE.append(Session(number))
+        CACHE.append(Session(["x" * 400 + str(number)]))
 
 work()
 """
@@ -34,7 +34,7 @@ def reported(folder: Path, *options: str) -> Run:
 def test_a_line_that_grew_says_what_it_made(tmp_path: Path, options: list[str]) -> None:
     out = reported(tmp_path, *options).succeeded().out
     sentence = next(line for line in out.replace("\n  ", " ").splitlines() if "Session" in line and "made" in line)
-    assert re.search(r"^app\.py:9 grew by [\d.]+ MiB and made 20,000 (__main__|app)\.Session", sentence), sentence
+    assert re.search(r"^app\.py:9 grew by [\d.]+ MiB and made .*20,000 (__main__|app)\.Session", sentence), sentence
     assert ("str" in out.partition("work  app.py")[0]) == (options == ["--where"] and sys.version_info >= (3, 13))
 
 
