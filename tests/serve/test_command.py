@@ -15,7 +15,7 @@ from running import PATIENCE
 from serving import Server, serving
 from watching import live_environment, started, until
 
-pytestmark = pytest.mark.beyond_cprofile
+pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 PROGRAM = """\
 import os, sys
