@@ -63,8 +63,8 @@ build: $(VENV)/.installed ## Build the package and install it into .venv, withou
 
 .PHONY: test
 test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite, on PYTHON's release
-	@echo "+ cargo test --workspace"
-	PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python cargo test --locked --quiet --workspace
+	@echo "+ cargo test --workspace --profile assertions"
+	PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python cargo test --locked --quiet --workspace --profile assertions --no-fail-fast
 	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS)
 
 .PHONY: test-%
@@ -98,10 +98,11 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run() { echo "+ $$*"; "$$@" || failed+=("$$*"); }
 	export PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python
 	run cargo fmt --all --check
-	run cargo clippy --locked --workspace --all-targets --keep-going --quiet -- -D warnings
+	# The profile of the tests, which share what it takes of C++.
+	run cargo clippy --locked --workspace --all-targets --profile assertions --keep-going --quiet -- -D warnings
 	# Each on its own, so that another's feature flags can't hide an error.
 	for crate in $(ALONE); do
-		run cargo check --locked --quiet -p $$crate
+		run cargo check --locked --quiet --profile assertions -p $$crate
 	done
 	run .venv/bin/ruff check
 	run .venv/bin/ruff format --check
