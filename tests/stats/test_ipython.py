@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ pytestmark = [
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    # A shell whose cell is interrupted leaves its own.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
@@ -133,6 +136,123 @@ def test_exceptions_are_the_programs_and_recording_stops(shell: Any) -> None:
     result, captured = shell.profiled("%pikos raise SystemExit(3)")
     result.raise_error()
     assert "SystemExit" in captured.outputs[0].data["text/plain"]
+
+
+# ---- await ----
+
+ASYNC = """
+import asyncio
+async def naps(n):
+    for _ in range(n):
+        await asyncio.sleep(0.001)
+    return fib(n)
+"""
+
+
+def rows_of(profile: pikos.stats.Profile) -> dict[str, int | None]:
+    return {row.name: row.ncalls for row in profile}
+
+
+@pytest.fixture(params=["terminal", "notebook"])
+def anywhere(shell: Any, request: pytest.FixtureRequest) -> Any:
+    """How cells run there: a notebook's event loop runs already."""
+    import asyncio
+
+    from IPython.utils.capture import capture_output
+
+    def in_a_notebook(code: str) -> tuple[Any, Any]:
+        async def cell() -> Any:
+            transformed = shell.transform_cell(code)
+            if shell.should_run_async(code, transformed_cell=transformed):
+                return await shell.run_cell_async(code, transformed_cell=transformed)
+            return shell.run_cell(code)
+
+        with capture_output() as captured:
+            result = asyncio.run(cell())
+        return result, captured
+
+    run = shell.profiled if request.param == "terminal" else in_a_notebook
+    run(ASYNC)[0].raise_error()
+    return run
+
+
+def test_a_cell_may_await(shell: Any, anywhere: Any) -> None:
+    code = """%%pikos -r
+kept = await naps(3)
+async def counts():
+    return fib(5)
+await asyncio.gather(counts(), asyncio.create_task(naps(4)), asyncio.to_thread(fib, 10))
+async for nap in (naps(k) async for k in arange()):
+    await nap
+"""
+    anywhere("async def arange():\n    yield 1\n    yield 2")[0].raise_error()
+    result, captured = anywhere(code)
+    result.raise_error()
+    assert shell.user_ns["kept"] == 2
+    rows = rows_of(result.result)
+    # fib of 3, 5, 4 and 10, and of 1 and 2; a step more than naps, of each coroutine.
+    assert (rows["fib"], rows["naps"], rows["counts"]) == (5 + 15 + 9 + 177 + 1 + 3, 4 + 5 + 2 + 3, 1)
+    files = [row.file for row in result.result]
+    assert not [file for file in files if "_notebook" in file or "interactiveshell" in file]
+    assert not [row.file for row in result.result if row.name == "<module>" and "ipython-input" in row.file]
+    (shown,) = captured.outputs[:1]
+    assert re.search(r"\d ms in all, \d.* of it waiting\.", shown.data["text/plain"])
+    assert ">fib</code>" in shown.data["text/html"]
+
+
+def test_a_line_may_await_where_its_cell_may(shell: Any, anywhere: Any) -> None:
+    anywhere("p = %pikos -q -r -b await naps(3)")[0].raise_error()
+    assert rows_of(shell.user_ns["p"])["naps"] == 4
+    within = "async def outer():\n    ä = %pikos -q -r await naps(2)\n    return ä\np = await outer()\n%pikos -q await naps(1)"
+    anywhere(within)[0].raise_error()
+    assert rows_of(shell.user_ns["p"])["naps"] == 3
+    result, captured = anywhere("%pikos await naps('x')\nwent_on = True")
+    assert isinstance(result.error_in_exec, TypeError) and captured.outputs == [] and "went_on" not in shell.user_ns
+    result, captured = anywhere("%pikos await naps(1); raise SystemExit")
+    assert "SystemExit was raised" in captured.outputs[0].data["text/plain"]
+    anywhere("%pikos -q fib(2)")[0].raise_error()
+
+
+def test_where_no_cell_can_await(shell: Any) -> None:
+    import asyncio
+
+    from IPython.core.error import UsageError
+
+    shell.profiled(ASYNC)
+    shell.profiled("def plain():\n    p = %pikos -q -r await naps(2)\n    return p")[0].raise_error()
+    # A terminal has no loop that runs.
+    assert rows_of(shell.profiled("plain()")[0].result)["naps"] == 3
+
+    async def in_a_notebook() -> Any:
+        with pytest.raises(UsageError, match="the event loop runs already"):
+            shell.user_ns["plain"]()
+
+    asyncio.run(in_a_notebook())
+    shell.profiled("%autoawait off")
+    try:
+        assert isinstance(shell.profiled("%pikos await naps(1)")[0].error_in_exec, SyntaxError)
+    finally:
+        shell.profiled("%autoawait on")
+
+
+def test_what_is_reloaded_awaits_once(shell: Any) -> None:
+    before = len(shell.input_transformers_post)
+    shell.profiled("%reload_ext pikos")[0].raise_error()
+    assert len(shell.input_transformers_post) == before
+    shell.profiled(ASYNC)
+    shell.profiled("p = %pikos -q -r await naps(2)")[0].raise_error()
+
+
+def test_ctrl_c_ends_what_is_awaited(shell: Any) -> None:
+    shell.profiled("import asyncio, os, signal")
+    code = "%pikos asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGINT); await asyncio.sleep(60)"
+    result, captured = shell.profiled(code)
+    assert isinstance(result.error_in_exec, KeyboardInterrupt) or isinstance(
+        result.error_before_exec, KeyboardInterrupt
+    )
+    assert captured.outputs == []
+    shell.profiled("p = %pikos -q -r fib(5)")[0].raise_error()
+    assert rows_of(shell.user_ns["p"])["fib"] == 15
 
 
 def test_names_from_the_program_are_no_markup(shell: Any) -> None:

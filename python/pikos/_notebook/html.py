@@ -102,14 +102,17 @@ def per_call(seconds: float, calls: int | None, in_seconds: bool) -> str:
     if not calls:
         return ""
     each = seconds / calls
-    if not in_seconds:
-        return f"{each:.6g}"
-    if each == 0:
+    return in_unit(each).replace(" ", "&nbsp;") if in_seconds else f"{each:.6g}"
+
+
+def in_unit(seconds: float) -> str:
+    """``12.5 ms``"""
+    if seconds == 0:
         return "0"
-    scale, unit = next((found for found in UNITS if each * found[0] >= 1), UNITS[-1])
-    number = each * scale
+    scale, unit = next((found for found in UNITS if seconds * found[0] >= 1), UNITS[-1])
+    number = seconds * scale
     digits = 2 if number < 10 else 1 if number < 100 else 0
-    return f"{number:.{digits}f}&nbsp;{unit}"
+    return f"{number:.{digits}f} {unit}"
 
 
 def readable(text: str) -> str:
