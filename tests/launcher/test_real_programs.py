@@ -121,7 +121,9 @@ PROGRAMS = {
     "pdb": Program(["-m", "pdb", "listing.py"], stdin=INPUTS["commands.txt"]),
     "doctest": Program(["-m", "doctest", "doctested.py"], code=1),
     "unittest": Program(["-m", "unittest", "-v", "test_some"], code=1),
-    "pytest": Program(["-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "test_pytest.py"], code=1),
+    "pytest": Program(
+        ["-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio", "-q", "test_pytest.py"], code=1
+    ),
     "pip": Program(["-m", "pip", "--version"]),
     "pip, of what is not there": Program(["-m", "pip", "show", "no-such-project-anywhere"], code=1),
     "platform": Program(["-m", "platform"]),

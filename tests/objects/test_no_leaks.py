@@ -33,7 +33,20 @@ def outcome(folder: Path, test: str, *options: str) -> tuple[int, str]:
     (folder / "conftest.py").write_text('pytest_plugins = ["pikos.objects.pytest"]\n')
     (folder / "test_it.py").write_text("import app\nimport pytest\n\n" + textwrap.dedent(test))
     done = subprocess.run(
-        [sys.executable, *options, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(folder)],
+        [
+            sys.executable,
+            *options,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:asyncio",
+            str(folder),
+        ],
         capture_output=True,
         text=True,
         cwd=folder,

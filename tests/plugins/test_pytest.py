@@ -2,85 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pikos.stats
 import pytest
+from pytest_runs import SHOP, calls, index, project, run
 from running import PATIENCE, environment
-
-SHOP = """
-import json
-
-EXTRA = 0
-
-def load(n):
-    return [row(k) for k in range(n + EXTRA)]
-
-def row(k):
-    return json.dumps({"n": k})
-"""
-
-TESTS = """
-import time
-import pytest
-import shop
-
-@pytest.fixture(scope="module")
-def rows():
-    return shop.load(7)
-
-def test_few(rows):
-    assert len(shop.load(3)) >= 3
-
-@pytest.mark.parametrize("n", [10, 20])
-def test_many(n):
-    shop.load(n)
-
-class TestBlock:
-    def test_part(self, pikos):
-        shop.load(1)
-        with pikos() as block:
-            shop.load(5)
-        assert block.calls_of(shop.load) == 1
-        assert block.calls_of(shop.row) == block.calls_of(r"shop.py:\\d+\\(row\\)") >= 5
-"""
-
-
-def project(folder: Path, tests: str = TESTS) -> None:
-    (folder / "shop.py").write_text(SHOP)
-    (folder / "test_shop.py").write_text(textwrap.dedent(tests))
-
-
-def run(folder: Path, *options: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        timeout=PATIENCE,
-        env={
-            # That of a pytest in which this one runs isn't for it.
-            **{name: value for name, value in environment().items() if not name.startswith("PYTEST_")},
-            "COLUMNS": "160",
-            **(env or {}),
-        },
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def calls(path: Path) -> dict[str, int]:
-    return {row.name: row.ncalls or 0 for row in pikos.stats.load(path) if row.file.endswith("shop.py")}
-
-
-def index(folder: Path) -> dict[str, dict[str, object]]:
-    tests: dict[str, dict[str, object]] = json.loads((folder / "tests.json").read_text())["tests"]
-    return tests
 
 
 def test_without_an_option_it_is_not_there(tmp_path: Path) -> None:
@@ -349,6 +280,8 @@ def test_under_pikos_run_nothing_is_warned_of(tmp_path: Path) -> None:
         "out.pikos",
         "-m",
         "pytest",
+        "-p",
+        "no:asyncio",
         "-q",
         "-W",
         "error",

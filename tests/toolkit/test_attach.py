@@ -17,6 +17,7 @@ import pytest
 from pikos.monitors.api import FocusedFunctionMonitor, FocusedLineMonitor, FunctionMonitor, LineMonitor
 from pikos.monitors.monitor_attach import MonitorAttach
 from pikos.recorders.api import ListRecorder
+from pytest_runs import PYTEST
 from running import Run, python
 
 pytestmark = pytest.mark.in_process
@@ -384,7 +385,7 @@ def test_a_generator_fixture_of_pytest(tmp_path: Path) -> None:
         "def seven(): yield 7\n"
         "def test_it(seven): assert seven == 7\n"
     )
-    run = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"], cwd=tmp_path)
+    run = python([*PYTEST[1:], "test_it.py"], cwd=tmp_path)
     assert run.code == 0, run.out
 
 

@@ -19,7 +19,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
-import pikos
 from pikos._notebook.awaiting import Awaiting
 from pikos._notebook.lines import LineMagics, unquoted
 from pikos.cprofile import Profile, write_whole
@@ -37,9 +36,11 @@ if TYPE_CHECKING:
 #: A table that nobody limited ends here.
 ROWS = 30
 #: What awaits the user's code is not in its profile: this package, and IPython's way to it.
-_AROUND = "|".join(
-    re.escape(os.path.dirname(module.__file__ or "") + os.sep) + inside
-    for module, inside in ((pikos, ""), (IPython, "core" + re.escape(os.sep) + r"(interactiveshell|async_helpers)\.py"))
+_AROUND = (
+    re.escape(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+    + "|"
+    + re.escape(os.path.join(os.path.dirname(IPython.__file__), "core", ""))
+    + r"(interactiveshell|async_helpers)\.py"
 )
 
 
@@ -210,7 +211,8 @@ class PikosMagics(Magics):  # type: ignore[misc]  # IPython is not there when ty
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if self.shell.autoawait else 0
         # Without dont_inherit, this module's `from __future__` would hold in the user's code.
-        return compile(source, name, "exec", flags, dont_inherit=True)
+        compiled: CodeType = compile(source, name, "exec", flags, dont_inherit=True)
+        return compiled
 
     def run(self, code: CodeType, *, builtins: bool) -> tuple[Finished, str]:
         """(the profile of this code, in the user's namespace; how it ended, if by SystemExit).

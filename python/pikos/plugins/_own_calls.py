@@ -7,6 +7,7 @@ import does is not, for it happens once in a process, whoever comes first; nor w
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from pikos.stats import Node, Profile
 
@@ -25,18 +27,17 @@ _PIKOS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WORKERS = f"{os.sep}execnet{os.sep}"
 #: What imports: also the callbacks of its weak references, which come later.
 _IMPORTS = "<frozen importlib."
+#: Event loops: how often they turn depends on how busy the machine is.
+_LOOPS = re.compile(r"[/\\](asyncio[/\\](\w+_)?events\.py|selectors\.py|trio[/\\]_core[/\\]\w+\.py)$")
 #: How the end of a recording looks in it.
 _END = "<method 'disable' of '_lsprof.Profiler'"
 
 
 class OwnCalls(NamedTuple):
-    """Seconds and calls of the project's own doing. at: where most of it went, a function of the project, and its share; None if it
-    took no time."""
+    """Calls of the project's own doing, and the seconds that each of its functions owes, with what it calls in libraries."""
 
     calls: int
-    seconds: float
-    at: str | None
-    share: float
+    spent: dict[str, float]
     #: Calls by function: ``name (file)``, without the line, which changes with each edit above it.
     by_function: dict[str, int]
     #: Which of these are the project's.
@@ -44,21 +45,24 @@ class OwnCalls(NamedTuple):
 
 
 def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: bool = False) -> OwnCalls:
-    """from_the_start: the profile was begun in the project's code, so all counts, whoever is at its bottom."""
+    """from_the_start: the profile was begun in the project's code, so all counts, whoever is at its bottom, but for an event loop."""
     nodes = profile.tree() or []
     states: list[int] = []
     #: The function of the project that a node's time is owed to.
     owners: list[Node | None] = []
-    calls, seconds = 0, 0.0
+    calls = 0
     by_function: dict[str, int] = {}
     own: set[str] = set()
     spent: dict[str, float] = {}
     known: dict[str, bool] = {}
     for node in nodes:
         parent = node.parent
-        state = states[parent] if parent is not None else _COUNTS if from_the_start else _NOT_YET
         owner = owners[parent] if parent is not None else None
         file = node.file
+        if parent is not None:
+            state = states[parent]
+        else:
+            state = _COUNTS if from_the_start and not _LOOPS.search(file) else _NOT_YET
         mine = known.get(file)
         if mine is None:
             mine = known[file] = is_own(file)
@@ -74,7 +78,6 @@ def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: b
             continue
         count = node.ncalls or 0
         calls += count
-        seconds += node.tottime
         name = shown(node, has_line=False)
         by_function[name] = by_function.get(name, 0) + count
         if mine:
@@ -82,10 +85,7 @@ def own_calls(profile: Profile, is_own: Callable[[str], bool], from_the_start: b
         if owner is not None:
             place = shown(owner)
             spent[place] = spent.get(place, 0.0) + node.tottime
-    at = max(spent, key=lambda name: spent[name], default=None)
-    if at is None or seconds <= 0:
-        return OwnCalls(calls, seconds, None, 0.0, by_function, own)
-    return OwnCalls(calls, seconds, at, spent[at] / seconds, by_function, own)
+    return OwnCalls(calls, spent, by_function, own)
 
 
 def _is_left_out(node: Node) -> bool:
@@ -99,6 +99,12 @@ def shown(node: Node, has_line: bool = True) -> str:
     if node.file == "~":
         return f"{{{name[1:-1]}}}" if name[:1] == "<" and name[-1:] == ">" else name
     return f"{name} ({os.path.basename(node.file)}{f':{node.line}' if has_line else ''})"
+
+
+def shown_code(code: CodeType) -> str:
+    """The same of a function that may not be in a profile."""
+    name = code.co_qualname.replace(".<locals>", "")
+    return f"{name} ({os.path.basename(code.co_filename)}:{code.co_firstlineno})"
 
 
 def under(root: str) -> Callable[[str], bool]:

@@ -74,9 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pikos(request: pytest.FixtureRequest) -> Callable[[], Block]:
     """Profiles a part of a test: ``with pikos() as block: …``. Then ``block.calls`` and ``block.seconds`` say what your own code and all that it
     calls have done, ``block.calls_of(function)`` how often one ran, and ``block.profile`` is the whole, a ``pikos.stats.Profile``."""
+    from pikos.plugins._own_calls import under
     from pikos.plugins._tests.block import Block
 
-    return lambda: Block(request.config.pluginmanager.get_plugin(PLUGIN))
+    is_own = under(str(request.config.rootpath))
+    return lambda: Block(request.config.pluginmanager.get_plugin(PLUGIN), is_own)
 
 
 def _count(text: str) -> int:

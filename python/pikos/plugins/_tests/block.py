@@ -14,7 +14,8 @@ from pikos.cprofile import Profile
 from pikos.plugins._own_calls import own_calls
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
     from typing import Any, Protocol, Self
 
     from pikos.plugins._own_calls import OwnCalls
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 class Block:
     """For a ``with``. What it has is there after the block."""
 
-    def __init__(self, around: Around | None) -> None:
+    def __init__(self, around: Around | None, is_own: Callable[[str], bool]) -> None:
+        """around: what profiles the whole test, if it is. is_own: whether a file is the project's."""
         self._around = around
+        self._is_own = is_own
         self._recording: Profile | None = None
         self._finished: pikos.stats.Profile | None = None
         self._began = 0.0
+        #: How many coroutines and generators of a function have begun: as calls, each time that one goes on counts.
+        self._begun: dict[tuple[str, int, str], int] = {}
         #: How long the block took, by the clock.
         self.seconds = 0.0
 
@@ -43,7 +48,7 @@ class Block:
         if self._around is not None:
             # The test's own profile has the same interpreter's hook.
             self._around.hold()
-        recording = self._recording = Profile(threads=True, tree=True)
+        recording = self._recording = Profile(threads=True, tree=True, tasks=True, generators=True)
         self._began = time.perf_counter()
         try:
             recording.enable()
@@ -65,6 +70,10 @@ class Block:
         recording.disable()
         self.seconds = time.perf_counter() - self._began
         self._finished = pikos.stats.of(recording)
+        for each in recording.coroutine_stats():
+            if not isinstance(each.code, str):
+                label = place(each.code)
+                self._begun[label] = self._begun.get(label, 0) + each.started
         if self._around is not None:
             self._around.go_on(self)
 
@@ -77,7 +86,7 @@ class Block:
 
     @cached_property
     def own(self) -> OwnCalls:
-        return own_calls(self.profile, lambda _: False, from_the_start=True)
+        return own_calls(self.profile, self._is_own, from_the_start=True)
 
     @property
     def calls(self) -> int:
@@ -86,19 +95,27 @@ class Block:
 
     def calls_of(self, function: object) -> int:
         """How often a function was called: a Python function, method or class, by its code; or all whose ``file:line(name)`` (``{name}`` of a
-        built-in) a regular expression finds. TypeError for anything else, ValueError for what is no regular expression."""
+        built-in) a regular expression finds. A coroutine or a generator counts once, however often it goes on. TypeError for anything else,
+        ValueError for what is no regular expression."""
         if isinstance(function, str):
-            return sum(row.ncalls or 0 for row in self.profile.filter(function))
+            return sum(map(self._times, self.profile.filter(function)))
         code = code_of(function)
         if code is None:
             raise TypeError(
                 f"calls_of takes a function of Python, or a regular expression for file:line(name), got {function!r}"
             )
-        wanted = (code.co_filename, code.co_firstlineno, code.co_name)
-        return sum(row.ncalls or 0 for row in self.profile if (row.file, row.line, row.name) == wanted)
+        wanted = place(code)
+        return sum(self._times(row) for row in self.profile if (row.file, row.line, row.name) == wanted)
+
+    def _times(self, row: pikos.stats.Row) -> int:
+        return self._begun.get((row.file, row.line, row.name), row.ncalls or 0)
 
     def __repr__(self) -> str:
         return "<pikos block, not over>" if self._finished is None else f"<pikos block: {self._finished!r}>"
+
+
+def place(code: CodeType) -> tuple[str, int, str]:
+    return code.co_filename, code.co_firstlineno, code.co_name
 
 
 def code_of(function: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -15,16 +16,19 @@ import pytest
 
 import pikos.stats
 from pikos.cprofile import Profile
-from pikos.plugins._own_calls import own_calls, under
+from pikos.plugins._own_calls import own_calls, shown_code, under
 from pikos.plugins._tests import SLOWEST, tables
 from pikos.plugins._tests.benchmark import set_apart
+from pikos.plugins._tests.block import code_of
 from pikos.plugins._tests.comparison import Comparison
 from pikos.plugins._tests.folder import INDEX, WHOLE, Kept, Test, Unreadable, file_name, put, write_index
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from types import CodeType
     from typing import Any
 
+    from pikos.plugins._own_calls import OwnCalls
     from pikos.plugins._tests.block import Block
     from pikos.plugins._tests.comparison import Change
 
@@ -122,25 +126,28 @@ class TestProfiles:
         profile = Profile(threads=True, tree=True)
         self.blocks, self.apart = [], 0.0
         set_apart(getattr(item, "funcargs", {}).get("benchmark"), self)
+        # Now: a plugin that runs coroutines puts something in its place meanwhile.
+        code = code_of(inspect.unwrap(function)) if callable(function := getattr(item, "function", None)) else None
         began = time.perf_counter()
         self.begin(profile)
         try:
             return (yield)
         finally:
             if self.end():
-                self.keep(item.nodeid, profile, time.perf_counter() - began - self.apart)
+                self.keep(item.nodeid, code, profile, time.perf_counter() - began - self.apart)
 
-    def keep(self, test: str, profile: Profile, seconds: float) -> None:
-        own = own_calls(pikos.stats.of(profile), self.is_own)
+    def keep(self, test: str, code: CodeType | None, profile: Profile, seconds: float) -> None:
+        """code: the test function's."""
+        parts = [own_calls(pikos.stats.of(profile), self.is_own), *(block.own for block in self.blocks)]
+        at, share = most(parts, None if code is None else shown_code(code), seconds)
         name = file_name(test)
         files = [name]
         made: list[tuple[str, Profile | pikos.stats.Profile]] = [(name, profile)]
-        calls = own.calls
-        for at, block in enumerate(self.blocks, 1):
-            calls += block.calls
-            files.append(f"{name.removesuffix('.pikos')}-block{at}.pikos")
+        for number, block in enumerate(self.blocks, 1):
+            files.append(f"{name.removesuffix('.pikos')}-block{number}.pikos")
             made.append((files[-1], block.profile))
-        self.told[test] = {"seconds": seconds, "calls": calls, "at": own.at, "share": own.share, "files": files}
+        calls = sum(part.calls for part in parts)
+        self.told[test] = {"seconds": seconds, "calls": calls, "at": at, "share": share, "files": files}
         for file, each in made:
             self.write(file, each)
 
@@ -169,6 +176,22 @@ class TestProfiles:
         output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[TOLD] = self.problem
+
+
+def most(parts: list[OwnCalls], test: str | None, seconds: float) -> tuple[str | None, float]:
+    """(which function of the project most of a test's time went to, its share); None if it took no time.
+
+    test: the test's function. What an event loop does meanwhile, waiting above all, is that of the test that has it run.
+    """
+    spent: dict[str, float] = {}
+    for part in parts:
+        for name, time_spent in part.spent.items():
+            spent[name] = spent.get(name, 0.0) + time_spent
+    if test is not None:
+        spent[test] = spent.get(test, 0.0) + max(0.0, seconds - sum(spent.values()))
+    at = max(spent, key=lambda name: spent[name], default=None)
+    whole = sum(spent.values())
+    return (None, 0.0) if at is None or whole <= 0 else (at, spent[at] / whole)
 
 
 class Run(TestProfiles):
