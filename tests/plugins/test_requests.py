@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,16 @@ def kept(app):
 def test_what_cannot_be_is_refused_at_once(module: Any, options: dict[str, Any], error: type, sentence: str) -> None:
     with pytest.raises(error, match="^.*" + sentence.replace("(", r"\(")):
         module.Middleware(None, **options)
+
+
+def test_help_has_the_arguments_of_each() -> None:
+    pytest.importorskip("aiohttp")
+    import pikos.plugins.aiohttp
+
+    takes = [pikos.plugins.wsgi.Middleware, pikos.plugins.asgi.Middleware, pikos.plugins.aiohttp.profile_requests]
+    ways = [inspect.signature(each) for each in takes]
+    assert ways[0].parameters == ways[1].parameters == ways[2].parameters
+    assert "token: 'str | None' = None" in str(ways[2]) and str(ways[2]).endswith("-> 'Watch'")
 
 
 def test_the_answer_is_that_of_the_application() -> None:

@@ -15,15 +15,14 @@ from aiohttp import web
 
 from pikos._web.asked import MOST_BODY, Request
 from pikos.plugins._requests.choice import ASKED
-from pikos.plugins._requests.desk import AT, Desk
-from pikos.plugins._requests.watch import KEEP, LONGEST, Watch
-from pikos.plugins.wsgi import ANSWER, FIELD, HEADER, mount
+from pikos.plugins._requests.profiling import Profiling, called_as
+from pikos.plugins.wsgi import ANSWER, FIELD, HEADER
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Awaitable, Callable, Container
+    from collections.abc import Awaitable, Callable
+    from typing import Any
 
-    from pikos.plugins._requests.watch import Running
+    from pikos.plugins._requests.watch import Running, Watch
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,31 +34,27 @@ def nobody(_: web.Request) -> object:
     return None
 
 
-def profile_requests(
-    app: web.Application,
-    *,
-    secret: str | None = None,
-    every: int | None = None,
-    slow: float | None = None,
-    keep: int = KEEP,
-    folder: str | os.PathLike[str] | None = None,
-    longest: float = LONGEST,
-    token: str | None = None,
-    users: Container[object] | None = None,
-    user: Callable[[web.Request], object] = nobody,
-    at: str = AT,
-    label: Callable[[web.Request], object] | None = None,
-) -> Watch:
+def route_of(request: web.Request) -> str:
+    """The pattern that has matched. Empty if none has."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else f"{request.method} {resource.canonical}"
+
+
+class _Profiling(Profiling["web.Application", "web.Request"]):
+    user_of = staticmethod(nobody)
+    label_of = staticmethod(route_of)
+
+
+@called_as(_Profiling)
+def profile_requests(app: web.Application, **options: Any) -> Watch:
     """Profile requests of ``app``, which has not been started yet: a middleware, the first one.
 
     The arguments are those of ``pikos.plugins.wsgi.Middleware``; user and label are given aiohttp's request. Of a websocket nothing is recorded
     after ``longest`` seconds.
     """
-    watch = Watch(secret=secret, every=every, slow=slow, keep=keep, folder=folder, longest=longest)
-    choice = watch.choice
-    desk = Desk(watch, token, users)
-    place = mount(at) if desk.is_open else None
-    named = label or route_of
+    profiling = _Profiling(app, **options)
+    watch, choice, desk = profiling.watch, profiling.watch.choice, profiling._desk
+    place, named, user = profiling._at, profiling._label, profiling._user
 
     def is_asked(request: web.Request) -> bool:
         given = request.headers.get(HEADER)
@@ -116,9 +111,3 @@ def profile_requests(
 
     app.middlewares.insert(0, middleware)
     return watch
-
-
-def route_of(request: web.Request) -> str:
-    """The pattern that has matched. Empty if none has."""
-    resource = request.match_info.route.resource
-    return "" if resource is None else f"{request.method} {resource.canonical}"

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 
 from pikos._web.doors import asgi_body, asgi_request, nobody, send_answer
 from pikos.plugins._requests.choice import ASKED
-from pikos.plugins._requests.desk import AT, Desk
-from pikos.plugins._requests.watch import KEEP, LONGEST, Watch
-from pikos.plugins.wsgi import ANSWER, FIELD, HEADER, mount, secret_in, too_long
+from pikos.plugins._requests.profiling import Profiling
+from pikos.plugins.wsgi import ANSWER, FIELD, HEADER, secret_in, too_long
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Awaitable, Callable, Container, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from typing import Any
 
     from pikos._web.doors import Receive, Scope, Send
@@ -34,41 +32,39 @@ __all__ = ["Middleware"]
 _HEADER, _FIELD = HEADER.lower().encode(), f"{FIELD}=".encode()
 
 
-class Middleware:
-    """Middleware(app, *, secret=None, every=None, slow=None, keep=20, folder=None, longest=60, token=None, users=None, user=nobody,
-    at="/__pikos__", label=None)
+def route_of(scope: Scope) -> str:
+    """What the framework says after the request: Starlette, FastAPI, Litestar. Empty if it doesn't."""
+    route = scope.get("route")
+    pattern = scope.get("path_template") or getattr(route, "path_format", None) or getattr(route, "path", None)
+    if not isinstance(pattern, str):
+        return ""
+    root, path = scope.get("root_path", ""), scope["path"]
+    if root and not path.startswith(root):
+        path = root + path
+    regex = getattr(getattr(route, "path_regex", None), "pattern", None)
+    return f"{scope.get('method', '')} {above(path, regex, scope.get('path_params') or {})}{pattern}"
 
-    An ASGI application that is ``app``, and profiles some of its requests: what runs in the request's own context, in its tasks and in the
+
+def above(path: str, regex: object, parameters: Mapping[str, object]) -> str:
+    """What a route's own pattern lacks: where its application is mounted, or its router included. Values in it become names again."""
+    if not isinstance(regex, str):
+        return ""
+    found = re.search(regex.removeprefix("^"), path)
+    if found is None or found.start() == 0:
+        return ""
+    names = {str(value): f"{{{name}}}" for name, value in parameters.items()}
+    return "/".join(names.get(part, part) for part in path[: found.start()].split("/"))
+
+
+class Middleware(Profiling["Application", "Scope"]):
+    """An ASGI application that is ``app``, and profiles some of its requests: what runs in the request's own context, in its tasks and in the
     pool's threads that carry it. Websockets aren't profiled.
 
     The arguments are those of ``pikos.plugins.wsgi.Middleware``; user and label are given the ASGI scope.
     """
 
-    def __init__(
-        self,
-        app: Application,
-        *,
-        secret: str | None = None,
-        every: int | None = None,
-        slow: float | None = None,
-        keep: int = KEEP,
-        folder: str | os.PathLike[str] | None = None,
-        longest: float = LONGEST,
-        token: str | None = None,
-        users: Container[object] | None = None,
-        user: Callable[[Scope], object] = nobody,
-        at: str = AT,
-        label: Callable[[Scope], object] | None = None,
-    ) -> None:
-        self.app = app
-        self.watch = Watch(secret=secret, every=every, slow=slow, keep=keep, folder=folder, longest=longest)
-        self._choice = self.watch.choice
-        self._desk = Desk(self.watch, token, users)
-        self._user = user
-        self._label = label or route_of
-        self._at = mount(at) if self._desk.is_open else None
-        self._takes_secret = self._choice.options.secret is not None
-        self._counts = self._choice.counts
+    user_of = staticmethod(nobody)
+    label_of = staticmethod(route_of)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -142,27 +138,3 @@ def inner_path(scope: Scope) -> str:
         path = path[len(root) :]
     found: str = path
     return found
-
-
-def route_of(scope: Scope) -> str:
-    """What the framework says after the request: Starlette, FastAPI, Litestar. Empty if it doesn't."""
-    route = scope.get("route")
-    pattern = scope.get("path_template") or getattr(route, "path_format", None) or getattr(route, "path", None)
-    if not isinstance(pattern, str):
-        return ""
-    root, path = scope.get("root_path", ""), scope["path"]
-    if root and not path.startswith(root):
-        path = root + path
-    regex = getattr(getattr(route, "path_regex", None), "pattern", None)
-    return f"{scope.get('method', '')} {above(path, regex, scope.get('path_params') or {})}{pattern}"
-
-
-def above(path: str, regex: object, parameters: Mapping[str, object]) -> str:
-    """What a route's own pattern lacks: where its application is mounted, or its router included. Values in it become names again."""
-    if not isinstance(regex, str):
-        return ""
-    found = re.search(regex.removeprefix("^"), path)
-    if found is None or found.start() == 0:
-        return ""
-    names = {str(value): f"{{{name}}}" for name, value in parameters.items()}
-    return "/".join(names.get(part, part) for part in path[: found.start()].split("/"))

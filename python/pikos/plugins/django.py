@@ -19,13 +19,13 @@ from django.utils.decorators import sync_and_async_middleware
 
 from pikos._web.asked import MOST_BODY, Request
 from pikos.plugins._requests.choice import ASKED
-from pikos.plugins._requests.desk import AT, Desk
-from pikos.plugins._requests.watch import Watch
-from pikos.plugins.wsgi import ANSWER, FIELD, mount
+from pikos.plugins._requests.profiling import NAMES, Profiling
+from pikos.plugins.wsgi import ANSWER, FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from types import TracebackType
+    from typing import Any, Self
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["middleware"]
 
 SETTING = "PIKOS"
-#: What the setting may say.
-WATCHED = ("secret", "every", "slow", "keep", "folder", "longest")
-OTHERS = ("token", "users", "user", "at", "label")
 
 
 @sync_and_async_middleware
@@ -45,7 +42,10 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     """To be named in ``MIDDLEWARE``, as the first one, so that the others are in the profiles. The setting ``PIKOS`` has the arguments of
     ``pikos.plugins.wsgi.Middleware`` by name; user and label are given Django's request. What an answer that is streamed does after it was
     returned is not in its profile."""
-    profiler = Profiler(options())
+    try:
+        profiler = Profiler(get_response, **options())
+    except (TypeError, ValueError, OSError) as error:
+        raise ImproperlyConfigured(f"{SETTING}: {error}") from None
 
     if iscoroutinefunction(get_response):
 
@@ -55,16 +55,8 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
                     # Whoever asks is known when the others have seen the request.
                     await get_response(request)
                 return await sync_to_async(profiler.show)(request)
-            running = profiler.begin(request)
-            if running is None:
-                response: HttpResponseBase = await get_response(request)
-                return response
-            try:
-                response = await get_response(request)
-            except BaseException as error:
-                profiler.finish(running, request, error=error)
-                raise
-            profiler.finish(running, request, response)
+            with OneRequest(profiler, request) as one:
+                one.response = response = await get_response(request)
             return response
 
         return answer_async
@@ -74,16 +66,8 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
             if profiler.needs_user:
                 get_response(request)
             return profiler.show(request)
-        running = profiler.begin(request)
-        if running is None:
-            response: HttpResponseBase = get_response(request)
-            return response
-        try:
-            response = get_response(request)
-        except BaseException as error:
-            profiler.finish(running, request, error=error)
-            raise
-        profiler.finish(running, request, response)
+        with OneRequest(profiler, request) as one:
+            one.response = response = get_response(request)
         return response
 
     return answer
@@ -96,11 +80,9 @@ def options() -> dict[str, Any]:
         raise ImproperlyConfigured(
             f'pikos.plugins.django.middleware needs the setting {SETTING}, a dict that says what is to be profiled: {SETTING} = {{"slow": 0.5}}'
         )
-    unknown = [name for name in found if name not in WATCHED + OTHERS]
+    unknown = [name for name in found if name not in NAMES]
     if unknown:
-        raise ImproperlyConfigured(
-            f"{SETTING} has {unknown[0]!r}, which is none of its names: {', '.join(WATCHED + OTHERS)}"
-        )
+        raise ImproperlyConfigured(f"{SETTING} has {unknown[0]!r}, which is none of its names: {', '.join(NAMES)}")
     return found
 
 
@@ -110,21 +92,22 @@ def user_of(request: HttpRequest) -> object:
     return user.get_username() if user is not None and user.is_authenticated else None
 
 
-class Profiler:
+def route_of(request: HttpRequest) -> str:
+    """The pattern that has matched, after the request. Empty if none has."""
+    match = getattr(request, "resolver_match", None)
+    return "" if match is None else f"{request.method} /{match.route}"
+
+
+class Profiler(Profiling["Callable[[HttpRequest], Any]", "HttpRequest"]):
     """What one middleware does, whether the project is asynchronous or not."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        try:
-            self._watch = Watch(**{name: options[name] for name in WATCHED if name in options})
-            self._desk = Desk(self._watch, options.get("token"), options.get("users"))
-            self._at = mount(options.get("at", AT)) if self._desk.is_open else None
-        except (TypeError, ValueError, OSError) as error:
-            raise ImproperlyConfigured(f"{SETTING}: {error}") from None
-        self._choice = self._watch.choice
-        self._user = options.get("user", user_of)
-        self._label = options.get("label", route_of)
-        #: Whether somebody may come in whom Django's own middleware finds out.
-        self.needs_user = self._desk.asks_for_users
+    user_of = staticmethod(user_of)
+    label_of = staticmethod(route_of)
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether somebody may come in whom Django's own middleware finds out."""
+        return self._desk.asks_for_users
 
     def is_ours(self, request: HttpRequest) -> bool:
         at, path = self._at, request.path_info
@@ -152,9 +135,9 @@ class Profiler:
 
     def begin(self, request: HttpRequest) -> Running | None:
         why = self._choice.chosen()
-        if self._choice.options.secret is not None and self._is_asked(request):
+        if self._takes_secret and self._is_asked(request):
             why = ASKED
-        return None if why is None else self._watch.begin(why)
+        return None if why is None else self.watch.begin(why)
 
     def _is_asked(self, request: HttpRequest) -> bool:
         given = request.META.get("HTTP_X_PIKOS")
@@ -166,8 +149,8 @@ class Profiler:
         self,
         running: Running,
         request: HttpRequest,
-        response: HttpResponseBase | None = None,
-        error: BaseException | None = None,
+        response: HttpResponseBase | None,
+        error: BaseException | None,
     ) -> None:
         running.pause()
         if response is not None:
@@ -182,7 +165,23 @@ class Profiler:
         running.finish(lambda: self._label(request) or what, what, outcome, has_failed=has_failed)
 
 
-def route_of(request: HttpRequest) -> str:
-    """The pattern that has matched, after the request. Empty if none has."""
-    match = getattr(request, "resolver_match", None)
-    return "" if match is None else f"{request.method} /{match.route}"
+class OneRequest:
+    """For a ``with`` around what answers a request: it is profiled, if it is chosen."""
+
+    __slots__ = ("_profiler", "_request", "_running", "response")
+
+    def __init__(self, profiler: Profiler, request: HttpRequest) -> None:
+        self._profiler = profiler
+        self._request = request
+        self._running: Running | None = None
+        self.response: HttpResponseBase | None = None
+
+    def __enter__(self) -> Self:
+        self._running = self._profiler.begin(self._request)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._running is not None:
+            self._profiler.finish(self._running, self._request, self.response, error)

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 from pikos._web.doors import remote_user, wsgi_request
 from pikos.plugins._requests.choice import ASKED
-from pikos.plugins._requests.desk import AT, Desk
-from pikos.plugins._requests.watch import KEEP, LONGEST, Watch
+from pikos.plugins._requests.profiling import Profiling
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
     from wsgiref.types import StartResponse, WSGIApplication
 
     from pikos.plugins._requests.watch import Running
+
+    Application = WSGIApplication
+    Environment = dict[str, Any]
 
 __all__ = ["Middleware"]
 
@@ -34,11 +35,19 @@ WERKZEUG = "werkzeug.request"
 ANSWER = "X-Pikos-Profile"
 
 
-class Middleware:
-    """Middleware(app, *, secret=None, every=None, slow=None, keep=20, folder=None, longest=60, token=None, users=None, user=remote_user,
-    at="/__pikos__", label=None)
+def route_of(environ: dict[str, Any]) -> str:
+    """What the framework says after the request: Flask and others on Werkzeug, Bottle, and Django by our own middleware. Empty if it doesn't."""
+    method = environ.get("REQUEST_METHOD", "")
+    rule = getattr(getattr(environ.get(WERKZEUG), "url_rule", None), "rule", None)
+    if rule is None:
+        rule = getattr(environ.get("bottle.route"), "rule", None)
+    if not isinstance(rule, str):
+        return ""
+    return f"{method} {environ.get('SCRIPT_NAME', '')}{rule}"
 
-    A WSGI application that is ``app``, and profiles some of its requests.
+
+class Middleware(Profiling["Application", "Environment"]):
+    """A WSGI application that is ``app``, and profiles some of its requests.
 
     secret: a request with it in the header ``X-Pikos``, or in the query as ``pikos=``, is profiled; at least 16 characters. every: so is one in so
     many. slow: all are, and those are kept that take so many seconds or longer, or fail. keep: how many are kept, the newest; folder: there,
@@ -46,36 +55,14 @@ class Middleware:
     request that still streams is finished.
 
     token, users: who sees them below ``at``; without either, nobody does, and the address is the application's. user: says who asks, from the
-    WSGI environment. label: says from the environment what a request is called; by default its route, where the framework tells it, or its path.
+    WSGI environment; by default whom the server has let in. label: says from the environment what a request is called; by default its route,
+    where the framework tells it, or its path.
 
     Raises TypeError, ValueError, and OSError for arguments that can't be.
     """
 
-    def __init__(
-        self,
-        app: WSGIApplication,
-        *,
-        secret: str | None = None,
-        every: int | None = None,
-        slow: float | None = None,
-        keep: int = KEEP,
-        folder: str | os.PathLike[str] | None = None,
-        longest: float = LONGEST,
-        token: str | None = None,
-        users: Container[object] | None = None,
-        user: Callable[[dict[str, Any]], object] = remote_user,
-        at: str = AT,
-        label: Callable[[dict[str, Any]], object] | None = None,
-    ) -> None:
-        self.app = app
-        self.watch = Watch(secret=secret, every=every, slow=slow, keep=keep, folder=folder, longest=longest)
-        self._choice = self.watch.choice
-        self._desk = Desk(self.watch, token, users)
-        self._user = user
-        self._label = label or route_of
-        self._at = mount(at) if self._desk.is_open else None
-        self._takes_secret = self._choice.options.secret is not None
-        self._counts = self._choice.counts
+    user_of = staticmethod(remote_user)
+    label_of = staticmethod(route_of)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if self._at is not None and environ.get("PATH_INFO", "").startswith(self._at):
@@ -227,26 +214,6 @@ def secret_in(query: str) -> str | None:
     return unquote_plus(found[-1].partition("=")[2]) if found else None
 
 
-def mount(at: str) -> str:
-    """Where the page hangs. Raises TypeError and ValueError for what is no path."""
-    if not isinstance(at, str):
-        raise TypeError(f"at must be a path, got a {type(at).__name__}")
-    if not at.startswith("/") or not at.strip("/"):
-        raise ValueError(f"at must be a path below the root, as {AT} is, got {at!r}")
-    return at.rstrip("/")
-
-
 def path_of(environ: dict[str, Any]) -> str:
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def route_of(environ: dict[str, Any]) -> str:
-    """What the framework says after the request: Flask and others on Werkzeug, Bottle, and Django by our own middleware. Empty if it doesn't."""
-    method = environ.get("REQUEST_METHOD", "")
-    rule = getattr(getattr(environ.get(WERKZEUG), "url_rule", None), "rule", None)
-    if rule is None:
-        rule = getattr(environ.get("bottle.route"), "rule", None)
-    if not isinstance(rule, str):
-        return ""
-    return f"{method} {environ.get('SCRIPT_NAME', '')}{rule}"
