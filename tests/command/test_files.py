@@ -12,15 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Run, python
+from running import pikos, python
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
 Table = dict[tuple[str, int, str], tuple[Any, ...]]
-
-
-def pikos(*arguments: str | Path) -> Run:
-    return python(["-m", "pikos", *arguments])
 
 
 def save(path: Path, table: Table) -> Path:

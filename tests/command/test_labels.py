@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import CONTROL, Run, evaluate, python
+from running import CONTROL, evaluate, pikos, python
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
@@ -102,10 +102,6 @@ work()
 profile.disable()
 profile.dump_stats(sys.argv[2])
 '''
-
-
-def pikos(*arguments: str | Path) -> Run:
-    return python(["-m", "pikos", *arguments])
 
 
 def counts(path: Path) -> list[tuple[str, int, str, int]]:

@@ -16,7 +16,7 @@ import zipapp
 from pathlib import Path
 
 import pytest
-from running import PATIENCE, SUBJECT, Run, calls, environment, python
+from running import PATIENCE, SUBJECT, Run, calls, environment, python, write
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
@@ -24,18 +24,9 @@ ENTRY = ["-m", SUBJECT, "-o", "../out.pstats"]
 RUNNER = ["-m", "pikos.runner", "functions", "-o", "../out.csv"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "work"
-    place.mkdir()
-    return place
-
-
-def write(folder: Path, files: dict[str, str]) -> None:
+def write_all(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
+        write(folder, text, name)
 
 
 def same(
@@ -86,7 +77,7 @@ def test_a_script_on_standard_input(folder: Path, name: str) -> None:
 
 
 def test_a_compiled_script(folder: Path) -> None:
-    write(folder, {"one.py": "print(__file__, __name__, type(__loader__).__name__)"})
+    write_all(folder, {"one.py": "print(__file__, __name__, type(__loader__).__name__)"})
     py_compile.compile(str(folder / "one.py"), str(folder / "one.pyc"))
     assert same(folder, "one.pyc").code == 0
 
@@ -112,7 +103,7 @@ APPLICATION = {
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "zip with a shebang", "zip behind much text"])
 def test_an_application(folder: Path, kind: str) -> None:
-    write(folder, APPLICATION)
+    write_all(folder, APPLICATION)
     target = "app"
     if kind != "folder":
         zipapp.create_archive(
@@ -129,7 +120,7 @@ def test_an_application(folder: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("target", ["empty", "no.zip", "nothing", "script.txt"])
 def test_what_is_no_application(folder: Path, target: str) -> None:
-    write(folder, {"empty/other.py": "", "script.txt": "print('any name will do')"})
+    write_all(folder, {"empty/other.py": "", "script.txt": "print('any name will do')"})
     (folder / "no.zip").write_bytes(b"PK\3\4 and no more")
     plain = python([target], cwd=folder)
     assert python([*ENTRY, target], cwd=folder) == plain
@@ -137,7 +128,7 @@ def test_what_is_no_application(folder: Path, target: str) -> None:
 
 
 def test_a_path_through_a_link_is_the_systems(folder: Path) -> None:
-    write(folder, {"real/deep/x": "", "real/s.py": "print('right', __file__)", "s.py": "print('wrong')"})
+    write_all(folder, {"real/deep/x": "", "real/s.py": "print('right', __file__)", "s.py": "print('wrong')"})
     (folder / "link").symlink_to("real/deep")
     assert same(folder, "link/../s.py").out.startswith("right")
     for path in ("./s.py", "real/../s.py", "real//s.py"):
@@ -165,12 +156,12 @@ def test_a_script_in_any_encoding(folder: Path, what: str) -> None:
 
 
 def test_options_of_the_interpreter(folder: Path) -> None:
-    write(
+    write_all(
         folder,
         {"skip.py": "not python\nimport sys\nprint(sys.flags, sys.warnoptions, sys._xoptions, sys.orig_argv[1:])\n"},
     )
     same(folder, "skip.py", flags=["-x"])
-    write(
+    write_all(
         folder, {"see.py": "import sys\nprint(sys.flags, sys.warnoptions, sorted(sys._xoptions), sys.orig_argv[1:])\n"}
     )
     for flags in (
@@ -185,14 +176,14 @@ def test_options_of_the_interpreter(folder: Path) -> None:
 
 
 def test_what_follows_an_interactive_session(folder: Path) -> None:
-    write(folder, {"see.py": "value = 42\n"})
+    write_all(folder, {"see.py": "value = 42\n"})
     plain = python(["-i", "see.py"], cwd=folder, stdin="print(value)\n")
     assert plain.out == "42\n"
     assert python(["-i", *ENTRY, "see.py"], cwd=folder, stdin="print(value)\n") == plain
 
 
 def test_a_word_that_looks_like_an_option(folder: Path) -> None:
-    write(folder, {"see.py": "import sys\nprint(sys.argv)\n"})
+    write_all(folder, {"see.py": "import sys\nprint(sys.argv)\n"})
     # pikos-run takes its options from behind the script, too.
     for arguments in (["see.py", "-o", "x"], ["see.py", "--", "-c"], ["-m", "see", "-o", "x"]):
         assert python([*ENTRY, *arguments], cwd=folder) == python(arguments, cwd=folder)
@@ -219,7 +210,7 @@ WORLD = """
 @pytest.mark.parametrize("name", ["see.py", "-m", "-c", "app"])
 def test_the_world_is_plain(folder: Path, name: str) -> None:
     world = WORLD.replace("sys.getprofile() is None or ", "") if sys.version_info < (3, 12) else WORLD
-    write(
+    write_all(
         folder,
         {
             "see.py": world.replace('"a profile function"', "0"),
@@ -251,7 +242,7 @@ LOCALES = [
 @pytest.mark.parametrize("locale", LOCALES, ids=str)
 @pytest.mark.parametrize("path", [None, "", "one", "one:two"])
 def test_the_environment_is_the_users(folder: Path, locale: dict[str, str], path: str | None) -> None:
-    write(
+    write_all(
         folder,
         {
             "see.py": "import os, sys\nprint(sys.flags, sys.path, sorted(os.environ.items()), sys.stdout.encoding, sys.stdout.errors)"
@@ -283,8 +274,8 @@ SHADOWS = sorted(
 def test_the_programs_own_modules(folder: Path, options: list[str]) -> None:
     """One program for each name would take minutes: each is imported in turn, and says whose it is."""
     for name in SHADOWS:
-        write(folder, {f"own/{name}.py": f"MINE = {name!r}\n"})
-    write(
+        write_all(folder, {f"own/{name}.py": f"MINE = {name!r}\n"})
+    write_all(
         folder,
         {
             "own/main.py": """
@@ -347,7 +338,7 @@ raise E('no')
 
 @pytest.mark.parametrize("what", REPLACED)
 def test_a_program_may_replace_what_it_likes(folder: Path, what: str) -> None:
-    write(folder, {"script.py": REPLACED[what]})
+    write_all(folder, {"script.py": REPLACED[what]})
     if what != "builtins are replaced":
         same(folder, "script.py")
         return
@@ -357,7 +348,7 @@ def test_a_program_may_replace_what_it_likes(folder: Path, what: str) -> None:
 
 @pytest.mark.parametrize("what", [what for what in REPLACED if "stdout" in what])
 def test_a_table_that_cannot_be_printed_costs_nothing(folder: Path, what: str) -> None:
-    write(folder, {"script.py": REPLACED[what]})
+    write_all(folder, {"script.py": REPLACED[what]})
     plain = python(["script.py"], cwd=folder)
     run = python(["-m", SUBJECT, "script.py"], cwd=folder)
     assert (run.code, run.out) == (plain.code, plain.out)
@@ -366,7 +357,7 @@ def test_a_table_that_cannot_be_printed_costs_nothing(folder: Path, what: str) -
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_table_that_does_not_fit_goes_to_standard_error(folder: Path) -> None:
-    write(folder, {"script.py": "def work(): pass\nwork()\n"})
+    write_all(folder, {"script.py": "def work(): pass\nwork()\n"})
     for redirection, expected in ((">/dev/full", "No space left on device"), (">&-", "")):
         done = subprocess.run(
             ["sh", "-c", f'"$0" -m {SUBJECT} script.py {redirection}', sys.executable],
@@ -401,13 +392,13 @@ OS_EXIT = {
 
 @pytest.mark.parametrize("what", OS_EXIT)
 def test_os_exit_is_what_it_is(folder: Path, what: str) -> None:
-    write(folder, {"script.py": OS_EXIT[what]})
+    write_all(folder, {"script.py": OS_EXIT[what]})
     same(folder, "script.py", env={"PYTHONWARNINGS": "ignore"})
 
 
 @pytest.mark.parametrize("arguments", ["'x'", "", "1, 2", "1 << 40", "None", "1.5", "code=1", "status='x'"])
 def test_a_wrong_os_exit_ends_nothing(folder: Path, arguments: str) -> None:
-    write(
+    write_all(
         folder,
         {
             "script.py": f"""
@@ -432,7 +423,7 @@ LOOKING = """
 
 
 def test_no_handler_shows(folder: Path) -> None:
-    write(folder, {"script.py": LOOKING})
+    write_all(folder, {"script.py": LOOKING})
     same(folder, "script.py")
 
 
@@ -477,7 +468,7 @@ for number in range(signal.SIGRTMAX, signal.SIGRTMAX - 3, -1):
 def test_sigterm_saves_and_ends(folder: Path, how: str) -> None:
     if "free signals" in how and not hasattr(signal, "SIGRTMIN"):
         pytest.skip("there are none on this system")
-    write(
+    write_all(
         folder,
         {
             "script.py": "import os, signal\ndef before(): print(signal.getsignal(signal.SIGTERM), flush=True)\nbefore()\n"
@@ -494,7 +485,7 @@ def test_sigterm_saves_and_ends(folder: Path, how: str) -> None:
 
 def test_sigterm_while_the_interpreter_ends(folder: Path) -> None:
     """What is left to run then has nothing to do with us, and finds no signal that it doesn't know."""
-    write(
+    write_all(
         folder,
         {
             "script.py": """
@@ -519,14 +510,14 @@ def test_a_program_that_is_replaced(folder: Path) -> None:
         "os.execve(path=sys.executable, argv=[sys.executable, '-c', 'print(1)'], env=os.environ)",
         "os.execv(os.fsencode(sys.executable), [sys.executable, '-c', 'print(1)'])",
     ):
-        write(folder, {"script.py": f"import os, sys\ndef before(): pass\nbefore()\n{call}\n"})
+        write_all(folder, {"script.py": f"import os, sys\ndef before(): pass\nbefore()\n{call}\n"})
         (folder.parent / "out.pstats").unlink(missing_ok=True)
         assert python([*ENTRY, "script.py"], cwd=folder) == python(["script.py"], cwd=folder)
         assert "before" in calls(folder.parent / "out.pstats"), call
 
 
 def test_a_replacement_that_fails_costs_nothing(folder: Path) -> None:
-    write(
+    write_all(
         folder,
         {
             "bad": "no program",
@@ -550,7 +541,7 @@ def test_a_replacement_that_fails_costs_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["-I", "-E", "-S"])
 def test_a_new_interpreter_that_would_not_find_us(folder: Path, flag: str) -> None:
-    write(folder, {"script.py": "import sys\nprint(sys.argv, __name__, __file__)\ndef f(): 1 / 0\nf()\n"})
+    write_all(folder, {"script.py": "import sys\nprint(sys.argv, __name__, __file__)\ndef f(): 1 / 0\nf()\n"})
     site = [] if flag != "-S" else [str(Path(next(p for p in sys.path if p.endswith("site-packages"))))]
     env = {"PYTHONPATH": os.pathsep.join(site)} if site else None
     plain = python([flag, "script.py", "x"], cwd=folder, env=env)
@@ -564,7 +555,7 @@ def test_a_new_interpreter_that_would_not_find_us(folder: Path, flag: str) -> No
 
 
 def test_a_program_that_calls_the_launcher_goes_on(folder: Path) -> None:
-    write(
+    write_all(
         folder,
         {
             "script.py": "import sys\nprint(sys.argv)\ndef work(): pass\nwork()\n",

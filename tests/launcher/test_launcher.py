@@ -11,33 +11,17 @@ import re
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, SUBJECT, UNCOVERED, Run, calls, environment, python
+from running import PATIENCE, SUBJECT, UNCOVERED, Run, calls, environment, python, write
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
 ENTRY = ["-m", SUBJECT]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the programs run, so that relative paths are the same in both runs."""
-    place = tmp_path / "work"
-    place.mkdir()
-    return place
-
-
-def write(folder: Path, code: str, name: str = "script.py") -> str:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(textwrap.dedent(code))
-    return name
 
 
 def profiled(folder: Path, *arguments: str, **options: Any) -> tuple[Run, dict[str, int]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, SUBJECT, Run, environment, evaluate, python
+from running import PATIENCE, SUBJECT, Run, environment, evaluate, python, write
 
 pytestmark = [pytest.mark.slow_in_debug, pytest.mark.beyond_cprofile]
 
@@ -32,17 +32,6 @@ LARGE = f"""
     for n in range({MANY}):
         exec(f"def f{{n}}(): pass\\nf{{n}}()")
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "work"
-    place.mkdir()
-    return place
-
-
-def write(folder: Path, code: str, name: str = "script.py") -> None:
-    (folder / name).write_text(textwrap.dedent(code))
 
 
 def functions(path: Path) -> set[str]:

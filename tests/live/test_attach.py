@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from running import Run
-from watching import PATIENCE, Subscriber, endpoint, live_environment, sockets, started, until
+from watching import PATIENCE, Subscriber, endpoint, pikos_at, sockets, started, until
 
 pytestmark = pytest.mark.beyond_cprofile
 
@@ -69,13 +69,7 @@ sys.stdin.readline()
 
 
 def pikos(folder: Path, *arguments: str | int) -> Run:
-    done = subprocess.run(
-        [sys.executable, "-m", "pikos", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=live_environment(folder),
-        timeout=PATIENCE,
-    )
+    done = pikos_at(folder, *arguments)
     return Run(done.returncode, done.stdout, done.stderr)
 
 

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,11 @@ from typing import Any
 
 import pytest
 from pikos.stats import Profile, load
-from running import SUPPORT
-from watching import PATIENCE, live_environment, started, until
+from running import PIKOS, SUPPORT
+from watching import PATIENCE, live_environment, pikos_at, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Works until there is a file; then says how often it called what.
 PROGRAM = """\
@@ -46,16 +44,9 @@ print(calls)
 """
 
 
-def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [PIKOS, *map(str, arguments)]
-    return subprocess.run(
-        command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE, cwd=folder
-    )
-
-
 def listed(folder: Path) -> list[dict[str, Any]]:
     """What `pikos ps` sees."""
-    return json.loads(pikos(folder, "ps", "--json").stdout or "[]")
+    return json.loads(pikos_at(folder, "ps", "--json").stdout or "[]")
 
 
 @contextmanager
@@ -122,7 +113,7 @@ def test_what_processes_tell_is_added_up_by_host_program_and_thread(tmp_path: Pa
     (slice,) = (tmp_path / "kept" / "slices").iterdir()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", slice.name)
     assert sum(calls(load(path)) for path in slice.iterdir()) == told["calls"]
-    assert pikos(tmp_path, "check", *(tmp_path / "kept" / "so-far").iterdir()).returncode == 0
+    assert pikos_at(tmp_path, "check", *(tmp_path / "kept" / "so-far").iterdir()).returncode == 0
 
 
 def test_views_have_it_as_one_process_of_each_program(tmp_path: Path) -> None:
@@ -151,7 +142,7 @@ def test_views_have_it_as_one_process_of_each_program(tmp_path: Path) -> None:
 
             (row,) = until(seen, "the sum of what runs")
             assert row["script"] == "web.py on node0: 3 processes"
-            shown = pikos(tmp_path, "top", str(process.pid), "--once", "--json")
+            shown = pikos_at(tmp_path, "top", str(process.pid), "--once", "--json")
             assert shown.returncode == 0, shown.stderr
             functions = json.loads(shown.stdout)["functions"]
             assert len(functions) == 10 and all(each["ncalls"] >= 8 + 3 for each in functions)
@@ -185,7 +176,7 @@ def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Pa
             before = sum(map(calls, so_far(tmp_path / "kept", "node*")))
             assert before == 3 * 2 * 10 - 10
             with collector(tmp_path, "-o", "kept", "--every", "1s", bind=endpoint) as (again, _):
-                taken = pikos(tmp_path, "collect", "--bind", "tcp://127.0.0.1:*", "-o", "kept")
+                taken = pikos_at(tmp_path, "collect", "--bind", "tcp://127.0.0.1:*", "-o", "kept")
                 assert taken.returncode == 2 and "another `pikos collect` keeps its figures there" in taken.stderr
                 # It is heard again before it ends.
                 until(
@@ -288,7 +279,7 @@ def test_what_was_added_is_pushed_as_pprof(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_command_line_is_refused(options: list[str], words: str, tmp_path: Path) -> None:
-    done = pikos(tmp_path, "collect", *options)
+    done = pikos_at(tmp_path, "collect", *options)
     assert done.returncode == 2 and words in done.stderr
 
 

@@ -8,7 +8,6 @@ import pstats
 import re
 import signal
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ import msgpack
 import pytest
 import zmq
 from pikos.stats import load
-from running import SUBJECT
+from running import PIKOS, SUBJECT
 from terminal import Terminal
-from watching import PATIENCE, live_environment, started, until
+from watching import PATIENCE, live_environment, pikos_at, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Runs until there is a file.
 PROGRAM = """\
@@ -59,15 +57,8 @@ def running(tmp_path: Path, script: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [PIKOS, *map(os.fspath, arguments)]
-    return subprocess.run(
-        command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-
-
 def listed(folder: Path) -> list[dict[str, object]]:
-    return json.loads(pikos(folder, "ps", "--json").stdout)
+    return json.loads(pikos_at(folder, "ps", "--json").stdout)
 
 
 def test_ps_lists_what_is_live(tmp_path: Path, running: subprocess.Popen[str]) -> None:
@@ -76,20 +67,20 @@ def test_ps_lists_what_is_live(tmp_path: Path, running: subprocess.Popen[str]) -
     assert row["state"] == "running"
     assert str(row["script"]).endswith("program.py never")
     assert isinstance(row["calls_per_s"], float) and row["calls_per_s"] > 100
-    shown = pikos(tmp_path, "ps")
+    shown = pikos_at(tmp_path, "ps")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search(rf"^ *{running.pid} .* running .*program\.py never$", shown.stdout, re.M)
 
 
 def test_nothing_is_live(tmp_path: Path) -> None:
-    shown = pikos(tmp_path, "ps")
+    shown = pikos_at(tmp_path, "ps")
     assert shown.returncode == 1
     assert "no process is profiled live" in shown.stderr
     assert listed(tmp_path) == []
-    shown = pikos(tmp_path, "top", "--once", str(os.getpid()))
+    shown = pikos_at(tmp_path, "top", "--once", str(os.getpid()))
     assert shown.returncode == 1
     assert f"process {os.getpid()} is not profiled live" in shown.stderr
-    shown = pikos(tmp_path, "record", "-o", tmp_path / "x.pstats", "nonsense")
+    shown = pikos_at(tmp_path, "record", "-o", tmp_path / "x.pstats", "nonsense")
     assert shown.returncode == 2
     assert "neither a process ID nor an endpoint" in shown.stderr
 
@@ -116,10 +107,10 @@ def test_top_shows_steers_and_saves(tmp_path: Path, script: Path, running: subpr
         # P pauses the collection in the target, and lets it go on.
         terminal.keys("P")
         terminal.until("PAUSED")
-        until(lambda: "paused" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "a pause")
+        until(lambda: "paused" in pikos_at(tmp_path, "ctl", "status", str(running.pid)).stdout, "a pause")
         terminal.keys("P")
         terminal.until("collection resumed")
-        until(lambda: "running" in pikos(tmp_path, "ctl", "status", str(running.pid)).stdout, "that it goes on")
+        until(lambda: "running" in pikos_at(tmp_path, "ctl", "status", str(running.pid)).stdout, "that it goes on")
         terminal.keys("s\x15" + str(saved) + "\r")
         terminal.until("saved as pstats")
         terminal.keys("q")
@@ -143,10 +134,10 @@ def test_top_survives_its_target(tmp_path: Path, running: subprocess.Popen[str])
 
 def test_top_prints_once(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     until(lambda: listed(tmp_path), "a process that is live")
-    table = pikos(tmp_path, "top", "--once", "-n", "20")
+    table = pikos_at(tmp_path, "top", "--once", "-n", "20")
     assert (table.returncode, table.stderr) == (0, "")
     assert "(main)" in table.stdout and "in flight" in table.stdout
-    shown = json.loads(pikos(tmp_path, "top", "--json").stdout)
+    shown = json.loads(pikos_at(tmp_path, "top", "--json").stdout)
     assert [process["pid"] for process in shown["processes"]] == [running.pid]
     (main,) = [function for function in shown["functions"] if function["name"] == "main"]
     assert main["open"] == 1 and 0 < main["in_flight"] <= main["cumtime"]
@@ -183,7 +174,7 @@ def test_record_keeps_the_profile(tmp_path: Path, script: Path, ends: str) -> No
         assert recorded == pstats.Stats(str(own)).stats  # type: ignore[attr-defined]
     else:
         assert "vanished (killed?)" in said and is_marked
-        assert "still running" in pikos(tmp_path, "check", out).stdout
+        assert "still running" in pikos_at(tmp_path, "check", out).stdout
         assert calls["leaf"] == 200 * calls["step"] or calls["leaf"] // 200 in (calls["step"], calls["step"] - 1)
         if ends == "by SIGKILL":
             # No older than what another subscriber had seen before.
@@ -205,7 +196,7 @@ def test_record_writes_what_it_knows_and_where_a_name_says_nothing_our_own(tmp_p
         assert recorder.stderr is not None and "listening" in recorder.stderr.readline()
         until(lambda: row_of(tmp_path, process.pid), "its calls")
         for name in ("now", "now.out"):
-            assert pikos(tmp_path, "ctl", "dump", tmp_path / name, str(process.pid)).returncode == 0
+            assert pikos_at(tmp_path, "ctl", "dump", tmp_path / name, str(process.pid)).returncode == 0
         stop.touch()
         _, said = recorder.communicate(timeout=PATIENCE)
         assert recorder.returncode == 0, said
@@ -262,16 +253,16 @@ def test_record_where_nothing_can_be_written(tmp_path: Path, running: subprocess
 def test_ctl(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     until(lambda: listed(tmp_path), "a process that is live")
     pid = str(running.pid)
-    assert pikos(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
-    assert pikos(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
-    assert "every 0.25 s" in pikos(tmp_path, "ctl", "interval", "0.25", pid).stdout
+    assert pikos_at(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
+    assert pikos_at(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
+    assert "every 0.25 s" in pikos_at(tmp_path, "ctl", "interval", "0.25", pid).stdout
     dumped = tmp_path / "dumped.pstats"
-    assert pikos(tmp_path, "ctl", "dump", dumped, pid).returncode == 0
+    assert pikos_at(tmp_path, "ctl", "dump", dumped, pid).returncode == 0
     assert "main" in {name for _, _, name in pstats.Stats(str(dumped)).stats}  # type: ignore[attr-defined]
-    refused = pikos(tmp_path, "ctl", "interval", "0.001", pid)
+    refused = pikos_at(tmp_path, "ctl", "interval", "0.001", pid)
     assert refused.returncode == 1 and "0.02" in refused.stderr
-    assert pikos(tmp_path, "ctl", "explode", pid).returncode == 2
-    assert pikos(tmp_path, "ctl", "stop", pid).returncode == 0
+    assert pikos_at(tmp_path, "ctl", "explode", pid).returncode == 2
+    assert pikos_at(tmp_path, "ctl", "stop", pid).returncode == 0
     until(lambda: listed(tmp_path) == [], "the end of the stream")
     assert running.poll() is None
 
@@ -344,20 +335,20 @@ def stopped(process: subprocess.Popen[str]) -> None:
 def test_who_is_not_heard_is_named(tmp_path: Path, script: Path, running: subprocess.Popen[str]) -> None:
     """A process that is stopped holds nobody up, and keeps nobody else from being told."""
     with started(tmp_path, ["-m", SUBJECT, "--live", "--interval", "0.1", script, "never"]) as other:
-        until(lambda: str(other.pid) in pikos(tmp_path, "ps").stdout, "the other process")
+        until(lambda: str(other.pid) in pikos_at(tmp_path, "ps").stdout, "the other process")
         stopped(other)
         try:
-            listed = pikos(tmp_path, "ps", "--json")
+            listed = pikos_at(tmp_path, "ps", "--json")
             assert [row["pid"] for row in json.loads(listed.stdout)] == [running.pid]
             said = f"pikos: 1 process has not answered (stopped, or very busy): {other.pid}\n"
             assert (listed.returncode, listed.stderr) == (1, said)
-            told = pikos(tmp_path, "ctl", "status", str(other.pid), "99999999", str(running.pid))
+            told = pikos_at(tmp_path, "ctl", "status", str(other.pid), "99999999", str(running.pid))
             assert told.returncode == 1 and told.stdout.startswith(f"{running.pid} running")
             assert f"{other.pid}-" in told.stderr and "has not answered in 5 s" in told.stderr
             assert "99999999 is not profiled live" in told.stderr
             # What was not heard is not done later.
-            assert pikos(tmp_path, "ctl", "pause", str(other.pid)).returncode == 1
+            assert pikos_at(tmp_path, "ctl", "pause", str(other.pid)).returncode == 1
         finally:
             other.send_signal(signal.SIGCONT)
-        status = pikos(tmp_path, "ctl", "status", str(other.pid))
+        status = pikos_at(tmp_path, "ctl", "status", str(other.pid))
         assert (status.returncode, "running" in status.stdout) == (0, True)

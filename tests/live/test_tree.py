@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pikos.stats
 import pytest
-from running import python
+from running import PIKOS, python
 from terminal import Terminal
 from watching import PATIENCE, Subscriber, endpoint, live_environment, sockets, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 # Works in two threads until a line comes on standard input. `leaf` costs much on one way and little on the other.
 PROGRAM = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from running import SUBJECT
-from watching import PATIENCE, live_environment, sockets
+from watching import PATIENCE, live_environment, pikos_at, sockets
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
@@ -30,11 +30,6 @@ def run(folder: Path, script: Path, *options: str, **changes: str) -> subprocess
         text=True,
         timeout=PATIENCE,
     )
-
-
-def pikos(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pikos", *arguments]
-    return subprocess.run(command, env=live_environment(folder), capture_output=True, text=True, timeout=PATIENCE)
 
 
 def ran_all_the_same(run: subprocess.CompletedProcess[str], script: Path, *words: str) -> None:
@@ -105,7 +100,7 @@ def test_what_is_at_an_endpoint_stays(script: Path, tmp_path: Path) -> None:
         }.items():
             address = f"ipc://{tmp_path}/{name}"
             ran_all_the_same(run(tmp_path, script, f"--live={address}"), script, address, word)
-            viewer = pikos(tmp_path, "top", "--once", "--bind", address)
+            viewer = pikos_at(tmp_path, "top", "--once", "--bind", address)
             assert (viewer.returncode, viewer.stderr.count("\n")) == (1, 1) and word in viewer.stderr
         with socket.socket(socket.AF_UNIX) as other:
             other.connect(str(tmp_path / "socket"))

@@ -130,6 +130,62 @@ answer([entry[0] for entry in kept(app)])
     assert answers == ["GET /6", "GET /3", "GET /0"]
 
 
+def test_a_websocket_is_cut_and_a_slow_answer_is_not() -> None:
+    pytest.importorskip("aiohttp")
+    answers = evaluate(
+        SITE
+        + """
+from aiohttp import ClientSession, web
+from pikos.plugins.aiohttp import profile_requests
+
+async def socket(request):
+    answered = web.WebSocketResponse()
+    await answered.prepare(request)
+    step(1)
+    while not watch.kept.entries():
+        await asyncio.sleep(0.01)
+    step(2)
+    await answered.close()
+    return answered
+
+async def slow(request):
+    step(1)
+    await asyncio.sleep(0.5)
+    step(2)
+    return web.Response()
+
+async def main():
+    global watch
+    app = web.Application()
+    app.router.add_get("/socket", socket)
+    app.router.add_get("/slow", slow)
+    watch = profile_requests(app, every=1, longest=0.1)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    place = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    async with ClientSession() as session:
+        async with session.ws_connect(place + "/socket") as asked:
+            await asked.receive()
+        async with session.get(place + "/slow"):
+            pass
+    await runner.cleanup()
+    found = []
+    for entry in watch.kept.entries():
+        rows = {row.name: row.ncalls for row in watch.kept.profile(entry.id)}
+        found.append([entry.label, entry.note, rows["step"]])
+    answer(found)
+
+asyncio.run(main())
+"""
+    )
+    assert answers == [
+        ["GET /slow", "", 2],
+        ["GET /socket", "It still streamed after 0.1 s: the profile ends there.", 1],
+    ]
+
+
 def test_a_stream_without_end_is_cut_and_goes_on() -> None:
     answers = evaluate(
         SITE

@@ -8,15 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pikos.stats import load
+from running import PIKOS
 from terminal import Terminal
-from watching import PATIENCE, live_environment, until
+from watching import PATIENCE, live_environment, pikos_at, until
 
 pytestmark = [
     pytest.mark.any_release,
@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory of other processes is read on Linux"),
 ]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Spends three quarters of its main thread's time in `long`, and waits in another thread.
 PROGRAM = """\
@@ -95,18 +94,6 @@ def running() -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PIKOS, *map(os.fspath, arguments)],
-        env=live_environment(folder),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
 @contextmanager
 def sampling(folder: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
     """`pikos sample` at work."""
@@ -122,19 +109,19 @@ def sampling(folder: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[
 
 @pytest.fixture(autouse=True)
 def rights(running: subprocess.Popen[str], tmp_path: Path) -> None:
-    told = pikos(tmp_path, "stacks", str(running.pid)).stderr
+    told = pikos_at(tmp_path, "stacks", str(running.pid)).stderr
     if "no right to read the memory" in told:
         pytest.skip(told)
 
 
 def rows(folder: Path, name: str) -> dict[str, dict[str, object]]:
-    shown = pikos(folder, "stats", name, "--json")
+    shown = pikos_at(folder, "stats", name, "--json")
     assert shown.returncode == 0, shown.stderr
     return {str(row["name"]): row for row in json.loads(shown.stdout)}
 
 
 def test_a_sample_says_where_the_time_goes(tmp_path: Path, running: subprocess.Popen[str]) -> None:
-    done = pikos(tmp_path, "sample", str(running.pid), "--duration", "3", "--budget", "50%", "--rate", "500")
+    done = pikos_at(tmp_path, "sample", str(running.pid), "--duration", "3", "--budget", "50%", "--rate", "500")
     assert done.returncode == 0, done.stderr
     name = f"{running.pid}.pikos"
     assert f"Saved to {name}" in done.stderr
@@ -149,14 +136,14 @@ def test_a_sample_says_where_the_time_goes(tmp_path: Path, running: subprocess.P
     assert running.poll() is None
     profile = load(tmp_path / name)
     assert profile.metadata["counts"] == "samples"
-    told = pikos(tmp_path, "stats", name).stdout
+    told = pikos_at(tmp_path, "stats", name).stdout
     assert re.search(r"\d samples in [\d.]+ seconds \(standard error of a share: at most [\d.]+ %\)", told)
 
 
 def test_modes_count_other_threads(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     for mode in ("cpu", "gil"):
         arguments = ("--mode", mode, "--duration", "1", "-o", f"{mode}.pikos")
-        done = pikos(tmp_path, "sample", str(running.pid), *arguments)
+        done = pikos_at(tmp_path, "sample", str(running.pid), *arguments)
         assert done.returncode == 0, done.stderr
         found = rows(tmp_path, f"{mode}.pikos")
         waiting = float(str(found.get("rest", {"cumtime": 0})["cumtime"]))
@@ -166,21 +153,21 @@ def test_modes_count_other_threads(tmp_path: Path, running: subprocess.Popen[str
 def test_what_is_sampled_is_live_and_obeys(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     pid = str(running.pid)
     with sampling(tmp_path, pid, "-o", "out.pikos") as sampler:
-        listed = until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+        listed = until(lambda: json.loads(pikos_at(tmp_path, "ps", "--json").stdout), "a process that is live")
         assert [row["pid"] for row in listed] == [running.pid]
-        shown = until(lambda: "long" in pikos(tmp_path, "top", "--once", pid).stdout, "its functions")
+        shown = until(lambda: "long" in pikos_at(tmp_path, "top", "--once", pid).stdout, "its functions")
         assert shown
-        text = pikos(tmp_path, "top", "--once", pid).stdout
+        text = pikos_at(tmp_path, "top", "--once", pid).stdout
         assert "samples/s" in text and "calls/s" not in text
-        told = pikos(tmp_path, "ctl", "rate", "250", pid)
+        told = pikos_at(tmp_path, "ctl", "rate", "250", pid)
         assert told.returncode == 0, told.stderr
         assert re.search(rf"^{pid} running, .* samples, ", told.stdout)
-        assert pikos(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
-        assert pikos(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
-        dumped = pikos(tmp_path, "ctl", "dump", "now.pikos", pid)
+        assert pikos_at(tmp_path, "ctl", "pause", pid).stdout.startswith(f"{pid} paused")
+        assert pikos_at(tmp_path, "ctl", "resume", pid).stdout.startswith(f"{pid} running")
+        dumped = pikos_at(tmp_path, "ctl", "dump", "now.pikos", pid)
         assert dumped.returncode == 0, dumped.stderr
         assert "long" in rows(tmp_path, "now.pikos")
-        assert pikos(tmp_path, "ctl", "stop", pid).returncode == 0
+        assert pikos_at(tmp_path, "ctl", "stop", pid).returncode == 0
         assert sampler.wait(PATIENCE) == 0
         assert sampler.stderr is not None
         told_last = sampler.stderr.read()
@@ -192,7 +179,7 @@ def test_what_is_sampled_is_live_and_obeys(tmp_path: Path, running: subprocess.P
 def test_a_process_that_ends_is_saved(tmp_path: Path) -> None:
     with started(PROGRAM) as process:
         with sampling(tmp_path, str(process.pid), "-o", "out.pikos") as sampler:
-            until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+            until(lambda: json.loads(pikos_at(tmp_path, "ps", "--json").stdout), "a process that is live")
             process.kill()
             process.wait(PATIENCE)
             assert sampler.wait(PATIENCE) == 0
@@ -203,7 +190,7 @@ def test_a_process_that_ends_is_saved(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_and_saves(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     with sampling(tmp_path, str(running.pid), "-o", "out.pikos") as sampler:
-        until(lambda: json.loads(pikos(tmp_path, "ps", "--json").stdout), "a process that is live")
+        until(lambda: json.loads(pikos_at(tmp_path, "ps", "--json").stdout), "a process that is live")
         sampler.send_signal(signal.SIGTERM)
         assert sampler.wait(PATIENCE) == 0
     assert "main" in rows(tmp_path, "out.pikos")
@@ -211,7 +198,7 @@ def test_ctrl_c_ends_and_saves(tmp_path: Path, running: subprocess.Popen[str]) -
 
 def test_children_are_added_up_and_have_files_of_their_own(tmp_path: Path) -> None:
     with started(PARENT) as process:
-        done = pikos(tmp_path, "sample", str(process.pid), "--children", "--duration", "3", "-o", "out.pikos")
+        done = pikos_at(tmp_path, "sample", str(process.pid), "--children", "--duration", "3", "-o", "out.pikos")
     assert done.returncode == 0, done.stderr
     (child,) = re.findall(r"sampling (\d+) \(CPython .*which it has started", done.stderr)
     alone = [rows(tmp_path, f"out-{pid}.pikos") for pid in (process.pid, child)]
@@ -222,13 +209,13 @@ def test_children_are_added_up_and_have_files_of_their_own(tmp_path: Path) -> No
 
 def test_top_samples_where_nobody_has_prepared_anything(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     pid = str(running.pid)
-    refused = pikos(tmp_path, "top", "--once", pid)
+    refused = pikos_at(tmp_path, "top", "--once", pid)
     assert refused.returncode == 1
     assert f"`pikos top --sample {pid}`" in refused.stderr
-    shown = pikos(tmp_path, "top", "--sample", "--once", pid)
+    shown = pikos_at(tmp_path, "top", "--sample", "--once", pid)
     assert shown.returncode == 0, shown.stderr
     assert "samples" in shown.stdout and "main" in shown.stdout
-    assert json.loads(pikos(tmp_path, "ps", "--json").stdout) == []
+    assert json.loads(pikos_at(tmp_path, "ps", "--json").stdout) == []
 
 
 def test_top_shows_where_each_thread_is(tmp_path: Path, running: subprocess.Popen[str]) -> None:
@@ -249,7 +236,7 @@ def test_top_shows_where_each_thread_is(tmp_path: Path, running: subprocess.Pope
 
 
 def test_stacks_say_where_each_thread_is(tmp_path: Path, running: subprocess.Popen[str]) -> None:
-    shown = pikos(tmp_path, "stacks", str(running.pid))
+    shown = pikos_at(tmp_path, "stacks", str(running.pid))
     assert (shown.returncode, shown.stderr) == (0, "")
     head, *threads = shown.stdout.split("\n\n")
     assert head.startswith(f"process {running.pid}, CPython {sys.version_info.major}.{sys.version_info.minor}.")
@@ -294,7 +281,7 @@ def test_stacks_say_where_each_task_is(tmp_path: Path) -> None:
     with started(TASKS) as process:
 
         def tasks() -> dict[str, str]:
-            shown = pikos(tmp_path, "stacks", str(process.pid))
+            shown = pikos_at(tmp_path, "stacks", str(process.pid))
             assert (shown.returncode, shown.stderr) == (0, "")
             return dict(
                 part.split(": ", 1) for part in shown.stdout.rstrip().split("\n\n") if part.startswith("asyncio task")
@@ -317,7 +304,7 @@ def test_stacks_show_local_variables(tmp_path: Path) -> None:
     with started(TASKS) as process:
 
         def shown() -> str:
-            told = pikos(tmp_path, "stacks", str(process.pid), "--locals")
+            told = pikos_at(tmp_path, "stacks", str(process.pid), "--locals")
             assert (told.returncode, told.stderr) == (0, "")
             return told.stdout
 
@@ -345,9 +332,9 @@ def test_a_process_in_a_namespace_of_its_own(tmp_path: Path) -> None:
                 pytest.skip("no right to make a namespace of process numbers")
             assert said == "ready 1\n"
             (pid,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
-            shown = pikos(tmp_path, "stacks", pid)
+            shown = pikos_at(tmp_path, "stacks", pid)
             assert f"\nthread {pid} MainThread: " in shown.stdout
-            done = pikos(
+            done = pikos_at(
                 tmp_path, "sample", pid, "--duration", "1", "--mode", "cpu", "--rate", "200", "-o", "out.pikos"
             )
             assert done.returncode == 0, done.stderr
@@ -358,14 +345,14 @@ def test_a_process_in_a_namespace_of_its_own(tmp_path: Path) -> None:
 
 def test_samples_keep_their_kind_in_files(tmp_path: Path, running: subprocess.Popen[str]) -> None:
     pid = str(running.pid)
-    assert pikos(tmp_path, "sample", pid, "--duration", "1", "-o", "out.pikos").returncode == 0
+    assert pikos_at(tmp_path, "sample", pid, "--duration", "1", "-o", "out.pikos").returncode == 0
     whole = rows(tmp_path, "out.pikos")
     for name in ("out.pstats", "out.json"):
-        assert pikos(tmp_path, "export", "out.pikos", "-o", name).returncode == 0
+        assert pikos_at(tmp_path, "export", "out.pikos", "-o", name).returncode == 0
         assert load(tmp_path / name).metadata["counts"] == "samples"
         assert {key: row["ncalls"] for key, row in rows(tmp_path, name).items()} == {
             key: row["ncalls"] for key, row in whole.items()
         }
-    merged = pikos(tmp_path, "merge", "out.pikos", "out.pikos", "-o", "both.pikos")
+    merged = pikos_at(tmp_path, "merge", "out.pikos", "out.pikos", "-o", "both.pikos")
     assert merged.returncode == 0, merged.stderr
     assert rows(tmp_path, "both.pikos")["main"]["ncalls"] == 2 * int(str(whole["main"]["ncalls"]))

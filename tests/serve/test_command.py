@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from running import PATIENCE
 from serving import Server, serving
-from watching import live_environment, started, until
+from watching import live_environment, pikos_at, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
@@ -45,17 +45,6 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM)
     return path
-
-
-def pikos(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pikos", *map(str, arguments)],
-        env=live_environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
 
 
 def saved(folder: Path) -> Path:
@@ -108,7 +97,7 @@ def test_what_cannot_be_served_is_said(tmp_path: Path) -> None:
             (["4194304"], "process 4194304 is not profiled live"),
             (["--bind", "tcp://127.0.0.1:0", "17"], "leave out `17`"),
         ]:
-            done = pikos(tmp_path, "serve", *arguments)
+            done = pikos_at(tmp_path, "serve", *arguments)
             assert (done.returncode, done.stdout) == (2, ""), done
             assert expected in done.stderr and "panic" not in done.stderr, done.stderr
 

@@ -14,6 +14,7 @@ from typing import Any
 import pikos
 import pikos.stats
 import pytest
+from running import pikos as pikos_command
 from running import python, subject
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
@@ -172,10 +173,6 @@ def test_json_holds_the_facts_and_gives_them_back(tmp_path: Path) -> None:
     assert list(written.items()) == list(facts(path).items()) == list(facts(tmp_path / "a.json").items())
 
 
-def command(folder: Path, *words: str | Path) -> Any:
-    return python(["-m", "pikos", *words], cwd=folder)
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of one snapshot, one of two, and one that is cut in the second."""
@@ -198,7 +195,7 @@ def test_every_command_reads_it(files: dict[str, Path], which: str, tmp_path: Pa
     assert any("cut short" in note for note in loaded.metadata["notes"]) == is_cut
 
     def ran(*words: str | Path) -> str:
-        run = command(tmp_path, *words)
+        run = pikos_command(*words, cwd=tmp_path)
         assert run.code == 0, run.err
         assert ("cut short" in run.err + run.out) == (is_cut and path in words), run.err
         return str(run.out)
@@ -230,7 +227,7 @@ def test_what_others_have_a_place_for(files: dict[str, Path], tmp_path: Path) ->
     callgrind = profile.dumps("callgrind").decode()
     assert f"cmd: {known['command']}\n" in callgrind and f"desc: host: {known['host']}\n" in callgrind
     assert json.loads(profile.dumps("firefox"))["meta"]["arguments"] == known["command"]
-    command(tmp_path, "export", files["one"], "-o", "a.html")
+    pikos_command("export", files["one"], "-o", "a.html", cwd=tmp_path)
     assert title in (tmp_path / "a.html").read_text()
 
 
@@ -239,13 +236,13 @@ def test_a_merge_keeps_what_is_equal_and_a_diff_says_what_differs(tmp_path: Path
     (tmp_path / "b").mkdir()
     one = recorded(tmp_path / "a", name="a.pikos")
     other = recorded(tmp_path / "b", "--threads", name="b.pikos")
-    merged = command(tmp_path, "merge", one, other, one, "-o", "all.pikos")
+    merged = pikos_command("merge", one, other, one, "-o", "all.pikos", cwd=tmp_path)
     assert merged.code == 0, merged.err
     found = facts(tmp_path / "all.pikos")
     assert found["merged"] == "3" and found["host"] == facts(one)["host"]
     assert not {"process", "folder", "options"} & found.keys()
-    assert "merged from 3 profiles" in command(tmp_path, "stats", "all.pikos").out
-    assert "not the same" not in command(tmp_path, "diff", one, other).err
+    assert "merged from 3 profiles" in pikos_command("stats", "all.pikos", cwd=tmp_path).out
+    assert "not the same" not in pikos_command("diff", one, other, cwd=tmp_path).err
     wider = recorded(tmp_path / "a", "--tree", name="c.pikos")
-    said = command(tmp_path, "diff", other, wider).err
+    said = pikos_command("diff", other, wider, cwd=tmp_path).err
     assert "not the same options: threads=True before, tree=True after" in said

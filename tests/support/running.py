@@ -15,6 +15,7 @@ import os
 import pstats
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from typing import Any
 SUPPORT = Path(__file__).resolve().parent
 TESTS = SUPPORT.parent
 CONTROL = "cProfile"
+#: The command as it is installed.
+PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 #: Seconds. Longer than anything takes on a machine that does much else; what waits so long has failed. Less than the time that
 #: pytest gives a test, so that a test says itself what it waited for.
 PATIENCE = 200.0
@@ -105,6 +108,19 @@ def python(
 def pikos_run(folder: Path, *arguments: str) -> Run:
     """Run `pikos-run` in a folder."""
     return python(["-m", "pikos.runner", *arguments], cwd=folder)
+
+
+def pikos(*arguments: str | os.PathLike[str], cwd: Path | None = None) -> Run:
+    """Run the `pikos` command."""
+    return python(["-m", "pikos", *arguments], cwd=cwd)
+
+
+def write(folder: Path, code: str, name: str = "script.py") -> str:
+    """A file of that name, with folders above it. Returns the name."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(code))
+    return name
 
 
 def calls(path: Path) -> dict[str, int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 import zmq
-from running import PATIENCE, environment
+from running import PATIENCE, PIKOS, environment
 
 Message = dict[str, Any]
 Label = tuple[str, int, str]
@@ -29,6 +29,19 @@ def sockets(folder: Path) -> Path:
 def live_environment(folder: Path, **changes: str) -> dict[str, str]:
     kept = {name: value for name, value in environment(**changes).items() if name != "XDG_RUNTIME_DIR"}
     return {**kept, "TMPDIR": str(folder), **changes}
+
+
+def pikos_at(folder: Path, *arguments: str | os.PathLike[str] | int) -> subprocess.CompletedProcess[str]:
+    """What the `pikos` command says of the processes of this folder."""
+    return subprocess.run(
+        [PIKOS, *map(str, arguments)],
+        env=live_environment(folder),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
 
 
 def until(condition: Any, what: str) -> Any:

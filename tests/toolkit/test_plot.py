@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import subprocess
-import sysconfig
 import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
-from running import environment, pikos_run
-
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
+from running import PIKOS, environment, pikos_run
 
 SPIKE = """\
 def main():

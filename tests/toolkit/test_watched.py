@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import PATIENCE, environment
+from running import PATIENCE, PIKOS, environment
 
 pytestmark = pytest.mark.slow_in_debug
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Works until somebody makes the file `stop`, then does one thing more.
 PROGRAM = """\

@@ -7,18 +7,16 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from running import PATIENCE, environment
+from running import PATIENCE, PIKOS, environment
 from terminal import Terminal
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 

@@ -9,18 +9,16 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import environment, evaluate
+from running import PIKOS, environment, evaluate
 from terminal import PATIENCE, Terminal
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
 
-PIKOS = str(Path(sysconfig.get_path("scripts")) / "pikos")
 
 #: Bold, dim, underlined, reversed, the ends of each, and the terminal's own colours.
 WITHOUT_COLOUR = {"", "0", "1", "2", "4", "7", "22", "24", "27", "39", "49", "59"}
