@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import random
+import sys
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from pikos.cprofile import Profile
-from running import evaluate
+from running import PATIENCE, evaluate
 
 pytestmark = [pytest.mark.beyond_cprofile, pytest.mark.in_process]
 
@@ -110,6 +115,201 @@ def test_threads_of_their_own_that_are_started_while_others_are_recorded() -> No
     for thread in threads:
         thread.join()
     assert [found[n].get("leaf", 0) for n in range(REQUESTS)] == list(range(REQUESTS))
+
+
+class Entering(threading.Thread):
+    """Has somebody ask for its name, which a profile does that is being enabled: it goes on when all the others' are asked for, too."""
+
+    waits = False
+
+    def __init__(self, everybody: threading.Barrier, enter: Any) -> None:
+        super().__init__(target=self._enter)
+        self.everybody, self.enter = everybody, enter
+
+    @property
+    def name(self) -> str:
+        if self.waits:
+            self.waits = False
+            self.everybody.wait()
+        return "one of many"
+
+    @name.setter
+    def name(self, name: str) -> None:
+        pass
+
+    def _enter(self) -> None:
+        self.waits = True
+        self.enter()
+
+
+def at_once(*entering: Any) -> None:
+    """Calls each in a thread of its own. Those that enable a profile do so at the same moment."""
+    everybody = threading.Barrier(len(entering), timeout=PATIENCE)
+    threads = [Entering(everybody, enter) for enter in entering]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_threads_that_enable_at_the_same_moment() -> None:
+    found: dict[int, int] = {}
+    all_are_enabled = threading.Barrier(REQUESTS, timeout=PATIENCE)
+
+    def enter(n: int) -> None:
+        with Profile(context=True) as profile:
+            all_are_enabled.wait()
+            work(n)
+        found[n] = counts(profile).get("leaf", 0)
+
+    at_once(*(partial(enter, n) for n in range(REQUESTS)))
+    assert found == {n: n for n in range(REQUESTS)}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [{"context": True}, {"threads": True}, {"threads": False}],
+    ids=["context", "all threads", "a thread"],
+)
+def test_of_two_kinds_one_is_refused_also_at_the_same_moment(others: dict[str, Any]) -> None:
+    both = threading.Barrier(2, timeout=PATIENCE)
+    found: list[int | str] = []
+
+    def enter(options: dict[str, Any]) -> None:
+        profile = Profile(**options)
+        try:
+            profile.enable()
+        except ValueError as error:
+            found.append(str(error))
+            both.wait()
+            both.wait()
+        else:
+            both.wait()
+            work(5)
+            both.wait()
+            profile.disable()
+            found.append(counts(profile)["leaf"])
+
+    at_once(partial(enter, {"threads": True}), partial(enter, others))
+    message, leaves = found
+    assert "one of many" in str(message) and leaves == 5
+
+
+def test_one_profile_is_enabled_once_also_by_two_threads_at_the_same_moment() -> None:
+    profile = Profile(context=True)
+    both = threading.Barrier(2, timeout=PATIENCE)
+    refused: list[str] = []
+
+    def enter() -> None:
+        try:
+            profile.enable()
+            work(5)
+        except ValueError as error:
+            refused.append(str(error))
+        both.wait()
+
+    at_once(enter, enter)
+    profile.disable()
+    assert counts(profile)["leaf"] == 5 and len(refused) == 1
+    # Nothing is left behind.
+    with Profile(threads=True):
+        pass
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+#: Of those that may be in use in one process at the same time: each needs the interpreter's events, or other ones.
+MIXED = [OPTIONS[name] for name in ("default", "tree", "python", "fast", "frame-eval")]
+
+
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("hooks", [MIXED[:1], MIXED], ids=["one hook", "hooks"])
+def test_the_first_begins_while_the_last_ends(hooks: list[dict[str, Any]]) -> None:
+    wrong: list[tuple[int, int, dict[str, Any]]] = []
+
+    def serve(seed: int) -> None:
+        choice = random.Random(seed)
+        for _ in range(60):
+            n, options = choice.randrange(8), choice.choice(hooks)
+            with Profile(context=True, **options) as profile:
+                for _ in range(n):
+                    leaf()
+                    if choice.random() < 0.3:
+                        time.sleep(0)
+            if (leaves := counts(profile).get("leaf", 0)) != n:
+                wrong.append((n, leaves, options))
+            # Now and then nobody is recorded at all.
+            if choice.random() < 0.3:
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=serve, args=(seed,)) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("restless")
+def test_loops_in_threads_that_begin_and_end_at_any_time() -> None:
+    wrong: list[tuple[int, dict[str, int]]] = []
+
+    async def one(n: int) -> None:
+        found = await request(n, {})
+        if (found["leaf"], found["work"], found["part"]) != (8 * n, 8, 2 * 2):
+            wrong.append((n, found))
+
+    async def serve() -> None:
+        for n in range(1, 6):
+            await asyncio.gather(*(one(n) for _ in range(3)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(serve(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("restless")
+def test_greenlets_that_are_recorded_each_for_itself() -> None:
+    greenlet = pytest.importorskip("greenlet")
+    wrong: list[tuple[int, dict[str, int]]] = []
+
+    def serve() -> None:
+        hub = greenlet.getcurrent()
+
+        def one(n: int) -> None:
+            with Profile(context=True) as profile:
+                for _ in range(3):
+                    work(n)
+                    hub.switch()
+            found = counts(profile)
+            if (found["work"], found["leaf"]) != (3, 3 * n):
+                wrong.append((n, found))
+
+        for _ in range(5):
+            greenlets = [greenlet.greenlet(one) for _ in range(5)]
+            for n, each in enumerate(greenlets, 1):
+                each.switch(n)
+            while any(greenlets):
+                for each in greenlets:
+                    each.switch()
+                    work(100)
+
+    threads = [threading.Thread(target=serve) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_a_thread_is_in_it_if_it_runs_in_a_copy() -> None:

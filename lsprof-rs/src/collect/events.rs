@@ -159,6 +159,13 @@ pub unsafe fn end_quickly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool
 /// # Safety
 /// From a hook: the GIL is held, and the callee is alive. `thread` is [`registry::current`], not null.
 pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
+    // SAFETY: by this function's contract.
+    unsafe { enter_if(thread, callee, || true) };
+}
+
+/// [`enter`]; of a function that is new, if `is_ours` says so once it is known what it is: another hook may have taken over meanwhile.
+#[inline(always)]
+unsafe fn enter_if(thread: *mut ThreadRecorder, callee: Callee, is_ours: fn() -> bool) {
     let began = clock::now();
     // SAFETY: the recorder is this thread's own, valid until a profile changes, which happens only in Python
     // code; after any that may have run (below), it is looked up anew.
@@ -173,7 +180,7 @@ pub unsafe fn enter(thread: *mut ThreadRecorder, callee: Callee) {
         }
     } else {
         // SAFETY: as this function's.
-        unsafe { enter_new(callee, began) };
+        unsafe { enter_new(callee, began, is_ours) };
     }
 }
 
@@ -271,12 +278,17 @@ pub struct OpenCall {
     outer: Option<Link<Frame>>,
 }
 
-/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted.
+/// A call of a Python function begins, in a hook that is on the C stack until it is over. `None` if it isn't counted, as one isn't
+/// whose function had to be looked at first, if `is_ours` says no then.
 ///
 /// # Safety
 /// As for [`enter`].
 #[inline(always)]
-pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+pub unsafe fn enter_frame(
+    thread: *mut ThreadRecorder,
+    code: *mut PyObject,
+    is_ours: fn() -> bool,
+) -> Option<OpenCall> {
     let key = code as Key;
     // SAFETY: as this function's.
     unsafe {
@@ -285,7 +297,7 @@ pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> O
                 && (*thread).recorder.has_subcalls()
                 && count_quickly(NonNull::new_unchecked(thread), key);
             if !is_counted {
-                return enter_frame_slowly(thread, code);
+                return enter_frame_slowly(thread, code, is_ours);
             }
         }
         let frame = (*thread).recorder.top();
@@ -295,11 +307,15 @@ pub unsafe fn enter_frame(thread: *mut ThreadRecorder, code: *mut PyObject) -> O
 
 #[cold]
 #[inline(never)]
-unsafe fn enter_frame_slowly(thread: *mut ThreadRecorder, code: *mut PyObject) -> Option<OpenCall> {
+unsafe fn enter_frame_slowly(
+    thread: *mut ThreadRecorder,
+    code: *mut PyObject,
+    is_ours: fn() -> bool,
+) -> Option<OpenCall> {
     // SAFETY: as for `enter_frame`.
     let before = unsafe { (*thread).recorder.top() };
     // SAFETY: as for `enter_frame`.
-    unsafe { enter(thread, Callee::Python(code)) };
+    unsafe { enter_if(thread, Callee::Python(code), is_ours) };
     // SAFETY: the GIL is held; looked up anew, since `enter` may have run Python.
     let thread = unsafe { registry::current().as_mut() }?;
     let frame = thread.recorder.top();
@@ -388,7 +404,7 @@ pub unsafe fn leave_if_open(frame: Link<Frame>, key: Key, thread: *mut ThreadRec
 /// changed when that is done.
 #[cold]
 #[inline(never)]
-unsafe fn enter_new(callee: Callee, began: Ticks) {
+unsafe fn enter_new(callee: Callee, began: Ticks, is_ours: fn() -> bool) {
     let look_up = |py: Python<'_>| {
         let Some(collector) = registry::current_collector(py) else { return };
         registry::look_for_threads(py);
@@ -423,6 +439,9 @@ unsafe fn enter_new(callee: Callee, began: Ticks) {
             // SAFETY: the code object is the running frame's, so it is alive.
             let code = unsafe { Bound::from_borrowed_ptr(py, code) };
             this.recorder.set_form(callee.key(), form(&code, followed));
+        }
+        if !is_ours() {
+            return;
         }
         this.recorder.enter(callee.key());
         // SAFETY: as this function's.

@@ -79,6 +79,16 @@ impl Registry {
             || self.contexts.borrow().iter().flat_map(HashMap::values).any(&mut has)
     }
 
+    /// Takes out the profiles of single threads that have ended. To be dropped with nothing borrowed: that may run Python.
+    fn take_ended(&self) -> Vec<Enabled> {
+        let mut threads = self.threads.borrow_mut();
+        let Some(threads) = threads.as_mut() else { return Vec::new() };
+        let has_ended = |enabled: &Enabled| enabled.mark.ended.load(Ordering::Acquire);
+        let ended = threads.iter().filter(|(_, enabled)| has_ended(enabled)).map(|(&number, _)| number);
+        let ended: Vec<u64> = ended.collect();
+        ended.into_iter().filter_map(|number| threads.remove(&number)).collect()
+    }
+
     fn has_contexts(&self) -> bool {
         self.contexts.borrow().as_ref().is_some_and(|contexts| !contexts.is_empty())
     }
@@ -233,21 +243,23 @@ pub enum Refusal {
 pub fn add(py: Python<'_>, collector: &Rc<Collector>, asked: Asked) -> Result<Scope, Refusal> {
     let registry = REGISTRY.get(py);
     let mark = thread::mark().ok_or(Refusal::ThreadEnds)?;
-    let scope = match asked {
-        Asked::AllThreads => Scope::AllThreads,
-        Asked::ThisThread => Scope::Thread(mark.number),
-        Asked::ThisContext => Scope::Context(registry.last_context.get() + 1),
-    };
-    if let Some(owner) = conflict(py, registry, scope) {
+    // All that may run Python, and so let other threads enable or disable theirs, comes before the look at who stands in the way:
+    // from there on until the entry is made nothing does.
+    let name = threads::name_of(py, thread::ident()).unwrap_or_else(|| "a thread without a name".into());
+    if asked == Asked::ThisContext {
+        context::get_ready(py).map_err(Refusal::Failure)?;
+    }
+    drop(registry.take_ended());
+    if let Some(owner) = conflict(py, registry, collector, asked, &mark) {
         return Err(Refusal::Conflict(owner));
     }
-    let name = threads::name_of(py, thread::ident()).unwrap_or_else(|| "a thread without a name".into());
-    let (whom, instead) = match scope {
-        Scope::AllThreads => ("all threads", "use threads=False in each thread"),
-        Scope::Thread(_) => ("that thread", "use threads=False in each thread"),
-        Scope::Context(_) => ("a context", "use context=True in another context"),
+    let (whom, instead) = match asked {
+        Asked::AllThreads => ("all threads", "use threads=False in each thread"),
+        Asked::ThisThread => ("that thread", "use threads=False in each thread"),
+        Asked::ThisContext => ("a context", "use context=True in another context"),
     };
     let owner = format!("a pikos Profile, enabled for {whom} in {name}; disable it first, or {instead}");
+    let own_thread = mark.number;
     let enabled = Enabled {
         collector: Rc::clone(collector),
         mark,
@@ -255,19 +267,28 @@ pub fn add(py: Python<'_>, collector: &Rc<Collector>, asked: Asked) -> Result<Sc
         ordinary: Cell::new(false),
         strangers: RefCell::default(),
     };
-    match scope {
-        Scope::AllThreads => _ = registry.all_threads.replace(Some(enabled)),
-        Scope::Thread(number) => {
-            _ = registry.threads.borrow_mut().get_or_insert_default().insert(number, enabled);
+    let scope = match asked {
+        Asked::AllThreads => {
+            registry.all_threads.replace(Some(enabled));
+            Scope::AllThreads
         }
-        Scope::Context(number) => {
-            let is_followed =
-                context::get_ready(py).and_then(|()| FOLLOWED.set(py, number.into_pyobject(py)?.as_any()));
-            is_followed.map_err(Refusal::Failure)?;
+        Asked::ThisThread => {
+            registry.threads.borrow_mut().get_or_insert_default().insert(own_thread, enabled);
+            Scope::Thread(own_thread)
+        }
+        Asked::ThisContext => {
+            let number = registry.last_context.get() + 1;
             registry.last_context.set(number);
-            _ = registry.contexts.borrow_mut().get_or_insert_default().insert(number, enabled);
+            registry.contexts.borrow_mut().get_or_insert_default().insert(number, enabled);
+            let scope = Scope::Context(number);
+            let is_followed = number.into_pyobject(py).map_err(PyErr::from);
+            if let Err(error) = is_followed.and_then(|number| FOLLOWED.set(py, number.as_any())) {
+                remove(py, scope);
+                return Err(Refusal::Failure(error));
+            }
+            scope
         }
-    }
+    };
     forget_cached(py);
     Ok(scope)
 }
@@ -340,18 +361,29 @@ pub unsafe fn each_follower(mut act: impl FnMut(&Collector)) {
 
 /// Whether there is a profile whose events come through the ordinary hook.
 pub fn any_ordinary(py: Python<'_>) -> bool {
-    let registry = REGISTRY.get(py);
-    let in_use_anywhere = |enabled: &Enabled| enabled.ordinary.get();
     let in_use = |enabled: &Enabled| enabled.ordinary.get() && !enabled.mark.ended.load(Ordering::Acquire);
-    registry.all_threads.borrow().as_ref().is_some_and(in_use_anywhere)
-        || registry.threads.borrow().as_ref().is_some_and(|threads| threads.values().any(in_use))
-        || registry.contexts.borrow().as_ref().is_some_and(|contexts| contexts.values().any(in_use_anywhere))
+    any_ordinary_in_all_threads(py)
+        || REGISTRY.get(py).threads.borrow().iter().flat_map(HashMap::values).any(in_use)
 }
 
-/// How many profiles follow a context each.
-#[cfg(not(Py_3_12))]
-pub fn contexts(py: Python<'_>) -> usize {
-    REGISTRY.get(py).contexts.borrow().as_ref().map_or(0, HashMap::len)
+/// Whether there is one of all threads, or of a context, which any thread may come to be in.
+pub fn any_ordinary_in_all_threads(py: Python<'_>) -> bool {
+    let registry = REGISTRY.get(py);
+    registry.all_threads.borrow().as_ref().is_some_and(|enabled| enabled.ordinary.get())
+        || registry.contexts.borrow().iter().flat_map(HashMap::values).any(|enabled| enabled.ordinary.get())
+}
+
+/// Whether a profile is enabled for this scope.
+pub fn has(py: Python<'_>, scope: Scope) -> bool {
+    let registry = REGISTRY.get(py);
+    let holds = |enabled: &RefCell<Option<HashMap<u64, Enabled>>>, number: u64| {
+        enabled.borrow().as_ref().is_some_and(|enabled| enabled.contains_key(&number))
+    };
+    match scope {
+        Scope::AllThreads => registry.all_threads.borrow().is_some(),
+        Scope::Thread(number) => holds(&registry.threads, number),
+        Scope::Context(number) => holds(&registry.contexts, number),
+    }
 }
 
 /// Whether it depends on the context where an event goes.
@@ -438,26 +470,41 @@ pub enum Wanted {
     Builtins,
 }
 
-/// Who stands in the way of a profile for `scope`.
-fn conflict(py: Python<'_>, registry: &Registry, scope: Scope) -> Option<String> {
+/// Who stands in the way of a profile that is asked for in the thread of this mark. Runs no Python.
+fn conflict(
+    py: Python<'_>,
+    registry: &Registry,
+    collector: &Rc<Collector>,
+    asked: Asked,
+    mark: &Mark,
+) -> Option<String> {
+    let mut owner = None;
+    // Two threads may enable the same one at once.
+    registry.any(|enabled| {
+        let is_it = Rc::ptr_eq(&enabled.collector, collector);
+        owner = is_it.then(|| enabled.owner.clone());
+        is_it
+    });
+    if owner.is_some() {
+        return owner;
+    }
     if let Some(enabled) = registry.all_threads.borrow().as_ref() {
         return Some(enabled.owner.clone());
     }
     if let Some(contexts) = registry.contexts.borrow().as_ref() {
-        let blocking = match scope {
-            Scope::Context(_) => followed(py).and_then(|number| contexts.get(&number)),
+        let blocking = match asked {
+            Asked::ThisContext => followed(py).and_then(|number| contexts.get(&number)),
             _ => contexts.values().next(),
         };
         if let Some(enabled) = blocking {
             return Some(enabled.owner.clone());
         }
     }
-    let mut threads = registry.threads.borrow_mut();
-    let threads = threads.as_mut()?;
-    threads.retain(|_, enabled| !enabled.mark.ended.load(Ordering::Acquire));
-    let blocking = match scope {
-        Scope::AllThreads | Scope::Context(_) => threads.values().next(),
-        Scope::Thread(number) => threads.get(&number),
+    let threads = registry.threads.borrow();
+    let threads = threads.as_ref()?;
+    let blocking = match asked {
+        Asked::AllThreads | Asked::ThisContext => threads.values().next(),
+        Asked::ThisThread => threads.get(&mark.number),
     };
     blocking.map(|enabled| enabled.owner.clone())
 }

@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 
 use super::evaluation::{RUNNING, is_running};
 use super::ordinary::{self, Place};
-use super::self_check;
+use super::{self_check, turns};
 use crate::collect::events::{self, OpenCall};
 use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
@@ -159,7 +159,7 @@ unsafe fn enter(state: *mut PyThreadState, frame: *mut InterpreterFrame) -> Opti
         if interpreter_frame::makes_generator(frame, code) {
             return None;
         }
-        events::enter_frame(thread, code)
+        events::enter_frame(thread, code, is_running)
     }
 }
 
@@ -203,6 +203,6 @@ unsafe fn give_back(state: *mut PyThreadState) {
             events::leave_cleared_frame(thread);
         }
         // A failure leaves deeper calls uncounted; the program goes on as without us.
-        _ = in_python(|py| take_over(py, TOO_DEEP));
+        _ = in_python(|py| turns::take(py, || take_over(py, TOO_DEEP)));
     }
 }

@@ -29,6 +29,7 @@ mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
 mod steps;
+mod turns;
 mod unseen;
 
 use std::borrow::Cow;
@@ -145,6 +146,16 @@ pub fn install(
     wish: Wish,
     evaluates_leaves: bool,
 ) -> PyResult<Choice> {
+    turns::take(py, || install_in_turn(py, scope, profiler, wish, evaluates_leaves))
+}
+
+fn install_in_turn(
+    py: Python<'_>,
+    scope: Scope,
+    profiler: &Py<PyAny>,
+    wish: Wish,
+    evaluates_leaves: bool,
+) -> PyResult<Choice> {
     registry::limit_stack_by(py, stack_limit);
     #[cfg(not(Py_3_12))]
     registry::find_threads_by(py, |py| {
@@ -184,8 +195,15 @@ const SHARED: &str = "another profile that is enabled needs it, and one hook run
 
 /// Undoes `install`. The registry has lost the profile already.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
+    turns::take(py, || remove_in_turn(py, scope, profiler))
+}
+
+fn remove_in_turn(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
     freed::follow_registry(py);
-    if frame_eval::covers(py, scope) {
+    if registry::has(py, scope) {
+        // Another thread has enabled one for the same meanwhile, which goes on with what there is.
+        Ok(())
+    } else if frame_eval::covers(py, scope) {
         frame_eval::remove(py, scope)
     } else {
         #[cfg(not(Py_3_12))]
@@ -200,7 +218,7 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
 /// What CPython raises.
 pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
     #[cfg(Py_3_12)]
-    monitoring::follow_contexts(py)?;
+    turns::take(py, || monitoring::follow_contexts(py))?;
     // 3.11's own function looks by itself.
     let _ = py;
     Ok(())

@@ -4,7 +4,6 @@
 //! events are those that any of them wants.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -87,7 +86,7 @@ static INSTALLED: GilCell<Cell<Wanted>> = GilCell::new(Cell::new(Wanted::Nothing
 /// Which callbacks that are.
 static WAY: GilCell<Cell<Way>> = GilCell::new(Cell::new(Way::Plain));
 /// The thread that is changing it, and the process.
-static CHANGING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
+static APPLYING: GilCell<Cell<Option<(u64, u32)>>> = GilCell::new(Cell::new(None));
 
 /// Sets the events that the enabled profiles want.
 pub fn install(py: Python<'_>, _scope: Scope, _profiler: &Py<PyAny>) -> PyResult<()> {
@@ -125,22 +124,16 @@ pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
     follow_registry(py)
 }
 
-/// Brings the interpreter in line with the registry, one thread at a time: it takes several calls, between which
-/// another thread may enable or disable a profile of its own.
+/// Brings the interpreter in line with the registry. It is the running thread's turn.
 fn follow_registry(py: Python<'_>) -> PyResult<()> {
-    let Some(mark) = thread::mark() else { return apply(py) };
-    let process = std::process::id();
-    let changing = CHANGING.get(py);
-    // A fork leaves the other threads behind in the parent; nobody is left to finish.
-    while changing.get().is_some_and(|(number, there)| number != mark.number && there == process) {
-        py.detach(|| std::thread::sleep(Duration::from_micros(20)));
-    }
-    if changing.replace(Some((mark.number, process))).is_some_and(|(number, _)| number == mark.number) {
+    let here = thread::mark().map(|mark| (mark.number, std::process::id()));
+    let applying = APPLYING.get(py);
+    if applying.replace(here).is_some_and(|before| Some(before) == here) {
         // We are inside our own `apply`, by way of the garbage collector: it will go round once more.
         return Ok(());
     }
     let result = apply(py);
-    changing.set(None);
+    applying.set(None);
     result
 }
 

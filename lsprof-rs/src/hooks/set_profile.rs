@@ -89,10 +89,18 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => install_in_all(py, profiler, false),
-        // Any thread may come to be in it.
-        Scope::Context(_) if ALL_THREADS.get(py).borrow().is_some() => Ok(()),
-        Scope::Context(_) => install_in_all(py, &stand_in(py)?, false),
+        Scope::Context(_) => install_for_contexts(py, &stand_in(py)?, false),
     }
+}
+
+/// Any thread may come to be in a context that is followed.
+fn install_for_contexts(py: Python<'_>, stand_in: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+    if ALL_THREADS.get(py).borrow().is_none() {
+        return install_in_all(py, stand_in, gives_way);
+    }
+    // The running one may be C's, and new.
+    find_new_threads(py);
+    Ok(())
 }
 
 /// What `sys.getprofile()` returns where no Profiler is at hand, or several are.
@@ -113,9 +121,9 @@ fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyRe
 
 /// Takes the profile function away from where `install` and the threads' starts put it.
 pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
-    let current = ThreadHandle::current(py);
     match scope {
         Scope::Thread(number) => {
+            let current = ThreadHandle::current(py);
             let removed = THREADS.get(py).borrow_mut().as_mut().and_then(|threads| threads.remove(&number));
             let Some(thread) = removed else { return Ok(()) };
             let state = ThreadHandle::all(py).into_iter().find(|state| state.id() == thread.state);
@@ -127,21 +135,30 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
                 // The thread has ended, or the program has set a function of its own.
                 _ => {}
             }
+            Ok(())
         }
-        Scope::Context(_) if registry::contexts(py) > 0 => {}
-        Scope::AllThreads | Scope::Context(_) => {
-            STARTS_THREAD.store(0, Ordering::Relaxed);
-            LOOKED_AT.store(i64::MAX, Ordering::Relaxed);
-            let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
-            for state in ThreadHandle::all(py) {
-                let here = state.id() == current.id();
-                if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
-                    state.set_profile(py, None, None)?;
-                }
-            }
+        Scope::AllThreads | Scope::Context(_) => remove_from_all(py),
+    }
+}
+
+/// Takes it away from all threads, unless another profile needs it there.
+fn remove_from_all(py: Python<'_>) -> PyResult<()> {
+    if registry::any_ordinary_in_all_threads(py) {
+        return Ok(());
+    }
+    STARTS_THREAD.store(0, Ordering::Relaxed);
+    LOOKED_AT.store(i64::MAX, Ordering::Relaxed);
+    let Some(all) = ALL_THREADS.get(py).take() else { return Ok(()) };
+    let current = ThreadHandle::current(py);
+    for state in ThreadHandle::all(py) {
+        let here = state.id() == current.id();
+        if all.states.contains(&state.id()) && (!here || is_ours(py, Some(&all.profiler))?) {
+            state.set_profile(py, None, None)?;
         }
     }
-    Ok(())
+    // One may have been enabled within this, by way of the garbage collector, and have lost what it had set.
+    ALL_THREADS.get(py).borrow_mut().iter_mut().for_each(|all| all.states.clear());
+    watch_new_threads(py)
 }
 
 /// What has to be known to set the function in a thread when that isn't running: its thread state's number.
@@ -177,8 +194,8 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(&stand_in))
         }
-        Scope::Context(_) if ALL_THREADS.get(py).borrow().is_some() => Ok(()),
-        Scope::AllThreads | Scope::Context(_) => install_in_all(py, &stand_in, true),
+        Scope::AllThreads => install_in_all(py, &stand_in, true),
+        Scope::Context(_) => install_for_contexts(py, &stand_in, true),
     }
 }
 

@@ -199,6 +199,10 @@ impl Session {
             .and_then(|()| self.begin_labels(py))
             .and_then(|()| self.install(scope, profiler));
         match installed {
+            Ok(_) if self.scope.get() != Some(scope) => {
+                // Another thread has disabled it meanwhile, and there may have been nothing to take away yet.
+                hooks::remove(py, scope, Some(profiler.as_unbound()))
+            }
             Ok(choice) => {
                 self.choice.replace(Some(choice));
                 greenlets::follow_at_once(py);
@@ -211,6 +215,8 @@ impl Session {
                 self.scope.set(None);
                 registry::remove(py, scope);
                 labels::end(py);
+                // The first error is the one to tell.
+                _ = hooks::remove(py, scope, Some(profiler.as_unbound()));
                 Err(error)
             }
         }
@@ -275,7 +281,10 @@ impl Session {
         self.choice.replace(Some(self.hook(py)?));
         self.missed.set(self.threads_missed(py));
         self.unseen.replace(None);
-        self.scope.set(None);
+        if self.scope.take() != Some(scope) {
+            // Another thread has disabled it meanwhile.
+            return Ok(());
+        }
         greenlets::unfollow(py, &self.collector);
         registry::remove(py, scope);
         labels::end(py);
