@@ -19,9 +19,10 @@ import type { Model } from "./live/model";
 import { Now } from "./live/now";
 import { Polls, POLL_MS } from "./live/polls";
 import { ProcessList } from "./live/processes";
-import { current, processOf, scaleTo, state, VIEWS } from "./live/state";
+import { current, hasTasks, processOf, scaleTo, state, VIEWS } from "./live/state";
 import type { View } from "./live/state";
 import { Stream } from "./live/stream";
+import { Tasks } from "./live/tasks";
 import { patternIn } from "./picture";
 import { followTheme } from "./theme";
 import { Tooltip } from "./tooltip";
@@ -76,8 +77,9 @@ const flame = new Flame(tooltip, { choose: (at) => choose(at, true), zoomed: sho
 const point = (lines: string[] | null, x: number, y: number): void => (lines === null ? tooltip.hide() : tooltip.show(lines, x, y));
 const bands = new Bands({ brush: (wanted) => void brush(wanted), point });
 const now = new Now((at) => choose(at, true));
+const tasks = new Tasks((at) => choose(at, true));
 const memory = new Memory(point);
-const polls = new Polls(bands, now, memory, (at) => one.learn(at, false));
+const polls = new Polls(bands, now, tasks, memory, (at) => one.learn(at, false));
 const control = new Control({ hold: freeze, mark: () => void mark(), compare });
 
 const isSum = (wanted: string): boolean => wanted === "all" || wanted === "files";
@@ -135,6 +137,7 @@ function possible(wanted: View): View {
   const process = processOf(state.scope);
   if (process?.kind === "recorder") return "memory";
   const isLive = process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
+  if (wanted === "tasks" && state.told !== null && !hasTasks(state.scope)) return "functions";
   return wanted === "memory" || (wanted === "now" && state.told !== null && !isLive) ? "functions" : wanted;
 }
 
@@ -182,7 +185,7 @@ let compareAfter = 0;
 function showTabs(process: Process | null): void {
   const isRecorder = process?.kind === "recorder";
   const isLive = process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
-  const can: Record<View, boolean> = { functions: !isRecorder, flame: !isRecorder, now: isLive, memory: isRecorder };
+  const can: Record<View, boolean> = { functions: !isRecorder, flame: !isRecorder, now: isLive, tasks: !isRecorder && hasTasks(state.scope), memory: isRecorder };
   for (const one of VIEWS) {
     const tab = find(`tab-${one}`);
     tab.hidden = !can[one];
@@ -360,6 +363,7 @@ function filter(): void {
   flame.pattern = state.pattern;
   foundAt = 0;
   functions.select();
+  tasks.select();
   if (state.view === "flame") flame.paint();
   tell();
 }

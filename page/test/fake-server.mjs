@@ -49,6 +49,7 @@ export async function serve({ port = 0, ...options } = {}) {
       "/api/edges": () => world.edges(Number(wanted.get("function")), wanted.has("from")),
       "/api/source": () => world.source(Number(wanted.get("function"))),
       "/api/now": () => world.now(scope),
+      "/api/tasks": () => world.tasks(scope),
       "/api/history": () => world.history(scope),
       "/api/range": () => world.range(Number(wanted.get("from")), Number(wanted.get("to")), wanted.has("stacks"), wanted.get("labels") !== "0"),
       "/api/recording": () => world.recording(scope),

@@ -8,6 +8,7 @@ const words = await load("words.ts");
 const { layoutOf, layoutAsMet, startOf, partOf, pathOf, follow } = await load("layout.ts");
 const { compared, edgesOfTree, snapshot } = await load("live/compare.ts");
 const { reduce } = await load("live/model.ts");
+const { alike } = await load("slow.ts");
 
 const each = (act, cases) => cases.forEach(([value, said]) => assert.equal(act(value), said, String(value)));
 
@@ -101,4 +102,12 @@ test("callers and callees of stacks: recursion counts its time once", () => {
   const { callers, callees } = edgesOfTree(tree, 1);
   assert.deepEqual(callers.map(({ other, cumulative }) => [other, cumulative]), [[0, 9], [1, 7]]);
   assert.deepEqual(callees.map(({ other, cumulative }) => [other, cumulative]), [[1, 7], [2, 4]]);
+});
+
+test("steps that took their time in the same calls are one, told by the longest", () => {
+  const step = (seconds, at, path) => ({ at, seconds, task: `task-${at}`, function: 1, path: path.map((call) => [call, seconds]) });
+  const kinds = alike([step(0.1, 1, [1, 2]), step(0.2, 2, [1, 3]), step(0.3, 3, [1, 2]), step(0.05, 4, [1]), step(0.06, 5, [1, 2, 3])]);
+  assert.deepEqual(kinds.map(({ longest, all }) => [longest.at, all.length]), [[3, 2], [2, 1], [5, 1], [4, 1]]);
+  assert.deepEqual(kinds[0].all.map(({ seconds }) => seconds), [0.3, 0.1], "the longest first");
+  assert.deepEqual(alike([]), []);
 });

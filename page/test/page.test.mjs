@@ -289,6 +289,100 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.equal(await page.textContent("#detail h2.name"), await page.locator("#now button .name").nth(1).textContent());
     }));
 
+  const tasksOf = async (page, server, scope = "p1") => {
+    await page.goto(`${server.url}#scope=${scope}&view=tasks`);
+    await page.waitForSelector("#tasks .kinds > li");
+  };
+
+  test("tasks are shown where they are followed alone", () =>
+    visit({}, async (page) => {
+      await choose(page, "p0");
+      assert.equal(await page.isVisible("#tab-tasks"), false);
+      await choose(page, "p1");
+      await page.keyboard.press("4");
+      await page.waitForSelector("#tasks .kinds > li");
+      assert.equal(await page.locator("#tab-tasks").getAttribute("aria-selected"), "true");
+      assert.match(page.url(), /view=tasks/);
+      await choose(page, "p0");
+      assert.equal(await page.isVisible("#tasks"), false, "there is none of the kind here");
+    }));
+
+  test("who blocks the loop is what one sees first: step, task, when, and the calls that took the time", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      const { name } = server.world.labels;
+      assert.match(await page.textContent("#tasks .blocked > .hint"), /31 steps of 50\.0 ms or longer took 4\.50 s; the longest 14 are here/);
+      const kinds = page.locator("#tasks .kinds > li");
+      assert.equal(await kinds.count(), 5);
+      const first = kinds.first();
+      assert.equal(await first.locator(".step .took").textContent(), "410 ms");
+      assert.match(await first.locator(".step .task").textContent(), /^7 times, the longest in request-0, after 20 s$/);
+      assert.deepEqual(await first.locator(".calls .name").allTextContents(), [name[4], name[9]], "the step's own function stands above");
+      assert.equal(await first.locator(".calls .last .name").textContent(), name[9]);
+      assert.match(await kinds.nth(1).textContent(), /in a callback/);
+      assert.match(await kinds.nth(2).locator(".calls .hint").textContent(), /6 calls/);
+      assert.match(await page.textContent("#tasks button.keeps"), /310 ms.*in request-5: keeps its loop right now/);
+      await first.locator("summary").click();
+      assert.equal(await first.locator(".each tr").count(), 7);
+      assert.match(await first.locator(".each").textContent(), /<img src=x onerror=alert\(5\)>/);
+      await page.waitForTimeout(1200);
+      assert.equal(await first.locator(".each tr").count(), 7, "what was opened stays open");
+      await page.click("#tasks .blocked > button");
+      assert.equal(await kinds.count(), 8);
+      await first.locator(".calls .last").click();
+      assert.equal(await page.textContent("#detail h2.name"), name[9]);
+    }));
+
+  test("tasks are sorted by how long they wait, their longest step, and how long they ran", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      const names = () => page.locator("#tasks td.c-task").allTextContents();
+      assert.match(await page.textContent("#tasks .tables .hint"), /480 tasks, 1 of them running; 40 are here/);
+      assert.deepEqual((await names()).slice(0, 4), ["request-0", "request-1", "request-2", "<img src=x onerror=alert(5)>"]);
+      assert.equal((await names()).includes("#7"), true, "one without a name has a number");
+      assert.equal((await names()).at(-1), "request-5", "one that runs doesn't wait");
+      assert.match(await page.locator("#tasks td.c-waits.keeps").textContent(), /runs 310 ms/);
+      await page.click("#tasks th.c-longest button");
+      assert.equal((await names())[0], "request-29", "11 × 29 is 39 in 40");
+      assert.equal(await page.locator("#tasks th.c-longest").getAttribute("aria-sort"), "descending");
+      assert.equal(await page.evaluate(() => document.activeElement.closest("th")?.className), "c-longest", "the keyboard stays there");
+      await page.click("#tasks th.c-run button");
+      assert.equal((await names())[0], "request-17", "7 × 17 is 39 in 40");
+      await page.fill("#search", "request-1$");
+      assert.deepEqual(await names(), ["request-1"]);
+      await page.fill("#search", "");
+      await page.fill("#leave", "request");
+      assert.deepEqual((await names()).sort(), ["#7", "<img src=x onerror=alert(5)>"]);
+    }));
+
+  test("a task leads to its coroutine, and to what it awaits; by the keyboard, too", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      const { name } = server.world.labels;
+      const rows = page.locator("#tasks .sorted tbody tr");
+      await rows.nth(1).locator(".c-task").click();
+      assert.equal(await page.textContent("#detail h2.name"), name[12]);
+      await rows.nth(1).locator(".c-awaits").click();
+      assert.equal(await page.textContent("#detail h2.name"), name[21]);
+      await page.locator("#tasks tr[aria-current]").focus();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      assert.equal(await page.textContent("#detail h2.name"), name[17], "that of the fourth task");
+      await page.waitForTimeout(1200);
+      assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "p1 3", "new figures don't take the keyboard away");
+      await page.keyboard.press("ArrowUp");
+      assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "p1 2");
+    }));
+
+  test("in a sum, each task says whose it is only where there are several", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server, "all");
+      assert.equal(await page.locator("#tasks td.c-task").first().textContent(), "request-0");
+      await server.world.addTasks();
+      await until("both", async () => (await page.locator("#tasks td.c-task").allTextContents()).includes("server.py --port 8000: request-0"));
+      assert.match(await page.textContent("#tasks .tables .hint"), /960 tasks/);
+    }));
+
   test("a thread is shown alone", () =>
     visit({}, async (page, { world }) => {
       await page.locator('[data-scope="p0"] .twist').click();
@@ -430,6 +524,11 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
         await page.keyboard.press("3");
         await page.waitForSelector("#now .stack");
         assert.deepEqual(await wrong(), [], "now");
+        await page.locator('[data-scope="p1"] .name').click();
+        await page.keyboard.press("4");
+        await page.waitForSelector("#tasks .kinds > li");
+        await page.locator("#tasks summary").first().click();
+        assert.deepEqual(await wrong(), [], "tasks");
         await page.locator('[data-scope="r0"] .name').click();
         await page.waitForSelector("#memory tbody tr");
         assert.deepEqual(await wrong(), [], "memory");
@@ -441,8 +540,8 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
   for (const [width, height] of [[390, 844], [800, 600], [1440, 900], [3840, 2160]]) {
     test(`everything is within a window of ${width} × ${height}`, () =>
       visit({ isStill: true }, async (page) => {
-        await choose(page, "p0");
-        for (const view of ["1", "2", "3"]) {
+        await choose(page, "p1");
+        for (const view of ["1", "2", "3", "4"]) {
           await page.keyboard.press(view);
           await page.waitForTimeout(200);
           const [wide, out] = await page.evaluate(() => [

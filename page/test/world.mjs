@@ -94,7 +94,7 @@ export class World {
         title: ["shop/server.py --port 8000", "shop/worker.py", "nightly.py <b>--all</b>", "import.py"][at % 4], phase, how,
         functions: this.labels.name.length, own: 141.2, calls: 81_234_567, calls_per_s: phase === "running" ? 412_345 + 10_000 * at : 0,
         age, elapsed: age, cpu: age * 0.82, overhead: 0.021 + at / 100, lag: phase === "running" ? 0.08 : 64, lost: at === 3 ? 2 : 0,
-        interval: this.interval, hook: "sys.monitoring", stacks: true,
+        interval: this.interval, hook: "sys.monitoring", stacks: true, tasks: at === 1,
         threads: at === 2 ? [] : [
           { id: 1, name: "MainThread", over: false, own: 80, calls: 4e6, share: 0.7 },
           { id: 2, name: "pool-1_0", over: false, own: 40.5, calls: 2e6, share: 0.2 },
@@ -196,6 +196,38 @@ export class World {
     if (!this.has(scope)) return { error: "No such process." };
     const calls = [0, 1, 4, 7, 21].map((id, at) => ({ function: id, since: 40 / (at + 1) ** 3 }));
     return { exact: true, threads: [{ id: 1, name: "MainThread", calls }, { id: 2, name: "pool-1_0", calls: calls.slice(0, 2) }, { id: 4, name: "idle", calls: [] }] };
+  }
+
+  addTasks() {
+    this.hasMoreTasks = true;
+  }
+
+  /** Forty tasks of the worker: one keeps the loop now, some steps did before; names are hostile. */
+  tasks(scope) {
+    if (scope !== "all" && scope.split(":")[0] !== "p1") return { error: "no tasks are followed here: run the program with --tasks" };
+    const at = (count, made) => Array.from({ length: count }, (_, one) => made(one));
+    const [handle, render, query, loads] = [12, 4, 21, 9];
+    const name = (one) => (one === 3 ? "<img src=x onerror=alert(5)>" : one === 7 ? "" : `request-${one}`);
+    const step = (seconds, task, path) => ({ process: "p1", at: 61 - 100 * seconds, seconds, task, function: handle, path });
+    const slow = [
+      ...at(7, (one) => step(0.41 - one / 50, name(one), [[handle, 0.41 - one / 50], [render, 0.39 - one / 50], [loads, 0.37 - one / 50]])),
+      step(0.12, null, []),
+      ...at(6, (one) => step(0.1 - one / 100, name(20 + one), at(12, (call) => [30 + call + one, 0.1 - one / 100 - call / 5000]))),
+    ].sort((a, b) => b.seconds - a.seconds);
+    // Where there are several processes, each has its own.
+    const more = scope === "all" && this.hasMoreTasks ? 1 : 0;
+    const ids = [...new Set([handle, query, 17, ...slow.flatMap(({ function: one, path }) => [one, ...path.map(([call]) => call)])])].sort((a, b) => a - b);
+    const pick = (column) => ids.map((id) => column[id]);
+    return {
+      processes: at(1 + more, (one) => ({ id: `p${1 - one}`, under_way: 480, slow_from: 0.05, slow_count: 31, slow_seconds: 4.5 })),
+      tasks: {
+        process: at(40, (one) => (more && one % 2 === 0 ? "p0" : "p1")), id: at(40, (one) => one), name: at(40, name), function: at(40, (one) => (one % 4 === 3 ? 17 : handle)), runs: at(40, (one) => one === 5),
+        since: at(40, (one) => (one === 5 ? 0.31 : 40 / (one + 1))), run: at(40, (one) => ((one * 7) % 40) / 100), await: at(40, (one) => 50 / (one + 1)), steps: at(40, (one) => 3 * one),
+        longest: at(40, (one) => ((one * 11) % 40) / 500), awaits: at(40, (one) => (one % 5 === 0 ? handle : query)),
+      },
+      slow,
+      labels: { id: ids, name: pick(this.labels.name), place: pick(this.labels.place), group: pick(this.labels.group) },
+    };
   }
 
   history(scope) {

@@ -210,6 +210,7 @@ impl Router {
                 return source.map(answer::json).map_err(|problem| Failed(StatusCode::NOT_FOUND, problem));
             }
             "now" => self.ask(move |desk| desk.now(scoped)).await?,
+            "tasks" => self.ask(move |desk| desk.tasks(scoped)).await?,
             "history" => {
                 let (from, most) = (time("from"), field("buckets").and_then(|text| text.parse().ok()));
                 self.ask(move |desk| desk.history(scoped, from, most)).await?

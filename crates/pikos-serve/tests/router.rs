@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pikos_serve::{Address, Options, Server, Sources};
 use pikos_views::{Input, Profiles};
-use pstats_compat::{Calls, Edge, Function, FunctionId, Profile};
+use pstats_compat::{Calls, Coroutine, Edge, Figures, Function, FunctionId, Profile, SlowStep, Tasks};
 
 /// Serves until it is dropped.
 struct Running {
@@ -35,8 +35,34 @@ fn profile() -> Profile {
     Profile::new(functions, vec![edge])
 }
 
+/// The same with coroutines and a slow step, whose task has a hostile name.
+fn followed() -> Profile {
+    let figures =
+        Figures { started: 3, steps: 9, run: 0.5, parked: 4.0, longest: 0.25, ..Figures::default() };
+    let row = |caller| Coroutine { function: FunctionId(0), caller, figures };
+    let step = SlowStep {
+        at: 2.0,
+        seconds: 0.25,
+        task: Some("<b>pay\u{202e}".into()),
+        function: FunctionId(0),
+        path: vec![(FunctionId(0), 0.25), (FunctionId(1), 0.2)],
+    };
+    let tasks = Tasks {
+        coroutines: vec![row(None), row(Some(FunctionId(1)))],
+        slow: vec![step],
+        slow_count: 7,
+        slow_seconds: 1.5,
+        slow_from: 0.05,
+    };
+    Profile { tasks: Some(tasks), ..profile() }
+}
+
 impl Running {
     fn new(read_only: bool) -> Self {
+        Self::of(profile(), read_only)
+    }
+
+    fn of(profile: Profile, read_only: bool) -> Self {
         let (tell, told) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -44,7 +70,7 @@ impl Running {
             let address = Address { port: Some(0), ..Address::default() };
             let server = Server::bind(Options { address, read_only, version: "test" }).expect("a free port");
             tell.send(server.url()).expect("somebody waits");
-            let input = Input { path: None, profile: profile() };
+            let input = Input { path: None, profile };
             let files = Some(Profiles::new(vec![input], Box::new(|_| None)));
             let sources = Sources { live: None, files };
             server.run(sources, &mut |_| stopped.load(Ordering::Relaxed)).expect("it serves");
@@ -238,6 +264,32 @@ fn paths_lead_nowhere_else() {
         assert_eq!(status(&answer), 400, "{path}: {answer}");
         assert!(serde_json::from_str::<serde_json::Value>(body(&answer)).expect("JSON")["error"].is_string());
     }
+}
+
+#[test]
+fn tasks_are_told_where_they_were_followed() {
+    let server = Running::new(false);
+    assert_eq!(json_of(&server, "/api/processes")["processes"][0]["tasks"], false);
+    assert_eq!(status(&server.get("/api/tasks?scope=f0")), 404);
+
+    let server = Running::of(followed(), false);
+    assert_eq!(json_of(&server, "/api/processes")["processes"][0]["tasks"], true);
+    for (scope, id) in [("f0", "f0"), ("files", "files"), ("all", "files")] {
+        let told = json_of(&server, &format!("/api/tasks?scope={scope}"));
+        let process = &told["processes"][0];
+        assert_eq!((&process["id"], &process["slow_count"]), (&id.into(), &7.into()), "{told}");
+        assert_eq!(process["under_way"], 0);
+        let step = &told["slow"][0];
+        assert_eq!((&step["seconds"], &step["at"]), (&0.25.into(), &2.0.into()));
+        assert!(step["task"].as_str().is_some_and(|name| name.starts_with("<b>pay") && !name.contains('\u{202e}')));
+        let columns = &told["coroutines"];
+        assert_eq!(columns["steps"], serde_json::json!([18]), "whoever awaited it");
+        assert_eq!(columns["longest"], serde_json::json!([0.25]));
+        let place =
+            told["labels"]["id"].as_array().expect("ids").iter().position(|id| *id == columns["function"][0]);
+        assert_eq!(told["labels"]["name"][place.expect("it has a name")], "main");
+    }
+    assert_eq!(status(&server.get("/api/tasks?scope=f1")), 404);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // What the server tells of a profile: a full picture, then what changed. Columns of numbers, as in a report's page.
 
 import type { Kind } from "../data";
+import type { SlowStep } from "../slow";
 
 /** Of functions by their numbers: those that the scope has. */
 export interface Labels {
@@ -119,6 +120,8 @@ export interface Process {
   hook: string | null;
   /** Whether it keeps full stacks. */
   stacks?: boolean;
+  /** Whether it has tasks or coroutines that were followed. */
+  tasks?: boolean;
   threads: Thread[];
   recorder?: { monitor: string; records: number; dropped: number; rss: number } | null;
 }
@@ -139,6 +142,26 @@ export interface Buckets {
 export interface OpenCalls {
   exact: boolean;
   threads: { id: number | string; name: string; calls: { function: number; since: number | null }[] }[];
+}
+
+/** What is told of tasks. Times are seconds; functions have their names in `labels`. */
+export interface Tasks {
+  processes: { id: string; under_way: number; slow_from: number; slow_count: number; slow_seconds: number }[];
+  tasks: {
+    process: string[];
+    id: number[];
+    name: string[];
+    function: number[];
+    runs: boolean[];
+    since: number[];
+    run: number[];
+    await: number[];
+    steps: number[];
+    longest: number[];
+    awaits: number[];
+  };
+  slow: SlowStep[];
+  labels: Labels;
 }
 
 export interface EdgeColumns {

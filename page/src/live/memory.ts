@@ -4,7 +4,7 @@ import { isDarkNow } from "../colours";
 import { find, make } from "../elements";
 import { age, bytes, counted, grouped } from "../words";
 import type { Recording, TypeColumns } from "./events";
-import { heads } from "./heads";
+import { heads } from "../heads";
 import { Types } from "./types";
 
 /** So many lines are listed. */

@@ -4,10 +4,11 @@ import { find } from "../elements";
 import { program } from "../words";
 import { ask, why } from "./asks";
 import type { Band, Bands } from "./bands";
-import type { Buckets, OpenCalls, Process, Recording } from "./events";
+import type { Buckets, OpenCalls, Process, Recording, Tasks as Told } from "./events";
 import type { Memory } from "./memory";
 import type { Now } from "./now";
 import { processOf, state } from "./state";
+import type { Tasks } from "./tasks";
 
 export const POLL_MS = 500;
 /** Of so many times once: what changes slowly. */
@@ -24,6 +25,7 @@ export class Polls {
   constructor(
     private readonly bands: Bands,
     private readonly now: Now,
+    private readonly tasks: Tasks,
     private readonly memory: Memory,
     private readonly learn: (chosen: number) => Promise<void>,
   ) {}
@@ -40,6 +42,10 @@ export class Polls {
         const open = await ask<OpenCalls>("/api/now", { scope: state.scope.split(":")[0]! });
         if (wanted === state.scope && state.live !== null) this.now.show(open, state.live);
       }
+      if (wanted === state.scope && state.view === "tasks" && state.frozen === null) {
+        const told = await ask<Told>("/api/tasks", { scope: state.scope });
+        if (wanted === state.scope) this.tasks.show(told, state.live);
+      }
       if (wanted === state.scope && state.view === "memory") {
         const recording = await ask<Recording>("/api/recording", { scope: state.scope });
         if (wanted === state.scope) this.memory.show(recording);
@@ -47,6 +53,7 @@ export class Polls {
       if (isSlow && wanted === state.scope && state.chosen !== null && state.range === null && state.frozen === null) await this.learn(state.chosen);
     } catch (error) {
       if (state.view === "now") this.now.say(why(error));
+      if (state.view === "tasks") this.tasks.say(why(error));
       if (state.view === "memory") this.memory.say(why(error));
     } finally {
       this.isPolling = false;

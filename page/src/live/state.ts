@@ -5,7 +5,7 @@ import type { Brushed } from "./bands";
 import type { Process, Processes } from "./events";
 import type { Model } from "./model";
 
-export const VIEWS = ["functions", "flame", "now", "memory"] as const;
+export const VIEWS = ["functions", "flame", "now", "tasks", "memory"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Figures, and the time that they are of, where it is known. */
@@ -49,6 +49,15 @@ export const state: State = {
 /** The process of a scope; null: a sum. */
 export function processOf(wanted: string): Process | null {
   return state.told?.processes.find(({ id }) => id === wanted.split(":")[0]) ?? null;
+}
+
+/** Whether tasks are followed in a scope. */
+export function hasTasks(wanted: string): boolean {
+  const process = processOf(wanted);
+  if (process !== null) return process.tasks === true;
+  const all = state.told?.processes ?? [];
+  const kind = wanted === "files" || !all.some((one) => one.kind === "live") ? "file" : "live";
+  return all.some((one) => one.kind === kind && one.tasks === true);
 }
 
 /** What is to be shown of all that is there. */

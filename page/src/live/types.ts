@@ -4,7 +4,7 @@ import { isDarkNow, restInk } from "../colours";
 import { make } from "../elements";
 import { bytes, clock, counted, grouped, short } from "../words";
 import type { TypeColumns } from "./events";
-import { heads } from "./heads";
+import { heads } from "../heads";
 
 /** So many types are listed. */
 const MOST = 300;

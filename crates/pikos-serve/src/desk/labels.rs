@@ -64,6 +64,11 @@ impl Labels {
         })
     }
 
+    /// Whether those of the first so many functions are known.
+    pub fn has_all(&self, count: usize) -> bool {
+        count <= self.name.len()
+    }
+
     /// Whether this function's is known.
     pub fn has(&self, function: u32) -> bool {
         (function as usize) < self.name.len()

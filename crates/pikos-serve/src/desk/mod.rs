@@ -10,6 +10,7 @@ mod objects;
 mod processes;
 mod sent;
 mod spans;
+mod tasks;
 mod topic;
 
 use std::collections::HashMap;
@@ -79,6 +80,8 @@ pub enum Asked {
     NoRecording,
     #[error("it runs on {0}, and its source is there")]
     Elsewhere(String),
+    #[error("no tasks are followed here: run the program with --tasks")]
+    NoTasks,
     #[error("a file has no history: it says what came out in the end")]
     FileHistory,
     #[error("these are threads that have ended, added up: they have no history of their own")]
@@ -316,34 +319,47 @@ impl Desk {
             if scope == Scope::All && files.files() > 1 && !picture.has_sum {
                 return Err(Asked::Other(pikos_views::Error::NoSum.to_string()));
             }
-            if let Some(profile) = picture.profile() {
-                let fact = |name| files.fact(name).unwrap_or_default();
-                self.file_labels.follow(&profile.labels, fact(facts::FOLDER), fact(facts::COMMAND));
-            }
+            self.name(true);
             return Ok(picture);
         }
         let live = live.as_mut().ok_or(Asked::NoProcess)?;
         let picture = live.picture(query(scope, edges, with_stacks));
-        if let Some(profile) = picture.profile() {
-            let folder = live.run(ProcessId(0)).map(|run| run.folder).unwrap_or_default();
-            let ran_code = picture.processes.iter().any(|process| process.title.starts_with("-c"));
-            self.live_labels.follow(&profile.labels, &folder, if ran_code { "python -c" } else { "" });
-        }
+        self.name(false);
         Ok(picture)
+    }
+
+    /// Takes in what functions are called.
+    fn name(&mut self, of_files: bool) {
+        if let Some(files) = self.sources.files.as_ref().filter(|_| of_files) {
+            let fact = |name| files.fact(name).unwrap_or_default();
+            self.file_labels.follow(files.labels(), fact(facts::FOLDER), fact(facts::COMMAND));
+        }
+        let Some(live) = self.sources.live.as_ref().filter(|_| !of_files) else { return };
+        if self.live_labels.has_all(live.labels().len()) {
+            return;
+        }
+        let folder = live.run(ProcessId(0)).map(|run| run.folder).unwrap_or_default();
+        let ran_code = live.processes().iter().any(|process| process.title.starts_with("-c"));
+        self.live_labels.follow(live.labels(), &folder, if ran_code { "python -c" } else { "" });
     }
 
     /// The list of processes.
     pub fn processes(&mut self) -> String {
         let Sources { live, files } = &mut self.sources;
         let processes = live.as_ref().map(Live::processes).unwrap_or_default();
-        let files = files.as_mut().map_or_else(Arc::default, |files| files.processes());
+        let files = files.as_ref();
+        let shown = files.map_or_else(Arc::default, |files| files.processes());
         let rows = processes.iter().enumerate().map(|(place, process)| {
             let live = live.as_ref();
             let id = ProcessId(place as u32);
             let run = live.and_then(|live| live.run(id));
             Row::live(place, process, run.as_ref(), live.is_some_and(|live| live.has_tree(id)))
+                .with_tasks(live.is_some_and(|live| live.has_tasks(id)))
         });
-        let files = files.iter().enumerate().map(|(place, file)| Row::file(place, file));
+        let files = shown.iter().enumerate().map(|(place, file)| {
+            let has_tasks = files.is_some_and(|files| files.has_tasks(ProcessId(place as u32)));
+            Row::file(place, file).with_tasks(has_tasks)
+        });
         json(&List {
             version: self.version,
             read_only: self.read_only,

@@ -36,6 +36,8 @@ pub struct Row<'l> {
     interval: Option<f64>,
     hook: Option<&'l str>,
     stacks: bool,
+    /// Whether it has tasks or coroutines that were followed.
+    tasks: bool,
     threads: Vec<ThreadRow<'l>>,
     recorder: Option<Recorder>,
 }
@@ -74,6 +76,11 @@ impl<'l> Row<'l> {
     /// Of a file.
     pub fn file(place: usize, process: &'l Process) -> Self {
         Self { stacks: true, ..Self::new(format!("f{place}"), "file", process) }
+    }
+
+    /// The same, with whether tasks are followed.
+    pub fn with_tasks(self, tasks: bool) -> Self {
+        Self { tasks, ..self }
     }
 
     fn new(id: String, kind: &'static str, process: &'l Process) -> Self {
@@ -120,6 +127,7 @@ impl<'l> Row<'l> {
             interval: health.and_then(|health| health.interval),
             hook: health.and_then(|health| health.hook.as_deref()),
             stacks: false,
+            tasks: false,
             threads: process.threads.iter().map(thread).collect(),
             recorder: process.recorder.map(|facts| Recorder {
                 monitor: facts.monitor,

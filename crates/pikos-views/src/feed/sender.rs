@@ -85,6 +85,10 @@ pub trait ProfileSender: Sender {
     ) -> Option<Cut> {
         None
     }
+    /// Whether it follows tasks.
+    fn has_tasks(&self) -> bool {
+        self.tasks().is_some()
+    }
     /// Its tasks, if it follows them; functions by their numbers here.
     fn tasks(&self) -> Option<Tasks<usize>> {
         None

@@ -1,14 +1,15 @@
 //! Live streams as what the view follows.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, labelled};
-use pstats_compat::{Calls, Cut, Function, Profile};
+use pstats_compat::{Calls, Cut, Figures, Function, Profile};
 
 use super::labels::Labels;
 use super::sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread};
+use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread, longest_first};
 use crate::recording::{Lines, RecorderFacts, Recording};
 
 /// The age of what is shown is told this often.
@@ -235,8 +236,16 @@ impl ProfileSender for Stream<Labels> {
         Some(cut)
     }
 
+    fn has_tasks(&self) -> bool {
+        self.model.head().tasks.is_some()
+    }
+
     fn tasks(&self) -> Option<Tasks<usize>> {
         let (model, part) = (&self.model, self.model.head().tasks.as_ref()?);
+        let mut coroutines: HashMap<u32, Figures> = HashMap::new();
+        for row in &part.coroutines {
+            coroutines.entry(row.function).or_default().add(&model.figures(row));
+        }
         let told = Tasks {
             under_way: part.under_way,
             list: part
@@ -274,6 +283,7 @@ impl ProfileSender for Stream<Labels> {
                         .collect(),
                 })
                 .collect(),
+            coroutines: longest_first(coroutines.into_iter().collect()),
         };
         Some(told.with(|number| self.extra.place(number)))
     }

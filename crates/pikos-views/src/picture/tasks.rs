@@ -1,5 +1,7 @@
 //! Tasks that are under way, and steps that kept an event loop too long.
 
+use pstats_compat::Figures;
+
 use super::scope::FunctionId;
 
 /// What a process says of its tasks.
@@ -17,6 +19,8 @@ pub struct Tasks<F = FunctionId> {
     pub slow_seconds: f64,
     /// The longest of them, the longest first.
     pub slow: Vec<SlowStep<F>>,
+    /// The coroutines of each function, whoever awaited them; those that took the longest first.
+    pub coroutines: Vec<(F, Figures)>,
 }
 
 /// A task that is under way. Times are in seconds.
@@ -93,6 +97,36 @@ impl<F: Copy> Tasks<F> {
             slow_count: self.slow_count,
             slow_seconds: self.slow_seconds,
             slow: self.slow.iter().filter_map(slow).collect(),
+            coroutines: self.coroutines.iter().filter_map(|(f, figures)| Some((id(*f)?, *figures))).collect(),
         }
     }
+}
+
+impl Tasks<usize> {
+    /// What a finished profile has of them, with functions by their places in it. Nothing is under way.
+    pub fn finished(known: &pstats_compat::Tasks) -> Self {
+        let slow = known.slow.iter().map(|step| SlowStep {
+            at: step.at,
+            seconds: step.seconds,
+            task: step.task.as_ref().map(|task| task.to_str_lossy().into_owned()).unwrap_or_default(),
+            function: step.function.index(),
+            path: step.path.iter().map(|(call, seconds)| (call.index(), *seconds)).collect(),
+        });
+        let coroutines =
+            known.by_function().into_iter().map(|(function, figures)| (function.index(), figures));
+        Self {
+            slow_from: known.slow_from,
+            slow_count: known.slow_count,
+            slow_seconds: known.slow_seconds,
+            slow: slow.collect(),
+            coroutines: longest_first(coroutines.collect()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Those that took the longest come first.
+pub fn longest_first<F: Ord>(mut coroutines: Vec<(F, Figures)>) -> Vec<(F, Figures)> {
+    coroutines.sort_by(|(a, one), (b, other)| other.elapsed().total_cmp(&one.elapsed()).then(a.cmp(b)));
+    coroutines
 }

@@ -104,6 +104,11 @@ impl<F: Feed> Live<F> {
         self.feed.heard().is_empty()
     }
 
+    /// What all functions are called, by their numbers.
+    pub fn labels(&self) -> &Arc<Vec<Arc<Label>>> {
+        self.names.labels()
+    }
+
     /// What to look at first: the only profile, else the sum of all; where there are none, the newest recorder.
     pub fn first_scope(&self) -> Scope {
         let heard = self.feed.heard();

@@ -50,6 +50,11 @@ impl<F: Feed> Live<F> {
         self.heard(process).and_then(Heard::profile).is_some_and(|sender| sender.has_tree())
     }
 
+    /// Whether a process follows tasks.
+    pub fn has_tasks(&self, process: ProcessId) -> bool {
+        self.heard(process).and_then(Heard::profile).is_some_and(|sender| sender.has_tasks())
+    }
+
     /// Counts up when its profile is cleared.
     pub fn epoch(&self, process: ProcessId) -> Option<u64> {
         Some(self.heard(process)?.profile()?.epoch())
@@ -200,7 +205,7 @@ impl<F: Feed> Live<F> {
     }
 
     /// The tasks of all processes of a scope that follow them.
-    pub(super) fn tasks_in(&self, scope: Scope) -> Vec<(ProcessId, Tasks)> {
+    pub fn tasks_in(&self, scope: Scope) -> Vec<(ProcessId, Tasks)> {
         let processes = (0..self.tracks.len() as u32).map(ProcessId);
         let wanted = processes.filter(|process| scope.process().is_none_or(|only| only == *process));
         let tasks = |process: ProcessId| {

@@ -19,8 +19,8 @@ use crate::files;
 use crate::forest::{Forest, Paths};
 use crate::names::Names;
 use crate::picture::{
-    Content, Edges, FunctionId, Meaning, Mine, Phase, Picture, Process, ProcessId, ProfileContent, Scope,
-    Shown, ShownEdge, ShownFunction, ShownStack, Stacks, Tree,
+    Content, Edges, FunctionId, Label, Meaning, Mine, Phase, Picture, Process, ProcessId, ProfileContent,
+    Scope, Shown, ShownEdge, ShownFunction, ShownStack, Stacks, Tasks, Tree,
 };
 use pstats_compat::printable::printable;
 
@@ -136,6 +136,23 @@ impl Profiles {
     /// What the first one says of its run.
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.files.first()?.table.profile.metadata.fact(name)
+    }
+
+    /// What all functions are called, by their numbers.
+    pub fn labels(&self) -> &Arc<Vec<Arc<Label>>> {
+        self.names.labels()
+    }
+
+    /// Whether one of them has coroutines that were followed.
+    pub fn has_tasks(&self, file: ProcessId) -> bool {
+        self.files.get(file.0 as usize).is_some_and(|file| file.table.profile.tasks.is_some())
+    }
+
+    /// What the profile of a scope has of coroutines and slow steps.
+    pub fn tasks(&self, scope: Scope) -> Option<Tasks> {
+        let table = self.table(scope)?;
+        let tasks = table.profile.tasks.as_ref()?;
+        Some(Tasks::finished(tasks).with(|place| table.ids.get(place).copied()))
     }
 
     /// What to look at first: everything, if it can be added up.

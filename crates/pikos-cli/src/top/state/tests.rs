@@ -374,6 +374,7 @@ fn with_tasks(mut picture: Picture) -> Picture {
         slow_count: 3,
         slow_seconds: 0.9,
         slow: vec![slow(0.4, 1), slow(0.3, 1), slow(0.2, 2)],
+        coroutines: Vec::new(),
     };
     if let Content::Profile(profile) = &mut picture.content {
         profile.tasks = Some(Arc::new(vec![(ProcessId(0), tasks)]));

@@ -1,6 +1,6 @@
 // The heads of a table whose rows stand in the order of one column, from its greatest figure on.
 
-import { make } from "../elements";
+import { make } from "./elements";
 
 /** A column: its key, what stands on it, and what it says. */
 export type Head<K extends string> = readonly [key: K, label: string, title: string, ...more: unknown[]];

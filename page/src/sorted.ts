@@ -1,0 +1,151 @@
+// A table whose rows stand in the order of one of their figures, the greatest first. Figures change; the row that was chosen stays chosen, and
+// the keyboard stays on it.
+
+import { make } from "./elements";
+import { heads } from "./heads";
+
+/** So long after a pointer moved over the rows they keep their order: what is about to be clicked doesn't run away. */
+const HELD_MS = 1500;
+/** So many rows are there; more than that nobody reads. */
+const MOST = 100;
+
+export interface FigureColumn<R> {
+  key: string;
+  label: string;
+  title: string;
+  /** What it is sorted by. */
+  value: (row: R) => number;
+  shown: (row: R) => string;
+  /** A class of its cell. */
+  kind?: (row: R) => string;
+}
+
+export interface TextColumn<R> {
+  key: string;
+  label: string;
+  fill: (row: R) => (Node | string)[];
+  title: (row: R) => string;
+}
+
+/** What a table asks of whoever knows what is in it. */
+export interface Sorted<R> {
+  label: string;
+  figures: FigureColumn<R>[];
+  texts: TextColumn<R>[];
+  /** Tells a row from the others, now and later. */
+  key: (row: R) => string;
+  /** A click on it, or a key that led to it; `column` is where it was clicked. */
+  choose: (row: R, column: string | null) => void;
+}
+
+export class SortedTable<R> {
+  readonly root: HTMLElement;
+  private readonly head = make("tr", "");
+  private readonly body = make("tbody", "");
+  private readonly rest = make("p", "hint");
+  private rows: R[] = [];
+  private order: string[] = [];
+  private sorted: string;
+  private chosen: string | null = null;
+  private pointed = -Infinity;
+
+  constructor(private readonly about: Sorted<R>) {
+    this.sorted = about.figures[0]!.key;
+    const table = make("table", "lines", make("thead", "", this.head), this.body);
+    table.setAttribute("aria-label", about.label);
+    this.root = make("div", "sorted", table, this.rest);
+    this.body.addEventListener("pointermove", () => (this.pointed = performance.now()), { passive: true });
+    this.body.addEventListener("pointerleave", () => (this.pointed = -Infinity));
+    this.body.addEventListener("click", (event) => {
+      const cell = (event.target as Element).closest<HTMLElement>("td");
+      const row = cell?.closest<HTMLElement>("tr");
+      if (row != null) this.choose(row.dataset["key"]!, cell!.dataset["column"] ?? null);
+    });
+    this.body.addEventListener("keydown", (event) => this.key(event));
+    this.drawHead();
+  }
+
+  show(rows: R[]): void {
+    this.rows = rows;
+    this.draw(performance.now() - this.pointed < HELD_MS);
+  }
+
+  private drawHead(): void {
+    const { figures, texts } = this.about;
+    const columns = figures.map(({ key, label, title }) => [key, label, title] as const);
+    const text = texts.map(({ key, label }) => {
+      const cell = make("th", `text c-${key}`, label);
+      cell.scope = "col";
+      return cell;
+    });
+    const isFocused = this.head.contains(document.activeElement);
+    this.head.replaceChildren(
+      ...heads(columns, this.sorted, (key) => {
+        this.sorted = key;
+        this.drawHead();
+        this.draw(false);
+      }),
+      ...text,
+    );
+    if (isFocused) this.head.querySelector<HTMLElement>("th[aria-sort='descending'] button")?.focus();
+  }
+
+  private draw(isHeld: boolean): void {
+    const { figures, texts, key } = this.about;
+    const { value } = figures.find((one) => one.key === this.sorted)!;
+    const places = new Map(this.order.map((known, at) => [known, at]));
+    const by = (a: R, b: R): number => value(b) - value(a) || (key(a) < key(b) ? -1 : 1);
+    const held = (a: R, b: R): number => (places.get(key(a)) ?? Infinity) - (places.get(key(b)) ?? Infinity) || by(a, b);
+    const shown = [...this.rows].sort(isHeld ? (a, b) => held(a, b) || 0 : by).slice(0, MOST);
+    this.order = shown.map(key);
+    const left = this.rows.length - shown.length;
+    this.rest.hidden = left <= 0;
+    this.rest.textContent = left > 0 ? `and ${left} more` : "";
+    const isFocused = this.body.contains(document.activeElement);
+    const greatest = Math.max(...shown.map(value), 1e-9);
+    const isThere = shown.some((row) => key(row) === this.chosen);
+    this.body.replaceChildren(
+      ...shown.map((row, at) => {
+        const cells = figures.map((one) => {
+          const cell = make("td", `c-${one.key} ${one.kind?.(row) ?? ""}`, make("span", "", one.shown(row)));
+          if (one.key === this.sorted && value(row) > 0) {
+            const bar = make("i", "bar");
+            bar.style.width = `${(100 * value(row)) / greatest}%`;
+            cell.prepend(bar);
+          }
+          return cell;
+        });
+        const words = texts.map((one) => {
+          const cell = make("td", `text c-${one.key}`, ...one.fill(row));
+          cell.title = one.title(row);
+          cell.dataset["column"] = one.key;
+          return cell;
+        });
+        const isChosen = key(row) === this.chosen;
+        const made = make("tr", isChosen ? "chosen" : "", ...cells, ...words);
+        made.dataset["key"] = key(row);
+        made.tabIndex = isChosen || (!isThere && at === 0) ? 0 : -1;
+        if (isChosen) made.setAttribute("aria-current", "true");
+        return made;
+      }),
+    );
+    if (isFocused) this.body.querySelector<HTMLElement>("tr[tabindex='0']")?.focus({ preventScroll: true });
+  }
+
+  private choose(wanted: string, column: string | null): void {
+    const row = this.rows.find((one) => this.about.key(one) === wanted);
+    if (row === undefined) return;
+    this.chosen = wanted;
+    this.draw(true);
+    this.about.choose(row, column);
+  }
+
+  private key(event: KeyboardEvent): void {
+    const row = (event.target as Element).closest<HTMLElement>("tr");
+    const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling, Enter: row }[event.key] as HTMLElement | null | undefined;
+    if (next == null) return;
+    event.preventDefault();
+    this.choose(next.dataset["key"]!, null);
+    this.body.querySelector<HTMLElement>("tr[aria-current]")?.focus();
+  }
+}
