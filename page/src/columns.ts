@@ -26,6 +26,8 @@ export function columnsOf(profile: Profile, isMine: () => boolean): Column[] {
       { key: "each", label: "per call", title: "cumulative time of one call", value: each, shown: (at) => [time(each(at)), null] },
     );
   }
+  const { p50, p99, max } = functions;
+  if (p50 !== undefined && p99 !== undefined && max !== undefined) columns.push(...durationColumns(() => ({ p50, p99, max }), time));
   return [...columns, ...nameColumns(() => functions)];
 }
 
@@ -56,6 +58,18 @@ export function differenceColumns(profile: Figures): Column[] {
 const sign = (value: number): string => (value > 0 ? "+" : "");
 
 const named = (label: string, unit: string | null): string => (unit === null ? label : `${label}, ${unit}`);
+
+/** Seconds of functions, where they are known. */
+type Known = { readonly [at: number]: number | null };
+
+/** How long calls took, each by itself. */
+export function durationColumns(functions: () => { p50: Known; p99: Known; max: Known }, time: (value: number) => string): Column[] {
+  const column = (key: "p50" | "p99" | "max", title: string): Column => {
+    const value = (at: number): number => functions()[key][at] ?? 0;
+    return { key, label: key, title, value, shown: (at) => [value(at) > 0 ? time(value(at)) : "", null] };
+  };
+  return [column("p50", "what half of its calls took at most"), column("p99", "what 99 of 100 of its calls took at most"), column("max", "its slowest call")];
+}
 
 export function nameColumns(functions: () => Pick<Figures["functions"], "name" | "place">): Column[] {
   const [name, place] = [(at: number): string => functions().name[at]!, (at: number): string => functions().place[at]!];

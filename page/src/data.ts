@@ -1,6 +1,8 @@
 // What a page shows, as the Rust code writes it (pstats-compat/src/formats/page/), and the same made ready for use.
 // Columns of numbers, for a name before each of them would double the page.
 
+import type { CoroutineColumns } from "./coroutines";
+import type { SlowStep } from "./slow";
 import type { Numbers } from "./stacks";
 
 /** Whose code a function is. */
@@ -22,6 +24,10 @@ export interface Data {
     own: (number | null)[];
     cumulative: number[];
     folded: number[] | null;
+    /** How long calls took, where that is kept. */
+    p50?: (number | null)[];
+    p99?: (number | null)[];
+    max?: (number | null)[];
     before: { calls: number[]; own: number[]; cumulative: number[] } | null;
     left: [number, number];
   };
@@ -46,6 +52,10 @@ export interface Data {
   };
   /** null: the page was written without. */
   sources: Source[] | null;
+  /** Coroutines and slow steps, if they were followed. */
+  tasks?: { slow_from: number; slow_count: number; slow_seconds: number; slow: SlowStep[]; coroutines: CoroutineColumns };
+  /** What ran under which labels, if there are any. */
+  labels?: { labels: [string, string][]; own: number; calls: number }[];
 }
 
 export interface Heading {

@@ -13,6 +13,7 @@ import { Flame } from "./live/flame";
 import { Functions } from "./live/functions";
 import { showHeadline } from "./live/headline";
 import { showKeys } from "./live/keys";
+import { hasLabels, LabelView } from "./live/label-view";
 import { Memory } from "./live/memory";
 import { begin, reduce } from "./live/model";
 import type { Model } from "./live/model";
@@ -78,6 +79,7 @@ const point = (lines: string[] | null, x: number, y: number): void => (lines ===
 const bands = new Bands({ brush: (wanted) => void brush(wanted), point });
 const now = new Now((at) => choose(at, true));
 const tasks = new Tasks((at) => choose(at, true));
+const labels = new LabelView((wanted) => go({ scope: wanted, view: "functions" }));
 const memory = new Memory(point);
 const polls = new Polls(bands, now, tasks, memory, (at) => one.learn(at, false));
 const control = new Control({ hold: freeze, mark: () => void mark(), compare });
@@ -138,6 +140,7 @@ function possible(wanted: View): View {
   if (process?.kind === "recorder") return "memory";
   const isLive = process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
   if (wanted === "tasks" && state.told !== null && !hasTasks(state.scope)) return "functions";
+  if (wanted === "labels" && state.told !== null && !hasLabels(state.scope)) return "functions";
   return wanted === "memory" || (wanted === "now" && state.told !== null && !isLive) ? "functions" : wanted;
 }
 
@@ -176,6 +179,7 @@ function render(): void {
   showMarks(isDifference);
   if (state.view === "functions") functions.show();
   if (state.view === "flame") showFlame();
+  if (state.view === "labels" && state.frozen === null) labels.show();
   if (state.chosen !== null) one.show();
   state.isOther = false;
 }
@@ -185,7 +189,7 @@ let compareAfter = 0;
 function showTabs(process: Process | null): void {
   const isRecorder = process?.kind === "recorder";
   const isLive = process !== null && process.kind === "live" && (process.phase === "running" || process.phase === "paused");
-  const can: Record<View, boolean> = { functions: !isRecorder, flame: !isRecorder, now: isLive, tasks: !isRecorder && hasTasks(state.scope), memory: isRecorder };
+  const can: Record<View, boolean> = { functions: !isRecorder, flame: !isRecorder, now: isLive, tasks: !isRecorder && hasTasks(state.scope), labels: !isRecorder && hasLabels(state.scope), memory: isRecorder };
   for (const one of VIEWS) {
     const tab = find(`tab-${one}`);
     tab.hidden = !can[one];
@@ -195,8 +199,9 @@ function showTabs(process: Process | null): void {
   }
   find("tab-memory").textContent = process?.recorder?.monitor === "objects" ? "Objects" : "Memory";
   document.body.dataset["view"] = state.view;
-  find("detail").hidden = state.chosen === null || state.view === "memory";
-  find("work").classList.toggle("with-detail", state.chosen !== null && state.view !== "memory");
+  const isAlone = state.view === "memory" || state.view === "labels";
+  find("detail").hidden = state.chosen === null || isAlone;
+  find("work").classList.toggle("with-detail", state.chosen !== null && !isAlone);
 }
 
 function showMarks(isDifference: boolean): void {

@@ -2,6 +2,7 @@
 
 import type { Ink } from "./colours";
 import { columnsOf, differenceColumns } from "./columns";
+import { Coroutines } from "./coroutines";
 import { prepare } from "./data";
 import type { Data, Profile, Surroundings } from "./data";
 import { Detail } from "./detail";
@@ -9,10 +10,12 @@ import { find } from "./elements";
 import { Graph } from "./graph";
 import type { Subject } from "./graph";
 import { showHead } from "./head";
+import { LabelSets } from "./labels";
 import { layoutOf } from "./layout";
 import type { Layout } from "./layout";
 import { found, hasRecursion, patternIn, subjectOf, told } from "./picture";
 import type { Picture } from "./picture";
+import { SlowSteps } from "./slow";
 import { boxesOf } from "./stacks";
 import type { Choice } from "./stacks";
 import { Table } from "./table";
@@ -32,6 +35,12 @@ const search = find<HTMLInputElement>("search");
 const tooltip = new Tooltip();
 const table = new Table((at) => choose(at, false));
 const detail = new Detail({ choose: (at) => choose(at, true), focus: (at) => change({ focus: at }) });
+const slow = new SlowSteps((at) => choose(at, true));
+const coroutines = new Coroutines((at) => choose(at, true));
+find("tasks").append(slow.root, coroutines.root);
+const labels = new LabelSets(null, false);
+find("labels").append(labels.root);
+for (const one of [slow, coroutines, labels]) one.root.classList.add("pane");
 const graph = new Graph({
   choose: (box) => {
     const what = layout.boxes.what[box.place]!;
@@ -64,10 +73,26 @@ export function show(data: Data): void {
   pattern = null;
   inks = new Map();
   const columns = profile.isDifference ? differenceColumns(profile) : columnsOf(profile, () => choice.mine);
+  find("rows").classList.toggle("with-durations", profile.functions.p99 !== undefined);
   table.mark(null, false);
   table.show({ columns, rows, kind: (at) => profile.kind[at]!, counted: rowsCounted }, profile.isDifference ? "change" : "own");
   detail.show(profile, null, null);
+  showTasks();
+  find("labels").hidden = profile.labels === undefined;
+  labels.show((profile.labels ?? []).map((set) => ({ ...set, now: null, scopes: [] })), profile.unit);
   redraw();
+}
+
+/** What blocked the event loop, and coroutines: those that a search leaves. */
+function showTasks(): void {
+  const { tasks, functions, kind } = profile;
+  find("tasks").hidden = tasks === undefined;
+  if (tasks === undefined) return;
+  const names = { name: (at: number) => functions.name[at] ?? "?", place: (at: number) => functions.place[at] ?? "", kind: (at: number) => kind[at] ?? ("" as const) };
+  const fits = (at: number): boolean => pattern === null || pattern.test(names.name(at)) || pattern.test(names.place(at));
+  const steps = tasks.slow.filter(({ task, function: at, path }) => fits(at) || (task !== null && pattern?.test(task)) || path.some(([call]) => fits(call)));
+  slow.show({ from: tasks.slow_from, count: tasks.slow_count, seconds: tasks.slow_seconds, steps, now: [], whose: () => "" }, names);
+  coroutines.show(tasks.coroutines, names, fits);
 }
 
 /** Own functions alone, if these are asked for, and those whose name or place fits. */
@@ -166,6 +191,7 @@ function showZoom(): void {
 function mark(): void {
   pattern = patternIn(search);
   table.select();
+  showTasks();
   graph.paint(subject());
   tell();
 }

@@ -133,7 +133,7 @@ export class SlowSteps {
     const times = all.length > 1 ? `${grouped(all.length)} times, the longest ` : "";
     const head = make(
       "button", `step ${names.kind(longest.function)}`, bar, make("strong", "took", amount(longest.seconds, null)), make("span", "name", names.name(longest.function)),
-      make("span", "where", names.place(longest.function)), make("span", "task", `${times}in ${taskOf(longest, whose)}, after ${age(longest.at)}`),
+      make("span", "task", `${times}in ${taskOf(longest, whose)}, ${after(longest)}`, names.place(longest.function) === "" ? null : make("span", "where", names.place(longest.function))),
     );
     head.type = "button";
     [head.dataset["at"], head.dataset["place"]] = [String(longest.function), key];
@@ -160,7 +160,7 @@ export class SlowSteps {
     const details = make("details", "", make("summary", "", `all ${grouped(all.length)}`));
     const fill = (): void => {
       if (details.children.length > 1) return;
-      const rows = all.slice(0, MOST).map((step) => make("tr", "", make("td", "", amount(step.seconds, null)), make("td", "text", taskOf(step, whose)), make("td", "", `after ${age(step.at)}`)));
+      const rows = all.slice(0, MOST).map((step) => make("tr", "", make("td", "", amount(step.seconds, null)), make("td", "text", taskOf(step, whose)), make("td", "", after(step))));
       const table = make("table", "each", make("tbody", "", ...rows));
       details.append(table, ...(all.length > MOST ? [make("p", "hint", `and ${grouped(all.length - MOST)} more`)] : []));
     };
@@ -175,6 +175,11 @@ export class SlowSteps {
     details.firstElementChild!.setAttribute("data-place", `${key} all`);
     return details;
   }
+}
+
+/** When it was, in one piece. */
+function after(step: SlowStep): string {
+  return `after ${age(step.at)}`.replaceAll(" ", "\u00a0");
 }
 
 function taskOf(step: SlowStep, whose: Blocked["whose"]): string {

@@ -6,8 +6,10 @@ import { heads } from "./heads";
 
 /** So long after a pointer moved over the rows they keep their order: what is about to be clicked doesn't run away. */
 const HELD_MS = 1500;
-/** So many rows are there; more than that nobody reads. */
-const MOST = 100;
+/** So many rows are there at first, */
+const FEW = 20;
+/** and so many when they are asked for; more than that nobody reads. */
+const MOST = 300;
 
 export interface FigureColumn<R> {
   key: string;
@@ -29,6 +31,8 @@ export interface TextColumn<R> {
 
 /** What a table asks of whoever knows what is in it. */
 export interface Sorted<R> {
+  /** A class of its own, for its looks. */
+  name: string;
   label: string;
   figures: FigureColumn<R>[];
   texts: TextColumn<R>[];
@@ -42,7 +46,8 @@ export class SortedTable<R> {
   readonly root: HTMLElement;
   private readonly head = make("tr", "");
   private readonly body = make("tbody", "");
-  private readonly rest = make("p", "hint");
+  private readonly more = make("button", "quiet");
+  private isWhole = false;
   private rows: R[] = [];
   private order: string[] = [];
   private sorted: string;
@@ -53,7 +58,12 @@ export class SortedTable<R> {
     this.sorted = about.figures[0]!.key;
     const table = make("table", "lines", make("thead", "", this.head), this.body);
     table.setAttribute("aria-label", about.label);
-    this.root = make("div", "sorted", table, this.rest);
+    this.root = make("div", `sorted ${about.name}`, table, this.more);
+    this.more.type = "button";
+    this.more.addEventListener("click", () => {
+      this.isWhole = true;
+      this.draw(true);
+    });
     this.body.addEventListener("pointermove", () => (this.pointed = performance.now()), { passive: true });
     this.body.addEventListener("pointerleave", () => (this.pointed = -Infinity));
     this.body.addEventListener("click", (event) => {
@@ -96,11 +106,11 @@ export class SortedTable<R> {
     const places = new Map(this.order.map((known, at) => [known, at]));
     const by = (a: R, b: R): number => value(b) - value(a) || (key(a) < key(b) ? -1 : 1);
     const held = (a: R, b: R): number => (places.get(key(a)) ?? Infinity) - (places.get(key(b)) ?? Infinity) || by(a, b);
-    const shown = [...this.rows].sort(isHeld ? (a, b) => held(a, b) || 0 : by).slice(0, MOST);
+    const shown = [...this.rows].sort(isHeld ? (a, b) => held(a, b) || 0 : by).slice(0, this.isWhole ? MOST : FEW);
     this.order = shown.map(key);
-    const left = this.rows.length - shown.length;
-    this.rest.hidden = left <= 0;
-    this.rest.textContent = left > 0 ? `and ${left} more` : "";
+    const left = Math.min(this.rows.length, MOST) - shown.length;
+    this.more.hidden = left <= 0;
+    this.more.textContent = `${left} more`;
     const isFocused = this.body.contains(document.activeElement);
     const greatest = Math.max(...shown.map(value), 1e-9);
     const isThere = shown.some((row) => key(row) === this.chosen);

@@ -9,6 +9,7 @@ const { layoutOf, layoutAsMet, startOf, partOf, pathOf, follow } = await load("l
 const { compared, edgesOfTree, snapshot } = await load("live/compare.ts");
 const { reduce } = await load("live/model.ts");
 const { alike } = await load("slow.ts");
+const { byLabel } = await load("labels.ts");
 
 const each = (act, cases) => cases.forEach(([value, said]) => assert.equal(act(value), said, String(value)));
 
@@ -110,4 +111,13 @@ test("steps that took their time in the same calls are one, told by the longest"
   assert.deepEqual(kinds.map(({ longest, all }) => [longest.at, all.length]), [[3, 2], [2, 1], [5, 1], [4, 1]]);
   assert.deepEqual(kinds[0].all.map(({ seconds }) => seconds), [0.3, 0.1], "the longest first");
   assert.deepEqual(alike([]), []);
+});
+
+test("label sets are added up over threads, whole or by one name", () => {
+  const set = (labels, own, scope, now = 0.1) => ({ labels: Object.entries(labels), own, calls: 10, now, scopes: [scope] });
+  const sets = [set({ route: "/pay", tenant: "a" }, 1, "p0:1"), set({ tenant: "a", route: "/pay" }, 3, "p0:2"), set({ route: "/pay", tenant: "b" }, 2, "p0:3", null), set({}, 5, "p0:4", null)];
+  const told = (name) => byLabel(sets, name).map(({ labels, own, calls, now, scopes }) => [labels.map((one) => one.join("=")).join(" "), own, calls, now, scopes]);
+  assert.deepEqual(told(null), [["route=/pay tenant=a", 4, 20, 0.2, ["p0:2", "p0:1"]], ["route=/pay tenant=b", 2, 10, null, ["p0:3"]], ["", 5, 10, null, ["p0:4"]]]);
+  assert.deepEqual(told("route"), [["route=/pay", 6, 30, 0.2, ["p0:2", "p0:1", "p0:3"]], ["", 5, 10, null, ["p0:4"]]]);
+  assert.deepEqual(sets[0].scopes, ["p0:1"], "what was given stays as it is");
 });

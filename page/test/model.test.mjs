@@ -106,6 +106,15 @@ test("who waits for the GIL is told", () => {
   assert.equal(model.functions.gilWait[2], 0.5);
 });
 
+test("how long calls took, and a processor's time, are there from when they are told", () => {
+  const model = after(told(full()));
+  assert.equal(model.hasDurations || model.hasCpu, false);
+  reduce(model, changed(delta({ functions: rows([2], { p50: [0.1], p99: [null], max: [0.4], cpu: [0.2] }) })));
+  assert.equal(model.hasDurations && model.hasCpu, true);
+  const { p50, p99, max, cpu } = model.functions;
+  assert.deepEqual([p50[2], p99[2], max[2], cpu[2], p50[0]], [0.1, NaN, 0.4, 0.2, NaN]);
+});
+
 test("numbers of other processes' functions are left free", () => {
   const labels = { id: [1, 4], name: ["b", "e"], place: ["x:2", "x:5"], group: [0, 0] };
   const model = after(told(full({ labels, functions: rows([4], { own: [2] }), stacks: null })));

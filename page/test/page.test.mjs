@@ -96,6 +96,17 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.match(await page.textContent("#found"), /group/i, "what is no expression is told");
     }));
 
+  test("how long calls took has columns where it is kept", () =>
+    visit({ isStill: true, hasDurations: true }, async (page) => {
+      await choose(page, "p0");
+      await page.click("#head .c-p99 button");
+      const column = async (key) => page.locator(`#body td.c-${key}`).allTextContents();
+      assert.deepEqual((await column("p99")).slice(0, 3), ["3.00 s", "2.99 s", "2.98 s"]);
+      assert.deepEqual((await column("p50")).slice(0, 2), ["1.50 s", "1.50 s"]);
+      assert.deepEqual((await column("max")).slice(0, 2), ["9.00 s", "8.97 s"]);
+      assert.deepEqual((await column("cpu")).slice(0, 2), ["500 ms", "500 ms"]);
+    }));
+
   test("your own code alone", () =>
     visit({ isStill: true }, async (page) => {
       await choose(page, "p0");
@@ -316,7 +327,7 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.equal(await kinds.count(), 5);
       const first = kinds.first();
       assert.equal(await first.locator(".step .took").textContent(), "410 ms");
-      assert.match(await first.locator(".step .task").textContent(), /^7 times, the longest in request-0, after 20 s$/);
+      assert.match(await first.locator(".step .task").textContent(), /^7 times, the longest in request-0, after\u00a020\u00a0s[a-z/]+\.py:\d+$/);
       assert.deepEqual(await first.locator(".calls .name").allTextContents(), [name[4], name[9]], "the step's own function stands above");
       assert.equal(await first.locator(".calls .last .name").textContent(), name[9]);
       assert.match(await kinds.nth(1).textContent(), /in a callback/);
@@ -337,16 +348,18 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
     visit({ isStill: true }, async (page, server) => {
       await tasksOf(page, server);
       const names = () => page.locator("#tasks td.c-task").allTextContents();
+      assert.equal((await names()).length, 20);
+      await page.click("#tasks .sorted > button >> text=20 more");
       assert.match(await page.textContent("#tasks .tables .hint"), /480 tasks, 1 of them running; 40 are here/);
       assert.deepEqual((await names()).slice(0, 4), ["request-0", "request-1", "request-2", "<img src=x onerror=alert(5)>"]);
       assert.equal((await names()).includes("#7"), true, "one without a name has a number");
       assert.equal((await names()).at(-1), "request-5", "one that runs doesn't wait");
       assert.match(await page.locator("#tasks td.c-waits.keeps").textContent(), /runs 310 ms/);
-      await page.click("#tasks th.c-longest button");
+      await page.locator("#tasks th.c-longest button").first().click();
       assert.equal((await names())[0], "request-29", "11 × 29 is 39 in 40");
-      assert.equal(await page.locator("#tasks th.c-longest").getAttribute("aria-sort"), "descending");
+      assert.equal(await page.locator("#tasks th.c-longest").first().getAttribute("aria-sort"), "descending");
       assert.equal(await page.evaluate(() => document.activeElement.closest("th")?.className), "c-longest", "the keyboard stays there");
-      await page.click("#tasks th.c-run button");
+      await page.locator("#tasks th.c-run button").first().click();
       assert.equal((await names())[0], "request-17", "7 × 17 is 39 in 40");
       await page.fill("#search", "request-1$");
       assert.deepEqual(await names(), ["request-1"]);
@@ -372,6 +385,44 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "p1 3", "new figures don't take the keyboard away");
       await page.keyboard.press("ArrowUp");
       assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "p1 2");
+    }));
+
+  test("coroutines have their figures by function, and what became of them", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      const { name } = server.world.labels;
+      const table = page.locator("#tasks table[aria-label='coroutines by function']");
+      const row = (at) => table.locator("tbody tr").nth(at);
+      const cells = async (at) => (await row(at).locator("td:not(.text)").allTextContents()).join(" | ");
+      assert.equal(await cells(0), "93.9 s | 3.90 s | 90.0 s | 410 ms | 480 | 1,400");
+      assert.equal(await row(0).locator(".c-ends").textContent(), "480 not over");
+      assert.equal(await row(1).locator(".c-ends").textContent(), "4 raised, 6 cancelled");
+      assert.match(await row(1).locator(".c-function").getAttribute("title"), /longest step: 4\.00 ms, after 3\.0 s/);
+      await table.locator("th.c-started button").click();
+      assert.equal(await row(0).locator(".name").textContent(), name[21]);
+      await row(0).click();
+      assert.equal(await page.textContent("#detail h2.name"), name[21]);
+      await page.fill("#search", "matches nothing at all");
+      assert.equal(await table.isVisible(), false);
+    }));
+
+  test("label sets have their part of the whole, and lead to their functions", () =>
+    visit({ isStill: true }, async (page, { world }) => {
+      await choose(page, "p0");
+      assert.equal(await page.isVisible("#tab-labels"), false);
+      await choose(page, "p1");
+      await page.click("#tab-labels");
+      const rows = page.locator("#labels tbody tr");
+      await until("three", async () => (await rows.count()) === 3);
+      assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/paytenant=a", "tenant=<b>b</b>route=/pay", "without labels"]);
+      assert.deepEqual(await page.locator("#labels td.c-share").allTextContents(), ["61.3%", "31.0%", "7.7%"]);
+      await page.click("#labels .segments button >> text=route");
+      assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/pay", "without route"]);
+      assert.deepEqual(await page.locator("#labels td.c-own").allTextContents(), ["121 s", "10.0 s"]);
+      await page.click("#labels .segments button >> text=All labels");
+      await rows.nth(1).click();
+      await until("its functions", async () => world.asked.some((one) => one.startsWith("GET /api/events?scope=p1%3A2")));
+      assert.match(page.url(), /scope=p1%3A2&view=functions/);
     }));
 
   test("in a sum, each task says whose it is only where there are several", () =>
@@ -529,6 +580,9 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
         await page.waitForSelector("#tasks .kinds > li");
         await page.locator("#tasks summary").first().click();
         assert.deepEqual(await wrong(), [], "tasks");
+        await page.click("#tab-labels");
+        await page.waitForSelector("#labels tbody tr");
+        assert.deepEqual(await wrong(), [], "labels");
         await page.locator('[data-scope="r0"] .name').click();
         await page.waitForSelector("#memory tbody tr");
         assert.deepEqual(await wrong(), [], "memory");
@@ -541,7 +595,7 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
     test(`everything is within a window of ${width} × ${height}`, () =>
       visit({ isStill: true }, async (page) => {
         await choose(page, "p1");
-        for (const view of ["1", "2", "3", "4"]) {
+        for (const view of ["1", "2", "3", "4", "5"]) {
           await page.keyboard.press(view);
           await page.waitForTimeout(200);
           const [wide, out] = await page.evaluate(() => [

@@ -20,8 +20,8 @@ function random(seed) {
 }
 
 export class World {
-  constructor({ functions = 900, stacks = 6000, processes = 4, isReadOnly = false, isEmpty = false, isStill = false, interval = 0.25 } = {}) {
-    Object.assign(this, { count: processes, isReadOnly, isEmpty, isStill, interval, isPaused: false, tick: 1, asked: [] });
+  constructor({ functions = 900, stacks = 6000, processes = 4, isReadOnly = false, isEmpty = false, isStill = false, hasDurations = false, interval = 0.25 } = {}) {
+    Object.assign(this, { count: processes, isReadOnly, isEmpty, isStill, hasDurations, interval, isPaused: false, tick: 1, asked: [] });
     this.begun = Date.now() / 1000 - 180;
     const rand = (this.rand = random(7));
     this.labels = { id: [], name: [], place: [], group: [] };
@@ -87,6 +87,7 @@ export class World {
     const age = Date.now() / 1000 - this.begun;
     const phases = ["running", "running", "ended", "lost"];
     for (let at = 0; at < (this.isEmpty ? 0 : this.count); at += 1) {
+      const labels = (...pairs) => (at === 1 ? { labels: pairs } : {});
       const phase = at === 0 && this.isPaused ? "paused" : phases[at % 4];
       const how = { ended: "ended with exit code 0", lost: "gone without a word: it was killed, or its host stopped" }[phase] ?? null;
       made.push({
@@ -96,8 +97,8 @@ export class World {
         age, elapsed: age, cpu: age * 0.82, overhead: 0.021 + at / 100, lag: phase === "running" ? 0.08 : 64, lost: at === 3 ? 2 : 0,
         interval: this.interval, hook: "sys.monitoring", stacks: true, tasks: at === 1,
         threads: at === 2 ? [] : [
-          { id: 1, name: "MainThread", over: false, own: 80, calls: 4e6, share: 0.7 },
-          { id: 2, name: "pool-1_0", over: false, own: 40.5, calls: 2e6, share: 0.2 },
+          { id: 1, name: "MainThread", over: false, own: 80, calls: 4e6, share: 0.7, ...labels(["route", "/pay"], ["tenant", "a"]) },
+          { id: 2, name: "pool-1_0", over: false, own: 40.5, calls: 2e6, share: 0.2, ...labels(["tenant", "<b>b</b>"], ["route", "/pay"]) },
           { id: 3, name: "pool-1_1", over: true, own: 10, calls: 1e5, share: 0 },
         ],
       });
@@ -131,6 +132,7 @@ export class World {
     return {
       id: ids, calls: pick(calls), primitive: ids.map((id) => Math.ceil(calls[id] * (id % 9 === 0 ? 0.5 : 1))), own: pick(own), cumulative: pick(cumulative),
       gil_wait: ids.map((id) => (id % 7 === 3 ? own[id] / 4 : 0)), in_flight: ids.map((id) => (id < 3 ? 12.5 - id : 0)), open: ids.map((id) => (id < 3 ? 1 : 0)), calls_per_s: pick(rate), share: pick(share),
+      ...(this.hasDurations ? { p50: ids.map((id) => (300 - id) / 200), p99: ids.map((id) => (id < 300 ? (300 - id) / 100 : null)), max: ids.map((id) => (300 - id) * 0.03), cpu: ids.map(() => 0.5) } : {}),
     };
   }
 
@@ -226,6 +228,10 @@ export class World {
         longest: at(40, (one) => ((one * 11) % 40) / 500), awaits: at(40, (one) => (one % 5 === 0 ? handle : query)),
       },
       slow,
+      coroutines: {
+        function: [handle, query, 17], started: [480, 1200, 3], steps: [1400, 2600, 9], run: [3.9, 0.2, 0.01], await: [90, 70, 1], longest: [0.41, 0.004, 0.002], longest_at: [20, 3, 1],
+        returned: [0, 1190, 3], raised: [0, 4, 0], cancelled: [0, 6, 0], dropped: [0, 0, 0], never_awaited: [0, 0, 2], alive: [480, 0, 0],
+      },
       labels: { id: ids, name: pick(this.labels.name), place: pick(this.labels.place), group: pick(this.labels.group) },
     };
   }

@@ -317,6 +317,70 @@ fn a_difference_is_drawn_with_the_widths_of_both() {
 }
 
 #[test]
+fn a_page_has_what_blocked_the_loop_and_coroutines_bounded() {
+    use pstats_compat::{Coroutine, Figures, FunctionId, SlowStep, Tasks};
+    let mut profile = support::sample();
+    let page = |profile: &Profile| -> serde_json::Value {
+        serde_json::from_slice(&data_of(&written(Format::Html, profile))).expect("JSON")
+    };
+    assert!(page(&profile).get("tasks").is_none(), "they weren't followed");
+    let figures = |run| Figures { started: 1, steps: 2, run, parked: 1.0, ..Figures::default() };
+    let row = |run, caller: Option<u32>| Coroutine {
+        function: FunctionId(1),
+        caller: caller.map(FunctionId),
+        figures: figures(run),
+    };
+    let step = |at: usize| SlowStep {
+        at: at as f64,
+        seconds: f64::INFINITY,
+        task: (at == 0).then(|| "</script>\u{202e}".into()),
+        function: FunctionId(1),
+        path: vec![(FunctionId(2), 0.5); 500],
+    };
+    profile.tasks = Some(Tasks {
+        coroutines: vec![row(0.5, None), row(0.25, Some(0))],
+        slow: (0..5_000).map(step).collect(),
+        slow_count: 9_999,
+        slow_seconds: 1.5,
+        slow_from: 0.05,
+    });
+    let data = page(&profile);
+    let (tasks, names) = (&data["tasks"], &data["functions"]["name"]);
+    assert_eq!((&tasks["slow_count"], &tasks["slow_from"]), (&9_999.into(), &0.05.into()));
+    let slow = tasks["slow"].as_array().expect("a list");
+    assert_eq!((slow.len(), slow[0]["path"].as_array().map(Vec::len)), (200, Some(64)));
+    assert_eq!((&slow[0]["seconds"], &slow[1]["task"]), (&0.0.into(), &serde_json::Value::Null));
+    let name = slow[0]["task"].as_str().expect("a name");
+    assert!(name.starts_with("</script>") && !name.contains('\u{202e}'), "{name}");
+    let named = |number: &serde_json::Value| names[number.as_u64().expect("a number") as usize].clone();
+    let known = |place: usize| serde_json::json!(profile.functions[place].display_name());
+    assert_eq!((named(&slow[0]["function"]), named(&slow[0]["path"][0][0])), (known(1), known(2)));
+    assert_eq!(tasks["coroutines"]["run"], serde_json::json!([0.75]));
+    assert_eq!(named(&tasks["coroutines"]["function"][0]), known(1));
+}
+
+#[test]
+fn a_page_has_what_each_label_set_took() {
+    use pstats_compat::LabelSet;
+    let mut profile = support::sample();
+    let whole = profile.clone();
+    let set = |labels: &[(&str, &str)], profile: &Profile| LabelSet {
+        labels: labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        profile: profile.clone(),
+    };
+    let nothing = Profile::new(Vec::new(), Vec::new());
+    profile.label_sets =
+        vec![set(&[], &nothing), set(&[("route", "</script>"), ("tenant", "a\u{202e}")], &whole)];
+    let data: serde_json::Value =
+        serde_json::from_slice(&data_of(&written(Format::Html, &profile))).expect("JSON");
+    let labels = &data["labels"];
+    assert_eq!(labels[0]["labels"][0], serde_json::json!(["route", "</script>"]));
+    assert!(!labels[0]["labels"][1][1].as_str().expect("text").contains('\u{202e}'));
+    assert_eq!(labels[0]["own"], data["heading"]["total"]);
+    assert_eq!(labels[1], serde_json::json!({"labels": [], "own": 0.0, "calls": 0}));
+}
+
+#[test]
 fn a_difference_tells_of_both_profiles() {
     use pstats_compat::diff::{Diff, Noise};
     use pstats_compat::formats::flamegraph::{Difference, write_difference};

@@ -281,7 +281,11 @@ fn tasks_are_told_where_they_were_followed() {
         assert_eq!(process["under_way"], 0);
         let step = &told["slow"][0];
         assert_eq!((&step["seconds"], &step["at"]), (&0.25.into(), &2.0.into()));
-        assert!(step["task"].as_str().is_some_and(|name| name.starts_with("<b>pay") && !name.contains('\u{202e}')));
+        assert!(
+            step["task"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("<b>pay") && !name.contains('\u{202e}'))
+        );
         let columns = &told["coroutines"];
         assert_eq!(columns["steps"], serde_json::json!([18]), "whoever awaited it");
         assert_eq!(columns["longest"], serde_json::json!([0.25]));

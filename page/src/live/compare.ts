@@ -18,6 +18,7 @@ export function snapshot(model: Model): Model {
       ...functions,
       calls: copy(functions.calls), primitive: copy(functions.primitive), own: copy(functions.own), cumulative: copy(functions.cumulative),
       gilWait: copy(functions.gilWait), inFlight: copy(functions.inFlight), open: copy(functions.open), rate: copy(functions.rate), share: copy(functions.share),
+      p50: copy(functions.p50), p99: copy(functions.p99), max: copy(functions.max), cpu: copy(functions.cpu),
       recent: functions.recent.slice(),
     },
     tree: tree === null ? null : {

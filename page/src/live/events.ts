@@ -1,5 +1,6 @@
 // What the server tells of a profile: a full picture, then what changed. Columns of numbers, as in a report's page.
 
+import type { CoroutineColumns } from "../coroutines";
 import type { Kind } from "../data";
 import type { SlowStep } from "../slow";
 
@@ -24,6 +25,11 @@ export interface FunctionColumns {
   open: Column;
   calls_per_s: Column;
   share: Column;
+  /** How long calls took, and how long a processor was at work: where that is kept. */
+  p50?: Column;
+  p99?: Column;
+  max?: Column;
+  cpu?: Column;
 }
 
 export interface NodeColumns {
@@ -92,6 +98,8 @@ export interface Thread {
   own: number | null;
   calls: number | null;
   share: number | null;
+  /** The labels under which this part of a thread ran. */
+  labels?: [string, string][];
 }
 
 export type Phase = "running" | "paused" | "ended" | "lost" | "file";
@@ -161,6 +169,7 @@ export interface Tasks {
     awaits: number[];
   };
   slow: SlowStep[];
+  coroutines: CoroutineColumns;
   labels: Labels;
 }
 

@@ -16,7 +16,8 @@ export class Functions {
   private listed: Model | null = null;
   /** What its columns depend on. */
   private shape = "";
-  private hasGilWaits = false;
+  /** Columns that come when there is something in them. */
+  private extras = "";
   private pointed = 0;
 
   constructor(choose: (at: number) => void) {
@@ -44,14 +45,16 @@ export class Functions {
     const isHeld = performance.now() - this.pointed < HELD_MS;
     find("held").hidden = !isHeld;
     const before = this.listed;
-    const hadGilWaits = this.hasGilWaits;
-    [this.listed, this.shape, this.hasGilWaits] = [model, shape, model.hasGilWaits];
+    const extras = [model.hasGilWaits, model.hasDurations, model.hasCpu].join();
+    find("rows").classList.toggle("with-durations", model.hasDurations && !model.isDifference);
+    const hadExtras = this.extras;
+    [this.listed, this.shape, this.extras] = [model, shape, extras];
     if (isNew) {
       const columns = model.isDifference ? differenceColumns(model) : liveColumns(() => this.listed!);
       this.table.show({ columns, rows: () => this.rows(), kind: (at) => this.listed!.kind[at] ?? "builtin", counted: (count) => (count === 0 ? this.noRows() : counted(count, "function")) }, model.isDifference ? "change" : model.isLive ? "now" : "own");
     } else {
       if (model.isDifference && before !== model) this.table.recolumn(differenceColumns(model));
-      else if (!model.isDifference && hadGilWaits !== model.hasGilWaits) this.table.recolumn(liveColumns(() => this.listed!));
+      else if (!model.isDifference && hadExtras !== extras) this.table.recolumn(liveColumns(() => this.listed!));
       if (state.isOther) this.table.select();
       else this.table.refresh(isHeld);
     }

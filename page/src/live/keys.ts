@@ -3,7 +3,7 @@
 import { find, make } from "../elements";
 
 const KEYS: [string, string][] = [
-  ["1 2 3 4", "functions, flame graph, now, tasks: the views in their order"], ["/", "show and mark what matches a regular expression"], ["x", "leave out what matches"], ["u", "your own code only"],
+  ["1 2 3 4 5", "the views that there are, in their order"], ["/", "show and mark what matches a regular expression"], ["x", "leave out what matches"], ["u", "your own code only"],
   ["↑ ↓", "the function above, below"], ["i", "flame graph: callers in place of callees"], ["← ↑ ↓ →", "flame graph: the next box; Enter zooms"], ["+ −", "flame graph: zoom"],
   ["← →", "on a band of time: choose a range; Shift makes it longer"], ["m d", "mark; compare with what was marked"], ["p", "freeze the picture, and let it go on"],
   ["P", "pause the profile, and resume it"], ["c", "clear: count from zero"], ["Esc", "back"], ["?", "these keys"],

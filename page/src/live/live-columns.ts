@@ -1,6 +1,6 @@
 // The columns of a live table: those of `pikos top`.
 
-import { nameColumns } from "../columns";
+import { durationColumns, nameColumns } from "../columns";
 import type { Column } from "../table";
 import { amount, grouped, percent, short } from "../words";
 import { TICKS } from "./model";
@@ -11,7 +11,7 @@ const SPARK = { width: 64, height: 18 };
 export function liveColumns(model: () => Model): Column[] {
   const unit = model().unit;
   const time = (value: number): string => (Number.isNaN(value) ? "–" : unit === null ? amount(value, null) : grouped(value));
-  const of = (key: "own" | "cumulative" | "gilWait" | "inFlight" | "rate" | "share" | "calls") => (at: number): number => model().functions[key][at]!;
+  const of = (key: "own" | "cumulative" | "gilWait" | "inFlight" | "rate" | "share" | "calls" | "p50" | "p99" | "max" | "cpu") => (at: number): number => model().functions[key][at]!;
   const [own, cumulative, gilWait, inFlight, rate, share, calls] = [of("own"), of("cumulative"), of("gilWait"), of("inFlight"), of("rate"), of("share"), of("calls")];
   const part = (at: number): number => own(at) / (model().total || 1);
   const ownEach = (at: number): number => own(at) / (calls(at) || 1);
@@ -47,6 +47,11 @@ export function liveColumns(model: () => Model): Column[] {
       { key: "each", label: "per call", title: "cumulative time of one call", value: each, shown: (at) => [time(each(at)), null] },
     );
   }
+  if (model().hasCpu) {
+    const cpu = of("cpu");
+    columns.push({ key: "cpu", label: "CPU", title: "the part of its own time in which a processor was at work; the rest is waiting", value: cpu, shown: (at) => [cpu(at) > 0 ? time(cpu(at)) : "", null] });
+  }
+  if (model().hasDurations) columns.push(...durationColumns(() => model().functions, time));
   if (model().isLive) {
     columns.push({ key: "flight", label: "in flight", title: "time since the outermost call that is still open began", value: inFlight, shown: (at) => [inFlight(at) > 0 ? time(inFlight(at)) : "", null] });
   }

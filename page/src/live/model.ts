@@ -19,6 +19,9 @@ export interface Model extends Figures {
   sampled: boolean;
   /** Whether any function has waited for the GIL, as far as that is told apart. */
   hasGilWaits: boolean;
+  /** Whether it is kept how long calls took, and how long a processor was at work. */
+  hasDurations: boolean;
+  hasCpu: boolean;
   edges: Full["edges"];
   functions: Figures["functions"] & {
     own: Numbers;
@@ -28,6 +31,10 @@ export interface Model extends Figures {
     open: Float64Array;
     rate: Float64Array;
     share: Float64Array;
+    p50: Float64Array;
+    p99: Float64Array;
+    max: Float64Array;
+    cpu: Float64Array;
     /** TICKS shares for each function; the one of this tick is at `now`. */
     recent: Float32Array;
     now: number;
@@ -84,6 +91,8 @@ export function begin(full: Full, known: Model | null): Model {
     counted: full.counted,
     sampled: full.sampled,
     hasGilWaits: false,
+    hasDurations: false,
+    hasCpu: false,
     edges: full.edges,
     timed_edges: full.edges === "full",
     isDifference: false,
@@ -94,7 +103,7 @@ export function begin(full: Full, known: Model | null): Model {
     isListed: new Uint8Array(0),
     functions: {
       name: [], place: [], group: [],
-      calls: none(), primitive: none(), own: none(), cumulative: none(), gilWait: none(), inFlight: none(), open: none(), rate: none(), share: none(),
+      calls: none(), primitive: none(), own: none(), cumulative: none(), gilWait: none(), inFlight: none(), open: none(), rate: none(), share: none(), p50: none(), p99: none(), max: none(), cpu: none(),
       recent: new Float32Array(0), now: 0, folded: null, before: null,
     },
     tree: null,
@@ -157,12 +166,14 @@ function takeFunctions(model: Model, rows: FunctionColumns): void {
   const size = functions.name.length;
   if (model.isListed.length < size) {
     model.isListed = roomy(model.isListed, size);
-    for (const key of ["calls", "primitive", "own", "cumulative", "gilWait", "inFlight", "open", "rate", "share"] as const) {
+    for (const key of ["calls", "primitive", "own", "cumulative", "gilWait", "inFlight", "open", "rate", "share", "p50", "p99", "max", "cpu"] as const) {
       functions[key] = roomy(functions[key] as Float64Array, size);
     }
     functions.recent = roomy(functions.recent, size * TICKS);
   }
-  const { calls, primitive, own, cumulative, gilWait, inFlight, open, rate, share } = functions;
+  const { calls, primitive, own, cumulative, gilWait, inFlight, open, rate, share, p50, p99, max, cpu } = functions;
+  if (rows.max !== undefined) model.hasDurations = true;
+  if (rows.cpu !== undefined) model.hasCpu = true;
   rows.id.forEach((id, at) => {
     if (model.isListed[id] === 0) {
       model.isListed[id] = 1;
@@ -178,6 +189,10 @@ function takeFunctions(model: Model, rows: FunctionColumns): void {
     open[id] = rows.open[at] ?? NaN;
     rate[id] = rows.calls_per_s[at] ?? NaN;
     share[id] = rows.share[at] ?? NaN;
+    p50[id] = rows.p50?.[at] ?? NaN;
+    p99[id] = rows.p99?.[at] ?? NaN;
+    max[id] = rows.max?.[at] ?? NaN;
+    cpu[id] = rows.cpu?.[at] ?? NaN;
   });
 }
 

@@ -5,7 +5,7 @@ import type { Brushed } from "./bands";
 import type { Process, Processes } from "./events";
 import type { Model } from "./model";
 
-export const VIEWS = ["functions", "flame", "now", "tasks", "memory"] as const;
+export const VIEWS = ["functions", "flame", "now", "tasks", "labels", "memory"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Figures, and the time that they are of, where it is known. */

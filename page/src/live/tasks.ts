@@ -1,5 +1,6 @@
 // Tasks: which steps blocked an event loop, which tasks are under way, and what each awaits.
 
+import { Coroutines } from "../coroutines";
 import type { Kind } from "../data";
 import { find, make } from "../elements";
 import { SlowSteps } from "../slow";
@@ -30,6 +31,7 @@ export class Tasks {
   private readonly missing = make("p", "hint missing");
   private readonly slow: SlowSteps;
   private readonly table: SortedTable<Task>;
+  private readonly coroutines: Coroutines;
   private readonly underWay: HTMLElement;
   private readonly split: HTMLElement;
   private names: Names = { name: () => "?", place: () => "", kind: () => "" };
@@ -40,6 +42,7 @@ export class Tasks {
     this.slow = new SlowSteps(choose);
     const time = (value: number): string => amount(value, null);
     this.table = new SortedTable<Task>({
+      name: "of-tasks",
       label: "tasks under way",
       key: ({ key }) => key,
       choose: (task, column) => choose(column === "awaits" ? task.awaits : task.function),
@@ -56,8 +59,9 @@ export class Tasks {
         { key: "awaits", label: "awaits now", fill: (task) => (task.awaits === task.function ? [] : this.named(task.awaits)), title: ({ awaits }) => this.title(awaits) },
       ],
     });
+    this.coroutines = new Coroutines(choose);
     this.underWay = make("section", "", make("h2", "", "Tasks under way"), this.said, this.table.root);
-    this.split = make("div", "halves", this.slow.root, make("div", "tables", this.underWay));
+    this.split = make("div", "halves", this.slow.root, make("div", "tables", this.underWay, this.coroutines.root));
     this.root.append(this.missing, this.split);
   }
 
@@ -110,6 +114,7 @@ export class Tasks {
     this.said.textContent = underWay === 0 ? "No task is under way." : `${counted(underWay, "task")}${running > 0 ? `, ${grouped(running)} of them running` : ""}${rows.length < underWay ? `; ${grouped(rows.length)} are here: those that wait the longest, had the longest steps, or ran the longest` : ""}${shown.length < rows.length ? `; ${counted(shown.length, "task")} found` : ""}.`;
     this.table.root.hidden = shown.length === 0;
     this.table.show(shown);
+    this.coroutines.show(told.coroutines, names, (at) => fits([], [at]));
     this.slow.show({
       from: this.slowFrom,
       count: sum(({ slow_count }) => slow_count),

@@ -144,6 +144,7 @@ pub fn live(ticks: u64, phase: Phase) -> Picture {
     let thread = |id: u64, name: &str, is_over: bool| Thread {
         id,
         name: name.to_owned(),
+        labels: Vec::new(),
         is_over,
         tottime: elapsed / 2.0,
         gil_wait: 0.0,

@@ -108,6 +108,7 @@ impl ProfileSender for Fake {
             Thread {
                 id: *id,
                 name: String::new(),
+                labels: Vec::new(),
                 is_over: false,
                 tottime: ncalls as f64,
                 gil_wait: 0.0,

@@ -50,6 +50,8 @@ struct ThreadRow<'l> {
     own: f64,
     calls: i64,
     share: f64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    labels: &'l [(String, String)],
 }
 
 #[derive(Serialize)]
@@ -100,6 +102,7 @@ impl<'l> Row<'l> {
             over: thread.is_over,
             own: rate(thread.tottime),
             calls: thread.ncalls,
+            labels: &thread.labels,
             share: if is_over { 0.0 } else { rate(thread.share) },
         };
         Self {

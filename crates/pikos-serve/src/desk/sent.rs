@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use pikos_views::{Meaning, ProfileContent, Shown, ShownStack, StackId, Stacks, Tree};
 use pstats_compat::EdgeDetail;
-use pstats_compat::formats::page::{Group, rounded, shown};
+use pstats_compat::formats::page::{Durations, Group, rounded, shown};
 use serde::Serialize;
 
 use super::labels::{Columns, Labels, NewGroups};
@@ -117,11 +117,30 @@ pub struct Rows {
     open: Vec<u32>,
     calls_per_s: Vec<f64>,
     share: Vec<f64>,
+    #[serde(flatten)]
+    durations: Option<Durations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<Vec<f64>>,
 }
 
 impl Rows {
+    /// Of figures that mean this.
+    pub fn of(meaning: &Meaning) -> Self {
+        Self {
+            durations: meaning.has_durations.then(Durations::default),
+            cpu: meaning.has_cpu.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
     /// Adds one; without calls, where nobody counted or sampled any.
     pub fn push(&mut self, id: u32, figures: &Shown, has_calls: bool) {
+        if let Some(durations) = &mut self.durations {
+            durations.push(figures.p50, figures.p99, figures.max);
+        }
+        if let Some(cpu) = &mut self.cpu {
+            cpu.push(rounded(figures.cpu));
+        }
         self.id.push(id);
         self.calls.push(has_calls.then_some(figures.ncalls));
         self.primitive.push(has_calls.then_some(figures.primitive_calls));
@@ -166,9 +185,12 @@ impl Sent {
         let mut new = Vec::new();
         self.meaning = content.meaning.clone();
         let has_calls = has_calls(&self.meaning);
-        let mut functions = Rows::default();
+        let mut functions = Rows::of(&self.meaning);
         let mut count = 0;
         for row in content.functions.iter() {
+            // What has no sum is no number, and would be another one each time.
+            let [p50, p99] = [row.figures.p50, row.figures.p99].map(rounded);
+            let figures = Shown { p50, p99, ..row.figures };
             self.label(row.id.0, labels, &mut new);
             let place = row.id.index();
             if place >= self.rows.len() {
@@ -176,10 +198,10 @@ impl Sent {
             }
             count += 1;
             let known = &mut self.rows[place];
-            if known.is_none_or(|known| known != row.figures) {
+            if known.is_none_or(|known| known != figures) {
                 self.count += usize::from(known.is_none());
-                *known = Some(row.figures);
-                functions.push(row.id.0, &row.figures, has_calls);
+                *known = Some(figures);
+                functions.push(row.id.0, &figures, has_calls);
             }
         }
         if count < self.count {
@@ -221,7 +243,7 @@ impl Sent {
     /// All that is known, as JSON.
     pub fn full(&self, moment: Moment, labels: &Labels) -> String {
         let has_calls = has_calls(&self.meaning);
-        let mut functions = Rows::default();
+        let mut functions = Rows::of(&self.meaning);
         for (id, figures) in (0u32..).zip(&self.rows) {
             if let Some(figures) = figures {
                 functions.push(id, figures, has_calls);

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use pikos_views::{FunctionId, ProcessId, SlowStep, Task, Tasks, longest_first};
 use pstats_compat::Figures;
-use pstats_compat::formats::page::{rounded, shown};
+use pstats_compat::formats::page::{CoroutineColumns, MOST_COROUTINES, MOST_SLOW, SlowRow, rounded, shown};
 use serde::Serialize;
 
 use super::labels::{Columns, Labels};
@@ -14,18 +14,12 @@ use crate::parse::Scoped;
 
 /// So many tasks are told of that have been as they are the longest, as many with the longest steps, and as many that ran the longest.
 const MOST: usize = 100;
-/// So many of the longest slow steps,
-const MOST_SLOW: usize = 200;
-/// and so many calls in one.
-const MOST_CALLS: usize = 64;
-/// So many functions whose coroutines took the longest.
-const MOST_FUNCTIONS: usize = 1_000;
 
 #[derive(Serialize)]
 struct Told<'l> {
     processes: Vec<Process>,
     tasks: TaskColumns,
-    slow: Vec<Slow>,
+    slow: Vec<SlowRow>,
     coroutines: CoroutineColumns,
     labels: Columns<'l>,
 }
@@ -54,53 +48,6 @@ struct TaskColumns {
     steps: Vec<u64>,
     longest: Vec<f64>,
     awaits: Vec<u32>,
-}
-
-#[derive(Serialize)]
-struct Slow {
-    process: String,
-    at: f64,
-    seconds: f64,
-    /// Of a callback there is none.
-    task: Option<String>,
-    function: u32,
-    path: Vec<(u32, f64)>,
-}
-
-#[derive(Default, Serialize)]
-struct CoroutineColumns {
-    function: Vec<u32>,
-    started: Vec<u64>,
-    steps: Vec<u64>,
-    run: Vec<f64>,
-    #[serde(rename = "await")]
-    parked: Vec<f64>,
-    longest: Vec<f64>,
-    longest_at: Vec<f64>,
-    returned: Vec<u64>,
-    raised: Vec<u64>,
-    cancelled: Vec<u64>,
-    dropped: Vec<u64>,
-    never_awaited: Vec<u64>,
-    alive: Vec<u64>,
-}
-
-impl CoroutineColumns {
-    fn push(&mut self, function: FunctionId, figures: &Figures) {
-        self.function.push(function.0);
-        self.started.push(figures.started);
-        self.steps.push(figures.steps);
-        self.run.push(rounded(figures.run));
-        self.parked.push(rounded(figures.parked));
-        self.longest.push(rounded(figures.longest));
-        self.longest_at.push(rounded(figures.longest_at));
-        self.returned.push(figures.returned);
-        self.raised.push(figures.raised);
-        self.cancelled.push(figures.cancelled);
-        self.dropped.push(figures.dropped);
-        self.never_awaited.push(figures.never_awaited);
-        self.alive.push(figures.alive());
-    }
 }
 
 /// Those of the tasks of all processes that somebody may want to see, in the order in which they came.
@@ -133,7 +80,7 @@ fn coroutines(all: &[(String, Tasks)]) -> Vec<(FunctionId, Figures)> {
         sums.entry(*function).or_default().add(figures);
     }
     let mut sums = longest_first(sums.into_iter().collect());
-    sums.truncate(MOST_FUNCTIONS);
+    sums.truncate(MOST_COROUTINES);
     sums
 }
 
@@ -164,20 +111,15 @@ fn told(all: &[(String, Tasks)], labels: &Labels) -> String {
         tasks.longest.push(rounded(task.longest));
         tasks.awaits.push(number(task.awaits));
     }
-    let slow = slowest(all).into_iter().map(|(process, step)| Slow {
-        process: process.to_owned(),
-        at: rounded(step.at),
-        seconds: rounded(step.seconds),
-        task: (!step.task.is_empty()).then(|| shown(&step.task)),
-        function: number(step.function),
-        path: (step.path.iter().take(MOST_CALLS))
-            .map(|(call, seconds)| (number(*call), rounded(*seconds)))
-            .collect(),
+    let slow = slowest(all).into_iter().map(|(process, step)| {
+        let function = number(step.function);
+        let path = step.path.iter().map(|(call, seconds)| (number(*call), *seconds));
+        SlowRow::new(step.at, step.seconds, &step.task, function, path).of_process(process)
     });
     let slow = slow.collect();
     let mut columns = CoroutineColumns::default();
     for (function, figures) in coroutines(all) {
-        columns.push(FunctionId(number(function)), &figures);
+        columns.push(number(function), &figures);
     }
     let processes = all.iter().map(process).collect();
     // A function that nobody has named yet has no row either.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, labelled};
+use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, WireText, labelled};
 use pstats_compat::{Calls, Cut, Figures, Function, Profile};
 
 use super::labels::Labels;
@@ -168,11 +168,18 @@ impl ProfileSender for Stream<Labels> {
     }
 
     fn threads(&self) -> Vec<Thread> {
+        let labels: HashMap<u64, &[WireText]> =
+            self.model.head().labels.iter().map(|row| (row.thread, &row.labels[..])).collect();
+        let pairs = |texts: &[WireText]| {
+            let text = |text: &WireText| text.0.to_str_lossy().into_owned();
+            texts.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+        };
         let of = |row: &ThreadRow| {
             let (ncalls, ticks) = self.model.sum(Some(row.thread));
             Thread {
                 id: row.thread,
                 name: row.name.0.to_str_lossy().into_owned(),
+                labels: labels.get(&row.thread).map_or_else(Vec::new, |texts| pairs(texts)),
                 is_over: row.is_over,
                 ncalls: signed(ncalls),
                 tottime: self.model.seconds(ticks),

@@ -9,6 +9,8 @@ pub struct Thread {
     pub id: u64,
     /// Its name, safe to print.
     pub name: String,
+    /// The labels of this part of it, if it has any; safe to print.
+    pub labels: Vec<(String, String)>,
     /// Whether it is over; its figures stay.
     pub is_over: bool,
     /// Seconds in its functions.

@@ -277,6 +277,11 @@ impl<F: Feed> Live<F> {
             let thread = |thread: Thread| Thread {
                 share: profile.share(thread.id),
                 name: printable(thread.name),
+                labels: thread
+                    .labels
+                    .into_iter()
+                    .map(|(name, value)| (printable(name), printable(value)))
+                    .collect(),
                 ..thread
             };
             Process {

@@ -127,6 +127,7 @@ fn sender(names: &[&str]) -> Fake {
     let thread = Thread {
         id: 7,
         name: "worker".to_owned(),
+        labels: Vec::new(),
         is_over: false,
         ncalls: 10,
         tottime: 1.0,

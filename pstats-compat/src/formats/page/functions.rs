@@ -55,9 +55,29 @@ pub struct Functions {
     cumulative: Vec<f64>,
     /// Own time with that of all others' code that it called, where there is code of the user's.
     folded: Option<Vec<f64>>,
+    #[serde(flatten)]
+    durations: Option<Durations>,
     before: Option<Before>,
     /// How many have no row here, and their own time.
     left: (usize, f64),
+}
+
+/// How long calls took, each by itself; none of a function of which that isn't known.
+#[derive(Default, Serialize)]
+pub struct Durations {
+    p50: Vec<Option<f64>>,
+    p99: Vec<Option<f64>>,
+    max: Vec<Option<f64>>,
+}
+
+impl Durations {
+    /// Adds those of a function: what half of its calls took at most, 99 of 100, and the slowest.
+    pub fn push(&mut self, p50: f64, p99: f64, max: f64) {
+        let known = |seconds: f64| Some(rounded(seconds)).filter(|seconds| *seconds > 0.0);
+        self.p50.push(known(p50));
+        self.p99.push(known(p99));
+        self.max.push(known(max));
+    }
 }
 
 /// The same in the older profile.
@@ -124,6 +144,11 @@ impl<'p> Listed<'p> {
             known,
             profiles: profiles.into(),
         }
+    }
+
+    /// Whether one profile is shown, and has how long calls took.
+    fn has_durations(&self) -> bool {
+        self.before.is_none() && self.profiles.iter().any(|(profile, ..)| profile.has_distributions())
     }
 
     /// Whose code it is.
@@ -206,6 +231,7 @@ impl Chosen {
         let mut columns = Functions {
             folded: listed.folded.as_ref().map(|_| Vec::new()),
             before: listed.before.as_ref().map(|_| Before::default()),
+            durations: listed.has_durations().then(Durations::default),
             ..Functions::default()
         };
         for &place in &self.places {
@@ -220,6 +246,15 @@ impl Chosen {
             columns.primitive.push(figures.primitive_calls);
             columns.own.push((!function.caller_only).then(|| rounded(figures.tottime)));
             columns.cumulative.push(rounded(figures.cumtime));
+            if let Some(durations) = &mut columns.durations {
+                let known = function.distribution.as_deref();
+                let percentile = |part| known.map_or(0.0, |known| known.percentile(part));
+                durations.push(
+                    percentile(0.5),
+                    percentile(0.99),
+                    known.map_or(0.0, |known| known.slowest.seconds),
+                );
+            }
             if let (Some(column), Some(folded)) = (&mut columns.folded, &listed.folded) {
                 column.push(rounded(folded[place]));
             }

@@ -10,8 +10,10 @@
 
 mod functions;
 mod heading;
+mod labels;
 mod sources;
 mod stacks;
+mod tasks;
 
 use std::io::{BufWriter, Write};
 
@@ -19,11 +21,14 @@ use base64::prelude::*;
 use serde::Serialize;
 
 use self::functions::{Chosen, Edges, Functions, Listed, shown_unit};
-pub use self::functions::{Group, rounded, shown, shown_place};
+pub use self::functions::{Durations, Group, rounded, shown, shown_place};
 use self::heading::Heading;
+use self::labels::LabelRow;
 use self::sources::Source;
 pub use self::sources::{Lines, lines_of};
 use self::stacks::{Columns, Kept};
+use self::tasks::Followed;
+pub use self::tasks::{CoroutineColumns, MOST_COROUTINES, MOST_SLOW, SlowRow};
 use super::flamegraph::Difference;
 use crate::error::{Error, Result};
 use crate::formats::native;
@@ -55,6 +60,12 @@ struct Data {
     threads: Vec<(String, usize)>,
     edges: Edges,
     sources: Option<Vec<Source>>,
+    /// Coroutines and slow steps, if they were followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Followed>,
+    /// Label sets, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<LabelRow>,
 }
 
 /// Writes the page, without anybody's source.
@@ -72,7 +83,9 @@ fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn
     let mut listed = Listed::of(profile);
     listed.folded = functions::folded(profile, stacks);
     let kept = Kept::of(&stacks.tree, None);
-    let chosen = Chosen::of(&listed, kept.functions(&stacks.tree));
+    let tasks = profile.tasks.as_ref().map(tasks::Kept::of);
+    let needed = kept.functions(&stacks.tree).chain(tasks.iter().flat_map(tasks::Kept::functions));
+    let chosen = Chosen::of(&listed, needed);
     let counted = metadata.counts == Counts::Calls;
     let (columns, threads) = kept.columns(&stacks.tree, None, &chosen, counted && stacks.exact());
     let (functions, groups) = chosen.columns(&listed);
@@ -87,6 +100,8 @@ fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn
         threads,
         edges: chosen.edges(profile),
         sources: reads.then(|| sources::read(&listed, &chosen, metadata)),
+        tasks: tasks.map(|tasks| tasks.told(&chosen)),
+        labels: labels::rows(profile),
     };
     let mut packed = Vec::new();
     native::write(profile, &mut packed)?;
@@ -116,6 +131,8 @@ pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn 
         threads,
         edges: chosen.edges_of_both(before, after, &difference.numbers()),
         sources: None,
+        tasks: None,
+        labels: Vec::new(),
     };
     write_page(&data, "", out)
 }
