@@ -19,3 +19,11 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   element.append(...children.filter((child) => child !== null));
   return element;
 }
+
+/** Whether somebody is pressing on what is in an element: what is made anew meanwhile would never be clicked. */
+export function pressedIn(root: HTMLElement): () => boolean {
+  let isPressed = false;
+  root.addEventListener("pointerdown", () => (isPressed = true));
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (isPressed = false));
+  return () => isPressed;
+}

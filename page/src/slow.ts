@@ -2,7 +2,7 @@
 // is the place to look at.
 
 import type { Kind } from "./data";
-import { make } from "./elements";
+import { make, pressedIn } from "./elements";
 import { age, amount, counted, grouped } from "./words";
 
 /** A step that kept its loop too long. Times are seconds. */
@@ -65,6 +65,7 @@ export function alike(steps: SlowStep[]): Alike[] {
 
 export class SlowSteps {
   readonly root = make("section", "blocked");
+  private readonly isPressed = pressedIn(this.root);
   private readonly title = make("h2", "", "What blocked the event loop");
   private readonly said = make("p", "hint");
   private readonly now = make("div", "");
@@ -91,7 +92,7 @@ export class SlowSteps {
 
   show(blocked: Blocked, names: Names): void {
     this.shown = [blocked, names];
-    this.draw(blocked, names);
+    if (!this.isPressed()) this.draw(blocked, names);
   }
 
   private draw(blocked: Blocked, names: Names): void {

@@ -1,7 +1,7 @@
 // A table whose rows stand in the order of one of their figures, the greatest first. Figures change; the row that was chosen stays chosen, and
 // the keyboard stays on it.
 
-import { make } from "./elements";
+import { make, pressedIn } from "./elements";
 import { heads } from "./heads";
 
 /** So long after a pointer moved over the rows they keep their order: what is about to be clicked doesn't run away. */
@@ -53,6 +53,7 @@ export class SortedTable<R> {
   private sorted: string;
   private chosen: string | null = null;
   private pointed = -Infinity;
+  private readonly isPressed: () => boolean;
 
   constructor(private readonly about: Sorted<R>) {
     this.sorted = about.figures[0]!.key;
@@ -64,6 +65,7 @@ export class SortedTable<R> {
       this.isWhole = true;
       this.draw(true);
     });
+    this.isPressed = pressedIn(this.body);
     this.body.addEventListener("pointermove", () => (this.pointed = performance.now()), { passive: true });
     this.body.addEventListener("pointerleave", () => (this.pointed = -Infinity));
     this.body.addEventListener("click", (event) => {
@@ -77,7 +79,7 @@ export class SortedTable<R> {
 
   show(rows: R[]): void {
     this.rows = rows;
-    this.draw(performance.now() - this.pointed < HELD_MS);
+    if (!this.isPressed()) this.draw(performance.now() - this.pointed < HELD_MS);
   }
 
   private drawHead(): void {

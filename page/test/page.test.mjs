@@ -387,6 +387,18 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.equal(await page.evaluate(() => document.activeElement.dataset.key), "p1 2");
     }));
 
+  test("a press that began before new figures came ends where it began", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      const { asked, labels } = server.world;
+      await page.locator("#tasks .of-tasks tbody tr").nth(3).locator(".c-task").hover();
+      await page.mouse.down();
+      const before = asked.length;
+      await until("new figures", async () => asked.slice(before).filter((one) => one.includes("/api/tasks")).length > 2);
+      await page.mouse.up();
+      await until("chosen", async () => (await page.textContent("#detail")).includes(labels.name[17]));
+    }));
+
   test("coroutines have their figures by function, and what became of them", () =>
     visit({ isStill: true }, async (page, server) => {
       await tasksOf(page, server);
