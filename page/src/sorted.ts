@@ -53,6 +53,7 @@ export class SortedTable<R> {
   private sorted: string;
   private chosen: string | null = null;
   private pointed = -Infinity;
+  private drawn = "";
   private readonly isPressed: () => boolean;
 
   constructor(private readonly about: Sorted<R>) {
@@ -116,31 +117,34 @@ export class SortedTable<R> {
     const isFocused = this.body.contains(document.activeElement);
     const greatest = Math.max(...shown.map(value), 1e-9);
     const isThere = shown.some((row) => key(row) === this.chosen);
-    this.body.replaceChildren(
-      ...shown.map((row, at) => {
-        const cells = figures.map((one) => {
-          const cell = make("td", `c-${one.key} ${one.kind?.(row) ?? ""}`, make("span", "", one.shown(row)));
-          if (one.key === this.sorted && value(row) > 0) {
-            const bar = make("i", "bar");
-            bar.style.width = `${(100 * value(row)) / greatest}%`;
-            cell.prepend(bar);
-          }
-          return cell;
-        });
-        const words = texts.map((one) => {
-          const cell = make("td", `text c-${one.key}`, ...one.fill(row));
-          cell.title = one.title(row);
-          cell.dataset["column"] = one.key;
-          return cell;
-        });
-        const isChosen = key(row) === this.chosen;
-        const made = make("tr", isChosen ? "chosen" : "", ...cells, ...words);
-        made.dataset["key"] = key(row);
-        made.tabIndex = isChosen || (!isThere && at === 0) ? 0 : -1;
-        if (isChosen) made.setAttribute("aria-current", "true");
-        return made;
-      }),
-    );
+    const made = shown.map((row, at) => {
+      const cells = figures.map((one) => {
+        const cell = make("td", `c-${one.key} ${one.kind?.(row) ?? ""}`, make("span", "", one.shown(row)));
+        if (one.key === this.sorted && value(row) > 0) {
+          const bar = make("i", "bar");
+          bar.style.width = `${(100 * value(row)) / greatest}%`;
+          cell.prepend(bar);
+        }
+        return cell;
+      });
+      const words = texts.map((one) => {
+        const cell = make("td", `text c-${one.key}`, ...one.fill(row));
+        cell.title = one.title(row);
+        cell.dataset["column"] = one.key;
+        return cell;
+      });
+      const isChosen = key(row) === this.chosen;
+      const line = make("tr", isChosen ? "chosen" : "", ...cells, ...words);
+      line.dataset["key"] = key(row);
+      line.tabIndex = isChosen || (!isThere && at === 0) ? 0 : -1;
+      if (isChosen) line.setAttribute("aria-current", "true");
+      return line;
+    });
+    // What hasn't changed stays: somebody may be about to click it.
+    const drawn = made.map(({ outerHTML }) => outerHTML).join("");
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.body.replaceChildren(...made);
     if (isFocused) this.body.querySelector<HTMLElement>("tr[tabindex='0']")?.focus({ preventScroll: true });
   }
 
