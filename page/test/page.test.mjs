@@ -388,7 +388,7 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
     }));
 
   test("a press that began before new figures came ends where it began", () =>
-    visit({ isStill: true }, async (page, server) => {
+    visit({}, async (page, server) => {
       await tasksOf(page, server);
       const { asked, labels } = server.world;
       await page.locator("#tasks .of-tasks tbody tr").nth(3).locator(".c-task").hover();

@@ -224,7 +224,7 @@ export class World {
       processes: at(1 + more, (one) => ({ id: `p${1 - one}`, under_way: 480, slow_from: 0.05, slow_count: 31, slow_seconds: 4.5 })),
       tasks: {
         process: at(40, (one) => (more && one % 2 === 0 ? "p0" : "p1")), id: at(40, (one) => one), name: at(40, name), function: at(40, (one) => (one % 4 === 3 ? 17 : handle)), runs: at(40, (one) => one === 5),
-        since: at(40, (one) => (one === 5 ? 0.31 : 40 / (one + 1))), run: at(40, (one) => ((one * 7) % 40) / 100), await: at(40, (one) => 50 / (one + 1)), steps: at(40, (one) => 3 * one),
+        since: at(40, (one) => (one === 5 ? 0.31 : 40 / (one + 1)) + (this.isStill ? 0 : this.tick)), run: at(40, (one) => ((one * 7) % 40) / 100), await: at(40, (one) => 50 / (one + 1)), steps: at(40, (one) => 3 * one),
         longest: at(40, (one) => ((one * 11) % 40) / 500), awaits: at(40, (one) => (one % 5 === 0 ? handle : query)),
       },
       slow,
