@@ -77,7 +77,13 @@ fn build_command() -> PathBuf {
     let folder = beside.join("command");
 
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.current_dir(root).args(["rustc", "--locked", "--package=pikos-command", "--lib", "--features=abi3"]);
+    cargo.current_dir(root).args([
+        "rustc",
+        "--locked",
+        "--package=pikos-command",
+        "--lib",
+        "--features=abi3",
+    ]);
     cargo.args(["--profile", profile, "--target", &target]).arg("--target-dir").arg(&folder);
     // As `strip` of pyproject.toml has it for the extension.
     cargo.arg("--config").arg(format!("profile.{profile}.strip = \"symbols\""));

@@ -43,10 +43,10 @@ pub fn run(args: &CollectArgs) -> Result<Outcome, Error> {
     let counts = keeper.counts();
     let left = keeper.finish();
     left.iter().for_each(|problem| say(problem));
-    let mut told = format!(
-        "{} processes told of themselves to the end, {} were still running",
-        counts.ended, counts.running
-    );
+    let (who, whom) = if counts.ended == 1 { ("process", "itself") } else { ("processes", "themselves") };
+    let were = if counts.running == 1 { "was" } else { "were" };
+    let mut told =
+        format!("{} {who} told of {whom} to the end, {} {were} still running", counts.ended, counts.running);
     if counts.silent > 0 {
         told += &format!(", {} had been silent for long", counts.silent);
     }
