@@ -205,7 +205,10 @@ impl Target for Detailed {
     #[inline(always)]
     fn enter(&mut self, key: Key) {
         let key = black_box(key);
-        if !self.0.recorder.enter_extended_quickly(key, || None, clock::counter) {
+        let recorder = &mut self.0.recorder;
+        if !recorder.enter_leanly(key, clock::counter)
+            && !recorder.enter_extended_quickly(key, || None, clock::counter)
+        {
             self.enter_slowly(key);
         }
     }
@@ -214,7 +217,8 @@ impl Target for Detailed {
     fn leave(&mut self, key: Key) {
         let now = clock::counter();
         let key = black_box(key);
-        if !self.0.recorder.leave_extended_quickly(key, || Ending::Parked, now) {
+        let recorder = &mut self.0.recorder;
+        if !recorder.leave_leanly(key, now) && !recorder.leave_extended_quickly(key, || Ending::Parked, now) {
             self.leave_slowly(key);
         }
     }

@@ -656,10 +656,15 @@ impl Steps {
         }
     }
 
+    /// How long a call must take to be told of here, if it is no step.
+    pub(crate) fn long(&self) -> i64 {
+        self.half.signed()
+    }
+
     /// A call is over.
     #[inline(always)]
     pub(crate) fn ends(&mut self, over: &Over) {
-        if over.total.signed() >= self.half.signed() && !self.open.is_empty() {
+        if over.total.signed() >= self.long() && !self.open.is_empty() {
             self.note_long(over);
         }
         if over.edge.callee.form().is_followed() {

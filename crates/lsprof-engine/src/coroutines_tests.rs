@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::details::Details;
+use crate::hook_tests;
 use crate::recorder::Recorder;
 use crate::tables::{Kind, StackId};
 use crate::tasks::TaskState;
@@ -267,4 +268,36 @@ fn memory_is_bounded_by_what_is_alive() {
     let all = script.all.lock().unwrap();
     assert_eq!((all.activations.len(), all.by_object.len(), all.tables.tasks.count()), (1, 0, 1));
     assert_eq!(all.tables.rows.count(), 1);
+}
+
+#[test]
+fn a_call_that_is_no_step_needs_little_unless_it_is_long() {
+    let all = Arc::new(Mutex::new(Coroutines::new(Ticks(1_000))));
+    let mut recorder = Recorder::new(true);
+    let mut details = Details::default();
+    details.follow(Steps::new(&all, 1));
+    recorder.keep(details);
+    recorder.define(OUTER, FunctionId(1), Kind::default());
+    recorder.define(PLAIN, FunctionId(4), Kind::default());
+    recorder.set_form(OUTER, Form::COROUTINE);
+    let step = |recorder: &mut Recorder, from: u64, took: [u64; 3]| {
+        recorder.expect_step(Step { key: OUTER, object: 1, entered: Started, thrown: Ending::Raised });
+        assert!(!hook_tests::enter(recorder, OUTER, Ticks(from)), "steps are followed");
+        recorder.start_step();
+        let are_lean = took.map(|took| {
+            let began = hook_tests::enter(recorder, PLAIN, Ticks(from));
+            (began, hook_tests::leave(recorder, PLAIN, Ticks(from + took)))
+        });
+        recorder.end_step_as(OUTER, Returned);
+        assert!(!hook_tests::leave(recorder, OUTER, Ticks(from + took.iter().sum::<u64>())));
+        are_lean
+    };
+    // What has been called before is found at once.
+    step(&mut recorder, 10_000, [1, 1, 1]);
+    assert_eq!(step(&mut recorder, 20_000, [1, 499, 500]), [(true, true), (true, true), (true, false)]);
+    assert_eq!(all.lock().unwrap().tables().slow_steps().count, 1);
+    let mut totals = Totals::default();
+    totals.add(recorder.tables());
+    let plain = totals.functions().find(|(function, _)| *function == FunctionId(4)).unwrap().1;
+    assert_eq!((plain.calls, plain.total), (6, Ticks(1_003)));
 }

@@ -38,10 +38,10 @@ impl Details {
         self.idle = Some(Idle::new(processor, patience));
     }
 
-    /// Whether a call's beginning and its end are all that has to be told, by whatever hook.
-    #[inline(always)]
-    pub(crate) fn need_calls_alone(&self) -> bool {
-        self.steps.is_none()
+    /// Below how many ticks a call that is no step, and in which the thread was never idle, needs nothing but its duration noted; and
+    /// whether it needs that.
+    pub(crate) fn lean(&self) -> (i64, bool) {
+        (self.steps.as_ref().map_or(i64::MAX, Steps::long), self.keeps_durations)
     }
 
     /// What tells idleness apart.

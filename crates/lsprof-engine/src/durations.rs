@@ -40,24 +40,44 @@ fn middle(octave: usize, part: usize) -> f64 {
 /// A call of this function is over that took so long. `node` is its stack's, where there is a tree.
 #[inline(always)]
 pub(crate) fn add(tables: &DurationTables, entry: Link<Entry>, duration: Ticks, ended: Ticks, node: u32) {
-    // A custom timer may run backwards.
-    let duration = duration.signed().max(0).cast_unsigned();
-    let Some(durations) = entry.durations.get() else { return begin(tables, entry, duration, ended, node) };
-    let (octave, part) = place(duration);
-    match durations.octaves.get(octave).and_then(LinkCell::get) {
-        Some(counts) => counts.0[part].add(1),
-        None => count(tables, durations, duration),
-    }
-    let min = durations.min.get();
-    // It is below the one, or above the other.
-    if duration.wrapping_sub(min) > durations.max.get().wrapping_sub(min) {
-        extend(durations, duration, ended, node);
+    if !add_usual(entry, duration) {
+        add_unusual(tables, entry, duration, ended, node);
     }
 }
 
-/// The first call of a function, and the second one.
+/// [`add`] of a duration that is neither the shortest nor the longest so far, in an octave that is there. Otherwise false, and nothing is
+/// done. Calls nothing.
+#[inline(always)]
+pub(crate) fn add_usual(entry: Link<Entry>, duration: Ticks) -> bool {
+    let duration = told(duration);
+    let Some(durations) = entry.durations.get() else { return false };
+    let min = durations.min.get();
+    // It is below the one, or above the other.
+    if duration.wrapping_sub(min) > durations.max.get().wrapping_sub(min) {
+        return false;
+    }
+    let (octave, part) = place(duration);
+    let Some(counts) = durations.octaves.get(octave).and_then(LinkCell::get) else { return false };
+    counts.0[part].add(1);
+    true
+}
+
 #[cold]
 #[inline(never)]
+fn add_unusual(tables: &DurationTables, entry: Link<Entry>, duration: Ticks, ended: Ticks, node: u32) {
+    let duration = told(duration);
+    let Some(durations) = entry.durations.get() else { return begin(tables, entry, duration, ended, node) };
+    count(tables, durations, duration);
+    extend(durations, duration, ended, node);
+}
+
+/// A custom timer may run backwards.
+#[inline(always)]
+fn told(duration: Ticks) -> u64 {
+    duration.signed().max(0).cast_unsigned()
+}
+
+/// The first call of a function, and the second one.
 fn begin(tables: &DurationTables, entry: Link<Entry>, duration: u64, ended: Ticks, node: u32) {
     let Some(first) = entry.first.get() else {
         let (duration, ended) = (Cell64::with(duration), Cell64::with(ended.0));
@@ -77,8 +97,6 @@ fn begin(tables: &DurationTables, entry: Link<Entry>, duration: u64, ended: Tick
     entry.durations.set(durations);
 }
 
-#[cold]
-#[inline(never)]
 fn extend(durations: Link<Durations>, duration: u64, ended: Ticks, node: u32) {
     if duration < durations.min.get() {
         durations.min.set(duration);
@@ -91,8 +109,6 @@ fn extend(durations: Link<Durations>, duration: u64, ended: Ticks, node: u32) {
 }
 
 /// Counts a duration whose octave may not be there yet.
-#[cold]
-#[inline(never)]
 fn count(tables: &DurationTables, durations: Link<Durations>, duration: u64) {
     let (octave, part) = within(place(duration));
     let octave = &durations.octaves[octave];

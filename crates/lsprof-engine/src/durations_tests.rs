@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::coroutines::Ending;
 use crate::details::Details;
+use crate::hook_tests::{enter, leave};
 use crate::tables::Kind;
 use crate::tree::Limits;
 use crate::{Recorder, Totals};
@@ -25,22 +25,9 @@ fn recorder(has_tree: bool) -> Recorder {
     recorder
 }
 
-/// A call as hooks report it, quickly where that can be.
 fn call(recorder: &mut Recorder, key: usize, from: u64, to: u64) {
-    begin(recorder, key, from);
-    end(recorder, key, to);
-}
-
-fn begin(recorder: &mut Recorder, key: usize, at: u64) {
-    if !recorder.enter_extended_quickly(key, || None, || Ticks(at)) {
-        assert!(recorder.enter(key));
-        recorder.prepare();
-        recorder.start(Ticks(at));
-    }
-}
-
-fn end(recorder: &mut Recorder, key: usize, at: u64) {
-    assert!(recorder.leave_extended_quickly(key, || Ending::Parked, Ticks(at)));
+    enter(recorder, key, Ticks(from));
+    leave(recorder, key, Ticks(to));
 }
 
 fn totals(recorder: &Recorder, of: FunctionId) -> Option<DurationTotals> {
@@ -117,10 +104,10 @@ fn two_equal_calls_are_two() {
 #[test]
 fn each_activation_of_a_recursive_function_has_its_own_time() {
     let mut recorder = recorder(false);
-    begin(&mut recorder, KEY, 0);
-    begin(&mut recorder, KEY, 100);
-    end(&mut recorder, KEY, 200);
-    end(&mut recorder, KEY, 1000);
+    enter(&mut recorder, KEY, Ticks(0));
+    enter(&mut recorder, KEY, Ticks(100));
+    leave(&mut recorder, KEY, Ticks(200));
+    leave(&mut recorder, KEY, Ticks(1000));
     let found = totals(&recorder, F).unwrap();
     assert_eq!((found.min.0, found.max.0), (100, 1000));
 }
@@ -130,9 +117,9 @@ fn the_slowest_call_has_a_stack_where_there_is_a_tree() {
     for has_tree in [true, false] {
         let mut recorder = recorder(has_tree);
         call(&mut recorder, KEY, 0, 10);
-        begin(&mut recorder, CALLER, 100);
+        enter(&mut recorder, CALLER, Ticks(100));
         call(&mut recorder, KEY, 200, 900);
-        end(&mut recorder, CALLER, 1000);
+        leave(&mut recorder, CALLER, Ticks(1000));
         call(&mut recorder, KEY, 2000, 2100);
         let found = totals(&recorder, F).unwrap();
         assert_eq!((found.max.0, found.max_ended.0), (700, 900));

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::coroutines::Ending;
 use crate::details::Details;
 use crate::tables::{Kind, Pauses};
-use crate::{Counts, FunctionId, Recorder, StackId, Ticks, Totals};
+use crate::{Counts, FunctionId, Recorder, StackId, Ticks, Totals, hook_tests};
 
 const MAIN: usize = 64;
 const WORK: usize = 128;
@@ -49,17 +48,12 @@ impl Thread {
     }
 
     fn enter(&mut self, key: usize) -> &mut Self {
-        let now = Ticks(self.now);
-        if !self.recorder.enter_extended_quickly(key, || None, || now) {
-            assert!(self.recorder.enter(key));
-            self.recorder.prepare();
-            self.recorder.start(now);
-        }
+        hook_tests::enter(&mut self.recorder, key, Ticks(self.now));
         self
     }
 
     fn leave(&mut self, key: usize) -> &mut Self {
-        assert!(self.recorder.leave_extended_quickly(key, || Ending::Parked, Ticks(self.now)));
+        hook_tests::leave(&mut self.recorder, key, Ticks(self.now));
         self
     }
 

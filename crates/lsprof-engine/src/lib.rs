@@ -12,6 +12,8 @@ mod duration_tables;
 mod durations;
 mod excess;
 mod hash;
+#[cfg(test)]
+mod hook_tests;
 mod idle;
 mod in_flight;
 mod open_calls;

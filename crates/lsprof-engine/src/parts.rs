@@ -39,7 +39,8 @@ pub(crate) struct Part {
 /// The parts beside the one that the thread is in.
 pub(crate) struct Parts {
     pub(crate) current: PartId,
-    others: HashMap<PartId, Part>,
+    /// By their numbers, which are small; without the one that the thread is in.
+    others: Vec<Option<Part>>,
     /// All that there are, in the order in which they came.
     tables: Vec<(PartId, Arc<Tables>)>,
     /// By the address of its root, which part that is.
@@ -55,7 +56,7 @@ impl Parts {
     pub(crate) fn new(first: &Arc<Tables>) -> Self {
         let mut new = Self {
             current: PartId::FIRST,
-            others: HashMap::new(),
+            others: Vec::new(),
             tables: Vec::new(),
             roots: HashMap::new(),
             moved: Vec::new(),
@@ -77,19 +78,22 @@ impl Parts {
 
     /// A part that the thread comes to, if it has been there before.
     pub(crate) fn take(&mut self, part: PartId) -> Option<Part> {
-        self.others.remove(&part)
+        self.others.get_mut(part.0 as usize)?.take()
     }
 
-    /// The thread is in a part with these tables now, and has left another one.
-    pub(crate) fn put(&mut self, part: PartId, tables: &Arc<Tables>, left: Part) {
-        self.others.insert(std::mem::replace(&mut self.current, part), left);
-        self.learn(part, tables);
-    }
-
-    fn learn(&mut self, part: PartId, tables: &Arc<Tables>) {
-        if self.roots.insert(tables.root().address(), part).is_none() {
-            self.tables.push((part, Arc::clone(tables)));
+    /// The thread is in this part now, and has left another one.
+    pub(crate) fn put(&mut self, part: PartId, left: Part) {
+        let place = std::mem::replace(&mut self.current, part).0 as usize;
+        if self.others.len() <= place {
+            self.others.resize_with(place + 1, || None);
         }
+        self.others[place] = Some(left);
+    }
+
+    /// A part with these tables is new.
+    pub(crate) fn learn(&mut self, part: PartId, tables: &Arc<Tables>) {
+        self.roots.insert(tables.root().address(), part);
+        self.tables.push((part, Arc::clone(tables)));
     }
 
     /// An open call goes on in another part, and has taken so long in this one.
@@ -111,12 +115,15 @@ impl Parts {
     /// A function that one of the others knows.
     pub(crate) fn entry(&self, key: Key) -> Option<Link<Entry>> {
         let hash = mix(key as u64);
-        self.others.values().find_map(|part| part.entries.find(hash, |entry| entry.key == key).copied())
+        self.others
+            .iter()
+            .flatten()
+            .find_map(|part| part.entries.find(hash, |entry| entry.key == key).copied())
     }
 
     /// Keeps no more stacks.
     pub(crate) fn stop_trees(&mut self) {
-        self.others.values_mut().for_each(|part| part.tree = None);
+        self.others.iter_mut().flatten().for_each(|part| part.tree = None);
     }
 }
 

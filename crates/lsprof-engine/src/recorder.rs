@@ -15,6 +15,7 @@ use crate::cells::{Link, show_before};
 use crate::clock::Ticks;
 use crate::coroutines::{Begins, Ending, Step, Steps};
 use crate::details::Details;
+use crate::durations;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
 use crate::parts::{Moved, Part, PartId, Parts};
@@ -35,6 +36,8 @@ pub struct Recorder {
     top: Link<Frame>,
     /// An event later than this looks whether the thread has waited.
     deadline: u64,
+    /// Where calls are so kept that most need little.
+    lean: Lean,
     /// When a call ended last.
     left: Ticks,
     /// The pseudo function that calls whatever has no caller.
@@ -73,6 +76,24 @@ struct Hidden {
     pauses: Pauses,
 }
 
+/// What is kept of most calls where something is kept besides the figures: those that are no steps, are shorter than this, and in which
+/// the thread was never idle need nothing but their duration noted.
+#[derive(Clone, Copy)]
+struct Lean {
+    /// In ticks. Below all times if there are no such calls.
+    below: i64,
+    keeps_durations: bool,
+}
+
+impl Lean {
+    const NO_CALL: Self = Self { below: i64::MIN, keeps_durations: false };
+
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.below != i64::MIN
+    }
+}
+
 /// What an event ends: a stretch of the newest open call, or of its caller's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gap {
@@ -91,6 +112,7 @@ impl Recorder {
         Self {
             top: bottom,
             deadline: NEVER,
+            lean: Lean::NO_CALL,
             left: Ticks::default(),
             root: tables.root(),
             subcalls,
@@ -114,12 +136,14 @@ impl Recorder {
     /// [`Recorder::leave_extended`] then.
     pub fn compensate(&mut self, costs: Costs) {
         self.account = Some(Box::new(Account::new(costs)));
+        self.find_lean_calls();
     }
 
     /// Keeps full stacks, from now on, before the first call; the hooks must use [`Recorder::start_extended`] and
     /// [`Recorder::leave_extended`] then.
     pub fn grow_tree(&mut self, limits: Limits) {
         self.tree = Some(Box::new(TreeWriter::new(limits, &self.tables.nodes)));
+        self.find_lean_calls();
     }
 
     /// Keeps details, from now on, before the first call; the hooks must use [`Recorder::prepare`] and
@@ -129,6 +153,7 @@ impl Recorder {
             self.deadline = 0;
         }
         self.details = Some(Box::new(details));
+        self.find_lean_calls();
     }
 
     /// Keeps no more stacks; those that there are stay.
@@ -137,6 +162,16 @@ impl Recorder {
         if let Some(parts) = &mut self.parts {
             parts.stop_trees();
         }
+        self.find_lean_calls();
+    }
+
+    fn find_lean_calls(&mut self) {
+        let is_alone = self.account.is_none() && self.tree.is_none() && self.parts.is_none();
+        let details = self.details.as_ref().filter(|_| is_alone);
+        self.lean = details.map_or(Lean::NO_CALL, |details| {
+            let (below, keeps_durations) = details.lean();
+            Lean { below, keeps_durations }
+        });
     }
 
     /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
@@ -197,6 +232,7 @@ impl Recorder {
     }
 
     fn parts_mut(&mut self) -> &mut Parts {
+        self.lean = Lean::NO_CALL; // what a call took in other parts belongs to it
         self.parts.get_or_insert_with(|| Box::new(Parts::new(&self.tables)))
     }
 
@@ -243,8 +279,11 @@ impl Recorder {
             edges: std::mem::replace(&mut self.edges, next.edges),
             entries: std::mem::replace(&mut self.entries, next.entries),
         };
-        let tables = Arc::clone(&self.tables);
-        self.parts_mut().put(part, &tables, left);
+        if is_new {
+            let tables = Arc::clone(&self.tables);
+            self.parts_mut().learn(part, &tables);
+        }
+        self.parts_mut().put(part, left);
         if let Some(steps) = self.steps() {
             steps.go_on_in(part.0);
         }
@@ -281,7 +320,7 @@ impl Recorder {
     /// The edge of this part that is what `before` is in another one.
     fn same_edge(&mut self, caller: Link<Entry>, before: Link<Edge>) -> Link<Edge> {
         let (key, hash) = (before.key, edge_hash(caller, before.key));
-        if let Some(edge) = self.cached(caller, key, hash) {
+        if let Some(edge) = self.cached(caller, key, hash).or_else(|| self.known(caller, key, hash)) {
             return edge;
         }
         self.define_as(before.callee);
@@ -325,12 +364,6 @@ impl Recorder {
         }
     }
 
-    /// Whether its details need nothing but what it is told of calls.
-    #[inline(always)]
-    pub fn is_told_all(&self) -> bool {
-        self.details.as_ref().is_none_or(|details| details.need_calls_alone())
-    }
-
     /// Whether calls are told apart by their callers.
     pub fn has_subcalls(&self) -> bool {
         self.subcalls
@@ -348,7 +381,33 @@ impl Recorder {
     /// Calls nothing, so that a hook which falls back in its last step needs no stack frame.
     #[inline(always)]
     pub fn enter_quickly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
-        let Some(edge) = self.next_edge(key) else { return false };
+        self.enter_quickly_if(key, |_| true, clock)
+    }
+
+    /// [`Recorder::enter_quickly`] on a recorder that keeps more than figures, of a call that needs little of that.
+    #[inline(always)]
+    pub fn enter_leanly(&mut self, key: Key, clock: impl FnOnce() -> Ticks) -> bool {
+        let any = self.lean.any();
+        let is_entered = self.enter_quickly_if(key, |edge| any && !edge.callee.form().is_followed(), clock);
+        if is_entered {
+            self.begin_leanly(self.top);
+        }
+        is_entered
+    }
+
+    #[inline(always)]
+    fn begin_leanly(&self, frame: Link<Frame>) {
+        frame.idle_before.set(self.running.idle.get());
+    }
+
+    #[inline(always)]
+    fn enter_quickly_if(
+        &mut self,
+        key: Key,
+        is_so: impl FnOnce(Link<Edge>) -> bool,
+        clock: impl FnOnce() -> Ticks,
+    ) -> bool {
+        let Some(edge) = self.next_edge(key).filter(|edge| is_so(*edge)) else { return false };
         let Some(frame) = self.top.above.get() else { return false };
         let now = clock();
         if self.is_late(now) {
@@ -388,6 +447,33 @@ impl Recorder {
         }
         self.close::<false>(frame, edge, now);
         true
+    }
+
+    /// [`Recorder::leave_quickly`] on a recorder that keeps more than figures, of a call that needs no more than its duration noted, which
+    /// is like others before. Calls nothing, either.
+    #[inline(always)]
+    pub fn leave_leanly(&mut self, key: Key, now: Ticks) -> bool {
+        let frame = self.top;
+        let edge = edge_of(frame);
+        if edge.key != key || self.is_late(now) {
+            return false;
+        }
+        let total = now.since(frame.started.ticks());
+        if !self.is_lean(frame, edge.callee, total)
+            || (self.lean.keeps_durations && !durations::add_usual(edge.callee, total))
+        {
+            return false;
+        }
+        self.close::<false>(frame, edge, now);
+        true
+    }
+
+    /// Whether this call, which took so long, needs no more than its duration noted.
+    #[inline(always)]
+    fn is_lean(&self, frame: Link<Frame>, entry: Link<Entry>, total: Ticks) -> bool {
+        total.signed() < self.lean.below
+            && !entry.form().is_followed()
+            && frame.idle_before.get() == self.running.idle.get()
     }
 
     /// [`Recorder::enter_quickly`] on a recorder that keeps a tree or details, and does not compensate. It calls what these need.
@@ -547,6 +633,9 @@ impl Recorder {
     pub fn prepare(&mut self) {
         let edge = edge_of(self.top);
         let is_followed = edge.callee.form().is_followed();
+        if self.lean.any() && !is_followed {
+            return self.begin_leanly(self.top);
+        }
         let steps = self.details.as_mut().and_then(|details| details.steps.as_mut()).filter(|_| is_followed);
         let (mut steps, mut under) = (steps, None);
         if let Some(steps) = &mut steps {
@@ -926,7 +1015,11 @@ impl Recorder {
         } else {
             entry.recursive_calls.add(1);
         }
-        if EXTENDED {
+        if EXTENDED && self.is_lean(frame, entry, total) {
+            if self.lean.keeps_durations {
+                durations::add(&self.tables.durations, entry, total, now, BOTTOM);
+            }
+        } else if EXTENDED {
             let account = self.account.as_mut();
             let excess = account.map(|account| {
                 let excess = account.close(&self.tables.excesses, (frame, edge, kind), own);
@@ -1068,8 +1161,7 @@ impl Recorder {
     #[cold]
     #[inline(never)]
     fn find(&mut self, caller: Link<Entry>, key: Key, hash: u64) -> Option<Link<Edge>> {
-        let known = self.edges.find(hash, |edge| edge.key == key && edge.caller == caller).copied();
-        let edge = match known {
+        let edge = match self.known(caller, key, hash) {
             Some(edge) => edge,
             None => {
                 let callee = self.entry(key).or_else(|| self.known_elsewhere(key))?;
@@ -1081,6 +1173,11 @@ impl Recorder {
         let [newest, older] = &mut self.cache[set(hash)];
         *older = std::mem::replace(newest, edge);
         Some(edge)
+    }
+
+    /// The edge of a call that there has been before, and may be in the cache or not.
+    fn known(&self, caller: Link<Entry>, key: Key, hash: u64) -> Option<Link<Edge>> {
+        self.edges.find(hash, |edge| edge.key == key && edge.caller == caller).copied()
     }
 
     fn entry(&self, key: Key) -> Option<Link<Entry>> {

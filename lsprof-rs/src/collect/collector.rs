@@ -576,11 +576,9 @@ impl Collector {
     /// Whether calls of Python functions are told apart by their callers, and timed by the cycle counter or by looks at the stack.
     pub fn lets_leaves_be_evaluated(&self) -> bool {
         match self.timing() {
-            Timing::Plain => true,
+            Timing::Plain | Timing::Extended => true,
             Timing::Sampled => self.subcalls.get(),
             Timing::Compensated => self.subcalls.get() && clock::is_counter(),
-            // Each recorder knows whether its details need more than it is told itself.
-            Timing::Extended => true,
             Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
     }

@@ -105,6 +105,26 @@ pub unsafe fn leave_quickly(mut thread: NonNull<ThreadRecorder>, key: Key, now: 
     unsafe { thread.as_mut() }.recorder.leave_quickly(key, now)
 }
 
+/// [`enter_quickly`] with details, of a call that needs nothing of them.
+///
+/// # Safety
+/// As for [`enter_quickly`], of [`registry::current_extended`].
+#[inline(always)]
+pub unsafe fn enter_leanly(mut thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.enter_leanly(key, clock::counter)
+}
+
+/// [`leave_quickly`] with details, of a call that needs little of them.
+///
+/// # Safety
+/// As for [`enter_leanly`].
+#[inline(always)]
+pub unsafe fn leave_leanly(mut thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+    // SAFETY: as in `enter_quickly`.
+    unsafe { thread.as_mut() }.recorder.leave_leanly(key, now)
+}
+
 /// [`enter_quickly`] with full stacks or details. `step`, which runs no Python, says what goes on, where steps are followed.
 ///
 /// # Safety

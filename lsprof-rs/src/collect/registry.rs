@@ -129,7 +129,19 @@ pub unsafe fn current() -> *mut ThreadRecorder {
     if CACHED.load(Ordering::Relaxed) & !(UNUSUAL | UNTIMED | EXTENDED) == thread::address() {
         return registry.current.get();
     }
-    look_up(registry)
+    // SAFETY: by this function's contract.
+    unsafe { look_further(registry) }
+}
+
+/// [`current`] where that may depend on the context. Small, unlike what comes then: it is done for each event if it does.
+///
+/// # Safety
+/// As for [`current`].
+#[cold]
+#[inline(never)]
+unsafe fn look_further(registry: &Registry) -> *mut ThreadRecorder {
+    // SAFETY: by this function's contract.
+    unsafe { current_in_context() }.unwrap_or_else(|| look_up(registry))
 }
 
 /// The running thread's recorder, if it times calls plainly and [`current`] finds it without looking further.
@@ -517,9 +529,6 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     let moment = unsafe { context::now() };
     if CACHED.load(Ordering::Relaxed) == thread::address() | IN_CONTEXT {
         let recorder = registry.current.get();
-        if moment == registry.moment.get() {
-            return recorder;
-        }
         // SAFETY: it is the running thread's own, and was found after the last change to the profiles.
         if let Some(thread) = unsafe { recorder.as_mut() }.filter(|_| !registry.has_contexts()) {
             registry.moment.set(moment);

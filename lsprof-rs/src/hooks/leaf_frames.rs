@@ -196,8 +196,7 @@ fn is_ours(state: &ThreadState, thread: &ThreadRecorder) -> bool {
     state.is_profiled_only_by(set_profile::on_event)
         && !state.is_silent()
         && match thread.timing {
-            Timing::Plain => true,
-            Timing::Extended => thread.recorder.is_told_all(),
+            Timing::Plain | Timing::Extended => true,
             Timing::Compensated | Timing::Sampled => thread.recorder.has_subcalls(),
             Timing::Clock | Timing::Timer | Timing::Unsettled => false,
         }
@@ -336,7 +335,9 @@ unsafe fn look_at(edge: Link<Edge>, code: *mut PyObject) {
     let look = |py: Python<'_>| {
         // SAFETY: the GIL is held, and the frame keeps its code alive.
         let code = unsafe { Bound::from_borrowed_ptr(py, code) };
-        let is_leaf = code.cast::<PyCode>().is_ok_and(|code| is_leaf(code).unwrap_or(false));
+        // Of a step the recorder is told more than that it begins and ends.
+        let is_followed = edge.callee.form().is_followed();
+        let is_leaf = !is_followed && code.cast::<PyCode>().is_ok_and(|code| is_leaf(code).unwrap_or(false));
         edge.callee.note.set(if is_leaf { LEAF } else { OTHER });
     };
     // SAFETY: the GIL is held; no Python code runs.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::monitoring_events::{self, InContexts, trying};
-use super::quick::{Extended, Plain, Untimed};
+use super::quick::{Lean, Plain, Untimed};
 use super::steps::CALLBACKS;
 use super::{conflict, evaluation};
 use crate::collect::collector::Timing;
@@ -225,7 +225,7 @@ fn callables(py: Python<'_>, way: Way) -> PyResult<&[Py<PyAny>; CALLBACKS]> {
     static CALLABLES: [PyOnceLock<[Py<PyAny>; CALLBACKS]>; WAYS] = [const { PyOnceLock::new() }; WAYS];
     let functions = match way {
         Way::Plain => trying::<Plain>(),
-        Way::Extended => trying::<Extended>(),
+        Way::Extended => trying::<Lean>(),
         Way::Untimed => trying::<Untimed>(),
         Way::InContexts => trying::<InContexts>(),
     };

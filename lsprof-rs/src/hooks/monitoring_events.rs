@@ -11,7 +11,7 @@ use lsprof_engine::{Ending, Key, Step, Ticks, clock};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
-use super::quick::{Extended, Plain, Quick, Untimed};
+use super::quick::{Extended, Lean, Plain, Quick, Untimed};
 use super::steps::{self, CALLBACKS, PARKED, RESUMED, RETURNED, STARTED, THROWN, UNWOUND};
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
@@ -32,6 +32,9 @@ pub enum Here {
 
 /// A way that callbacks try first.
 pub trait Tried: Quick {
+    /// What is called next where this way says no: callbacks in the order of `monitoring::Callback`.
+    const OTHERWISE: [Vectorcall; CALLBACKS] = SLOWLY;
+
     /// Where an event goes.
     ///
     /// # Safety
@@ -55,6 +58,16 @@ impl Tried for Untimed {
     }
 }
 
+impl Tried for Lean {
+    const OTHERWISE: [Vectorcall; CALLBACKS] = trying::<Extended>();
+
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        unsafe { registry::current_extended() }.map_or(Here::Unknown, Here::To)
+    }
+}
+
 impl Tried for Extended {
     #[inline(always)]
     unsafe fn here() -> Here {
@@ -63,10 +76,12 @@ impl Tried for Extended {
     }
 }
 
-/// Where an event goes depends on the context, and each recorder that it may go to keeps calls in its own way.
+/// Where an event goes depends on the context; there, calls are timed plainly.
 pub struct InContexts;
 
 impl Tried for InContexts {
+    const OTHERWISE: [Vectorcall; CALLBACKS] = trying::<ExtendedInContexts>();
+
     #[inline(always)]
     unsafe fn here() -> Here {
         // SAFETY: by this function's contract.
@@ -81,25 +96,38 @@ impl Quick for InContexts {
     #[inline(always)]
     unsafe fn enter(thread: NonNull<ThreadRecorder>, key: Key) -> bool {
         // SAFETY: by the trait's contract.
-        unsafe {
-            match thread.as_ref().timing {
-                Timing::Plain => Plain::enter(thread, key),
-                Timing::Extended => Extended::enter(thread, key),
-                _ => false,
-            }
-        }
+        unsafe { thread.as_ref().timing == Timing::Plain && Plain::enter(thread, key) }
     }
 
     #[inline(always)]
     unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
         // SAFETY: by the trait's contract.
-        unsafe {
-            match thread.as_ref().timing {
-                Timing::Plain => Plain::leave(thread, key, now),
-                Timing::Extended => Extended::leave(thread, key, now),
-                _ => false,
-            }
-        }
+        unsafe { thread.as_ref().timing == Timing::Plain && Plain::leave(thread, key, now) }
+    }
+}
+
+/// The same where full stacks or details are kept.
+pub struct ExtendedInContexts;
+
+impl Tried for ExtendedInContexts {
+    #[inline(always)]
+    unsafe fn here() -> Here {
+        // SAFETY: by this function's contract.
+        unsafe { InContexts::here() }
+    }
+}
+
+impl Quick for ExtendedInContexts {
+    #[inline(always)]
+    unsafe fn enter(thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe { thread.as_ref().timing == Timing::Extended && Extended::enter(thread, key) }
+    }
+
+    #[inline(always)]
+    unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe { thread.as_ref().timing == Timing::Extended && Extended::leave(thread, key, now) }
     }
 
     #[inline(always)]
@@ -109,13 +137,7 @@ impl Quick for InContexts {
         step: impl FnOnce() -> Option<Step>,
     ) -> bool {
         // SAFETY: by the trait's contract.
-        unsafe {
-            match thread.as_ref().timing {
-                Timing::Plain => Plain::enter(thread, key),
-                Timing::Extended => Extended::enter_step(thread, key, step),
-                _ => false,
-            }
-        }
+        unsafe { thread.as_ref().timing == Timing::Extended && Extended::enter_step(thread, key, step) }
     }
 
     #[inline(always)]
@@ -128,17 +150,14 @@ impl Quick for InContexts {
     ) -> bool {
         // SAFETY: by the trait's contract.
         unsafe {
-            match thread.as_ref().timing {
-                Timing::Plain => Plain::leave(thread, key, now),
-                Timing::Extended => Extended::leave_step(thread, key, may_park, ending, now),
-                _ => false,
-            }
+            thread.as_ref().timing == Timing::Extended
+                && Extended::leave_step(thread, key, may_park, ending, now)
         }
     }
 }
 
 /// The callbacks that try this way first, in the order of `monitoring::Callback`.
-pub fn trying<W: Tried>() -> [Vectorcall; CALLBACKS] {
+pub const fn trying<W: Tried>() -> [Vectorcall; CALLBACKS] {
     [
         on_enter::<W, STARTED>,
         on_enter::<W, RESUMED>,
@@ -150,6 +169,23 @@ pub fn trying<W: Tried>() -> [Vectorcall; CALLBACKS] {
         on_call_over::<W>,
     ]
 }
+
+/// Those that know all ways.
+const SLOWLY: [Vectorcall; CALLBACKS] = [
+    on_enter_slowly::<STARTED>,
+    on_enter_slowly::<RESUMED>,
+    on_enter_slowly::<THROWN>,
+    on_leave_slowly::<RETURNED>,
+    on_leave_slowly::<PARKED>,
+    on_leave_slowly::<UNWOUND>,
+    on_call_slowly,
+    on_call_over_slowly,
+];
+/// Where in these arrays those stand that tell of a beginning, of an end, and of built-ins.
+const ENTERS: usize = 0;
+const LEAVES: usize = 3;
+const CALL: usize = 6;
+const CALL_OVER: usize = 7;
 
 /// `sys.monitoring.MISSING`'s address: it stands for "no first argument".
 static MISSING: AtomicUsize = AtomicUsize::new(0);
@@ -172,7 +208,7 @@ unsafe extern "C" fn on_enter<W: Tried, const HOW: u8>(
                 _ => {}
             }
         }
-        on_enter_slowly::<HOW>(callback, args, count, names)
+        W::OTHERWISE[ENTERS + HOW as usize](callback, args, count, names)
     }
 }
 
@@ -225,7 +261,7 @@ unsafe extern "C" fn on_leave<W: Tried, const HOW: u8>(
                 _ => {}
             }
         }
-        on_leave_slowly::<HOW>(callback, args, count, names)
+        W::OTHERWISE[LEAVES + HOW as usize](callback, args, count, names)
     }
 }
 
@@ -280,7 +316,7 @@ unsafe extern "C" fn on_call<W: Tried>(
                 _ => {}
             }
         }
-        on_call_slowly(callback, args, count, names)
+        W::OTHERWISE[CALL](callback, args, count, names)
     }
 }
 
@@ -336,7 +372,7 @@ unsafe extern "C" fn on_call_over<W: Tried>(
                 _ => {}
             }
         }
-        on_call_over_slowly(callback, args, count, names)
+        W::OTHERWISE[CALL_OVER](callback, args, count, names)
     }
 }
 

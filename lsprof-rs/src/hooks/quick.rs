@@ -88,6 +88,23 @@ impl Quick for Untimed {
     }
 }
 
+/// Details are kept, and most calls need little of them: what [`Extended`] does of these without calling anything on the way.
+pub struct Lean;
+
+impl Quick for Lean {
+    #[inline(always)]
+    unsafe fn enter(thread: NonNull<ThreadRecorder>, key: Key) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe { events::enter_leanly(thread, key) }
+    }
+
+    #[inline(always)]
+    unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
+        // SAFETY: by the trait's contract.
+        unsafe { events::leave_leanly(thread, key, now) }
+    }
+}
+
 /// Calls are timed, and full stacks or details kept.
 pub struct Extended;
 

@@ -18,7 +18,7 @@ use pyo3::ffi::{
 };
 use pyo3::prelude::*;
 
-use super::quick::{Extended, Plain, Quick, Untimed};
+use super::quick::{Extended, Lean, Plain, Quick, Untimed};
 use super::steps;
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
@@ -291,9 +291,50 @@ pub(super) unsafe extern "C" fn on_event(
         } else if let Some(thread) = registry::current_untimed() {
             record::<Untimed>(thread, frame, what, arg)
         } else {
-            return on_event_otherwise(profiler, frame, what, arg);
+            return on_event_with_details(profiler, frame, what, arg);
         };
         if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
+    }
+}
+
+/// The same where details are kept, and few are needed.
+#[inline(never)]
+unsafe extern "C" fn on_event_with_details(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: as in `on_event`.
+    unsafe {
+        match registry::current_extended() {
+            Some(thread) if record::<Lean>(thread, frame, what, arg) => 0,
+            Some(_) => on_event_otherwise(profiler, frame, what, arg),
+            None => on_event_in_context(profiler, frame, what, arg),
+        }
+    }
+}
+
+/// The same where it depends on the context who records, and calls are timed plainly.
+#[inline(never)]
+unsafe extern "C" fn on_event_in_context(
+    profiler: *mut PyObject,
+    frame: *mut PyFrameObject,
+    what: c_int,
+    arg: *mut PyObject,
+) -> c_int {
+    // SAFETY: as in `on_event`.
+    unsafe {
+        match registry::current_in_context().and_then(NonNull::new) {
+            Some(thread) if thread.as_ref().timing == Timing::Plain => {
+                if record::<Plain>(thread, frame, what, arg) {
+                    0
+                } else {
+                    on_event_slowly(profiler, frame, what, arg)
+                }
+            }
+            _ => on_event_otherwise(profiler, frame, what, arg),
+        }
     }
 }
 
@@ -312,7 +353,6 @@ unsafe extern "C" fn on_event_otherwise(
         } else if let Some(thread) = registry::current_in_context() {
             match NonNull::new(thread) {
                 Some(thread) => match thread.as_ref().timing {
-                    Timing::Plain => record::<Plain>(thread, frame, what, arg),
                     Timing::Extended => record::<Extended>(thread, frame, what, arg),
                     _ => false,
                 },
