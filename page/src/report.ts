@@ -79,7 +79,7 @@ export function show(data: Data): void {
   detail.show(profile, null, null);
   showTasks();
   find("labels").hidden = profile.labels === undefined;
-  labels.show((profile.labels ?? []).map((set) => ({ ...set, now: null, scopes: [] })), profile.unit);
+  labels.show((profile.labels ?? []).map((set) => ({ ...set, now: null, parts: [] })), profile.unit);
   redraw();
 }
 

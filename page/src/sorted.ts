@@ -10,6 +10,8 @@ const HELD_MS = 1500;
 const FEW = 20;
 /** and so many when they are asked for; more than that nobody reads. */
 const MOST = 300;
+/** What stands deeper in a tree isn't drawn deeper. */
+const DEEPEST = 12;
 
 export interface FigureColumn<R> {
   key: string;
@@ -38,6 +40,9 @@ export interface Sorted<R> {
   texts: TextColumn<R>[];
   /** Tells a row from the others, now and later. */
   key: (row: R) => string;
+  /** In a tree: the row that it stands below, by its key, and the text that shows how deep it is. */
+  parent?: (row: R) => string | null;
+  tree?: string;
   /** A click on it, or a key that led to it; `column` is where it was clicked. */
   choose: (row: R, column: string | null) => void;
 }
@@ -55,6 +60,7 @@ export class SortedTable<R> {
   private pointed = -Infinity;
   private drawn = "";
   private readonly isPressed: () => boolean;
+  private isTree = true;
 
   constructor(private readonly about: Sorted<R>) {
     this.sorted = about.figures[0]!.key;
@@ -83,6 +89,12 @@ export class SortedTable<R> {
     if (!this.isPressed()) this.draw(performance.now() - this.pointed < HELD_MS);
   }
 
+  /** Whether rows stand below those that they belong to, where they do to any. */
+  asTree(isTree: boolean): void {
+    this.isTree = isTree;
+    this.draw(false);
+  }
+
   private drawHead(): void {
     const { figures, texts } = this.about;
     const columns = figures.map(({ key, label, title }) => [key, label, title] as const);
@@ -107,9 +119,13 @@ export class SortedTable<R> {
     const { figures, texts, key } = this.about;
     const { value } = figures.find((one) => one.key === this.sorted)!;
     const places = new Map(this.order.map((known, at) => [known, at]));
-    const by = (a: R, b: R): number => value(b) - value(a) || (key(a) < key(b) ? -1 : 1);
-    const held = (a: R, b: R): number => (places.get(key(a)) ?? Infinity) - (places.get(key(b)) ?? Infinity) || by(a, b);
-    const shown = [...this.rows].sort(isHeld ? (a, b) => held(a, b) || 0 : by).slice(0, this.isWhole ? MOST : FEW);
+    const parent = this.isTree ? this.about.parent : undefined;
+    const rank = parent === undefined ? value : ranks(this.rows, key, parent, value);
+    const by = (a: R, b: R): number => rank(b) - rank(a) || (key(a) < key(b) ? -1 : 1);
+    const place = (row: R): number => places.get(key(row)) ?? Number.MAX_SAFE_INTEGER;
+    const sorted = [...this.rows].sort(isHeld ? (a, b) => place(a) - place(b) || by(a, b) : by);
+    const [all, depths] = parent === undefined ? [sorted, null] : below(sorted, key, parent);
+    const shown = all.slice(0, this.isWhole ? MOST : FEW);
     this.order = shown.map(key);
     const left = Math.min(this.rows.length, MOST) - shown.length;
     this.more.hidden = left <= 0;
@@ -131,6 +147,8 @@ export class SortedTable<R> {
         const cell = make("td", `text c-${one.key}`, ...one.fill(row));
         cell.title = one.title(row);
         cell.dataset["column"] = one.key;
+        const depth = one.key === this.about.tree ? (depths?.get(row) ?? 0) : 0;
+        if (depth > 0) cell.prepend(make("span", "branch", `${" ".repeat(2 * Math.min(depth - 1, DEEPEST))}└ `));
         return cell;
       });
       const isChosen = key(row) === this.chosen;
@@ -164,4 +182,52 @@ export class SortedTable<R> {
     this.choose(next.dataset["key"]!, null);
     this.body.querySelector<HTMLElement>("tr[aria-current]")?.focus();
   }
+}
+
+/** What a row stands below, where that is among them; nothing is below itself. */
+function parents<R>(rows: R[], key: (row: R) => string, parent: (row: R) => string | null): Map<R, R> {
+  const known = new Map(rows.map((row) => [key(row), row]));
+  const found = new Map<R, R>();
+  for (const row of rows) {
+    const wanted = parent(row);
+    const above = wanted === null ? undefined : known.get(wanted);
+    if (above === undefined) continue;
+    let next: R | undefined = above;
+    while (next !== undefined && next !== row) next = found.get(next);
+    if (next === undefined) found.set(row, above);
+  }
+  return found;
+}
+
+/** What counts for a row is the greatest of all that stand below it. */
+export function ranks<R>(rows: R[], key: (row: R) => string, parent: (row: R) => string | null, value: (row: R) => number): (row: R) => number {
+  const above = parents(rows, key, parent);
+  const greatest = new Map(rows.map((row) => [row, value(row)]));
+  for (const row of rows) {
+    const own = value(row);
+    for (let next = above.get(row); next !== undefined && greatest.get(next)! < own; next = above.get(next)) greatest.set(next, own);
+  }
+  return (row) => greatest.get(row) ?? value(row);
+}
+
+/** The rows, each below the one that it belongs to, and how deep; those that stand side by side in their order. */
+export function below<R>(rows: R[], key: (row: R) => string, parent: (row: R) => string | null): [R[], Map<R, number>] {
+  const above = parents(rows, key, parent);
+  const children = new Map<R | undefined, R[]>();
+  for (const row of rows) {
+    const of = above.get(row);
+    const siblings = children.get(of);
+    if (siblings === undefined) children.set(of, [row]);
+    else siblings.push(row);
+  }
+  const depths = new Map<R, number>();
+  const all: R[] = [];
+  const left: [R, number][] = (children.get(undefined) ?? []).map((row): [R, number] => [row, 0]).reverse();
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const [row, depth] = next;
+    all.push(row);
+    depths.set(row, depth);
+    for (const child of (children.get(row) ?? []).reverse()) left.push([child, depth + 1]);
+  }
+  return [all, depths];
 }

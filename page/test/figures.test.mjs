@@ -10,6 +10,7 @@ const { compared, edgesOfTree, snapshot } = await load("live/compare.ts");
 const { reduce } = await load("live/model.ts");
 const { alike } = await load("slow.ts");
 const { byLabel } = await load("labels.ts");
+const { ranks, below } = await load("sorted.ts");
 
 const each = (act, cases) => cases.forEach(([value, said]) => assert.equal(act(value), said, String(value)));
 
@@ -113,11 +114,27 @@ test("steps that took their time in the same calls are one, told by the longest"
   assert.deepEqual(alike([]), []);
 });
 
+test("rows stand below those that they belong to, and what counts is the greatest below", () => {
+  const row = (key, parent, value) => ({ key, parent, value });
+  const [key, parent, value] = [(one) => one.key, (one) => one.parent, (one) => one.value];
+  const rows = [row("a", null, 1), row("b", "a", 9), row("c", "b", 4), row("d", null, 5), row("e", "gone", 3), row("f", "f", 2), row("g", "h", 0), row("h", "g", 0)];
+  const rank = ranks(rows, key, parent, value);
+  assert.deepEqual(rows.map(rank), [9, 9, 4, 5, 3, 2, 0, 0]);
+  const [all, depths] = below([...rows].sort((a, b) => rank(b) - rank(a)), key, parent);
+  assert.deepEqual(all.slice(0, 6).map((one) => [one.key, depths.get(one)]), [["a", 0], ["b", 1], ["c", 2], ["d", 0], ["e", 0], ["f", 0]]);
+  assert.equal(all.length, rows.length, "a circle is no reason to lose any");
+  const chain = Array.from({ length: 5000 }, (_, at) => row(String(at), at === 0 ? null : String(at - 1), at));
+  assert.equal(ranks(chain, key, parent, value)(chain[0]), 4999);
+  assert.equal(below(chain, key, parent)[1].get(chain[4999]), 4999);
+});
+
 test("label sets are added up over threads, whole or by one name", () => {
-  const set = (labels, own, scope, now = 0.1) => ({ labels: Object.entries(labels), own, calls: 10, now, scopes: [scope] });
+  const set = (labels, own, scope, now = 0.1) => ({ labels: Object.entries(labels), own, calls: 10, now, parts: [{ scope, name: scope, own, calls: 10, now }] });
   const sets = [set({ route: "/pay", tenant: "a" }, 1, "p0:1"), set({ tenant: "a", route: "/pay" }, 3, "p0:2"), set({ route: "/pay", tenant: "b" }, 2, "p0:3", null), set({}, 5, "p0:4", null)];
-  const told = (name) => byLabel(sets, name).map(({ labels, own, calls, now, scopes }) => [labels.map((one) => one.join("=")).join(" "), own, calls, now, scopes]);
+  const told = (name) => byLabel(sets, name).map(({ labels, own, calls, now, parts }) => [labels.map((one) => one.join("=")).join(" "), own, calls, now, parts.map(({ scope }) => scope)]);
   assert.deepEqual(told(null), [["route=/pay tenant=a", 4, 20, 0.2, ["p0:2", "p0:1"]], ["route=/pay tenant=b", 2, 10, null, ["p0:3"]], ["", 5, 10, null, ["p0:4"]]]);
-  assert.deepEqual(told("route"), [["route=/pay", 6, 30, 0.2, ["p0:2", "p0:1", "p0:3"]], ["", 5, 10, null, ["p0:4"]]]);
-  assert.deepEqual(sets[0].scopes, ["p0:1"], "what was given stays as it is");
+  assert.deepEqual(told("route"), [["route=/pay", 6, 30, 0.2, ["p0:2", "p0:3", "p0:1"]], ["", 5, 10, null, ["p0:4"]]]);
+  assert.deepEqual(sets[0].parts.map(({ scope }) => scope), ["p0:1"], "what was given stays as it is");
+  const ended = { ...set({}, 7, "p0:0"), isMixed: true };
+  assert.deepEqual(byLabel([...sets, ended], null).map(({ own, isMixed }) => [own, isMixed === true]), [[4, false], [2, false], [5, false], [7, true]], "what may have had any labels is not without labels");
 });

@@ -368,6 +368,27 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.deepEqual((await names()).sort(), ["#7", "<img src=x onerror=alert(5)>"]);
     }));
 
+  test("tasks stand below those that made them, and say who waits for them", () =>
+    visit({ isStill: true }, async (page, server) => {
+      await tasksOf(page, server);
+      await page.click("#tasks .sorted > button >> text=20 more");
+      const names = () => page.locator("#tasks td.c-task").allTextContents();
+      const from = (all) => all.slice(all.indexOf("request-37"), all.indexOf("request-37") + 3);
+      assert.deepEqual(from(await names()), ["request-37", "└ request-38", "  └ request-39"]);
+      assert.equal((await names()).includes("request-36"), true, "the one that made it is over");
+      assert.deepEqual((await page.locator("#tasks td.c-by").allTextContents()).filter((text) => text !== ""), ["request-37 +1"]);
+      assert.equal(await page.locator("#tasks td.c-by", { hasText: "request-37" }).getAttribute("title"), "request-37\n#99");
+      await page.locator("#tasks th.c-longest button").first().click();
+      const at = (await names()).indexOf("request-37");
+      assert.deepEqual(from(await names()), ["request-37", "└ request-38", "  └ request-39"]);
+      await page.click("#tasks .segments >> text=List");
+      assert.equal((await names()).some((name) => name.includes("└")), false);
+      assert.ok((await names()).indexOf("request-37") > at, "what those below took doesn't count for it");
+      assert.equal(await page.locator("#tasks .segments button", { hasText: "List" }).getAttribute("aria-pressed"), "true");
+      await page.click("#tasks .segments >> text=Tree");
+      assert.equal((await names()).indexOf("request-37"), at);
+    }));
+
   test("a task leads to its coroutine, and to what it awaits; by the keyboard, too", () =>
     visit({ isStill: true }, async (page, server) => {
       await tasksOf(page, server);
@@ -429,12 +450,16 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/paytenant=a", "tenant=<b>b</b>route=/pay", "without labels"]);
       assert.deepEqual(await page.locator("#labels td.c-share").allTextContents(), ["61.3%", "31.0%", "7.7%"]);
       await page.click("#labels .segments button >> text=route");
-      assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/pay", "without route"]);
-      assert.deepEqual(await page.locator("#labels td.c-own").allTextContents(), ["121 s", "10.0 s"]);
+      assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/pay", "└ MainThread", "└ pool-1_0", "without route"]);
+      assert.deepEqual(await page.locator("#labels td.c-own").allTextContents(), ["121 s", "80.0 s", "40.5 s", "10.0 s"]);
       await page.click("#labels .segments button >> text=All labels");
       await rows.nth(1).click();
       await until("its functions", async () => world.asked.some((one) => one.startsWith("GET /api/events?scope=p1%3A2")));
       assert.match(page.url(), /scope=p1%3A2&view=functions/);
+      await page.click("#tab-labels");
+      await page.click("#labels .segments button >> text=route");
+      await page.locator("#labels tbody tr", { hasText: "MainThread" }).click();
+      await until("that thread's", async () => /scope=p1%3A1&view=functions/.test(page.url()));
     }));
 
   test("in a sum, each task says whose it is only where there are several", () =>

@@ -226,6 +226,8 @@ export class World {
         process: at(40, (one) => (more && one % 2 === 0 ? "p0" : "p1")), id: at(40, (one) => one), name: at(40, name), function: at(40, (one) => (one % 4 === 3 ? 17 : handle)), runs: at(40, (one) => one === 5),
         since: at(40, (one) => (one === 5 ? 0.31 : 40 / (one + 1)) + (this.isStill ? 0 : this.tick)), run: at(40, (one) => ((one * 7) % 40) / 100), await: at(40, (one) => 50 / (one + 1)), steps: at(40, (one) => 3 * one),
         longest: at(40, (one) => ((one * 11) % 40) / 500), awaits: at(40, (one) => (one % 5 === 0 ? handle : query)),
+        // 37 made 38, that made 39 and is awaited by 37 and by one that is not here; who made 36 is over.
+        parent: at(40, (one) => ({ 36: 1000, 38: 37, 39: 38 })[one] ?? null), awaited_by: at(40, (one) => (one === 38 ? [37, 99] : [])),
       },
       slow,
       coroutines: {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::merge::Merger;
-use crate::model::{CallTree, FunctionId, LabelIndex, LabelSet, Node, NodeId, Profile, Thread, label};
+use crate::model::{CallTree, FunctionId, LabelIndex, LabelSet, Node, NodeId, Profile, Thread, facts, label};
 use crate::stacks::Stacks;
 
 /// More are not listed where one is missing.
@@ -73,7 +73,7 @@ pub fn only(profile: Profile, wanted: &[Wanted]) -> Result<Profile> {
         return Err(Error::NotInFile { kind: "label set with", wanted: asked, has });
     }
     let mut sum = merger.finish();
-    metadata.facts.push(("labels".to_owned(), asked));
+    metadata.facts.push((facts::LABELS.to_owned(), asked));
     sum.metadata = metadata;
     Ok(sum)
 }

@@ -27,5 +27,5 @@ pub use error::{Error, Result};
 pub use model::{
     COLLECTION, CallTree, Calls, Coroutine, Counts, Cut, Distribution, Edge, EdgeDetail, Figures, Function,
     FunctionId, LabelSet, Metadata, Node, NodeId, Profile, SlowStep, Slowest, Tasks, Text, Thread, Unit,
-    distribution, index, tree, without_addresses,
+    distribution, index, longest_first, tree, without_addresses,
 };

@@ -482,6 +482,9 @@ class profiler_task(structseq[Any], tuple[Any, ...]):
         "longest_step_at",
         "began",
         "awaits",
+        "id",
+        "parent",
+        "awaited_by",
     )
     @property
     def name(self) -> str | None: ...
@@ -505,6 +508,12 @@ class profiler_task(structseq[Any], tuple[Any, ...]):
     def began(self) -> float: ...
     @property
     def awaits(self) -> CodeType | str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def parent(self) -> int | None: ...
+    @property
+    def awaited_by(self) -> list[int]: ...
 
 @final
 class profiler_slow_step(structseq[Any], tuple[Any, ...]):

@@ -254,6 +254,159 @@ def test_tasks_are_seen_while_they_are_under_way():
     assert profile.task_stats() == []
 
 
+class World:
+    """Tasks that others made and wait for, each in its way."""
+
+    def __init__(self, make=asyncio.create_task):
+        self.make = make
+
+    async def leaf(self):
+        await asyncio.get_running_loop().create_future()
+
+    async def awaits(self):
+        await self.make(self.leaf(), name="awaited")
+
+    async def gathers(self):
+        await asyncio.gather(self.make(self.leaf(), name="gathered"), self.leaf())
+
+    async def groups(self):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.leaf(), name="grouped")
+            await asyncio.sleep(0)
+            group.create_task(self.leaf(), name="grouped late")
+
+    async def waits(self):
+        await asyncio.wait([self.make(self.leaf(), name="waited for")])
+
+    async def shields(self):
+        await asyncio.shield(self.make(self.leaf(), name="shielded"))
+
+    async def limits(self):
+        async with asyncio.timeout(1000):
+            await self.make(self.leaf(), name="limited")
+
+    async def leaves(self):
+        self.left = self.make(self.leaf(), name="orphan")
+
+    async def main(self):
+        loop = asyncio.get_running_loop()
+        kinds = ("awaits", "gathers", "groups", "waits", "shields", "limits", "leaves")
+        tasks = [self.make(getattr(self, kind)(), name=kind) for kind in kinds]
+        loop.call_soon(lambda: tasks.append(loop.create_task(self.leaf(), name="of a callback")))
+        never = self.make(self.leaf(), name="never begins")
+        never.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return tasks
+
+
+def relations(profile):
+    """{name: (its parent's name, those of who waits for it)} of the tasks that are under way."""
+    rows = profile.task_stats()
+    names = {row.id: row.name for row in rows}
+    return {row.name: (names.get(row.parent), sorted(names[by] for by in row.awaited_by)) for row in rows}
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("options", [{}, {"builtins": False}, {"threads": True}, {"tree": True}])
+def test_tasks_know_who_made_them_and_who_waits_for_them(name, options):
+    new_loop = None if name == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+    world = World()
+
+    async def main():
+        asyncio.current_task().set_name("main")
+        tasks = await world.main()
+        found = relations(profile)
+        for task in [*tasks, world.left]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return found
+
+    with asyncio.Runner(loop_factory=new_loop) as runner, Profile(tasks=True, **options) as profile:
+        found = runner.run(main())
+    unnamed = [key for key in found if key.startswith("Task-")]
+    assert len(unnamed) == 1, "the one that gather made"
+    assert found.pop(unnamed[0]) == ("gathers", ["gathers"])
+    assert found == {
+        "main": (None, []),
+        **{kind: ("main", []) for kind in ("awaits", "gathers", "groups", "waits", "shields", "limits")},
+        "awaited": ("awaits", ["awaits"]),
+        "gathered": ("gathers", ["gathers"]),
+        "grouped": ("groups", ["groups"]),
+        "grouped late": ("groups", ["groups"]),
+        "waited for": ("waits", ["waits"]),
+        "shielded": ("shields", ["shields"]),
+        "limited": ("limits", ["limits"]),
+        "orphan": (None, []),
+        "of a callback": (None, []),
+    }
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no eager tasks")
+def test_eager_tasks_know_who_made_them():
+    async def leaf():
+        await asyncio.sleep(1000)
+
+    async def main():
+        asyncio.current_task().set_name("main")
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        task = loop.create_task(leaf(), name="eager")
+        found = relations(profile)
+        task.cancel()
+        return found
+
+    with Profile(tasks=True) as profile:
+        found = asyncio.run(main())
+    assert found["eager"] == ("main", [])
+
+
+def test_tasks_of_trio_know_who_made_them():
+    trio = pytest.importorskip("trio")
+
+    async def leaf():
+        await trio.sleep_forever()
+
+    async def branch():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leaf, name="twig")
+            await trio.sleep_forever()
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(branch, name="branch")
+            for _ in range(5):
+                await trio.sleep(0)
+            found = {row.code: (row.id, row.parent) for row in profile.task_stats()}
+            nursery.cancel_scope.cancel()
+            return found
+
+    with Profile(tasks=True) as profile:
+        found = trio.run(main)
+    assert found[leaf.__code__][1] == found[branch.__code__][0]
+    assert found[branch.__code__][1] == found[main.__code__][0]
+
+
+def test_what_was_made_before_and_begins_later_has_no_parent():
+    async def leaf():
+        await asyncio.sleep(1000)
+
+    async def main():
+        before = asyncio.create_task(leaf(), name="before")
+        with Profile(tasks=True) as profile:
+            after = asyncio.create_task(leaf(), name="after")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            found = relations(profile)
+        for task in (before, after):
+            task.cancel()
+        return found
+
+    found = asyncio.run(main())
+    assert found["before"] == (None, [])
+    assert set(found) >= {"before", "after"}
+
+
 def test_recording_may_begin_and_end_in_the_middle():
     async def inner():
         for _ in range(4):

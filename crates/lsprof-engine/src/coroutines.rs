@@ -22,7 +22,7 @@ use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
 use crate::tables::{Edge, Form, Frame, FunctionId, Key, Over};
-use crate::tasks::{SlowStep, SlowSteps, Task, TaskRecord};
+use crate::tasks::{Named, Origin, SlowStep, SlowSteps, Task, TaskRecord};
 use crate::tree::Under;
 
 /// How a step of a coroutine begins.
@@ -264,6 +264,8 @@ pub struct Coroutines {
     by_object: HashTable<u32>,
     free: Vec<u32>,
     free_tasks: Vec<Link<TaskRecord>>,
+    /// Tasks that were made and have not begun, by the addresses of their coroutines.
+    made: HashTable<(usize, Origin)>,
     serial: u64,
     /// Steps as long as this are slow.
     slow: Ticks,
@@ -279,6 +281,7 @@ impl Coroutines {
             by_object: HashTable::new(),
             free: Vec::new(),
             free_tasks: Vec::new(),
+            made: HashTable::new(),
             serial: 0,
             slow,
         }
@@ -291,11 +294,32 @@ impl Coroutines {
 
     /// An object may be about to be freed: it is dropped, if it ends now. Whether it is known.
     pub fn drops(&mut self, object: usize) -> bool {
+        self.never_begins(object);
         let known = self.find(object);
         if let Some(at) = known {
             self.activations[at as usize].is_dropped = true;
         }
         known.is_some()
+    }
+
+    /// An object is about to be freed that may be the coroutine of a task that was made, and has not begun.
+    pub fn never_begins(&mut self, object: usize) {
+        self.take_made(object);
+    }
+
+    /// A task was made of a coroutine that has not begun. It has to be said when that is freed, or may be ([`Coroutines::drops`],
+    /// [`Coroutines::never_begins`]).
+    fn note_made(&mut self, coroutine: usize, origin: Origin) {
+        self.take_made(coroutine);
+        self.made.insert_unique(mix(coroutine as u64), (coroutine, origin), |(other, _)| mix(*other as u64));
+    }
+
+    fn take_made(&mut self, coroutine: usize) -> Option<Origin> {
+        if self.made.is_empty() {
+            return None;
+        }
+        let found = self.made.find_entry(mix(coroutine as u64), |(other, _)| *other == coroutine).ok()?;
+        Some(found.remove().0.1)
     }
 
     /// An object was freed, at `now`; or nobody knows when. Nothing is known of one that has ended, or never began.
@@ -329,6 +353,7 @@ impl Coroutines {
         self.activations.clear();
         self.by_object.clear();
         self.free.clear();
+        self.made.clear();
     }
 
     /// Recording begins: tasks that were left from before are none of it.
@@ -355,7 +380,14 @@ impl Coroutines {
     }
 
     /// The activation of a step that is about to begin; made, if the object is new.
-    fn open(&mut self, step: Step, begins: &Begins, awaiter: Option<u32>) -> u32 {
+    /// `running`: the task that runs it, as far as one does.
+    fn open(
+        &mut self,
+        step: Step,
+        begins: &Begins,
+        awaiter: Option<u32>,
+        running: impl Fn(&Self) -> u64,
+    ) -> u32 {
         let known = self.find(step.object);
         if let Some(at) = known {
             if step.entered != Entered::Started {
@@ -373,6 +405,11 @@ impl Coroutines {
         self.serial += 1;
         let awaiter = awaiter.map(|at| (at, self.activations[at as usize].serial));
         let is_task = begins.is_root && begins.form == Form::COROUTINE;
+        let origin = match self.take_made(step.object) {
+            Some(origin) => origin,
+            None if is_task && !is_inherited => Origin { task: 0, parent: running(self) },
+            None => Origin::default(),
+        };
         let activation = Activation {
             object: step.object,
             row,
@@ -383,7 +420,7 @@ impl Coroutines {
             awaiter,
             serial: self.serial,
             leaf: begins.function,
-            task: is_task.then(|| self.new_task(begins.function)),
+            task: is_task.then(|| self.new_task(begins.function, origin)),
             under: None,
         };
         let at = match self.free.pop() {
@@ -402,12 +439,12 @@ impl Coroutines {
         at
     }
 
-    fn new_task(&mut self, function: FunctionId) -> Link<TaskRecord> {
+    fn new_task(&mut self, function: FunctionId, origin: Origin) -> Link<TaskRecord> {
         let task = match self.free_tasks.pop() {
             Some(free) => free,
             None => self.tables.tasks.push(TaskRecord::default()),
         };
-        task.begin(self.serial, function);
+        task.begin(self.serial, function, origin);
         task
     }
 
@@ -588,10 +625,27 @@ impl Steps {
     }
 
     /// Names that task.
-    pub(crate) fn name_task(&mut self, frame: Link<Frame>, name: &str) {
+    pub(crate) fn name_task(&mut self, frame: Link<Frame>, named: &Named) {
         let open = self.open.last().filter(|open| open.frame == frame);
         if let Some(task) = open.and_then(|open| open.task) {
-            task.set_name(name);
+            task.set_name(&named.name);
+            let parent = || {
+                let all = lock(&self.all);
+                let parent = all.find(named.parent).and_then(|at| all.task_of(at));
+                parent.map_or(0, |parent| parent.serial())
+            };
+            let parent = if named.parent == 0 { 0 } else { parent() };
+            task.add_origin(Origin { task: named.task, parent });
+        }
+    }
+
+    /// A task is being made of a coroutine, by their addresses: its parent is what runs in this thread now.
+    pub(crate) fn task_made(&mut self, coroutine: usize, task: usize) {
+        let mut all = lock(&self.all);
+        // What has begun may be made a task of as well: then it is known already.
+        if all.find(coroutine).is_none() {
+            let parent = running(&self.open, &all);
+            all.note_made(coroutine, Origin { task, parent });
         }
     }
 
@@ -605,7 +659,7 @@ impl Steps {
             Some(step) => {
                 let mut all = lock(&self.all);
                 let awaiter = if begins.is_root { None } else { self.awaiter(begins.frame) };
-                let at = all.open(step, begins, awaiter);
+                let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
                 let activation = &all.activations[at as usize];
                 under = activation.under.filter(|under| begins.is_root && under.owner == self.owner);
                 task = activation.task;
@@ -712,6 +766,12 @@ impl Steps {
             self.long.clear();
         }
     }
+}
+
+/// The serial of the task that a thread with these open steps is at work on; 0 if a callback runs, or nothing.
+fn running(open: &[Open], all: &Coroutines) -> u64 {
+    let of_loop = open.iter().rev().find(|open| open.is_root).and_then(|open| open.activation);
+    of_loop.and_then(|at| all.task_of(at)).map_or(0, |task| task.serial())
 }
 
 /// Nobody waits here for long: threads of the interpreter take turns anyway.

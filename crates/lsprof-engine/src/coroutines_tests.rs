@@ -199,7 +199,7 @@ fn a_step_that_is_too_long_is_listed_with_what_took_most_of_it() {
     let mut script = Script::new();
     script.call(LOOP).step(OUTER, 1, Started);
     assert!(script.recorder.wants_task_name(true, Ticks(script.now)));
-    script.recorder.name_task("Task-7");
+    script.recorder.name_task(&Named { name: "Task-7".to_owned(), ..Named::default() });
     assert!(!script.recorder.wants_task_name(true, Ticks(script.now)));
     script.wait(10).leave(OUTER, Parked).wait(5_000);
     script.step(OUTER, 1, Resumed).wait(100).step(INNER, 2, Started);
@@ -229,6 +229,81 @@ fn tasks_are_seen_while_they_are_under_way() {
     assert_eq!((task.state, task.run, task.parked), (TaskState::Runs, Ticks(15), Ticks(30)));
     script.leave(OUTER, Returned);
     assert_eq!(script.all.lock().unwrap().tables().tasks(Ticks(script.now)), []);
+}
+
+impl Script {
+    /// (serial, parent, object) of each task, in the order in which they began.
+    fn origins(&self) -> Vec<(u64, Option<u64>, Option<usize>)> {
+        let mut tasks = self.all.lock().unwrap().tables().tasks(Ticks(self.now));
+        tasks.sort_by_key(|task| task.serial);
+        tasks.iter().map(|task| (task.serial, task.parent, task.object)).collect()
+    }
+}
+
+#[test]
+fn the_parent_of_a_task_is_the_one_that_ran_when_it_was_made() {
+    let mut script = Script::new();
+    script.call(LOOP);
+    // Outside of any task.
+    script.recorder.task_made(1, 0x100);
+    script.step(OUTER, 1, Started).step(INNER, 2, Started);
+    script.recorder.task_made(3, 0x300);
+    script.recorder.task_made(4, 0x400);
+    script.leave(INNER, Parked).leave(OUTER, Parked);
+    script.step(OUTER, 3, Started).leave(OUTER, Parked);
+    // A loop within a step: what it runs stands below nobody else.
+    script
+        .step(OUTER, 4, Started)
+        .call(LOOP)
+        .step(OUTER, 5, Started)
+        .leave(OUTER, Parked)
+        .leave(LOOP, Parked);
+    script.leave(OUTER, Parked);
+    let origins = script.origins();
+    let serials: Vec<u64> = origins.iter().map(|(serial, ..)| *serial).collect();
+    let [first, _, fourth, _] = serials[..] else { panic!("{origins:?}") };
+    let known: Vec<_> = origins.iter().map(|(_, parent, object)| (*parent, *object)).collect();
+    let expected =
+        [(None, Some(0x100)), (Some(first), Some(0x300)), (Some(first), Some(0x400)), (Some(fourth), None)];
+    assert_eq!(known, expected);
+}
+
+#[test]
+fn what_a_library_says_of_a_task_is_added() {
+    let mut script = Script::new();
+    script.call(LOOP).step(OUTER, 1, Started).leave(OUTER, Parked).step(OUTER, 2, Started);
+    script.recorder.name_task(&Named { name: "second".to_owned(), task: 0x200, parent: 1 });
+    script.leave(OUTER, Parked);
+    let origins = script.origins();
+    assert_eq!((origins[1].1, origins[1].2), (Some(origins[0].0), Some(0x200)));
+    script.step(OUTER, 3, Started);
+    script.recorder.name_task(&Named { name: "third".to_owned(), task: 0, parent: 77 });
+    assert_eq!(script.origins()[2].1, None, "nobody knows that one");
+}
+
+#[test]
+fn tasks_that_never_begin_are_forgotten() {
+    let mut script = Script::new();
+    script.call(LOOP).step(OUTER, 1, Started);
+    for coroutine in 2..1_000 {
+        script.recorder.task_made(coroutine, 0x100);
+        // Once more of the same, as after an error.
+        script.recorder.task_made(coroutine, 0x200);
+    }
+    assert_eq!(script.all.lock().unwrap().made.len(), 998);
+    for coroutine in 2..500 {
+        script.all.lock().unwrap().never_begins(coroutine);
+    }
+    for coroutine in 500..1_000 {
+        script.all.lock().unwrap().drops(coroutine);
+    }
+    assert_eq!(script.all.lock().unwrap().made.len(), 0);
+    // One that begins at such an address later is another.
+    script.leave(OUTER, Parked).step(OUTER, 7, Started);
+    assert_eq!(script.origins()[1].1, None);
+    script.recorder.task_made(8, 0x800);
+    script.all.lock().unwrap().settle(Ticks(script.now));
+    assert_eq!(script.all.lock().unwrap().made.len(), 0);
 }
 
 #[test]

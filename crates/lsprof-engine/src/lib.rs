@@ -45,7 +45,7 @@ pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Form, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses,
     StackId, Subject, Tables, Wait,
 };
-pub use tasks::{SlowStep, SlowSteps, Task, TaskState};
+pub use tasks::{Named, SlowStep, SlowSteps, Task, TaskState};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};

@@ -23,6 +23,7 @@ use crate::stacks::Stacks;
 use crate::tables::{
     BOTTOM, Edge, Entry, Form, Frame, FunctionId, Key, Kind, Over, Pauses, Running, StackId, Tables,
 };
+use crate::tasks::Named;
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 
@@ -691,10 +692,17 @@ impl Recorder {
     }
 
     /// Names the task that the newest call is a step of.
-    pub fn name_task(&mut self, name: &str) {
+    pub fn name_task(&mut self, named: &Named) {
         let frame = self.top;
         if let Some(steps) = self.steps() {
-            steps.name_task(frame, name);
+            steps.name_task(frame, named);
+        }
+    }
+
+    /// Says that a task is being made here of a coroutine that has not begun, by their addresses.
+    pub fn task_made(&mut self, coroutine: usize, task: usize) {
+        if let Some(steps) = self.steps() {
+            steps.task_made(coroutine, task);
         }
     }
 

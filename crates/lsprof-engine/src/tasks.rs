@@ -25,6 +25,26 @@ pub enum TaskState {
     Left,
 }
 
+/// Where a task came from; zeros are what is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The address of its library's object.
+    pub task: usize,
+    /// The serial of the task that ran when it was made.
+    pub parent: u64,
+}
+
+/// What a task's library says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// What it is called; empty if it has no name.
+    pub name: String,
+    /// The address of its object there; 0 if there is none.
+    pub task: usize,
+    /// The address of the coroutine of the task that made it; 0 if the library doesn't say.
+    pub parent: usize,
+}
+
 const FREE: u64 = 0;
 const NEW: u64 = 1;
 const RUNS: u64 = 2;
@@ -37,6 +57,10 @@ pub struct TaskRecord {
     turn: Cell64,
     state: Cell64,
     serial: Cell64,
+    /// The serial of the task that made it; 0 if none is known.
+    parent: Cell64,
+    /// The address of its library's object; 0 if that is not known.
+    object: Cell64,
     function: Cell64,
     /// When its first step began.
     begun: Cell64,
@@ -60,6 +84,10 @@ pub struct TaskRecord {
 pub struct Task {
     /// Tells tasks apart, and grows.
     pub serial: u64,
+    /// The one that ran when it was made, if any did.
+    pub parent: Option<u64>,
+    /// The address of its library's object, if that is known. It is there as long as the task is, and nobody may rely on that.
+    pub object: Option<usize>,
     /// As its library calls it; empty if that is not known.
     pub name: String,
     /// Its coroutine's function.
@@ -93,10 +121,12 @@ impl TaskRecord {
         self.turn.add(1);
     }
 
-    pub(crate) fn begin(&self, serial: u64, function: FunctionId) {
+    pub(crate) fn begin(&self, serial: u64, function: FunctionId, origin: Origin) {
         self.change(|this| {
             this.state.set(NEW);
             this.serial.set(serial);
+            this.parent.set(origin.parent);
+            this.object.set(origin.task as u64);
             this.function.set(u64::from(function.0));
             this.leaf.set(u64::from(function.0));
             for cell in [
@@ -112,6 +142,22 @@ impl TaskRecord {
             }
             this.is_named.set(0);
             this.name_length.set(0);
+        });
+    }
+
+    /// Which one it is.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.get()
+    }
+
+    /// Says where it came from, as far as that was not known.
+    pub(crate) fn add_origin(&self, origin: Origin) {
+        self.change(|this| {
+            for (cell, value) in [(&this.parent, origin.parent), (&this.object, origin.task as u64)] {
+                if cell.get() == 0 {
+                    cell.set(value);
+                }
+            }
         });
     }
 
@@ -209,6 +255,8 @@ impl TaskRecord {
             let more = |is_it: bool| if is_it { going_on } else { Ticks::default() };
             let task = Task {
                 serial: self.serial.get(),
+                parent: Some(self.parent.get()).filter(|parent| *parent != 0),
+                object: Some(self.object.get() as usize).filter(|object| *object != 0),
                 name: self.name(),
                 function: FunctionId(self.function.get() as u32),
                 state,

@@ -64,6 +64,12 @@ fn each_task_is_where_its_process_says() {
         expected.sort_unstable();
         assert_eq!(task("worker").awaited_by, expected);
         assert_eq!(task("also").awaited_by, [place("gathers")]);
+        let mut expected = vec![place("wait"), place("shield")];
+        expected.sort_unstable();
+        assert_eq!(task("third").awaited_by, expected);
+        for name in ["member", "member too"] {
+            assert_eq!(task(name).awaited_by, [place("group")], "{name}");
+        }
         assert_eq!(task("others").state, State::Ready);
         assert_eq!(task("late").state, State::NotBegun);
         let State::Runs(Some(thread)) = task("blocks").state else { panic!("{:?}", task("blocks")) };

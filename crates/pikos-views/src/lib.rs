@@ -29,7 +29,7 @@ pub use forest::{Forest, Paths};
 pub use picture::{
     Content, Edges, FunctionId, Health, Label, Meaning, Mine, Open, Phase, Picture, Process, ProcessId,
     ProfileContent, Scope, Shown, ShownEdge, ShownFunction, ShownNode, ShownStack, SlowStep, StackId, Stacks,
-    Task, Tasks, Thread, Totals, Tree, longest_first,
+    Task, Tasks, Thread, Totals, Tree,
 };
 pub use pikos_client::Command;
 pub use pikos_client::{TYPE_HISTORY, TypeThen, TypesThen};

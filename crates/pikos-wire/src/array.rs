@@ -58,6 +58,22 @@ impl Elements for Added {
     }
 }
 
+/// Likewise: none where it is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddedList(pub Vec<u64>);
+
+impl Elements for AddedList {
+    const COUNT: usize = 1;
+
+    fn write<T: SerializeTuple>(&self, row: &mut T) -> Result<(), T::Error> {
+        row.serialize_element(&self.0)
+    }
+
+    fn read<'de, A: SeqAccess<'de>>(row: &mut A, _: &'static str) -> Result<Self, A::Error> {
+        Ok(Self(row.next_element()?.unwrap_or_default()))
+    }
+}
+
 /// Declares figures that stand in several kinds of rows.
 macro_rules! figures_struct {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $kind:ty,)* }) => {

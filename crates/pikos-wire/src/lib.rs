@@ -12,7 +12,7 @@ mod records;
 mod tasks;
 mod text;
 
-pub use array::Added;
+pub use array::{Added, AddedList};
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
 pub use message::{
     DurationRow, EdgeRow, End, Facts, Finished, FunctionRow, IdleRow, Kind, LabelRow, MAX_BYTES, Message,

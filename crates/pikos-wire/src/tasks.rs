@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::array::array_struct;
+use crate::array::{Added, AddedList, array_struct};
 use crate::text::WireText;
 
 /// All that is sent of them. It says everything each time: what was known before is void.
@@ -17,7 +17,8 @@ pub struct TasksPart {
     pub coroutines: Vec<CoroutineRow>,
     /// How many tasks are under way.
     pub under_way: u64,
-    /// Those among them that have waited the longest, or had the longest steps, or have run the longest.
+    /// Those among them that have waited the longest, or had the longest steps, or have run the longest; those that made these, and those
+    /// that wait for them.
     #[serde(default)]
     pub tasks: Vec<TaskRow>,
     /// How many slow steps there were.
@@ -90,6 +91,10 @@ array_struct! {
         pub longest_at: i64,
         /// The function of the innermost coroutine that it awaits, or its own.
         pub awaits: u32,
+        /// The task that ran when it was made; 0 if none did, or nobody knows. Missing in messages of earlier versions of Pikos.
+        pub parent: Added,
+        /// The tasks that wait for it.
+        pub awaited_by: AddedList,
     }
 }
 
@@ -116,7 +121,8 @@ impl TasksPart {
     /// How many rows it has.
     pub fn rows(&self) -> usize {
         let calls: usize = self.slow.iter().map(|row| row.path.len() + row.times.len()).sum();
-        self.coroutines.len() + self.tasks.len() + self.slow.len() + calls
+        let waiting: usize = self.tasks.iter().map(|row| row.awaited_by.0.len()).sum();
+        self.coroutines.len() + self.tasks.len() + self.slow.len() + calls + waiting
     }
 
     /// How many bytes of text.

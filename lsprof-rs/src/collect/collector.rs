@@ -411,6 +411,19 @@ impl Collector {
         self.following.borrow().as_ref().is_some_and(|following| following.lock().drops(object))
     }
 
+    /// A coroutine is about to be freed that never had a step.
+    pub fn never_begins(&self, object: usize) {
+        if let Some(following) = self.following.borrow().as_ref() {
+            following.lock().never_begins(object);
+        }
+    }
+
+    /// The objects of the tasks that wait for each of these tasks, by their addresses.
+    pub fn waiting_for(&self, tasks: &[usize]) -> Vec<Vec<usize>> {
+        let waiting = self.following.borrow().as_ref().map(|following| Arc::clone(following.waiting()));
+        waiting.map_or_else(Vec::new, |waiting| waiting.for_tasks(tasks))
+    }
+
     /// A coroutine was freed, or a generator.
     pub fn freed(&self, object: usize) {
         if let Some(following) = self.following.borrow().as_ref() {
@@ -528,6 +541,10 @@ impl Collector {
         let following = self.following.borrow();
         following.as_ref().map(|following| SharedCoroutines {
             tables: following.tables(),
+            waiting: {
+                let waiting = Arc::clone(following.waiting());
+                Arc::new(move |tasks: &[usize]| waiting.for_tasks(tasks))
+            },
             began: following.began.get(),
             slow_from: Ticks((following.followed.slow.as_secs_f64() / self.seconds_per_tick()) as u64),
         })

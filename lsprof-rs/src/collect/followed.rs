@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lsprof_engine::{CoroutineTables, Coroutines, Ticks};
 
+use crate::collect::waiting::Waiting;
+
 /// What is followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Followed {
@@ -20,6 +22,7 @@ pub struct Following {
     /// What was asked for.
     pub followed: Followed,
     all: Arc<Mutex<Coroutines>>,
+    waiting: Arc<Waiting>,
     /// When recording began.
     pub began: Cell<Ticks>,
 }
@@ -31,8 +34,14 @@ impl Following {
         Self {
             followed,
             all: Arc::new(Mutex::new(Coroutines::new(Ticks(slow as u64)))),
+            waiting: Arc::default(),
             began: Cell::default(),
         }
+    }
+
+    /// What knows who waits for whom.
+    pub fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
     }
 
     /// What recorders write to.

@@ -20,3 +20,4 @@ pub mod samples;
 pub mod threads;
 pub mod timer;
 pub mod visible;
+pub mod waiting;

@@ -87,6 +87,7 @@ unsafe fn note(object: *mut PyObject) -> bool {
     // SAFETY: by this function's contract.
     unsafe {
         if let Some(code) = generator::code_before_first_step(object) {
+            registry::each_follower(|collector| collector.never_begins(object as usize));
             // Whoever was told that it was never awaited may have kept it for a while.
             if generator::is_coroutine(object) && ffi::PyObject_GC_IsFinalized(object) == 0 {
                 // Nobody refers to the object any more: the collector of garbage must not come across it.

@@ -18,6 +18,7 @@ mod frame_eval;
 mod freed;
 #[cfg(not(Py_3_12))]
 mod leaf_frames;
+mod made;
 pub mod main_frame;
 #[cfg(Py_3_12)]
 mod monitoring;
@@ -181,6 +182,7 @@ fn install_in_turn(
         freed::check(py)?;
     }
     freed::follow_registry(py);
+    made::follow_registry(py);
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
@@ -200,6 +202,7 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
 
 fn remove_in_turn(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyResult<()> {
     freed::follow_registry(py);
+    made::follow_registry(py);
     if registry::has(py, scope) {
         // Another thread has enabled one for the same meanwhile, which goes on with what there is.
         Ok(())

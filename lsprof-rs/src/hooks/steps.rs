@@ -3,13 +3,14 @@
 #[cfg(Py_3_12)]
 use std::ffi::CStr;
 
-use lsprof_engine::{Ending, Entered, Key, Step, Ticks};
+use lsprof_engine::{Ending, Entered, Key, Named, Step, Ticks};
 #[cfg(Py_3_12)]
 use pyo3::ffi;
 use pyo3::ffi::{CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_ITERABLE_COROUTINE, PyObject};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::made;
 use crate::collect::collector::ThreadRecorder;
 use crate::collect::registry;
 use crate::ffi::attach::in_python;
@@ -68,6 +69,10 @@ pub unsafe fn step<const HOW: u8>(code: *mut PyObject) -> Option<Step> {
     };
     // SAFETY: by this function's contract; the running thread has a state.
     let object = unsafe { generator::of_frame(ThreadState::of(ffi::PyThreadState_Get()).newest_frame())? };
+    if HOW == STARTED {
+        // SAFETY: by this function's contract.
+        unsafe { made::look_out() };
+    }
     Some(Step { key: code as Key, object, entered, thrown: Ending::Raised })
 }
 
@@ -98,7 +103,10 @@ pub unsafe fn step_of_frame(frame: *const interpreter_frame::InterpreterFrame) -
         let object = generator::of_frame(frame)?;
         let [opcode, argument] = *(interpreter_frame::instruction(frame) as *const [u8; 2]);
         let entered = match (opcode, argument) {
-            (RESUME, 0) => Entered::Started,
+            (RESUME, 0) => {
+                made::look_out();
+                Entered::Started
+            }
             (RESUME, _) => Entered::Resumed,
             _ => Entered::Thrown,
         };
@@ -184,24 +192,30 @@ pub unsafe fn name_task(thread: *mut ThreadRecorder, is_parked: bool, now: Ticks
         if !(*thread).recorder.wants_task_name(is_parked, now) {
             return thread;
         }
-        let name = in_python(task_name);
+        let named = in_python(task_that_runs);
         let thread = registry::current();
         if !thread.is_null() {
-            (*thread).recorder.name_task(&name);
+            (*thread).recorder.name_task(&named);
         }
         thread
     }
 }
 
-/// The name of the task that runs: asyncio's (uvloop's tasks are that, too), or trio's. Empty if there is none.
-fn task_name(py: Python<'_>) -> String {
-    let of_asyncio = || -> Option<String> {
+/// What is said of the task that runs: asyncio's (uvloop's tasks are that, too), or trio's. Nothing if there is none.
+fn task_that_runs(py: Python<'_>) -> Named {
+    let of_asyncio = || -> Option<Named> {
         let task = imported(py, intern!(py, "asyncio"))?.call_method0(intern!(py, "current_task")).ok()?;
-        task.call_method0(intern!(py, "get_name")).ok()?.extract().ok()
+        let name = task.call_method0(intern!(py, "get_name")).ok()?.extract().ok()?;
+        Some(Named { name, task: task.as_ptr() as usize, parent: 0 })
     };
-    let of_trio = || -> Option<String> {
+    let of_trio = || -> Option<Named> {
         let trio = imported(py, intern!(py, "trio.lowlevel"))?;
-        trio.call_method0(intern!(py, "current_task")).ok()?.getattr(intern!(py, "name")).ok()?.extract().ok()
+        let task = trio.call_method0(intern!(py, "current_task")).ok()?;
+        let name = task.getattr(intern!(py, "name")).ok()?.extract().ok()?;
+        let nursery = task.getattr(intern!(py, "parent_nursery"));
+        let parent = nursery.and_then(|nursery| nursery.getattr(intern!(py, "parent_task")));
+        let parent = parent.and_then(|parent| parent.getattr(intern!(py, "coro")));
+        Some(Named { name, task: 0, parent: parent.map_or(0, |coroutine| coroutine.as_ptr() as usize) })
     };
     of_asyncio().or_else(of_trio).unwrap_or_default()
 }

@@ -221,7 +221,8 @@ impl Profiler {
 
     /// With tasks=True: a list of profiler_task, one for each task that is under way, or was when recording stopped: name, code (of its
     /// coroutine), state, since (seconds in this state), run, parked, steps, longest_step, longest_step_at, began, awaits (the code of
-    /// the innermost coroutine that it awaits). Else an empty list.
+    /// the innermost coroutine that it awaits), id, parent (the id of the task that made it, or None), awaited_by (the ids of the tasks
+    /// that wait for it). Else an empty list.
     fn task_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         coroutines::tasks(py, self.0.get(py).collector())
     }

@@ -1,6 +1,6 @@
 //! What is known of coroutines and tasks: for Python as rows, for files as the model that they know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use lsprof_engine::{CoroutineCounts, FunctionId, Task, TaskState, Ticks};
 use pstats_compat::{Calls, Coroutine, Figures, Function, SlowStep, Tasks};
@@ -79,6 +79,9 @@ fn types(py: Python<'_>) -> PyResult<&Types> {
                     (c"longest_step_at", c"when that began: seconds since recording began"),
                     (c"began", c"when its first step began: seconds since recording began"),
                     (c"awaits", c"code object of the innermost coroutine that it awaits, or its own"),
+                    (c"id", c"tells tasks of a profile apart, and grows"),
+                    (c"parent", c"id of the task that made it, which may be over; None if none is known"),
+                    (c"awaited_by", c"list of the ids of tasks that wait for it"),
                 ],
             )?,
             slow: StructSequence::new(
@@ -209,18 +212,34 @@ pub fn tasks<'py>(py: Python<'py>, collector: &Collector) -> PyResult<Bound<'py,
     let now = collector.moment(py);
     let mut tasks = tables.tasks(now);
     tasks.sort_by_key(|task| task.serial);
-    for task in tasks {
-        list.append(types(py)?.task.make(py, task_fields(py, &scale, &task, now)?)?)?;
+    for (task, awaited_by) in tasks.iter().zip(awaited_by(collector, &tasks)) {
+        list.append(types(py)?.task.make(py, task_fields(py, &scale, task, &awaited_by, now)?)?)?;
     }
     Ok(list)
+}
+
+/// Which tasks wait for each of these.
+fn awaited_by(collector: &Collector, tasks: &[Task]) -> Vec<Vec<u64>> {
+    let is_there = |task: &&Task| task.state != TaskState::Left;
+    let objects: Vec<usize> = tasks.iter().filter(is_there).filter_map(|task| task.object).collect();
+    let serials: HashMap<usize, u64> =
+        tasks.iter().filter(is_there).filter_map(|task| Some((task.object?, task.serial))).collect();
+    let found: HashMap<usize, Vec<usize>> =
+        objects.iter().copied().zip(collector.waiting_for(&objects)).collect();
+    let of = |task: &Task| {
+        let by = task.object.and_then(|object| found.get(&object)).map_or(&[][..], Vec::as_slice);
+        by.iter().filter_map(|object| serials.get(object).copied()).collect()
+    };
+    tasks.iter().map(of).collect()
 }
 
 fn task_fields<'py>(
     py: Python<'py>,
     scale: &Scale<'_>,
     task: &Task,
+    awaited_by: &[u64],
     now: Ticks,
-) -> PyResult<[Bound<'py, PyAny>; 11]> {
+) -> PyResult<[Bound<'py, PyAny>; 14]> {
     let state = match task.state {
         TaskState::Runs => "running",
         TaskState::Waits => "waiting",
@@ -239,6 +258,9 @@ fn task_fields<'py>(
         time(scale.at(task.longest_at))?,
         time(scale.at(task.begun))?,
         scale.collector.code(py, task.leaf),
+        task.serial.into_pyobject(py)?.into_any(),
+        task.parent.into_pyobject(py)?.into_any(),
+        PyList::new(py, awaited_by)?.into_any(),
     ])
 }
 

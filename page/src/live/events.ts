@@ -167,6 +167,9 @@ export interface Tasks {
     steps: number[];
     longest: number[];
     awaits: number[];
+    /** The task that made it, and those that wait for it, by their numbers in its process; null: none is known. */
+    parent: (number | null)[];
+    awaited_by: number[][];
   };
   slow: SlowStep[];
   coroutines: CoroutineColumns;

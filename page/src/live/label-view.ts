@@ -3,6 +3,7 @@
 import { find } from "../elements";
 import { LabelSets } from "../labels";
 import type { LabelSet } from "../labels";
+import { program } from "../words";
 import type { Process } from "./events";
 import { processOf, state } from "./state";
 
@@ -31,9 +32,13 @@ export class LabelView {
   show(): void {
     const processes = processesOf(state.scope);
     const told = processes.flatMap((process) => process.threads.map((thread) => ({ process, thread })));
-    const sets = told.map(({ process, thread }): LabelSet => ({
-      labels: thread.labels ?? [], own: thread.own ?? 0, calls: thread.calls ?? 0, now: thread.share, scopes: [`${process.id}:${thread.id}`],
-    }));
+    const hasSeveral = processes.length > 1;
+    const sets = told.map(({ process, thread }): LabelSet => {
+      const figures = { own: thread.own ?? 0, calls: thread.calls ?? 0, now: thread.share };
+      const name = hasSeveral ? `${program(process.title)}: ${thread.name}` : thread.name;
+      // Number 0 is the sum of those that are no longer kept apart.
+      return { labels: thread.labels ?? [], isMixed: thread.id === 0 && thread.over && thread.labels === undefined, ...figures, parts: [{ scope: `${process.id}:${thread.id}`, name, ...figures }] };
+    });
     const drawn = JSON.stringify(sets);
     if (drawn === this.drawn) return;
     this.drawn = drawn;

@@ -23,6 +23,9 @@ interface Task {
   parked: number;
   steps: number;
   longest: number;
+  /** The key of the task that made it, and what those are called that wait for it. */
+  parent: string | null;
+  awaitedBy: string[];
 }
 
 export class Tasks {
@@ -33,6 +36,7 @@ export class Tasks {
   private readonly table: SortedTable<Task>;
   private readonly coroutines: Coroutines;
   private readonly underWay: HTMLElement;
+  private readonly orders = make("span", "segments");
   private readonly split: HTMLElement;
   private names: Names = { name: () => "?", place: () => "", kind: () => "" };
   private slowFrom = Infinity;
@@ -45,6 +49,8 @@ export class Tasks {
       name: "of-tasks",
       label: "tasks under way",
       key: ({ key }) => key,
+      parent: ({ parent }) => parent,
+      tree: "task",
       choose: (task, column) => choose(column === "awaits" ? task.awaits : task.function),
       figures: [
         { key: "waits", label: "waits", title: "how long it has waited; of a task that runs, how long this step has taken", value: ({ runs, since }) => (runs ? 0 : since), shown: ({ runs, since }) => (runs ? `runs ${time(since)}` : time(since)), kind: (task) => (this.keeps(task) ? "keeps" : task.runs ? "runs" : "") },
@@ -57,10 +63,12 @@ export class Tasks {
         { key: "task", label: "task", fill: ({ name }) => [name], title: ({ name }) => name },
         { key: "coroutine", label: "coroutine", fill: ({ function: at }) => this.named(at), title: ({ function: at }) => this.title(at) },
         { key: "awaits", label: "awaits now", fill: (task) => (task.awaits === task.function ? [] : this.named(task.awaits)), title: ({ awaits }) => this.title(awaits) },
+        { key: "by", label: "awaited by", fill: ({ awaitedBy }) => (awaitedBy.length > 1 ? [`${awaitedBy[0]} `, make("span", "where", `+${awaitedBy.length - 1}`)] : awaitedBy), title: ({ awaitedBy }) => awaitedBy.join("\n") },
       ],
     });
     this.coroutines = new Coroutines(choose);
-    this.underWay = make("section", "", make("h2", "", "Tasks under way"), this.said, this.table.root);
+    this.underWay = make("section", "", make("h2", "", "Tasks under way"), this.said, this.orders, this.table.root);
+    this.drawOrders();
     this.split = make("div", "halves", this.slow.root, make("div", "tables", this.underWay, this.coroutines.root));
     this.root.append(this.missing, this.split);
   }
@@ -92,9 +100,14 @@ export class Tasks {
       return (state.pattern === null || has(state.pattern)) && !(state.without !== null && has(state.without));
     };
     const { tasks } = told;
+    const called = (id: number, name: string | undefined): string => name || `#${id}`;
+    const keyOf = (at: number, id: number): string => `${tasks.process[at]} ${id}`;
+    const known = new Map(tasks.id.map((id, at) => [keyOf(at, id), tasks.name[at]]));
     const rows = tasks.id.map((id, at): Task => ({
-      key: `${tasks.process[at]} ${id}`,
-      name: `${whose(tasks.process[at])}${tasks.name[at] || `#${id}`}`,
+      key: keyOf(at, id),
+      name: `${whose(tasks.process[at])}${called(id, tasks.name[at])}`,
+      parent: tasks.parent[at] == null ? null : keyOf(at, tasks.parent[at]),
+      awaitedBy: tasks.awaited_by[at]!.map((by) => called(by, known.get(keyOf(at, by)))),
       function: tasks.function[at]!,
       awaits: tasks.awaits[at]!,
       runs: tasks.runs[at]!,
@@ -113,6 +126,7 @@ export class Tasks {
     const running = rows.filter(({ runs }) => runs).length;
     this.said.textContent = underWay === 0 ? "No task is under way." : `${counted(underWay, "task")}${running > 0 ? `, ${grouped(running)} of them running` : ""}${rows.length < underWay ? `; ${grouped(rows.length)} are here: those that wait the longest, had the longest steps, or ran the longest` : ""}${shown.length < rows.length ? `; ${counted(shown.length, "task")} found` : ""}.`;
     this.table.root.hidden = shown.length === 0;
+    this.orders.hidden = !rows.some(({ parent }) => parent !== null);
     this.table.show(shown);
     this.coroutines.show(told.coroutines, names, (at) => fits([], [at]));
     this.slow.show({
@@ -123,6 +137,24 @@ export class Tasks {
       now: shown.filter((task) => this.keeps(task)).map(({ name, awaits, since }) => ({ task: name, function: awaits, seconds: since })),
       whose: ({ process }) => whose(process),
     }, names);
+  }
+
+  private drawOrders(): void {
+    this.orders.setAttribute("role", "group");
+    this.orders.setAttribute("aria-label", "how tasks stand");
+    const orders: [string, string, boolean][] = [["Tree", "each below the task that made it", true], ["List", "each for itself", false]];
+    const made = orders.map(([label, title, of]) => {
+      const button = make("button", "", label);
+      button.type = "button";
+      button.title = title;
+      button.setAttribute("aria-pressed", String(of));
+      button.addEventListener("click", () => {
+        for (const one of made) one.setAttribute("aria-pressed", String(one === button));
+        this.table.asTree(of);
+      });
+      return button;
+    });
+    this.orders.replaceChildren(...made);
   }
 
   /** Whether it keeps its loop longer than it may. */

@@ -48,7 +48,10 @@ pub const CUT: &str = "cut";
 /// How many profiles were added up.
 pub const MERGED: &str = "merged";
 
-/// All of them, in the order in which they are shown.
+/// Of what ran under some labels: which were asked for. It stands behind the others.
+pub const LABELS: &str = "labels";
+
+/// All others, in the order in which they are shown.
 pub const ALL: [&str; 20] = [
     COMMAND, FOLDER, PYTHON, PIKOS, HOST, SYSTEM, CPUS, PROCESS, STARTED, ELAPSED, CPU, GIL_WAIT, TIMES,
     LOOKS, INTERVAL, THREADS, OPTIONS, SAMPLING, CUT, MERGED,

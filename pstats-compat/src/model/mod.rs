@@ -33,7 +33,7 @@ pub use function_id::FunctionId;
 pub use metadata::{Counts, EdgeDetail, Metadata, Unit};
 pub use profile::{LabelSet, Profile};
 pub use sampling::sampling_error;
-pub use tasks::{Coroutine, Figures, SlowStep, Tasks};
+pub use tasks::{Coroutine, Figures, SlowStep, Tasks, longest_first};
 pub use text::Text;
 pub use tree::{CallTree, Cut, Node, NodeId, Thread};
 

@@ -115,6 +115,12 @@ pub struct SlowStep {
     pub path: Vec<(FunctionId, f64)>,
 }
 
+/// Those that took the longest come first.
+pub fn longest_first<F: Ord>(mut coroutines: Vec<(F, Figures)>) -> Vec<(F, Figures)> {
+    coroutines.sort_by(|(a, one), (b, other)| other.elapsed().total_cmp(&one.elapsed()).then(a.cmp(b)));
+    coroutines
+}
+
 /// So many slow steps are kept of several profiles.
 const KEPT: usize = 100;
 

@@ -21,6 +21,7 @@ mod target;
 mod tasks;
 mod text;
 mod unreadable;
+mod waiting;
 mod walk;
 
 #[cfg(fuzzing)]

@@ -10,6 +10,7 @@ use super::memory::{Batch, Gone, Memory, half, word};
 use super::objects::{Objects, optional};
 use super::running::{Told, running, told};
 use super::tasks::{OfThread, Reading};
+use super::waiting::waiting_for;
 use super::walk::{Outcome, Stack, Thread, Walk};
 
 /// More threads and interpreters than these aren't looked at.
@@ -178,6 +179,20 @@ impl Reader {
             threads: &threads,
         }
         .tasks()
+    }
+
+    /// The tasks that wait for each of these tasks, all by their addresses.
+    ///
+    /// # Errors
+    /// As [`Memory::copy`].
+    pub fn waiting_for(
+        &self,
+        memory: &impl Memory,
+        layout: TaskLayout,
+        tasks: &[usize],
+    ) -> Result<Vec<Vec<usize>>, Gone> {
+        let mut objects = Objects::new(&self.layout, memory);
+        tasks.iter().map(|task| waiting_for(&mut objects, layout, *task)).collect()
     }
 
     /// Where running tasks are told; nothing before the program has asyncio.

@@ -202,6 +202,23 @@ impl Target {
         Ok(Tasks { is_untold, ..Tasks::default() })
     }
 
+    /// The tasks of asyncio that wait for each of these: objects, by their addresses, which may be out of date. Nothing where such links
+    /// can't be read.
+    ///
+    /// # Errors
+    /// The process has ended, mostly.
+    pub fn waiting_for(&mut self, tasks: &[usize]) -> Result<Vec<Vec<usize>>, Unreadable> {
+        let pid = self.memory.pid;
+        let gone = |Gone(error)| Unreadable::of(pid, error);
+        if self.tasks.is_none() {
+            self.tasks = self.find_tasks().map_err(gone)?;
+        }
+        match self.tasks {
+            Some(layout) => self.reader.waiting_for(&self.memory, layout, tasks).map_err(gone),
+            None => Ok(vec![Vec::new(); tasks.len()]),
+        }
+    }
+
     fn find_tasks(&self) -> Result<Option<TaskLayout>, Gone> {
         if self.reader.minor() < 14 {
             return Ok(Some(TaskLayout::known(self.reader.minor())));

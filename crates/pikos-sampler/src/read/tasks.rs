@@ -8,6 +8,7 @@ use super::coroutine::{Chain, Chains, End, future_of};
 use super::look::{Frame, State, Task, Tasks, WaitsFor};
 use super::memory::{Gone, Memory};
 use super::objects::{Objects, Unread, optional};
+use super::waiting::waiting_for;
 
 /// More tasks than these aren't looked at.
 const TASKS: usize = 1 << 16;
@@ -16,9 +17,6 @@ const TRIES: usize = 4;
 /// Names of what holds all tasks: weak sets, and a set.
 const WEAK_SETS: [&str; 2] = ["_scheduled_tasks", "_all_tasks"];
 const EAGER: &str = "_eager_tasks";
-/// How many futures may stand between a task and one that awaits it, and how many of them are followed.
-const BETWEEN: usize = 8;
-const FOLLOWED: usize = 256;
 
 /// A thread, and where its frames stand.
 pub struct OfThread<'a> {
@@ -175,10 +173,8 @@ impl<M: Memory> Reading<'_, '_, M> {
                     }
                 };
             }
-            if let Some(lists) = self.layout.lists {
-                let waiting = optional(awaited_by(self.objects, task.at, lists, &index))?.unwrap_or_default();
-                links.extend(waiting.into_iter().map(|other| (which, other)));
-            }
+            let waiting = waiting_for(self.objects, self.layout, task.at)?;
+            links.extend(waiting.iter().filter_map(|other| Some((which, *index.get(other)?))));
         }
         let mut links: Vec<_> = links.into_iter().collect();
         links.sort_unstable();
@@ -237,46 +233,6 @@ fn children<M: Memory>(objects: &mut Objects<'_, M>, future: usize) -> Result<Ve
     }
     let Some(children) = objects.attribute(future, "_children")? else { return Ok(Vec::new()) };
     objects.list(children, TASKS)
-}
-
-/// The tasks that await this one, or a future that awaits it: by its own links.
-fn awaited_by<M: Memory>(
-    objects: &mut Objects<'_, M>,
-    task: usize,
-    lists: Lists,
-    index: &HashMap<usize, usize>,
-) -> Result<Vec<usize>, Unread> {
-    let mut found = Vec::new();
-    let mut followed = HashSet::new();
-    let mut level = vec![task];
-    for _ in 0..BETWEEN {
-        let mut next = Vec::new();
-        for at in std::mem::take(&mut level) {
-            let of = objects.type_of(at)?;
-            let is_future =
-                objects.is_kind_of(&of, "_asyncio.Future")? || objects.is_kind_of(&of, "_asyncio.Task")?;
-            if !is_future || followed.len() > FOLLOWED || !followed.insert(at) {
-                continue;
-            }
-            let by = objects.word(at + lists.awaited_by)?;
-            let is_set = objects.copy(at + lists.awaited_by_is_set, 1)?[0] != 0;
-            match (by, is_set) {
-                (0, _) => {}
-                (set, true) => next.extend(objects.set(set)?),
-                (one, false) => next.push(one),
-            }
-        }
-        for at in next {
-            match index.get(&at) {
-                Some(task) => found.push(*task),
-                None => level.push(at),
-            }
-        }
-        if level.is_empty() {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 /// `Task-2` before `Task-10`.

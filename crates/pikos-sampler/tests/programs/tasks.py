@@ -52,6 +52,20 @@ async def gathers(*tasks):
     await asyncio.gather(*tasks)
 
 
+async def waits_for(task):
+    await asyncio.wait([task])
+
+
+async def shields(task):
+    await asyncio.shield(task)
+
+
+async def groups():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sleeps(), name="member")
+        group.create_task(sleeps(), name="member too")
+
+
 async def blocks():
     waits_in_thread()
 
@@ -92,6 +106,8 @@ async def main():
     tasks.append(asyncio.create_task(sleeps()))
     # What these await, Python doesn't tell.
     untold = [start(over_items(), "items"), start(own_awaitable(), "own")]
+    third = start(sleeps(), "third")
+    untold += [third, start(waits_for(third), "wait"), start(shields(third), "shield"), start(groups(), "group")]
     ready = start(lets_others(), "others")
     over = start(asyncio.sleep(0), "over")
     threading.Thread(target=lambda: asyncio.run(in_thread()), daemon=True).start()

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use pikos_views::{FunctionId, ProcessId, SlowStep, Task, Tasks, longest_first};
-use pstats_compat::Figures;
+use pikos_views::{FunctionId, ProcessId, SlowStep, Task, Tasks};
 use pstats_compat::formats::page::{CoroutineColumns, MOST_COROUTINES, MOST_SLOW, SlowRow, rounded, shown};
+use pstats_compat::{Figures, longest_first};
 use serde::Serialize;
 
 use super::labels::{Columns, Labels};
@@ -14,6 +14,10 @@ use crate::parse::Scoped;
 
 /// So many tasks are told of that have been as they are the longest, as many with the longest steps, and as many that ran the longest.
 const MOST: usize = 100;
+/// So many more, that made these or wait for them;
+const MOST_RELATED: usize = 200;
+/// and so many that wait for one.
+const MOST_WAITING: usize = 8;
 
 #[derive(Serialize)]
 struct Told<'l> {
@@ -48,6 +52,8 @@ struct TaskColumns {
     steps: Vec<u64>,
     longest: Vec<f64>,
     awaits: Vec<u32>,
+    parent: Vec<Option<u64>>,
+    awaited_by: Vec<Vec<u64>>,
 }
 
 /// Those of the tasks of all processes that somebody may want to see, in the order in which they came.
@@ -61,7 +67,27 @@ fn chosen(all: &[(String, Tasks)]) -> Vec<(&str, &Task)> {
         places.sort_by(|&a, &b| order(tasks[b].1).total_cmp(&order(tasks[a].1)).then(a.cmp(&b)));
         chosen.extend(places.into_iter().take(MOST));
     }
+    add_related(&tasks, &mut chosen);
     chosen.into_iter().map(|place| tasks[place]).collect()
+}
+
+/// Adds those that made them or wait for them, as far as there is room.
+fn add_related(tasks: &[(&str, &Task)], chosen: &mut BTreeSet<usize>) {
+    let places: HashMap<(&str, u64), usize> =
+        tasks.iter().enumerate().map(|(place, (process, task))| ((*process, task.id), place)).collect();
+    let most = chosen.len() + MOST_RELATED;
+    let mut left: Vec<usize> = chosen.iter().copied().collect();
+    while let Some(place) = left.pop() {
+        let (process, task) = tasks[place];
+        for id in task.parent.iter().chain(task.awaited_by.iter().take(MOST_WAITING)) {
+            if let Some(&related) = places.get(&(process, *id))
+                && chosen.len() < most
+                && chosen.insert(related)
+            {
+                left.push(related);
+            }
+        }
+    }
 }
 
 /// The longest slow steps of all processes, the longest first.
@@ -110,6 +136,8 @@ fn told(all: &[(String, Tasks)], labels: &Labels) -> String {
         tasks.steps.push(task.steps);
         tasks.longest.push(rounded(task.longest));
         tasks.awaits.push(number(task.awaits));
+        tasks.parent.push(task.parent);
+        tasks.awaited_by.push(task.awaited_by.iter().copied().take(MOST_WAITING).collect());
     }
     let slow = slowest(all).into_iter().map(|(process, step)| {
         let function = number(step.function);

@@ -18,6 +18,8 @@ fn task(id: u64, since: f64, longest: f64, run: f64) -> Task {
         steps: 1,
         longest,
         awaits: FunctionId(1),
+        parent: None,
+        awaited_by: Vec::new(),
     }
 }
 
@@ -64,6 +66,34 @@ fn tasks_of_a_thousand_processes_are_bounded_and_each_order_has_its_own() {
     assert_eq!(told["slow"][0]["path"][0][1], 0.0, "what is no number is nothing");
     assert_eq!(told["slow"][0]["task"], serde_json::Value::Null, "a callback");
     assert!(!tasks["name"][0].as_str().expect("a name").contains('\u{202e}'));
+}
+
+#[test]
+fn tasks_come_with_those_that_made_them_and_those_that_wait_for_them() {
+    let mut list: Vec<Task> = (1..=1_000).map(|n| task(n, 0.0, 0.0, 0.0)).collect();
+    for one in &mut list[..200] {
+        (one.since, one.longest, one.run) = (1.0, 1.0, 1.0);
+    }
+    list[0].parent = Some(500);
+    list[499].parent = Some(600);
+    list[1].awaited_by = vec![700, 5_000];
+    // Another process' tasks have the same numbers.
+    let other = Tasks { list: vec![task(500, 0.0, 0.0, 0.0)], ..none() };
+    let told = value(&[("p0".to_owned(), Tasks { list, ..none() }), ("p1".to_owned(), other)]);
+    let tasks = &told["tasks"];
+    let ids: Vec<u64> = serde_json::from_value(tasks["id"].clone()).expect("numbers");
+    assert_eq!(ids.len(), MOST + 3);
+    for id in [500, 600, 700] {
+        assert_eq!(ids.iter().filter(|other| **other == id).count(), 1, "{id}");
+    }
+    assert_eq!(tasks["parent"][0], 500);
+    assert_eq!(tasks["parent"][1], serde_json::Value::Null);
+    assert_eq!(tasks["awaited_by"][1], serde_json::json!([700, 5_000]));
+    let endless =
+        (1..=10_000).map(|n| Task { parent: Some(n - 1), awaited_by: vec![1; 99], ..task(n, 0.0, 0.0, 0.0) });
+    let told = value(&[("p0".to_owned(), Tasks { list: endless.rev().collect(), ..none() })]);
+    assert!(told["tasks"]["id"].as_array().expect("a column").len() <= 3 * MOST + MOST_RELATED);
+    assert_eq!(told["tasks"]["awaited_by"][0].as_array().expect("a list").len(), MOST_WAITING);
 }
 
 #[test]

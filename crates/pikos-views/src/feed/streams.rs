@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pikos_client::{Command, Known, Listener, RecordStream, Stream, ThreadRow, WireText, labelled};
-use pstats_compat::{Calls, Cut, Figures, Function, Profile};
+use pstats_compat::{Calls, Cut, Figures, Function, Profile, longest_first};
 
 use super::labels::Labels;
 use super::sender::{Feed, Heard, ProfileSender, RecordSender, Run, Sender};
 use crate::error::Error;
-use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread, longest_first};
+use crate::picture::{Health, Phase, Shown, ShownStack, SlowStep, Task, Tasks, Thread};
 use crate::recording::{Lines, RecorderFacts, Recording};
 
 /// The age of what is shown is told this often.
@@ -17,6 +17,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So many of the tasks that wait for one are shown.
+const MOST_WAITING: usize = 8;
 
 /// Streams that are listened to.
 pub struct Streams {
@@ -269,6 +272,8 @@ impl ProfileSender for Stream<Labels> {
                     steps: row.steps,
                     longest: model.seconds(row.longest),
                     awaits: row.awaits,
+                    parent: u64::try_from(row.parent.0).ok().filter(|parent| *parent != 0),
+                    awaited_by: row.awaited_by.0.iter().copied().take(MOST_WAITING).collect(),
                 })
                 .collect(),
             slow_from: model.seconds(part.slow_from),

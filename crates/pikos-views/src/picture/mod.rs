@@ -18,5 +18,5 @@ pub use open::Open;
 pub use process::{Health, Phase, Process, Thread};
 pub use scope::{FunctionId, ProcessId, Scope, StackId};
 pub use shown::{Shown, ShownEdge, ShownFunction, Totals};
-pub use tasks::{SlowStep, Task, Tasks, longest_first};
+pub use tasks::{SlowStep, Task, Tasks};
 pub use tree::{ShownNode, ShownStack, Stacks, Tree};

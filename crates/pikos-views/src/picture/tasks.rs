@@ -1,6 +1,6 @@
 //! Tasks that are under way, and steps that kept an event loop too long.
 
-use pstats_compat::Figures;
+use pstats_compat::{Figures, longest_first};
 
 use super::scope::FunctionId;
 
@@ -46,6 +46,10 @@ pub struct Task<F = FunctionId> {
     pub longest: f64,
     /// The innermost function that it awaits, or its own.
     pub awaits: F,
+    /// The task that made it, by its number, where that is known; it may be over.
+    pub parent: Option<u64>,
+    /// Those that wait for it.
+    pub awaited_by: Vec<u64>,
 }
 
 /// A step that kept its loop too long.
@@ -78,6 +82,8 @@ impl<F: Copy> Tasks<F> {
                 steps: task.steps,
                 longest: task.longest,
                 awaits: id(task.awaits)?,
+                parent: task.parent,
+                awaited_by: task.awaited_by.clone(),
             })
         };
         let slow = |step: &SlowStep<F>| {
@@ -123,10 +129,4 @@ impl Tasks<usize> {
             ..Self::default()
         }
     }
-}
-
-/// Those that took the longest come first.
-pub fn longest_first<F: Ord>(mut coroutines: Vec<(F, Figures)>) -> Vec<(F, Figures)> {
-    coroutines.sort_by(|(a, one), (b, other)| other.elapsed().total_cmp(&one.elapsed()).then(a.cmp(b)));
-    coroutines
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::functions::{Chosen, rounded, shown};
-use crate::model::{Figures, FunctionId, Tasks};
+use crate::model::{Figures, FunctionId, Tasks, longest_first};
 
 /// So many of the longest slow steps are told of,
 pub const MOST_SLOW: usize = 200;
@@ -108,8 +108,7 @@ pub struct Kept<'p> {
 impl<'p> Kept<'p> {
     /// The longest of them.
     pub fn of(tasks: &'p Tasks) -> Self {
-        let mut coroutines = tasks.by_function();
-        coroutines.sort_by(|(a, one), (b, other)| other.elapsed().total_cmp(&one.elapsed()).then(a.cmp(b)));
+        let mut coroutines = longest_first(tasks.by_function());
         coroutines.truncate(MOST_COROUTINES);
         Self { tasks, coroutines }
     }

@@ -1,5 +1,7 @@
 //! Tasks that are under way, and the steps that blocked an event loop: what is listed, in which order, where the cursor stands.
 
+use std::collections::HashMap;
+
 use pikos_views::{FunctionId, ProcessId, ProfileContent, SlowStep, Task};
 
 use super::cursor::{Cursor, Motion};
@@ -33,6 +35,56 @@ impl TaskSort {
     }
 }
 
+/// What a task is called, or its number.
+pub fn called(task: &Task) -> String {
+    if task.name.is_empty() { format!("#{}", task.id) } else { task.name.clone() }
+}
+
+/// The places of these tasks, the greatest first, each with its depth: below the one that made it, where that is there as well, and then
+/// what counts is the greatest of all that stand below. In a flat list each counts for itself.
+fn ordered(
+    tasks: &[(ProcessId, &Task)],
+    greatness: impl Fn(&Task) -> f64,
+    is_flat: bool,
+) -> Vec<(usize, usize)> {
+    let mut oldest_first: Vec<usize> = (0..tasks.len()).collect();
+    oldest_first.sort_by_key(|at| (tasks[*at].1.id, tasks[*at].0));
+    let places: HashMap<(ProcessId, u64), usize> =
+        oldest_first.iter().map(|at| ((tasks[*at].0, tasks[*at].1.id), *at)).collect();
+    let parent = |at: usize| {
+        let (process, task) = tasks[at];
+        // Numbers grow: a circle is nonsense.
+        let parent = task.parent.filter(|parent| !is_flat && *parent < task.id)?;
+        places.get(&(process, parent)).copied()
+    };
+    let mut ranks: Vec<f64> = tasks.iter().map(|(_, task)| greatness(task)).collect();
+    let mut below: Vec<Vec<usize>> = vec![Vec::new(); tasks.len()];
+    let mut roots = Vec::new();
+    for at in oldest_first.into_iter().rev() {
+        match parent(at) {
+            Some(parent) => {
+                ranks[parent] = ranks[parent].max(ranks[at]);
+                below[parent].push(at);
+            }
+            None => roots.push(at),
+        }
+    }
+    // The last one is taken first.
+    let sort = |siblings: &mut Vec<usize>| {
+        siblings.sort_by(|a, b| ranks[*a].total_cmp(&ranks[*b]).then(tasks[*b].1.id.cmp(&tasks[*a].1.id)));
+    };
+    sort(&mut roots);
+    let mut left: Vec<(usize, usize)> = roots.into_iter().map(|at| (at, 0)).collect();
+    let mut ordered = Vec::new();
+    while let Some((at, depth)) = left.pop() {
+        ordered.push((at, depth));
+        let mut children = std::mem::take(&mut below[at]);
+        sort(&mut children);
+        left.extend(children.into_iter().map(|at| (at, depth + 1)));
+    }
+    ordered
+}
+
 /// Whether two steps took their time in the same calls.
 fn is_alike(one: &SlowStep, other: &SlowStep) -> bool {
     one.function == other.function
@@ -46,6 +98,8 @@ pub struct TasksScreen {
     pub rows: Vec<TaskLine>,
     pub cursor: Cursor,
     pub sort: TaskSort,
+    /// Whether tasks don't stand below those that made them.
+    pub is_flat: bool,
     /// How many tasks are under way, and from how long on a step is slow, if tasks are followed at all.
     pub under_way: Option<(u64, f64)>,
     /// How many slow steps there were.
@@ -61,8 +115,8 @@ pub enum TaskLine {
     Call { depth: usize, function: FunctionId, seconds: f64 },
     /// Between the two.
     Heading,
-    /// A task.
-    Task { process: ProcessId, task: Task },
+    /// A task: how many stand above it that made each other, and what those are called that wait for it.
+    Task { process: ProcessId, task: Task, depth: usize, awaited_by: Vec<String> },
 }
 
 impl TasksScreen {
@@ -116,10 +170,19 @@ impl TasksScreen {
         if !self.rows.is_empty() {
             self.rows.push(TaskLine::Heading);
         }
+        let known: HashMap<(ProcessId, u64), &Task> = all
+            .iter()
+            .flat_map(|(process, of)| of.list.iter().map(|task| ((*process, task.id), task)))
+            .collect();
         let sort = self.sort;
-        tasks.sort_by(|(_, a), (_, b)| sort.of(b).total_cmp(&sort.of(a)).then(a.id.cmp(&b.id)));
-        let tasks = tasks.into_iter().map(|(process, task)| TaskLine::Task { process, task: task.clone() });
-        self.rows.extend(tasks);
+        for (at, depth) in ordered(&tasks, |task| sort.of(task), self.is_flat) {
+            let (process, task) = tasks[at];
+            let by = task.awaited_by.iter();
+            let awaited_by =
+                by.map(|id| known.get(&(process, *id)).map_or_else(|| format!("#{id}"), |task| called(task)));
+            let awaited_by = awaited_by.collect();
+            self.rows.push(TaskLine::Task { process, task: task.clone(), depth, awaited_by });
+        }
         self.cursor.keep(self.rows.len(), page);
     }
 

@@ -366,6 +366,8 @@ fn with_tasks(mut picture: Picture) -> Picture {
         steps: 3,
         longest,
         awaits: FunctionId(1),
+        parent: None,
+        awaited_by: Vec::new(),
     };
     let tasks = Tasks {
         under_way: 2,
@@ -409,6 +411,63 @@ fn tasks_come_sorted_below_the_steps_that_blocked() {
     assert!(state.detail().is_some());
     type_keys(&mut state, "aa");
     assert!(state.screens.is_empty());
+}
+
+/// Tasks in a tree: 1 made 2 and 3, 3 made 4, and of the one that made 5 nothing is known any more.
+fn with_a_tree_of_tasks() -> Picture {
+    let mut picture = with_tasks(live(3, Phase::Running));
+    let Content::Profile(profile) = &mut picture.content else { panic!("a profile") };
+    let Some([(_, tasks)]) = profile.tasks.as_ref().map(|tasks| &tasks[..]) else { panic!("tasks") };
+    let mut tasks = tasks.clone();
+    let one = tasks.list[0].clone();
+    let task = |id: u64, parent: Option<u64>, since: f64, awaited_by: &[u64]| Task {
+        id,
+        name: format!("Task-{id}"),
+        parent,
+        since,
+        awaited_by: awaited_by.to_vec(),
+        ..one.clone()
+    };
+    tasks.slow.clear();
+    tasks.list = vec![
+        task(1, None, 1.0, &[]),
+        task(2, Some(1), 5.0, &[1]),
+        task(3, Some(1), 2.0, &[1, 77]),
+        task(4, Some(3), 9.0, &[3]),
+        task(5, Some(99), 7.0, &[]),
+        // What can't be.
+        task(6, Some(6), 0.5, &[]),
+        task(7, Some(8), 0.4, &[]),
+        task(8, Some(7), 0.3, &[]),
+    ];
+    profile.tasks = Some(Arc::new(vec![(ProcessId(0), tasks)]));
+    picture
+}
+
+#[test]
+fn tasks_stand_below_those_that_made_them() {
+    let mut state = top(2, 100, 24);
+    type_keys(&mut state, "a");
+    state.update(Event::Data(with_a_tree_of_tasks()));
+    let listed = |state: &State| -> Vec<(u64, usize)> {
+        let Some(Screen::Tasks(screen)) = state.screens.last() else { panic!("they are on screen") };
+        let rows = screen.rows.iter();
+        rows.filter_map(|row| match row {
+            TaskLine::Task { task, depth, .. } => Some((task.id, *depth)),
+            _ => None,
+        })
+        .collect()
+    };
+    let tree = [(1, 0), (3, 1), (4, 2), (2, 1), (5, 0), (6, 0), (7, 0), (8, 1)];
+    assert_eq!(listed(&state), tree, "by the longest wait of all below");
+    let Some(Screen::Tasks(screen)) = state.screens.last() else { panic!("they are on screen") };
+    let TaskLine::Task { awaited_by, .. } = &screen.rows[1] else { panic!("a task") };
+    assert_eq!(awaited_by, &["Task-1", "#77"]);
+    type_keys(&mut state, "f");
+    let flat = [4, 5, 2, 3, 1, 6, 7, 8].map(|id| (id, 0));
+    assert_eq!(listed(&state), flat);
+    type_keys(&mut state, "f");
+    assert_eq!(listed(&state), tree);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::line::Line;
 use super::table::location;
 use super::theme::Theme;
 use crate::top::state::State;
-use crate::top::state::tasks::{TaskLine, TaskSort, TasksScreen};
+use crate::top::state::tasks::{TaskLine, TaskSort, TasksScreen, called};
 
 /// How wide a time is.
 const TIME: usize = 9;
@@ -87,24 +87,37 @@ pub fn render(
                 line.put(&format!("{}└ ", "  ".repeat((*depth).min(8))), quiet);
                 name(profile, *function, theme, selected, &mut line);
             }
-            TaskLine::Task { process, task } => {
+            TaskLine::Task { process, task, depth, awaited_by } => {
                 let wait = if task.runs { "runs".to_owned() } else { duration(task.since) };
                 line.right(&wait, TIME, plain)
                     .right(&duration(task.longest), TIME + 1, plain)
                     .right(&duration(task.run), TIME + 1, plain)
                     .put("  ", plain);
-                let known = if task.name.is_empty() { format!("#{}", task.id) } else { task.name.clone() };
-                let known = format!("{}{known}", of(state, *process, has_several));
                 let room = line.rest() / NAME;
-                line.left(&known, room, plain).put(" ", plain);
+                let known = format!("{}{}", of(state, *process, has_several), called(task));
+                let below = branch(*depth, room / 2);
+                line.left(&format!("{below}{known}"), room, plain).put(" ", plain);
                 name(profile, task.function, theme, selected, &mut line);
                 if task.awaits != task.function {
                     line.put("  awaits ", quiet);
                     name(profile, task.awaits, theme, selected, &mut line);
                 }
+                if let Some((first, others)) = awaited_by.split_first() {
+                    let more = if others.is_empty() { String::new() } else { format!(" +{}", others.len()) };
+                    line.put("  for ", quiet).put(first, plain).put(&more, quiet);
+                }
             }
         }
         line.fill(selected.unwrap_or_default());
+    }
+}
+
+/// How a task is drawn that others made; where that is too deep for so much room, the depth is a number.
+fn branch(depth: usize, room: usize) -> String {
+    match depth.checked_sub(1) {
+        None => String::new(),
+        Some(above) if 2 * depth <= room => format!("{}└ ", "  ".repeat(above)),
+        Some(_) => format!("…{depth} "),
     }
 }
 
