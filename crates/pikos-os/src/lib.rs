@@ -14,6 +14,7 @@ mod elsewhere;
 pub mod files;
 pub mod foreign_memory;
 pub mod host;
+pub mod libraries;
 pub mod local_socket;
 pub mod memory;
 pub mod paths;

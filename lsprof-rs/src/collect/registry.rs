@@ -443,7 +443,41 @@ pub fn label_changed(py: Python<'_>) -> bool {
 
 /// The number that the running context has.
 fn followed(py: Python<'_>) -> Option<u64> {
-    FOLLOWED.get(py)?.cast::<PyInt>().ok()?.extract().ok()
+    number_of(&FOLLOWED.get(py)?)
+}
+
+fn number_of(value: &Bound<'_, PyAny>) -> Option<u64> {
+    value.cast::<PyInt>().ok()?.extract().ok()
+}
+
+/// Whether the running context is followed, by a profile whose events come through the ordinary hook. Runs no Python.
+#[cfg(not(Py_3_12))]
+pub fn is_followed(py: Python<'_>) -> bool {
+    is_number_followed(py, followed(py))
+}
+
+/// The same of this context.
+///
+/// # Safety
+/// That is a context, and alive; no exception is set.
+#[cfg(not(Py_3_12))]
+pub unsafe fn is_context_followed(py: Python<'_>, context: *mut pyo3::ffi::PyObject) -> bool {
+    // SAFETY: by this function's contract.
+    let number = unsafe { FOLLOWED.get_in(py, context) };
+    number.is_some_and(|number| is_number_followed(py, number_of(&number)))
+}
+
+#[cfg(not(Py_3_12))]
+fn is_number_followed(py: Python<'_>, number: Option<u64>) -> bool {
+    let contexts = REGISTRY.get(py).contexts.borrow();
+    let enabled = number.zip(contexts.as_ref()).and_then(|(number, contexts)| contexts.get(&number));
+    enabled.is_some_and(|enabled| enabled.ordinary.get())
+}
+
+/// Whether this object is the variable that followed contexts have.
+#[cfg(not(Py_3_12))]
+pub fn is_mark(py: Python<'_>, object: *mut pyo3::ffi::PyObject) -> bool {
+    FOLLOWED.is(py, object)
 }
 
 /// What the enabled profiles want to hear of: nothing, Python functions, or built-ins as well.

@@ -127,6 +127,30 @@ impl Variable {
         unsafe { Bound::from_owned_ptr_or_err(py, token) }.map(drop)
     }
 
+    /// Whether this object is it.
+    #[cfg(not(Py_3_12))]
+    pub fn is(&self, py: Python<'_>, object: *mut PyObject) -> bool {
+        self.0.get(py).is_some_and(|variable| variable.as_ptr() == object)
+    }
+
+    /// What it has in this context; `None` where it has nothing. Runs no Python.
+    ///
+    /// # Safety
+    /// That is a context, and alive; no exception is set.
+    #[cfg(not(Py_3_12))]
+    pub unsafe fn get_in<'py>(&self, py: Python<'py>, context: *mut PyObject) -> Option<Bound<'py, PyAny>> {
+        let variable = self.0.get(py)?.as_ptr();
+        // SAFETY: a mapping and a variable. To ask first spares an exception.
+        unsafe {
+            if ffi::PySequence_Contains(context, variable) != 1 {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            let value = ffi::PyObject_GetItem(context, variable);
+            Bound::from_owned_ptr_or_err(py, value).ok()
+        }
+    }
+
     /// What it has in the running context; `None` where it has nothing. Runs no Python.
     pub fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         get(py, self.0.get(py)?.bind(py))

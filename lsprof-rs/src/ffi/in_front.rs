@@ -55,12 +55,12 @@ impl Before {
         Self(AtomicUsize::new(0))
     }
 
-    /// Has calls of the built-in `name` of a module go to `ours`, which calls on through this. False where it is no built-in of that
-    /// calling convention.
-    pub fn stand(&self, module: &Bound<'_, PyModule>, name: &str, ours: Function) -> PyResult<bool> {
-        let Some(builtin) = Builtin::of_object(&module.getattr(name)?) else { return Ok(false) };
+    /// Has calls of the built-in `name` of a module, or of a type of CPython's own, go to `ours`, which calls on through this. False where
+    /// it is no built-in of that calling convention.
+    pub fn stand<T>(&self, owner: &Bound<'_, T>, name: &str, ours: Function) -> PyResult<bool> {
+        let Some(builtin) = Builtin::of_object(&owner.as_any().getattr(name)?) else { return Ok(false) };
         let definition: *mut PyMethodDef = builtin.definition;
-        // SAFETY: a module's definitions live as long as the process, in memory that CPython itself may write to; the GIL is held, and
+        // SAFETY: these definitions live as long as the process, in memory that CPython itself may write to; the GIL is held, and
         // a pointer is stored as a whole.
         unsafe {
             if (*definition).ml_flags != ours.flags() {

@@ -2,7 +2,7 @@
 //!
 //! 3.11 has no `PyEval_SetProfileAllThreads`; it exports `_PyEval_SetProfile`, which takes the thread state.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use pyo3::ffi::{
     Py_tracefunc, PyFrameObject, PyInterpreterState_Get, PyInterpreterState_ThreadHead, PyObject,
@@ -24,6 +24,17 @@ unsafe extern "C" {
         function: Option<Py_tracefunc>,
         object: *mut PyObject,
     ) -> c_int;
+    fn PySys_Audit(event: *const c_char, format: *const c_char, ...) -> c_int;
+}
+
+/// Tells audit hooks that a profile function will be set, as CPython does each time that it sets one.
+///
+/// # Errors
+/// A hook's, which doesn't want it.
+pub fn audit(py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the GIL is held; the event has no arguments.
+    let status = unsafe { PySys_Audit(c"sys.setprofile".as_ptr(), std::ptr::null()) };
+    if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
 /// One of the two functions that a thread may have.
@@ -94,6 +105,27 @@ impl ThreadHandle {
     pub fn has_profile(self) -> bool {
         // SAFETY: the state is valid while the GIL is held; only its own thread or `_PyEval_SetProfile` writes the field.
         unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function()
+    }
+
+    /// Whether this is its profile function.
+    pub fn has_our_profile(self, function: Py_tracefunc) -> bool {
+        // SAFETY: as in `has_profile`.
+        unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function_at(function)
+    }
+
+    /// Has another profile function: an address, 0 for none, and its object. Returns what was there. Runs no Python, and tells no audit
+    /// hook.
+    pub fn exchange_profile(
+        self,
+        py: Python<'_>,
+        (function, object): (usize, Option<Py<PyAny>>),
+    ) -> (usize, Option<Py<PyAny>>) {
+        let object = object.map_or(std::ptr::null_mut(), Py::into_ptr);
+        // SAFETY: as in `has_profile`; the thread owns a reference to its object, which goes from hand to hand.
+        unsafe {
+            let (before, object) = thread_state::ThreadState::of(self.0).exchange_profile((function, object));
+            (before, Bound::from_owned_ptr_or_opt(py, object).map(Bound::unbind))
+        }
     }
 
     /// Has every evaluation of the thread look for events, if somebody wants any.

@@ -30,6 +30,8 @@ mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
 mod steps;
+#[cfg(not(Py_3_12))]
+mod switches;
 mod turns;
 mod unseen;
 
@@ -187,7 +189,7 @@ fn install_in_turn(
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
     #[cfg(not(Py_3_12))]
-    if evaluates_leaves || !matches!(scope, Scope::Thread(_)) {
+    if set_profile::watches_all_threads() || (evaluates_leaves && matches!(scope, Scope::Thread(_))) {
         leaf_frames::install(py, scope)?;
     }
     Ok(choice)

@@ -19,7 +19,7 @@ use pyo3::ffi::{
 use pyo3::prelude::*;
 
 use super::quick::{Extended, Lean, Plain, Quick, Untimed};
-use super::steps;
+use super::{steps, switches};
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
 use crate::collect::kinds;
@@ -85,18 +85,20 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
         Scope::Thread(number) => {
             let state = ThreadHandle::current(py);
             let thread = OneThread { state: state.id(), stand_in: None };
+            switches::forget(py, thread.state);
             THREADS.get(py).borrow_mut().get_or_insert_default().insert(number, thread);
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => install_in_all(py, profiler, false),
-        Scope::Context(_) => install_for_contexts(py, &stand_in(py)?, false),
+        Scope::Context(_) if switches::begin(py, scope)? => Ok(()),
+        Scope::Context(_) => install_for_contexts(py),
     }
 }
 
-/// Any thread may come to be in a context that is followed.
-fn install_for_contexts(py: Python<'_>, stand_in: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+/// Sets the function in all threads: any of them may come to be in a context that is followed.
+pub fn install_for_contexts(py: Python<'_>) -> PyResult<()> {
     if ALL_THREADS.get(py).borrow().is_none() {
-        return install_in_all(py, stand_in, gives_way);
+        return install_in_all(py, &stand_in(py)?, false);
     }
     // The running one may be C's, and new.
     find_new_threads(py);
@@ -109,6 +111,7 @@ fn stand_in(py: Python<'_>) -> PyResult<Py<PyAny>> {
 }
 
 fn install_in_all(py: Python<'_>, profiler: &Py<PyAny>, gives_way: bool) -> PyResult<()> {
+    switches::stop(py, false);
     let starter = py.import("_thread")?.getattr("start_new_thread")?;
     let starter = Builtin::of_object(&starter);
     STARTS_THREAD.store(starter.map_or(0, |starter| starter.definition as usize), Ordering::Relaxed);
@@ -135,6 +138,10 @@ pub fn remove(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) -> PyR
                 // The thread has ended, or the program has set a function of its own.
                 _ => {}
             }
+            Ok(())
+        }
+        Scope::Context(_) if switches::are_on() => {
+            switches::end(py, scope);
             Ok(())
         }
         Scope::AllThreads | Scope::Context(_) => remove_from_all(py),
@@ -195,7 +202,12 @@ pub fn take_over(py: Python<'_>, scope: Scope, place: Place) -> PyResult<()> {
             state.set_profile(py, Some(on_event), Some(&stand_in))
         }
         Scope::AllThreads => install_in_all(py, &stand_in, true),
-        Scope::Context(_) => install_for_contexts(py, &stand_in, true),
+        Scope::Context(_) if watches_all_threads() => {
+            // The running one may be C's, and new.
+            find_new_threads(py);
+            Ok(())
+        }
+        Scope::Context(_) => install_in_all(py, &stand_in, true),
     }
 }
 
@@ -315,7 +327,7 @@ unsafe extern "C" fn on_event_with_details(
     }
 }
 
-/// The same where it depends on the context who records, and calls are timed plainly.
+/// The same where it depends on the context who records, and calls are timed plainly; or nobody does.
 #[inline(never)]
 unsafe extern "C" fn on_event_in_context(
     profiler: *mut PyObject,
@@ -325,16 +337,18 @@ unsafe extern "C" fn on_event_in_context(
 ) -> c_int {
     // SAFETY: as in `on_event`.
     unsafe {
-        match registry::current_in_context().and_then(NonNull::new) {
+        let Some(thread) = registry::current_in_context() else {
+            return on_event_slowly(profiler, frame, what, arg);
+        };
+        let is_done = match NonNull::new(thread) {
             Some(thread) if thread.as_ref().timing == Timing::Plain => {
-                if record::<Plain>(thread, frame, what, arg) {
-                    0
-                } else {
-                    on_event_slowly(profiler, frame, what, arg)
-                }
+                record::<Plain>(thread, frame, what, arg)
             }
-            _ => on_event_otherwise(profiler, frame, what, arg),
-        }
+            Some(_) => return on_event_otherwise(profiler, frame, what, arg),
+            // A thread that is being started may come to be in a context that is followed.
+            None => !switches::are_on() && (what != PyTrace_C_RETURN || !starts_thread(arg)),
+        };
+        if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
     }
 }
 
@@ -348,20 +362,11 @@ unsafe extern "C" fn on_event_otherwise(
 ) -> c_int {
     // SAFETY: as in `on_event`.
     unsafe {
-        let is_done = if let Some(thread) = registry::current_extended() {
-            record::<Extended>(thread, frame, what, arg)
-        } else if let Some(thread) = registry::current_in_context() {
-            match NonNull::new(thread) {
-                Some(thread) => match thread.as_ref().timing {
-                    Timing::Extended => record::<Extended>(thread, frame, what, arg),
-                    _ => false,
-                },
-                // A thread that is being started may come to be in a context that is followed.
-                None => what != PyTrace_C_RETURN || !starts_thread(arg),
-            }
-        } else {
-            false
-        };
+        let in_context = || registry::current_in_context().and_then(NonNull::new);
+        let thread = registry::current_extended().or_else(in_context);
+        let is_done = thread
+            .filter(|thread| thread.as_ref().timing == Timing::Extended)
+            .is_some_and(|thread| record::<Extended>(thread, frame, what, arg));
         if is_done { 0 } else { on_event_slowly(profiler, frame, what, arg) }
     }
 }
@@ -434,7 +439,10 @@ unsafe extern "C" fn on_event_slowly(
         unsafe {
             let thread = registry::current();
             if thread.is_null() {
-                if what == PyTrace_C_RETURN && starts_thread(arg) {
+                if switches::are_on() {
+                    // Its profile has ended elsewhere.
+                    in_python(switches::settle);
+                } else if what == PyTrace_C_RETURN && starts_thread(arg) {
                     // As below.
                     _ = in_python(watch_new_threads);
                 }
