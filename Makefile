@@ -265,6 +265,10 @@ bench-tasks: build $(VENV)/.tests $(VENV)/.peers ## What it costs to follow coro
 bench-objects: build $(VENV)/.tests $(VENV)/.peers ## A census of 5 million objects, beside pympler and objgraph (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.objects.census $(BENCH_ARGS)
 
+.PHONY: bench-object-events
+bench-object-events: build $(VENV)/.tests $(VENV)/.peers ## What counting objects costs, by type, by line and of one class, beside tracemalloc and memray
+	@$(VENV)/bin/python -m benchmarks.objects.events $(BENCH_ARGS)
+
 .PHONY: bench-toolkit
 bench-toolkit: build $(VENV)/.tests $(VENV)/.peers ## What monitors cost, against plain Python, psutil and line_profiler
 	@$(VENV)/bin/python -m benchmarks.toolkit $(BENCH_ARGS)

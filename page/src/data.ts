@@ -2,6 +2,7 @@
 // Columns of numbers, for a name before each of them would double the page.
 
 import type { CoroutineColumns } from "./coroutines";
+import type { ObjectColumns } from "./objects";
 import type { SlowStep } from "./slow";
 import type { Numbers } from "./stacks";
 
@@ -54,6 +55,8 @@ export interface Data {
   sources: Source[] | null;
   /** Coroutines and slow steps, if they were followed. */
   tasks?: { slow_from: number; slow_count: number; slow_seconds: number; slow: SlowStep[]; coroutines: CoroutineColumns };
+  /** Objects by type, if they were counted. */
+  objects?: ObjectColumns;
   /** What ran under which labels, if there are any. */
   labels?: { labels: [string, string][]; own: number; calls: number }[];
 }

@@ -13,6 +13,7 @@ import { showHead } from "./head";
 import { LabelSets } from "./labels";
 import { layoutOf } from "./layout";
 import type { Layout } from "./layout";
+import { Objects } from "./objects";
 import { found, hasRecursion, patternIn, subjectOf, told } from "./picture";
 import type { Picture } from "./picture";
 import { SlowSteps } from "./slow";
@@ -38,9 +39,11 @@ const detail = new Detail({ choose: (at) => choose(at, true), focus: (at) => cha
 const slow = new SlowSteps((at) => choose(at, true));
 const coroutines = new Coroutines((at) => choose(at, true));
 find("tasks").append(slow.root, coroutines.root);
+const objects = new Objects();
+find("objects").append(objects.types, objects.lines);
 const labels = new LabelSets(null, false);
 find("labels").append(labels.root);
-for (const one of [slow, coroutines, labels]) one.root.classList.add("pane");
+for (const one of [slow.root, coroutines.root, objects.types, objects.lines, labels.root]) one.classList.add("pane");
 const graph = new Graph({
   choose: (box) => {
     const what = layout.boxes.what[box.place]!;
@@ -78,6 +81,11 @@ export function show(data: Data): void {
   table.show({ columns, rows, kind: (at) => profile.kind[at]!, counted: rowsCounted }, profile.isDifference ? "change" : "own");
   detail.show(profile, null, null);
   showTasks();
+  showObjects();
+  // Where there is nothing else, nothing else is there.
+  const areAlone = profile.objects !== undefined && profile.functions.name.length === 0;
+  hide("flame", areAlone);
+  hide("tables", areAlone);
   find("labels").hidden = profile.labels === undefined;
   labels.show((profile.labels ?? []).map((set) => ({ ...set, now: null, parts: [] })), profile.unit);
   redraw();
@@ -93,6 +101,13 @@ function showTasks(): void {
   const steps = tasks.slow.filter(({ task, function: at, path }) => fits(at) || (task !== null && pattern?.test(task)) || path.some(([call]) => fits(call)));
   slow.show({ from: tasks.slow_from, count: tasks.slow_count, seconds: tasks.slow_seconds, steps, now: [], whose: () => "" }, names);
   coroutines.show(tasks.coroutines, names, fits);
+}
+
+/** Objects: the types and lines that a search leaves. */
+function showObjects(): void {
+  const { objects: columns } = profile;
+  find("objects").hidden = columns === undefined;
+  if (columns !== undefined) objects.show(columns, (text) => pattern === null || pattern.test(text));
 }
 
 /** Own functions alone, if these are asked for, and those whose name or place fits. */
@@ -192,6 +207,7 @@ function mark(): void {
   pattern = patternIn(search);
   table.select();
   showTasks();
+  showObjects();
   graph.paint(subject());
   tell();
 }

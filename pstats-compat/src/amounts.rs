@@ -32,6 +32,20 @@ pub fn grouped(count: u64) -> String {
     grouped
 }
 
+/// Bytes, as people read them: `812 B`, `15.66 MB` (of 1,048,576 bytes).
+pub fn size(bytes: u64) -> String {
+    let units = ["KB", "MB", "GB", "TB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut count, mut unit) = (bytes as f64 / 1024.0, 0);
+    while count >= 1024.0 && unit + 1 < units.len() {
+        count /= 1024.0;
+        unit += 1;
+    }
+    format!("{count:.2} {}", units[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +66,14 @@ mod tests {
             assert_eq!(short(&Unit::Seconds, seconds), expected);
         }
         assert_eq!(short(&Unit::Other("samples".to_owned()), 12_345.0), "12,345 samples");
+    }
+
+    #[test]
+    fn bytes_have_a_unit_that_fits() {
+        for (bytes, expected) in
+            [(812, "812 B"), (1024, "1.00 KB"), (16_420_700, "15.66 MB"), (u64::MAX, "16777216.00 TB")]
+        {
+            assert_eq!(size(bytes), expected);
+        }
     }
 }

@@ -116,6 +116,7 @@ impl Builder {
                     tasks.renumber(|id| numbers[id.index()]);
                     tasks
                 }),
+                objects: profile.objects.clone(),
                 ..Profile::new(functions, edges)
             },
             numbers,

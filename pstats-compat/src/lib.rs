@@ -26,6 +26,7 @@ pub mod waiting;
 pub use error::{Error, Result};
 pub use model::{
     COLLECTION, CallTree, Calls, Coroutine, Counts, Cut, Distribution, Edge, EdgeDetail, Figures, Function,
-    FunctionId, LabelSet, Metadata, Node, NodeId, Profile, SlowStep, Slowest, Tasks, Text, Thread, Unit,
-    distribution, index, longest_first, tree, without_addresses,
+    FunctionId, LabelSet, Metadata, Node, NodeId, ObjectPlace, ObjectType, Objects, ObjectsThen, Profile,
+    SlowStep, Slowest, Tasks, Text, Thread, Unit, distribution, index, longest_first, tree,
+    without_addresses,
 };

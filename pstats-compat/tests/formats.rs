@@ -2,7 +2,7 @@
 
 mod support;
 
-use pstats_compat::formats::{Format, collapsed, speedscope};
+use pstats_compat::formats::{Format, Output, collapsed, speedscope};
 use pstats_compat::{Counts, Error, Profile, Text, Unit};
 
 fn written(format: Format, profile: &Profile) -> Vec<u8> {
@@ -421,4 +421,99 @@ fn boxes_that_are_too_narrow_are_one_grey_box_with_their_time() {
     let html = String::from_utf8(written(Format::Html, &profile)).expect("UTF-8");
     let rest = "\"rest\":{\"parent\":[0],\"count\":[160001],\"time\":[160001.0],";
     assert!(html.contains(rest), "the page holds so many stacks, and counts the others");
+}
+
+/// A program's objects, with or without its calls.
+fn counted(functions: Vec<pstats_compat::Function>) -> Profile {
+    use pstats_compat::{ObjectPlace, ObjectType, Objects, ObjectsThen};
+
+    let kind = |module: &str, name: &str, destroyed| ObjectType {
+        module: module.into(),
+        name: name.into(),
+        created: 1500,
+        destroyed,
+        peak: destroyed,
+        bytes: destroyed.map(|gone| 48 * (1500 - gone)),
+    };
+    let objects = Objects {
+        types: vec![
+            kind("builtins", "list", Some(1500)),
+            kind("app", "Model", Some(300)),
+            kind("app", "Odd\x1b,", None),
+        ],
+        places: vec![ObjectPlace {
+            of: 1,
+            file: "/srv/app.py".into(),
+            line: 3,
+            function: "make".into(),
+            created: 1500,
+            alive: Some(1200),
+        }],
+        unlisted: 2,
+        past: vec![ObjectsThen { at: 0.5, alive: 7, bytes: 336, top: vec![(1, 7, 336)] }],
+    };
+    Profile { objects: Some(objects), ..Profile::new(functions, Vec::new()) }
+}
+
+#[test]
+fn objects_stand_in_what_has_a_place_for_them() {
+    let alone = counted(Vec::new());
+    let text = |format: Format| {
+        let mut bytes = Vec::new();
+        format.write(&alone, &mut bytes).expect("a Vec takes every byte");
+        String::from_utf8(bytes).expect("text")
+    };
+    let json = text(Format::Json);
+    let read = (Format::Json.reader().expect("it has one"))(json.as_bytes()).expect("ours");
+    let told: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(told["objects"]["types"][1]["alive"], 1200);
+    assert_eq!(told["objects"]["types"][2]["destroyed"], serde_json::Value::Null);
+    assert_eq!(read.objects, alone.objects);
+    let csv = text(Format::Csv);
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("type,module,created,destroyed,alive,peak,bytes"));
+    assert_eq!(lines.next(), Some("Model,app,1500,300,1200,300,57600"));
+    let table = text(Format::Text);
+    for expected in [
+        "Objects  4,500 made, 1,200 of them still there (56.25 KB)",
+        "created  destroyed  alive   peak     bytes  type",
+        "  1,500        300  1,200    300  56.25 KB  app.Model",
+        "  1,500      1,500      0  1,500       0 B  list",
+        "  1,500          -      -      -         -  app.Odd\u{FFFD},",
+        "2 more types",
+        "  1,500  1,200  app.Model  /srv/app.py:3  make",
+    ] {
+        assert!(table.lines().any(|line| line == expected), "{expected}\n{table}");
+    }
+    assert!(!table.contains("function calls"), "there is no profile:\n{table}");
+}
+
+#[test]
+fn objects_are_missed_where_there_is_no_place_for_them() {
+    let function = pstats_compat::Function::new("/srv/app.py".into(), 1, "f".into(), Default::default());
+    let both = counted(vec![function]);
+    for format in Format::all().filter(|format| format.is_written()) {
+        let notes = Output::new(&both, format).notes();
+        let is_told = notes.iter().any(|note| note.contains("has no place for objects"));
+        assert_eq!(is_told, !format.keeps_objects(false), "{format:?}");
+    }
+    assert!(Format::Csv.keeps_objects(true) && !Format::Csv.keeps_objects(false));
+}
+
+#[test]
+fn objects_of_a_folder_are_moved_with_it_and_those_of_two_files_added_up() {
+    let mut profile = counted(Vec::new());
+    profile.map_folder(b"/srv", b"/work");
+    let file = |profile: &Profile| profile.objects.as_ref().map(|objects| objects.places[0].file.to_string());
+    assert_eq!(file(&profile).as_deref(), Some("/work/app.py"));
+    profile.strip_dirs();
+    assert_eq!(file(&profile).as_deref(), Some("app.py"));
+    let mut merger = pstats_compat::merge::Merger::new();
+    merger.add(counted(Vec::new())).expect("of one kind");
+    merger.add(counted(Vec::new())).expect("of one kind");
+    let sum = merger.finish().objects.expect("of both");
+    assert_eq!(
+        (sum.types[1].created, sum.types[1].bytes, sum.places[0].alive),
+        (3000, Some(115_200), Some(2400))
+    );
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use pstats_compat::formats::{Format, ReadOptions, native, pstats, read_from};
 use pstats_compat::{
     CallTree, Calls, Counts, Cut, Distribution, Edge, EdgeDetail, Error, Function, FunctionId, Metadata,
-    Node, NodeId, Profile, Slowest, Text, Thread, Unit,
+    Node, NodeId, ObjectPlace, ObjectType, Objects, ObjectsThen, Profile, Slowest, Text, Thread, Unit,
 };
 
 const TICK: f64 = 1.0 / 2_994_375_281.0;
@@ -69,6 +69,46 @@ fn metadata() -> impl Strategy<Value = Metadata> {
         })
 }
 
+fn objects() -> impl Strategy<Value = Objects> {
+    let known = || proptest::option::of(any::<u64>());
+    let types = proptest::collection::vec((text(), text(), any::<u64>(), known(), known(), known()), 1..9);
+    let place = (any::<u32>(), text(), any::<u32>(), text(), any::<u64>(), known());
+    let places = proptest::collection::vec(place, 0..9);
+    let top = proptest::collection::vec((any::<u32>(), any::<u64>(), any::<u64>()), 0..4);
+    let past = proptest::collection::vec((0.0..1e6, any::<u64>(), any::<u64>(), top), 0..5);
+    (types, places, any::<u64>(), past).prop_map(|(types, places, unlisted, past)| {
+        let count = types.len() as u32;
+        let kind = |(module, name, created, destroyed, peak, bytes)| ObjectType {
+            module,
+            name,
+            created,
+            destroyed,
+            peak,
+            bytes,
+        };
+        let place = |(of, file, line, function, created, alive)| ObjectPlace {
+            of: of % count,
+            file,
+            line,
+            function,
+            created,
+            alive,
+        };
+        let then = |(at, alive, bytes, top): (f64, u64, u64, Vec<(u32, u64, u64)>)| ObjectsThen {
+            at,
+            alive,
+            bytes,
+            top: top.into_iter().map(|(of, alive, bytes)| (of % count, alive, bytes)).collect(),
+        };
+        Objects {
+            types: types.into_iter().map(kind).collect(),
+            places: places.into_iter().map(place).collect(),
+            unlisted,
+            past: past.into_iter().map(then).collect(),
+        }
+    })
+}
+
 fn profile() -> impl Strategy<Value = Profile> {
     let function =
         (text(), any::<u32>(), text(), calls(), proptest::option::of(text()), any::<bool>(), any::<u16>());
@@ -80,8 +120,8 @@ fn profile() -> impl Strategy<Value = Profile> {
         (proptest::option::of(text()), number.clone(), number, any::<prop::sample::Index>()),
         0..4,
     );
-    (functions, edges, proptest::option::of(nodes), threads, metadata()).prop_map(
-        |(functions, edges, nodes, threads, metadata)| {
+    (functions, edges, proptest::option::of(nodes), threads, metadata(), proptest::option::of(objects()))
+        .prop_map(|(functions, edges, nodes, threads, metadata, objects)| {
             let functions: Vec<Function> = functions
                 .into_iter()
                 .map(|(file, line, name, calls, qualname, caller_only, waited)| Function {
@@ -128,9 +168,8 @@ fn profile() -> impl Strategy<Value = Profile> {
                     cut: Cut { calls: 3, seconds: 0.125 },
                 }
             });
-            Profile { edges, tree, metadata, functions, ..Profile::default() }
-        },
-    )
+            Profile { edges, tree, metadata, functions, objects, ..Profile::default() }
+        })
 }
 
 proptest! {
@@ -172,6 +211,7 @@ proptest! {
         bytes[place] ^= by;
         if let Ok(read) = native::read(&bytes) {
             prop_assert_eq!(&read.functions, &profile.functions);
+            prop_assert!(read.objects.is_none() || read.objects == profile.objects);
             for (edge, other) in read.edges.iter().zip(&profile.edges) {
                 prop_assert_eq!(edge, other);
             }

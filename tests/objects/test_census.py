@@ -204,8 +204,13 @@ def test_no_code_of_the_program_runs() -> None:
 
 
 def test_objects_are_asked_where_that_is_wanted() -> None:
-    made = [*(Liar() for _ in range(3)), Failing(), Nonsense()]
+    class Leaving:
+        def __sizeof__(self) -> int:
+            raise SystemExit(3)
+
+    made = [*(Liar() for _ in range(3)), Failing(), Nonsense(), Leaving()]
     census = pikos.objects.census(ask=True)
+    assert census["test_objects_are_asked_where_that_is_wanted.<locals>.Leaving"].count == 1
     assert census["Liar"].bytes >= 3 * 10**6
     assert census["Failing"].count == 1
     assert census["Nonsense"].count == 1

@@ -13,6 +13,7 @@ import pikos.objects
 import pytest
 from pikos._lsprof import _instances
 from pikos.objects import holders
+from pikos.objects._names import label_of
 
 pytestmark = pytest.mark.in_process
 
@@ -251,3 +252,24 @@ def test_builtins_have_holders_too() -> None:
     assert pikos.objects.holders(sys.modules).is_found
     assert pikos.objects.holders(None).is_found
     assert pikos.objects.holders(int).is_found
+
+
+def test_nobody_who_holds_it_is_asked_whether_it_is_a_type() -> None:
+    class Hostile(type):
+        def __eq__(cls, other: object) -> bool:
+            raise RuntimeError("its code runs")
+
+        def __hash__(cls) -> int:
+            raise RuntimeError("its code runs")
+
+    class Held(metaclass=Hostile):
+        __slots__ = ("__dict__", "value")
+
+        def __init__(self, value: object) -> None:
+            self.value = value
+
+    found = Node()
+    KEPT["odd"] = {(1, "key"): [Held(found)]}
+    way = holders(found)
+    assert way.path.endswith("KEPT['odd'][(1, 'key')][0].value")
+    assert [step.what for step in way.steps][-2:] == [label_of(Held), label_of(Node)]

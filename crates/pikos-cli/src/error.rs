@@ -20,6 +20,10 @@ pub enum Error {
     Records { path: PathBuf, source: crate::plot::RecordsError },
     #[error("can't write {}: {}", path.display(), of_the_system(source))]
     WriteRecords { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error(
+        "process {0} counts objects and sends no records: `pikos record {0} -o objects.pikos` keeps what it tells"
+    )]
+    ObjectsOnly(u32),
     #[error("records of several processes stand in a file for each: leave out `--merge`")]
     MergesRecords,
     #[error("{0} is binary: write it to a file (`-o FILE`) or into a pipe")]

@@ -25,6 +25,17 @@ const TURN: Duration = Duration::from_millis(5);
 /// At most so many streams: an endpoint could invent them.
 const MOST_STREAMS: usize = 4096;
 
+/// What is listened to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Profiles.
+    Profiles,
+    /// Recorders that count objects, too: the others are heard, and waited for by nobody.
+    Objects,
+    /// All recorders, too.
+    Records,
+}
+
 /// A socket, and what is known of the other end.
 struct Connection {
     endpoint: String,
@@ -43,8 +54,7 @@ pub struct Listener<T = ()> {
     sources: Vec<Connection>,
     /// Whether all processes of the user's are wanted, those to come included.
     finds: bool,
-    /// Whether recorders are wanted, too.
-    takes_records: bool,
+    wanted: Wanted,
     looked: Option<Instant>,
     streams: Vec<Stream<T>>,
     places: HashMap<String, usize>,
@@ -62,12 +72,17 @@ pub struct Listener<T = ()> {
 impl<T: Default> Listener<T> {
     /// Listens to the profiles of these; of all processes of the user's on this host if there are none.
     pub fn connect(targets: &[Target]) -> Result<Self, ClientError> {
-        Self::new(false).connected(targets)
+        Self::new(Wanted::Profiles).connected(targets)
     }
 
     /// The same, and to their recorders.
     pub fn connect_with_records(targets: &[Target]) -> Result<Self, ClientError> {
-        Self::new(true).connected(targets)
+        Self::new(Wanted::Records).connected(targets)
+    }
+
+    /// The profiles, and what their recorders tell of objects.
+    pub fn connect_with_objects(targets: &[Target]) -> Result<Self, ClientError> {
+        Self::new(Wanted::Objects).connected(targets)
     }
 
     fn connected(mut self, targets: &[Target]) -> Result<Self, ClientError> {
@@ -94,12 +109,17 @@ impl<T: Default> Listener<T> {
 
     /// Binds an endpoint, for processes that connect to it; takes their profiles.
     pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
-        Self::new(false).bound(endpoint)
+        Self::new(Wanted::Profiles).bound(endpoint)
     }
 
     /// The same, and what their recorders send.
     pub fn bind_with_records(endpoint: &str) -> Result<Self, ClientError> {
-        Self::new(true).bound(endpoint)
+        Self::new(Wanted::Records).bound(endpoint)
+    }
+
+    /// The profiles, and what their recorders tell of objects.
+    pub fn bind_with_objects(endpoint: &str) -> Result<Self, ClientError> {
+        Self::new(Wanted::Objects).bound(endpoint)
     }
 
     fn bound(mut self, endpoint: &str) -> Result<Self, ClientError> {
@@ -113,11 +133,11 @@ impl<T: Default> Listener<T> {
         Ok(self)
     }
 
-    fn new(takes_records: bool) -> Self {
+    fn new(wanted: Wanted) -> Self {
         Self {
             sources: Vec::new(),
             finds: false,
-            takes_records,
+            wanted,
             looked: None,
             streams: Vec::new(),
             places: HashMap::new(),
@@ -134,6 +154,12 @@ impl<T: Default> Listener<T> {
     /// Where it listens.
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.endpoint.as_str())
+    }
+
+    /// Whether there is one profile at most, and one recorder.
+    pub fn is_of_one(&self) -> bool {
+        let recorders = self.sources.iter().filter(|source| source.sends_records).count();
+        recorders <= 1 && self.sources.len() - recorders <= 1
     }
 
     /// Those that run and haven't been heard yet: where they would be, and their numbers where they are of this host.
@@ -189,7 +215,10 @@ impl<T: Default> Listener<T> {
             let profiles = self.streams.iter().filter(|stream| stream.endpoint == source.endpoint);
             let profiles = profiles.map(|stream| stream.is_lost || stream.model.end().is_some());
             let recorders = self.recorders.iter().filter(|stream| stream.endpoint == source.endpoint);
-            let recorders = recorders.map(|stream| stream.is_lost || stream.model.head().end);
+            let is_unwanted =
+                |stream: &RecordStream| self.wanted == Wanted::Objects && !stream.model.types().is_told();
+            let recorders =
+                recorders.map(|stream| stream.is_lost || stream.model.head().end || is_unwanted(stream));
             let mut own = profiles.chain(recorders).peekable();
             match own.peek() {
                 Some(_) => own.all(|has_ended| has_ended),
@@ -248,7 +277,7 @@ impl<T: Default> Listener<T> {
 
     /// Takes a message in: a profile's, or records. What was sent last is tried first, since decoding takes long.
     fn take(&mut self, source: usize, frame: &[u8]) -> Result<(), WireError> {
-        if !self.takes_records {
+        if self.wanted == Wanted::Profiles {
             let message = Message::decode(frame).inspect_err(|_| self.refused += 1)?;
             return self.take_profile(source, message);
         }
@@ -357,7 +386,7 @@ impl<T: Default> Listener<T> {
     fn sockets(&self) -> Result<Vec<(String, Place, bool)>, ClientError> {
         let profiles = profiles()?.into_iter().map(|place| (endpoint_of(&place.messages()), place, false));
         let mut sockets: Vec<_> = profiles.collect();
-        if self.takes_records {
+        if self.wanted != Wanted::Profiles {
             let recorders = recorders()?.into_iter();
             sockets.extend(recorders.map(|place| (endpoint_of(&place.records()), place, true)));
         }

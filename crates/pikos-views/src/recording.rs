@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pikos_client::{RecordModel, Usage};
-use pstats_compat::Text;
+use pstats_compat::{Objects, Text};
 
 use pstats_compat::printable::printable;
 
@@ -192,7 +192,18 @@ pub struct RecorderFacts {
     pub rss: Option<u64>,
 }
 
+impl Recording {
+    /// Of a file that has objects by type, and nothing else.
+    pub fn of_objects(objects: &Objects) -> Self {
+        let types = Some(ShownTypes::of_file(objects));
+        Self { facts: RecorderFacts::OF_OBJECTS, types, ..Self::default() }
+    }
+}
+
 impl RecorderFacts {
+    /// Of a file of objects.
+    pub const OF_OBJECTS: Self = Self { monitor: OBJECTS, records: 0, dropped: 0, unlisted: 0, rss: None };
+
     /// Of a stream of records.
     pub fn of(model: &RecordModel) -> Self {
         let has_memory = model.has_memory();

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pikos_client::{RecordModel, TypesThen};
+use pikos_client::{RecordModel, TypeThen, TypesThen};
+use pstats_compat::Objects;
 use pstats_compat::printable::printable;
 
 /// What is shown of a type. What is `None`, nobody tells.
@@ -97,6 +98,37 @@ impl ShownTypes {
             unlisted: types.unlisted(),
             past: types.past().to_vec(),
         }))
+    }
+
+    /// Of a file: they stand still.
+    pub fn of_file(objects: &Objects) -> Arc<Self> {
+        let rows = objects.types.iter().map(|row| ShownType {
+            name: printable(&row.full_name()).into_owned(),
+            created: row.created,
+            destroyed: row.destroyed,
+            alive: row.alive(),
+            peak: row.peak,
+            bytes: row.bytes,
+            ..ShownType::default()
+        });
+        let places = objects.places.iter().map(|row| ShownTypePlace {
+            of: row.of as usize,
+            file: printable(&row.file.to_str_lossy()).into_owned(),
+            function: printable(&row.function.to_str_lossy()).into_owned(),
+            line: row.line,
+            created: row.created,
+            alive: row.alive,
+        });
+        let past = objects.past.iter().map(|then| {
+            let top = then.top.iter().map(|&(of, alive, bytes)| TypeThen { of, alive, bytes });
+            Arc::new(TypesThen { time: then.at, top: top.collect(), alive: then.alive, bytes: then.bytes })
+        });
+        Arc::new(Self {
+            rows: rows.collect(),
+            places: places.collect(),
+            unlisted: objects.unlisted,
+            past: past.collect(),
+        })
     }
 
     /// The lines that make objects of a type, those that made most first.

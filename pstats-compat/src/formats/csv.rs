@@ -1,17 +1,21 @@
 //! CSV: one line for each function, the most expensive first, for spreadsheets and data frames.
 //!
 //! Fields are quoted as RFC 4180 says. Times are written with every digit they have; `gil_wait` only where one waited,
-//! and what only some profiles have behind it. Edges are left out: they are another table; see the JSON format.
+//! and what only some profiles have behind it. Edges are left out: they are another table; see the JSON format. So are
+//! objects, unless there is nothing else: then the table is that of their types.
 
 use std::io::Write;
 
 use crate::details::Detail;
 use crate::error::Result;
-use crate::model::{Counts, Profile};
+use crate::model::{Counts, Objects, Profile};
 use crate::report::{SortKey, order};
 
 /// Writes the table of functions.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
+    if let (Some(objects), true) = (&profile.objects, profile.functions.is_empty()) {
+        return write_types(objects, out);
+    }
     let profile = profile.with_unique_labels();
     let has_gil_waits = profile.has_gil_waits();
     let details = Detail::of_profile(&profile);
@@ -43,6 +47,27 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
             calls.tottime,
             calls.cumtime,
             if has_gil_waits { format!(",{}", function.gil_wait) } else { String::new() },
+        )?;
+    }
+    Ok(())
+}
+
+/// A line for each type, those with the most bytes first.
+fn write_types(objects: &Objects, out: &mut dyn Write) -> Result<()> {
+    write!(out, "type,module,created,destroyed,alive,peak,bytes\r\n")?;
+    for place in objects.order() {
+        let row = &objects.types[place];
+        let known = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+        write!(
+            out,
+            "{},{},{},{},{},{},{}\r\n",
+            field(&row.name.to_str_lossy()),
+            field(&row.module.to_str_lossy()),
+            row.created,
+            known(row.destroyed),
+            row.alive().map(|alive| alive.to_string()).unwrap_or_default(),
+            known(row.peak),
+            known(row.bytes),
         )?;
     }
     Ok(())

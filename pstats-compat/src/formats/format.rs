@@ -258,6 +258,15 @@ impl Format {
         matches!(self, Format::Speedscope | Format::Pprof)
     }
 
+    /// Whether it has a place for objects by type. `are_alone`: where there is nothing else.
+    pub fn keeps_objects(self, are_alone: bool) -> bool {
+        match self {
+            Format::Pikos | Format::Json | Format::Html | Format::Text => true,
+            Format::Csv => are_alone,
+            _ => false,
+        }
+    }
+
     /// Whether what is written is not text for a terminal.
     pub fn is_binary(self) -> bool {
         matches!(self, Format::Pstats | Format::Pikos | Format::Pprof)
@@ -329,6 +338,12 @@ impl<'p> Output<'p> {
             if profile.metadata.edges == EdgeDetail::CallsAndCumtime {
                 notes.push("own times per caller are not known: they are written as 0".to_owned());
             }
+        }
+        if profile.objects.is_some() && !format.keeps_objects(profile.functions.is_empty()) {
+            notes.push(format!(
+                "{} has no place for objects: name the file `.pikos` to keep them, or `.json`",
+                format.name()
+            ));
         }
         if *format == Format::Callgrind && profile.metadata.edges == EdgeDetail::CountsOnly {
             notes.push("times per caller are not known: they are written as 0".to_owned());

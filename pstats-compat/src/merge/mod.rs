@@ -102,6 +102,12 @@ impl Merger {
             tasks.renumber(|id| Some(moved[id.index()]));
             self.sum.tasks.get_or_insert_default().absorb(tasks);
         }
+        if let Some(objects) = profile.objects.take() {
+            match &mut self.sum.objects {
+                Some(sum) => sum.absorb(objects),
+                none => *none = Some(objects),
+            }
+        }
         match (&mut self.trees, profile.tree) {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,

@@ -10,6 +10,7 @@ use super::id_map::IdMap;
 use super::index::EdgeIndex;
 use super::labels::{LabelIndex, label};
 use super::metadata::Metadata;
+use super::objects::Objects;
 use super::tasks::Tasks;
 use super::text::Text;
 use super::tree::CallTree;
@@ -25,6 +26,8 @@ pub struct Profile {
     pub tree: Option<CallTree>,
     /// What is known of coroutines and tasks, if the profiler followed them.
     pub tasks: Option<Tasks>,
+    /// What is known of the objects that the program made, if they were counted.
+    pub objects: Option<Objects>,
     /// What the figures mean and where they came from.
     pub metadata: Metadata,
     /// The figures of each label set, in the order in which these came; none where there was no label. Their functions are all among
@@ -154,14 +157,17 @@ impl Profile {
     /// Cuts folders off file names, as pstats' `strip_dirs` does; labels that become equal by it are
     /// added up.
     pub fn strip_dirs(&mut self) {
+        let short = |file: &Text| -> Text {
+            let name = file.as_bytes().rsplit(|&byte| byte == b'/').next();
+            name.unwrap_or_default().to_vec().into()
+        };
         let mut shortened: HashMap<Text, Text> = HashMap::new();
         for function in &mut self.functions {
             let file = &function.file;
-            let short = shortened.entry(file.clone()).or_insert_with(|| {
-                let name = file.as_bytes().rsplit(|&byte| byte == b'/').next();
-                name.unwrap_or_default().to_vec().into()
-            });
-            function.file = short.clone();
+            function.file = shortened.entry(file.clone()).or_insert_with(|| short(file)).clone();
+        }
+        if let Some(objects) = &mut self.objects {
+            objects.rename_files(|file| Some(short(file)));
         }
         self.each_part(Profile::strip_dirs);
         self.merge_labels();
@@ -171,11 +177,19 @@ impl Profile {
     pub fn map_folder(&mut self, from: &[u8], to: &[u8]) {
         let trimmed = |folder: &[u8]| folder.strip_suffix(b"/").unwrap_or(folder).to_vec();
         let (from, to) = (trimmed(from), trimmed(to));
-        for function in &mut self.functions {
-            let rest = function.file.as_bytes().strip_prefix(&from[..]);
-            let Some(rest) = rest.filter(|rest| matches!(rest.first(), Some(b'/' | b'\\'))) else { continue };
+        let moved = |file: &Text| -> Option<Text> {
+            let rest = file.as_bytes().strip_prefix(&from[..]);
+            let rest = rest.filter(|rest| matches!(rest.first(), Some(b'/' | b'\\')))?;
             let rest = if to.is_empty() { &rest[1..] } else { rest };
-            function.file = [&to, rest].concat().into();
+            Some([&to, rest].concat().into())
+        };
+        for function in &mut self.functions {
+            if let Some(file) = moved(&function.file) {
+                function.file = file;
+            }
+        }
+        if let Some(objects) = &mut self.objects {
+            objects.rename_files(moved);
         }
         self.each_part(|part| part.map_folder(&from, &to));
     }

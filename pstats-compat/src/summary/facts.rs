@@ -42,7 +42,9 @@ pub fn lines(subject: &Subject<'_>, paper: &Paper) -> Vec<String> {
         lines.extend(wrapped(&format!("sampled {told}"), "", paper));
     }
     if profile.rows().next().is_none() {
-        lines.push("nothing was recorded".to_owned());
+        if profile.objects.is_none() {
+            lines.push("nothing was recorded".to_owned());
+        }
         return lines;
     }
     let whole = short(&metadata.unit, subject.total());

@@ -6,6 +6,7 @@
 mod facts;
 mod findings;
 mod functions;
+mod objects;
 mod paper;
 mod places;
 mod subject;
@@ -31,6 +32,7 @@ pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Resul
         tasks::lines(&subject, paper),
         tree::lines(&subject, paper),
         functions::lines(&subject, paper),
+        objects::lines(&subject, paper),
     ] {
         if !part.is_empty() {
             writeln!(out)?;
@@ -40,6 +42,12 @@ pub fn write(profile: &Profile, paper: &Paper, out: &mut dyn Write) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Writes the objects of a profile, if it has any: so many types at most, and as many of the lines that made them.
+pub fn write_objects(profile: &Profile, most: usize, paper: &Paper, out: &mut dyn Write) -> io::Result<()> {
+    let lines = profile.objects.iter().flat_map(|objects| objects::table(objects, most, paper));
+    lines.into_iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// What stands out in a profile whose labels are unique, a sentence each.

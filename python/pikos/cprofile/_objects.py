@@ -22,6 +22,8 @@ class Counting(Base):
     """Has a monitor that counts for as long as the profile records."""
 
     objects: ObjectMonitor
+    #: How they are sent to who watches the profile live; None where it isn't live.
+    _published: dict[str, Any] | None
 
     def enable(self, subcalls: object = None, builtins: object = None) -> None:
         if self._is_enabled:
@@ -30,6 +32,8 @@ class Counting(Base):
             return
         self.objects.enable()
         try:
+            if self._published is not None:
+                self.objects.publish(**self._published)
             super().enable(subcalls, builtins)
         except BaseException:
             self.objects.disable()
@@ -44,10 +48,11 @@ class Counting(Base):
 OURS = rf"{re.escape(__file__)}:\d+\((?:enable|disable)\)|^\{{function Counting\.disable\}}"
 
 
-def count_objects(profile: Any, types: Iterable[str | type] | None) -> None:
-    """Have a profile count objects: of these types, or of all."""
+def count_objects(profile: Any, types: Iterable[str | type] | None, published: dict[str, Any] | None) -> None:
+    """Have a profile count objects: of these types, or of all. published: how they are sent meanwhile, as `ObjectMonitor.publish` takes it."""
     kind: type[Any] = type(profile)
     monitor = ObjectMonitor(types, where=True)
     # Whoever counts none has the native methods, which no call of ours stands before.
     profile.__class__ = type(kind.__name__, (Counting, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
     profile.objects = monitor
+    profile._published = published

@@ -200,7 +200,10 @@ class Profile(Profiler):
         if objects is not False:
             from pikos.cprofile._objects import count_objects
 
-            count_objects(self, None if objects is True else objects)
+            # One endpoint can be bound once: who binds one has the objects in the user's own folder.
+            endpoint = live if connect and isinstance(live, str) else None
+            published = {"endpoint": endpoint, "connect": connect, "remote": remote, "interval": interval}
+            count_objects(self, None if objects is True else objects, published if live else None)
 
     def print_stats(self, sort: str | int | tuple[str | int, ...] = -1) -> None:
         """Stop recording and print the table to standard output.

@@ -234,5 +234,8 @@ def told(each: Any) -> int:
     """An object's size as it says; none if it fails, or tells nonsense."""
     try:
         return max(0, sys.getsizeof(each, 0))
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        # Not even one that would end the program, which has not asked for its size.
         return 0

@@ -15,6 +15,7 @@ from pikos.objects._names import cut, label_of, mro_of, name_of, namespace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, NamedTuple
 
     class Step(NamedTuple):
@@ -217,7 +218,12 @@ def is_namespace(parent: Any, child: Any) -> bool:
 
 def isinstance_of(each: Any, kind: type) -> bool:
     """As ``isinstance``, by what it is, not what it says."""
-    return kind in mro_of(type(each))
+    return is_one_of(kind, mro_of(type(each)))
+
+
+def is_one_of(kind: type, kinds: Iterable[type]) -> bool:
+    """As ``kind in kinds``, without the ``__eq__`` and ``__hash__`` that a metaclass may have."""
+    return any(kind is each for each in kinds)
 
 
 def attributes(each: Any) -> Any:
@@ -225,7 +231,7 @@ def attributes(each: Any) -> Any:
     for base in mro_of(type(each)):
         found = namespace_of(base).get("__dict__")
         if found is not None:
-            if type(found) not in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            if not is_one_of(type(found), (types.GetSetDescriptorType, types.MemberDescriptorType)):
                 return None
             try:
                 return found.__get__(each)  # type: ignore[attr-defined]
@@ -290,7 +296,7 @@ def attribute(parent: Any, child: Any) -> str:
                         return f".{name}"
                 except Exception:
                     continue
-    if type(parent) in (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType):
+    if is_one_of(type(parent), (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)):
         return "<its frame>"
     return " →"
 
@@ -319,10 +325,10 @@ def what(each: Any) -> str:
 
 
 def shown(key: Any) -> str:
-    if type(key) in _PLAIN:
+    if is_one_of(type(key), _PLAIN):
         text = repr(key)
         return text if len(text) <= _MOST_OF_A_KEY else text[: _MOST_OF_A_KEY - 1] + "…"
-    if type(key) is tuple and all(type(each) in _PLAIN for each in key):
+    if type(key) is tuple and all(is_one_of(type(each), _PLAIN) for each in key):
         text = repr(key)
         return text if len(text) <= _MOST_OF_A_KEY else text[: _MOST_OF_A_KEY - 1] + "…"
     return f"<{label_of(type(key))}>"

@@ -8,16 +8,16 @@ use crate::error::Error;
 /// What to do where nobody is there to be listened to.
 pub const NOBODY: &str = "no process is profiled live; start one with `pikos run --live app.py`";
 
-/// Listens to profiles, as the command line says.
-pub fn to_profiles<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
+/// Listens to profiles, and to what recorders tell of objects, as the command line says.
+pub fn to_profiles_and_objects<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
     match &args.bind {
-        Some(endpoint) => Listener::bind(endpoint),
-        None => Listener::connect(&targets(args)?),
+        Some(endpoint) => Listener::bind_with_objects(endpoint),
+        None => Listener::connect_with_objects(&targets(args)?),
     }
     .map_err(Error::Listen)
 }
 
-/// The same, and to recorders.
+/// The same, and to all recorders.
 pub fn to_all<T: Default>(args: &FromArgs) -> Result<Listener<T>, Error> {
     match &args.bind {
         Some(endpoint) => Listener::bind_with_records(endpoint),

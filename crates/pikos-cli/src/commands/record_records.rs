@@ -51,6 +51,7 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
     let mut heard: HashMap<String, Heard> = HashMap::new();
     let mut began = None;
     let mut outcome = Outcome::Failed;
+    let mut counts_objects = None;
     while signals.seen().is_none() && !batches.is_over() {
         let Some(records) = batches.next(PACE) else {
             let gone = heard.iter().filter(|(_, them)| batches.is_gone(them.pid));
@@ -60,6 +61,13 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
             }
             continue;
         };
+        if records.types.is_some() {
+            if is_alone {
+                return Err(Error::ObjectsOnly(records.pid));
+            }
+            counts_objects = Some(records.pid);
+            continue;
+        }
         let began = *began.get_or_insert(records.time - INTERVAL);
         if !heard.contains_key(&records.id) {
             let path = file_of(&args.output, !is_alone, records.pid, &mut files);
@@ -77,7 +85,11 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
         let how = if batches.is_gone(them.pid) { "vanished (killed?)" } else { "is still running" };
         outcome = them.finish(how)?;
     }
-    if files.is_empty() { Err(Error::NobodyHeard) } else { Ok(outcome) }
+    match counts_objects {
+        _ if !files.is_empty() => Ok(outcome),
+        Some(pid) => Err(Error::ObjectsOnly(pid)),
+        None => Err(Error::NobodyHeard),
+    }
 }
 
 impl Heard {

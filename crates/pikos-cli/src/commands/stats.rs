@@ -9,6 +9,7 @@ use jiff::Zoned;
 use pstats_compat::details::Detail;
 use pstats_compat::printable::{Escaped, printable};
 use pstats_compat::report::{Report, Restriction, Surface};
+use pstats_compat::summary::{self, Paper};
 use pstats_compat::{Counts, LabelSet, Profile};
 use serde::Serialize;
 
@@ -52,7 +53,11 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     } else {
         let files = args.inputs.iter().map(|path| heading(path));
         let headings: Vec<String> = files.chain(profile.metadata.run()).collect();
-        report.write_stats(&headings, &mut out)?;
+        if profile.objects.is_none() || !profile.functions.is_empty() {
+            report.write_stats(&headings, &mut out)?;
+        }
+        let paper = Paper { width: usize::MAX, colours: false };
+        summary::write_objects(&profile, args.top.unwrap_or(usize::MAX), &paper, &mut out)?;
     }
     out.flush()?;
     Ok(Outcome::Fine)

@@ -3,6 +3,7 @@
 mod curve;
 mod highs;
 mod model;
+mod objects;
 mod past_types;
 mod rows;
 mod types;

@@ -443,12 +443,20 @@ impl Desk {
 
     /// What a recorder has told, if it is one.
     fn recorded(&mut self, scoped: Scoped) -> Option<Arc<Recording>> {
-        let Scoped::Process(process) = scoped else { return None };
+        let query = |process| query(Scope::Process(process), Edges::None, false);
+        let process = match scoped {
+            Scoped::Process(process) => process,
+            Scoped::File(file) => {
+                let files = self.sources.files.as_mut()?;
+                return files.picture(query(file)).recording().cloned();
+            }
+            _ => return None,
+        };
         let live = self.sources.live.as_mut()?;
         if live.sequence(process).is_some() {
             return None;
         }
-        live.picture(query(Scope::Process(process), Edges::None, false)).recording().cloned()
+        live.picture(query(process)).recording().cloned()
     }
 
     /// Where a process takes commands.

@@ -75,9 +75,10 @@ impl<'l> Row<'l> {
         }
     }
 
-    /// Of a file.
+    /// Of a file; one of objects alone is what a recorder told.
     pub fn file(place: usize, process: &'l Process) -> Self {
-        Self { stacks: true, ..Self::new(format!("f{place}"), "file", process) }
+        let kind = if process.recorder.is_some() { "recorder" } else { "file" };
+        Self { stacks: true, ..Self::new(format!("f{place}"), kind, process) }
     }
 
     /// The same, with whether tasks are followed.

@@ -22,6 +22,7 @@ use crate::picture::{
     Content, Edges, FunctionId, Label, Meaning, Mine, Phase, Picture, Process, ProcessId, ProfileContent,
     Scope, Shown, ShownEdge, ShownFunction, ShownStack, Stacks, Tasks, Tree,
 };
+use crate::recording::{RecorderFacts, Recording};
 use pstats_compat::printable::printable;
 
 /// Signals and new files are noticed this late at most.
@@ -50,6 +51,8 @@ struct Loaded {
     own: Arc<Vec<bool>>,
     functions: Arc<Vec<ShownFunction>>,
     edges: Arc<Vec<ShownEdge>>,
+    /// Where there are objects by type and nothing else.
+    objects: Option<Arc<Recording>>,
     /// Made when somebody asks.
     tree: Option<Arc<Tree>>,
     /// The same with the user's own functions alone, if there are any; made when somebody asks.
@@ -218,6 +221,15 @@ impl Source for Profiles {
 
     fn picture(&mut self, query: Query) -> Picture {
         self.make(query);
+        if let Some(objects) = self.table(query.scope).and_then(|table| table.objects.clone()) {
+            return Picture {
+                scope: query.scope,
+                tick: self.tick,
+                processes: Arc::clone(&self.processes),
+                has_sum: self.sum.is_some(),
+                content: Content::Recording(objects),
+            };
+        }
         let labels = Arc::clone(self.names.labels());
         let mut scope = query.scope;
         let profile =
@@ -295,7 +307,10 @@ impl Loaded {
                 own[id.index()] = is_own;
             }
         }
+        let are_alone = profile.functions.is_empty();
+        let objects = profile.objects.as_ref().filter(|_| are_alone);
         Self {
+            objects: objects.map(|objects| Arc::new(Recording::of_objects(objects))),
             profile,
             meaning,
             ids,
@@ -350,7 +365,7 @@ impl File {
             age: None,
             threads: Vec::new(),
             health: None,
-            recorder: None,
+            recorder: self.table.objects.as_ref().map(|_| RecorderFacts::OF_OBJECTS),
         }
     }
 }

@@ -18,10 +18,16 @@
 //! "longest": [ { "at": 1.5, "seconds": 0.3, "task": "Task-7", "function": 0, "path": [ { "function": 0, "seconds": 0.3 }, … ] } ] }`,
 //! as docs/tasks.md explains them.
 //!
+//! Where objects were counted: `"objects": { "types": [ { "type": "Model", "module": "app", "created": 9, "destroyed": 4, "alive": 5, "peak": 7,
+//! "bytes": 280, "places": [ { "file": "app.py", "line": 3, "function": "make", "created": 9, "alive": 5 } ] } ], "unlisted": 0,
+//! "over_time": [ { "at": 0.5, "alive": 5, "bytes": 280, "types": [ [ 0, 5, 280 ] ] } ] }`, as docs/objects.md explains them; a type over time is
+//! its place in `types`, how many there were, and their bytes. What nobody is told is `null`.
+//!
 //! `facts` are those of the run, by name, as docs/file.md lists them; they may be missing. `function` is a place in `functions`. A function that is known as a caller only has no figures.
 //! `distribution` is explained in
 //! docs/distributions.md. A time that is no number is `null`; figures that nobody measured are left out.
 
+mod objects;
 mod read;
 mod schema;
 mod tasks;

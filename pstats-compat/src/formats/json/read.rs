@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::objects::ObjectsFields;
 use super::schema::{FORMAT, VERSION};
 use super::tasks::{self, CoroutineRow, SlowSteps};
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ struct ProfileJson {
     functions: Vec<FunctionRow>,
     coroutines: Option<Vec<CoroutineRow>>,
     slow_steps: Option<SlowSteps>,
+    objects: Option<ObjectsFields>,
 }
 
 /// A map whose order is kept.
@@ -206,6 +208,12 @@ pub fn read(bytes: &[u8]) -> Result<Profile> {
             });
         }
         profile.tasks = Some(tasks);
+    }
+    if let Some(fields) = document.objects {
+        profile.objects = Some(fields.objects().ok_or_else(|| Error::BadField {
+            field: "objects.over_time".to_owned(),
+            problem: "it names a type that is not there".to_owned(),
+        })?);
     }
     Ok(profile)
 }

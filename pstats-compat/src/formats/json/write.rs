@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
+use super::objects::ObjectsFields;
 use super::schema::{FORMAT, VERSION};
 use super::tasks::{self, CoroutineRow, SlowSteps};
 use crate::error::Result;
@@ -31,6 +32,8 @@ struct ProfileJson<'p> {
     coroutines: Option<Vec<CoroutineRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slow_steps: Option<SlowSteps>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<ObjectsFields>,
 }
 
 /// What ran under some labels: the same tables.
@@ -234,6 +237,7 @@ pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
         label_sets: LabelSets(&profile),
         coroutines: profile.tasks.as_ref().map(tasks::coroutines),
         slow_steps: profile.tasks.as_ref().map(SlowSteps::of),
+        objects: profile.objects.as_ref().map(ObjectsFields::new),
     };
     let mut out = std::io::BufWriter::new(out);
     serde_json::to_writer(Escaped(&mut out), &document).map_err(std::io::Error::from)?;

@@ -33,6 +33,8 @@ pub const CPU: Kind = *b"cpuf";
 pub const CPU_OF_EDGES: Kind = *b"cpue";
 /// How long each call took; likewise.
 pub const DISTRIBUTIONS: Kind = *b"dist";
+/// Objects by type; only where they were counted, in front of the functions, too.
+pub const OBJECTS: Kind = *b"objs";
 /// The figures of each label set; only where there are such, and behind all others of the whole.
 pub const LABEL_SETS: Kind = *b"labl";
 /// The end of a snapshot.

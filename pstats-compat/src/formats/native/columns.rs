@@ -146,6 +146,14 @@ impl<'b> Cursor<'b> {
         (0..count).map(|_| column.number()).collect()
     }
 
+    /// Numbers some of which aren't known: a column says which are, and another one has those.
+    pub fn known_numbers(&mut self, count: usize) -> Result<Vec<Option<u64>>> {
+        let are_known = self.numbers(count)?;
+        let known = self.numbers(are_known.iter().filter(|&&is_known| is_known != 0).count())?;
+        let mut known = known.into_iter();
+        Ok(are_known.iter().map(|&is_known| if is_known == 0 { None } else { known.next() }).collect())
+    }
+
     /// A column of so many differences: the numbers.
     pub fn differences(&mut self, count: usize) -> Result<Vec<u64>> {
         let mut column = self.column()?;

@@ -9,6 +9,7 @@ mod blocks;
 mod columns;
 mod distributions;
 mod meta;
+mod objects;
 mod read;
 mod write;
 

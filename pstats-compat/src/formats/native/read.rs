@@ -2,10 +2,10 @@
 
 use super::blocks::{
     self, Blocks, COROUTINES, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS,
-    MAGIC, META, SLOW_STEPS, TEXT, THREADS, TREE, VERSION, damaged,
+    MAGIC, META, OBJECTS, SLOW_STEPS, TEXT, THREADS, TREE, VERSION, damaged,
 };
 use super::columns::Cursor;
-use super::{distributions, meta};
+use super::{distributions, meta, objects};
 use crate::error::{Error, Result};
 use crate::model::{
     CallTree, Calls, Coroutine, Cut, Edge, Figures, Function, FunctionId, LabelSet, Node, NodeId, Profile,
@@ -31,8 +31,8 @@ fn snapshots(rest: &[u8]) -> Result<Profile> {
     while let Some(block) = blocks.next() {
         match block.kind {
             DONE => whole = Some(std::mem::take(&mut open)),
-            META | TEXT | COROUTINES | SLOW_STEPS | FUNC | GIL_WAITS | CPU | CPU_OF_EDGES | DISTRIBUTIONS
-            | EDGE | THREADS | TREE | LABEL_SETS => open.push(block),
+            META | TEXT | COROUTINES | SLOW_STEPS | OBJECTS | FUNC | GIL_WAITS | CPU | CPU_OF_EDGES
+            | DISTRIBUTIONS | EDGE | THREADS | TREE | LABEL_SETS => open.push(block),
             [first, ..] if first.is_ascii_lowercase() => {}
             kind => {
                 return Err(Error::Unread(format!(
@@ -98,6 +98,10 @@ fn snapshot<'b>(blocks: &mut Blocks<'b>, stored: &[blocks::Stored<'b>]) -> Resul
             return Err(damaged("a coroutine's function is missing"));
         }
         profile.tasks = Some(tasks);
+    }
+    if let Some(content) = content(OBJECTS)? {
+        let name = |place| text(&texts, place, "the name of a type of objects is missing");
+        profile.objects = Some(objects::read(&content, name)?);
     }
     if let Some(content) = content(EDGE)? {
         profile.edges = edges(&content, profile.functions.len())?;
@@ -321,8 +325,8 @@ fn threads(content: &[u8], texts: &[Text]) -> Result<Vec<Thread>> {
     let count = cursor.count()?;
     let firsts = cursor.differences(count)?;
     let names = cursor.numbers(count)?;
-    let processes = known_numbers(&mut cursor, count)?;
-    let ids = known_numbers(&mut cursor, count)?;
+    let processes = cursor.known_numbers(count)?;
+    let ids = cursor.known_numbers(count)?;
     let numbers = processes.into_iter().zip(ids);
     let thread = |((first, name), (process, id)): ((u64, u64), (Option<u64>, Option<u64>))| {
         let first = u32::try_from(first).map_err(|_| damaged("a thread's stacks are missing"))?;
@@ -330,14 +334,6 @@ fn threads(content: &[u8], texts: &[Text]) -> Result<Vec<Thread>> {
         Ok(Thread { name: name.transpose()?, process, id, first: NodeId(first) })
     };
     firsts.into_iter().zip(names).zip(numbers).map(thread).collect()
-}
-
-/// Numbers some of which aren't known: which are, and those.
-fn known_numbers(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Option<u64>>> {
-    let are_known = cursor.numbers(count)?;
-    let known = cursor.numbers(are_known.iter().filter(|&&is_known| is_known != 0).count())?;
-    let mut known = known.into_iter();
-    Ok(are_known.iter().map(|&is_known| if is_known == 0 { None } else { known.next() }).collect())
 }
 
 fn calls(cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<Calls>> {

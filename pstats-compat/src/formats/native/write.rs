@@ -4,10 +4,10 @@ use std::io::Write;
 
 use super::blocks::{
     self, COROUTINES, CPU, CPU_OF_EDGES, DISTRIBUTIONS, DONE, EDGE, FUNC, GIL_WAITS, LABEL_SETS, MAGIC, META,
-    SLOW_STEPS, TEXT, THREADS, TREE, VERSION,
+    OBJECTS, SLOW_STEPS, TEXT, THREADS, TREE, VERSION,
 };
 use super::columns::{push_differences, push_number, push_numbers, push_times};
-use super::{distributions, meta};
+use super::{distributions, meta, objects};
 use crate::error::Result;
 use crate::model::{Calls, Edge, Figures, IdMap, Profile, SlowStep, Tasks, Text, Thread};
 
@@ -50,10 +50,14 @@ fn write_blocks(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let functions = functions(profile, &mut texts);
     let threads = threads(profile, &mut texts);
     let slow = profile.tasks.as_ref().map(|tasks| slow_steps(profile, tasks, &mut texts));
+    let objects = profile.objects.as_ref().map(|objects| objects::write(objects, |text| texts.place(text)));
     blocks::push(TEXT, &texts.content(), out)?;
     if let (Some(tasks), Some(slow)) = (&profile.tasks, slow) {
         blocks::push(COROUTINES, &coroutines(profile, tasks), out)?;
         blocks::push(SLOW_STEPS, &slow, out)?;
+    }
+    if let Some(objects) = objects {
+        blocks::push(OBJECTS, &objects, out)?;
     }
     if profile.has_gil_waits() {
         blocks::push(GIL_WAITS, &gil_waits(profile), out)?;

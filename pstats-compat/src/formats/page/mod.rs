@@ -11,6 +11,7 @@
 mod functions;
 mod heading;
 mod labels;
+mod objects;
 mod sources;
 mod stacks;
 mod tasks;
@@ -24,6 +25,7 @@ use self::functions::{Chosen, Edges, Functions, Listed, shown_unit};
 pub use self::functions::{Durations, Group, rounded, shown, shown_place};
 use self::heading::Heading;
 use self::labels::LabelRow;
+use self::objects::ObjectColumns;
 use self::sources::Source;
 pub use self::sources::{Lines, lines_of};
 use self::stacks::{Columns, Kept};
@@ -63,6 +65,9 @@ struct Data {
     /// Coroutines and slow steps, if they were followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     tasks: Option<Followed>,
+    /// Objects by type, if they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<ObjectColumns>,
     /// Label sets, if there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     labels: Vec<LabelRow>,
@@ -101,6 +106,7 @@ fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn
         edges: chosen.edges(profile),
         sources: reads.then(|| sources::read(&listed, &chosen, metadata)),
         tasks: tasks.map(|tasks| tasks.told(&chosen)),
+        objects: profile.objects.as_ref().map(ObjectColumns::of),
         labels: labels::rows(profile),
     };
     let mut packed = Vec::new();
@@ -132,6 +138,7 @@ pub fn write_difference(difference: &Difference<'_>, title: &str, out: &mut dyn 
         edges: chosen.edges_of_both(before, after, &difference.numbers()),
         sources: None,
         tasks: None,
+        objects: None,
         labels: Vec::new(),
     };
     write_page(&data, "", out)
