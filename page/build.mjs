@@ -31,16 +31,25 @@ async function bundled(entry) {
 
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-async function report() {
-  const [template, script, style] = await Promise.all([readFile(at("src/report.html"), "utf8"), bundled("src/report.ts"), bundled("src/page.css")]);
-  // Nothing runs and nothing is fetched but what stands here, whatever a profile's names say.
-  const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`;
-  const parts = { policy, style, script };
-  return template.replace(/\{\{(policy|style|script)\}\}/g, (_, name) => parts[name]);
+const filled = (template, parts) => template.replace(/\{\{(policy|style|script|icon|mark)\}\}/g, (_, name) => parts[name]);
+
+/** The picture of Pikos, on the tab and at the top of the page. */
+async function icons() {
+  const svg = (await readFile(at("src/icon.svg"), "utf8")).trim();
+  return { icon: `data:image/svg+xml,${encodeURIComponent(svg)}`, mark: svg.replace("<svg ", '<svg width="15" height="15" aria-hidden="true" ') };
 }
 
-const [live, script, style] = await Promise.all([readFile(at("src/live.html"), "utf8"), bundled("src/live.ts"), bundled("src/live.css")]);
-const files = { [`${REPORT}page.html`]: await report(), [`${LIVE}page.html`]: live, [`${LIVE}page.js`]: `${script}\n`, [`${LIVE}page.css`]: `${style}\n` };
+async function report(icons) {
+  const [template, script, style] = await Promise.all([readFile(at("src/report.html"), "utf8"), bundled("src/report.ts"), bundled("src/page.css")]);
+  // Nothing runs and nothing is fetched but what stands here, whatever a profile's names say.
+  const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; img-src data:; base-uri 'none'; form-action 'none'`;
+  return filled(template, { policy, style, script, ...icons });
+}
+
+const made = await icons();
+const [template, script, style] = await Promise.all([readFile(at("src/live.html"), "utf8"), bundled("src/live.ts"), bundled("src/live.css")]);
+const live = filled(template, made);
+const files = { [`${REPORT}page.html`]: await report(made), [`${LIVE}page.html`]: live, [`${LIVE}page.js`]: `${script}\n`, [`${LIVE}page.css`]: `${style}\n` };
 
 const packed = gzipSync(live + script + style).length;
 if (packed > MOST_PACKED) {

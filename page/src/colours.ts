@@ -18,8 +18,8 @@ export function groupInk(profile: Pick<Figures, "groups">, group: number, isDark
   const packages = profile.groups.filter((one) => one.kind === "package");
   const hue = HUES[Math.min(packages.indexOf(profile.groups[group]!), HUES.length - 1)] ?? 0;
   const fills: Record<Kind, [number, number, number]> = isDark
-    ? { own: [30 + 10 * shade, 82, 56 + 4 * shade], package: [hue, 30, 38], library: [214, 18, 32], builtin: [220, 6, 27] }
-    : { own: [32 + 10 * shade, 94, 66 + 4 * shade], package: [hue, 48, 80], library: [212, 30, 85], builtin: [220, 8, 90] };
+    ? { own: [30 + 7 * shade, 82, 56 + 4 * shade], package: [hue, 30, 38], library: [214, 18, 32], builtin: [220, 6, 27] }
+    : { own: [32 + 7 * shade, 94, 66 + 4 * shade], package: [hue, 48, 80], library: [212, 30, 85], builtin: [220, 8, 90] };
   const [h, s, l] = fills[kind];
   return { fill: `hsl(${h} ${s}% ${l}%)`, text: kind === "own" ? "#231503" : text(isDark) };
 }

@@ -84,6 +84,16 @@ export interface Source {
   lines: string[];
   more: boolean;
   changed: boolean;
+  /** What is known of each line. */
+  figures?: LineFigures;
+}
+
+/** Of the lines of a function; null of one that did not run. `with_calls` and `own` are seconds, or bytes by which memory grew. */
+export interface LineFigures {
+  what: "time" | "memory";
+  hits: (number | null)[];
+  with_calls: (number | null)[];
+  own: (number | null)[];
 }
 
 /** One caller edge, seen from one of its ends. */

@@ -1,9 +1,9 @@
 // All of one function: its figures, who called it, whom it called, its source.
 
 import { groupInk, isDarkNow } from "./colours";
-import type { Edge, Figures, Source, Surroundings } from "./data";
+import type { Edge, Figures, LineFigures, Source, Surroundings } from "./data";
 import { find, make } from "./elements";
-import { amount, counted, grouped, percent, signed } from "./words";
+import { amount, bytes, counted, grouped, percent, short, signed } from "./words";
 
 /** So many callers and callees are listed at first. */
 const FEW = 12;
@@ -139,8 +139,15 @@ function sourceOf(profile: Figures, at: number, { source, without }: Surrounding
 function listing(source: Source): HTMLElement {
   const code = make("pre", "");
   code.tabIndex = 0; // so that the keyboard can scroll it
+  const told = source.figures === undefined ? null : toldOf(source.figures);
+  if (told !== null) code.append(make("span", "row head", make("span", "number", "line"), make("span", "hits", "hits"), make("span", "took", told.label)));
   source.lines.forEach((line, at) => {
-    code.append(make("span", "number", String(source.first + at)), ...coloured(line), "\n");
+    const words = [make("span", "number", String(source.first + at)), ...(told?.cells(at) ?? []), ...coloured(line), "\n"];
+    if (told === null) return code.append(...words);
+    const row = make("span", "row", ...words);
+    row.style.setProperty("--part", told.part(at).toFixed(3));
+    row.title = told.title(at);
+    code.append(row);
   });
   const notes = [
     source.changed ? "The file was changed after this profile was made: lines may have moved." : "",
@@ -150,6 +157,28 @@ function listing(source: Source): HTMLElement {
   if (notes.length > 0) section.append(make("p", "hint", notes.join(" ")));
   section.append(code);
   return section;
+}
+
+/** What stands beside each line, and how warm it is. */
+function toldOf({ what, hits, with_calls: whole, own }: LineFigures): { label: string; cells(at: number): Node[]; part(at: number): number; title(at: number): string } {
+  const isTime = what === "time";
+  const shown = (value: number): string => (isTime ? amount(value, null) : value === 0 ? "0 B" : `${value > 0 ? "+" : "−"}${bytes(Math.abs(value))}`);
+  const sum = whole.reduce<number>((all, value) => all + Math.max(value ?? 0, 0), 0) || 1;
+  const part = (at: number): number => Math.max(whole[at] ?? 0, 0) / sum;
+  return {
+    label: isTime ? "time" : "growth",
+    cells: (at) => {
+      const [count, value] = [hits[at] ?? null, whole[at] ?? null];
+      return [make("span", "hits", count === null ? "" : short(count)), make("span", "took", value === null ? "" : shown(value))];
+    },
+    part,
+    title: (at) => {
+      const [count, value, alone] = [hits[at] ?? null, whole[at] ?? null, own[at] ?? null];
+      if (count === null) return "";
+      const parts = [counted(count, "hit"), value === null ? "" : `${shown(value)} with what it calls (${percent(part(at))})`, alone === null ? "" : `${shown(alone)} in the line itself`];
+      return parts.filter((one) => one !== "").join(", ");
+    },
+  };
 }
 
 const TOKENS =

@@ -11,7 +11,7 @@ const LEAST_WAIT = 0.01;
 /** A group that took a smaller part of the time is in no legend. */
 const LEAST = 0.001;
 
-export function showHead(profile: Profile, light: (group: number | null) => void): void {
+export function showHead(profile: Profile, light: (group: number | null) => void, choose: (at: number) => void): void {
   const { heading } = profile;
   document.title = heading.title;
   // A title that somebody gave it comes first.
@@ -30,13 +30,34 @@ export function showHead(profile: Profile, light: (group: number | null) => void
   showShares(profile, null, light);
   const findings = find("findings");
   findings.hidden = heading.findings.length === 0;
-  findings.replaceChildren(make("h2", "", "What stands out"), make("ul", "", ...heading.findings.map((text) => make("li", "", text))));
+  findings.replaceChildren(make("h2", "", "What stands out"), make("ul", "", ...heading.findings.map((text) => make("li", "", ...linked(text, profile, choose)))));
   find("notes").replaceChildren(...heading.notes.map((note) => make("p", "note", note)));
   const facts = find("facts");
   facts.hidden = heading.facts.length === 0;
   find("facts-list").replaceChildren(
     ...heading.facts.map(([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value))),
   );
+}
+
+/** A sentence in which functions can be chosen: they stand there as `name (place)`, or as `{name}` where they have no place. */
+function linked(text: string, { functions: { name, place } }: Profile, choose: (at: number) => void): (Node | string)[] {
+  const known = new Map(name.map((one, at) => [place[at] === "" ? one : `${one} (${place[at]})`, at]));
+  const parts: (Node | string)[] = [];
+  let end = 0;
+  for (const { index, 0: found } of text.matchAll(/ \([^()]+\)|\{[^{}]+\}/g)) {
+    const close = index + found.length;
+    // A name may have spaces in it: of those that end here, the longest.
+    const starts = found.startsWith("{") ? [index] : [...text.slice(end, index).matchAll(/(?<!\S)\S/g)].map((word) => end + word.index);
+    const start = starts.find((one) => known.has(text.slice(one, close)));
+    if (start === undefined || start < end) continue;
+    const at = known.get(text.slice(start, close))!;
+    const button = make("button", "link", text.slice(start, found.startsWith("{") ? close : index));
+    button.type = "button";
+    button.addEventListener("click", () => choose(at));
+    parts.push(text.slice(end, start), button);
+    end = start + button.textContent.length;
+  }
+  return [...parts, text.slice(end)];
 }
 
 function card(name: string, value: string, more: string): HTMLElement {

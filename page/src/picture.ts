@@ -115,9 +115,19 @@ export function told(picture: Picture, box: Drawn): string[] {
   } else {
     const own = choice.inverted ? "" : `, own ${amount(boxes.own[at]!, unit)}`;
     lines.push(`${amount(boxes.cumulative[at]!, unit)} (${percent(partOf(layout, at))})${own}`);
+    const beside = choice.inverted ? "" : ofCaller(picture, at);
+    if (beside !== "") lines.push(beside);
     if (boxes.calls[at]! > 0) lines.push(counted(boxes.calls[at]!, "call"));
   }
   return lines;
+}
+
+/** Its part of the box above, where that says more than its part of all. */
+function ofCaller(picture: Picture, at: number): string {
+  const { layout } = picture;
+  const above = layout.boxes.parent[at]!;
+  if (above < 0 || layout.boxes.what[above]! < 0 || partOf(layout, above) > 0.995) return "";
+  return `${percent(layout.boxes.cumulative[at]! / (layout.boxes.cumulative[above]! || 1))} of ${nameOf(picture, above)[0]}`;
 }
 
 /** What a search found, and the share of the time that goes through it. */

@@ -63,10 +63,7 @@ export function show(data: Data): void {
   chosen = null;
   lit = null;
   choice = { thread: "", mine: false, inverted: false, collapsed: false, importing: profile.isImporting.includes(true), focus: null, older: false };
-  showHead(profile, (group) => {
-    lit = group;
-    graph.paint(subject());
-  });
+  showAbove();
   const hide = (id: string, isHidden: boolean): void => void (find(id).hidden = isHidden);
   hide("mine-label", !profile.hasOwn);
   hide("widths", !profile.isDifference);
@@ -77,9 +74,10 @@ export function show(data: Data): void {
   inks = new Map();
   const columns = profile.isDifference ? differenceColumns(profile) : columnsOf(profile, () => choice.mine);
   find("rows").classList.toggle("with-durations", profile.functions.p99 !== undefined);
-  table.mark(null, false);
+  chosen = costliest();
+  table.mark(chosen, false);
   table.show({ columns, rows, kind: (at) => profile.kind[at]!, counted: rowsCounted }, profile.isDifference ? "change" : "own");
-  detail.show(profile, null, null);
+  detail.show(profile, chosen, chosen === null ? null : around(chosen));
   showTasks();
   showObjects();
   // Where there is nothing else, nothing else is there.
@@ -89,6 +87,18 @@ export function show(data: Data): void {
   find("labels").hidden = profile.labels === undefined;
   labels.show((profile.labels ?? []).map((set) => ({ ...set, now: null, parts: [] })), profile.unit);
   redraw();
+}
+
+/** What stands above the graph. */
+function showAbove(): void {
+  const light = (group: number | null): void => {
+    lit = group;
+    graph.paint(subject());
+  };
+  showHead(profile, light, (at) => {
+    choose(at, true);
+    find("detail").scrollIntoView({ block: "nearest" });
+  });
 }
 
 /** What blocked the event loop, and coroutines: those that a search leaves. */
@@ -108,6 +118,13 @@ function showObjects(): void {
   const { objects: columns } = profile;
   find("objects").hidden = columns === undefined;
   if (columns !== undefined) objects.show(columns, (text) => pattern === null || pattern.test(text));
+}
+
+/** The first of the table, whose detail stands there until another one is chosen. */
+function costliest(): number | null {
+  const { own, before } = profile.functions;
+  const weight = (at: number): number => (own[at] ?? 0) - (before?.own[at] ?? 0);
+  return rows().reduce<number | null>((most, at) => (most === null || weight(at) > weight(most) ? at : most), null);
 }
 
 /** Own functions alone, if these are asked for, and those whose name or place fits. */
@@ -266,10 +283,7 @@ addEventListener("keydown", (event) => {
 addEventListener("scroll", () => tooltip.hide(), { passive: true });
 followTheme(() => {
   inks = new Map();
-  showHead(profile, (group) => {
-    lit = group;
-    graph.paint(subject());
-  });
+  showAbove();
   lit = null;
   detail.show(profile, chosen, chosen === null ? null : around(chosen));
   graph.paint(subject());

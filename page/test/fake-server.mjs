@@ -8,7 +8,7 @@ import { World } from "./world.mjs";
 
 const STATIC = fileURLToPath(new URL("../../crates/pikos-serve/page/", import.meta.url));
 const KINDS = { "page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css" };
-const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY = "default-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export async function serve({ port = 0, ...options } = {}) {
   const world = new World(options);
@@ -19,6 +19,12 @@ export async function serve({ port = 0, ...options } = {}) {
     response.writeHead(status, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) }).end(text);
   };
 
+  /** What the page begins with is asked for as soon as it is named. */
+  const begin = () => {
+    const scope = world.count === 1 ? "p0" : "all";
+    return `<link id="begin" rel="preload" as="fetch" crossorigin href="/api/begin?scope=${scope}" data-scope="${scope}">`;
+  };
+
   async function answer(request, response) {
     const url = new URL(request.url, "http://localhost");
     const { pathname: path, searchParams: wanted } = url;
@@ -26,10 +32,11 @@ export async function serve({ port = 0, ...options } = {}) {
     const asset = path === "/" ? "page.html" : path.replace(/^\/assets\//, "");
     if (KINDS[asset]) {
       const headers = { "Content-Type": `${KINDS[asset]}; charset=utf-8`, "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff" };
-      return response.writeHead(200, headers).end(await readFile(STATIC + asset));
+      const content = await readFile(STATIC + asset);
+      return response.writeHead(200, headers).end(asset === "page.html" ? String(content).replace("<!--begin-->", begin()) : content);
     }
     const scope = wanted.get("scope") ?? "all";
-    if (path === "/api/events") return stream(request, response, scope, wanted.has("stacks"));
+    if (path === "/api/events") return stream(request, response, scope, wanted.has("stacks"), wanted.get("since"));
     if (path === "/api/processes") return say(response, 200, world.processes());
     const control = /^\/api\/processes\/([^/]+)\/(control|profile)$/.exec(path);
     if (control?.[2] === "control") {
@@ -45,6 +52,7 @@ export async function serve({ port = 0, ...options } = {}) {
       return response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Disposition": `attachment; filename="${name}"` }).end(`a profile as ${wanted.get("format")}`);
     }
     const answers = {
+      "/api/begin": () => ({ id: `s.0.${world.tick}`, processes: world.processes(), full: world.isEmpty ? world.empty() : world.full(false) }),
       "/api/picture": () => world.full(wanted.has("stacks")),
       "/api/edges": () => world.edges(Number(wanted.get("function")), wanted.has("from")),
       "/api/source": () => world.source(Number(wanted.get("function"))),
@@ -59,13 +67,13 @@ export async function serve({ port = 0, ...options } = {}) {
     say(response, made.error ? 404 : 200, made);
   }
 
-  function stream(request, response, scope, hasStacks) {
+  function stream(request, response, scope, hasStacks, since) {
     if (!world.has(scope)) return say(response, 404, { error: "No such process." });
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     const put = (event, value, id) => response.write(`${id ? `id: ${id}\n` : ""}event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
     put("processes", world.processes());
     if (world.isEmpty) put("full", world.empty());
-    else put("full", world.full(hasStacks), `s.0.${world.tick}`);
+    else if (since === null || request.headers["last-event-id"] !== undefined) put("full", world.full(hasStacks), `s.0.${world.tick}`);
     let count = 0;
     const timer = setInterval(() => {
       if (world.isStill) return;

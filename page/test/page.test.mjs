@@ -536,6 +536,28 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       }
     }));
 
+  test("many pages in one browser leave each other room to ask", () =>
+    visit({}, async (page) => {
+      // What a browser does with pages in the background; without a window all of them are in front.
+      const show = (one, isHidden) => one.evaluate((wanted) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => wanted });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, isHidden);
+      const { context, url } = { context: page.context(), url: page.url() };
+      const pages = [page];
+      for (let count = 0; count < 7; count += 1) {
+        await show(pages.at(-1), true);
+        const another = await context.newPage();
+        pages.push(another);
+        await another.goto(url);
+        await another.waitForSelector("#body td.c-name");
+      }
+      await show(pages.at(-1), true);
+      await show(page, false);
+      const figures = await page.textContent("#figures");
+      await until("figures go on in the first", async () => (await page.textContent("#figures")) !== figures);
+    }));
+
   test("where nothing is live, it says what to type", () =>
     visit({ isEmpty: true }, async (page) => {
       await page.waitForSelector("#empty:not([hidden])");

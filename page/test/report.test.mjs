@@ -2,33 +2,16 @@
 // The rest of it is tested from Python, with profiles of its own.
 
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { found, launch, pageOf } from "./browser.mjs";
-import { World } from "./world.mjs";
+import { writeReport } from "./report-data.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const PAGE = fileURLToPath(new URL("../../pstats-compat/src/formats/page/page.html", import.meta.url));
-
-/** What the Rust code would write of the fake server's worker. */
-function dataOf({ hasTasks = true, hasLabels = true, hasDurations = false }) {
-  const world = new World({ functions: 300, stacks: 600, hasDurations });
-  const { groups, labels, functions: { id: _, ...figures }, stacks } = world.full(true);
-  const { slow, coroutines } = world.tasks("p1");
-  const tasks = { slow_from: 0.05, slow_count: 31, slow_seconds: 4.5, slow: slow.map(({ process: __, ...step }) => step), coroutines };
-  return {
-    heading: { title: "worker.py", command: "worker.py", started: null, elapsed: 61, cpu: 40, threads: 1, total: 46, calls: 9, functions: 300, before: null, waiting: [], facts: [], findings: [], notes: [] },
-    unit: null, counted: true, timed_edges: true, groups, functions: { ...labels, ...figures, folded: null, before: null, left: [0, 0] },
-    stacks: { parent: stacks.parent, function: stacks.function, own: stacks.own, calls: stacks.calls, before: null, rest: { parent: [], count: [], time: [], before: null } },
-    threads: [["MainThread", 0]], edges: { caller: [], callee: [], calls: [], own: [], cumulative: [], before: null, left: 0 }, sources: null,
-    ...(hasTasks ? { tasks } : {}),
-    ...(hasLabels ? { labels: [{ labels: [["route", "/pay"], ["tenant", "a"]], own: 30, calls: 9000 }, { labels: [["route", "/pay"], ["tenant", "<b>b</b>"]], own: 10, calls: 700 }, { labels: [], own: 10, calls: 12 }] } : {}),
-  };
-}
 
 describe("the report's page", { skip: !found(), timeout: 600_000 }, () => {
   let [browser, folder] = [null, ""];
@@ -42,9 +25,8 @@ describe("the report's page", { skip: !found(), timeout: 600_000 }, () => {
   });
 
   async function visit(options, act, size = {}) {
-    const data = JSON.stringify(dataOf(options)).replaceAll("<", "\\u003c");
     const file = join(folder, "report.html");
-    await writeFile(file, (await readFile(PAGE, "utf8")).replace("{{data}}", () => data).replace("{{profile}}", ""));
+    await writeReport(file, options);
     const page = await pageOf(browser, size);
     page.setDefaultTimeout(15_000);
     try {
@@ -78,6 +60,26 @@ describe("the report's page", { skip: !found(), timeout: 600_000 }, () => {
       await page.click("#labels .segments button >> text=route");
       assert.deepEqual(await page.locator("#labels td.c-labels").allTextContents(), ["route=/pay", "without route"]);
       assert.deepEqual(await page.locator("#labels td.c-own").allTextContents(), ["40.0 s", "10.0 s"]);
+    }));
+
+  test("a function that stands out is chosen where it is named", () =>
+    visit({ findings: ["find_order (shop/price.py:45) itself takes 9 % of the time, in 12 calls.", "nobody (no/file.py:1) and {no builtin} are in no table."] }, async (page) => {
+      assert.equal(await page.locator("#findings .link").count(), 1);
+      await page.click("#findings .link");
+      assert.equal(await page.textContent("#detail h2.name"), "find_order");
+      assert.match(await page.textContent("#findings li"), /^find_order \(shop\/price.py:45\) itself takes/);
+    }));
+
+  test("figures of lines stand beside the source where they are known", () =>
+    visit({ hasLines: true }, async (page) => {
+      await page.fill("#search", "^read_order$");
+      await page.locator("#body tr:not(.gap)").first().click();
+      const rows = page.locator("#detail .source .row:not(.head)");
+      assert.deepEqual(await rows.locator(".hits").allTextContents(), ["", "", "12.3 k", "", "40"]);
+      assert.deepEqual(await rows.locator(".took").allTextContents(), ["", "", "250 ms", "", "750 ms"]);
+      assert.equal(await rows.nth(4).getAttribute("title"), "40 hits, 750 ms with what it calls (75.0%), 2.00 ms in the line itself");
+      const heat = (at) => rows.nth(at).evaluate((row) => getComputedStyle(row).backgroundColor);
+      assert.notEqual(await heat(0), await heat(4));
     }));
 
   test("where there is none of it, there is no place for it", () =>

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pikos import stats
@@ -105,6 +108,50 @@ def test_the_browser_is_opened_or_said_not_to_be(folder: Path) -> None:
 def test_source_can_be_left_out(folder: Path) -> None:
     report(folder, "app.pikos", "--no-source").succeeded()
     assert "return sum(" not in (folder / "app.html").read_text()
+
+
+def sources(page: Path) -> list[dict[str, Any]]:
+    """The functions' source, as the page has it."""
+    found = re.search(r'id="data">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert found is not None
+    return json.loads(found.group(1))["sources"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("monitor", "what"), [("lines", "time"), ("line_memory", "memory")])
+def test_figures_of_lines_stand_beside_the_source(folder: Path, monitor: str, what: str) -> None:
+    program = ["-m", "pikos.runner", monitor, "--report", "-o", "lines.json", "app.py"]
+    python(program, cwd=folder).succeeded()
+    report(folder, "app.pikos", "--lines", "lines.json").succeeded()
+    helper = next(source for source in sources(folder / "app.html") if "def helper(n):" in source["lines"][0])
+    figures = helper["figures"]
+    assert (figures["what"], figures["hits"][0]) == (what, None)
+    # From 3.12 on each round of the generator is a hit of its line.
+    assert figures["hits"][1] >= 20 and len(figures["with_calls"]) == len(figures["own"]) == len(helper["lines"])
+    if what == "time":
+        assert 0 < figures["own"][1] <= figures["with_calls"][1]
+    # Of a file that was changed since, nobody knows which line they are of.
+    (folder / "app.py").write_text(PROGRAM.replace("k * k", "k + k"))
+    report(folder, "app.pikos", "--lines", "lines.json").succeeded()
+    helper = next(source for source in sources(folder / "app.html") if "def helper(n):" in source["lines"][0])
+    assert "figures" not in helper
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('{"functions": []}', "this is a report that tells of no line: `pikos lines --report -o lines.json app.py` writes one that does"),
+        ("hits", "line 1, column 1: this is no report of lines: `pikos lines --report -o lines.json app.py` writes one"),
+        (
+            '{"functions": [{"function": "f", "filename": "x.py", "first_line": 1, "lines": [{"line": 1, "hits": 1}]}]}',
+            "none of its functions is in this profile: is it of the same program?",
+        ),
+    ],
+)
+def test_what_are_no_figures_of_lines_is_said(folder: Path, content: str, problem: str) -> None:
+    (folder / "lines.json").write_text(content)
+    run = report(folder, "app.pikos", "--lines", "lines.json")
+    assert (run.code, run.err) == (1, f"pikos: lines.json: {problem}\n")
+    assert not (folder / "app.html").exists()
 
 
 def test_a_file_that_has_changed_since_is_said_to(folder: Path) -> None:

@@ -302,6 +302,9 @@ pub struct ReportArgs {
     /// Leave out the source of functions
     #[arg(long)]
     pub no_source: bool,
+    /// Figures to show beside the source: what `pikos lines --report -o lines.json app.py` writes; `pikos-run line_memory` likewise
+    #[arg(long, value_name = "LINES.json", conflicts_with_all = ["no_source", "diff"])]
+    pub lines: Option<PathBuf>,
     /// The title; by default the command that ran, and when
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,

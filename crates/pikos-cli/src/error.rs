@@ -32,6 +32,10 @@ pub enum Error {
     NotOurs { path: PathBuf },
     #[error("`--diff` takes two profiles: the older one, then the newer one")]
     NotTwo,
+    #[error("{}: {source}", path.display())]
+    Lines { path: PathBuf, source: pstats_compat::Error },
+    #[error("{}: none of its functions is in this profile: is it of the same program?", path.display())]
+    OtherLines { path: PathBuf },
     #[error("no browser could be opened ({source}): open {} yourself", path.display())]
     NoBrowser { path: PathBuf, source: io::Error },
     #[error("can't write {path}: {source}", path = path.display())]

@@ -24,6 +24,9 @@ const PAGE: &str = include_str!("../page/page.html");
 const SCRIPT: &str = include_str!("../page/page.js");
 const STYLE: &str = include_str!("../page/page.css");
 
+/// Where the page is told what it begins with: a browser asks for that while the script is still on its way.
+const BEGIN: &str = "<!--begin-->";
+
 /// Leads on to the page by itself: a redirect would be part of the other site's navigation, and without the cookie.
 const LEAD: &str = "<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\">\
                     <title>Pikos</title><a href=\"/\">Pikos</a>";
@@ -152,7 +155,10 @@ impl Router {
         let text = parts.uri.query().unwrap_or_default();
         let field = |name: &str| query(text, name);
         match parts.uri.path() {
-            "/" => return Ok(answer::bytes("text/html; charset=utf-8", PAGE)),
+            "/" => {
+                let page = page(&self.ask(|desk| desk.first()).await?);
+                return Ok(answer::bytes("text/html; charset=utf-8", page));
+            }
             "/assets/page.js" => return Ok(answer::bytes("text/javascript; charset=utf-8", SCRIPT)),
             "/assets/page.css" => return Ok(answer::bytes("text/css; charset=utf-8", STYLE)),
             "/api/processes" => return self.ask(Desk::processes).await.map(answer::json),
@@ -191,10 +197,12 @@ impl Router {
                 if parts.method != Method::GET {
                     return Err(Failed(StatusCode::METHOD_NOT_ALLOWED, "events are for GET".to_owned()));
                 }
-                let last = last_event(&parts.headers);
+                // A browser that connects again says what it has heard since.
+                let last = last_event(&parts.headers).or_else(|| EventId::parse(&field("since")?));
                 let events = self.ask(move |desk| desk.view(scoped, with_stacks, last)).await??;
                 return Ok(answer::events(events));
             }
+            "begin" => self.ask(move |desk| desk.begin(scoped, with_stacks)).await?,
             "picture" => self.ask(move |desk| desk.once(scoped, with_stacks)).await?,
             "edges" => {
                 let function = function()?;
@@ -316,6 +324,14 @@ impl Router {
         })?;
         answered.await.map_err(|_| ended())
     }
+}
+
+/// The page, which begins with this scope.
+fn page(scope: &str) -> String {
+    let link = format!(
+        "<link id=\"begin\" rel=\"preload\" as=\"fetch\" crossorigin href=\"/api/begin?scope={scope}\" data-scope=\"{scope}\">"
+    );
+    PAGE.replacen(BEGIN, &link, 1)
 }
 
 fn ended() -> Failed {

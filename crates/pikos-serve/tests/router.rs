@@ -170,6 +170,17 @@ fn the_address_sets_a_cookie_that_opens_the_rest() {
 }
 
 #[test]
+fn the_page_is_told_where_it_begins() {
+    let server = Running::new(false);
+    let page = server.get("/");
+    assert!(body(&page).contains("href=\"/api/begin?scope=f0\" data-scope=\"f0\">"), "{page}");
+    let told = json_of(&server, "/api/begin?scope=f0");
+    assert_eq!(told["processes"], json_of(&server, "/api/processes"));
+    assert_eq!(told["full"]["functions"], json_of(&server, "/api/picture?scope=f0")["functions"]);
+    assert!(told["id"].as_str().is_some_and(|id| id.split('.').count() == 3), "{}", told["id"]);
+}
+
+#[test]
 fn every_answer_has_the_headers_that_bind_a_browser() {
     let server = Running::new(false);
     for answer in [

@@ -20,7 +20,7 @@ async function reach(path: string, how?: RequestInit): Promise<Response> {
   }
 }
 
-async function answer<T>(response: Response): Promise<T> {
+export async function answer<T>(response: Response): Promise<T> {
   const told = (await response.json().catch(() => null)) as (T & { error?: string }) | null;
   if (!response.ok || told === null) throw new Error(told?.error ?? `The server answered ${response.status} ${response.statusText}.`);
   return told;

@@ -1,13 +1,21 @@
 // The stream of events of one scope: read, told apart, and opened again when it breaks. The browser sends the id of the
 // last event, so that nothing is missed.
 
-import type { Processes, Told } from "./events";
+import { answer } from "./asks";
+import type { Full, Processes, Told } from "./events";
 
 export interface Listener {
   processes(told: Processes): void;
   told(event: Told): void;
   /** Whether the server is heard; false while it is tried again. */
   heard(isHeard: boolean): void;
+}
+
+/** What a stream begins with, and the id from which it goes on. */
+interface Begun {
+  id: string;
+  processes: Processes;
+  full: Full;
 }
 
 /** The browser gives up on some failures (a proxy's error page, say): then we try again ourselves after so long. */
@@ -17,17 +25,43 @@ export class Stream {
   private source: EventSource | null = null;
   private address = "";
   private timer = 0;
+  /** Whether it is asked what the stream begins with. */
+  private isBeginning = false;
+  private hasBegun = false;
 
   constructor(private readonly listener: Listener) {}
 
   /** Listens to a scope in place of the one before. */
   open(scope: string, hasStacks: boolean): void {
     const address = `/api/events?scope=${encodeURIComponent(scope)}${hasStacks ? "&stacks=1" : ""}`;
-    if (address === this.address && this.source !== null && this.source.readyState !== EventSource.CLOSED) return;
+    const isOpen = this.isBeginning || (this.source !== null && this.source.readyState !== EventSource.CLOSED);
+    if (address === this.address && isOpen) return;
     this.close();
+    this.address = address;
+    // The browser has asked for that before there was a script.
+    const begin = document.querySelector<HTMLLinkElement>("#begin");
+    if (this.hasBegun || hasStacks || begin?.dataset["scope"] !== scope) return this.listen(scope, hasStacks, "");
+    this.hasBegun = true;
+    this.isBeginning = true;
+    void this.begin(begin.href).then((id) => {
+      if (this.address !== address || !this.isBeginning) return;
+      this.isBeginning = false;
+      this.listen(scope, hasStacks, id);
+    });
+  }
+
+  /** Tells what it begins with. Returns the id of that; nothing if it isn't to be had. */
+  private async begin(address: string): Promise<string> {
+    const begun = await fetch(address).then((response) => answer<Begun>(response)).catch(() => null);
+    if (begun === null || !this.isBeginning) return "";
+    this.listener.processes(begun.processes);
+    if (this.isBeginning) this.listener.told({ kind: "full", full: begun.full });
+    return `&since=${begun.id}`;
+  }
+
+  private listen(scope: string, hasStacks: boolean, since: string): void {
     const { listener } = this;
-    const source = new EventSource(address);
-    [this.source, this.address] = [source, address];
+    const source = (this.source = new EventSource(this.address + since));
     const on = (name: string, act: (text: string) => void): void => {
       source.addEventListener(name, (event) => {
         if (this.source !== source) return;
@@ -49,6 +83,7 @@ export class Stream {
 
   close(): void {
     window.clearTimeout(this.timer);
+    this.isBeginning = false;
     this.source?.close();
     this.source = null;
   }

@@ -302,8 +302,13 @@ impl<'p> Output<'p> {
     }
 
     /// What is written as a page, with the source of the functions that matter: it reads the files that the profile names.
-    pub fn write_page_with_source(&self, out: &mut dyn Write) -> Result<()> {
-        page::write_with_source(self.profile, self.stacks(), out)
+    /// `lines` are figures to stand beside it.
+    pub fn write_page_with_source(
+        &self,
+        lines: Option<&page::LineFigures>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        page::write_with_source(self.profile, self.stacks(), lines, out)
     }
 
     fn stacks(&self) -> &Stacks<'p> {

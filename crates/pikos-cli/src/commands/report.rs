@@ -8,7 +8,8 @@ use pikos_views::printable;
 use pstats_compat::Profile;
 use pstats_compat::diff::{Diff, Noise};
 use pstats_compat::formats::flamegraph::Difference;
-use pstats_compat::formats::{self, Format, Output, page};
+use pstats_compat::formats::page::{self, LineFigures};
+use pstats_compat::formats::{self, Format, MOST_BYTES, Output};
 use pstats_compat::model::facts;
 
 use super::export;
@@ -59,12 +60,25 @@ fn write(args: &ReportArgs, path: &Path) -> Result<(), Error> {
         }
         None => {}
     }
+    let lines = args.lines.as_deref().map(|path| lines(path, &profile)).transpose()?;
     // What stacks leave open stands on the page itself.
     let output = Output::new(&profile, Format::Html);
     files::save_as(Format::Html, path, |out| match args.no_source {
         true => output.write(out),
-        false => output.write_page_with_source(out),
+        false => output.write_page_with_source(lines.as_ref(), out),
     })
+}
+
+/// What is known of single lines.
+fn lines(path: &Path, profile: &Profile) -> Result<LineFigures, Error> {
+    let unread = |source| Error::Open { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(unread)?.take(MOST_BYTES as u64).read_to_end(&mut bytes).map_err(unread)?;
+    let lines = LineFigures::read(&bytes).map_err(|source| Error::Lines { path: path.to_owned(), source })?;
+    match lines.fits(profile) {
+        true => Ok(lines),
+        false => Err(Error::OtherLines { path: path.to_owned() }),
+    }
 }
 
 fn write_difference(args: &ReportArgs, path: &Path) -> Result<(), Error> {

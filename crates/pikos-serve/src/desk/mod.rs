@@ -210,7 +210,8 @@ impl Desk {
                 continue;
             }
             let (version, epoch) = self.state(scoped);
-            if topic.version != Some(version) {
+            // Who comes back is told of all in between at once.
+            if topic.viewers() > 0 && topic.version != Some(version) {
                 self.show(scoped, with_stacks, topic, (version, epoch));
                 let least = if scoped == Scoped::All { BETWEEN_SUMS } else { BETWEEN };
                 topic.not_before = start + least.max(start.elapsed() * PART);
@@ -238,13 +239,14 @@ impl Desk {
         let Some(content) = picture.profile() else { return };
         let moment = self.moment(scoped, &picture);
         let labels = self.labels(scoped);
-        let delta = if is_void { None } else { topic.sent.follow(moment, content, labels) };
-        match delta {
-            Some(_) if is_first => topic.begin(moment),
+        if is_first {
+            topic.sent = Sent::of(content, labels);
+            return topic.begin(moment);
+        }
+        match if is_void { None } else { topic.sent.follow(moment, content, labels) } {
             Some(delta) => topic.delta(moment, &delta, labels),
             None => {
-                topic.sent = Sent::default();
-                topic.sent.follow(moment, content, labels);
+                topic.sent = Sent::of(content, labels);
                 topic.reset(moment, labels);
             }
         }
@@ -367,6 +369,28 @@ impl Desk {
         })
     }
 
+    /// The scope that is shown at first: the sum of all at work or, if there are none, of all files; if that is of one, this one.
+    pub fn first(&self) -> String {
+        let Sources { live, files } = &self.sources;
+        let processes = live.as_ref().map(Live::processes).unwrap_or_default();
+        let mut profiles = processes.iter().enumerate().filter(|(_, process)| process.recorder.is_none());
+        let files = files.as_ref().map_or(0, Profiles::files);
+        match (profiles.next(), profiles.next()) {
+            (Some((place, _)), None) => format!("p{place}"),
+            (None, _) if files == 1 => "f0".to_owned(),
+            (None, _) if files == 0 && !processes.is_empty() => "p0".to_owned(),
+            _ => "all".to_owned(),
+        }
+    }
+
+    /// What a viewer of a scope begins with, at once: the list of processes, a `full`, and its id, from which on events follow.
+    pub fn begin(&mut self, scoped: Scoped, with_stacks: bool) -> Result<String, Asked> {
+        let mut topic = self.topic(scoped, with_stacks)?;
+        let (id, full) = topic.whole(self.labels(scoped));
+        self.topics.insert((scoped, with_stacks), topic);
+        Ok(format!("{{\"id\":\"{id}\",\"processes\":{},\"full\":{full}}}", self.processes()))
+    }
+
     /// A new viewer of a scope.
     pub fn view(
         &mut self,
@@ -374,24 +398,30 @@ impl Desk {
         with_stacks: bool,
         last: Option<EventId>,
     ) -> Result<mpsc::Receiver<Bytes>, Asked> {
+        let mut topic = self.topic(scoped, with_stacks)?;
+        let list = event("processes", None, &self.processes());
+        let events = topic.add(last, list, self.labels(scoped));
+        self.topics.insert((scoped, with_stacks), topic);
+        Ok(events)
+    }
+
+    /// The viewers of a scope, taken out to be given another one; what they know is of now if nobody has looked until now.
+    fn topic(&mut self, scoped: Scoped, with_stacks: bool) -> Result<Topic, Asked> {
         self.check(scoped)?;
         let key = (scoped, with_stacks);
         if !self.topics.contains_key(&key) && self.topics.len() >= MOST_TOPICS {
             return Err(Asked::TooMany);
         }
-        let list = event("processes", None, &self.processes());
         let mut topic = self.topics.remove(&key).unwrap_or_else(|| {
             // One that ended and begins anew is another.
             self.stream = self.stream.wrapping_add(1);
             Topic::new(self.stream)
         });
-        if topic.version.is_none() {
-            let state = self.state(scoped);
+        let state = self.state(scoped);
+        if topic.viewers() == 0 && topic.version != Some(state.0) {
             self.show(scoped, with_stacks, &mut topic, state);
         }
-        let events = topic.add(last, list, self.labels(scoped));
-        self.topics.insert(key, topic);
-        Ok(events)
+        Ok(topic)
     }
 
     /// A `full` for who doesn't stay.
@@ -399,9 +429,8 @@ impl Desk {
         let picture = self.picture(scoped, Edges::None, with_stacks)?;
         let content = picture.profile().ok_or(Asked::NoProfile)?;
         let moment = self.moment(scoped, &picture);
-        let mut sent = Sent::default();
-        sent.follow(moment, content, self.labels(scoped));
-        Ok(sent.full(moment, self.labels(scoped)))
+        let labels = self.labels(scoped);
+        Ok(Sent::of(content, labels).full(moment, labels))
     }
 
     /// A profile to be written, and what to call its file.

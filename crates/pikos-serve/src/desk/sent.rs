@@ -79,6 +79,12 @@ struct FullStacks<'l> {
 struct Delta<'l> {
     #[serde(flatten)]
     moment: Moment,
+    #[serde(flatten)]
+    changed: Changed<'l>,
+}
+
+#[derive(Serialize)]
+struct Changed<'l> {
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<NewGroups<'l>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,8 +185,21 @@ pub fn rate(value: f64) -> f64 {
 }
 
 impl Sent {
+    /// What is known once this picture has been sent, and nothing else.
+    pub fn of(content: &ProfileContent, labels: &Labels) -> Self {
+        let mut sent = Self::default();
+        // Nothing can have gone.
+        let _ = sent.take(content, labels);
+        sent
+    }
+
     /// Takes a picture in. Returns the delta, as JSON; nothing if something has gone that was known, and all is void.
     pub fn follow(&mut self, moment: Moment, content: &ProfileContent, labels: &Labels) -> Option<String> {
+        self.take(content, labels).map(|changed| json(&Delta { moment, changed }))
+    }
+
+    /// Takes a picture in. Returns what has changed.
+    fn take<'s>(&'s mut self, content: &ProfileContent, labels: &'s Labels) -> Option<Changed<'s>> {
         let groups = labels.groups_since(std::mem::replace(&mut self.groups, labels.groups().len()));
         let mut new = Vec::new();
         self.meaning = content.meaning.clone();
@@ -224,7 +243,7 @@ impl Sent {
             about: &sent.about,
         });
         let labels = (!new.is_empty()).then(|| labels.of(new.into_iter()));
-        Some(json(&Delta { moment, groups, labels, functions, stacks }))
+        Some(Changed { groups, labels, functions, stacks })
     }
 
     /// Has the label of this function sent, where it was not and is known.

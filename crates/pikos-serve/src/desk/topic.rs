@@ -107,6 +107,12 @@ impl Topic {
         (is_known && last.seq + 1 >= first).then(|| after().collect())
     }
 
+    /// What was sent last, whole, and the id of that: for who will come to hear more.
+    pub fn whole(&mut self, labels: &Labels) -> (EventId, String) {
+        self.last_viewer = Instant::now();
+        (self.id, self.sent.full(self.moment, labels))
+    }
+
     /// What was sent last, whole.
     fn full(&mut self, labels: &Labels) -> Bytes {
         let Self { id, sent, moment, full, .. } = self;

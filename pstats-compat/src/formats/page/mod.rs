@@ -11,6 +11,7 @@
 mod functions;
 mod heading;
 mod labels;
+mod lines;
 mod objects;
 mod sources;
 mod stacks;
@@ -25,6 +26,7 @@ use self::functions::{Chosen, Edges, Functions, Listed, shown_unit};
 pub use self::functions::{Durations, Group, rounded, shown, shown_place};
 use self::heading::Heading;
 use self::labels::LabelRow;
+pub use self::lines::LineFigures;
 use self::objects::ObjectColumns;
 use self::sources::Source;
 pub use self::sources::{Lines, lines_of};
@@ -75,15 +77,27 @@ struct Data {
 
 /// Writes the page, without anybody's source.
 pub fn write(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
-    write_with(profile, stacks, false, out)
+    write_with(profile, stacks, None, out)
 }
 
-/// Writes the page with the source of the functions that matter, where their files can be read now.
-pub fn write_with_source(profile: &Profile, stacks: &Stacks<'_>, out: &mut dyn Write) -> Result<()> {
-    write_with(profile, stacks, true, out)
+/// Writes the page with the source of the functions that matter, where their files can be read now, and with what is known of
+/// its lines.
+pub fn write_with_source(
+    profile: &Profile,
+    stacks: &Stacks<'_>,
+    lines: Option<&LineFigures>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    write_with(profile, stacks, Some(lines), out)
 }
 
-fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn Write) -> Result<()> {
+/// Source is read if there is a place for `lines`.
+fn write_with(
+    profile: &Profile,
+    stacks: &Stacks<'_>,
+    lines: Option<Option<&LineFigures>>,
+    out: &mut dyn Write,
+) -> Result<()> {
     let metadata = &profile.metadata;
     let mut listed = Listed::of(profile);
     listed.folded = functions::folded(profile, stacks);
@@ -104,7 +118,7 @@ fn write_with(profile: &Profile, stacks: &Stacks<'_>, reads: bool, out: &mut dyn
         stacks: columns,
         threads,
         edges: chosen.edges(profile),
-        sources: reads.then(|| sources::read(&listed, &chosen, metadata)),
+        sources: lines.map(|lines| sources::read(&listed, &chosen, metadata, lines)),
         tasks: tasks.map(|tasks| tasks.told(&chosen)),
         objects: profile.objects.as_ref().map(ObjectColumns::of),
         labels: labels::rows(profile),

@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 
 use super::functions::{Chosen, Listed};
+use super::lines::{LineFigures, OfLines};
 use crate::model::{Function, Metadata, facts};
 use crate::owners::Owner;
 use crate::printable::printable;
@@ -40,10 +41,18 @@ pub struct Source {
     more: bool,
     /// Whether the file was written after the recording began.
     changed: bool,
+    /// What is known of each line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<OfLines>,
 }
 
-/// Reads them.
-pub fn read(listed: &Listed<'_>, chosen: &Chosen, metadata: &Metadata) -> Vec<Source> {
+/// Reads them, each with what is known of its lines.
+pub fn read(
+    listed: &Listed<'_>,
+    chosen: &Chosen,
+    metadata: &Metadata,
+    known: Option<&LineFigures>,
+) -> Vec<Source> {
     let total: f64 = listed.figures.iter().map(|calls| calls.tottime).sum();
     let weight = |place: usize| {
         let own = listed.figures[place].tottime;
@@ -55,6 +64,7 @@ pub fn read(listed: &Listed<'_>, chosen: &Chosen, metadata: &Metadata) -> Vec<So
     order.sort_by(|&a, &b| weight(b).total_cmp(&weight(a)).then(a.cmp(&b)));
     order.truncate(MOST);
     let folder = metadata.fact(facts::FOLDER).map(PathBuf::from);
+    let known = known.map(|known| known.places(folder.as_deref()));
     let began = metadata.started();
     let mut files: HashMap<PathBuf, Option<Text>> = HashMap::new();
     let source = |place: usize| {
@@ -63,7 +73,8 @@ pub fn read(listed: &Listed<'_>, chosen: &Chosen, metadata: &Metadata) -> Vec<So
         let text = files.entry(path.clone()).or_insert_with(|| Text::read(&path)).as_ref()?;
         let (lines, more) = text.lines_of(function)?;
         let changed = began.is_some_and(|began| text.written.is_some_and(|written| written > began));
-        Some(Source { function: chosen.number(place), first: function.line, lines, more, changed })
+        let figures = known.as_ref().and_then(|known| known.figures(function, &lines));
+        Some(Source { function: chosen.number(place), first: function.line, lines, more, changed, figures })
     };
     order.into_iter().filter_map(source).collect()
 }
@@ -97,13 +108,22 @@ fn has_source(function: &Function) -> bool {
     function.line > 0 && [".py", ".pyw"].iter().any(|ending| file.ends_with(ending))
 }
 
-/// Where the file is: relative paths are those of the folder where the program ran.
 fn path_of(function: &Function, folder: Option<&Path>) -> PathBuf {
-    let file = PathBuf::from(function.file.to_str_lossy().as_ref());
+    path(&function.file.to_str_lossy(), folder)
+}
+
+/// Where a file is: relative paths are those of the folder where the program ran.
+pub fn path(file: &str, folder: Option<&Path>) -> PathBuf {
+    let file = PathBuf::from(file);
     match folder {
         Some(folder) if file.is_relative() => folder.join(file),
         _ => file,
     }
+}
+
+/// A line as it stands in a page.
+pub fn shown_line(line: &str) -> String {
+    printable(&line.replace('\t', "    ")).chars().take(WIDEST).collect()
 }
 
 /// A file of Python code.
@@ -137,8 +157,7 @@ impl Text {
             _ if begins(rest, &name) => end_of(rest),
             _ => return None,
         };
-        let cut = |line: &String| printable(line).chars().take(WIDEST).collect::<String>();
-        Some((rest[..end.min(LONGEST)].iter().map(cut).collect(), end > LONGEST))
+        Some((rest[..end.min(LONGEST)].iter().map(|line| shown_line(line)).collect(), end > LONGEST))
     }
 }
 
