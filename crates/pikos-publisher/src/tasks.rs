@@ -1,7 +1,6 @@
 //! What a message says of coroutines and tasks.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
 use lsprof_engine::{CoroutineTables, FunctionId, Task, TaskState, Ticks, clock};
