@@ -104,7 +104,7 @@ pub fn render(
                 }
                 if let Some((first, others)) = awaited_by.split_first() {
                     let more = if others.is_empty() { String::new() } else { format!(" +{}", others.len()) };
-                    line.put("  for ", quiet).put(first, plain).put(&more, quiet);
+                    line.put("  awaited by ", quiet).put(first, plain).put(&more, quiet);
                 }
             }
         }
