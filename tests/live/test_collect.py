@@ -15,9 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
+import zmq
 from pikos.stats import Profile, load
 from running import PIKOS, SUPPORT
+from serving import serving
 from watching import PATIENCE, live_environment, pikos_at, started, until
 
 pytestmark = [pytest.mark.any_release, pytest.mark.beyond_cprofile]
@@ -205,6 +208,169 @@ def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Pa
     assert sum(calls(profile, "function_") for profile in slices) == before
 
 
+#: Works under labels until there is a file, a turn for each line that comes; then says how often it called what.
+LABELLED = """\
+import sys
+
+import pikos
+
+
+def leaf():
+    pass
+
+
+for line in sys.stdin:
+    for route in line.split():
+        with pikos.label(route=route, tenant="a"):
+            for _ in range(100):
+                leaf()
+    leaf()
+    print("done", flush=True)
+"""
+
+
+def by_label(profile: Profile, name: str = "leaf") -> dict[str, int]:
+    """How often a function was called, by route."""
+    sets = ((labels.get("route", ""), calls(part, name)) for labels, part in profile.by_label())
+    return {route: count for route, count in sets if count}
+
+
+def test_labels_are_kept_apart_on_disk_in_the_views_and_after_a_restart(tmp_path: Path) -> None:
+    script = tmp_path / "app.py"
+    script.write_text(LABELLED)
+    kept = tmp_path / "kept"
+
+    def all_of() -> dict[str, int]:
+        found = so_far(kept, "*app.py*")
+        return by_label(found[0]) if found else {}
+
+    def turn(program: subprocess.Popen[str], routes: str) -> None:
+        assert program.stdin is not None and program.stdout is not None
+        program.stdin.write(f"{routes}\n")
+        program.stdin.flush()
+        assert program.stdout.readline() == "done\n"
+
+    with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
+        live = [
+            "-m",
+            "pikos.cprofile",
+            "--live",
+            endpoint,
+            "--connect",
+            "--interval",
+            "0.05",
+            "-o",
+            "own.pstats",
+            script,
+        ]
+        with started(tmp_path, live) as first, started(tmp_path, [*live[:-2], "other.pstats", script]) as second:
+            turn(first, "/v1/pay /v2/pay")
+            turn(second, "/v1/pay")
+            until(lambda: all_of() == {"": 2, "/v1/pay": 200, "/v2/pay": 100}, "both on disk")
+            names = [path.name.partition("~")[2] for path in (kept / "so-far").glob("*.pikos")]
+            assert names == ["app.py~MainThread.pikos"], "labels are no part of a thread's name"
+            until(lambda: any("2 processes" in row["script"] for row in listed(tmp_path)), "the sum of both")
+            with serving(tmp_path) as server:
+                found = until(lambda: server.process_of(process.pid)["threads"], "its threads")
+            threads = {thread["name"]: thread for thread in found}
+            pay = threads["MainThread [route=/v1/pay, tenant=a]"]
+            assert pay["labels"] == [["route", "/v1/pay"], ["tenant", "a"]] and "MainThread" in threads
+            # 200 calls of leaf; each label's own methods are counted as well.
+            assert 200 <= pay["calls"] < 300
+            process.kill()
+            process.wait()
+            with collector(tmp_path, "-o", "kept", "--every", "1s", bind=endpoint) as (again, _):
+                until(lambda: any("2 processes" in row["script"] for row in listed(tmp_path)), "both again")
+                turn(first, "/v2/pay /v3/pay")
+                expected = {"": 3, "/v1/pay": 200, "/v2/pay": 200, "/v3/pay": 100}
+                until(lambda: all_of() == expected, "the new ones, and nothing twice")
+                for program in (first, second):
+                    program.communicate(timeout=PATIENCE)
+                    assert program.returncode == 0
+                end(again)
+    assert all_of() == expected
+    (whole,) = so_far(kept, "*app.py*")
+    assert calls(whole, "leaf") == sum(expected.values())
+    shown = pikos_at(tmp_path, "stats", *(kept / "so-far").iterdir(), "--label", "route=/v3/pay")
+    assert shown.returncode == 0, shown.stderr
+    slices: dict[str, int] = {}
+    for path in (kept / "slices").glob("*/*.pikos"):
+        found = load(path)
+        # What was added has labels as the whole has.
+        sets = by_label(found) or {"": calls(found, "leaf")}
+        for route, count in sets.items():
+            slices[route] = slices.get(route, 0) + count
+    assert {route: count for route, count in slices.items() if count} == expected
+
+
+def test_a_hundred_thousand_label_sets_are_bounded_and_none_is_lost(tmp_path: Path) -> None:
+    sets = 100_000
+    numbers = range(1, sets + 1)
+    message = {
+        "v": 1,
+        "kind": "full",
+        "id": "x",
+        "seq": 1,
+        "base": 1,
+        "epoch": 0,
+        "time": 0.0,
+        "age": 0.0,
+        "tick": 1e-6,
+        "interval": 1.0,
+        "facts": {
+            "pid": 1,
+            "host": "\x1b[2Jnode",
+            "started": 0.0,
+            "argv": ["/srv/../\x1b]0;web\x07.py"],
+            "python": "CPython 3.13.0",
+            "pikos": "0",
+            "clock": "tsc",
+            "hook": "none",
+        },
+        "functions": [[1, "a.py", 1, "leaf", None]],
+        "threads": [[number, f"MainThread [request={number}\x1b[31m]", 1, False] for number in numbers],
+        "labels": [[number, ["request", f"{number}\x1b[31m"]] for number in numbers],
+        "rows": [[number, 1, 2, 2, 3, 3, 0, 0, 0] for number in numbers],
+        "edges": [],
+        "end": {"how": "normal", "detail": ""},
+    }
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with collector(tmp_path, "-o", "kept") as (process, endpoint):
+        with context, context.socket(zmq.XPUB) as socket:
+            socket.connect(endpoint)
+            socket.recv()
+            socket.send(msgpack.packb(message))
+            until(lambda: any("node: 0 processes" in row["script"] for row in listed(tmp_path)), "its sum")
+        with serving(tmp_path) as server:
+            threads = until(lambda: server.process_of(process.pid)["threads"], "its label sets")
+        assert len(threads) == 1001 and not any("\x1b" in thread["name"] for thread in threads)
+        told = end(process)
+        assert "1 process told of itself to the end" in told and "\x1b" not in told
+    (path,) = (tmp_path / "kept" / "so-far").iterdir()
+    assert re.fullmatch(r"[\w%.~-]+", path.name), path.name
+    whole = load(path)
+    found = {labels.get("other") or labels["request"]: calls(part) for labels, part in whole.by_label()}
+    assert len(found) == 1001 and found["true"] == 2 * (sets - 1000)
+    assert sum(found.values()) == calls(whole) == 2 * sets
+
+
+def test_a_message_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with collector(tmp_path) as (process, endpoint), context, context.socket(zmq.XPUB) as socket:
+        socket.connect(endpoint)
+        socket.recv()
+        for _ in range(3):
+            socket.send(b"nonsense")
+        message = {"v": 2, "kind": "full", "id": "x", "seq": 1, "base": 1, "epoch": 0}
+        socket.send(msgpack.packb({**message, "time": 0.0, "age": 0.0, "tick": 1e-6, "interval": 1.0}))
+        assert process.stderr is not None
+        lines = [process.stderr.readline()]
+        while "version 2" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        assert sum("a message was refused" in line for line in lines) == 2, lines
+        assert "; 4 messages could not be read" in end(process)
+
+
 def test_a_disk_that_takes_nothing_is_said_once_and_loses_nothing(tmp_path: Path) -> None:
     with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
         slices = tmp_path / "kept" / "slices"
@@ -255,7 +421,7 @@ def test_what_was_added_is_pushed_as_pprof(tmp_path: Path) -> None:
     total = 0
     for number, (path, body) in enumerate(bodies):
         assert re.match(
-            r"/ingest\?name=web\.py%7Bhost%3Dnode0%2Clabel%3DMainThread%7D&from=\d+&until=\d+&format=pprof&", path
+            r"/ingest\?name=web\.py%7Bhost%3Dnode0%2Cthread%3DMainThread%7D&from=\d+&until=\d+&format=pprof&", path
         )
         start = body.index(b"\r\n\r\n") + 4
         packed = body[start : body.index(b"\r\n--", start)]
@@ -287,5 +453,8 @@ def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "collected.state").write_bytes(b"PIKOSCOLLECTED 1\nhalf")
     with collector(tmp_path, "-o", "kept") as (process, _):
-        assert "can't be read; it is now kept/collected.state.unreadable" in end(process)
-    assert (tmp_path / "kept" / "collected.state.unreadable").exists()
+        assert (
+            "kept/collected.state can't be read: collecting begins anew. The file is in kept/unreadable-1 now"
+            in end(process)
+        )
+    assert (tmp_path / "kept" / "unreadable-1" / "collected.state").exists()

@@ -27,9 +27,9 @@ pub use places::{profiles, recorders};
 // What the models above are made of, so that whoever uses them needs no other crate.
 pub use pikos_wire::{
     Command, End, Facts, Finished, Message, Name, Open, Records, Reply, Status, ThreadRow, WireError,
-    WireText,
+    WireText, name_without_labels,
 };
-pub use profile::{Known, KnownNode, Model, labelled, run_facts};
+pub use profile::{Known, KnownNode, Labels, Model, labelled, run_facts};
 pub use records::{
     Activated, Cell, Curve, Highs, KnownTypes, Peak, RecordModel, RecordRow, RowId, Since, TYPE_HISTORY,
     TextId, TypePlaceRow, TypeRow, TypeThen, TypesThen, Usage,

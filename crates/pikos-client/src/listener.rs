@@ -1,6 +1,7 @@
 //! Sockets that are listened to, and the streams that come from them.
 
 use std::collections::{HashMap, HashSet};
+use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use pikos_endpoint::{Bound, Endpoint};
@@ -61,6 +62,8 @@ pub struct Listener<T = ()> {
     recorders: Vec<RecordStream>,
     recorder_places: HashMap<String, usize>,
     refused: u64,
+    /// Why messages were, one of each kind.
+    problems: Vec<WireError>,
     /// The source that is read first, the next time.
     first: usize,
     is_behind: bool,
@@ -144,6 +147,7 @@ impl<T: Default> Listener<T> {
             recorders: Vec::new(),
             recorder_places: HashMap::new(),
             refused: 0,
+            problems: Vec::new(),
             first: 0,
             is_behind: false,
             bound: Bound::default(),
@@ -209,6 +213,11 @@ impl<T: Default> Listener<T> {
         self.refused
     }
 
+    /// Why messages were refused since this was asked last, one of each kind.
+    pub fn take_problems(&mut self) -> Vec<WireError> {
+        std::mem::take(&mut self.problems)
+    }
+
     /// Whether nobody is left who could send: all that were listened to have ended or are gone. Never where others may come.
     pub fn is_over(&self) -> bool {
         let has_ended = |source: &Connection| {
@@ -266,13 +275,23 @@ impl<T: Default> Listener<T> {
             self.first = place + 1;
             match self.sources[place].socket.recv_bytes(zmq::DONTWAIT) {
                 Ok(frame) => {
-                    has_news |= self.take(place, &frame).is_ok();
+                    match self.take(place, &frame) {
+                        Ok(()) => has_news = true,
+                        Err(problem) => self.note(problem),
+                    }
                     idle = 0;
                 }
                 Err(_) => idle += 1,
             }
         }
         has_news
+    }
+
+    fn note(&mut self, problem: WireError) {
+        let kind = discriminant(&problem);
+        if self.problems.iter().all(|known| discriminant(known) != kind) {
+            self.problems.push(problem);
+        }
     }
 
     /// Takes a message in: a profile's, or records. What was sent last is tried first, since decoding takes long.

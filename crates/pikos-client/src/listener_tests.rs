@@ -81,6 +81,7 @@ fn garbage_is_counted_and_harms_nothing() {
     }
     poll_until(&mut listener, |l| !l.streams().is_empty());
     assert_eq!(listener.refused(), 5);
+    assert!(!listener.take_problems().is_empty() && listener.take_problems().is_empty());
     assert_eq!(listener.streams()[0].model.function(None, 0).unwrap().finished.ncalls, 10);
     // A contradiction belongs to its stream.
     let mut odd = message("a", 3, 1);

@@ -1,34 +1,25 @@
 //! What processes have told, those that have ended and those that are silent included.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use pikos_client::{ClientError, Listener, Model};
+use pikos_client::{ClientError, Listener, Stream, WireError};
 use pstats_compat::Profile;
 use pstats_compat::merge::Merger;
 
 use crate::key::Key;
+use crate::keys::{Keys, Parts};
+use crate::silent::Silent;
 
 /// After so long a stream that says nothing is put aside: its process may be gone, and nobody told us.
 const SILENT: Duration = Duration::from_secs(600);
-/// So many streams are put aside; of more, the figures are kept, and no longer whose they are.
-const MOST_SILENT: usize = 16_384;
 /// Ended streams whose ids are known, so that what comes late of one isn't counted again.
 const MOST_ENDED: usize = 65_536;
-/// Labels of one program; what else it has is counted together.
-const MOST_LABELS: usize = 64;
-/// Keys in all; what else comes is counted together.
-const MOST_KEYS: usize = 10_000;
 /// So many parts of ended streams wait to be added up.
 const MOST_WAITING: usize = 256;
-/// What is counted together.
-const OTHERS: &str = "others";
 
 /// Figures by what they are of.
 pub type Sums = BTreeMap<Key, Profile>;
-
-/// What one process has told.
-pub type Parts = Vec<(Key, Profile)>;
 
 /// All that is known.
 pub struct Collection {
@@ -37,13 +28,15 @@ pub struct Collection {
     ended: Sums,
     /// Those that have ended just now.
     waiting: Parts,
-    /// Streams that are known from the disk, or have been silent for long, by their ids.
-    silent: HashMap<String, Parts>,
+    /// Streams that are known from the disk, or have been silent for long.
+    silent: Silent,
     /// Ids of those that have ended, in that order.
     over: (HashSet<String>, VecDeque<String>),
     keys: Keys,
     /// Processes that have ended.
     ends: u64,
+    /// Messages that were refused, of streams that are over.
+    refused: u64,
 }
 
 /// How many there are.
@@ -57,6 +50,8 @@ pub struct Counts {
     pub ended: u64,
     /// Messages that did not come, of those that run.
     pub lost: u64,
+    /// Messages that could not be taken in.
+    pub refused: u64,
 }
 
 /// What outlives us.
@@ -68,6 +63,18 @@ pub struct Memory {
     pub streams: Vec<(String, Parts)>,
 }
 
+impl Memory {
+    /// The figures of all of them.
+    pub fn sums(&self) -> Sums {
+        let parts = self.streams.iter().flat_map(|(_, parts)| parts).map(|(key, profile)| (key, profile));
+        let mut sums: BTreeMap<Key, Merger> = BTreeMap::new();
+        for (key, profile) in self.ended.iter().chain(parts) {
+            add(&mut sums, key.clone(), profile.clone());
+        }
+        finished(sums)
+    }
+}
+
 impl Collection {
     /// Binds an endpoint, for processes that connect to it.
     pub fn bind(endpoint: &str) -> Result<Self, ClientError> {
@@ -75,10 +82,11 @@ impl Collection {
             listener: Listener::bind(endpoint)?,
             ended: Sums::new(),
             waiting: Parts::new(),
-            silent: HashMap::new(),
+            silent: Silent::default(),
             over: Default::default(),
             keys: Keys::default(),
             ends: 0,
+            refused: 0,
         })
     }
 
@@ -90,10 +98,14 @@ impl Collection {
     /// Takes in what an earlier one has left. Processes that still run take their figures' place as soon as they speak.
     pub fn restore(&mut self, memory: Memory) {
         let Memory { ended, streams } = memory;
-        let all = ended.keys().chain(streams.iter().flat_map(|(_, parts)| parts.iter().map(|(key, _)| key)));
-        all.for_each(|key| self.keys.add(key));
+        let parts = streams.iter().flat_map(|(_, parts)| parts.iter().map(|(key, profile)| (key, profile)));
+        for (key, profile) in ended.iter().chain(parts) {
+            self.keys.add(key);
+            let sets = profile.label_sets.iter().map(|set| set.labels.clone());
+            sets.for_each(|labels| drop(self.keys.set(key, labels)));
+        }
         self.ended = ended;
-        self.silent = streams.into_iter().collect();
+        streams.into_iter().for_each(|(id, parts)| self.silent.put(id, parts));
     }
 
     /// Waits for messages, at most so long, and takes them in.
@@ -104,11 +116,12 @@ impl Collection {
         let done = self.listener.retire(|stream| stream.model.end().is_some() || is_silent(stream.heard));
         for stream in done {
             let id = stream.model.id().to_owned();
-            let before = self.silent.remove(&id);
+            self.refused += stream.refused;
+            let before = self.silent.take(&id);
             if self.over.0.contains(&id) {
                 continue;
             }
-            let parts = if is_told(&stream.model) {
+            let parts = if stream.model.has_facts() {
                 self.keys.parts(&stream.model)
             } else {
                 before.unwrap_or_default()
@@ -119,12 +132,13 @@ impl Collection {
                     self.ends += 1;
                     self.note_end(id);
                 }
-                None => drop(self.silent.insert(id, parts)),
+                None => self.put_aside(id, parts),
             }
         }
-        if self.silent.len() > MOST_SILENT {
-            let one = self.silent.keys().next().cloned();
-            self.waiting.extend(one.and_then(|id| self.silent.remove(&id)).unwrap_or_default());
+        // They speak again: what is known of them now takes the place of what they told before.
+        if has_news && !self.silent.is_empty() {
+            let told = self.listener.streams().iter().filter(|stream| stream.model.has_facts());
+            told.for_each(|stream| drop(self.silent.take(stream.model.id())));
         }
         if self.waiting.len() > MOST_WAITING {
             self.add_up();
@@ -142,21 +156,30 @@ impl Collection {
         let streams = self.listener.streams();
         Counts {
             running: streams.len(),
-            silent: self
-                .silent
-                .keys()
-                .filter(|id| !streams.iter().any(|stream| stream.model.id() == *id))
-                .count(),
+            silent: self.silent.all().filter(|(id, _)| !self.is_heard(id)).count(),
             ended: self.ends,
             lost: streams.iter().map(|stream| stream.model.lost()).sum(),
+            refused: self.refused
+                + self.listener.refused()
+                + streams.iter().map(|stream| stream.refused).sum::<u64>(),
         }
+    }
+
+    /// Whether anything came of a stream that was silent.
+    fn is_heard(&self, id: &str) -> bool {
+        self.listener.streams().iter().any(|stream| stream.model.id() == id)
+    }
+
+    /// Why messages could not be taken in since this was asked last, one of each kind.
+    pub fn take_problems(&mut self) -> Vec<WireError> {
+        self.listener.take_problems()
     }
 
     /// How many processes there are of each program on each host that tell of themselves.
     pub fn running(&self) -> BTreeMap<(String, String), usize> {
         let mut running = BTreeMap::new();
         for stream in self.listener.streams().iter().filter(|stream| stream.model.has_facts()) {
-            let key = Key::of(stream.model.facts(), &Default::default());
+            let key = Key::of(stream.model.facts(), &Default::default(), &[]);
             *running.entry((key.host, key.program)).or_default() += 1;
         }
         running
@@ -166,38 +189,24 @@ impl Collection {
     pub fn sums(&mut self) -> Sums {
         self.add_up();
         let mut sums: BTreeMap<Key, Merger> = BTreeMap::new();
-        let mut add = |key: Key, profile: Profile| {
-            // What can't be added up was told apart by its key.
-            let _ = sums.entry(key).or_default().add(profile);
-        };
-        self.ended.iter().for_each(|(key, profile)| add(key.clone(), profile.clone()));
-        let mut told = HashSet::new();
-        for stream in self.listener.streams() {
-            if self.over.0.contains(stream.model.id()) || !is_told(&stream.model) {
-                continue;
-            }
-            told.insert(stream.model.id());
-            self.keys.parts(&stream.model).into_iter().for_each(|(key, profile)| add(key, profile));
+        self.ended.iter().for_each(|(key, profile)| add(&mut sums, key.clone(), profile.clone()));
+        for stream in self.listener.streams().iter().filter(|stream| is_counted(&self.over.0, stream)) {
+            let parts = self.keys.parts(&stream.model);
+            parts.into_iter().for_each(|(key, profile)| add(&mut sums, key, profile));
         }
-        for (_, parts) in self.silent.iter().filter(|(id, _)| !told.contains(id.as_str())) {
-            parts.iter().for_each(|(key, profile)| add(key.clone(), profile.clone()));
-        }
-        sums.into_iter().map(|(key, merger)| (key, merger.finish())).collect()
+        let silent = self.silent.all().flat_map(|(_, parts)| parts);
+        silent.for_each(|(key, profile)| add(&mut sums, key.clone(), profile.clone()));
+        finished(sums)
     }
 
     /// What is to outlive us.
     pub fn memory(&mut self) -> Memory {
         self.add_up();
         let mut streams = Vec::new();
-        let mut told = HashSet::new();
-        for stream in self.listener.streams() {
-            if is_told(&stream.model) && !self.over.0.contains(stream.model.id()) {
-                told.insert(stream.model.id().to_owned());
-                streams.push((stream.model.id().to_owned(), self.keys.parts(&stream.model)));
-            }
+        for stream in self.listener.streams().iter().filter(|stream| is_counted(&self.over.0, stream)) {
+            streams.push((stream.model.id().to_owned(), self.keys.parts(&stream.model)));
         }
-        let silent = self.silent.iter().filter(|(id, _)| !told.contains(*id));
-        streams.extend(silent.map(|(id, parts)| (id.clone(), parts.clone())));
+        streams.extend(self.silent.all().map(|(id, parts)| (id.to_owned(), parts.clone())));
         Memory { ended: self.ended.clone(), streams }
     }
 
@@ -214,6 +223,15 @@ impl Collection {
         self.ended.extend(mergers.into_iter().map(|(key, merger)| (key, merger.finish())));
     }
 
+    /// Keeps what a stream has told until it speaks again. Of those that are too many, the figures stay, and nothing more is taken.
+    fn put_aside(&mut self, id: String, parts: Parts) {
+        self.silent.put(id, parts);
+        for (id, parts) in self.silent.take_oldest() {
+            self.waiting.extend(parts);
+            self.note_end(id);
+        }
+    }
+
     fn note_end(&mut self, id: String) {
         let (known, order) = &mut self.over;
         if known.insert(id.clone()) {
@@ -226,62 +244,17 @@ impl Collection {
     }
 }
 
-/// Whether it is known what all its figures are.
-fn is_told(model: &Model) -> bool {
-    model.has_facts() && model.is_complete()
+fn add(sums: &mut BTreeMap<Key, Merger>, key: Key, profile: Profile) {
+    // What can't be added up was told apart by its key.
+    let _ = sums.entry(key).or_default().add(profile);
 }
 
-/// Which keys there are.
-#[derive(Default)]
-struct Keys {
-    all: HashSet<Key>,
-    /// How many labels each program has.
-    labels: HashMap<(String, String), usize>,
+fn finished(sums: BTreeMap<Key, Merger>) -> Sums {
+    sums.into_iter().map(|(key, merger)| (key, merger.finish())).collect()
 }
 
-impl Keys {
-    fn add(&mut self, key: &Key) {
-        if self.all.insert(key.clone()) {
-            *self.labels.entry((key.host.clone(), key.program.clone())).or_default() += 1;
-        }
-    }
-
-    /// The key that this one's figures are counted under.
-    fn known(&mut self, key: Key) -> Key {
-        if self.all.contains(&key) {
-            return key;
-        }
-        if self.all.len() >= MOST_KEYS {
-            return Key { host: OTHERS.to_owned(), program: OTHERS.to_owned(), label: OTHERS.to_owned() };
-        }
-        let labels = self.labels.get(&(key.host.clone(), key.program.clone())).copied().unwrap_or(0);
-        if labels >= MOST_LABELS {
-            let others = key.with_label(OTHERS);
-            self.add(&others);
-            return others;
-        }
-        self.add(&key);
-        key
-    }
-
-    /// What a process has told, by its threads' keys.
-    fn parts(&mut self, model: &Model) -> Parts {
-        let facts = model.facts();
-        let mut threads: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
-        for row in model.threads() {
-            let key = self.known(Key::of(facts, row));
-            threads.entry(key).or_default().push(row.thread);
-        }
-        if threads.len() == 1 {
-            return threads.into_keys().map(|key| (key, model.profile(None))).collect();
-        }
-        let part = |(key, threads): (Key, Vec<u64>)| {
-            let mut merger = Merger::new();
-            for thread in threads {
-                let _ = merger.add(model.profile(Some(thread)));
-            }
-            (key, merger.finish())
-        };
-        threads.into_iter().map(part).filter(|(_, profile)| !profile.functions.is_empty()).collect()
-    }
+/// Whether a stream counts: it is known whose its figures are, and it hasn't ended before. Where a message was lost, each figure is
+/// what it was or what it is now.
+fn is_counted(over: &HashSet<String>, stream: &Stream<()>) -> bool {
+    stream.model.has_facts() && !over.contains(stream.model.id())
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  DIR/collected.state                            all of it, for the next one of us
-//!  DIR/so-far/HOST~PROGRAM~LABEL.pikos            the figures of each so far
+//!  DIR/so-far/HOST~PROGRAM~THREAD.pikos           the figures of each so far, those of each label set in it
 //!  DIR/slices/2026-11-30T08-00-00Z/HOST~….pikos   what was added in a time: this one began at 8:00
 //! ```
 //! Each file and each slice comes to its place as a whole, so that a full disk leaves what was there.
@@ -88,7 +88,20 @@ impl Disk {
         Ok(disk)
     }
 
-    /// What an earlier one has left. A state that can't be read is put aside: the sentence says where.
+    /// When a slice begins: now, or in the first second after it that gives it a name of its own. The clock may have been set back,
+    /// and the slice that began `before` gets its name later.
+    pub fn beginning(&self, now: f64, before: Option<f64>) -> f64 {
+        let before = before.map(name);
+        let is_taken = |moment| before == Some(name(moment)) || self.slices().join(name(moment)).exists();
+        let mut moment = now;
+        while is_taken(moment) {
+            moment = moment.floor() + 1.0;
+        }
+        moment
+    }
+
+    /// What an earlier one has left. A state that can't be read is put aside, with the figures so far, which are the same in files: the
+    /// sentence says where.
     pub fn restore(&self) -> Result<(Option<State>, Option<String>), DiskError> {
         let path = self.folder.join(STATE);
         let length = match fs::metadata(&path) {
@@ -100,9 +113,23 @@ impl Disk {
         if let Some(state) = state::decode(&bytes) {
             return Ok((Some(state), None));
         }
-        let aside = self.folder.join(format!("{STATE}.unreadable"));
-        fs::rename(&path, &aside).map_err(io_at(&path))?;
-        Ok((None, Some(format!("what was collected before can't be read; it is now {}", aside.display()))))
+        let mut places = (1..).map(|number| self.folder.join(format!("unreadable-{number}")));
+        let aside = places.find(|place| !place.exists()).unwrap_or_default();
+        fs::create_dir(&aside).map_err(io_at(&aside))?;
+        for name in [STATE, SO_FAR] {
+            let from = self.folder.join(name);
+            fs::rename(&from, aside.join(name)).map_err(io_at(&from))?;
+        }
+        let so_far = self.folder.join(SO_FAR);
+        fs::create_dir(&so_far).map_err(io_at(&so_far))?;
+        Ok((
+            None,
+            Some(format!(
+                "{} can't be read: collecting begins anew. The file is in {} now, beside the figures of before",
+                path.display(),
+                aside.display()
+            )),
+        ))
     }
 
     /// Writes all that is known.
@@ -123,9 +150,7 @@ impl Disk {
         let unfinished = self.slices().join(UNFINISHED);
         let _ = fs::remove_dir_all(&unfinished);
         fs::create_dir(&unfinished).map_err(io_at(&unfinished))?;
-        let name = iso_date(began, 0).unwrap_or_default().replace(':', "-");
-        let name = name.split('+').next().unwrap_or_default();
-        let place = self.slices().join(format!("{name}Z"));
+        let place = self.slices().join(name(began));
         let written = grown.iter().try_for_each(|(key, profile)| write(&unfinished, key, profile));
         let moved = written.and_then(|()| {
             // One that an earlier one of us wrote before it was killed: this one has all of it.
@@ -143,8 +168,9 @@ impl Disk {
     /// Removes the oldest slices until the others fit.
     fn make_room(&self) {
         let entries = fs::read_dir(self.slices()).into_iter().flatten().flatten();
+        let ours = entries.filter(|entry| is_name(&entry.file_name().to_string_lossy()));
         let mut slices: Vec<(PathBuf, u64)> =
-            entries.map(|entry| entry.path()).map(|path| (path.clone(), size(&path))).collect();
+            ours.map(|entry| entry.path()).map(|path| (path.clone(), size(&path))).collect();
         // Their names are dates.
         slices.sort();
         let mut all: u64 = slices.iter().map(|(_, size)| size).sum();
@@ -161,6 +187,22 @@ impl Disk {
     fn slices(&self) -> PathBuf {
         self.folder.join(SLICES)
     }
+}
+
+/// The name of a slice that began then: `2026-11-30T08-00-00Z`.
+fn name(began: f64) -> String {
+    let date = iso_date(began, 0).unwrap_or_default().replace(':', "-");
+    format!("{}Z", date.split('+').next().unwrap_or_default())
+}
+
+/// Whether that is one: what else a user keeps there is none of ours.
+fn is_name(text: &str) -> bool {
+    let is_like = |(character, like): (u8, u8)| match like {
+        b'0' => character.is_ascii_digit(),
+        other => character == other,
+    };
+    let like = b"0000-00-00T00-00-00Z";
+    text.len() == like.len() && text.bytes().zip(*like).all(is_like)
 }
 
 fn size(folder: &Path) -> u64 {
@@ -208,7 +250,7 @@ mod tests {
     fn sums(ncalls: u64) -> Sums {
         let calls = Calls { ncalls, primitive_calls: ncalls, tottime: 0.5, cumtime: 0.5, ..Calls::default() };
         let profile = Profile::new(vec![Function::new("a.py".into(), 1, "f".into(), calls)], Vec::new());
-        Sums::from([(Key { host: "h".into(), program: "p".into(), label: "l".into() }, profile)])
+        Sums::from([(Key { host: "h".into(), program: "p".into(), thread: "l".into() }, profile)])
     }
 
     #[test]
@@ -225,17 +267,42 @@ mod tests {
         assert_eq!(folder.names("so-far"), ["h~p~l.pikos"]);
         fs::write(folder.0.join(STATE), b"half a st").expect("writable");
         let (nothing, told) = disk.restore().expect("put aside");
-        assert!(nothing.is_none() && told.is_some_and(|told| told.ends_with("collected.state.unreadable")));
+        assert!(nothing.is_none() && told.is_some_and(|told| told.contains("unreadable-1")));
+        assert_eq!(folder.names("unreadable-1"), ["collected.state", "so-far"]);
+        assert_eq!(folder.names("unreadable-1/so-far"), ["h~p~l.pikos"]);
         assert_eq!(disk.restore().expect("nothing there"), (None, None));
+        disk.save(&state(), &sums(4)).expect("room");
+        fs::write(folder.0.join(STATE), b"half a st").expect("writable");
+        assert!(disk.restore().expect("put aside").1.is_some_and(|told| told.contains("unreadable-2")));
+    }
+
+    #[test]
+    fn no_slice_takes_the_place_of_another_whatever_the_clock_does() {
+        let folder = Folder::new("clock");
+        let disk = Disk::open(folder.0.clone(), 1 << 20).expect("a folder");
+        let first = disk.beginning(100.25, None);
+        assert_eq!(first, 100.25);
+        // One that ends in the second in which it began; then the clock is set back.
+        let second = disk.beginning(100.75, Some(first));
+        assert_eq!(second, 101.0);
+        disk.save_slice(first, &sums(1)).expect("room");
+        disk.save_slice(second, &sums(2)).expect("room");
+        let third = disk.beginning(100.5, Some(second));
+        disk.save_slice(third, &sums(3)).expect("room");
+        assert_eq!(folder.names("slices").len(), 3);
+        assert_eq!(disk.beginning(50.0, Some(third)), 50.0);
     }
 
     #[test]
     fn the_oldest_slices_make_room_and_the_newest_stays() {
         let folder = Folder::new("slices");
         let disk = Disk::open(folder.0.clone(), 1).expect("a folder");
+        let own = folder.0.join("slices").join("1969 notes");
+        fs::create_dir(&own).expect("a folder of the user's");
         disk.save_slice(0.0, &sums(1)).expect("room");
         disk.save_slice(3600.0, &sums(2)).expect("room");
-        assert_eq!(folder.names("slices"), ["1970-01-01T01-00-00Z"]);
+        assert_eq!(folder.names("slices"), ["1969 notes", "1970-01-01T01-00-00Z"]);
+        fs::remove_dir(&own).expect("still there");
         disk.save_slice(3600.0, &sums(3)).expect("again, longer");
         disk.save_slice(7200.0, &Sums::new()).expect("nothing to say");
         assert_eq!(folder.names("slices"), ["1970-01-01T01-00-00Z"]);

@@ -1,14 +1,30 @@
-//! What was added to a profile since it was looked at last.
+//! What was added to a profile, and under each label set of it, since it was looked at last.
 
 use std::collections::HashMap;
 
-use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, Node, NodeId, Profile, Text};
+use pstats_compat::{CallTree, Calls, Edge, Function, FunctionId, LabelSet, Node, NodeId, Profile, Text};
 
 type Label = (Text, u32, Text);
 
 /// What is in `now` and wasn't in `then`. Where something has become less (a profile was cleared), nothing was added.
 pub fn since(now: &Profile, then: Option<&Profile>) -> Profile {
     let Some(then) = then else { return now.clone() };
+    let mut grown = grown(now, then);
+    let known: HashMap<&[(Text, Text)], &Profile> =
+        then.label_sets.iter().map(|set| (&set.labels[..], &set.profile)).collect();
+    let set = |set: &LabelSet| {
+        let before = match (known.get(&set.labels[..]), then.label_sets.is_empty()) {
+            (None, true) if set.labels.is_empty() => Some(then),
+            (before, _) => before.copied(),
+        };
+        LabelSet { labels: set.labels.clone(), profile: since(&set.profile, before) }
+    };
+    let sets = now.label_sets.iter().map(set);
+    grown.label_sets = sets.filter(|set| !set.profile.functions.is_empty()).collect();
+    grown
+}
+
+fn grown(now: &Profile, then: &Profile) -> Profile {
     let label =
         |function: &Function| -> Label { (function.file.clone(), function.line, function.name.clone()) };
     let known: HashMap<Label, FunctionId> = then.ids().map(|id| (label(then.function(id)), id)).collect();
@@ -179,5 +195,28 @@ mod tests {
         assert_eq!(since(&profile(3, false), None), profile(3, false));
         let grown = since(&profile(9, true), Some(&Profile::default()));
         assert_eq!(grown.rows().map(|(_, function)| function.calls.ncalls).sum::<u64>(), 15);
+    }
+    #[test]
+    fn what_is_new_is_told_by_label() {
+        let labelled = |calls: &[(&str, u64)]| {
+            let set = |(value, calls): &(&str, u64)| {
+                let labels = (!value.is_empty()).then(|| ("job".into(), (*value).into()));
+                LabelSet { labels: labels.into_iter().collect(), profile: profile(*calls, false) }
+            };
+            let all = calls.iter().map(|(_, calls)| calls).sum();
+            Profile { label_sets: calls.iter().map(set).collect(), ..profile(all, false) }
+        };
+        let told = |grown: Profile| -> Vec<_> {
+            let sets = grown.label_sets.iter();
+            sets.map(|set| (set.to_string(), set.profile.functions[0].calls.ncalls)).collect()
+        };
+        let (before, now) = (labelled(&[("", 2), ("a", 3)]), labelled(&[("", 2), ("a", 7), ("b", 1)]));
+        let expected = [("job=a".to_owned(), 4), ("job=b".to_owned(), 1)];
+        assert_eq!(told(since(&now, Some(&before))), expected);
+        // Before the first label all was without one.
+        assert_eq!(
+            told(since(&labelled(&[("", 5), ("a", 1)]), Some(&profile(3, false)))),
+            [("no label".to_owned(), 2), ("job=a".to_owned(), 1)]
+        );
     }
 }

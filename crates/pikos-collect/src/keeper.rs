@@ -3,12 +3,15 @@
 //! Writing and sending are done by threads of their own: messages don't wait for a disk. Where that fails, nothing is forgotten: what was
 //! added since the last time that it worked is written or sent the next time.
 
+use std::collections::HashSet;
 use std::io;
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pikos_client::{ClientError, End};
+use pikos_client::{ClientError, End, WireError};
 use pikos_publisher::since_epoch;
 
 use crate::collection::{Collection, Counts, Sums};
@@ -20,6 +23,9 @@ use crate::state::State;
 
 /// All that is known is written this often, at least.
 const CHECKPOINT: Duration = Duration::from_secs(60);
+
+/// Messages are taken in before pictures are made, but for so long at most: somebody may flood us.
+const STALE: Duration = Duration::from_secs(2);
 
 /// At the end, messages that wait are taken in for so long at most,
 const LAST: Duration = Duration::from_secs(5);
@@ -52,10 +58,15 @@ pub struct Keeper {
     disk: Option<Saver>,
     push: Option<Pusher>,
     plan: Plan,
+    /// When it was seen to last that whoever looks has a picture.
+    shown: Instant,
+    /// What the user knows of messages that were refused.
+    refused: HashSet<Discriminant<WireError>>,
 }
 
 struct Saver {
     work: Worker<Save>,
+    disk: Arc<Disk>,
     /// What was known when the slice began.
     slice: Mark,
     next: Instant,
@@ -94,10 +105,11 @@ impl Keeper {
     ) -> Result<(Self, Vec<News>), DiskError> {
         let mut news = Vec::new();
         let now = Instant::now();
-        let mut slice = Mark { at: since_epoch(), sums: Sums::new() };
+        let mut slice = Mark::default();
         if let Some(disk) = &disk {
             let (state, told) = disk.restore()?;
             news.extend(told);
+            slice.at = disk.beginning(since_epoch(), None);
             if let Some(State { memory, began, then }) = state {
                 slice = Mark { at: began, sums: then };
                 collection.restore(memory);
@@ -105,13 +117,16 @@ impl Keeper {
         }
         let pushed = Mark { at: since_epoch(), sums: collection.sums() };
         let disk = disk.map(|disk| {
+            let disk = Arc::new(disk);
+            let writer = Arc::clone(&disk);
             Ok::<_, io::Error>(Saver {
+                disk,
                 work: Worker::start("pikos-disk", move |Save { mut state, sums, grown, at }: Save| {
                     if let Some(grown) = grown {
-                        disk.save_slice(state.began, &grown).map_err(|problem| problem.to_string())?;
+                        writer.save_slice(state.began, &grown).map_err(|problem| problem.to_string())?;
                         (state.began, state.then) = (at, sums.clone());
                     }
-                    disk.save(&state, &sums).map_err(|problem| problem.to_string())
+                    writer.save(&state, &sums).map_err(|problem| problem.to_string())
                 })?,
                 slice,
                 next: now + CHECKPOINT.min(plan.every),
@@ -131,7 +146,7 @@ impl Keeper {
             (disk.transpose().map_err(DiskError::Thread)?, push.transpose().map_err(DiskError::Thread)?);
         let stage =
             Stage::open().map_err(|problem| news.push(format!("it can't be watched here: {problem}"))).ok();
-        Ok((Self { collection, stage, disk, push, plan }, news))
+        Ok((Self { collection, stage, disk, push, plan, shown: now, refused: HashSet::new() }, news))
     }
 
     /// How many processes there are.
@@ -143,7 +158,13 @@ impl Keeper {
     pub fn turn(&mut self, timeout: Duration) -> Result<Vec<News>, ClientError> {
         self.collection.poll(timeout)?;
         let mut news = Vec::new();
-        if !self.collection.is_behind() {
+        for problem in self.collection.take_problems() {
+            // One of each kind: whoever sends nonsense sends it often.
+            if self.refused.insert(discriminant(&problem)) {
+                news.push(format!("a message was refused: {problem}"));
+            }
+        }
+        if !self.collection.is_behind() || self.shown.elapsed() > STALE {
             self.show(None);
         }
         self.save(&mut news);
@@ -183,6 +204,7 @@ impl Keeper {
     }
 
     fn show(&mut self, end: Option<&End>) {
+        self.shown = Instant::now();
         let Some(stage) = &mut self.stage else { return };
         if stage.is_due() || end.is_some() {
             let start = Instant::now();
@@ -198,7 +220,9 @@ impl Keeper {
         if saver.work.is_busy() || now < saver.next.min(saver.next_slice) {
             return;
         }
-        let (sums, memory, at) = (self.collection.sums(), self.collection.memory(), since_epoch());
+        let memory = self.collection.memory();
+        let sums = memory.sums();
+        let at = saver.disk.beginning(since_epoch(), Some(saver.slice.at));
         let is_slice = now >= saver.next_slice;
         let grown = is_slice.then(|| grown(&sums, &saver.slice.sums));
         let state = State { memory, began: saver.slice.at, then: saver.slice.sums.clone() };

@@ -1,12 +1,12 @@
 //! A thousand processes as one source.
 //!
 //! ```text
-//!  streams ─> Collection: sums by host, program and label ─┬─> Stage ─> top, serve, record
-//!                                                          ├─> Disk: what is known so far, and slices of time
-//!                                                          └─> Push: pprof over HTTP
+//!  streams ─> Collection: sums by host, program and thread ─┬─> Stage ─> top, serve, record
+//!                                                           ├─> Disk: what is known so far, and slices of time
+//!                                                           └─> Push: pprof over HTTP
 //! ```
 //! A process tells absolute figures, so nothing is counted twice, whoever is restarted: those of a process that runs take the place of what
-//! it told before. What is bounded: streams, labels, what is kept on disk. What can't be written now is written later.
+//! it told before. What is bounded: streams, threads, label sets, what is kept on disk. What can't be written now is written later.
 //!
 //! docs/clusters.md says how it is used.
 #![forbid(unsafe_code)]
@@ -16,7 +16,9 @@ mod disk;
 mod growth;
 mod keeper;
 mod key;
+mod keys;
 mod push;
+mod silent;
 mod stage;
 mod state;
 

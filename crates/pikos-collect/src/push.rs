@@ -175,12 +175,12 @@ fn form(pprof: &[u8]) -> Vec<u8> {
     body
 }
 
-/// The name of an application with its labels: `web.py{host=node7,label=MainThread}`, as part of a query.
+/// The name of an application with its labels: `web.py{host=node7,thread=MainThread}`, as part of a query.
 fn name(key: &Key) -> String {
-    let Key { host, program, label } = key;
+    let Key { host, program, thread } = key;
     // What would end a value there has a stand-in.
     let value = |text: &str| text.replace(['{', '}', ',', '=', '"'], "_");
-    let plain = format!("{}{{host={},label={}}}", value(program), value(host), value(label));
+    let plain = format!("{}{{host={},thread={}}}", value(program), value(host), value(thread));
     let mut name = String::new();
     for byte in plain.bytes() {
         match byte {
@@ -246,7 +246,7 @@ mod tests {
         });
         let calls = Calls { ncalls: 3, primitive_calls: 3, tottime: 0.5, cumtime: 0.5, ..Calls::default() };
         let profile = Profile::new(vec![Function::new("a.py".into(), 1, "f".into(), calls)], Vec::new());
-        let key = Key { host: "node,7".into(), program: "web.py".into(), label: "Main Thread".into() };
+        let key = Key { host: "node,7".into(), program: "web.py".into(), thread: "Main Thread".into() };
         let push: Push = address.parse().expect("an address");
         let grown = Sums::from([(key, profile)]);
         push.send(10.2, 20.0, &grown).expect("taken");
@@ -254,7 +254,7 @@ mod tests {
         assert!(refused.ends_with("answers 422 No bad name"), "{refused}");
         let [(head, body), _] = server.join().expect("served");
         assert!(head.starts_with(
-            "POST /ingest?name=web.py%7Bhost%3Dnode_7%2Clabel%3DMain%20Thread%7D&from=10&until=20&format=pprof&"
+            "POST /ingest?name=web.py%7Bhost%3Dnode_7%2Cthread%3DMain%20Thread%7D&from=10&until=20&format=pprof&"
         ));
         let first = body.windows(4).position(|four| four == b"\r\n\r\n").expect("a part") + 4;
         let end = format!("\r\n--{BOUNDARY}");

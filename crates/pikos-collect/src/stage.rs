@@ -49,8 +49,8 @@ impl Stage {
     ) {
         let start = Instant::now();
         let mut programs: BTreeMap<(&str, &str), Vec<Part<'_>>> = BTreeMap::new();
-        for (Key { host, program, label }, profile) in sums {
-            programs.entry((host, program)).or_default().push(Part { label, profile });
+        for (Key { host, program, thread }, profile) in sums {
+            programs.entry((host, program)).or_default().push(Part { name: thread, profile });
         }
         for ((host, program), parts) in programs {
             let which = (host.to_owned(), program.to_owned());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  PIKOSCOLLECTED 1\n     when the slice began: a double
-//!  part, part, …          kind: a letter; id, host, program, label: a length (u32) and UTF-8 each; a length (u64) and a .pikos file
+//!  part, part, …          kind: a letter; id, host, program, thread: a length (u32) and UTF-8 each; a length (u64) and a .pikos file
 //!  Z                      the end: without it something is missing
 //! ```
 //! Kinds: `E` of processes that have ended, `S` of one that hasn't, `B` of all when the slice began. Numbers are little-endian.
@@ -49,7 +49,7 @@ pub fn encode(state: &State) -> pstats_compat::Result<Vec<u8>> {
 
 fn write(bytes: &mut Vec<u8>, kind: u8, id: &str, key: &Key, profile: &Profile) -> pstats_compat::Result<()> {
     bytes.push(kind);
-    for text in [id, &key.host, &key.program, &key.label] {
+    for text in [id, &key.host, &key.program, &key.thread] {
         bytes.extend((text.len() as u32).to_le_bytes());
         bytes.extend(text.as_bytes());
     }
@@ -75,12 +75,12 @@ pub fn decode(mut bytes: &[u8]) -> Option<State> {
         if kind == b'Z' {
             return Some(state);
         }
-        let [id, host, program, label] = [text(bytes)?, text(bytes)?, text(bytes)?, text(bytes)?];
+        let [id, host, program, thread] = [text(bytes)?, text(bytes)?, text(bytes)?, text(bytes)?];
         let length = u64::from_le_bytes(take(bytes, 8)?.try_into().ok()?);
         let content = take(bytes, usize::try_from(length).ok()?)?;
         let options = ReadOptions { format: Some(Format::Pikos), ..ReadOptions::default() };
         let profile = read_from(content, None, &options).ok()?;
-        let key = Key { host, program, label };
+        let key = Key { host, program, thread };
         match kind {
             b'E' => drop(state.memory.ended.insert(key, profile)),
             b'B' => drop(state.then.insert(key, profile)),
@@ -107,7 +107,7 @@ fn text(bytes: &mut &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use pstats_compat::{Calls, Function};
+    use pstats_compat::{Calls, Function, LabelSet};
 
     use super::*;
 
@@ -115,12 +115,15 @@ mod tests {
     fn what_is_written_is_read_and_nothing_that_is_cut_short() {
         let calls = Calls { ncalls: 3, primitive_calls: 2, tottime: 0.5, cumtime: 1.5, ..Calls::default() };
         let profile = Profile::new(vec![Function::new("a.py".into(), 1, "f".into(), calls)], Vec::new());
-        let key = |label: &str| Key { host: "h".into(), program: "p".into(), label: label.into() };
+        let key = |thread: &str| Key { host: "h".into(), program: "p".into(), thread: thread.into() };
         let streams = vec![
             ("one".to_owned(), vec![(key("a"), profile.clone()), (key("b"), profile.clone())]),
             ("two".to_owned(), vec![(key("a"), profile.clone())]),
         ];
-        let ended = Sums::from([(key("a"), profile.clone())]);
+        let labels = vec![("route".into(), "/pay".into()), ("tenant".into(), "ü".into())];
+        let label_sets = [Vec::new(), labels].map(|labels| LabelSet { labels, profile: profile.clone() });
+        let labelled = Profile { label_sets: label_sets.into(), ..profile.clone() };
+        let ended = Sums::from([(key("a"), labelled)]);
         let then = Sums::from([(key("ü"), profile)]);
         let state = State { memory: Memory { ended, streams }, began: 12.5, then };
         let bytes = encode(&state).expect("in memory");

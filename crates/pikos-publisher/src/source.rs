@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lsprof_engine::{Looks, NodeTotals, Tables, Ticks, Totals};
-use pikos_wire::{Facts, LabelRow, Name, Sampled, ThreadRow, WireText};
+use pikos_wire::{Facts, LabelRow, Name, Sampled, ThreadRow, WireText, name_with_labels};
 
 use super::stopwatch::Stopwatch;
 use super::tasks::SharedCoroutines;
@@ -40,15 +40,10 @@ impl SourceThread {
         // `threading`, which names the main thread, may not even be imported.
         let is_main = self.native_id == u64::from(std::process::id());
         let made = || if is_main { "MainThread".to_owned() } else { format!("thread {}", self.native_id) };
-        let mut name = name.unwrap_or_else(made);
-        if !self.labels.is_empty() {
-            let labels: Vec<String> =
-                self.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
-            name = format!("{name} [{}]", labels.join(", "));
-        }
+        let labels = self.labels.iter().map(|(label, value)| (label.as_str(), value.as_str()));
         ThreadRow {
             thread: self.number,
-            name: name.as_str().into(),
+            name: name_with_labels(&name.unwrap_or_else(made), labels).as_str().into(),
             native_id: self.native_id,
             is_over: self.ended.load(Ordering::Acquire),
         }

@@ -1,7 +1,7 @@
 //! A stream of somebody else's profile: what was gathered elsewhere, told as a live process tells its own.
 //!
 //! ```text
-//!  (label, profile), … ─> a full message: each label is a thread of the stream
+//!  (name, profile), … ─> a full message: each name is a thread of the stream, and once more for each label set that its profile has
 //! ```
 //! Nothing is open in it, and each message is a full one: whoever passes profiles on gets them whole, and seldom.
 
@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pikos_wire::{
-    Added, EdgeRow, End, Facts, Finished, FunctionRow, Kind, Message, Name, NodeFigures, NodeRow, Open,
-    Recorded, ThreadRow, TreePart, VERSION, WireText,
+    Added, EdgeRow, End, Facts, Finished, FunctionRow, Kind, LabelRow, Message, Name, NodeFigures, NodeRow,
+    Open, Recorded, ThreadRow, TreePart, VERSION, WireText, name_with_labels,
 };
 use pstats_compat::{Calls, Function, FunctionId, Profile, Text};
 
@@ -23,7 +23,7 @@ const MOST: usize = 1_000_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'p> {
     /// What it is called: a task, a thread.
-    pub label: &'p str,
+    pub name: &'p str,
     /// Its figures so far.
     pub profile: &'p Profile,
 }
@@ -36,8 +36,11 @@ pub struct Voice {
     epoch: u64,
     began: Instant,
     names: HashMap<(Text, u32, Text), u32>,
-    threads: HashMap<String, u64>,
+    /// Numbers, by names and labels.
+    threads: HashMap<(String, Labels), u64>,
 }
+
+type Labels = Vec<(Text, Text)>;
 
 impl Voice {
     /// Begins a stream. `id` tells it from all others, on all hosts.
@@ -83,17 +86,38 @@ impl Voice {
         };
         let mut nodes = Vec::new();
         let mut named = HashMap::new();
-        for part in parts {
-            let next = self.threads.len() as u64 + 1;
-            let thread = *self.threads.entry(part.label.to_owned()).or_insert(next);
-            let name = WireText::from(part.label);
-            message.threads.push(ThreadRow { thread, name, native_id: 0, is_over: false });
-            self.tell(thread, part.profile, &mut message, &mut named, &mut nodes);
+        for &Part { name, profile } in parts {
+            if profile.label_sets.is_empty() {
+                let thread = self.thread(name, &[], &mut message);
+                self.tell(thread, profile, &mut message, &mut named, &mut nodes);
+            }
+            // Together they are the whole.
+            for set in &profile.label_sets {
+                let thread = self.thread(name, &set.labels, &mut message);
+                self.tell(thread, &set.profile, &mut message, &mut named, &mut nodes);
+            }
         }
         message.functions = named.into_values().collect();
         message.functions.sort_unstable_by_key(|name| name.function);
         message.tree = self.facts.tree.then_some(TreePart { base: self.seq, nodes });
         message
+    }
+
+    /// The number of a thread, which is in the message then.
+    fn thread(&mut self, name: &str, labels: &[(Text, Text)], message: &mut Message) -> u64 {
+        let next = self.threads.len() as u64 + 1;
+        let thread = *self.threads.entry((name.to_owned(), labels.to_vec())).or_insert(next);
+        let texts: Vec<_> =
+            labels.iter().map(|(label, value)| (label.to_str_lossy(), value.to_str_lossy())).collect();
+        let pairs = texts.iter().map(|(label, value)| (&**label, &**value));
+        let name = WireText::from(name_with_labels(name, pairs).as_str());
+        message.threads.push(ThreadRow { thread, name, native_id: 0, is_over: false });
+        if !labels.is_empty() {
+            let labels = labels.iter().flat_map(|(label, value)| [label, value]);
+            let labels = labels.map(|text| WireText::from(text.clone())).collect();
+            message.labels.push(LabelRow { thread, labels });
+        }
+        thread
     }
 
     fn tell(
@@ -182,7 +206,7 @@ fn ticks(seconds: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use pstats_compat::{CallTree, Edge, Node, NodeId};
+    use pstats_compat::{CallTree, Edge, LabelSet, Node, NodeId};
 
     use super::*;
 
@@ -198,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_threads_and_numbers_stay() {
+    fn parts_are_threads_and_numbers_stay() {
         let mut voice = Voice::new("id".to_owned(), Facts::default());
         let (inc, add) = (profile(&["f", "g"], 3), profile(&["g", "h"], 4));
-        let part = |label, profile| Part { label, profile };
+        let part = |name, profile| Part { name, profile };
         let first = voice.message(&[part("inc", &inc)], Duration::from_secs(1), 0.0, None);
         let second =
             voice.message(&[part("add", &add), part("inc", &inc)], Duration::from_secs(1), 1.0, None);
@@ -216,9 +240,28 @@ mod tests {
         assert_eq!(threads, [(2, "add".into()), (1, "inc".into())]);
         let calls: u64 =
             second.rows.iter().filter(|row| row.function == 1).map(|row| row.finished.ncalls).sum();
-        assert_eq!(calls, 7, "of both labels");
+        assert_eq!(calls, 7, "of both parts");
         let tree = second.tree.expect("both have one");
         assert_eq!((tree.base, tree.nodes.len(), tree.nodes[1].parent), (2, 4, 1));
         assert_eq!(tree.nodes[1].figures.tottime, 250_000_000);
+    }
+    #[test]
+    fn a_label_set_is_a_thread_with_labels() {
+        let set = |labels: &[(&str, &str)], ncalls| LabelSet {
+            labels: labels.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
+            profile: profile(&["f", "g"], ncalls),
+        };
+        let label_sets = vec![set(&[], 3), set(&[("route", "/pay"), ("tenant", "a")], 4)];
+        let whole = Profile { label_sets, ..profile(&["f", "g"], 7) };
+        let mut voice = Voice::new("id".to_owned(), Facts::default());
+        let part = Part { name: "MainThread", profile: &whole };
+        let message = voice.message(&[part], Duration::from_secs(1), 0.0, None);
+        let names: Vec<_> = message.threads.iter().map(|row| row.name.0.to_str_lossy()).collect();
+        assert_eq!(names, ["MainThread", "MainThread [route=/pay, tenant=a]"]);
+        let [labels] = &message.labels[..] else { panic!("one row has labels: {:?}", message.labels) };
+        assert_eq!((labels.thread, labels.labels.len()), (2, 4));
+        let calls: Vec<_> = message.rows.iter().map(|row| (row.thread, row.finished.ncalls)).collect();
+        assert_eq!(calls, [(1, 3), (1, 3), (2, 4), (2, 4)]);
+        assert_eq!(Message::decode(&message.encode()).expect("sound"), message);
     }
 }

@@ -7,6 +7,7 @@
 mod array;
 mod control;
 pub mod discovery;
+mod labelled;
 mod message;
 mod records;
 mod tasks;
@@ -14,6 +15,7 @@ mod text;
 
 pub use array::{Added, AddedList};
 pub use control::{Command, MAX_REQUEST, Reply, Request, Status};
+pub use labelled::{name_with_labels, name_without_labels};
 pub use message::{
     DurationRow, EdgeRow, End, Facts, Finished, FunctionRow, IdleRow, Kind, LabelRow, MAX_BYTES, Message,
     Name, NodeFigures, NodeRow, Open, Recorded, SAMPLES, Sampled, ThreadRow, TreePart, VERSION, WireError,

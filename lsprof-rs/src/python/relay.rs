@@ -75,7 +75,7 @@ impl PyRelay {
             });
             voice.facts_mut().argv = words;
             let parts = parts.iter();
-            let parts = parts.map(|(label, profile)| Part { label, profile: profile.get().profile() });
+            let parts = parts.map(|(name, profile)| Part { name, profile: profile.get().profile() });
             let parts: Vec<Part<'_>> = parts.collect();
             relay.send(&voice.message(&parts, self.interval, time, end))
         })

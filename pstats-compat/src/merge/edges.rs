@@ -14,7 +14,7 @@ const STEPS: u64 = 4;
 const FEW_STEPS: u64 = 100_000;
 
 /// Where the edges of a sum are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct EdgeLists {
     /// For each function, its newest in-edge.
     newest: Vec<Option<EdgePlace>>,

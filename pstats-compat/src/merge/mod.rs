@@ -7,6 +7,8 @@ mod edges;
 mod kinds;
 mod trees;
 
+use std::collections::HashMap;
+
 use self::edges::EdgeLists;
 use self::kinds::{Lost, combined, reduce};
 use self::trees::TreeMerger;
@@ -18,7 +20,7 @@ use crate::model::{
 pub use apart::named;
 
 /// A sum of profiles.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Merger {
     sum: Profile,
     count: usize,
@@ -30,9 +32,13 @@ pub struct Merger {
     runs: u64,
     /// What was left out of the sum, if that is allowed.
     lost: Option<Lost>,
-    /// Equal label sets are added up, too.
-    label_sets: Vec<(Vec<(Text, Text)>, Merger)>,
+    /// Equal label sets are added up, too. They are the whole together: of a profile that has none, all is without a label.
+    label_sets: Vec<(Labels, Merger)>,
+    /// The place of each.
+    places: HashMap<Labels, usize>,
 }
+
+type Labels = Vec<(Text, Text)>;
 
 impl Merger {
     /// Nothing added yet.
@@ -77,6 +83,7 @@ impl Merger {
             }
             self.sum.metadata = metadata;
         }
+        let label_sets = self.label_sets_of(&mut profile);
         self.runs = self.runs.saturating_add(runs);
         let first = if self.count == 0 { profile.unique_labels() } else { None };
         self.count += 1;
@@ -112,23 +119,39 @@ impl Merger {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),
             (trees, _) => *trees = None,
         }
-        for set in std::mem::take(&mut profile.label_sets) {
-            self.add_label_set(set)?;
+        label_sets.into_iter().try_for_each(|set| self.add_label_set(set))
+    }
+
+    /// The label sets of a profile that is about to be added.
+    fn label_sets_of(&mut self, profile: &mut Profile) -> Vec<LabelSet> {
+        let sets = std::mem::take(&mut profile.label_sets);
+        match (sets.is_empty(), self.label_sets.is_empty()) {
+            (true, true) => sets,
+            (true, false) => {
+                let profile = Profile { tasks: None, ..profile.clone() };
+                vec![LabelSet { labels: Labels::new(), profile }]
+            }
+            (false, is_first) => {
+                if is_first && self.count > 0 {
+                    let mut before = self.clone();
+                    before.sum.tasks = None;
+                    self.places.insert(Labels::new(), 0);
+                    self.label_sets.push((Labels::new(), before));
+                }
+                sets
+            }
         }
-        Ok(())
     }
 
     fn add_label_set(&mut self, LabelSet { labels, mut profile }: LabelSet) -> Result<()> {
         // Of which kind its figures are stands in the whole's.
         profile.metadata = self.sum.metadata.clone();
-        let place = match self.label_sets.iter().position(|(known, _)| *known == labels) {
-            Some(place) => place,
-            None => {
-                let lost = self.lost.as_ref().map(|_| Lost::new());
-                self.label_sets.push((labels, Merger { lost, ..Self::default() }));
-                self.label_sets.len() - 1
-            }
-        };
+        let Self { label_sets, places, lost, .. } = self;
+        let place = *places.entry(labels).or_insert_with_key(|labels| {
+            let lost = lost.as_ref().map(|_| Lost::new());
+            label_sets.push((labels.clone(), Merger { lost, ..Self::default() }));
+            label_sets.len() - 1
+        });
         self.label_sets[place].1.add(profile)
     }
 
@@ -369,6 +392,42 @@ mod tests {
         merger.add(profile(&["main", "f"])).expect("the first");
         merger.add(Profile { tree: None, ..profile(&["main", "f"]) }).expect("the second");
         assert_eq!(merger.finish().tree, None);
+    }
+
+    #[test]
+    fn label_sets_are_the_whole_together_whoever_has_none() {
+        let labelled = |value: &str| {
+            let set = |labels: Labels, ncalls: u64| {
+                let mut profile = profile(&["main", "f"]);
+                profile.functions[1].calls.ncalls = ncalls;
+                LabelSet { labels, profile }
+            };
+            let mut whole = profile(&["main", "f"]);
+            whole.functions[1].calls.ncalls = 5;
+            whole.label_sets = vec![set(Vec::new(), 2), set(vec![("job".into(), value.into())], 3)];
+            whole
+        };
+        let plain = || profile(&["main", "f"]);
+        let sets = |profiles: Vec<Profile>| {
+            let mut merger = Merger::new();
+            profiles.into_iter().for_each(|profile| merger.add(profile).expect("alike"));
+            let sum = merger.finish();
+            let calls = |profile: &Profile| profile.functions[1].calls.ncalls;
+            let sets: Vec<_> =
+                sum.label_sets.iter().map(|set| (set.to_string(), calls(&set.profile))).collect();
+            assert_eq!(sets.iter().map(|(_, calls)| calls).sum::<u64>(), calls(&sum));
+            sets
+        };
+        let expected = |plain: u64, others: &[(&str, u64)]| {
+            let others = others.iter().map(|(value, calls)| (format!("job={value}"), *calls));
+            std::iter::once(("no label".to_owned(), plain)).chain(others).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(vec![labelled("a"), plain()]), expected(3, &[("a", 3)]));
+        assert_eq!(sets(vec![plain(), plain(), labelled("a")]), expected(4, &[("a", 3)]));
+        assert_eq!(
+            sets(vec![labelled("b"), plain(), labelled("a"), labelled("b")]),
+            expected(7, &[("b", 6), ("a", 3)])
+        );
     }
 
     #[test]

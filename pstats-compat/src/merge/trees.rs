@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::{CallTree, Cut, FunctionId, IdMap, Node, NodeId, Thread, ThreadKey};
 
 /// A sum of trees.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct TreeMerger {
     threads: Vec<Sum>,
     /// The sums of each thread. In one tree several may look the same, and are not.
@@ -16,7 +16,7 @@ pub(super) struct TreeMerger {
 }
 
 /// The stacks of one thread.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Sum {
     thread: Thread,
     nodes: Vec<Node>,

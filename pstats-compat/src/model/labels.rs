@@ -15,7 +15,7 @@ use super::id_map::IdState;
 use super::text::Text;
 
 /// The ids of functions with different labels.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct LabelIndex {
     ids: HashTable<(Hash, FunctionId)>,
     state: IdState,

@@ -53,6 +53,9 @@ pub fn run(args: &CollectArgs) -> Result<Outcome, Error> {
     if counts.lost > 0 {
         told += &format!("; {} of their messages did not come", counts.lost);
     }
+    if counts.refused > 0 {
+        told += &format!("; {} messages could not be read", counts.refused);
+    }
     say(&told);
     Ok(if left.is_empty() { Outcome::Fine } else { Outcome::Failed })
 }

@@ -15,6 +15,9 @@ pub struct KnownDetails {
     durations: HashMap<u32, HashMap<u64, DurationRow>>,
 }
 
+/// These threads, or all.
+pub type Threads<'t> = Option<&'t [u64]>;
+
 /// How much is kept of one row of durations.
 pub fn size(row: &DurationRow) -> usize {
     1 + row.counts.len()
@@ -44,16 +47,22 @@ impl KnownDetails {
         }
     }
 
-    /// How long a function was idle, by a caller or by all; own and cumulative ticks, in all threads or in one.
-    pub fn idle(&self, thread: Option<u64>, caller: Option<u32>, function: u32) -> (i64, i64) {
-        let known = self.idle.get(&(caller, function)).into_iter().flatten();
-        let meant = known.filter(|(of, _)| thread.is_none_or(|thread| thread == **of));
-        meant.fold((0, 0), |(own, all), (_, more)| (own.wrapping_add(more.0), all.wrapping_add(more.1)))
+    /// How long a function was idle, by a caller or by all; own and cumulative ticks, in all threads or in these.
+    pub fn idle(&self, threads: Threads<'_>, caller: Option<u32>, function: u32) -> (i64, i64) {
+        let Some(known) = self.idle.get(&(caller, function)) else { return (0, 0) };
+        of_threads(known, threads)
+            .fold((0, 0), |(own, all), more| (own.wrapping_add(more.0), all.wrapping_add(more.1)))
     }
 
-    /// How long the calls of a function took, in each thread or in one.
-    pub fn durations(&self, thread: Option<u64>, function: u32) -> impl Iterator<Item = &DurationRow> {
-        let known = self.durations.get(&function).into_iter().flat_map(HashMap::values);
-        known.filter(move |row| thread.is_none_or(|thread| thread == row.thread))
+    /// How long the calls of a function took, in each thread or in these.
+    pub fn durations(&self, threads: Threads<'_>, function: u32) -> impl Iterator<Item = &DurationRow> {
+        self.durations.get(&function).into_iter().flat_map(move |known| of_threads(known, threads))
     }
+}
+
+/// What is known in all threads, or in these.
+fn of_threads<'k, V>(known: &'k HashMap<u64, V>, threads: Threads<'_>) -> impl Iterator<Item = &'k V> {
+    let all = threads.is_none().then(|| known.values());
+    let some = threads.into_iter().flatten().filter_map(move |thread| known.get(thread));
+    all.into_iter().flatten().chain(some)
 }

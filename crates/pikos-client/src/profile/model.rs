@@ -1,23 +1,12 @@
 //! What a subscriber knows of one stream after any messages.
 
-use std::collections::HashMap;
+use pikos_wire::{CoroutineRow, End, Facts, Kind, Message, Name, TasksPart, ThreadRow, WireError, WireText};
+use pstats_compat::{Calls, Distribution, Figures, Slowest};
 
-use pikos_wire::{
-    CoroutineRow, End, Facts, Kind, LabelRow, Message, Name, SlowRow, TasksPart, ThreadRow, WireError,
-    WireText,
-};
-use pstats_compat::distribution::MOST_STACK;
-use pstats_compat::merge::Merger;
-use pstats_compat::{
-    CallTree, Calls, Coroutine, Counts, Cut, Distribution, Edge, Figures, Function, FunctionId, LabelSet,
-    Metadata, Node, NodeId, Profile, SlowStep, Slowest, Tasks, Text, Thread,
-};
-
-use super::details::{KnownDetails, size};
+use super::details::{KnownDetails, Threads, size};
 use super::known::Known;
 use super::names::KnownNames;
 use super::neighbours::EdgeChains;
-use super::run::run_facts;
 use super::table::KnownTable;
 use super::tree::{KnownNode, KnownTrees};
 use crate::applied::{Applied, MOST_ID, MOST_TEXT};
@@ -32,19 +21,19 @@ const MOST_DETAIL: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     /// What the newest message says beside its rows.
-    head: Message,
-    facts: Facts,
+    pub(super) head: Message,
+    pub(super) facts: Facts,
     has_facts: bool,
     /// The full message that is built on, if it has come.
     base: Option<u64>,
     lost: u64,
-    names: KnownNames,
-    functions: KnownTable<u32>,
-    edges: KnownTable<(u32, u32)>,
+    pub(super) names: KnownNames,
+    pub(super) functions: KnownTable<u32>,
+    pub(super) edges: KnownTable<(u32, u32)>,
     /// Who calls a function, and whom it calls.
     neighbours: EdgeChains,
-    tree: KnownTrees,
-    details: KnownDetails,
+    pub(super) tree: KnownTrees,
+    pub(super) details: KnownDetails,
 }
 
 impl Model {
@@ -268,86 +257,6 @@ impl Model {
         }
     }
 
-    /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
-    /// process itself saved, full stacks included.
-    pub fn profile(&self, thread: Option<u64>) -> Profile {
-        let mut profile = self.profile_where(thread, |calls| calls.ncalls > 0);
-        if thread.is_none() {
-            profile.label_sets = self.label_sets();
-        }
-        profile
-    }
-
-    /// The figures of each label set, that without labels first; none where there is no label.
-    fn label_sets(&self) -> Vec<LabelSet> {
-        if self.head.labels.is_empty() {
-            return Vec::new();
-        }
-        let of_thread: HashMap<u64, &LabelRow> =
-            self.head.labels.iter().map(|row| (row.thread, row)).collect();
-        let mut sets: Vec<(Vec<(Text, Text)>, Merger)> = vec![(Vec::new(), Merger::new())];
-        let mut places: HashMap<Vec<(Text, Text)>, usize> = HashMap::from([(Vec::new(), 0)]);
-        for row in self.threads() {
-            let texts = of_thread.get(&row.thread).map_or(&[][..], |row| &row.labels[..]);
-            let labels: Vec<(Text, Text)> =
-                texts.chunks_exact(2).map(|pair| (pair[0].0.clone(), pair[1].0.clone())).collect();
-            let place = *places.entry(labels).or_insert_with_key(|labels| {
-                sets.push((labels.clone(), Merger::new()));
-                sets.len() - 1
-            });
-            // Under another label a call may have ended that has its time here.
-            let part = self.profile_where(Some(row.thread), |calls| {
-                calls.ncalls > 0 || calls.tottime > 0.0 || calls.cumtime > 0.0
-            });
-            // All are of one kind; what they are too many for is in the whole.
-            let _ = sets[place].1.add(part);
-        }
-        let set = |(labels, merger): (Vec<(Text, Text)>, Merger)| {
-            let profile = Profile { metadata: Metadata::default(), ..merger.finish() };
-            LabelSet { labels, profile }
-        };
-        sets.into_iter().map(set).collect()
-    }
-
-    /// Tables and stacks, of the functions and edges that are to be shown.
-    fn profile_where(&self, thread: Option<u64>, is_shown: impl Fn(&Calls) -> bool) -> Profile {
-        let mut places: HashMap<u32, FunctionId> = HashMap::new();
-        let mut functions = Vec::new();
-        for name in self.names.iter() {
-            let Some(known) = self.function(thread, name.function) else { continue };
-            let calls = self.with_cpu(&known, thread, None, name.function);
-            if is_shown(&calls) {
-                places.insert(name.function, FunctionId(functions.len() as u32));
-                let gil_wait = self.seconds(known.gil_wait);
-                functions.push(Function { gil_wait, ..labelled(name, calls) });
-            }
-        }
-        let edges = self.edges(None, thread).into_iter().filter_map(|((caller, callee), known)| {
-            let calls = self.with_cpu(&known, thread, Some(caller), callee);
-            let (caller, callee) = (*places.get(&caller)?, *places.get(&callee)?);
-            is_shown(&calls).then_some(Edge { caller, callee, calls })
-        });
-        let mut edges: Vec<Edge> = edges.collect();
-        edges.sort_by_key(|edge| (edge.caller, edge.callee));
-        let tree = self.tree.has_come().then(|| self.call_tree(thread, &mut functions, &mut places));
-        self.add_distributions(thread, &places, &mut functions);
-        let tasks = self.head.tasks.as_ref();
-        let tasks = tasks.map(|part| self.known_tasks(part, &mut functions, &mut places));
-        let mut profile = Profile::new(functions, edges);
-        profile.tree = tree;
-        profile.tasks = tasks;
-        profile.metadata.compensated = self.facts.compensated;
-        profile.metadata.unfinished = self.end().is_none();
-        let cut = profile.tree.as_ref().map_or(Cut::default(), |tree| tree.cut);
-        if self.facts.is_sampled() {
-            profile.metadata.counts = Counts::Samples;
-        }
-        let (recorded, sampled) = (self.head.recorded.unwrap_or_default(), self.head.sampled.as_ref());
-        profile.metadata.facts = run_facts(&self.facts, &recorded, sampled, cut);
-        profile.merge_labels();
-        profile
-    }
-
     /// Seconds that a processor had of a function itself and of all, open calls included, where that is told; in all threads or in
     /// one.
     pub fn cpu(
@@ -357,22 +266,33 @@ impl Model {
         caller: Option<u32>,
         function: u32,
     ) -> Option<(f64, f64)> {
+        self.cpu_of(known, thread.as_ref().map(std::slice::from_ref), caller, function)
+    }
+
+    /// The same, in all threads or in these.
+    pub(super) fn cpu_of(
+        &self,
+        known: &Known,
+        threads: Threads<'_>,
+        caller: Option<u32>,
+        function: u32,
+    ) -> Option<(f64, f64)> {
         self.facts.cpu.then(|| {
-            let (own, all) = self.details.idle(thread, caller, function);
+            let (own, all) = self.details.idle(threads, caller, function);
             let cumtime = known.finished.cumtime.wrapping_add(known.open.cumtime);
             (self.seconds(known.tottime().wrapping_sub(own)), self.seconds(cumtime.wrapping_sub(all)))
         })
     }
 
-    fn with_cpu(&self, known: &Known, thread: Option<u64>, caller: Option<u32>, function: u32) -> Calls {
-        let (cpu_tottime, cpu_cumtime) = self.cpu(known, thread, caller, function).unwrap_or_default();
-        Calls { cpu_tottime, cpu_cumtime, ..self.as_ended(known) }
-    }
-
     /// How long the finished calls of a function took, where that is kept; in all threads or in one. Where the slowest was isn't in it.
     pub fn distribution(&self, thread: Option<u64>, function: u32) -> Option<Distribution> {
+        self.distribution_of(thread.as_ref().map(std::slice::from_ref), function)
+    }
+
+    /// The same, in all threads or in these.
+    pub(super) fn distribution_of(&self, threads: Threads<'_>, function: u32) -> Option<Distribution> {
         let seconds = |ticks: u64| ticks as f64 * self.head.tick;
-        let rows = self.details.durations(thread, function).map(|row| {
+        let rows = self.details.durations(threads, function).map(|row| {
             let slowest = Slowest {
                 seconds: seconds(row.max),
                 at: row.max_ended.map(|ticks| self.seconds(ticks)),
@@ -391,119 +311,6 @@ impl Model {
         sum.filter(|sum| sum.calls() > 0)
     }
 
-    fn add_distributions(
-        &self,
-        thread: Option<u64>,
-        places: &HashMap<u32, FunctionId>,
-        functions: &mut [Function],
-    ) {
-        // Of each thread whose stacks are asked for.
-        let mut stacks: HashMap<u64, Vec<KnownNode>> = HashMap::new();
-        for (&number, place) in places {
-            let Some(mut distribution) = self.distribution(thread, number) else { continue };
-            let slowest = self.details.durations(thread, number).max_by_key(|row| (row.max, row.thread));
-            if let Some(row) = slowest.filter(|row| row.max_node > 0) {
-                let nodes = stacks.entry(row.thread).or_insert_with(|| self.tree.stacks(Some(row.thread)));
-                let mut next = row.max_node as usize;
-                while let Some(node) = nodes.get(next).filter(|node| (node.parent as usize) < next) {
-                    if distribution.slowest.stack.len() == MOST_STACK {
-                        break;
-                    }
-                    distribution.slowest.stack.extend(places.get(&node.function));
-                    // A parent has a smaller number.
-                    next = node.parent as usize;
-                }
-                distribution.slowest.stack.reverse();
-            }
-            functions[place.index()].distribution = Some(Box::new(distribution));
-        }
-    }
-
-    /// Full stacks as a profile has them, each thread's apart. A function that has no row yet becomes one that is only a caller.
-    fn call_tree(
-        &self,
-        only: Option<u64>,
-        functions: &mut Vec<Function>,
-        places: &mut HashMap<u32, FunctionId>,
-    ) -> CallTree {
-        let rows: HashMap<u64, &ThreadRow> = self.threads().iter().map(|row| (row.thread, row)).collect();
-        let mut tree = CallTree::default();
-        for number in self.tree.threads().filter(|number| only.is_none_or(|only| only == *number)) {
-            let nodes = self.tree.stacks(Some(number));
-            for KnownNode { figures, .. } in &nodes {
-                tree.cut.calls = tree.cut.calls.saturating_add(figures.cut_ncalls);
-                tree.cut.seconds += self.seconds(figures.cut_tottime);
-            }
-            if nodes.len() == 1 {
-                continue;
-            }
-            let first = tree.nodes.len() as u32;
-            tree.threads.push(self.known_thread(rows.get(&number).copied(), NodeId(first)));
-            for node in nodes.iter().skip(1) {
-                let function = self.place(node.function, functions, places);
-                let figures = &node.figures;
-                tree.nodes.push(Node {
-                    // The bottom, which is no stack, stands in front.
-                    parent: node.parent.checked_sub(1).map(|parent| NodeId(first + parent)),
-                    function,
-                    ncalls: figures.ncalls.saturating_add(figures.open.calls),
-                    tottime: self.seconds(figures.tottime.wrapping_add(figures.open.tottime)),
-                });
-            }
-        }
-        tree
-    }
-
-    /// A function's place in a profile. One that has no row yet becomes one that is only a caller.
-    fn place(
-        &self,
-        function: u32,
-        functions: &mut Vec<Function>,
-        places: &mut HashMap<u32, FunctionId>,
-    ) -> FunctionId {
-        *places.entry(function).or_insert_with(|| {
-            let unknown = || Function::new("~".into(), 0, "<unknown>".into(), Calls::default());
-            let name = self.name(function).map(|name| labelled(name, Calls::default()));
-            functions.push(Function { caller_only: true, ..name.unwrap_or_else(unknown) });
-            FunctionId(functions.len() as u32 - 1)
-        })
-    }
-
-    /// Coroutines and slow steps as a profile has them.
-    fn known_tasks(
-        &self,
-        part: &TasksPart,
-        functions: &mut Vec<Function>,
-        places: &mut HashMap<u32, FunctionId>,
-    ) -> Tasks {
-        let mut place = |function: u32| self.place(function, functions, places);
-        let coroutine = |row: &CoroutineRow| Coroutine {
-            function: place(row.function),
-            caller: row.caller.map(&mut place),
-            figures: self.figures(row),
-        };
-        let coroutines = part.coroutines.iter().map(coroutine).collect();
-        let slow = |row: &SlowRow| SlowStep {
-            at: self.seconds(row.at),
-            seconds: self.seconds(row.ticks),
-            task: (!row.task.is_empty()).then(|| row.task.0.clone()),
-            function: place(row.function),
-            path: row
-                .path
-                .iter()
-                .zip(&row.times)
-                .map(|(call, ticks)| (place(*call), self.seconds(*ticks)))
-                .collect(),
-        };
-        Tasks {
-            coroutines,
-            slow: part.slow.iter().map(slow).collect(),
-            slow_count: part.slow_count,
-            slow_seconds: self.seconds(part.slow_ticks),
-            slow_from: self.seconds(part.slow_from),
-        }
-    }
-
     /// A row's figures, in seconds.
     pub fn figures(&self, row: &CoroutineRow) -> Figures {
         Figures {
@@ -519,16 +326,6 @@ impl Model {
             parked: self.seconds(row.parked),
             longest: self.seconds(row.longest),
             longest_at: self.seconds(row.longest_at),
-        }
-    }
-
-    /// What is known of a thread whose stacks begin there.
-    fn known_thread(&self, row: Option<&ThreadRow>, first: NodeId) -> Thread {
-        Thread {
-            name: row.map(|row| row.name.0.clone()).filter(|name| !name.as_bytes().is_empty()),
-            process: Some(u64::from(self.facts.pid)).filter(|&process| process > 0),
-            id: row.map(|row| row.native_id).filter(|&id| id > 0),
-            first,
         }
     }
 }
@@ -564,13 +361,6 @@ fn text_of(message: &Message) -> usize {
     let end = message.end.iter().map(|end| end.how.len() + end.detail.len());
     let tasks = message.tasks.iter().map(TasksPart::bytes);
     facts.chain(threads).chain(end).chain(tasks).chain(message.functions.iter().map(Name::bytes)).sum()
-}
-
-/// A function of a profile.
-pub fn labelled(name: &Name, calls: Calls) -> Function {
-    let mut function = Function::new(name.file.0.clone(), name.line, name.name.0.clone(), calls);
-    function.qualname = name.qualname.as_ref().map(|qualname| qualname.0.clone());
-    function
 }
 
 #[cfg(test)]

@@ -132,6 +132,18 @@ impl<K: Copy + Eq + Hash> KnownTable<K> {
         }
     }
 
+    /// Tells all rows: a thread, a key, and what is known of them.
+    pub fn each(&self, mut tell: impl FnMut(u64, K, Known)) {
+        let mut threads = vec![0; self.sums.len()];
+        self.thread_places.iter().for_each(|(&thread, &place)| threads[place as usize] = thread);
+        for (place, row) in (0..).zip(&self.rows).filter(|(_, row)| row.owner != SEVERAL) {
+            tell(threads[row.owner as usize], row.key, self.at(place));
+        }
+        for (&(owner, key), &known) in &self.shared {
+            tell(threads[owner as usize], key, known);
+        }
+    }
+
     /// Finished calls, ticks in all keys themselves, open calls included, and those waited for the GIL; in all threads or in one.
     pub fn sum(&self, thread: Option<u64>) -> (u64, i64, i64) {
         let add = |(calls, ticks, waited): (u64, i64, i64), other: &(u64, i64, i64)| {
@@ -224,6 +236,11 @@ mod tests {
         let sum = table.get(None, 1).unwrap();
         assert_eq!((sum.finished.ncalls, sum.open.calls, sum.open_threads, sum.gil_wait), (9, 3, 2, 9));
         assert_eq!((table.sum(None), table.sum(Some(8)), table.rows()), ((9, 90, 9), (4, 40, 4), 3));
+        table.set(8, 2, calls(1, 0));
+        let mut told = Vec::new();
+        table.each(|thread, key, known| told.push((thread, key, known.finished.ncalls)));
+        told.sort_unstable();
+        assert_eq!(told, [(7, 1, 5), (8, 1, 4), (8, 2, 1)]);
         table.clear();
         assert_eq!((table.rows(), table.get(None, 1), table.sum(None)), (0, None, (0, 0, 0)));
     }

@@ -163,7 +163,10 @@ impl KnownTrees {
     /// The stacks of all threads, equal ones added up; or those of one. Those below stand before those above, and the
     /// bottom, which is no stack, in front of all.
     pub fn stacks(&self, thread: Option<u64>) -> Vec<KnownNode> {
-        let mut trees = self.threads.iter().filter(|(number, _)| thread.is_none_or(|only| only == **number));
+        if let Some(only) = thread {
+            return self.threads.get(&only).cloned().unwrap_or_else(|| vec![BOTTOM]);
+        }
+        let mut trees = self.threads.iter();
         let Some((_, first)) = trees.next() else { return vec![BOTTOM] };
         let mut sum = first.clone();
         let mut known: Option<HashMap<(u32, u32), u32>> = None;
