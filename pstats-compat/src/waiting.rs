@@ -93,7 +93,110 @@ const CALLERS: [&str; 46] = [
     "xml.etree.ElementTree.XMLParser",
 ];
 
-/// Those among them that open, read or ask first.
+/// Modules and types whose built-ins compute, with the GIL or without it, and stand still for nothing else.
+const WORKERS: [&str; 49] = [
+    "_blake2",
+    "_blake2.blake2b",
+    "_blake2.blake2s",
+    "_bz2.BZ2Compressor",
+    "_bz2.BZ2Decompressor",
+    "_hashlib",
+    "_hashlib.HASH",
+    "_hashlib.HASHXOF",
+    "_hashlib.HMAC",
+    "_lzma.LZMACompressor",
+    "_lzma.LZMADecompressor",
+    "_md5",
+    "_md5.md5",
+    "_random.Random",
+    "_sha1",
+    "_sha1.sha1",
+    "_sha2",
+    "_sha2.SHA224Type",
+    "_sha2.SHA256Type",
+    "_sha2.SHA384Type",
+    "_sha2.SHA512Type",
+    "_sha256",
+    "_sha3",
+    "_sha512",
+    "_struct",
+    "_struct.Struct",
+    "_zstd.ZstdCompressor",
+    "_zstd.ZstdDecompressor",
+    "audioop",
+    "binascii",
+    "bytearray",
+    "bytes",
+    "cmath",
+    "complex",
+    "compression.zstd.ZstdCompressor",
+    "compression.zstd.ZstdDecompressor",
+    "float",
+    "int",
+    "math",
+    "re.Match",
+    "re.Pattern",
+    "str",
+    "tuple",
+    "unicodedata",
+    "zlib",
+    "zlib.Compress",
+    "zlib.Decompress",
+    "zlib.ZlibDecompressor",
+    "zlib._ZlibDecompressor",
+];
+
+/// Those among them that go through what they are given, which may be a file.
+const GO_THROUGH: [&str; 6] = ["dist", "extend", "fsum", "join", "prod", "sumprod"];
+
+/// Others like them, of types and modules that also have some which go through what they are given.
+const STEPS: [(&str, &[&str]); 6] = [
+    (
+        "builtins",
+        &[
+            "abs",
+            "callable",
+            "chr",
+            "delattr",
+            "divmod",
+            "getattr",
+            "hasattr",
+            "hash",
+            "id",
+            "isinstance",
+            "issubclass",
+            "len",
+            "ord",
+            "pow",
+            "repr",
+            "round",
+            "setattr",
+        ],
+    ),
+    ("collections.deque", &["append", "appendleft", "clear", "pop", "popleft", "rotate"]),
+    ("dict", &["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "values"]),
+    ("list", &["append", "clear", "copy", "count", "index", "insert", "pop", "remove", "reverse"]),
+    ("set", &["add", "clear", "copy", "discard", "pop", "remove"]),
+    (
+        "time",
+        &[
+            "clock_gettime",
+            "clock_gettime_ns",
+            "monotonic",
+            "monotonic_ns",
+            "perf_counter",
+            "perf_counter_ns",
+            "process_time",
+            "process_time_ns",
+            "thread_time",
+            "thread_time_ns",
+            "time",
+            "time_ns",
+        ],
+    ),
+];
+
+/// Those of [`CALLERS`] that open, read or ask first.
 const READERS: [(&str, &str); 6] = [
     ("breakpoint", "builtins"),
     ("dump", "_pickle"),
@@ -135,6 +238,15 @@ pub fn only_calls(label: &str) -> bool {
         .is_some_and(|(name, owner)| CALLERS.contains(&owner) && !READERS.contains(&(name, owner)))
 }
 
+/// Whether a built-in, by cProfile's label, only computes, with the GIL or without it: where it doesn't run, it waits for the GIL or for a
+/// processor. Only those are believed to that are listed here.
+pub fn only_works(label: &str) -> bool {
+    builtin_and_owner(label).is_some_and(|(name, owner)| {
+        (WORKERS.contains(&owner) && !GO_THROUGH.contains(&name))
+            || STEPS.iter().any(|(of, names)| *of == owner && names.contains(&name))
+    })
+}
+
 /// How long that was waited for in a profile, in all functions together.
 pub fn time_of(profile: &Profile, kind: Wait) -> f64 {
     let waiting = profile.rows().filter(|(_, function)| wait(function) == Some(kind));
@@ -165,6 +277,33 @@ mod tests {
         }
         let own = Function::new("a.py".into(), 1, "sleep".into(), Calls::default());
         assert_eq!(wait(&own), None);
+    }
+
+    #[test]
+    fn built_ins_that_only_work_are_known_by_their_labels() {
+        for label in [
+            "<built-in method _hashlib.openssl_sha256>",
+            "<method 'digest' of '_hashlib.HASH' objects>",
+            "<built-in method zlib.compress>",
+            "<method 'decompress' of '_lzma.LZMADecompressor' objects>",
+            "<method 'sub' of 're.Pattern' objects>",
+            "<method 'append' of 'list' objects>",
+            "<built-in method builtins.len>",
+            "<built-in method time.perf_counter>",
+        ] {
+            assert!(only_works(label), "{label}");
+        }
+        for label in [
+            "<built-in method builtins.sum>",
+            "<method 'join' of 'str' objects>",
+            "<method 'extend' of 'list' objects>",
+            "<built-in method time.sleep>",
+            "<method 'read' of '_ssl._SSLSocket' objects>",
+            "zlib",
+            "",
+        ] {
+            assert!(!only_works(label), "{label}");
+        }
     }
 
     #[test]

@@ -164,6 +164,42 @@ def test_own_time_is_what_the_thread_ran(mixture: str) -> None:
     assert found["waited"] > 0
 
 
+@pytest.mark.parametrize("way", ["hash", "compress"])
+def test_c_that_only_computes_has_what_it_ran(way: str) -> None:
+    """It lets the GIL go, and waits for it at its end, each time."""
+    code = f"""{WORKERS}
+done = False
+def spin():
+    while not done:
+        pass
+
+def computes():
+    total = 0.0
+    for _ in range(150):
+        before = time.thread_time()
+        WAYS[{way!r}]()
+        total += time.thread_time() - before
+        with_calls(3_000)
+    truth["ran"] = total
+    truth["often"] = interrupted()
+
+spinning, computing = threading.Thread(target=spin), threading.Thread(target=computes, name="computes")
+profile = Profile(threads=True, gil_wait="out")
+with profile:
+    spinning.start(), computing.start()
+    computing.join()
+    done = True
+    spinning.join()
+entries = next(thread.entries for thread in profile.thread_stats() if thread.name == "computes")
+found = sum(each.inlinetime for each in entries if str(each.code).startswith(("<built-in method _hashlib.", "<method 'digest'", "<built-in method zlib.")))
+answer([found, truth["ran"], truth["often"], profile.gil_wait()])
+"""
+    own, ran, often, waited = evaluate(code)
+    assert ran * 0.9 - 0.005 < own < ran * 1.05 + 0.005 + 0.0001 * often, (ran, often)
+    # Each time some milliseconds.
+    assert waited > 0.15
+
+
 def test_what_is_kept_is_what_cprofile_has() -> None:
     """The same program with its waiting in: a thread's time is all the time that passed, and its calls are the same."""
     code = f"""{WORKERS}

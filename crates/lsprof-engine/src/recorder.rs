@@ -31,6 +31,8 @@ use crate::waits::{NEVER, Processor, Waits};
 const SETS: usize = 512;
 /// Edges in a set. With one, two edges of a hot loop that happen to share it would miss each time.
 const WAYS: usize = 2;
+/// Of more functions that may stand still of their own accord it isn't asked what they took.
+const MOST_PAUSING: usize = 128;
 
 /// Records the calls of one thread.
 pub struct Recorder {
@@ -67,6 +69,10 @@ pub struct Recorder {
     parts: Option<Box<Parts>>,
     /// Functions that are not recorded: no frame stands for a call of theirs, so its time is its caller's.
     hidden: HashTable<Hidden>,
+    /// Functions that may stand still of their own accord.
+    pausing: Vec<Link<Entry>>,
+    /// How long hidden ones of these took.
+    paused_hidden: Ticks,
 }
 
 /// A function that is not recorded.
@@ -130,6 +136,8 @@ impl Recorder {
             waits: None,
             parts: None,
             hidden: HashTable::new(),
+            pausing: Vec::new(),
+            paused_hidden: Ticks::default(),
         }
     }
 
@@ -869,6 +877,9 @@ impl Recorder {
         if self.entry(key).is_none() {
             let entry = self.tables.entries.push(Entry::new(key, function, kind, pauses));
             self.entries.insert_unique(mix(key as u64), entry, |entry| mix(entry.key as u64));
+            if pauses != Pauses::Never && self.pausing.len() <= MOST_PAUSING {
+                self.pausing.push(entry);
+            }
         }
     }
 
@@ -893,10 +904,24 @@ impl Recorder {
     fn leave_hidden(&mut self, key: Key, now: Ticks) {
         let Some(hidden) = self.find_hidden(key) else { return };
         if hidden.pauses != Pauses::Never {
+            self.paused_hidden = self.paused_hidden.plus(now.since(self.left));
             self.left = now;
         }
         self.look_if_late(now);
         self.left = now;
+    }
+
+    /// How long those calls took that are over, of functions that may stand still of their own accord. `None`: one is open that may do so now,
+    /// or it isn't known.
+    fn paused_so_far(&self) -> Option<Ticks> {
+        // What is taken out of times was taken nevertheless.
+        if self.pausing.len() > MOST_PAUSING || self.account.is_some() {
+            return None;
+        }
+        self.pausing.iter().try_fold(self.paused_hidden, |sum, entry| {
+            let may_pause_now = entry.pauses == Pauses::Anywhere && entry.open.get() > 0;
+            (!may_pause_now).then(|| sum.plus(entry.total.ticks()))
+        })
     }
 
     /// Whether its calls are not recorded.
@@ -1114,9 +1139,10 @@ impl Recorder {
 
     /// Returns how much that is.
     fn take_waits_out(&mut self, newest: Link<Frame>, gap: Gap, last_event: Ticks, now: Ticks) -> Ticks {
+        let paused = self.waits.as_ref().and_then(|_| self.paused_so_far());
         let Some(waits) = &mut self.waits else { return Ticks::default() };
         let waited;
-        (waited, self.deadline) = waits.look(last_event, now);
+        (waited, self.deadline) = waits.look(last_event, now, paused);
         let edge = edge_of(newest);
         let may_have_paused = match edge.callee.pauses {
             Pauses::Never => false,

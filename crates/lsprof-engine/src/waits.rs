@@ -5,7 +5,7 @@
 //!            |<── less than the period ──>|<──────────── gap ───────────>|
 //! ```
 //! Now and then an event is late, and the thread's processor clock is read. What the thread didn't run since the last look
-//! it waited; as much of that as can't have been before the last event was in the gap, of which the newest open call is
+//! it waited; but for what it may have slept before the last event that was in the gap, of which the newest open call is
 //! known. Why so, and what can't be known: docs/design/gil-waits.md.
 
 use std::fmt;
@@ -37,6 +37,8 @@ pub(crate) struct Waits {
 struct Look {
     now: Ticks,
     ran: Ticks,
+    /// How long functions had taken that may stand still of their own accord, if that is known.
+    paused: Option<Ticks>,
 }
 
 impl fmt::Debug for Waits {
@@ -50,20 +52,23 @@ impl Waits {
         Self { processor, period, last: None, known: HashTable::new() }
     }
 
-    /// Looks at the clock. Returns how much of the time since the last event the thread can't have run, and after which
-    /// moment to look again.
-    pub(crate) fn look(&mut self, last_event: Ticks, now: Ticks) -> (Ticks, u64) {
+    /// Looks at the clock. Returns how much of the time since the last event the thread has waited at least, and after which
+    /// moment to look again. `paused`: how long those functions have taken so far that may stand still of their own accord; as
+    /// long the thread may have slept before the last event. `None`: it may have slept at any time.
+    pub(crate) fn look(&mut self, last_event: Ticks, now: Ticks, paused: Option<Ticks>) -> (Ticks, u64) {
         let next = self.last.map_or(0, |last| last.now.plus(self.period).0);
         if now.0 <= next {
             // Somebody else is more curious.
             return (Ticks(0), next);
         }
         let Some(ran) = (self.processor)() else { return (Ticks(0), NEVER) };
-        let before = self.last.replace(Look { now, ran });
+        let before = self.last.replace(Look { now, ran, paused });
         let waited = before.map_or(0, |before| {
             let idle = now.since(before.now).signed() - ran.since(before.ran).signed();
             let earlier = last_event.since(before.now).signed().max(0);
-            (idle - earlier).clamp(0, now.since(last_event).signed().max(0))
+            let paused = before.paused.zip(paused).map(|(before, paused)| paused.since(before).signed());
+            let slept = paused.map_or(earlier, |paused| earlier.min(paused.max(0)));
+            (idle - slept).clamp(0, now.since(last_event).signed().max(0))
         });
         (Ticks(waited.cast_unsigned()), now.plus(self.period).0)
     }

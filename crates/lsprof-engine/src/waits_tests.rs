@@ -183,6 +183,38 @@ fn short_sleeps_before_it_are_not_taken_for_waiting() {
 }
 
 #[test]
+fn what_came_before_the_gap_is_waiting_too_but_for_what_may_have_slept() {
+    let mut script = Script::new();
+    script.enter(WORK).enter(INNER).leave(INNER);
+    // Work, and a short sleep, shortly before a long wait.
+    script.run(60).enter(INNER).run(5).leave(INNER).run(20).rest(5_000).enter(INNER).leave(INNER);
+    assert_eq!(script.totals().sum().waited, Ticks(5_000));
+    script.run(5).enter(SLEEP).rest(12).leave(SLEEP).run(60).enter(INNER).run(5).leave(INNER);
+    script.rest(4_000).enter(INNER).leave(INNER).run(200).leave(WORK);
+    assert_eq!(script.totals().sum().waited, Ticks(9_000));
+    assert_eq!(script.function(2), (1, 12, 12, 0));
+    assert_eq!(script.function(0), (1, 367, 345, 9_000));
+}
+
+#[test]
+fn while_something_is_open_that_may_sleep_only_the_gap_is_known() {
+    let mut script = Script::new();
+    script
+        .enter(WORK)
+        .enter(SLEEP)
+        .enter(INNER)
+        .leave(INNER)
+        .run(10)
+        .rest(30)
+        .enter(INNER)
+        .run(10)
+        .leave(INNER);
+    script.enter(INNER).run(10).rest(5_000).leave(INNER).leave(SLEEP).leave(WORK);
+    let waited = script.function(1).3;
+    assert!((4_950..5_000).contains(&waited), "{waited}");
+}
+
+#[test]
 fn a_thread_that_takes_turns_is_given_what_it_ran() {
     let mut script = Script::new();
     script.enter(WORK);

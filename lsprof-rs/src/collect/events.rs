@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use lsprof_engine::cells::Link;
 use lsprof_engine::{Ending, Form, Frame, Key, Kind, Pauses, Step, Ticks, clock};
 use pstats_compat::COLLECTION;
-use pstats_compat::waiting::only_calls;
+use pstats_compat::waiting::{only_calls, only_works};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -46,13 +46,15 @@ impl Callee {
         }
     }
 
-    /// Where it may stand still for another reason than to wait for the GIL; `code` is [`Callee::code`]. Of a built-in that only
+    /// Where it may stand still for another reason than to wait for the GIL; `code` is [`Callee::code`]. A built-in that compresses
+    /// or hashes without the GIL waits for it when it is done, and for nothing else. Of one that only
     /// calls what it is given, the end of the gap tells: from 3.13 on a thread loses the GIL at the entry of a function, before
     /// the hook hears of the call.
     fn pauses(self, code: &Bound<'_, PyAny>) -> Pauses {
         let label = code.cast::<PyString>().ok().and_then(|label| label.to_str().ok());
         match self {
             Callee::Python(_) | Callee::Collection => Pauses::Never,
+            Callee::Builtin(_) if label.is_some_and(only_works) => Pauses::Never,
             Callee::Builtin(_) if label.is_some_and(only_calls) => Pauses::BeforeItEnds,
             Callee::Builtin(_) => Pauses::Anywhere,
         }
