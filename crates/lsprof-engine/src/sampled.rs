@@ -20,7 +20,7 @@ use crate::cells::{Cell64, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
 use crate::tables::{Edge, Entry, FunctionId, Key, Kind, Pauses, Repeat, Tables};
-use crate::tree::{Limits, TreeWriter};
+use crate::tree::{Limits, Standing, TreeWriter};
 
 /// Records the samples of one thread; whoever takes them may be another one.
 pub struct SampleRecorder {
@@ -34,6 +34,19 @@ pub struct SampleRecorder {
     stack: Vec<Link<Edge>>,
     /// What it has had so far, by address, and how often.
     met: HashTable<(usize, u64)>,
+    /// What the last sample added to: mostly, the next one is the same.
+    last: Addends,
+}
+
+/// What a sample adds to.
+#[derive(Default)]
+struct Addends {
+    top: Option<Link<Edge>>,
+    /// Each edge of the stack once, the top one as well.
+    edges: Vec<Link<Edge>>,
+    /// Each function of the stack once, and by how many edges it is in it.
+    entries: Vec<(Link<Entry>, u64)>,
+    standing: Option<Standing>,
 }
 
 impl SampleRecorder {
@@ -51,6 +64,7 @@ impl SampleRecorder {
             tree,
             stack: Vec::new(),
             met: HashTable::new(),
+            last: Addends::default(),
         }
     }
 
@@ -77,45 +91,68 @@ impl SampleRecorder {
             self.stack.push(edge);
             caller = edge.callee;
         }
-        let Some((&top, below)) = self.stack.split_last() else { return false };
-        self.met.clear();
-        let tables = Arc::clone(&self.tables);
-        let _readers_wait = tables.without_samples();
-        top.own.add_ticks(time);
-        for edge in below.iter().chain([&top]) {
-            if meet(&mut self.met, edge.address()) == 1 {
-                edge.calls.add(1);
-                edge.total.add_ticks(time);
-                if *edge != top {
-                    edge.recursive_calls.add(1);
-                }
-                meet(&mut self.met, edge.callee.address());
-            }
-        }
-        self.settle_functions(top.callee, time);
-        if let Some(tree) = &mut self.tree {
-            tree.spend(&self.tables.nodes, self.stack.iter().map(|edge| edge.callee.function), time, 1);
-        }
+        let Some(&top) = self.stack.last() else { return false };
+        self.prepare(top);
+        self.add(time);
         true
     }
 
-    /// Each function of the stack once; [`SampleRecorder::met`] says by how many edges it is in it.
-    fn settle_functions(&mut self, top: Link<Entry>, time: Ticks) {
-        let Self { stack, met, repeats, tables, .. } = self;
-        for entry in stack.iter().map(|edge| edge.callee) {
-            let address = entry.address();
+    /// Adds a sample of the same stack as the last one. False, and nothing done, where that has to be told again.
+    pub fn sample_again(&mut self, time: Ticks) -> bool {
+        // Where a stack was cut, there may be room for it now.
+        let is_known = self.last.top.is_some() && self.last.standing.is_none_or(|standing| !standing.is_cut);
+        if is_known {
+            self.add(time);
+        }
+        is_known
+    }
+
+    /// Finds out what the stack adds to.
+    fn prepare(&mut self, top: Link<Edge>) {
+        let Self { stack, met, last, tree, tables, .. } = self;
+        met.clear();
+        last.edges.clear();
+        last.edges.extend(stack.iter().filter(|edge| meet(met, edge.address()) == 1));
+        for edge in &last.edges {
+            meet(met, edge.callee.address());
+        }
+        last.entries.clear();
+        last.entries.extend(stack.iter().filter_map(|edge| {
+            let address = edge.callee.address();
             let found = met.find_mut(mix(address as u64), |(known, _)| *known == address);
-            // Nothing is left of those that were settled before.
-            let Some(edges) = found.map(|(_, edges)| std::mem::take(edges)).filter(|edges| *edges > 0) else {
-                continue;
-            };
+            // Nothing is left of those that were met before.
+            let edges = found.map(|(_, edges)| std::mem::take(edges)).filter(|edges| *edges > 0)?;
+            Some((edge.callee, edges))
+        }));
+        last.top = Some(top);
+        let functions = stack.iter().map(|edge| edge.callee.function);
+        last.standing = tree.as_mut().map(|tree| tree.find(&tables.nodes, functions));
+    }
+
+    /// Adds what was found out.
+    fn add(&mut self, time: Ticks) {
+        let Self { last, repeats, tables, .. } = self;
+        let Some(top) = last.top else { return };
+        let _readers_wait = tables.without_samples();
+        top.own.add_ticks(time);
+        for edge in &last.edges {
+            edge.calls.add(1);
+            edge.total.add_ticks(time);
+            if *edge != top {
+                edge.recursive_calls.add(1);
+            }
+        }
+        for (entry, edges) in &last.entries {
             entry.total.add_ticks(time);
-            if entry != top {
+            if *entry != top.callee {
                 entry.recursive_calls.add(1);
             }
-            if edges > 1 {
-                repeat_of(repeats, tables, entry).samples.add(edges - 1);
+            if *edges > 1 {
+                repeat_of(repeats, tables, *entry).samples.add(edges - 1);
             }
+        }
+        if let Some(standing) = last.standing {
+            standing.spend(time, 1);
         }
     }
 

@@ -29,6 +29,15 @@ fn add(recorder: &mut SampleRecorder, stack: &[u32], time: u64) {
     assert!(recorder.sample(stack.iter().map(|function| key(*function)), Ticks(time)));
 }
 
+/// As whoever samples a thread: where it stands as it stood, its stack isn't told again.
+fn add_next(recorder: &mut SampleRecorder, samples: &[(Vec<u32>, u64)], at: usize) {
+    let (stack, time) = &samples[at];
+    let stands = at > 0 && samples[at - 1].0 == *stack;
+    if !(stands && recorder.sample_again(Ticks(*time))) {
+        add(recorder, stack, *time);
+    }
+}
+
 /// What a sample says of whatever it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Expected {
@@ -114,7 +123,12 @@ fn by_watch(watch: &Watch) -> (BTreeMap<u32, Expected>, BTreeMap<(u32, u32), Exp
 }
 
 fn stacks() -> impl Strategy<Value = Vec<(Vec<u32>, u64)>> {
-    prop::collection::vec((prop::collection::vec(0..FUNCTIONS, 1..9), 0..1_000_u64), 0..60)
+    let stands = (prop::collection::vec(0..FUNCTIONS, 1..9), prop::collection::vec(0..1_000_u64, 1..4));
+    prop::collection::vec(stands, 0..40).prop_map(|all| {
+        let each =
+            |(stack, times): (Vec<u32>, Vec<u64>)| times.into_iter().map(move |time| (stack.clone(), time));
+        all.into_iter().flat_map(each).collect()
+    })
 }
 
 proptest! {
@@ -122,8 +136,8 @@ proptest! {
     fn sums_are_those_of_all_samples(samples in stacks()) {
         let mut recorder = recorder(Some(Limits::new(100, 10_000)));
         let mut watch = Watch::default();
-        for (at, (stack, time)) in samples.iter().enumerate() {
-            add(&mut recorder, stack, *time);
+        for at in 0..samples.len() {
+            add_next(&mut recorder, &samples, at);
             // At any moment, on top of any other.
             if at % 3 == 0 {
                 watch.read(recorder.tables(), None, at % 2 == 0);
@@ -143,8 +157,8 @@ proptest! {
     #[test]
     fn a_tree_that_is_full_keeps_the_whole_time(samples in stacks(), depth in 0..4_u32, nodes in 0..12_usize) {
         let mut recorder = recorder(Some(Limits::new(depth, nodes)));
-        for (stack, time) in &samples {
-            add(&mut recorder, stack, *time);
+        for at in 0..samples.len() {
+            add_next(&mut recorder, &samples, at);
         }
         let mut tree = TreeTotals::default();
         tree.add(recorder.tables());
@@ -163,7 +177,9 @@ fn nothing_is_done_for_a_stack_that_is_not_known_or_empty() {
     assert!(!recorder.sample([], Ticks(5)));
     assert_eq!(by_totals(recorder.tables()), Sums::default());
     recorder.define(7, FunctionId(FUNCTIONS));
+    assert!(!recorder.sample_again(Ticks(5)));
     assert!(recorder.sample([key(0), 7], Ticks(5)));
+    assert!(recorder.sample_again(Ticks(5)));
 }
 
 #[test]

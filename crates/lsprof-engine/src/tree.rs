@@ -140,23 +140,19 @@ impl TreeWriter {
         time: Ticks,
         samples: u64,
     ) {
-        let (mut node, mut is_cut) = (self.bottom, false);
+        self.find(nodes, stack).spend(time, samples);
+    }
+
+    /// Where a stack stands, told from the bottom up.
+    pub(crate) fn find(&mut self, nodes: &Arena<Node>, stack: impl Iterator<Item = FunctionId>) -> Standing {
+        let mut node = self.bottom;
         for function in stack {
             match self.child(nodes, node, function) {
                 Some(child) => node = child,
-                None => {
-                    is_cut = true;
-                    break;
-                }
+                None => return Standing { node, is_cut: true },
             }
         }
-        node.own.add_ticks(time);
-        if is_cut {
-            node.cut_calls.add(samples);
-            node.cut_own.add_ticks(time);
-        } else {
-            node.calls.add(samples);
-        }
+        Standing { node, is_cut: false }
     }
 
     /// The thread goes on with another stack.
@@ -181,6 +177,27 @@ impl TreeWriter {
         let node = nodes.push(Node::new(index, parent.index, function, parent.depth + 1));
         self.known.insert_unique(hash, node, |node| self::hash(node.parent, node.function));
         Some(node)
+    }
+}
+
+/// Where a stack stands in a tree: at its own node, or at that of the deepest call that isn't cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    node: Link<Node>,
+    pub(crate) is_cut: bool,
+}
+
+impl Standing {
+    /// So much time went by there.
+    pub(crate) fn spend(self, time: Ticks, samples: u64) {
+        let Self { node, is_cut } = self;
+        node.own.add_ticks(time);
+        if is_cut {
+            node.cut_calls.add(samples);
+            node.cut_own.add_ticks(time);
+        } else {
+            node.calls.add(samples);
+        }
     }
 }
 

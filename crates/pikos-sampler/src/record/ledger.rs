@@ -63,6 +63,8 @@ struct Thread {
     ident: u64,
     recorder: SampleRecorder,
     has_ended: Arc<AtomicBool>,
+    /// Its last sample's stack; empty where there was more to it than calls.
+    stack: Vec<CodeId>,
     /// When it was seen last, or known not to be there.
     seen: Ticks,
     /// Whether the last look had it.
@@ -143,7 +145,17 @@ impl Ledger {
         subject: &dyn Subject,
         time: Ticks,
     ) {
-        let Self { functions, stack, source, tasks, .. } = self;
+        let Self { functions, stack, source, tasks, threads, .. } = self;
+        let thread = &mut threads[place];
+        let frames = look.stack(seen);
+        let codes = frames.iter().map(|frame| frame.code);
+        let is_plain = seen.task.is_none() && !seen.is_cut && !seen.place.collects_garbage;
+        let is_same = is_plain && !frames.is_empty() && codes.clone().eq(thread.stack.iter().copied());
+        if is_same && thread.recorder.sample_again(time) {
+            self.samples += 1;
+            return;
+        }
+        thread.stack.clear();
         stack.clear();
         let task = seen.task.as_ref().and_then(|task| {
             let label = named_task(&task.name)?;
@@ -158,7 +170,6 @@ impl Ledger {
         if seen.is_cut {
             stack.push(key(functions.of_label(&built_in(DEEPER), source)));
         }
-        let frames = look.stack(seen);
         for (frame, above) in frames.iter().rev().zip((1..=frames.len()).rev()) {
             stack.extend(task.filter(|(own, _)| *own == above).map(|(_, key)| key));
             stack.push(key(functions.of_code(frame.code, subject.code(frame.code), source)));
@@ -166,16 +177,19 @@ impl Ledger {
         if seen.place.collects_garbage {
             stack.push(key(functions.of_label(&built_in(GARBAGE), source)));
         }
-        let recorder = &mut self.threads[place].recorder;
-        if recorder.sample(stack.iter().copied(), time) {
-            self.samples += 1;
-            return;
+        let recorder = &mut thread.recorder;
+        let mut is_added = recorder.sample(stack.iter().copied(), time);
+        if !is_added {
+            for key in stack.iter() {
+                recorder.define(*key, FunctionId(*key as u32 - 1));
+            }
+            // A thread without a single frame gives none.
+            is_added = recorder.sample(stack.iter().copied(), time);
         }
-        for key in stack.iter() {
-            recorder.define(*key, FunctionId(*key as u32 - 1));
+        self.samples += u64::from(is_added);
+        if is_added && is_plain {
+            thread.stack.extend(codes);
         }
-        // A thread without a single frame gives none.
-        self.samples += u64::from(recorder.sample(stack.iter().copied(), time));
     }
 
     /// The thread's place; it gets one if it is new.
@@ -205,6 +219,7 @@ impl Ledger {
             ident: seen.ident,
             recorder,
             has_ended,
+            stack: Vec::new(),
             seen: self.looked,
             is_here: true,
         });

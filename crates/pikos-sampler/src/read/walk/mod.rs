@@ -25,6 +25,8 @@ const BYTES_OF_ALL: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Walk {
     checks: Vec<(usize, Check)>,
+    /// How many code objects the stacks had.
+    asked: usize,
     links: Links,
     spare: Stack,
     /// Code objects that nothing is known of.
@@ -64,6 +66,7 @@ impl Walk {
         }
         addresses.sort_unstable();
         addresses.dedup();
+        self.asked = addresses.len();
         self.checks.extend(
             addresses
                 .into_iter()
@@ -84,8 +87,14 @@ impl Walk {
     ) -> (bool, bool) {
         self.unknown.clear();
         self.checks.retain(|(at, check)| codes.is_same(*at, *check, batch));
+        let all_codes_stay = self.checks.len() == self.asked;
         let (mut learned, mut torn) = (false, false);
         for thread in threads.iter_mut().filter(|thread| thread.outcome == Outcome::Open) {
+            if all_codes_stay && thread.rests && thread.is_as_it_was(batch) {
+                thread.outcome = Outcome::Whole;
+                continue;
+            }
+            thread.copied.clear();
             let mut stack = std::mem::take(&mut thread.stack);
             let (checks, unknown) = (&self.checks, &mut self.unknown);
             let mut copy = Copy { layout, codes, batch, checks, unknown, which: 0 };
@@ -106,6 +115,7 @@ impl Walk {
                 }
             }
             thread.stack = stack;
+            thread.keep_copied(batch);
         }
         self.unknown.sort_unstable();
         self.unknown.dedup();

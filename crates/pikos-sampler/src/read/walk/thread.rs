@@ -63,6 +63,8 @@ pub struct Thread {
     pub steady: Option<usize>,
     /// The last stack that was whole.
     pub before: Vec<Frame>,
+    /// While it rests: all that was copied of it when its stack was read last. As long as that stays, the stack does.
+    pub copied: Vec<u8>,
     pub asked: Asked,
 }
 
@@ -77,7 +79,38 @@ pub struct Asked {
     pub copies: [Vec<Piece>; 1 + AGAIN],
 }
 
+impl Asked {
+    /// What was copied, one piece after the other. `None`: some of it isn't there.
+    fn pieces<'a>(&self, batch: &'a Batch) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let [before, after] = &self.elsewhere;
+        let single = self.state.into_iter().chain(self.cframe).flatten();
+        single
+            .chain(before.iter().chain(after).chain(self.copies.iter().flatten()).copied())
+            .map(move |piece| batch.get(piece))
+    }
+}
+
 impl Thread {
+    /// Whether what was copied is what was copied when its stack was read last.
+    pub fn is_as_it_was(&self, batch: &Batch) -> bool {
+        let mut rest = &self.copied[..];
+        !rest.is_empty()
+            && self.asked.pieces(batch).all(|piece| {
+                let Some(left) = piece.and_then(|piece| rest.strip_prefix(piece)) else { return false };
+                rest = left;
+                true
+            })
+            && rest.is_empty()
+    }
+
+    /// Keeps what was copied while it rests.
+    pub fn keep_copied(&mut self, batch: &Batch) {
+        self.copied.clear();
+        if self.rests && self.outcome == Outcome::Whole {
+            self.copied.extend(self.asked.pieces(batch).flatten().flatten());
+        }
+    }
+
     pub fn new(at: usize, interpreter: usize) -> Self {
         Self {
             at,
@@ -95,6 +128,7 @@ impl Thread {
             running: 0,
             steady: None,
             before: Vec::new(),
+            copied: Vec::new(),
             asked: Asked::default(),
         }
     }
