@@ -568,16 +568,16 @@ pub struct FromArgs {
 /// How to sample.
 #[derive(Debug, Args)]
 pub struct SamplingArgs {
-    /// How often to look, in looks a second, from 0.1 to 10000
-    #[arg(long, value_name = "HZ", default_value = "100", allow_negative_numbers = true)]
-    pub rate: f64,
+    /// How often to look, in looks a second, from 0.1 to 10000 [default: 100]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true)]
+    pub rate: Option<f64>,
     /// Which threads count: all of them (wall), those that run or wait for a processor (cpu), or the one that has the GIL (gil);
     /// times are those of the clock
     #[arg(long, value_enum, default_value_t = Mode::Wall)]
     pub mode: Mode,
-    /// How much of one processor looking may take: where it would be more, looks come less often
-    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
-    pub budget: f64,
+    /// How much of one processor looking may take: where it would be more, looks come less often [default: 5%, or all of it with --rate]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub budget: Option<f64>,
 }
 
 /// Which threads count.

@@ -19,6 +19,9 @@ use crate::files;
 use crate::outcome::Outcome;
 use crate::top::terminal::Signals;
 
+/// Looks a second, and which part of a processor they may take, where nothing else is asked for.
+const RATE: f64 = 100.0;
+const BUDGET: f64 = 0.05;
 const PACE: Duration = Duration::from_millis(100);
 /// So often new children are looked for.
 const CHILDREN: Duration = Duration::from_secs(1);
@@ -63,12 +66,13 @@ pub fn run(args: &SampleArgs) -> Result<Outcome, Error> {
     save_all(all, options.budget, &output, format)
 }
 
-/// How to sample, as the command line says.
+/// How to sample, as the command line says. Who asks for a rate gets it, whatever that takes, unless a budget is asked for as well.
 pub fn options(args: &SamplingArgs) -> Result<Options, Error> {
+    let budget = if args.rate.is_some() { 1.0 } else { BUDGET };
     Ok(Options {
-        interval: check_rate(args.rate)?,
+        interval: check_rate(args.rate.unwrap_or(RATE))?,
         mode: args.mode.into(),
-        budget: check_budget(args.budget)?,
+        budget: check_budget(args.budget.unwrap_or(budget))?,
         ..Options::default()
     })
 }
