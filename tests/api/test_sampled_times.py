@@ -73,7 +73,8 @@ answer([near, [facts["times"], int(facts["looks"]) > 10, facts["options"]]])
 
 
 def test_short_calls_get_what_they_take_and_no_less() -> None:
-    """Two functions that do the same take the same, as does what they are called by."""
+    """Two functions that do the same take the same, as does what they are called by. On a busy machine the system takes the processor away in the
+    middle of some call, whose time that is: of some runs the one counts to which it did so the least, and what it took there may be anybody's."""
     assert evaluate(
         PROGRAM
         + """
@@ -86,18 +87,40 @@ def right(n):
         n -= 1
 
 def both():
-    end = time.perf_counter() + 1
-    while time.perf_counter() < end:
+    begin = now = time.perf_counter()
+    while now < begin + 1:
         for _ in range(200):
             left(3)
             right(3)
+        now = time.perf_counter()
+    return now - begin
 
-profile = Profile(times="sampled")
-profile.enable()
-both()
-profile.disable()
+def waits_for_a_processor():
+    # In seconds, and how often.
+    with open("/proc/thread-self/schedstat") as file:
+        _, waited, turns = map(int, file.read().split())
+    return waited / 1e9, turns
+
+def measured():
+    profile = Profile(times="sampled")
+    waited, turns = waits_for_a_processor()
+    profile.enable()
+    truth = both()
+    profile.disable()
+    waited_by_now, turns_by_now = waits_for_a_processor()
+    return waited_by_now - waited, turns_by_now - turns, truth, profile
+
+for number in range(5):
+    new = measured()
+    best = min(new, best, key=lambda run: run[0]) if number else new
+    if best[0] < 0.02:
+        break
+waited, turns, truth, profile = best
+# So many turns of one length each, that fall to one of the two by chance: six standard errors, or all of it.
+chance = min(waited, 6 * waited / math.sqrt(max(turns, 1)))
 times = own(profile)
-answer([is_near(profile, times["left"], times["right"]), is_near(profile, total(profile)["both"], 1)])
+slower, faster = sorted((times["left"], times["right"]), reverse=True)
+answer([is_near(profile, max(slower - chance, faster), faster), is_near(profile, total(profile)["both"], truth)])
 """
     ) == [True, True]
 
