@@ -253,6 +253,10 @@ bench-top: build ## How fast `pikos top` answers over 20 processes of 10,000 fun
 bench-sampling: build $(VENV)/.tests $(VENV)/.peers ## What sampling costs in process, at 100 and 1,000 Hz, beside pyinstrument (BENCH_ARGS="--quick --check")
 	@$(VENV)/bin/python -m benchmarks.sampling $(BENCH_ARGS)
 
+.PHONY: bench-outside
+bench-outside: build $(VENV)/.tests $(VENV)/.peers ## What sampling from outside keeps and takes, beside py-spy (BENCH_ARGS="--kinds call --check")
+	@$(VENV)/bin/python -m benchmarks.sampling.outside $(BENCH_ARGS)
+
 .PHONY: bench-plugins
 bench-plugins: build $(VENV)/.tests ## What the web middlewares add to a "hello world" under load (BENCH_ARGS="--rounds 10 --check")
 	@$(VENV)/bin/python -m benchmarks.plugins $(BENCH_ARGS)
