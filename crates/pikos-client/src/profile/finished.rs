@@ -27,6 +27,13 @@ struct Wanted<'m> {
     has_tasks: bool,
 }
 
+/// What some threads have counted, by the numbers of functions.
+#[derive(Clone, Default)]
+struct Sums {
+    functions: BTreeMap<u32, Known>,
+    edges: BTreeMap<(u32, u32), Known>,
+}
+
 impl Model {
     /// All of it as a profile, as if it was ended now; of one thread, if wanted. After the last message this is what the
     /// process itself saved, full stacks included.
@@ -94,23 +101,22 @@ impl Model {
             .flat_map(|(place, threads)| threads.iter().map(move |thread| (*thread, place)))
             .collect();
         // By number, so that equal messages make equal profiles.
-        let mut sums: Vec<(BTreeMap<u32, Known>, BTreeMap<(u32, u32), Known>)> =
-            vec![Default::default(); groups.len()];
+        let mut sums: Vec<Sums> = vec![Sums::default(); groups.len()];
         self.functions.each(|thread, function, known| {
             if let Some(&place) = group_of.get(&thread) {
-                let sum = sums[place].0.entry(function).or_default();
+                let sum = sums[place].functions.entry(function).or_default();
                 *sum = sum.plus(known);
             }
         });
         self.edges.each(|thread, ends, known| {
             if let Some(&place) = group_of.get(&thread) {
-                let sum = sums[place].1.entry(ends).or_default();
+                let sum = sums[place].edges.entry(ends).or_default();
                 *sum = sum.plus(known);
             }
         });
         let rows = self.thread_rows();
         let mut profiles = Vec::with_capacity(groups.len());
-        for (threads, (functions, edges)) in groups.iter().zip(sums) {
+        for (threads, Sums { functions, edges }) in groups.iter().zip(sums) {
             let has_tasks = has_tasks && profiles.is_empty();
             let wanted = Wanted { threads: Some(threads), rows: &rows, has_tasks };
             let functions =
