@@ -545,7 +545,7 @@ describe("the live page", { skip: !found(), timeout: 900_000 }, () => {
       }, isHidden);
       const { context, url } = { context: page.context(), url: page.url() };
       const pages = [page];
-      for (let count = 0; count < 7; count += 1) {
+      for (let count = 0; count < 6; count += 1) {
         await show(pages.at(-1), true);
         const another = await context.newPage();
         pages.push(another);

@@ -139,8 +139,14 @@ def test_figures_of_lines_stand_beside_the_source(folder: Path, monitor: str, wh
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ('{"functions": []}', "this is a report that tells of no line: `pikos lines --report -o lines.json app.py` writes one that does"),
-        ("hits", "line 1, column 1: this is no report of lines: `pikos lines --report -o lines.json app.py` writes one"),
+        (
+            '{"functions": []}',
+            "this is a report that tells of no line: `pikos lines --report -o lines.json app.py` writes one that does",
+        ),
+        (
+            "hits",
+            "line 1, column 1: this is no report of lines: `pikos lines --report -o lines.json app.py` writes one",
+        ),
         (
             '{"functions": [{"function": "f", "filename": "x.py", "first_line": 1, "lines": [{"line": 1, "hits": 1}]}]}',
             "none of its functions is in this profile: is it of the same program?",
