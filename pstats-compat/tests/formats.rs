@@ -512,6 +512,15 @@ fn objects_of_a_folder_are_moved_with_it_and_those_of_two_files_added_up() {
     merger.add(counted(Vec::new())).expect("of one kind");
     merger.add(counted(Vec::new())).expect("of one kind");
     let sum = merger.finish().objects.expect("of both");
+    // A profile keeps its full stacks beside the objects of another run, whichever comes first.
+    let mut stacked = Profile::new(vec![Default::default()], Vec::new());
+    stacked.tree = Some(pstats_compat::CallTree::default());
+    for files in [[counted(Vec::new()), stacked.clone()], [stacked, counted(Vec::new())]] {
+        let mut merger = pstats_compat::merge::Merger::new();
+        files.into_iter().for_each(|file| merger.add(file).expect("of one kind"));
+        let both = merger.finish();
+        assert!(both.tree.is_some() && both.objects.is_some() && both.functions.len() == 1);
+    }
     assert_eq!(
         (sum.types[1].created, sum.types[1].bytes, sum.places[0].alive),
         (3000, Some(115_200), Some(2400))

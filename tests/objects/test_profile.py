@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
-from running import python
+from running import PATIENCE, python
+from watching import sockets, started
 
 needs_tracer = pytest.mark.skipif(sys.version_info < (3, 13), reason="all types: from Python 3.13 on")
 
@@ -90,3 +92,30 @@ def test_where_another_tool_is_told_that_is_said() -> None:
             print("tracemalloc" in str(error), profile.getstats())
     """)
     assert line == "True []"
+
+
+def test_a_live_profile_sends_its_objects(tmp_path: Path) -> None:
+    import msgpack
+    import zmq
+
+    (tmp_path / "counted.py").write_text(
+        textwrap.dedent(PROGRAM)
+        + textwrap.dedent("""
+            with Profile(objects=["Model"], live=True):
+                kept = work()
+                print("made", flush=True)
+                input()
+        """)
+    )
+    with started(tmp_path, ["counted.py"]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "made\n"
+        (socket,) = sockets(tmp_path).glob(f"{process.pid}-*.rec")
+        subscriber = zmq.Context.instance().socket(zmq.SUB)
+        subscriber.connect(f"ipc://{socket}")
+        subscriber.subscribe(b"")
+        assert subscriber.poll(int(PATIENCE * 1000)), "nobody sends"
+        message = msgpack.unpackb(subscriber.recv())
+        subscriber.close(0)
+        types = message["types"]
+        assert [message["texts"][name] for name in types["name"]] == ["Model"]
+        assert types["created"] == [1000]

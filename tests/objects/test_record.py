@@ -34,7 +34,6 @@ input()
 """
 
 COUNT = ["-m", "pikos.runner", "objects", "--types", "Session", "--where", "--recording", "zmq", "shop.py"]
-PROFILE = ["-m", "pikos.cprofile", "--live", "-o", "own.pikos", "counted.py"]
 
 
 @contextmanager
@@ -118,7 +117,7 @@ def test_what_was_kept_is_shown(shop: Path) -> None:
     assert pikos_at(shop, "merge", "objects.pikos", "objects.pikos", "-o", "both.pikos").returncode == 0
     assert "Objects  60 made" in pikos_at(shop, "stats", "both.pikos").stdout
     view = Terminal(
-        [PIKOS, "view", "objects.pikos"], width=100, height=30, env=live_environment(shop, TERM="xterm"), cwd=shop
+        [PIKOS, "view", "objects.pikos"], width=100, height=30, env=live_environment(shop, TERM="xterm"), cwd=str(shop)
     )
     view.until("__main__.Session")
     view.keys("\r")
@@ -151,35 +150,3 @@ def test_who_sends_records_is_no_profile(shop: Path) -> None:
         refused = pikos_at(shop, "record", process.pid, "-o", "profile.pikos")
     assert refused.returncode == 1
     assert f"pikos record {process.pid} -o records.parquet" in refused.stderr
-
-
-def test_a_profile_has_the_objects_of_its_process(tmp_path: Path) -> None:
-    (tmp_path / "counted.py").write_text(
-        SHOP.replace(
-            "kept = serve()",
-            "from pikos.cprofile import Profile\n"
-            "with Profile(objects=['Session'], live=True) as profile:\n"
-            "    kept = serve()\n"
-            "    print('served', flush=True)\n"
-            "    input()\n",
-        )
-    )
-    with started(tmp_path, ["counted.py"]) as process:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        go_on(process)
-        assert process.stdout.readline() == "served\n"
-        command = [PIKOS, "record", str(process.pid), "-o", "both.json"]
-        record = subprocess.Popen(
-            command, env=live_environment(tmp_path), stderr=subprocess.PIPE, text=True, cwd=tmp_path
-        )
-        assert record.stderr is not None
-        while "recording" not in (line := record.stderr.readline()):
-            assert line, "it has ended"
-        go_on(process)
-        go_on(process)
-        _, said = record.communicate(timeout=PATIENCE)
-    assert record.returncode == 0, said
-    told = json.loads((tmp_path / "both.json").read_text())
-    assert "serve" in {row["name"] for row in told["functions"]}
-    (session,) = [row for row in told["objects"]["types"] if row["type"] == "Session"]
-    assert session["created"] == 30

@@ -82,7 +82,8 @@ pub enum Subcommand {
     /// Save the profiles of live processes when they end, even if they are killed; or the records that toolkit recorders send
     #[command(after_help = "Examples:
   pikos record 4711 -o app.pikos          the profile of a process
-  pikos record 4711 -o records.parquet    what `pikos-run … --recording zmq` sends, record by record")]
+  pikos record 4711 -o records.parquet    what `pikos-run … --recording zmq` sends, record by record
+  pikos record 4711 -o objects.pikos      what `pikos-run objects --recording zmq` counts, by type and line")]
     Record(RecordArgs),
     /// Gather the profiles of many processes and hosts: as one source to watch, and on disk, hour by hour
     #[command(after_help = "Examples:

@@ -13,7 +13,7 @@ use crate::report::{SortKey, order};
 
 /// Writes the table of functions.
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
-    if let (Some(objects), true) = (&profile.objects, profile.functions.is_empty()) {
+    if let Some(objects) = profile.objects.as_ref().filter(|_| profile.has_objects_alone()) {
         return write_types(objects, out);
     }
     let profile = profile.with_unique_labels();

@@ -344,7 +344,7 @@ impl<'p> Output<'p> {
                 notes.push("own times per caller are not known: they are written as 0".to_owned());
             }
         }
-        if profile.objects.is_some() && !format.keeps_objects(profile.functions.is_empty()) {
+        if profile.objects.is_some() && !format.keeps_objects(profile.has_objects_alone()) {
             notes.push(format!(
                 "{} has no place for objects: name the file `.pikos` to keep them, or `.json`",
                 format.name()

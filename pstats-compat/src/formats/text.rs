@@ -12,7 +12,7 @@ use crate::summary::{self, Paper};
 pub fn write(profile: &Profile, out: &mut dyn Write) -> Result<()> {
     let profile = profile.with_unique_labels();
     let mut out = BufWriter::new(out);
-    if profile.objects.is_none() || !profile.functions.is_empty() {
+    if !profile.has_objects_alone() {
         Report::new(&profile, &[SortKey::Cumulative]).write_stats(&[], &mut out)?;
     }
     summary::write_objects(&profile, usize::MAX, &Paper { width: usize::MAX, colours: false }, &mut out)?;

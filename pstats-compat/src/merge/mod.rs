@@ -64,6 +64,20 @@ impl Merger {
     /// Adds one. Profiles whose counts or times mean something else are refused, and the sum stays
     /// what it was.
     pub fn add(&mut self, mut profile: Profile) -> Result<()> {
+        if profile.has_objects_alone() {
+            // What others have, full stacks for instance, is not lost because it has none.
+            self.runs = self.runs.saturating_add(profile.metadata.take_merged());
+            if self.count == 0 {
+                self.sum.metadata = match self.sum.objects {
+                    Some(_) => combined(&self.sum.metadata, &profile.metadata, self.lost.as_mut())?,
+                    None => profile.metadata,
+                };
+            }
+            if let Some(objects) = profile.objects.take() {
+                self.sum.add_objects(objects);
+            }
+            return Ok(());
+        }
         check_room(&self.sum, self.edges.waiting(), &profile)?;
         profile.drop_addresses();
         let runs = profile.metadata.take_merged();
@@ -110,10 +124,7 @@ impl Merger {
             self.sum.tasks.get_or_insert_default().absorb(tasks);
         }
         if let Some(objects) = profile.objects.take() {
-            match &mut self.sum.objects {
-                Some(sum) => sum.absorb(objects),
-                none => *none = Some(objects),
-            }
+            self.sum.add_objects(objects);
         }
         match (&mut self.trees, profile.tree) {
             (Some(trees), Some(tree)) => trees.add(&tree, &moved),

@@ -81,6 +81,19 @@ impl Profile {
         (0u32..).map(FunctionId).zip(&self.functions).filter(|(_, function)| !function.caller_only)
     }
 
+    /// Whether there are objects by type, and nothing else.
+    pub fn has_objects_alone(&self) -> bool {
+        self.objects.is_some() && self.functions.is_empty()
+    }
+
+    /// Adds objects to those that are known, if any are.
+    pub fn add_objects(&mut self, objects: Objects) {
+        match &mut self.objects {
+            Some(sum) => sum.absorb(objects),
+            none => *none = Some(objects),
+        }
+    }
+
     /// The own times of all functions together.
     pub fn tottime(&self) -> f64 {
         self.rows().map(|(_, function)| function.calls.tottime).sum()

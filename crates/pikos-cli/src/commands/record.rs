@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use pikos_client::{ClientError, Listener, RecordStream, Stream, WireText};
 use pikos_views::printable;
+use pstats_compat::Profile;
 use pstats_compat::formats::{self, Format, Output};
 use pstats_compat::merge::Merger;
-use pstats_compat::{Metadata, Profile};
 
 use crate::args::RecordArgs;
 use crate::commands::files_of_processes::{Files, file_of};
@@ -72,20 +72,14 @@ pub fn run(args: &RecordArgs) -> Result<Outcome, Error> {
 /// All that was heard as one profile, and of how many processes it is.
 fn added_up(listener: &Listener<Written>) -> Result<(Profile, usize), Error> {
     let mut merger = Merger::new();
-    let mut kind = Metadata::default();
     let mut count = 0;
-    let profiles = listener.streams().iter().filter(|stream| stream.model.has_facts());
-    for profile in profiles.map(|stream| stream.model.profile(None)) {
-        let Metadata { counts, edges, unit, .. } = &profile.metadata;
-        kind = Metadata { counts: *counts, edges: *edges, unit: unit.clone(), ..Metadata::default() };
-        merger.add(profile).map_err(Error::Combine)?;
+    for stream in listener.streams().iter().filter(|stream| stream.model.has_facts()) {
+        merger.add(stream.model.profile(None)).map_err(Error::Combine)?;
         count += 1;
     }
     for stream in listener.recorders() {
         let Some(profile) = stream.model.profile_of_objects() else { continue };
-        // It has no figures that could be of another kind.
-        let metadata = Metadata { facts: profile.metadata.facts, ..kind.clone() };
-        merger.add(Profile { metadata, ..profile }).map_err(Error::Combine)?;
+        merger.add(profile).map_err(Error::Combine)?;
         count += usize::from(profile_beside(listener, stream).is_none());
     }
     Ok((merger.finish(), count))
@@ -157,12 +151,12 @@ impl Kept {
                 true => "ended".to_owned(),
                 false => goes_on(recorder.is_lost, recorder.model.age()),
             };
-            let mut path = file_of(&args.output, several, head.pid, &mut self.files);
             // Nothing that was heard is lost.
-            let format = if format.keeps_objects(true) { format } else { Format::Pikos };
-            if format == Format::Pikos {
-                path.set_extension("pikos");
-            }
+            let (format, output) = match format.keeps_objects(true) {
+                true => (format, args.output.clone()),
+                false => (Format::Pikos, args.output.with_extension("pikos")),
+            };
+            let path = file_of(&output, several, head.pid, &mut self.files);
             save(&profile, format, &path)?;
             say_written(head.pid, &how, &path);
             self.objects.insert(head.id.clone());

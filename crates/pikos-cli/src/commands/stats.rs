@@ -53,7 +53,7 @@ pub fn run(args: &StatsArgs) -> Result<Outcome, Error> {
     } else {
         let files = args.inputs.iter().map(|path| heading(path));
         let headings: Vec<String> = files.chain(profile.metadata.run()).collect();
-        if profile.objects.is_none() || !profile.functions.is_empty() {
+        if !profile.has_objects_alone() {
             report.write_stats(&headings, &mut out)?;
         }
         let paper = Paper { width: usize::MAX, colours: false };

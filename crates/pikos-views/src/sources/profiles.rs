@@ -307,8 +307,7 @@ impl Loaded {
                 own[id.index()] = is_own;
             }
         }
-        let are_alone = profile.functions.is_empty();
-        let objects = profile.objects.as_ref().filter(|_| are_alone);
+        let objects = profile.objects.as_ref().filter(|_| profile.has_objects_alone());
         Self {
             objects: objects.map(|objects| Arc::new(Recording::of_objects(objects))),
             profile,
