@@ -9,15 +9,13 @@ With `--python`, also what one profiled call takes in a whole interpreter: shown
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from shutil import which
 
-from benchmarks.shared.turns import ENVIRONMENT
+from benchmarks.shared.callgrind import callgrind
 
 EXPECTED = Path(__file__).with_name("instructions.txt")
 #: A count may be so much more than the expected one.
@@ -45,18 +43,6 @@ PROFILES = {
         "p = p if p.hook[0] == 'frame-eval' else None"
     ),
 }
-
-
-def callgrind(command: Sequence[str]) -> int:
-    """Instructions that the process runs. Exit code 3 of the process stands for "not to be had": -1."""
-    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
-    done = subprocess.run(valgrind, capture_output=True, text=True, env=ENVIRONMENT)
-    if done.returncode == 3:
-        return -1
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or found is None:
-        sys.exit(f"{' '.join(command)}: exit code {done.returncode} under callgrind\n{done.stderr}")
-    return int(found[1])
 
 
 def per_pair(pool: ThreadPoolExecutor, binary: str) -> dict[tuple[str, str], float]:

@@ -16,7 +16,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.overhead.instructions import callgrind
+from benchmarks.shared.callgrind import callgrind
 
 #: Requests in the shorter run and in the longer one: what they differ by is what the requests take, and nothing else is.
 FEW, MANY = 50, 150
@@ -140,8 +140,12 @@ NAMES = ("Flask", "FastAPI", "FastAPI, uvloop")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plugins.instructions", description=__doc__.split("\n")[0])
-    parser.add_argument("--python", action="append", default=[], help="an interpreter that has pikos and these; more than once")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.plugins.instructions", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--python", action="append", default=[], help="an interpreter that has pikos and these; more than once"
+    )
     parser.add_argument("--check", action="store_true", help=f"fail where more than {BESIDE:.0%} is added")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
