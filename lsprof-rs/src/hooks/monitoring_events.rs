@@ -76,8 +76,7 @@ impl Tried for Extended {
     }
 }
 
-/// Where an event goes depends on the context; there, calls are timed plainly. The clock is read when it is known that there is somebody:
-/// most events may be those of others, to whom it would be the larger part of the cost.
+/// Where an event goes depends on the context; there, calls are timed plainly.
 pub struct InContexts;
 
 impl Tried for InContexts {
@@ -95,19 +94,13 @@ impl Tried for InContexts {
 
 impl Quick for InContexts {
     #[inline(always)]
-    fn moment() -> Ticks {
-        Ticks::default()
-    }
-
-    #[inline(always)]
     unsafe fn enter(thread: NonNull<ThreadRecorder>, key: Key) -> bool {
         // SAFETY: by the trait's contract.
         unsafe { thread.as_ref().timing == Timing::Plain && Plain::enter(thread, key) }
     }
 
     #[inline(always)]
-    unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, _now: Ticks) -> bool {
-        let now = clock::counter();
+    unsafe fn leave(thread: NonNull<ThreadRecorder>, key: Key, now: Ticks) -> bool {
         // SAFETY: by the trait's contract.
         unsafe { thread.as_ref().timing == Timing::Plain && Plain::leave(thread, key, now) }
     }
