@@ -22,7 +22,7 @@ use crate::cells::{Arena, Cell64, Link};
 use crate::clock::Ticks;
 use crate::hash::mix;
 use crate::tables::{Edge, Form, Frame, FunctionId, Key, Over};
-use crate::tasks::{Named, Origin, SlowStep, SlowSteps, Task, TaskRecord};
+use crate::tasks::{Origin, SlowStep, SlowSteps, Task, TaskRecord};
 use crate::tree::Under;
 
 /// How a step of a coroutine begins.
@@ -64,6 +64,17 @@ pub struct Step {
     pub entered: Entered,
     /// What an end by an exception is to be taken for, if nobody says more.
     pub thrown: Ending,
+}
+
+/// What a task's library says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// What it is called; empty if it has no name.
+    pub name: String,
+    /// The address of its object there; 0 if there is none.
+    pub task: usize,
+    /// The address of the coroutine of the task that made it; 0 if the library doesn't say.
+    pub parent: usize,
 }
 
 /// Coroutines of one function that were begun by one caller.

@@ -31,7 +31,7 @@ mod waits;
 mod watch;
 
 pub use clock::Ticks;
-pub use coroutines::{CoroutineCounts, CoroutineTables, Coroutines, Ending, Entered, Step, Steps};
+pub use coroutines::{CoroutineCounts, CoroutineTables, Coroutines, Ending, Entered, Named, Step, Steps};
 pub use details::Details;
 pub use durations::{DurationTotals, ticks_of};
 pub use excess::{Costs, Mixture};
@@ -45,7 +45,7 @@ pub use tables::{
     BOTTOM, Counts, Edge, Entry, Excess, Form, Frame, FunctionId, KINDS, Key, Kind, NodeCounts, Pauses,
     StackId, Subject, Tables, Wait,
 };
-pub use tasks::{Named, SlowStep, SlowSteps, Task, TaskState};
+pub use tasks::{SlowStep, SlowSteps, Task, TaskState};
 pub use totals::{FunctionTotals, Totals};
 pub use tree::{Limits, NodeTotals, TreeTotals};
 pub use tree_watch::{TreeWatch, WatchedNode};

@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 
 use crate::cells::{Link, show_before};
 use crate::clock::Ticks;
-use crate::coroutines::{Begins, Ending, Step, Steps};
+use crate::coroutines::{Begins, Ending, Named, Step, Steps};
 use crate::details::Details;
 use crate::durations;
 use crate::excess::{Account, Costs};
@@ -23,7 +23,6 @@ use crate::stacks::Stacks;
 use crate::tables::{
     BOTTOM, Edge, Entry, Form, Frame, FunctionId, Key, Kind, Over, Pauses, Running, StackId, Tables,
 };
-use crate::tasks::Named;
 use crate::tree::{Limits, TreeWriter};
 use crate::waits::{NEVER, Processor, Waits};
 

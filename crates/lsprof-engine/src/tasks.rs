@@ -34,17 +34,6 @@ pub(crate) struct Origin {
     pub parent: u64,
 }
 
-/// What a task's library says of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    /// What it is called; empty if it has no name.
-    pub name: String,
-    /// The address of its object there; 0 if there is none.
-    pub task: usize,
-    /// The address of the coroutine of the task that made it; 0 if the library doesn't say.
-    pub parent: usize,
-}
-
 const FREE: u64 = 0;
 const NEW: u64 = 1;
 const RUNS: u64 = 2;
