@@ -107,8 +107,8 @@ impl ThreadHandle {
         unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function()
     }
 
-    /// Whether this is its profile function.
-    pub fn has_our_profile(self, function: Py_tracefunc) -> bool {
+    /// Whether this is its profile function's address.
+    pub fn has_profile_at(self, function: usize) -> bool {
         // SAFETY: as in `has_profile`.
         unsafe { thread_state::ThreadState::of(self.0) }.has_profile_function_at(function)
     }

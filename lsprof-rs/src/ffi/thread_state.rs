@@ -185,11 +185,11 @@ impl ThreadState {
         (self.trace_function, self.trace_object)
     }
 
-    /// Whether this is the thread's profile function.
+    /// Whether this is the address of the thread's profile function.
     #[cfg(not(Py_3_12))]
     #[inline(always)]
-    pub fn has_profile_function_at(&self, function: Py_tracefunc) -> bool {
-        self.profile_function == function as *const () as usize
+    pub fn has_profile_function_at(&self, function: usize) -> bool {
+        self.profile_function == function
     }
 
     /// Whether somebody has set a profile function in the thread.

@@ -168,6 +168,11 @@ fn install_in_turn(
             leaf_frames::glance(py);
         }
     });
+    #[cfg(not(Py_3_12))]
+    switches::use_function(py, set_profile::on_event, |py, scopes| {
+        set_profile::install_for_contexts(py)?;
+        scopes.into_iter().try_for_each(|scope| leaf_frames::install(py, scope))
+    });
     let mut choice = choice_for(py, wish)?;
     if choice.name == frame_eval::NAME {
         if frame_eval::covers(py, scope) {

@@ -4,7 +4,7 @@
 //! A thread gets into a context and out of it by `Context.run`, and a context becomes a followed one where a copy of our variable is
 //! set in it. We stand in front of both. Libraries such as uvloop call `PyContext_Enter` and `PyContext_Exit` instead; the symbols that they are
 //! linked to say so, and are led to us. greenlet changes contexts with its own hands. Where such a library is loaded, and from the moment on
-//! that one is imported, the function is set in all threads ([`set_profile`]), and looks at the context at each event.
+//! that one is imported, the function is set in all threads, and looks at the context at each event.
 //!
 //! In a thread that has a function of somebody else's, ours is there as long as the thread is inside, and the other one again then. One
 //! that the program sets while ours is there stays.
@@ -12,13 +12,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pikos_os::libraries::{self, Library};
-use pyo3::ffi::{self, PyObject};
+use pyo3::ffi::{self, Py_tracefunc, PyObject};
 use pyo3::prelude::*;
 
-use super::{leaf_frames, set_profile, turns};
+use super::turns;
 use crate::collect::registry::{self, Scope};
 use crate::ffi::attach::in_python;
 use crate::ffi::gil::GilCell;
@@ -33,6 +33,14 @@ static LOAD: Before = Before::new();
 
 /// Whether the function goes in and out with the threads.
 static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// The function's address.
+static FUNCTION: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets it in all threads, for these profiles.
+pub type Everywhere = fn(Python<'_>, Vec<Scope>) -> PyResult<()>;
+
+static EVERYWHERE: GilCell<Cell<Everywhere>> = GilCell::new(Cell::new(|_, _| Ok(())));
 
 /// What a thread had before: an address, 0 for none, and its object.
 type Other = (usize, Option<Py<PyAny>>);
@@ -55,15 +63,18 @@ pub fn are_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
 }
 
+/// Which function it is, and who sets it in all threads where that has to be. To be called before all others.
+pub fn use_function(py: Python<'_>, function: Py_tracefunc, everywhere: Everywhere) {
+    FUNCTION.store(function as *const () as usize, Ordering::Relaxed);
+    EVERYWHERE.get(py).set(everywhere);
+}
+
 /// Sets the function for one more profile of a context, which the running thread is in. False where it has to be set in all threads.
 pub fn begin(py: Python<'_>, scope: Scope) -> PyResult<bool> {
-    let can_be = || -> PyResult<bool> {
-        Ok(!set_profile::watches_all_threads() && ThreadState::is_as_declared(py)? && stand_in_front(py)?)
-    };
-    if !are_on() && !can_be()? {
+    if !are_on() && !(ThreadState::is_as_declared(py)? && stand_in_front(py)?) {
         return Ok(false);
     } else if has_other_doors(py) {
-        // Somebody has loaded a library without an import.
+        // Perhaps by now: a library may be loaded without an import.
         set_everywhere(py)?;
         return Ok(false);
     }
@@ -105,7 +116,7 @@ pub fn stop(py: Python<'_>, takes_away: bool) -> Vec<Scope> {
     for state in ThreadHandle::all(py) {
         if let Some(other) = inside.remove(&state.id())
             && takes_away
-            && state.has_our_profile(set_profile::on_event)
+            && state.has_profile_at(function())
         {
             drop(state.exchange_profile(py, other));
         }
@@ -120,7 +131,7 @@ pub fn settle(py: Python<'_>) {
 
 fn change(py: Python<'_>, is_inside: bool) {
     let thread = ThreadHandle::current(py);
-    let is_set = thread.has_our_profile(set_profile::on_event);
+    let is_set = thread.has_profile_at(function());
     let mut switches = SWITCHES.get(py).borrow_mut();
     let Some(all) = switches.as_mut() else { return };
     let state = thread.id();
@@ -130,7 +141,7 @@ fn change(py: Python<'_>, is_inside: bool) {
         (true, false) if thread.has_profile() && all.own.contains(&state) => None,
         (true, false) => {
             all.own.remove(&state);
-            let ours = (set_profile::on_event as *const () as usize, Some(all.stand_in.clone_ref(py)));
+            let ours = (function(), Some(all.stand_in.clone_ref(py)));
             let other = thread.exchange_profile(py, ours);
             all.inside.insert(state, other)
         }
@@ -147,6 +158,11 @@ fn change(py: Python<'_>, is_inside: bool) {
     drop(old);
 }
 
+#[inline(always)]
+fn function() -> usize {
+    FUNCTION.load(Ordering::Relaxed)
+}
+
 /// Whether the running thread has our function.
 ///
 /// # Safety
@@ -154,7 +170,7 @@ fn change(py: Python<'_>, is_inside: bool) {
 #[inline(always)]
 unsafe fn is_set() -> bool {
     // SAFETY: by this function's contract.
-    unsafe { ThreadState::of(ffi::PyThreadState_Get()) }.has_profile_function_at(set_profile::on_event)
+    unsafe { ThreadState::of(ffi::PyThreadState_Get()) }.has_profile_function_at(function())
 }
 
 /// `Context.run(callable, ...)`
@@ -268,13 +284,7 @@ fn look_for_doors(py: Python<'_>) {
 fn set_everywhere(py: Python<'_>) -> PyResult<()> {
     let is_wanted = registry::any_ordinary_in_all_threads(py);
     let scopes = stop(py, !is_wanted);
-    if is_wanted && !set_profile::watches_all_threads() {
-        set_profile::install_for_contexts(py)?;
-        for scope in scopes {
-            leaf_frames::install(py, scope)?;
-        }
-    }
-    Ok(())
+    if is_wanted { EVERYWHERE.get(py).get()(py, scopes) } else { Ok(()) }
 }
 
 /// Stands in front of what changes contexts. False where one of them isn't what we know.

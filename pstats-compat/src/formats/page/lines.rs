@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::functions::rounded;
-use super::sources;
+use super::places::{path, shown_line};
 use crate::error::{Error, Result};
 use crate::model::{Function, Profile, facts};
 
@@ -82,10 +82,7 @@ impl LineFigures {
     pub(super) fn places(&self, folder: Option<&Path>) -> Places<'_> {
         let mut known: HashMap<_, Vec<_>> = HashMap::new();
         for listed in &self.0 {
-            known
-                .entry((sources::path(&listed.filename, folder), listed.first_line))
-                .or_default()
-                .push(listed);
+            known.entry((path(&listed.filename, folder), listed.first_line)).or_default().push(listed);
         }
         Places { known, folder: folder.map(Path::to_owned) }
     }
@@ -99,7 +96,7 @@ pub(super) struct Places<'l> {
 
 impl<'l> Places<'l> {
     fn of(&self, function: &Function) -> Option<&'l Listed> {
-        let file = sources::path(&function.file.to_str_lossy(), self.folder.as_deref());
+        let file = path(&function.file.to_str_lossy(), self.folder.as_deref());
         let there = self.known.get(&(file, function.line))?;
         // One of them is `C.f`, the other perhaps just `f`.
         let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
@@ -123,7 +120,7 @@ impl<'l> Places<'l> {
             };
             // Beyond what is shown of a long function.
             let Some(text) = lines.get(place) else { continue };
-            if line.source.as_ref().is_some_and(|source| sources::shown_line(source) != *text) {
+            if line.source.as_ref().is_some_and(|source| shown_line(source) != *text) {
                 return None;
             }
             let (with_calls, own) =

@@ -13,6 +13,7 @@ mod heading;
 mod labels;
 mod lines;
 mod objects;
+mod places;
 mod sources;
 mod stacks;
 mod tasks;

@@ -13,16 +13,14 @@ use serde::Serialize;
 
 use super::functions::{Chosen, Listed};
 use super::lines::{LineFigures, OfLines};
+use super::places::{path, shown_line};
 use crate::model::{Function, Metadata, facts};
 use crate::owners::Owner;
-use crate::printable::printable;
 
 /// So many functions have theirs in a page.
 const MOST: usize = 150;
-/// With so many lines each,
+/// With so many lines each.
 const LONGEST: usize = 200;
-/// of so many characters.
-const WIDEST: usize = 240;
 /// A larger file isn't read.
 const LARGEST: u64 = 8 << 20;
 /// A function that takes a smaller part of the time does without.
@@ -110,20 +108,6 @@ fn has_source(function: &Function) -> bool {
 
 fn path_of(function: &Function, folder: Option<&Path>) -> PathBuf {
     path(&function.file.to_str_lossy(), folder)
-}
-
-/// Where a file is: relative paths are those of the folder where the program ran.
-pub fn path(file: &str, folder: Option<&Path>) -> PathBuf {
-    let file = PathBuf::from(file);
-    match folder {
-        Some(folder) if file.is_relative() => folder.join(file),
-        _ => file,
-    }
-}
-
-/// A line as it stands in a page.
-pub fn shown_line(line: &str) -> String {
-    printable(&line.replace('\t', "    ")).chars().take(WIDEST).collect()
 }
 
 /// A file of Python code.
