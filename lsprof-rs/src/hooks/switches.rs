@@ -71,7 +71,8 @@ pub fn use_function(py: Python<'_>, function: Py_tracefunc, everywhere: Everywhe
 
 /// Sets the function for one more profile of a context, which the running thread is in. False where it has to be set in all threads.
 pub fn begin(py: Python<'_>, scope: Scope) -> PyResult<bool> {
-    if !are_on() && !(ThreadState::is_as_declared(py)? && stand_in_front(py)?) {
+    let can_be = are_on() || (ThreadState::is_as_declared(py)? && stand_in_front(py)?);
+    if !can_be {
         return Ok(false);
     } else if has_other_doors(py) {
         // Perhaps by now: a library may be loaded without an import.
