@@ -92,7 +92,7 @@ def test_objects_are_kept_however_it_ends(shop: Path, ends: str) -> None:
     if session["destroyed"] is not None:
         assert (session["destroyed"], session["alive"]) == (10, 20)
         assert told["objects"]["over_time"][-1]["alive"] == 20
-    assert [(place["line"], place["created"]) for place in session["places"]] == [(6, 30)]
+    assert [(place["line"], place["created"]) for place in session["places"]] == [(5, 30)]
     assert told["functions"] == [] and "shop.py" in told["facts"]["command"]
 
 
@@ -103,7 +103,7 @@ def test_what_was_kept_is_shown(shop: Path) -> None:
         _, said = record.communicate(timeout=PATIENCE)
         assert record.returncode == 0, said
     shown = pikos_at(shop, "stats", "objects.pikos").stdout
-    assert "Objects  30 made" in shown and "__main__.Session" in shown and "shop.py:6" in shown
+    assert "Objects  30 made" in shown and "__main__.Session" in shown and "shop.py:5" in shown
     assert "function calls" not in shown
     assert pikos_at(shop, "export", "objects.pikos", "-o", "types.csv").returncode == 0
     with (shop / "types.csv").open() as file:
@@ -121,7 +121,7 @@ def test_what_was_kept_is_shown(shop: Path) -> None:
     )
     view.until("__main__.Session")
     view.keys("\r")
-    view.until("shop.py:6")
+    view.until("shop.py:5")
     view.keys("qq")
     assert view.wait() == 0
 

@@ -175,8 +175,10 @@ def test_a_click_zooms_and_escape_leads_back(page: Browser) -> None:
 
 
 def test_the_tooltip_has_the_figures(page: Browser) -> None:
-    name, place, times, calls = tip(page, "right")
+    name, place, times, *of_caller, calls = tip(page, "right")
     assert (name, calls) == ("right", "1 call")
+    # Unless the caller has all of the time, or as good as all.
+    assert all(line.endswith("% of work") for line in of_caller)
     assert place.endswith(f"test_page.py:{right.__code__.co_firstlineno}")
     assert "%), own " in times
     page.move(1, 1)

@@ -414,9 +414,11 @@ impl Coroutines {
         let is_inherited = step.entered == Entered::Resumed;
         if is_inherited { &row.inherited } else { &row.started }.add(1);
         self.serial += 1;
-        let awaiter = awaiter.map(|at| (at, self.activations[at as usize].serial));
-        let is_task = begins.is_root && begins.form == Form::COROUTINE;
-        let origin = match self.take_made(step.object) {
+        // A task that is made eagerly begins within the step of another one, which doesn't await it.
+        let made = self.take_made(step.object);
+        let awaiter = awaiter.filter(|_| made.is_none()).map(|at| (at, self.activations[at as usize].serial));
+        let is_task = (begins.is_root || made.is_some()) && begins.form == Form::COROUTINE;
+        let origin = match made {
             Some(origin) => origin,
             None if is_task && !is_inherited => Origin { task: 0, parent: running(self) },
             None => Origin::default(),
@@ -781,7 +783,8 @@ impl Steps {
 
 /// The serial of the task that a thread with these open steps is at work on; 0 if a callback runs, or nothing.
 fn running(open: &[Open], all: &Coroutines) -> u64 {
-    let of_loop = open.iter().rev().find(|open| open.is_root).and_then(|open| open.activation);
+    let is_at_work = |open: &&Open| open.is_root || open.task.is_some();
+    let of_loop = open.iter().rev().find(is_at_work).and_then(|open| open.activation);
     of_loop.and_then(|at| all.task_of(at)).map_or(0, |task| task.serial())
 }
 

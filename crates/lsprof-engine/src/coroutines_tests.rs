@@ -269,6 +269,25 @@ fn the_parent_of_a_task_is_the_one_that_ran_when_it_was_made() {
 }
 
 #[test]
+fn a_task_that_is_made_eagerly_begins_within_its_parent() {
+    let mut script = Script::new();
+    script.call(LOOP).step(OUTER, 1, Started);
+    script.recorder.task_made(2, 0x200);
+    script.step(INNER, 2, Started);
+    script.recorder.task_made(3, 0x300);
+    script.step(INNER, 3, Started).wait(3).leave(INNER, Parked).wait(2).leave(INNER, Parked);
+    script.leave(OUTER, Parked).wait(10).leave(LOOP, Parked);
+    let serials: Vec<u64> = script.origins().iter().map(|(serial, ..)| *serial).collect();
+    let parents: Vec<_> = script.origins().iter().map(|(_, parent, object)| (*parent, *object)).collect();
+    assert_eq!(parents, [(None, None), (Some(serials[0]), Some(0x200)), (Some(serials[1]), Some(0x300))]);
+    // What the parent's steps have run is its own affair; the task goes on by itself.
+    script.call(LOOP).step(INNER, 2, Resumed).wait(7).leave(INNER, Returned).leave(LOOP, Parked);
+    let tasks = script.all.lock().unwrap().tables().tasks(Ticks(script.now));
+    assert_eq!(tasks.len(), 2, "one has ended");
+    assert_eq!(script.row(FunctionId(1), 2).returned, 1);
+}
+
+#[test]
 fn what_a_library_says_of_a_task_is_added() {
     let mut script = Script::new();
     script.call(LOOP).step(OUTER, 1, Started).leave(OUTER, Parked).step(OUTER, 2, Started);
