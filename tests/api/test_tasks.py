@@ -345,19 +345,25 @@ def test_tasks_know_who_made_them_and_who_waits_for_them(name, options):
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no eager tasks")
 def test_eager_tasks_know_who_made_them():
     async def leaf():
+        await asyncio.sleep(0)
         await asyncio.sleep(1000)
 
     async def main():
         asyncio.current_task().set_name("main")
+        await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
         loop.set_task_factory(asyncio.eager_task_factory)
         task = loop.create_task(leaf(), name="eager")
+        at_once = len(profile.task_stats())
+        for _ in range(3):
+            await asyncio.sleep(0)
         found = relations(profile)
         task.cancel()
-        return found
+        return at_once, found
 
     with Profile(tasks=True) as profile:
-        found = asyncio.run(main())
+        at_once, found = asyncio.run(main())
+    assert at_once == 2
     assert found["eager"] == ("main", [])
 
 

@@ -637,11 +637,13 @@ impl Steps {
         open.task.is_some_and(|task| !task.is_named() && (is_parked || is_slow()))
     }
 
-    /// Names that task.
+    /// Names that task. One that begins while it is made may be given its name only then.
     pub(crate) fn name_task(&mut self, frame: Link<Frame>, named: &Named) {
-        let open = self.open.last().filter(|open| open.frame == frame);
-        if let Some(task) = open.and_then(|open| open.task) {
-            task.set_name(&named.name);
+        let Some((open, below)) = self.open.split_last().filter(|(open, _)| open.frame == frame) else {
+            return;
+        };
+        if let Some(task) = open.task {
+            task.set_name(&named.name, below.iter().all(|open| open.task.is_none()));
             let parent = || {
                 let all = lock(&self.all);
                 let parent = all.find(named.parent).and_then(|at| all.task_of(at));

@@ -275,13 +275,19 @@ fn a_task_that_is_made_eagerly_begins_within_its_parent() {
     script.recorder.task_made(2, 0x200);
     script.step(INNER, 2, Started);
     script.recorder.task_made(3, 0x300);
-    script.step(INNER, 3, Started).wait(3).leave(INNER, Parked).wait(2).leave(INNER, Parked);
-    script.leave(OUTER, Parked).wait(10).leave(LOOP, Parked);
+    script.step(INNER, 3, Started).wait(3).leave(INNER, Parked).wait(2);
+    assert!(script.recorder.wants_task_name(true, Ticks(script.now)));
+    script.recorder.name_task(&Named { name: "Task-2".to_owned(), ..Named::default() });
+    script.leave(INNER, Parked).leave(OUTER, Parked).wait(10).leave(LOOP, Parked);
     let serials: Vec<u64> = script.origins().iter().map(|(serial, ..)| *serial).collect();
     let parents: Vec<_> = script.origins().iter().map(|(_, parent, object)| (*parent, *object)).collect();
     assert_eq!(parents, [(None, None), (Some(serials[0]), Some(0x200)), (Some(serials[1]), Some(0x300))]);
     // What the parent's steps have run is its own affair; the task goes on by itself.
-    script.call(LOOP).step(INNER, 2, Resumed).wait(7).leave(INNER, Returned).leave(LOOP, Parked);
+    script.call(LOOP).step(INNER, 2, Resumed).wait(7);
+    assert!(script.recorder.wants_task_name(true, Ticks(script.now)), "it has been named since");
+    script.recorder.name_task(&Named { name: "eager".to_owned(), ..Named::default() });
+    assert!(!script.recorder.wants_task_name(true, Ticks(script.now)));
+    script.leave(INNER, Returned).leave(LOOP, Parked);
     let tasks = script.all.lock().unwrap().tables().tasks(Ticks(script.now));
     assert_eq!(tasks.len(), 2, "one has ended");
     assert_eq!(script.row(FunctionId(1), 2).returned, 1);

@@ -34,6 +34,9 @@ pub(crate) struct Origin {
     pub parent: u64,
 }
 
+/// So often somebody asks for a name at most.
+const NAMED: u64 = 2;
+
 const FREE: u64 = 0;
 const NEW: u64 = 1;
 const RUNS: u64 = 2;
@@ -63,7 +66,8 @@ pub struct TaskRecord {
     longest_at: Cell64,
     /// The innermost function that it awaits.
     leaf: Cell64,
-    is_named: Cell64,
+    /// How often somebody has named it.
+    named: Cell64,
     name_length: Cell64,
     name: [Cell64; WORDS],
 }
@@ -129,7 +133,7 @@ impl TaskRecord {
             ] {
                 cell.set(0);
             }
-            this.is_named.set(0);
+            this.named.set(0);
             this.name_length.set(0);
         });
     }
@@ -150,9 +154,9 @@ impl TaskRecord {
         });
     }
 
-    /// Whether somebody has named it, if only to say that it has no name.
+    /// Whether somebody has named it for good, if only to say that it has no name.
     pub(crate) fn is_named(&self) -> bool {
-        self.is_named.get() != 0
+        self.named.get() >= NAMED
     }
 
     /// A step begins.
@@ -201,14 +205,14 @@ impl TaskRecord {
         self.change(|this| this.state.set(FREE));
     }
 
-    /// Names it. Cut where it is longer than there is room for.
-    pub(crate) fn set_name(&self, name: &str) {
+    /// Names it; `is_final`: nobody has to ask once more. Cut where it is longer than there is room for.
+    pub(crate) fn set_name(&self, name: &str, is_final: bool) {
         let mut end = name.len().min(WORDS * 8);
         while !name.is_char_boundary(end) {
             end -= 1;
         }
         self.change(|this| {
-            this.is_named.set(1);
+            this.named.set(if is_final { NAMED } else { this.named.get() + 1 });
             this.name_length.set(end as u64);
             for (word, part) in this.name.iter().zip(name.as_bytes()[..end].chunks(8)) {
                 let mut bytes = [0; 8];
