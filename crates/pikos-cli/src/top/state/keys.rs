@@ -31,7 +31,7 @@ enum Views {
 }
 
 /// All keys.
-const HELP: [(Help, Views); 33] = [
+const HELP: [(Help, Views); 32] = [
     (("Up Down  k j", "choose a function; the cursor stays on it"), Views::Files),
     (("Up Down", "choose a function; the cursor stays on it"), Views::Live),
     (("PgUp PgDn  Space", "a page up or down"), Views::Both),
@@ -47,8 +47,7 @@ const HELP: [(Help, Views); 33] = [
     (("k", "where each thread is now: its open calls"), Views::Live),
     (("  in it: Left Right", "fold and unfold a thread; e unfolds, E folds all"), Views::Live),
     (("a", "tasks: what each awaits, what blocked the loop (--tasks)"), Views::Live),
-    (("  in it: Left Right", "sort by the longest wait, the longest step, the time run"), Views::Live),
-    (("  and f", "a flat list, or each below the task that made it"), Views::Live),
+    (("  in it: Left Right", "sort by longest wait, longest step, run; f: list or tree"), Views::Live),
     (("/  x", "show only, or hide, what matches a regex: file:line(name)"), Views::Both),
     (("m", "mark: remember the current figures"), Views::Both),
     (("d", "differences from the mark, and back"), Views::Both),
