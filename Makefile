@@ -62,10 +62,12 @@ build: $(VENV)/.installed ## Build the package and install it into .venv, withou
 	@ln -sfn $(VENV) .venv
 
 .PHONY: test
-test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite, on PYTHON's release
+test: build $(VENV)/.tests ## The tests of the Rust crates and the Python suite, on PYTHON's release: both, also after a failure
 	@echo "+ cargo test --workspace --profile assertions"
-	PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python cargo test --locked --quiet --workspace --profile assertions --no-fail-fast
-	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS)
+	outcome=0
+	PYO3_PYTHON=$(CURDIR)/$(VENV)/bin/python cargo test --locked --quiet --workspace --profile assertions --no-fail-fast || outcome=$$?
+	WORKERS=$(WORKERS) scripts/test.sh $(VENV)/bin/python $(PYTEST_ARGS) || outcome=$$?
+	exit $$outcome
 
 .PHONY: test-%
 test-%: .venv-%/.installed .venv-%/.tests ## The Python suite on one release: make test-3.13
