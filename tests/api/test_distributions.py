@@ -431,10 +431,11 @@ def facts(stats):
     return [whole["leaf"]["ncalls"], leafs["buckets"], [round(leafs[name] * 1e9) for name in ("min", "p50", "max")],
             [row.name for row in stats.slowest_stack(next(row for row in stats if row.name == "leaf"))],
             [round(whole[name][key], 6) for name in ("leaf", "naps") for key in ("cpu_tottime", "cpu_cumtime")]]
-# What is written now begins after the last call of `leaf`.
-before = os.stat(file).st_mtime if os.path.exists(file) else 0
-while not (os.path.exists(file) and pikos.stats.load(file).metadata["ncalls"] and os.stat(file).st_mtime > before
-           and facts(pikos.stats.load(file))[0] == 401):
+# The tables are read one after the other: what is written after a file that has the last call of `leaf` has all that is known of it.
+while not (os.path.exists(file) and pikos.stats.load(file).metadata["ncalls"] and facts(pikos.stats.load(file))[0] == 401):
+    time.sleep(0.02)
+written = os.stat(file).st_mtime_ns
+while os.stat(file).st_mtime_ns == written:
     time.sleep(0.02)
 profile.disable()
 answer([facts(pikos.stats.load(file)), facts(pikos.stats.of(profile))])
