@@ -196,8 +196,8 @@ answer([found, truth["ran"], truth["often"], profile.gil_wait()])
 """
     own, ran, often, waited = evaluate(code)
     assert ran * 0.9 - 0.005 < own < ran * 1.05 + 0.005 + 0.0001 * often, (ran, often)
-    # Each time some milliseconds.
-    assert waited > 0.15
+    # Most times up to a switch interval.
+    assert waited > 0.03
 
 
 def test_what_is_kept_is_what_cprofile_has() -> None:

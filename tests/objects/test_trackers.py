@@ -43,7 +43,7 @@ def test_the_seeds_example(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [Line(number, "some random text" * 100 + str(number)) for number in range(10_000)]
     tracker.print_diff()
     printed = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r" +types \|   # objects \|   total size", printed[0])
+    assert re.fullmatch(r" +types \|   # objects \| +total size", printed[0])
     assert re.fullmatch(r"=+ \| =+ \| =+", printed[1])
     assert len(set(map(len, printed))) == 1
     rows = {row[0].strip(): (int(row[1]), row[2].strip()) for row in (line.split("|") for line in printed[2:])}
