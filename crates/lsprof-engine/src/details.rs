@@ -21,6 +21,25 @@ pub struct Details {
     idle: Option<Idle>,
 }
 
+/// What is kept of most calls where something is kept besides the figures: those that are no steps, are shorter than this, and in which
+/// the thread was never idle need nothing but their duration noted.
+#[derive(Clone, Copy)]
+pub(crate) struct Lean {
+    /// In ticks. Below all times if there are no such calls.
+    pub(crate) below: i64,
+    pub(crate) keeps_durations: bool,
+}
+
+impl Lean {
+    pub(crate) const NO_CALL: Self = Self { below: i64::MIN, keeps_durations: false };
+
+    /// Whether there are such calls.
+    #[inline(always)]
+    pub(crate) fn any(self) -> bool {
+        self.below != i64::MIN
+    }
+}
+
 impl Details {
     /// Follows the steps of coroutines, from now on.
     pub fn follow(&mut self, steps: Steps) {
@@ -38,10 +57,10 @@ impl Details {
         self.idle = Some(Idle::new(processor, patience));
     }
 
-    /// Below how many ticks a call that is no step, and in which the thread was never idle, needs nothing but its duration noted; and
-    /// whether it needs that.
-    pub(crate) fn lean(&self) -> (i64, bool) {
-        (self.steps.as_ref().map_or(i64::MAX, Steps::long), self.keeps_durations)
+    /// Which calls need little of all this.
+    pub(crate) fn lean(&self) -> Lean {
+        let below = self.steps.as_ref().map_or(i64::MAX, Steps::long);
+        Lean { below, keeps_durations: self.keeps_durations }
     }
 
     /// What tells idleness apart.

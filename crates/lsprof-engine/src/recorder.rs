@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 use crate::cells::{Link, show_before};
 use crate::clock::Ticks;
 use crate::coroutines::{Begins, Ending, Named, Step, Steps};
-use crate::details::Details;
+use crate::details::{Details, Lean};
 use crate::durations;
 use crate::excess::{Account, Costs};
 use crate::hash::mix;
@@ -80,24 +80,6 @@ struct Hidden {
     kind: Kind,
     /// As of an [`Entry`].
     pauses: Pauses,
-}
-
-/// What is kept of most calls where something is kept besides the figures: those that are no steps, are shorter than this, and in which
-/// the thread was never idle need nothing but their duration noted.
-#[derive(Clone, Copy)]
-struct Lean {
-    /// In ticks. Below all times if there are no such calls.
-    below: i64,
-    keeps_durations: bool,
-}
-
-impl Lean {
-    const NO_CALL: Self = Self { below: i64::MIN, keeps_durations: false };
-
-    #[inline(always)]
-    fn any(self) -> bool {
-        self.below != i64::MIN
-    }
 }
 
 /// What an event ends: a stretch of the newest open call, or of its caller's.
@@ -176,10 +158,7 @@ impl Recorder {
     fn find_lean_calls(&mut self) {
         let is_alone = self.account.is_none() && self.tree.is_none() && self.parts.is_none();
         let details = self.details.as_ref().filter(|_| is_alone);
-        self.lean = details.map_or(Lean::NO_CALL, |details| {
-            let (below, keeps_durations) = details.lean();
-            Lean { below, keeps_durations }
-        });
+        self.lean = details.map_or(Lean::NO_CALL, |details| details.lean());
     }
 
     /// Takes time in which the thread waits out of its calls, from now on, and looks for it so often; or no more. `processor` is
