@@ -9,29 +9,13 @@ import threading
 from typing import Any
 
 import pytest
+from known_calls import counts, leaf, part, work
 from pikos.cprofile import Profile
 from running import PATIENCE, evaluate
 
 pytestmark = [pytest.mark.beyond_cprofile, pytest.mark.in_process]
 
 ONE_FUNCTION_A_THREAD = pytest.mark.skipif(sys.version_info >= (3, 12), reason="3.11 has a profile function a thread")
-
-
-def leaf() -> None:
-    pass
-
-
-def work(n: int) -> None:
-    for _ in range(n):
-        leaf()
-
-
-def counts(profile: Profile) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for entry in profile.getstats():
-        if not isinstance(entry.code, str):
-            found[entry.code.co_name] = found.get(entry.code.co_name, 0) + entry.callcount
-    return found
 
 
 async def serve() -> tuple[list[int], list[int]]:
@@ -47,11 +31,6 @@ async def serve() -> tuple[list[int], list[int]]:
             await asyncio.sleep(0.01)
         work(1000)
         return counts(profile)["leaf"]
-
-    async def part(n: int) -> None:
-        work(n)
-        await asyncio.sleep(0)
-        work(n)
 
     async def bystander() -> None:
         for _ in range(100):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from known_calls import counts, leaf, part, work
 from pikos.cprofile import Profile
 from running import PATIENCE, evaluate
 
@@ -31,29 +32,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "without callers": {"subcalls": False},
     "sampled": {"times": "sampled"},
 }
-
-
-def leaf() -> None:
-    pass
-
-
-def work(n: int) -> None:
-    for _ in range(n):
-        leaf()
-
-
-def counts(profile: Profile) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for entry in profile.getstats():
-        if not isinstance(entry.code, str):
-            found[entry.code.co_name] = found.get(entry.code.co_name, 0) + entry.callcount
-    return found
-
-
-async def part(n: int) -> None:
-    work(n)
-    await asyncio.sleep(0)
-    work(n)
 
 
 async def request(n: int, options: dict[str, Any]) -> dict[str, int]:

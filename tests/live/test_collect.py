@@ -100,6 +100,12 @@ def so_far(folder: Path, pattern: str = "*") -> list[Profile]:
     return [load(path) for path in sorted((folder / "so-far").glob(f"{pattern}.pikos"))]
 
 
+def told_to(endpoint: str, out: str, *program: str | Path) -> list[str | Path]:
+    """A program, as started, whose profile goes to a collector as well as into a file."""
+    live = ["--live", endpoint, "--connect", "--interval", "0.05", "-o", out]
+    return ["-m", "pikos.cprofile", *live, *program]
+
+
 def test_what_processes_tell_is_added_up_by_host_program_and_thread(tmp_path: Path) -> None:
     with collector(tmp_path, "-o", "kept") as (process, endpoint):
         told = sent(
@@ -156,20 +162,7 @@ def test_one_that_is_started_again_goes_on_and_counts_nothing_twice(tmp_path: Pa
     script.write_text(PROGRAM)
     with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
         sent(endpoint, "--processes", "3", "--functions", "10", "--seconds", "0.4", "--interval", "0.2", "--leave", "1")
-        live = [
-            "-m",
-            "pikos.cprofile",
-            "--live",
-            endpoint,
-            "--connect",
-            "--interval",
-            "0.05",
-            "-o",
-            "own.pstats",
-            script,
-            "stop",
-        ]
-        with started(tmp_path, live) as program:
+        with started(tmp_path, told_to(endpoint, "own.pstats", script, "stop")) as program:
             until(
                 lambda: any(calls(profile, "leaf") > 50 for profile in so_far(tmp_path / "kept", "*app.py*")),
                 "its calls on disk",
@@ -251,19 +244,8 @@ def test_labels_are_kept_apart_on_disk_in_the_views_and_after_a_restart(tmp_path
         assert program.stdout.readline() == "done\n"
 
     with collector(tmp_path, "-o", "kept", "--every", "1s") as (process, endpoint):
-        live = [
-            "-m",
-            "pikos.cprofile",
-            "--live",
-            endpoint,
-            "--connect",
-            "--interval",
-            "0.05",
-            "-o",
-            "own.pstats",
-            script,
-        ]
-        with started(tmp_path, live) as first, started(tmp_path, [*live[:-2], "other.pstats", script]) as second:
+        one, other = (told_to(endpoint, name, script) for name in ("own.pstats", "other.pstats"))
+        with started(tmp_path, one) as first, started(tmp_path, other) as second:
             turn(first, "/v1/pay /v2/pay")
             turn(second, "/v1/pay")
             until(lambda: all_of() == {"": 2, "/v1/pay": 200, "/v2/pay": 100}, "both on disk")
