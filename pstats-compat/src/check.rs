@@ -90,7 +90,7 @@ struct Checker<'p> {
 impl Checker<'_> {
     fn whole(&mut self) {
         let profile = self.profile;
-        if profile.rows().next().is_none() {
+        if profile.rows().next().is_none() && !profile.has_objects_alone() {
             self.odd("the profile has no functions".to_owned());
         }
         if profile.metadata.unfinished {
@@ -285,7 +285,7 @@ fn exceeds(part: f64, whole: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CallTree, Edge, FunctionId, Node};
+    use crate::model::{CallTree, Edge, FunctionId, Node, Objects};
 
     fn sound() -> Profile {
         let calls = Calls { ncalls: 4, primitive_calls: 4, tottime: 1.0, cumtime: 2.0, ..Calls::default() };
@@ -321,6 +321,10 @@ mod tests {
             assert!(text.contains("unsound: ") && text.contains(expected), "{text:?}, {expected:?}");
         };
         odd(found(|p| *p = Profile::default()), "no functions");
+        let objects_alone = |p: &mut Profile| {
+            *p = Profile { objects: Some(Objects::default()), ..Profile::default() };
+        };
+        assert_eq!(found(objects_alone), "");
         odd(found(|p| p.functions[1].name = "f".into()), "stands for several functions");
         odd(found(|p| p.functions[0].caller_only = true), "1 caller has no row");
         odd(found(|p| p.metadata.counts = Counts::Samples), "samples, not calls");

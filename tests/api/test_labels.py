@@ -8,6 +8,7 @@ import gzip
 import importlib.util
 import inspect
 import json
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -193,6 +194,99 @@ def test_greenlets_have_contexts_of_their_own(options: str) -> None:
         answer(found)
     """.replace("OPTIONS", options)
     assert evaluate(program) == {"": 7} | {str(n): 4 * n for n in range(1, 6)}
+
+
+#: What asks for a context of its own, in a process that has no library which changes contexts by itself: `work(n, label)` is counted, and
+#: `expect` is how often `leaf` has to be found.
+DOORS = """
+import asyncio, contextvars, sys, threading
+import pikos
+from concurrent.futures import ThreadPoolExecutor
+
+expected = {}
+def leaf(): pass
+def work(n, label=""):
+    expected[label] = expected.get(label, 0) + n
+    for _ in range(n): leaf()
+
+def by_hand(label):
+    own = contextvars.copy_context()
+    contextvars.Context().run(work, 1)
+    own.run(work, 2, label)
+    work(3, label)
+    try:
+        own.run(lambda: 1 / 0)
+    except ZeroDivisionError:
+        work(4, label)
+    return own
+
+def copied(own):
+    "As asgiref brings home what a thread has set."
+    for variable in own:
+        if variable.get(None) is not own[variable]:
+            variable.set(own[variable])
+
+async def handle(label, inside):
+    with pikos.label(n=label):
+        for _ in range(3):
+            work(1, label)
+            await asyncio.sleep(0)
+        await asyncio.to_thread(work, 2, label)
+        task = asyncio.get_running_loop().create_task(later(label))
+        work(1, label)
+        await task
+        # Without the labels around it.
+        context = contextvars.Context()
+        inside.append(asyncio.get_running_loop().create_task(later(""), context=context))
+    await asyncio.gather(*inside)
+
+async def later(label):
+    work(1, label)
+    await asyncio.sleep(0)
+    work(1, label)
+
+async def serve():
+    if EAGER:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    await asyncio.gather(*[handle(str(n), []) for n in range(20)])
+
+def every_way():
+    with pikos.label(n="a"):
+        own = by_hand("a")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(work, 2).result()
+            pool.submit(own.run, work, 3, "a").result()
+    work(1)
+    contextvars.Context().run(lambda: (work(1), copied(own), work(2, "a")))
+    RUN(serve())
+    with pikos.label(n="b"):
+        IMPORT
+        by_hand("b")
+        RUN(serve())
+
+with Profile(threads=True, OPTIONS) as profile:
+    every_way()
+found = {}
+for labels, _, entries in profile.label_stats():
+    calls = sum(e.callcount for e in entries if getattr(e.code, "co_name", "") == "leaf")
+    found[labels.get("n", "")] = calls
+answer([found, expected])
+"""
+
+
+@pytest.mark.parametrize("imported", ["pass", "import greenlet"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "eager"])
+@pytest.mark.parametrize("options", ["", "tree=True", "tasks=True", "distribution=True", "compensate=True"])
+def test_labels_follow_through_each_door(options: str, loop: str, imported: str) -> None:
+    if loop == "eager" and sys.version_info < (3, 12):
+        pytest.skip("eager tasks came with 3.12")
+    library = {"import greenlet": "greenlet"}.get(imported, "uvloop" if loop == "uvloop" else "asyncio")
+    if importlib.util.find_spec(library) is None or (loop == "uvloop" and importlib.util.find_spec("uvloop") is None):
+        pytest.skip(f"NOT TESTED: {library} or uvloop is not installed")
+    run = "__import__('uvloop').run" if loop == "uvloop" else "asyncio.run"
+    program = DOORS.replace("OPTIONS", options).replace("IMPORT", imported).replace("RUN", run)
+    found, expected = evaluate(program.replace("EAGER", str(loop == "eager")))
+    assert found == expected
 
 
 def test_what_a_label_holds_for_as_a_decorator() -> None:

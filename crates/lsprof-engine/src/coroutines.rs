@@ -584,6 +584,25 @@ struct Open {
     began: Ticks,
 }
 
+impl Open {
+    /// `long`: how many long calls are known. The clock has yet to be started.
+    fn new(
+        begins: &Begins,
+        activation: Option<u32>,
+        task: Option<Link<TaskRecord>>,
+        long: usize,
+    ) -> Self {
+        Self {
+            frame: begins.frame,
+            activation,
+            task,
+            is_root: begins.is_root || begins.form == Form::CALLBACK,
+            long,
+            began: Ticks::default(),
+        }
+    }
+}
+
 /// The coroutines of a profile, as one thread's recorder sees them.
 #[derive(Debug)]
 pub struct Steps {
@@ -667,29 +686,47 @@ impl Steps {
     /// A call that may be a step begins. Returns where its stacks stand, if that is known of it.
     pub(crate) fn begins(&mut self, begins: &Begins) -> Option<Under> {
         let step = self.expected.take_if(|step| step.key == begins.key);
-        let (mut under, mut task) = (None, None);
-        let activation = match step {
-            None if begins.form == Form::CALLBACK => None,
-            None => return None,
+        match step {
+            None if begins.form == Form::CALLBACK => {
+                self.push(begins, None, None);
+                None
+            }
+            None => None,
             Some(step) => {
-                let mut all = lock(&self.all);
                 let awaiter = if begins.is_root { None } else { self.awaiter(begins.frame) };
+                let mut all = lock(&self.all);
                 let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
                 let activation = &all.activations[at as usize];
-                under = activation.under.filter(|under| begins.is_root && under.owner == self.owner);
-                task = activation.task;
-                Some(at)
+                let under = activation.under.filter(|under| begins.is_root && under.owner == self.owner);
+                let task = activation.task;
+                drop(all);
+                self.push(begins, Some(at), task);
+                under
             }
-        };
-        self.open.push(Open {
-            frame: begins.frame,
-            activation,
-            task,
-            is_root: begins.is_root || begins.form == Form::CALLBACK,
-            long: self.long.len(),
-            began: Ticks::default(),
-        });
-        under
+        }
+    }
+
+    /// [`Steps::begins`] and [`Steps::started`] of a known step, where nobody wants to know where its stacks stand: in one go, as each
+    /// look at what threads share has its price. Returns what the clock said, which is read as late as can be.
+    pub(crate) fn begins_at(&mut self, begins: &Begins, step: Step, clock: impl FnOnce() -> Ticks) -> Ticks {
+        let awaiter = if begins.is_root { None } else { self.awaiter(begins.frame) };
+        let mut all = lock(&self.all);
+        let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
+        let task = all.activations[at as usize].task;
+        let open = Open::new(begins, Some(at), task, self.long.len());
+        self.open.push(open);
+        let now = clock();
+        all.start(at, now);
+        drop(all);
+        if let Some(open) = self.open.last_mut() {
+            open.began = now;
+        }
+        now
+    }
+
+    fn push(&mut self, begins: &Begins, activation: Option<u32>, task: Option<Link<TaskRecord>>) {
+        let open = Open::new(begins, activation, task, self.long.len());
+        self.open.push(open);
     }
 
     /// The activation of the open step that calls what is in this frame, through generators of no account.

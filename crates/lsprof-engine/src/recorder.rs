@@ -477,16 +477,34 @@ impl Recorder {
         if !self.enter_edge(edge) {
             return false;
         }
-        let is_followed = edge.callee.form().is_followed();
-        if is_followed && let Some(step) = step() {
-            self.expect_step(step);
+        if !edge.callee.form().is_followed() {
+            self.prepare();
+            self.start(clock());
+            return true;
         }
-        self.prepare();
-        self.start(clock());
-        if is_followed {
-            self.start_step();
+        match step() {
+            Some(step) if self.tree.is_none() => self.enter_step(edge, step, clock),
+            step => {
+                step.into_iter().for_each(|step| self.expect_step(step));
+                self.prepare();
+                self.start(clock());
+                self.start_step();
+            }
         }
         true
+    }
+
+    /// The frame that was pushed last is of this step. On a recorder that keeps no tree.
+    #[inline]
+    fn enter_step(&mut self, edge: Link<Edge>, step: Step, clock: impl FnOnce() -> Ticks) {
+        let frame = self.top;
+        let Some(details) = &mut self.details else { return self.start(clock()) };
+        details.begins(&self.tables, frame);
+        let now = match &mut details.steps {
+            Some(steps) => steps.begins_at(&Begins::of(frame, edge), step, clock),
+            None => clock(),
+        };
+        self.start(now);
     }
 
     /// [`Recorder::leave_quickly`] on such a recorder.

@@ -742,14 +742,16 @@ impl Collector {
         self.ended_trees.take();
         self.ended_parts.take();
         self.labels.clear();
-        let since = self.followed_since();
+        let now = clock::now();
+        // Before recording has begun there is no such time, nor after.
+        let since = if self.followed_since() == Ticks::default() { Ticks::default() } else { now };
         self.follow(self.follows());
         self.following.borrow().iter().for_each(|following| following.began.set(since));
         self.tell(|source| source.change(|state| state.coroutines = self.shared_coroutines()));
         self.samples.borrow().iter().for_each(|samples| samples.forget());
         self.tell(Source::clear);
         self.run.clear();
-        self.details.began.set(Some(clock::now()));
+        self.details.began.set(Some(now));
         self.tell(|source| source.change(|state| state.began = self.began()));
         self.change_time(|_| ());
         if let Some(tree) = self.tree.borrow_mut().as_mut() {

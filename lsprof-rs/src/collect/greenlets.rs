@@ -132,7 +132,8 @@ fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
         }
     });
     // The stack that goes on may have been parked under other labels than its greenlet has now.
-    registry::look_at_context_again(py);
+    // SAFETY: the token shows that the GIL is held.
+    unsafe { registry::context_changes() };
     Ok(())
 }
 

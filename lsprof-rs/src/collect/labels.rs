@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 
 use lsprof_engine::PartId;
+use pyo3::ffi::PyObject;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -176,6 +177,12 @@ pub fn find(py: Python<'_>) {
     if module.setattr(intern!(py, "_changed"), called).is_ok() {
         MODULE.get(py).replace(Some(Module { module: module.unbind(), current: current.unbind() }));
     }
+}
+
+/// Whether this object is the variable that has a context's labels. It may be asked while that is being found.
+pub fn is_variable(py: Python<'_>, object: *mut PyObject) -> bool {
+    let module = MODULE.get(py).try_borrow();
+    module.is_ok_and(|module| module.as_ref().is_some_and(|module| module.current.as_ptr() == object))
 }
 
 /// Whether the program has had any label.

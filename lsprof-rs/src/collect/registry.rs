@@ -69,6 +69,10 @@ struct Registry {
     last_context: Cell<u64>,
     /// Where contexts matter: the one that `current` is about.
     moment: Cell<Moment>,
+    /// What stands in [`CACHED`] beside the address of the thread that `current` is about.
+    how: Cell<usize>,
+    /// Whether each change of context is told by [`context_changes`], so that nobody needs to look at each event.
+    contexts_are_told: Cell<bool>,
 }
 
 impl Registry {
@@ -104,6 +108,8 @@ static REGISTRY: GilCell<Registry> = GilCell::new(Registry {
     contexts: RefCell::new(None),
     last_context: Cell::new(0),
     moment: Cell::new(Moment::NEVER),
+    how: Cell::new(0),
+    contexts_are_told: Cell::new(false),
 });
 
 /// In each context that a profile follows, the profile's number.
@@ -398,11 +404,28 @@ pub fn has(py: Python<'_>, scope: Scope) -> bool {
     }
 }
 
-/// Whether it depends on the context where an event goes.
+/// Whether each event has to look at the context to know where it goes.
 #[cfg(Py_3_12)]
-pub fn follows_contexts(py: Python<'_>) -> bool {
+pub fn looks_at_contexts(py: Python<'_>) -> bool {
     let registry = REGISTRY.get(py);
-    registry.has_contexts() || registry.any(|enabled| enabled.collector.labels().are_followed())
+    registry.has_contexts() || (follows_labels(py) && !registry.contexts_are_told.get())
+}
+
+/// Whether an enabled profile looks at contexts for their labels.
+pub fn follows_labels(py: Python<'_>) -> bool {
+    REGISTRY.get(py).any(|enabled| enabled.collector.labels().are_followed())
+}
+
+/// Whether [`context_changes`] will be called at each change, or isn't any more.
+pub fn tell_contexts(py: Python<'_>, are_told: bool) {
+    if REGISTRY.get(py).contexts_are_told.replace(are_told) != are_told {
+        forget_cached(py);
+    }
+}
+
+/// Whether it is.
+pub fn contexts_are_told(py: Python<'_>) -> bool {
+    REGISTRY.get(py).contexts_are_told.get()
 }
 
 /// Whether an enabled profile tells labels apart.
@@ -424,17 +447,36 @@ pub fn follow_labels(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Makes the next event look at the running context, where contexts matter.
-pub fn look_at_context_again(py: Python<'_>) {
-    REGISTRY.get(py).moment.set(Moment::NEVER);
+/// Makes the next event of the running thread look at its context, where contexts matter: that is about to be another one, or is, or a
+/// variable of ours is set there.
+///
+/// # Safety
+/// The calling thread must hold the GIL.
+#[inline]
+pub unsafe fn context_changes() {
+    // SAFETY: by this function's contract.
+    let registry = unsafe { REGISTRY.get_unattached() };
+    let cached = CACHED.load(Ordering::Relaxed);
+    // What is cached for another thread says nothing of this one, which looks its recorder up in any case.
+    if cached & !(UNUSUAL | UNTIMED | EXTENDED | IN_CONTEXT) != thread::address() {
+        return;
+    }
+    registry.moment.set(Moment::NEVER);
+    if registry.contexts_are_told.get() {
+        // A thread that is inside another interpreter may be overtaken here.
+        let again = thread::address() | IN_CONTEXT;
+        _ = CACHED.compare_exchange(cached, again, Ordering::Release, Ordering::Relaxed);
+    }
 }
 
 /// A label has begun or ended in the running thread. Whether there is a profile that should, and doesn't look at contexts yet.
 pub fn label_changed(py: Python<'_>) -> bool {
-    look_at_context_again(py);
     let registry = REGISTRY.get(py);
     // SAFETY: the token shows that the GIL is held.
-    unsafe { current() };
+    unsafe {
+        context_changes();
+        current();
+    }
     registry.any(|enabled| {
         let labels = enabled.collector.labels();
         labels.are_wanted() && !labels.are_followed()
@@ -475,7 +517,6 @@ fn is_number_followed(py: Python<'_>, number: Option<u64>) -> bool {
 }
 
 /// Whether this object is the variable that followed contexts have.
-#[cfg(not(Py_3_12))]
 pub fn is_mark(py: Python<'_>, object: *mut pyo3::ffi::PyObject) -> bool {
     FOLLOWED.is(py, object)
 }
@@ -568,6 +609,7 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
             registry.moment.set(moment);
             // SAFETY: as that of `current`.
             thread.settle_label(unsafe { Python::assume_attached() });
+            CACHED.store(thread::address() | registry.how.get(), Ordering::Release);
             return recorder;
         }
     }
@@ -607,13 +649,14 @@ fn look_up(registry: &Registry) -> *mut ThreadRecorder {
     });
     // SAFETY: null or just made.
     let how = match unsafe { recorder.as_ref() }.map(|thread| thread.timing) {
-        _ if in_context.is_some() || has_labels => IN_CONTEXT,
+        _ if in_context.is_some() || (has_labels && !registry.contexts_are_told.get()) => IN_CONTEXT,
         Some(Timing::Plain) => 0,
         Some(Timing::Extended) => EXTENDED,
         // SAFETY: as above.
         Some(Timing::Sampled) if unsafe { &*recorder }.recorder.has_subcalls() => UNTIMED,
         _ => UNUSUAL,
     };
+    registry.how.set(how);
     CACHED.store(thread::address() | how, Ordering::Release);
     recorder
 }

@@ -96,6 +96,37 @@ fn check(py: Python<'_>, result: c_int) -> PyResult<()> {
     if result == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
 
+/// Has `changed` called in each thread of this interpreter that has come to another context, from the first time on. Whether it is.
+#[cfg(Py_3_14)]
+pub fn watch(_py: Python<'_>, changed: unsafe fn()) -> bool {
+    use std::sync::OnceLock;
+
+    type Watcher = unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
+    unsafe extern "C" {
+        fn PyContext_AddWatcher(watcher: Watcher) -> c_int;
+    }
+    static CHANGED: OnceLock<unsafe fn()> = OnceLock::new();
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+
+    unsafe extern "C" fn switched(_event: c_int, _context: *mut PyObject) -> c_int {
+        if let Some(changed) = CHANGED.get() {
+            // SAFETY: CPython calls us with the GIL held.
+            unsafe { changed() };
+        }
+        0
+    }
+    _ = CHANGED.set(changed);
+    *IS_THERE.get_or_init(|| {
+        // SAFETY: the token shows that the GIL is held; -1 comes with an exception: there are too many.
+        let number = unsafe { PyContext_AddWatcher(switched) };
+        if number < 0 {
+            // SAFETY: as above.
+            unsafe { ffi::PyErr_Clear() };
+        }
+        number >= 0
+    })
+}
+
 /// A context variable.
 pub struct Variable(PyOnceLock<Py<PyAny>>, &'static CStr);
 
@@ -128,7 +159,6 @@ impl Variable {
     }
 
     /// Whether this object is it.
-    #[cfg(not(Py_3_12))]
     pub fn is(&self, py: Python<'_>, object: *mut PyObject) -> bool {
         self.0.get(py).is_some_and(|variable| variable.as_ptr() == object)
     }

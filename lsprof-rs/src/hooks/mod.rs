@@ -13,6 +13,7 @@
 
 pub mod collections;
 mod conflict;
+mod doors;
 mod evaluation;
 mod frame_eval;
 mod freed;
@@ -190,6 +191,9 @@ fn install_in_turn(
     }
     freed::follow_registry(py);
     made::follow_registry(py);
+    if registry::follows_labels(py) {
+        doors::watch(py)?;
+    }
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
@@ -227,11 +231,13 @@ fn remove_in_turn(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) ->
 /// # Errors
 /// What CPython raises.
 pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
-    #[cfg(Py_3_12)]
-    turns::take(py, || monitoring::follow_contexts(py))?;
-    // 3.11's own function looks by itself.
-    let _ = py;
-    Ok(())
+    turns::take(py, || {
+        doors::watch(py)?;
+        // 3.11's own function looks by itself.
+        #[cfg(Py_3_12)]
+        monitoring::look_at_contexts(py)?;
+        Ok(())
+    })
 }
 
 /// Which hook the events of an enabled profile come through now, where `install` answered `chosen`.

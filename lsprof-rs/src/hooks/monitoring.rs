@@ -13,7 +13,7 @@ use super::quick::{Lean, Plain, Untimed};
 use super::steps::CALLBACKS;
 use super::{conflict, evaluation};
 use crate::collect::collector::Timing;
-use crate::collect::registry::{Scope, Wanted, common_timing, follows_contexts, wanted};
+use crate::collect::registry::{Scope, Wanted, common_timing, looks_at_contexts, wanted};
 use crate::ffi::callback;
 use crate::ffi::gil::GilCell;
 use crate::ffi::thread;
@@ -119,8 +119,8 @@ pub fn take_over(py: Python<'_>, _scope: Scope, (): Place) -> PyResult<()> {
     follow_registry(py)
 }
 
-/// Has the callbacks look at the context.
-pub fn follow_contexts(py: Python<'_>) -> PyResult<()> {
+/// Has the callbacks look at the context, where that has to be.
+pub fn look_at_contexts(py: Python<'_>) -> PyResult<()> {
     follow_registry(py)
 }
 
@@ -150,7 +150,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
             installed.set(Wanted::Nothing);
         }
         let way = match common_timing(py) {
-            _ if follows_contexts(py) => Way::InContexts,
+            _ if looks_at_contexts(py) => Way::InContexts,
             Some(Timing::Extended) => Way::Extended,
             Some(Timing::Sampled) => Way::Untimed,
             _ => Way::Plain,
