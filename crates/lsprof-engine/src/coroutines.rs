@@ -244,27 +244,29 @@ impl CoroutineTables {
     }
 }
 
-/// An object that has begun and not ended.
+/// An object that has begun and not ended. A step looks at several, of which there may be any number: each is one line of the cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Activation {
     object: usize,
     row: Link<Row>,
     /// Since when it runs or is parked.
     since: Ticks,
+    serial: u64,
+    /// Of one that nobody awaits.
+    task: Option<Link<TaskRecord>>,
+    /// Which activation awaits it, and which one that was then, as places are used again; 0 for none.
+    awaiter: u32,
+    awaiter_serial: u64,
+    /// The function of the innermost that it awaits.
+    leaf: FunctionId,
     is_running: bool,
     /// Nobody refers to it any more, so that its next step is its last.
     is_dropped: bool,
     thrown: Ending,
-    /// Which activation awaits it, and which one that was then: places are used again.
-    awaiter: Option<(u32, u64)>,
-    serial: u64,
-    /// The function of the innermost that it awaits.
-    leaf: FunctionId,
-    /// Of one that nobody awaits.
-    task: Option<Link<TaskRecord>>,
-    /// Where its stacks stand in a tree.
-    under: Option<Under>,
 }
+
+const _: () = assert!(size_of::<Activation>() == 64);
 
 /// What a profile keeps of its coroutines: the writers' side.
 #[derive(Debug)]
@@ -272,6 +274,8 @@ pub struct Coroutines {
     tables: Arc<CoroutineTables>,
     rows: HashTable<Link<Row>>,
     activations: Vec<Activation>,
+    /// Where the stacks of some of them stand in a tree.
+    places: Vec<Option<Under>>,
     by_object: HashTable<u32>,
     free: Vec<u32>,
     free_tasks: Vec<Link<TaskRecord>>,
@@ -289,6 +293,7 @@ impl Coroutines {
             tables: Arc::default(),
             rows: HashTable::new(),
             activations: Vec::new(),
+            places: Vec::new(),
             by_object: HashTable::new(),
             free: Vec::new(),
             free_tasks: Vec::new(),
@@ -362,6 +367,7 @@ impl Coroutines {
             }
         }
         self.activations.clear();
+        self.places.clear();
         self.by_object.clear();
         self.free.clear();
         self.made.clear();
@@ -416,7 +422,8 @@ impl Coroutines {
         self.serial += 1;
         // A task that is made eagerly begins within the step of another one, which doesn't await it.
         let made = self.take_made(step.object);
-        let awaiter = awaiter.filter(|_| made.is_none()).map(|at| (at, self.activations[at as usize].serial));
+        let awaiter = awaiter.filter(|_| made.is_none());
+        let awaiter_serial = awaiter.map_or(0, |at| self.activations[at as usize].serial);
         let is_task = (begins.is_root || made.is_some()) && begins.form == Form::COROUTINE;
         let origin = match made {
             Some(origin) => origin,
@@ -427,14 +434,14 @@ impl Coroutines {
             object: step.object,
             row,
             since: Ticks::default(),
+            serial: self.serial,
+            task: is_task.then(|| self.new_task(begins.function, origin)),
+            awaiter: awaiter.unwrap_or_default(),
+            awaiter_serial,
+            leaf: begins.function,
             is_running: true,
             is_dropped: false,
             thrown: step.thrown,
-            awaiter,
-            serial: self.serial,
-            leaf: begins.function,
-            task: is_task.then(|| self.new_task(begins.function, origin)),
-            under: None,
         };
         let at = match self.free.pop() {
             Some(at) => {
@@ -478,9 +485,13 @@ impl Coroutines {
     /// The task that an activation is a part of.
     fn task_of(&self, at: u32) -> Option<Link<TaskRecord>> {
         let mut activation = &self.activations[at as usize];
-        while let Some((above, serial)) = activation.awaiter {
+        while activation.awaiter_serial != 0 {
             // An awaiter is older than what it awaits: this ends.
-            activation = self.activations.get(above as usize).filter(|above| above.serial == serial)?;
+            let serial = activation.awaiter_serial;
+            activation = self
+                .activations
+                .get(activation.awaiter as usize)
+                .filter(|above| above.serial == serial)?;
         }
         activation.task
     }
@@ -513,9 +524,9 @@ impl Coroutines {
         }
         if ending == Ending::Parked {
             row.park(over.now);
-            let awaiter = activation.awaiter;
-            if let Some((above, serial)) = awaiter
-                && let Some(above) = self.activations.get_mut(above as usize)
+            let (awaiter, serial) = (activation.awaiter, activation.awaiter_serial);
+            if serial != 0
+                && let Some(above) = self.activations.get_mut(awaiter as usize)
                 && above.serial == serial
             {
                 above.leaf = leaf;
@@ -535,6 +546,9 @@ impl Coroutines {
         let activation = &mut self.activations[at as usize];
         let object = std::mem::take(&mut activation.object);
         activation.serial = 0;
+        if let Some(place) = self.places.get_mut(at as usize) {
+            *place = None;
+        }
         if let Some(task) = activation.task.take() {
             task.free();
             self.free_tasks.push(task);
@@ -696,9 +710,9 @@ impl Steps {
                 let awaiter = if begins.is_root { None } else { self.awaiter(begins.frame) };
                 let mut all = lock(&self.all);
                 let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
-                let activation = &all.activations[at as usize];
-                let under = activation.under.filter(|under| begins.is_root && under.owner == self.owner);
-                let task = activation.task;
+                let under = all.places.get(at as usize).copied().flatten();
+                let under = under.filter(|under| begins.is_root && under.owner == self.owner);
+                let task = all.activations[at as usize].task;
                 drop(all);
                 self.push(begins, Some(at), task);
                 under
@@ -749,7 +763,11 @@ impl Steps {
     pub(crate) fn note_place(&mut self, frame: Link<Frame>, mut under: Under) {
         under.owner = self.owner;
         if let Some(Open { activation: Some(at), .. }) = self.open.last().filter(|open| open.frame == frame) {
-            lock(&self.all).activations[*at as usize].under.get_or_insert(under);
+            let (places, at) = (&mut lock(&self.all).places, *at as usize);
+            if places.len() <= at {
+                places.resize(at + 1, None);
+            }
+            places[at].get_or_insert(under);
         }
     }
 

@@ -43,8 +43,9 @@ const RUNS: u64 = 2;
 const WAITS: u64 = 3;
 const LEFT: u64 = 4;
 
-/// The cells of one task.
+/// The cells of one task. What a step writes to stands in the first two lines of the cache.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct TaskRecord {
     turn: Cell64,
     state: Cell64,
