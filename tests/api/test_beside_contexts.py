@@ -288,3 +288,126 @@ def test_a_context_that_gets_a_copy_of_all_variables_is_followed() -> None:
         context.run(work, 5)
         contextvars.Context().run(work, 100)
     assert counts(profile)["leaf"] == 9
+
+
+#: Some contexts are followed, in tasks and in threads, and between their steps so much goes on in others that no events are asked for any more.
+RESTS = """
+import asyncio, contextvars, random, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+
+def leaf(): pass
+def inner(n):
+    for _ in range(n): leaf()
+def produce(n):
+    for _ in range(n):
+        leaf()
+        yield
+async def awaited(n):
+    inner(n)
+    await asyncio.sleep(0.001)
+    inner(n)
+def bystander():
+    "More calls than a rest waits for."
+    leaf()
+    for _ in range(12_000): leaf()
+
+async def chosen(seed, pool, pause):
+    rng = random.Random(seed)
+    done = rests = 0
+    with Profile(context=True) as profile:
+        items = produce(1000)
+        for _ in range(12):
+            n = rng.randrange(1, 20)
+            way = rng.randrange(6)
+            if way == 0:
+                inner(n)
+            elif way == 1:
+                await awaited(n)
+                n *= 2
+            elif way == 2:
+                await asyncio.get_running_loop().run_in_executor(pool, contextvars.copy_context().run, inner, n)
+            elif way == 3:
+                await asyncio.gather(*[awaited(n) for _ in range(3)])
+                n *= 6
+            elif way == 4:
+                for _ in range(n): next(items)
+            else:
+                contextvars.Context().run(bystander)
+                n = 0
+            done += n
+            await pause()
+            rests += is_resting()
+    found = [e.callcount for e in profile.getstats() if getattr(e.code, "co_name", "") == "leaf"]
+    return sum(found), done, rests
+
+def is_resting():
+    return sys.version_info >= (3, 12) and sys.monitoring.get_events(2) == 0
+
+async def serve(seed):
+    rng = random.Random(seed)
+    seen = 0
+    async def pause():
+        nonlocal seen
+        for _ in range(rng.randrange(3)):
+            contextvars.Context().run(bystander)
+        await asyncio.sleep(rng.choice([0, 0.001, 0.003]))
+    async def others():
+        nonlocal seen
+        while True:
+            contextvars.Context().run(bystander)
+            seen += is_resting()
+            await asyncio.sleep(rng.choice([0, 0.001]))
+    with ThreadPoolExecutor(3) as pool:
+        beside = asyncio.create_task(others())
+        answers = await asyncio.gather(*[chosen(n, pool, pause) for n in range(PROFILES)])
+        beside.cancel()
+    return answers, seen
+
+def one_run(seed):
+    answers, seen = RUN(serve(seed))
+    assert sum(rests for _, _, rests in answers) == 0, "a thread was inside, and no events were asked for"
+    return [[found, done] for found, done, _ in answers], seen
+
+runs = [one_run(seed) for seed in range(8)]
+answer([[pair for pairs, _ in runs for pair in pairs], sum(seen for _, seen in runs)])
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("profiles", [1, 4])
+def test_no_events_are_asked_for_while_no_thread_is_inside(profiles: int, loop: str) -> None:
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    run = "__import__('uvloop').run" if loop == "uvloop" else "asyncio.run"
+    pairs, rests = evaluate(RESTS.replace("PROFILES", str(profiles)).replace("RUN", run))
+    assert [found for found, _ in pairs] == [done for _, done in pairs]
+    if sys.version_info >= (3, 12) and "_asyncio" not in sys.builtin_module_names:
+        assert rests > 0
+
+
+def test_events_are_asked_for_again_when_a_library_changes_contexts_by_itself() -> None:
+    pytest.importorskip("greenlet")
+    program = """
+        import contextvars
+        def leaf(): pass
+        def bystander(n):
+            for _ in range(n): leaf()
+        profile = Profile(context=True)
+        own = contextvars.copy_context()
+        own.run(profile.enable)
+        contextvars.Context().run(bystander, 30_000)
+        import greenlet
+        def body():
+            for _ in range(5):
+                leaf()
+                main.switch()
+        main = greenlet.getcurrent()
+        one = greenlet.greenlet(body)
+        one.gr_context = own
+        for _ in range(6):
+            one.switch()
+            bystander(30_000)
+        own.run(profile.disable)
+        answer(sum(e.callcount for e in profile.getstats() if getattr(e.code, "co_name", "") == "leaf"))
+    """
+    assert evaluate(program) == 5

@@ -493,7 +493,6 @@ fn number_of(value: &Bound<'_, PyAny>) -> Option<u64> {
 }
 
 /// Whether the running context is followed, by a profile whose events come through the ordinary hook. Runs no Python.
-#[cfg(not(Py_3_12))]
 pub fn is_followed(py: Python<'_>) -> bool {
     is_number_followed(py, followed(py))
 }
@@ -502,14 +501,13 @@ pub fn is_followed(py: Python<'_>) -> bool {
 ///
 /// # Safety
 /// That is a context, and alive; no exception is set.
-#[cfg(not(Py_3_12))]
+#[cfg(not(Py_3_14))]
 pub unsafe fn is_context_followed(py: Python<'_>, context: *mut pyo3::ffi::PyObject) -> bool {
     // SAFETY: by this function's contract.
     let number = unsafe { FOLLOWED.get_in(py, context) };
     number.is_some_and(|number| is_number_followed(py, number_of(&number)))
 }
 
-#[cfg(not(Py_3_12))]
 fn is_number_followed(py: Python<'_>, number: Option<u64>) -> bool {
     let contexts = REGISTRY.get(py).contexts.borrow();
     let enabled = number.zip(contexts.as_ref()).and_then(|(number, contexts)| contexts.get(&number));

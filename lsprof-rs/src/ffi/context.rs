@@ -167,7 +167,7 @@ impl Variable {
     ///
     /// # Safety
     /// That is a context, and alive; no exception is set.
-    #[cfg(not(Py_3_12))]
+    #[cfg(not(Py_3_14))]
     pub unsafe fn get_in<'py>(&self, py: Python<'py>, context: *mut PyObject) -> Option<Bound<'py, PyAny>> {
         let variable = self.0.get(py)?.as_ptr();
         // SAFETY: a mapping and a variable. To ask first spares an exception.

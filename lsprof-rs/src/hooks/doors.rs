@@ -22,8 +22,10 @@ use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]
 use super::monitoring;
+#[cfg(Py_3_12)]
+use super::rests as followers;
 #[cfg(not(Py_3_12))]
-use super::switches;
+use super::switches as followers;
 use super::turns;
 use crate::collect::{labels, registry};
 use crate::ffi::attach::in_python;
@@ -61,7 +63,7 @@ fn stand_in_front(py: Python<'_>) -> PyResult<bool> {
     #[cfg(not(Py_3_14))]
     let is_told = RUN.stand(&contextvars.getattr("Context")?, "run", Function::Keywords(run))?;
     #[cfg(Py_3_14)]
-    let is_told = context::watch(py, registry::context_changes);
+    let is_told = context::watch(py, moved);
     Ok(is_told
         && SET.stand(&contextvars.getattr("ContextVar")?, "set", Function::One(set))?
         && LOAD.stand(&py.import("_imp")?, "create_dynamic", Function::Fast(load))?)
@@ -77,13 +79,12 @@ unsafe extern "C-unwind" fn run(
 ) -> *mut PyObject {
     // SAFETY: the GIL is held, the arguments are CPython's, and the descriptor has seen that the first one is a context.
     unsafe {
-        #[cfg(not(Py_3_12))]
-        let was_inside = switches::enter(context);
+        #[cfg_attr(Py_3_12, allow(clippy::let_unit_value))]
+        let entered = followers::enter(context);
         registry::context_changes();
         let result = RUN.keywords(context, arguments, count, names);
         registry::context_changes();
-        #[cfg(not(Py_3_12))]
-        switches::leave(was_inside);
+        followers::leave(entered);
         result
     }
 }
@@ -96,11 +97,21 @@ unsafe extern "C-unwind" fn set(variable: *mut PyObject, value: *mut PyObject) -
         let py = Python::assume_attached();
         // Somebody may copy ours into the running context, as asgiref does with all that there are.
         if !result.is_null() && (registry::is_mark(py, variable) || labels::is_variable(py, variable)) {
-            registry::context_changes();
-            #[cfg(not(Py_3_12))]
-            switches::moved();
+            moved();
         }
         result
+    }
+}
+
+/// The running thread has come to another context, or its own means something else now.
+///
+/// # Safety
+/// The GIL is held.
+unsafe fn moved() {
+    // SAFETY: by this function's contract.
+    unsafe {
+        registry::context_changes();
+        followers::moved();
     }
 }
 
@@ -122,11 +133,7 @@ unsafe extern "C-unwind" fn load(
 
 /// Whether somebody counts on the doors that are known.
 fn is_relied_upon(py: Python<'_>) -> bool {
-    #[cfg(not(Py_3_12))]
-    let is_inside = switches::are_on();
-    #[cfg(Py_3_12)]
-    let is_inside = false;
-    is_inside || registry::contexts_are_told(py)
+    followers::rely_on_doors() || registry::contexts_are_told(py)
 }
 
 /// A library has been loaded. A failure leaves changes untold; there is nobody to say it to.
@@ -138,11 +145,10 @@ fn look_for_others(py: Python<'_>) {
 
 fn rely_no_more(py: Python<'_>) -> PyResult<()> {
     registry::tell_contexts(py, false);
-    #[cfg(not(Py_3_12))]
-    let result = if switches::are_on() { switches::set_everywhere(py) } else { Ok(()) };
+    followers::rely_no_more(py)?;
     #[cfg(Py_3_12)]
-    let result = monitoring::look_at_contexts(py);
-    result
+    monitoring::look_at_contexts(py)?;
+    Ok(())
 }
 
 /// Whether something is loaded that changes contexts in a way of its own, or may. What goes through doors that we know is led to ours.
@@ -233,11 +239,7 @@ unsafe extern "C" fn exit_by_c(context: *mut PyObject) -> c_int {
 unsafe fn passed(status: c_int) -> c_int {
     if status == 0 {
         // SAFETY: by this function's contract.
-        unsafe {
-            registry::context_changes();
-            #[cfg(not(Py_3_12))]
-            switches::moved();
-        }
+        unsafe { moved() };
     }
     status
 }

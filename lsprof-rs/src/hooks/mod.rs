@@ -27,6 +27,8 @@ mod monitoring;
 mod monitoring_events;
 mod ordinary;
 mod quick;
+#[cfg(Py_3_12)]
+mod rests;
 mod self_check;
 #[cfg(not(Py_3_12))]
 mod set_profile;
@@ -194,6 +196,10 @@ fn install_in_turn(
     if registry::follows_labels(py) {
         doors::watch(py)?;
     }
+    #[cfg(Py_3_12)]
+    if matches!(scope, Scope::Context(_)) {
+        rests::begin(py, doors::are_known(py)?, monitoring::look_at_contexts);
+    }
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]
     let _ = evaluates_leaves; // 3.11's own concern
@@ -222,6 +228,10 @@ fn remove_in_turn(py: Python<'_>, scope: Scope, profiler: Option<&Py<PyAny>>) ->
     } else {
         #[cfg(not(Py_3_12))]
         leaf_frames::remove(py, scope);
+        #[cfg(Py_3_12)]
+        if matches!(scope, Scope::Context(_)) {
+            rests::end(py, registry::any_ordinary_in_all_threads(py));
+        }
         ordinary::remove(py, scope, profiler)
     }
 }

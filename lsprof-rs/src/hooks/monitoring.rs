@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use super::monitoring_events::{self, InContexts, trying};
 use super::quick::{Lean, Plain, Untimed};
 use super::steps::CALLBACKS;
-use super::{conflict, evaluation};
+use super::{conflict, evaluation, rests};
 use crate::collect::collector::Timing;
 use crate::collect::registry::{Scope, Wanted, common_timing, looks_at_contexts, wanted};
 use crate::ffi::callback;
@@ -141,7 +141,7 @@ fn apply(py: Python<'_>) -> PyResult<()> {
     let monitoring = monitoring(py)?;
     loop {
         let mut wanted = wanted(py);
-        if evaluation::is_running() {
+        if evaluation::is_running() || rests::are_on() {
             wanted = wanted.min(Wanted::ToolOnly);
         }
         let installed = INSTALLED.get(py);

@@ -12,6 +12,7 @@ use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 
 use super::quick::{Extended, Lean, Plain, Quick, Untimed};
+use super::rests;
 use super::steps::{self, CALLBACKS, PARKED, RESUMED, RETURNED, STARTED, THROWN, UNWOUND};
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
@@ -85,10 +86,13 @@ impl Tried for InContexts {
     #[inline(always)]
     unsafe fn here() -> Here {
         // SAFETY: by this function's contract.
-        match unsafe { registry::current_in_context() } {
-            Some(thread) => NonNull::new(thread).map_or(Here::Nobody, Here::To),
-            None => Here::Unknown,
+        let Some(thread) = (unsafe { registry::current_in_context() }) else { return Here::Unknown };
+        let thread = NonNull::new(thread);
+        if thread.is_none() {
+            // SAFETY: as above.
+            unsafe { rests::event_of_nobody() };
         }
+        thread.map_or(Here::Nobody, Here::To)
     }
 }
 

@@ -221,11 +221,24 @@ pub unsafe fn moved() {
     });
 }
 
-/// Sets the function in all threads instead: there is a door that we don't know.
+/// Whether somebody who gets in by a door that we don't know would be missed.
+pub fn rely_on_doors() -> bool {
+    are_on()
+}
+
+/// There is a door that we don't know.
 ///
 /// # Errors
 /// What CPython raises.
-pub fn set_everywhere(py: Python<'_>) -> PyResult<()> {
+pub fn rely_no_more(py: Python<'_>) -> PyResult<()> {
+    if are_on() { set_everywhere(py) } else { Ok(()) }
+}
+
+/// Sets the function in all threads instead.
+///
+/// # Errors
+/// What CPython raises.
+fn set_everywhere(py: Python<'_>) -> PyResult<()> {
     let is_wanted = registry::any_ordinary_in_all_threads(py);
     let scopes = stop(py, !is_wanted);
     if is_wanted { EVERYWHERE.get(py).get()(py, scopes) } else { Ok(()) }
