@@ -488,10 +488,8 @@ impl Coroutines {
         while activation.awaiter_serial != 0 {
             // An awaiter is older than what it awaits: this ends.
             let serial = activation.awaiter_serial;
-            activation = self
-                .activations
-                .get(activation.awaiter as usize)
-                .filter(|above| above.serial == serial)?;
+            activation =
+                self.activations.get(activation.awaiter as usize).filter(|above| above.serial == serial)?;
         }
         activation.task
     }
@@ -600,12 +598,7 @@ struct Open {
 
 impl Open {
     /// `long`: how many long calls are known. The clock has yet to be started.
-    fn new(
-        begins: &Begins,
-        activation: Option<u32>,
-        task: Option<Link<TaskRecord>>,
-        long: usize,
-    ) -> Self {
+    fn new(begins: &Begins, activation: Option<u32>, task: Option<Link<TaskRecord>>, long: usize) -> Self {
         Self {
             frame: begins.frame,
             activation,

@@ -132,8 +132,7 @@ fn switched(arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
         }
     });
     // The stack that goes on may have been parked under other labels than its greenlet has now.
-    // SAFETY: the token shows that the GIL is held.
-    unsafe { registry::context_changes() };
+    registry::look_at_context_again(py);
     Ok(())
 }
 

@@ -469,14 +469,18 @@ pub unsafe fn context_changes() {
     }
 }
 
+/// [`context_changes`], in Python.
+pub fn look_at_context_again(_py: Python<'_>) {
+    // SAFETY: the token shows that the GIL is held.
+    unsafe { context_changes() };
+}
+
 /// A label has begun or ended in the running thread. Whether there is a profile that should, and doesn't look at contexts yet.
 pub fn label_changed(py: Python<'_>) -> bool {
     let registry = REGISTRY.get(py);
+    look_at_context_again(py);
     // SAFETY: the token shows that the GIL is held.
-    unsafe {
-        context_changes();
-        current();
-    }
+    unsafe { current() };
     registry.any(|enabled| {
         let labels = enabled.collector.labels();
         labels.are_wanted() && !labels.are_followed()

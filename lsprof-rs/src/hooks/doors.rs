@@ -191,8 +191,8 @@ fn is_one_built_in(py: Python<'_>) -> PyResult<bool> {
             let name = program.file_name().unwrap_or_default().to_string_lossy();
             !name.starts_with("python")
         });
-    let starts_tasks = cfg!(Py_3_12)
-        && py.import("sys")?.getattr("builtin_module_names")?.contains("_asyncio")?;
+    let starts_tasks =
+        cfg!(Py_3_12) && py.import("sys")?.getattr("builtin_module_names")?.contains("_asyncio")?;
     Ok(is_embedded || starts_tasks)
 }
 

@@ -90,7 +90,9 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => install_in_all(py, profiler, false),
-        Scope::Context(_) if !watches_all_threads() && switches::begin(py, scope, doors::are_known(py)?)? => Ok(()),
+        Scope::Context(_) if !watches_all_threads() && switches::begin(py, scope, doors::are_known(py)?)? => {
+            Ok(())
+        }
         Scope::Context(_) => install_for_contexts(py),
     }
 }
