@@ -76,11 +76,13 @@ def no_calls(end: float) -> float:
 
 def locks(end: float) -> float:
     taken = 0.0
+    # So often asked, the clock itself counts, and what it takes to report the calls between: all of it is work.
+    asking = sum(waiting(LOCK.locked) for _ in range(1000)) / 1000
     while time.thread_time() < end:
         for _ in range(20):
             for _ in range(50):
                 leaf()
-            taken += waiting(LOCK.acquire)
+            taken += waiting(LOCK.acquire) - asking
             LOCK.release()
     return taken
 

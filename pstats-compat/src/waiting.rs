@@ -150,7 +150,11 @@ const WORKERS: [&str; 49] = [
 const GO_THROUGH: [&str; 6] = ["dist", "extend", "fsum", "join", "prod", "sumprod"];
 
 /// Others like them, of types and modules that also have some which go through what they are given.
-const STEPS: [(&str, &[&str]); 6] = [
+const STEPS: [(&str, &[&str]); 10] = [
+    ("_queue.SimpleQueue", &["empty", "put", "put_nowait", "qsize"]),
+    ("_thread", &["allocate_lock", "get_ident", "get_native_id"]),
+    ("_thread.RLock", &["__exit__", "_is_owned", "_recursion_count", "_release_save", "locked", "release"]),
+    ("_thread.lock", &["__exit__", "locked", "locked_lock", "release", "release_lock"]),
     (
         "builtins",
         &[
@@ -290,6 +294,8 @@ mod tests {
             "<method 'append' of 'list' objects>",
             "<built-in method builtins.len>",
             "<built-in method time.perf_counter>",
+            "<method 'release' of '_thread.lock' objects>",
+            "<method '__exit__' of '_thread.RLock' objects>",
         ] {
             assert!(only_works(label), "{label}");
         }
@@ -298,6 +304,8 @@ mod tests {
             "<method 'join' of 'str' objects>",
             "<method 'extend' of 'list' objects>",
             "<built-in method time.sleep>",
+            "<method 'acquire' of '_thread.lock' objects>",
+            "<method '__enter__' of '_thread.RLock' objects>",
             "<method 'read' of '_ssl._SSLSocket' objects>",
             "zlib",
             "",

@@ -23,10 +23,20 @@ pub type Processor = Box<dyn Fn() -> Option<Ticks> + Send>;
 /// No event is later than that.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// Missed is much where it is more than such a part of the time.
+const MUCH: i64 = 50;
+/// And more than such a part of the longest period.
+const UNSURE: i64 = 100;
+/// The shortest period is such a part of the longest.
+const SHORTER: i64 = 32;
+/// By such a part of itself the period grows again, each time.
+const SLOWLY: i64 = 64;
+
 /// What a recorder needs to find out where its thread has waited.
 pub(crate) struct Waits {
     processor: Processor,
-    /// How long after a look an event is late.
+    /// How long after a look an event is late: at most, and at the moment.
+    longest: Ticks,
     period: Ticks,
     last: Option<Look>,
     known: HashTable<Link<Wait>>,
@@ -49,7 +59,7 @@ impl fmt::Debug for Waits {
 
 impl Waits {
     pub(crate) fn new(processor: Processor, period: Ticks) -> Self {
-        Self { processor, period, last: None, known: HashTable::new() }
+        Self { processor, longest: period, period, last: None, known: HashTable::new() }
     }
 
     /// Looks at the clock. Returns how much of the time since the last event the thread has waited at least, and after which
@@ -64,13 +74,33 @@ impl Waits {
         let Some(ran) = (self.processor)() else { return (Ticks(0), NEVER) };
         let before = self.last.replace(Look { now, ran, paused });
         let waited = before.map_or(0, |before| {
-            let idle = now.since(before.now).signed() - ran.since(before.ran).signed();
+            let passed = now.since(before.now).signed();
+            let idle = passed - ran.since(before.ran).signed();
             let earlier = last_event.since(before.now).signed().max(0);
             let paused = before.paused.zip(paused).map(|(before, paused)| paused.since(before).signed());
             let slept = paused.map_or(earlier, |paused| earlier.min(paused.max(0)));
-            (idle - slept).clamp(0, now.since(last_event).signed().max(0))
+            let waited = (idle - slept).clamp(0, now.since(last_event).signed().max(0));
+            self.adapt(passed, waited, idle - slept - waited);
+            waited
         });
         (Ticks(waited.cast_unsigned()), now.plus(self.period).0)
+    }
+
+    /// Of the time that has `passed` since the last look so much was waited, and so much in gaps that came too early to be late, which
+    /// was missed. Where threads take turns quickly, as with a lock that many want, most waits are so short: then events are late sooner.
+    fn adapt(&mut self, passed: i64, waited: i64, missed: i64) {
+        let (longest, period) = (self.longest.signed(), self.period.signed());
+        // Both clocks are not read at once.
+        let unsure = longest / UNSURE;
+        let next = if missed > (passed / MUCH).max(unsure) {
+            period / 2
+        } else if waited > unsure && passed < longest {
+            // Later, it would have been missed.
+            period
+        } else {
+            period + period / SLOWLY
+        };
+        self.period = Ticks(next.clamp(longest / SHORTER, longest).cast_unsigned());
     }
 
     /// So long was waited in a call of this edge.

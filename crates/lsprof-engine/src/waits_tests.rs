@@ -42,9 +42,13 @@ impl Script {
     }
 
     fn watch(&mut self) {
+        self.watch_every(PERIOD);
+    }
+
+    fn watch_every(&mut self, period: u64) {
         let ran = Arc::clone(&self.ran);
         let processor = Box::new(move || Some(Ticks(ran.load(Ordering::Relaxed))));
-        self.recorder.tell_waits(Some((processor, Ticks(PERIOD))));
+        self.recorder.tell_waits(Some((processor, Ticks(period))));
     }
 
     fn enter(&mut self, key: Key) -> &mut Self {
@@ -98,6 +102,22 @@ impl Script {
 
 fn numbers(counts: &Counts) -> (u64, u64, u64, u64) {
     (counts.calls, counts.total.0, counts.own.0, counts.waited.0)
+}
+
+#[test]
+fn waits_that_are_short_and_many_are_found_by_looking_sooner() {
+    for wait in [0, 2_000, 5_000, 9_000] {
+        let mut script = Script::new();
+        script.watch_every(10_000);
+        script.enter(WORK);
+        for _ in 0..10_000 {
+            script.run(800).enter(INNER).run(300).leave(INNER).rest(wait).enter(INNER).run(300).leave(INNER);
+        }
+        script.leave(WORK);
+        let own = script.function(0).2 + script.function(1).2;
+        let ran = 14_000_000;
+        assert!((ran..ran / 100 * 105).contains(&own), "{wait}: {own}");
+    }
 }
 
 #[test]

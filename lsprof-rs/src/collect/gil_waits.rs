@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 
 use crate::ffi::thread::has_others;
 
-/// So long after a thread's processor clock was read, an event reads it again. What is missed of each wait is less than
-/// that, and one percent of the switch interval on average; reading takes a fifth of a microsecond, on a slow system one.
+/// So long after a thread's processor clock was read, an event reads it again; sooner where waits turn out to be shorter. What is missed of
+/// each wait is less than that, and one percent of the switch interval on average; reading takes a fifth of a microsecond, on a slow system one.
 const PERIOD: Duration = Duration::from_micros(100);
 
 /// Of one profile.
