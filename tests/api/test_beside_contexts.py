@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 import pytest
+from interpreters import INTERPRETERS
 from known_calls import counts, leaf, part, work
 from pikos.cprofile import Profile
 from running import PATIENCE, evaluate
@@ -411,3 +412,52 @@ def test_events_are_asked_for_again_when_a_library_changes_contexts_by_itself() 
         answer(sum(e.callcount for e in profile.getstats() if getattr(e.code, "co_name", "") == "leaf"))
     """
     assert evaluate(program) == 5
+
+
+#: Contexts and variables of other interpreters come and go while some of this one are followed, for a profile and for labels.
+ELSEWHERE = """
+import contextvars, pikos
+CODE = '''
+    import contextvars
+    variable = contextvars.ContextVar("v")
+    def step(n):
+        variable.set(n)
+        return n
+    for n in range(30_000):
+        contextvars.copy_context().run(step, n)
+'''
+def leaf(): pass
+def inner(n):
+    for _ in range(n): leaf()
+
+def followed():
+    profile = Profile(context=True)
+    own = contextvars.copy_context()
+    own.run(profile.enable)
+    for _ in range(3_000):
+        own.run(inner, 3)
+        inner(20)
+    own.run(profile.disable)
+    return sum(e.callcount for e in profile.getstats() if getattr(e.code, "co_name", "") == "leaf")
+
+def labelled():
+    with Profile(threads=True) as profile:
+        for n in range(3_000):
+            with pikos.label(n=n % 3):
+                contextvars.copy_context().run(inner, 2)
+            inner(1)
+    return {
+        labels.get("n", ""): sum(e.callcount for e in entries if getattr(e.code, "co_name", "") == "leaf")
+        for labels, _, entries in profile.label_stats()
+    }
+
+answer([beside(2, CODE, followed), beside(2, CODE, labelled)])
+"""
+
+
+@pytest.mark.parametrize("own_gil", [False, True], ids=["one GIL", "their own GIL"])
+def test_other_interpreters_have_contexts_of_their_own(own_gil: bool) -> None:
+    if own_gil and sys.version_info < (3, 12):
+        pytest.skip("from Python 3.12 on")
+    answered = evaluate(f"OWN_GIL = {own_gil}\n{INTERPRETERS}{ELSEWHERE}")
+    assert answered == [9_000, {"": 3_000, "0": 2_000, "1": 2_000, "2": 2_000}]

@@ -13,11 +13,10 @@
 use std::cell::Cell;
 #[cfg(not(Py_3_14))]
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pikos_os::libraries::{self, Library};
-#[cfg(not(Py_3_14))]
-use pyo3::ffi;
-use pyo3::ffi::PyObject;
+use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]
@@ -40,25 +39,32 @@ static RUN: Before = Before::new();
 static SET: Before = Before::new();
 static LOAD: Before = Before::new();
 
+/// The interpreter whose contexts are meant, as an address. All others of the process come through the same doors.
+static INTERPRETER: AtomicUsize = AtomicUsize::new(0);
+
 /// Has the registry told of each change of context from now on, if all doors are known.
 ///
 /// # Errors
 /// What CPython raises.
 pub fn watch(py: Python<'_>) -> PyResult<()> {
-    registry::tell_contexts(py, are_known(py)?);
+    registry::tell_contexts(py, stand_in_front(py)? && !has_others(py)?);
     Ok(())
 }
 
-/// Whether all doors are known. We stand in front of them then.
+/// Whether the running thread is in that interpreter: what we keep is behind its lock, and others may have one of their own.
 ///
-/// # Errors
-/// What CPython raises.
-pub fn are_known(py: Python<'_>) -> PyResult<bool> {
-    Ok(stand_in_front(py)? && !has_others(py)?)
+/// # Safety
+/// The thread is attached to one.
+#[inline(always)]
+unsafe fn is_meant() -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { ffi::PyInterpreterState_Get() as usize == INTERPRETER.load(Ordering::Relaxed) }
 }
 
 /// False where one of them isn't what we know.
 fn stand_in_front(py: Python<'_>) -> PyResult<bool> {
+    // SAFETY: the token shows that the thread is attached.
+    INTERPRETER.store(unsafe { ffi::PyInterpreterState_Get() } as usize, Ordering::Relaxed);
     let contextvars = py.import("_contextvars")?;
     #[cfg(not(Py_3_14))]
     let is_told = RUN.stand(&contextvars.getattr("Context")?, "run", Function::Keywords(run))?;
@@ -79,6 +85,9 @@ unsafe extern "C-unwind" fn run(
 ) -> *mut PyObject {
     // SAFETY: the GIL is held, the arguments are CPython's, and the descriptor has seen that the first one is a context.
     unsafe {
+        if !is_meant() {
+            return RUN.keywords(context, arguments, count, names);
+        }
         #[cfg_attr(Py_3_12, allow(clippy::let_unit_value))]
         let entered = followers::enter(context);
         registry::context_changes();
@@ -94,13 +103,16 @@ unsafe extern "C-unwind" fn set(variable: *mut PyObject, value: *mut PyObject) -
     // SAFETY: the GIL is held, and the arguments are CPython's.
     unsafe {
         let result = SET.one(variable, value);
-        let py = Python::assume_attached();
         // Somebody may copy ours into the running context, as asgiref does with all that there are.
-        if !result.is_null() && (registry::is_mark(py, variable) || labels::is_variable(py, variable)) {
+        if !result.is_null() && is_meant() && is_of_ours(Python::assume_attached(), variable) {
             moved();
         }
         result
     }
+}
+
+fn is_of_ours(py: Python<'_>, variable: *mut PyObject) -> bool {
+    registry::is_mark(py, variable) || labels::is_variable(py, variable)
 }
 
 /// The running thread has come to another context, or its own means something else now.
@@ -124,7 +136,7 @@ unsafe extern "C-unwind" fn load(
     // SAFETY: the GIL is held, and the arguments are CPython's.
     unsafe {
         let result = LOAD.fast(module, arguments, count);
-        if is_relied_upon(Python::assume_attached()) {
+        if is_meant() && is_relied_upon(Python::assume_attached()) {
             guard(|| in_python(look_for_others));
         }
         result
@@ -237,9 +249,11 @@ unsafe extern "C" fn exit_by_c(context: *mut PyObject) -> c_int {
 /// The GIL is held.
 #[cfg(not(Py_3_14))]
 unsafe fn passed(status: c_int) -> c_int {
-    if status == 0 {
-        // SAFETY: by this function's contract.
-        unsafe { moved() };
+    // SAFETY: by this function's contract.
+    unsafe {
+        if status == 0 && is_meant() {
+            moved();
+        }
     }
     status
 }

@@ -193,12 +193,13 @@ fn install_in_turn(
     }
     freed::follow_registry(py);
     made::follow_registry(py);
-    if registry::follows_labels(py) {
+    let is_of_context = matches!(scope, Scope::Context(_));
+    if is_of_context || registry::follows_labels(py) {
         doors::watch(py)?;
     }
     #[cfg(Py_3_12)]
-    if matches!(scope, Scope::Context(_)) {
-        rests::begin(py, doors::are_known(py)?, monitoring::look_at_contexts);
+    if is_of_context {
+        rests::begin(py, registry::contexts_are_told(py), monitoring::look_at_contexts);
     }
     ordinary::install(py, scope, profiler)?;
     #[cfg(Py_3_12)]

@@ -47,12 +47,12 @@ pub fn are_on() -> bool {
     RESTS.load(Ordering::Relaxed)
 }
 
-/// A profile follows the running context from now on, whose events are asked for next. `are_doors_known`: it will be told who gets inside.
-pub fn begin(py: Python<'_>, are_doors_known: bool, ask: Ask) {
+/// A profile follows the running context from now on, whose events are asked for next. `is_told`: we hear of each change of context.
+pub fn begin(py: Python<'_>, is_told: bool, ask: Ask) {
     ASK.get(py).set(ask);
     let mut inside = INSIDE.get(py).borrow_mut();
     // Who was told of too late may be anywhere.
-    let is_known = are_doors_known && (inside.is_none() || IS_KNOWN.load(Ordering::Relaxed));
+    let is_known = is_told && (inside.is_none() || IS_KNOWN.load(Ordering::Relaxed));
     inside.get_or_insert_default().insert(thread::address());
     IS_KNOWN.store(is_known, Ordering::Relaxed);
     RESTS.store(false, Ordering::Relaxed);

@@ -19,7 +19,7 @@ use pyo3::ffi::{
 use pyo3::prelude::*;
 
 use super::quick::{Extended, Lean, Plain, Quick, Untimed};
-use super::{doors, steps, switches};
+use super::{steps, switches};
 use crate::collect::collector::{ThreadRecorder, Timing};
 use crate::collect::events::{self, Callee};
 use crate::collect::kinds;
@@ -90,7 +90,9 @@ pub fn install(py: Python<'_>, scope: Scope, profiler: &Py<PyAny>) -> PyResult<(
             state.set_profile(py, Some(on_event), Some(profiler))
         }
         Scope::AllThreads => install_in_all(py, profiler, false),
-        Scope::Context(_) if !watches_all_threads() && switches::begin(py, scope, doors::are_known(py)?)? => {
+        Scope::Context(_)
+            if !watches_all_threads() && switches::begin(py, scope, registry::contexts_are_told(py))? =>
+        {
             Ok(())
         }
         Scope::Context(_) => install_for_contexts(py),

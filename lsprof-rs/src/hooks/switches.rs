@@ -60,8 +60,8 @@ pub fn use_function(py: Python<'_>, function: Py_tracefunc, everywhere: Everywhe
 
 /// Sets the function for one more profile of a context, which the running thread is in. False where it has to be set in all threads: there
 /// are doors that we don't know, perhaps by now, as a library may be loaded without an import.
-pub fn begin(py: Python<'_>, scope: Scope, are_doors_known: bool) -> PyResult<bool> {
-    if !are_doors_known || !ThreadState::is_as_declared(py)? {
+pub fn begin(py: Python<'_>, scope: Scope, is_told: bool) -> PyResult<bool> {
+    if !is_told || !ThreadState::is_as_declared(py)? {
         set_everywhere(py)?;
         return Ok(false);
     }
