@@ -117,6 +117,19 @@ fn a_function_that_takes_much_by_what_it_calls_of_others_stands_out() {
 }
 
 #[test]
+fn a_function_that_takes_much_only_with_what_it_calls_stands_out() {
+    let mut profile = run();
+    profile.functions[3].calls.tottime = 1.2;
+    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
+    nodes[3].tottime = 1.2;
+    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: 1.1 });
+    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, 1.1, 1.1));
+    let text = summary(&profile, &PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "- convert (app.py:9) takes 54.8% of the time not spent waiting, in 2,000,000 calls, 52.2% of that itself.";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn without_code_of_ones_own_all_is_shown() {
     let mut profile = run();
     for function in &mut profile.functions {

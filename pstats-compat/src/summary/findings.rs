@@ -93,13 +93,13 @@ fn alone(subject: &Subject<'_>) -> Vec<String> {
     much(subject).into_iter().map(sentence).collect()
 }
 
-/// Own functions that take much by what they call of others. What waits or imports is told by itself.
+/// Own functions that take much with what they call of others. What waits or imports is told by itself.
 fn through_others(subject: &Subject<'_>, imported: &Imported) -> Vec<String> {
     /// What an own function takes.
     #[derive(Default)]
     struct Time {
         all: f64,
-        /// What is in code of others; and the part of it that no other sentence tells of.
+        /// What is in code of others; and how much of all no other sentence tells of.
         of_called: BTreeMap<FunctionId, f64>,
         untold: f64,
     }
@@ -124,19 +124,23 @@ fn through_others(subject: &Subject<'_>, imported: &Imported) -> Vec<String> {
         };
         let time = times.entry(user).or_default();
         time.all += node.tottime;
+        time.untold += if told.contains(&function) { 0.0 } else { node.tottime };
         if called != user {
             *time.of_called.entry(called).or_default() += node.tottime;
-            time.untold += if told.contains(&function) { 0.0 } else { node.tottime };
         }
     }
     let mut found: Vec<_> = times.into_iter().filter(|(id, _)| !told.contains(id)).collect();
     found.retain(|(_, time)| time.untold >= MUCH * subject.work());
     found.sort_by(|a, b| b.1.all.total_cmp(&a.1.all).then(a.0.cmp(&b.0)));
     let sentence = |(id, Time { all, of_called, .. }): (FunctionId, Time)| {
+        let itself = all - of_called.values().sum::<f64>();
         let most = of_called.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         let called = most.map(|(called, time)| {
-            let share = percent(time / all);
-            format!(", {} of that in {}, which it calls", share.trim_start(), named(subject, called))
+            let share = |time: f64| percent(time / all).trim_start().to_owned();
+            match itself > time {
+                true => format!(", {} of that itself", share(itself)),
+                false => format!(", {} of that in {}, which it calls", share(time), named(subject, called)),
+            }
         });
         let (share, count) = (part_of_work(subject, all), counted(subject, id));
         format!("{} takes {share}{count}{}.", named(subject, id), called.unwrap_or_default())
