@@ -342,6 +342,42 @@ def test_tasks_know_who_made_them_and_who_waits_for_them(name, options):
     }
 
 
+class PlainlyDerived(asyncio.Task):
+    """Has the slots of its base class, as they were when it was made."""
+
+
+class Derived(PlainlyDerived):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("base", [PlainlyDerived, Derived])
+def test_tasks_of_derived_classes_know_who_made_them(base, is_new):
+    async def leaf():
+        await asyncio.sleep(1000)
+
+    async def main():
+        asyncio.current_task().set_name("main")
+        # Made while the profile is on, or before.
+        task_class = type("New", (base,), {}) if is_new else base
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(lambda loop, coroutine, **kwargs: task_class(coroutine, loop=loop, **kwargs))
+        task = loop.create_task(leaf(), name="derived")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        found = relations(profile)
+        task.cancel()
+        return found
+
+    before = asyncio.Task.__init__, base.__init__
+    for _ in range(2):
+        with Profile(tasks=True) as profile:
+            found = asyncio.run(main())
+        assert found["derived"] == ("main", [])
+    assert (asyncio.Task.__init__, base.__init__) == before
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no eager tasks")
 def test_eager_tasks_know_who_made_them():
     async def leaf():

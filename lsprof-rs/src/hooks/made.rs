@@ -1,10 +1,10 @@
 //! The making of asyncio's tasks: which task runs just then is the parent of the new one, and CPython reports nothing of it.
 //!
 //! While profiles follow coroutines, a function of ours stands in the slot by which CPython initialises objects of `_asyncio.Task`, which all
-//! loops make. Classes that are derived from it find CPython's own function by its descriptor and pass ours by: the parent of their tasks
-//! isn't known.
+//! loops make. Classes that are derived from it have the slot's function as it was when they were made, or call it by its descriptor
+//! (`super().__init__`): there it stands as well.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::mem::transmute;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use pyo3::ffi::{self, PyObject, PyTypeObject, initproc};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule, PyType};
+use pyo3::types::{PyDict, PyList, PyModule, PyType};
 
 use crate::collect::registry;
 use crate::ffi::modules::imported;
@@ -90,17 +90,69 @@ fn seek(py: Python<'_>) {
 /// # Safety
 /// The class is alive, and the GIL is held.
 unsafe fn fill(class: *mut PyTypeObject, wanted: bool) {
-    // SAFETY: by this function's contract; what stood in the slot is what it takes.
+    // SAFETY: by this function's contract.
     unsafe {
-        let now = (*class).tp_init.map_or(0, |now| now as usize);
+        let now = initialiser_of(class);
         let is_ours = now == OURS as usize;
-        if wanted && !is_ours && now != 0 {
+        if is_ours == wanted || now == 0 {
+            return;
+        } else if wanted {
             BEFORE.store(now, Ordering::Relaxed);
-            (*class).tp_init = Some(transmute::<Initialiser, initproc>(OURS));
-        } else if !wanted && is_ours {
-            (*class).tp_init = transmute::<usize, Option<initproc>>(BEFORE.load(Ordering::Relaxed));
+        }
+        let before = BEFORE.load(Ordering::Relaxed);
+        let (from, to) = if wanted { (before, OURS as usize) } else { (OURS as usize, before) };
+        Python::attach_unchecked(|py| {
+            let class = Bound::from_borrowed_ptr(py, class.cast());
+            exchange(&class, from, to);
+            // A failure leaves them as they are.
+            _ = exchange_in_descriptor(&class, from, to);
+            _ = exchange_in_derived(&class, from, to);
+        });
+    }
+}
+
+/// # Safety
+/// The class is alive, and the GIL is held.
+unsafe fn initialiser_of(class: *mut PyTypeObject) -> usize {
+    // SAFETY: by this function's contract.
+    unsafe { (*class).tp_init.map_or(0, |now| now as usize) }
+}
+
+/// In the slot of one class.
+fn exchange(class: &Bound<'_, PyAny>, from: usize, to: usize) {
+    let class = class.as_ptr().cast::<PyTypeObject>();
+    // SAFETY: a class; the one function takes what the other does.
+    unsafe {
+        if initialiser_of(class) == from {
+            (*class).tp_init = transmute::<usize, Option<initproc>>(to);
         }
     }
+}
+
+/// In what `super().__init__` finds.
+fn exchange_in_descriptor(class: &Bound<'_, PyAny>, from: usize, to: usize) -> PyResult<()> {
+    let descriptor =
+        class.getattr(intern!(class.py(), "__dict__"))?.get_item(intern!(class.py(), "__init__"))?;
+    // SAFETY: of that type, it is such a descriptor, which lives as long as the class; as above.
+    unsafe {
+        if ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyWrapperDescr_Type {
+            let wrapped = &raw mut (*descriptor.as_ptr().cast::<ffi::PyWrapperDescrObject>()).d_wrapped;
+            if wrapped.read() as usize == from {
+                wrapped.write(to as *mut c_void);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In the slots of the classes that are derived from it. Runs no Python, whatever their metaclasses say.
+fn exchange_in_derived(class: &Bound<'_, PyAny>, from: usize, to: usize) -> PyResult<()> {
+    let subclasses = class.py().get_type::<PyType>().getattr(intern!(class.py(), "__subclasses__"))?;
+    for derived in subclasses.call1((class,))?.cast::<PyList>()?.iter() {
+        exchange(&derived, from, to);
+        exchange_in_derived(&derived, from, to)?;
+    }
+    Ok(())
 }
 
 unsafe extern "C-unwind" fn initialise(
