@@ -6,6 +6,7 @@ Input goes in where a mouse's and a keyboard's would, so that what is tested is 
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -74,8 +75,14 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        # Processes of one that is killed go on writing to its folder for a moment.
+        with contextlib.suppress(OSError):
+            os.write(self._orders, json.dumps({"id": 0, "method": "Browser.close"}).encode() + b"\0")
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self._orders)
         os.close(self._answers)
 
