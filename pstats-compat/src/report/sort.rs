@@ -61,7 +61,7 @@ pub struct UnknownSortKey(String);
 impl FromStr for SortKey {
     type Err = UnknownSortKey;
 
-    /// A word, a prefix that only one word has, or one of the old profiler's numbers.
+    /// A word, a prefix of words that all mean the same, or one of the old profiler's numbers.
     fn from_str(word: &str) -> Result<Self, UnknownSortKey> {
         match word {
             "-1" => return Ok(SortKey::Stdname),
@@ -78,8 +78,8 @@ impl FromStr for SortKey {
             return Ok(SortKey::Detail(detail));
         }
         let mut longer = WORDS.iter().filter(|(whole, _)| whole.starts_with(word));
-        match (longer.next(), longer.next()) {
-            (Some((_, key)), None) => Ok(*key),
+        match longer.next() {
+            Some((_, key)) if longer.all(|(_, other)| other == key) => Ok(*key),
             _ => Err(UnknownSortKey(word.to_owned())),
         }
     }
@@ -156,7 +156,8 @@ mod tests {
         assert_eq!(key("tottime"), Some(SortKey::Time));
         assert_eq!(key("cumu"), Some(SortKey::Cumulative));
         assert_eq!(key("2"), Some(SortKey::Cumulative));
-        assert_eq!(key("cum"), None, "cumtime and cumulative");
+        assert_eq!(key("cum"), Some(SortKey::Cumulative), "cumtime and cumulative are the same");
+        assert_eq!(key("c"), None, "calls and cumulative");
         assert_eq!(key("p"), Some(SortKey::Pcalls), "as pstats has it");
         assert_eq!(key("p99.9"), Some(SortKey::Detail(Detail::P999)));
         assert_eq!(key(""), None);
