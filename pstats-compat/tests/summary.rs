@@ -100,17 +100,22 @@ Functions that take the most time themselves
     assert_eq!(summary(&run(), &PLAIN), expected);
 }
 
+/// `convert` takes so long itself, and so long in what it calls.
+fn let_convert_call_sum(profile: &mut Profile, itself: f64, of_sum: f64) {
+    profile.functions[3].calls.tottime = itself;
+    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
+    nodes[3].tottime = itself;
+    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: of_sum });
+    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, of_sum, of_sum));
+}
+
 #[test]
 fn a_function_that_takes_much_by_what_it_calls_of_others_stands_out() {
     let mut profile = run();
     let convert = &mut profile.functions[3];
     convert.file = "/venv/lib/python3.12/site-packages/pack/cells.py".into();
-    convert.calls.tottime = 1.5;
     // Of the time that isn't waiting, a third is in `convert`, which is told of, and as much in what that calls.
-    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
-    nodes[3].tottime = 1.5;
-    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: 1.5 });
-    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, 1.5, 1.5));
+    let_convert_call_sum(&mut profile, 1.5, 1.5);
     let text = summary(&profile, &PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
     let expected = "- main (app.py:5) takes 89.8% of the time not spent waiting, 90.9% of that in load (pack.io:7), which it calls.";
     assert!(text.contains(expected), "{text}");
@@ -119,11 +124,7 @@ fn a_function_that_takes_much_by_what_it_calls_of_others_stands_out() {
 #[test]
 fn a_function_that_takes_much_only_with_what_it_calls_stands_out() {
     let mut profile = run();
-    profile.functions[3].calls.tottime = 1.2;
-    let nodes = &mut profile.tree.as_mut().unwrap().nodes;
-    nodes[3].tottime = 1.2;
-    nodes.push(Node { parent: Some(NodeId(3)), function: FunctionId(6), ncalls: 4, tottime: 1.1 });
-    profile.functions.push(function("~", 0, "<built-in method builtins.sum>", 4, 1.1, 1.1));
+    let_convert_call_sum(&mut profile, 1.2, 1.1);
     let text = summary(&profile, &PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
     let expected = "- convert (app.py:9) takes 54.8% of the time not spent waiting, in 2,000,000 calls, 52.2% of that itself.";
     assert!(text.contains(expected), "{text}");

@@ -693,24 +693,22 @@ impl Steps {
     /// A call that may be a step begins. Returns where its stacks stand, if that is known of it.
     pub(crate) fn begins(&mut self, begins: &Begins) -> Option<Under> {
         let step = self.expected.take_if(|step| step.key == begins.key);
-        match step {
-            None if begins.form == Form::CALLBACK => {
-                self.push(begins, None, None);
-                None
-            }
-            None => None,
+        let (mut under, mut task) = (None, None);
+        let activation = match step {
+            None if begins.form == Form::CALLBACK => None,
+            None => return None,
             Some(step) => {
                 let awaiter = if begins.is_root { None } else { self.awaiter(begins.frame) };
                 let mut all = lock(&self.all);
                 let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
-                let under = all.places.get(at as usize).copied().flatten();
-                let under = under.filter(|under| begins.is_root && under.owner == self.owner);
-                let task = all.activations[at as usize].task;
-                drop(all);
-                self.push(begins, Some(at), task);
-                under
+                under = all.places.get(at as usize).copied().flatten();
+                under = under.filter(|under| begins.is_root && under.owner == self.owner);
+                task = all.activations[at as usize].task;
+                Some(at)
             }
-        }
+        };
+        self.open.push(Open::new(begins, activation, task, self.long.len()));
+        under
     }
 
     /// [`Steps::begins`] and [`Steps::started`] of a known step, where nobody wants to know where its stacks stand: in one go, as each
@@ -720,8 +718,7 @@ impl Steps {
         let mut all = lock(&self.all);
         let at = all.open(step, begins, awaiter, |all| running(&self.open, all));
         let task = all.activations[at as usize].task;
-        let open = Open::new(begins, Some(at), task, self.long.len());
-        self.open.push(open);
+        self.open.push(Open::new(begins, Some(at), task, self.long.len()));
         let now = clock();
         all.start(at, now);
         drop(all);
@@ -729,11 +726,6 @@ impl Steps {
             open.began = now;
         }
         now
-    }
-
-    fn push(&mut self, begins: &Begins, activation: Option<u32>, task: Option<Link<TaskRecord>>) {
-        let open = Open::new(begins, activation, task, self.long.len());
-        self.open.push(open);
     }
 
     /// The activation of the open step that calls what is in this frame, through generators of no account.

@@ -485,7 +485,9 @@ impl Recorder {
         match step() {
             Some(step) if self.tree.is_none() => self.enter_step(edge, step, clock),
             step => {
-                step.into_iter().for_each(|step| self.expect_step(step));
+                if let Some(step) = step {
+                    self.expect_step(step);
+                }
                 self.prepare();
                 self.start(clock());
                 self.start_step();

@@ -47,7 +47,9 @@ static INTERPRETER: AtomicUsize = AtomicUsize::new(0);
 /// # Errors
 /// What CPython raises.
 pub fn watch(py: Python<'_>) -> PyResult<()> {
-    registry::tell_contexts(py, stand_in_front(py)? && !has_others(py)?);
+    // Who was told stands there already; a library may have come without an import.
+    let is_in_front = registry::contexts_are_told(py) || stand_in_front(py)?;
+    registry::tell_contexts(py, is_in_front && !has_others(py)?);
     Ok(())
 }
 
@@ -88,12 +90,11 @@ unsafe extern "C-unwind" fn run(
         if !is_meant() {
             return RUN.keywords(context, arguments, count, names);
         }
-        #[cfg_attr(Py_3_12, allow(clippy::let_unit_value))]
-        let entered = followers::enter(context);
+        let was_inside = followers::enter(context);
         registry::context_changes();
         let result = RUN.keywords(context, arguments, count, names);
         registry::context_changes();
-        followers::leave(entered);
+        followers::leave(was_inside);
         result
     }
 }

@@ -121,30 +121,33 @@ fn rest_if_nobody_is_inside(py: Python<'_>) {
     }
 }
 
-/// The running thread is about to enter this context.
+/// The running thread is about to enter this context. Whether that is followed.
 ///
 /// # Safety
 /// The GIL is held; it is a context, and no exception is set.
 #[cfg(not(Py_3_14))]
 #[inline(always)]
-pub unsafe fn enter(context: *mut PyObject) {
+pub unsafe fn enter(context: *mut PyObject) -> bool {
+    let mut is_inside = false;
     if IS_KNOWN.load(Ordering::Relaxed) {
         // SAFETY: by this function's contract.
         guard(|| unsafe {
-            if registry::is_context_followed(Python::assume_attached(), context) {
+            is_inside = registry::is_context_followed(Python::assume_attached(), context);
+            if is_inside {
                 in_python(|py| note(py, true));
             }
         });
     }
+    is_inside
 }
 
-/// It has left it, or never got in.
+/// It has left it, or never got in. A profile may follow it only since it was entered, so what [`enter`] said doesn't matter.
 ///
 /// # Safety
 /// The GIL is held.
 #[cfg(not(Py_3_14))]
 #[inline(always)]
-pub unsafe fn leave((): ()) {
+pub unsafe fn leave(_was_inside: bool) {
     // SAFETY: by this function's contract.
     unsafe { moved() };
 }
