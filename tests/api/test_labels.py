@@ -472,6 +472,25 @@ def test_the_first_label_is_seen_wherever_the_module_is_imported() -> None:
     assert evaluate(program) == {"{}": 1, "{'a': '1'}": 1}
 
 
+@pytest.mark.parametrize("builtins", [True, False])
+def test_nothing_takes_less_than_no_time_where_labels_begin_to_be_looked_at(builtins: bool) -> None:
+    # The first one of a process: what is found out then takes longer than the event that it happens in.
+    program = f"""
+        import pikos
+        with Profile(builtins={builtins}) as profile:
+            with pikos.label(a=1):
+                pass
+        [entry] = [entry for entry in profile.getstats() if getattr(entry.code, "co_qualname", "") == "label.__enter__"]
+        parts = [
+            other.totaltime for _, _, entries in profile.label_stats() for other in entries if other.code is entry.code
+        ]
+        answer([len(parts), abs(sum(parts) - entry.totaltime)])
+    """
+    for _ in range(5):
+        count, difference = evaluate(program)
+        assert count == 2 and difference < 1e-7
+
+
 def test_recursion_that_changes_labels_on_its_way() -> None:
     def descend(depth: int) -> None:
         leaf()

@@ -337,6 +337,19 @@ fn a_recorder_begins_in_its_first_part() {
 }
 
 #[test]
+fn an_event_is_not_before_the_part_in_which_it_counts() {
+    let mut subject = Subject::new(false, false);
+    subject.enter(0);
+    let met = subject.now();
+    subject.now += 5;
+    let now = subject.now();
+    subject.recorder.go_on_in(PartId(1), now);
+    assert_eq!(subject.recorder.time_of_event(met), now);
+    let later = Ticks(now.0 + 1);
+    assert_eq!(subject.recorder.time_of_event(later), later);
+}
+
+#[test]
 fn what_recording_took_is_taken_out_of_the_part_in_which_it_did() {
     let mut subject = Subject::new(false, true);
     subject.enter(0);

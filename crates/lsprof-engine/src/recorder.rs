@@ -199,6 +199,12 @@ impl Recorder {
         self.parts.as_ref().map_or(PartId::FIRST, |parts| parts.current)
     }
 
+    /// The time of an event that was met at `now`: not before the figures went to another part, which may have been found out since.
+    #[inline]
+    pub fn time_of_event(&self, now: Ticks) -> Ticks {
+        if self.left.since(now).signed() > 0 { self.left } else { now }
+    }
+
     /// From now on the figures go to this part. What open calls have taken so far stays where it is; a call counts where it ends.
     /// Returns the part's tables if it is new. Takes as long as the stack is deep. Where calls are only counted nothing is done.
     pub fn go_on_in(&mut self, part: PartId, now: Ticks) -> Option<Arc<Tables>> {

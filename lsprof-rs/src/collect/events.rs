@@ -240,6 +240,7 @@ pub unsafe fn leave(thread: *mut ThreadRecorder, key: Key) {
 pub unsafe fn leave_at(thread: *mut ThreadRecorder, key: Key, now: Ticks) {
     // SAFETY: as in `enter`.
     let this = unsafe { &mut *thread };
+    let now = this.recorder.time_of_event(now);
     match this.timing {
         Timing::Plain | Timing::Extended | Timing::Clock => _ = this.recorder.leave_extended(key, now),
         Timing::Sampled => _ = this.recorder.leave_untimed(key),
