@@ -156,14 +156,7 @@ impl Life {
     /// Forgets all that was sampled so far.
     pub fn clear(&self, py: Python<'_>) {
         self.settle();
-        let rests = !self.records.get();
-        self.with_sampling(py, |sampling| {
-            sampling.resume();
-            sampling.clear();
-            if rests {
-                sampling.rest();
-            }
-        });
+        self.with_sampling(py, Sampling::clear);
     }
 
     /// What it was asked for.

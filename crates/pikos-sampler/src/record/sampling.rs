@@ -167,10 +167,13 @@ impl Sampling {
     }
 
     /// Forgets all that there was. Returns when that is done.
-    pub fn clear(&self) {
+    pub fn clear(&mut self) {
+        if let Interruptible::Resting(work) = &mut self.thread {
+            return work.clear();
+        }
         self.shared.order(|orders| orders.wants_clear = true);
         let orders = self.shared.lock();
-        let has_begun = |orders: &mut Orders| orders.wants_clear && orders.ending.is_none() && !orders.rest;
+        let has_begun = |orders: &mut Orders| orders.wants_clear && orders.ending.is_none();
         drop(self.shared.bell.wait_while(orders, has_begun).unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -122,9 +122,19 @@ fn it_clears_and_rests_and_goes_on() {
     wait_for(&subject, 1);
     sampling.clear();
     wait_for(&subject, 2);
-    let state = source.lock();
-    assert_eq!(state.epoch, 1);
-    assert_eq!(state.threads.iter().map(|thread| thread.native_id).collect::<Vec<_>>(), [9]);
+    {
+        let state = source.lock();
+        assert_eq!(state.epoch, 1);
+        assert_eq!(state.threads.iter().map(|thread| thread.native_id).collect::<Vec<_>>(), [9]);
+    }
+    // One that rests looks at nothing meanwhile.
+    assert_eq!(sampling.rest(), 1);
+    let before = looks(&subject);
+    sampling.clear();
+    let status = sampling.status();
+    assert_eq!((looks(&subject), status.sampled.looks, status.sampled.samples), (before, 0, 0));
+    sampling.resume();
+    wait_for(&subject, 2);
 }
 
 #[test]
