@@ -84,6 +84,13 @@ def test_what_is_shown_and_saved_can_be_chosen(folder: Path) -> None:
     table = python(["-m", "pikos", "run", "--no-save", "--table", "-s", "ncalls", "app.py"], cwd=folder)
     assert "Ordered by: call count" in table.out and "Your code" not in table.err
 
+    short = python(["-m", "pikos", "run", "--no-save", "--table", "-n", "2", "-s", "ncalls", "app.py"], cwd=folder)
+    rows = short.out.partition("filename:lineno(function)\n")[2].split("\n\n")[0]
+    assert "due to restriction <2>" in short.out and len(rows.splitlines()) == 2
+    for words, what in (["-n", "2"], "add --table"), (["--table", "-n", "0"], "1 or more"), (["--table", "-nx"], "'x'"):
+        wrong = python(["-m", "pikos", "run", *words, "app.py"], cwd=folder)
+        assert (wrong.code, what in wrong.err) == (2, True), wrong.err
+
     named = python(["-m", "pikos", "run", "-o", "out.pstats", "app.py"], cwd=folder)
     # Nobody has asked for stacks in it.
     assert "can't hold full stacks" not in named.err and "Saved to out.pstats" in named.err

@@ -48,12 +48,13 @@ OF_RUN = {
 
 
 class Values:
-    """What was said. asked: the options of ``pikos._options`` among that; keeps: whether there is a file; None where nothing was said
+    """What was said. rows: how many the table has; asked: the options of ``pikos._options`` among that; keeps: whether there is a file; None where nothing was said
     of it."""
 
     def __init__(self) -> None:
         self.outfile: str | None = None
         self.sort: str | int = CUMULATIVE
+        self.rows: int | None = None
         self.module = False
         self.code: str | None = None
         self.top = False

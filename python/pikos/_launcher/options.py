@@ -147,6 +147,15 @@ def option_parser(command: Command) -> "Parser":
         callback=check_sort,
         help=command.sort,
     )
+    parser.add_option(
+        "-n",
+        dest="rows",
+        metavar="N",
+        action="callback",
+        type="string",
+        callback=check_rows,
+        help="print only the first N functions of the table",
+    )
     for name, text in command.flags.items():
         attribute, value = OF_RUN[name]
         names = [flag for flag, sets in OF_RUN.items() if sets == OF_RUN[name]]
@@ -245,6 +254,14 @@ def check_sort(option: object, name: str, value: str, parser: "OptionParser") ->
             parser.error(f"option {name}: invalid choice: {value!r} (choose from {listed})")
     assert parser.values is not None
     parser.values.sort = value
+
+
+def check_rows(option: object, name: str, value: str, parser: "OptionParser") -> None:
+    """``-n``: a number of rows."""
+    if not value.isdecimal() or int(value) == 0:
+        parser.error(f"option {name}: {value!r} is no number of functions: 1 or more")
+    assert parser.values is not None
+    parser.values.rows = int(value)
 
 
 def end_of_options(option: object, name: str, value: str, parser: "OptionParser") -> None:

@@ -27,7 +27,7 @@ TABLE, SUMMARY, NOTHING = "table", "summary", "nothing"
 
 
 class Request:
-    """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; shows_top: ``--top``; shows: what is
+    """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; rows: how many it has, None for all; shows_top: ``--top``; shows: what is
     printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result; shows_page: ``--web``."""
 
     def __init__(
@@ -39,6 +39,7 @@ class Request:
         shows: str = TABLE,
         opens: bool = False,
         shows_page: bool = False,
+        rows: int | None = None,
     ) -> None:
         self.options = options
         self.outfile = outfile
@@ -47,6 +48,7 @@ class Request:
         self.shows = shows
         self.opens = opens
         self.shows_page = shows_page
+        self.rows = rows
 
     def encoded(self) -> dict[str, str]:
         """As texts."""
@@ -55,6 +57,8 @@ class Request:
             texts["opens"] = "1"
         if self.shows_page:
             texts["web"] = "1"
+        if self.rows is not None:
+            texts["rows"] = str(self.rows)
         if self.options.checkpoint is not None:
             texts["checkpoint"] = str(self.options.checkpoint[1])
         return texts if self.outfile is None else {**texts, "out": self.outfile}
@@ -76,11 +80,13 @@ class Request:
             texts["shows"],
             "opens" in texts,
             "web" in texts,
+            int(texts["rows"]) if "rows" in texts else None,
         )
 
 
-def request_of(values: "Any", refuse: "Refuse") -> Request:
-    """What a command line and the environment ask for; the environment counts where the command line says nothing of being live.
+def request_of(values: "Any", refuse: "Refuse", shows: str | None = None) -> Request:
+    """What a command line and the environment ask for; the environment counts where the command line says nothing of being live. shows:
+    what is printed at the end; None: a table if there is no file.
 
     What is wrong on the command line is refused. A wrong interval or a wrong environment is said on standard error, and the program
     runs."""
@@ -138,10 +144,13 @@ def request_of(values: "Any", refuse: "Refuse") -> Request:
             )
     if asked.get("follow") and outfile is None and asked["live"] is False:
         refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
-    shows = TABLE if outfile is None else NOTHING
+    where_to_ask = "leave out -o" if shows is None else "add --table"
+    shows = shows or (TABLE if outfile is None else NOTHING)
+    if values.rows is not None and shows != TABLE:
+        refuse(f"-n is for the table, and none is printed: {where_to_ask}")
     is_watched = values.top or values.web
     options = checked(Options(**asked), said, is_watched, refuse)
-    return Request(options, outfile, values.sort, values.top, shows, shows_page=values.web)
+    return Request(options, outfile, values.sort, values.top, shows, values.opens, values.web, values.rows)
 
 
 def typed(text: str, option: "Option", refuse: "Refuse") -> object:

@@ -115,7 +115,7 @@ class Session(Run):
 
     def table(self) -> str:
         """What ``Profile.print_stats`` prints, without importing pstats."""
-        return self.profile._finished().strip_dirs().sort([str(self.request.sort)], False).report()
+        return self.profile._finished().strip_dirs().sort([str(self.request.sort)], False).report(top=self.request.rows)
 
     def write(self, path: str) -> str | None:
         """Write the file; where that fails, another one in a folder for temporary files; else a table. Returns the path of what was

@@ -34,8 +34,7 @@ def request_for(values: "Any", rest: list[str]) -> Request:
             values.asked.setdefault("gil_wait", "out")
     shows = TABLE if values.table else NOTHING if values.quiet else SUMMARY
     wants_tree = values.asked.pop("tree", False) or shows == SUMMARY
-    request = request_of(values, refuse)
-    request.shows, request.opens = shows, values.opens
+    request = request_of(values, refuse, shows)
     request.options = request.options.but(tree=request.options.tree or wants_tree)
     return request
 

@@ -29,10 +29,7 @@ def request_for(values: "Any") -> Request:
     if values.opens and values.outfile is None:
         refuse("--open shows the file of -o: add -o OUT")
     values.asked["sample"] = True
-    request = request_of(values, refuse)
-    request.shows = TABLE if values.table else NOTHING if values.quiet else SUMMARY
-    request.opens = values.opens
-    return request
+    return request_of(values, refuse, TABLE if values.table else NOTHING if values.quiet else SUMMARY)
 
 
 def in_full(argv: list[str]) -> "tuple[Any, list[str]]":
