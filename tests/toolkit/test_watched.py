@@ -20,7 +20,7 @@ from running import PATIENCE, PIKOS, environment
 pytestmark = pytest.mark.slow_in_debug
 
 
-#: Works until somebody makes the file `stop`, then does one thing more.
+#: Works until somebody makes the file `stop`; then come three steps from beginning to end, and one thing more.
 PROGRAM = """\
 import os, time
 
@@ -35,6 +35,8 @@ def last():
     return 2
 
 while not os.path.exists("stop"):
+    step()
+for _ in range(3):
     step()
 last()
 """
