@@ -113,6 +113,7 @@ check: build ## Formatting, lints, types, the stub and the architecture's rules:
 	run .venv/bin/python -m mypy.stubtest pikos._lsprof pikos._cli
 	run .venv/bin/python scripts/check_architecture.py
 	run .venv/bin/python scripts/check_links.py
+	run scripts/check-fuzz.sh
 	run scripts/check-page.sh
 	run $(MAKE) check-ordering
 	if (($${#failed[@]})); then
