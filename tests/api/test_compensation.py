@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import gc
 import sys
 import time
@@ -96,6 +97,21 @@ class WithSlots:
         self.value = value
 
 
+class WithStar:
+    def __init__(self, *values: int) -> None:
+        self.values = values
+
+
+class WithKeywords:
+    def __init__(self, value: int = 1, **more: int) -> None:
+        self.value = value
+
+
+class WithNamed:
+    def __init__(self, value: int = 1, *, more: int = 2) -> None:
+        self.value = value
+
+
 class WithMeta(metaclass=Meta):
     def __init__(self, value: int = 1) -> None:
         self.value = value
@@ -127,6 +143,8 @@ class Refusal(Exception):
 IN_FULL, BY_SHORT_CUT, OTHER = "call of a class", "call of a class by its short cut", "call of another object"
 #: 3.13's short cut is for objects that have their attributes in themselves.
 BY_SLOTS = IN_FULL if sys.version_info < (3, 14) else BY_SHORT_CUT
+#: And it fills in nothing.
+BY_DEFAULTS = BY_SLOTS
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 doesn't report calls of classes")
@@ -136,6 +154,9 @@ BY_SLOTS = IN_FULL if sys.version_info < (3, 14) else BY_SHORT_CUT
         ("c(1)", [WithInit, Derived], BY_SHORT_CUT),
         ("c(1)", [WithSlots], BY_SLOTS),
         ("c(1)", [WithMeta, WithNew, WithBoth, Refusal], IN_FULL),
+        ("c(1)", [WithStar, WithKeywords, WithNamed], IN_FULL),
+        ("c()", [WithInit, Derived, WithSlots], BY_DEFAULTS),
+        ("c()", [WithStar, WithKeywords, WithNamed], IN_FULL),
         ("c(value=1)", [WithInit, WithSlots, WithMeta, WithNew], IN_FULL),
         ("c(*(1,))", [WithInit, WithSlots], IN_FULL),
         ("c()", [Plain, Numbers, dict, Exception], OTHER),
@@ -151,6 +172,11 @@ def test_kinds_of_classes(call: str, names: list[type], kind: str) -> None:
         scope = {"c": class_}
         exec(f"def maker():\n for _ in range(20): {call}", scope)
         maker = scope["maker"]
+        if sys.version_info >= (3, 13):
+            # The interpreter knows best.
+            maker(), maker()
+            instructions = {instruction.opname for instruction in dis.get_instructions(maker, adaptive=True)}
+            assert ("CALL_ALLOC_AND_ENTER_INIT" in instructions) == (kind == BY_SHORT_CUT)
         found = {}
         for name in (IN_FULL, BY_SHORT_CUT, OTHER):
             profiler = Profiler(costs=[(name, 0.0, ticks, 0.0, 1.0)])

@@ -345,7 +345,10 @@ fn plain_repr(attribute: &Bound<'_, PyAny>) -> Option<String> {
 }
 
 /// What a class calls by that name, without asking metaclasses or `__getattr__`.
-fn look_up<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(super) fn look_up<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: a live type and a string; the result is borrowed from the class, so a reference is taken at once.
     unsafe {
         let found = _PyType_Lookup(class.as_type_ptr(), name.as_ptr());

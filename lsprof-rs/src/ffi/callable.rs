@@ -5,10 +5,16 @@ use std::cell::Cell;
 #[cfg(Py_3_13)]
 use pyo3::ffi::PyBaseObject_Type;
 use pyo3::ffi::{self, Py_TYPE, PyObject, PyTypeObject};
+#[cfg(Py_3_13)]
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+#[cfg(Py_3_13)]
+use super::builtin::look_up;
 use super::gil::GilCell;
+#[cfg(Py_3_13)]
+use super::interpreter_frame::plain_arguments;
 
 /// What sort of callable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +84,11 @@ pub unsafe fn look_at(callable: *mut PyObject, code: *mut PyObject, offset: *mut
             return Callable::Other;
         }
         #[cfg(Py_3_13)]
-        if has_init && is_plain(class) && instruction(code, offset) == known.call {
-            return Callable::ClassByShortCut;
+        if has_init && is_plain(class) {
+            let (call, count) = instruction(code, offset);
+            if call == known.call && takes(class, count) {
+                return Callable::ClassByShortCut;
+            }
         }
         #[cfg(not(Py_3_13))]
         let _ = (code, offset);
@@ -103,16 +112,38 @@ unsafe fn is_plain(class: *mut PyTypeObject) -> bool {
     }
 }
 
-/// The instruction at an offset.
+/// Whether the class's `__init__` is a Python function that takes so many arguments, beside the object, as they come. 3.13's short cut fills
+/// in no defaults.
+///
+/// # Safety
+/// The class is alive, and the GIL is held.
+#[cfg(Py_3_13)]
+unsafe fn takes(class: *mut PyTypeObject, count: u8) -> bool {
+    // SAFETY: by this function's contract; the checks before the casts say what they are.
+    unsafe {
+        let py = Python::assume_attached();
+        let class = Borrowed::from_ptr(py, class.cast()).cast_unchecked();
+        let init = look_up(&class, intern!(py, "__init__"));
+        let function = init.filter(|init| ffi::PyFunction_Check(init.as_ptr()) != 0);
+        let count = i32::from(count) + 1;
+        function.is_some_and(|function| {
+            plain_arguments(ffi::PyFunction_GetCode(function.as_ptr()))
+                .is_some_and(|all| cfg!(Py_3_14) || all == count)
+        })
+    }
+}
+
+/// The instruction at an offset, and the number that belongs to it: of a call, how many arguments, where they are fewer than 256.
 ///
 /// # Safety
 /// The code is alive, the offset one of its instructions, and the GIL is held.
 #[cfg(Py_3_13)]
-unsafe fn instruction(code: *mut PyObject, offset: *mut PyObject) -> u8 {
+unsafe fn instruction(code: *mut PyObject, offset: *mut PyObject) -> (u8, u8) {
     // SAFETY: by this function's contract. A code object's instructions stand behind its other fields.
     unsafe {
         let start = ffi::PyCode_Type.tp_basicsize;
-        *code.cast::<u8>().offset(start + ffi::PyLong_AsSsize_t(offset))
+        let place = code.cast::<u8>().offset(start + ffi::PyLong_AsSsize_t(offset));
+        (*place, *place.add(1))
     }
 }
 

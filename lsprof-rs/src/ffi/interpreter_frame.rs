@@ -88,6 +88,20 @@ struct CodeObject {
     locals_plus: std::ffi::c_int,
 }
 
+/// How many arguments a code object takes, where all can be given by position, and none is gathered by a star.
+///
+/// # Safety
+/// It is a code object, and alive.
+#[cfg(Py_3_13)]
+pub unsafe fn plain_arguments(code: *mut PyObject) -> Option<std::ffi::c_int> {
+    /// `inspect.CO_VARARGS` and `CO_VARKEYWORDS`.
+    const STARS: std::ffi::c_int = 0x04 | 0x08;
+    // SAFETY: by this function's contract.
+    let code = unsafe { &*code.cast::<CodeObject>() };
+    let [all, _, by_name_alone, ..] = code.counts;
+    (code.flags & STARS == 0 && by_name_alone == 0).then_some(all)
+}
+
 /// The code object that the frame runs; the frame keeps it alive.
 ///
 /// # Safety
