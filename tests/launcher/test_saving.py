@@ -75,6 +75,15 @@ def test_a_full_disk_keeps_the_old_file(folder: Path, name: str, options: list[s
     assert leftovers(folder) == []
 
 
+def test_a_table_in_place_of_a_file_is_whole_whatever_was_asked_of_the_one_at_the_end(folder: Path) -> None:
+    write(folder, FULL)
+    options = ["--table", "-n", "1", "-o", "out.pstats", "script.py"]
+    run = python(["-m", "pikos", "run", *options], cwd=folder, env={"TMPDIR": str(folder)})
+    assert run.code == 0 and "can't write" in run.err and "(f299)" in run.err
+    assert "due to restriction <1>" in run.out and "(f299)" not in run.out
+    assert leftovers(folder) == []
+
+
 @pytest.mark.parametrize("way", ["dump_stats", "own create_stats", "run", "export"])
 def test_a_full_disk_keeps_what_dump_stats_would_replace(folder: Path, way: str) -> None:
     write(

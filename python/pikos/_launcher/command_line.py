@@ -48,8 +48,8 @@ OF_RUN = {
 
 
 class Values:
-    """What was said. rows: how many the table has; asked: the options of ``pikos._options`` among that; keeps: whether there is a file; None where nothing was said
-    of it."""
+    """What was said. rows: how many the table has at most; asked: the options of ``pikos._options`` among that; keeps: whether there is a
+    file; None where nothing was said of it."""
 
     def __init__(self) -> None:
         self.outfile: str | None = None

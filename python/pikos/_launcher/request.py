@@ -27,8 +27,9 @@ TABLE, SUMMARY, NOTHING = "table", "summary", "nothing"
 
 
 class Request:
-    """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; rows: how many it has, None for all; shows_top: ``--top``; shows: what is
-    printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result; shows_page: ``--web``."""
+    """What a run is asked to do. outfile: an absolute path, or None; sort: how a table is sorted; shows_top: ``--top``; shows: what is
+    printed at the end, one of TABLE, SUMMARY and NOTHING; opens: whether a browser shows the result; shows_page: ``--web``; rows: how many
+    a table that was asked for has at most, None for all."""
 
     def __init__(
         self,
@@ -144,10 +145,10 @@ def request_of(values: "Any", refuse: "Refuse", shows: str | None = None) -> Req
             )
     if asked.get("follow") and outfile is None and asked["live"] is False:
         refuse("--follow has nowhere to put the children's profiles: add --live, or -o OUT")
-    where_to_ask = "leave out -o" if shows is None else "add --table"
+    way_out = "leave out -o" if shows is None else "add --table"
     shows = shows or (TABLE if outfile is None else NOTHING)
     if values.rows is not None and shows != TABLE:
-        refuse(f"-n is for the table, and none is printed: {where_to_ask}")
+        refuse(f"-n is for the table, and none is printed: {way_out}")
     is_watched = values.top or values.web
     options = checked(Options(**asked), said, is_watched, refuse)
     return Request(options, outfile, values.sort, values.top, shows, values.opens, values.web, values.rows)

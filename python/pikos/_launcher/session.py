@@ -104,7 +104,7 @@ class Session(Run):
         path = None if self.outfile is None else self.write(self.outfile)
         shows = self.request.shows if self.speaks else NOTHING
         if shows == TABLE:
-            show(self.table(), "pikos", "the table")
+            show(self.table(self.request.rows), "pikos", "the table")
         elif shows == SUMMARY:
             self.summary.say_summary(self.profile, path)
         if self.request.opens and path is not None and self.speaks:
@@ -113,9 +113,9 @@ class Session(Run):
     def say_what_is_missing(self) -> None:
         """Say what of the run is not in the profile."""
 
-    def table(self) -> str:
-        """What ``Profile.print_stats`` prints, without importing pstats."""
-        return self.profile._finished().strip_dirs().sort([str(self.request.sort)], False).report(top=self.request.rows)
+    def table(self, rows: int | None = None) -> str:
+        """What ``Profile.print_stats`` prints, without importing pstats; at most so many rows of it."""
+        return self.profile._finished().strip_dirs().sort([str(self.request.sort)], False).report(top=rows)
 
     def write(self, path: str) -> str | None:
         """Write the file; where that fails, another one in a folder for temporary files; else a table. Returns the path of what was
@@ -204,9 +204,9 @@ class CountingSession(Session):
                 "pikos: threads that C code made ran before they were seen; some of their calls are not in the profile\n"
             )
 
-    def table(self) -> str:
-        """What ``Profile.print_stats`` prints, without importing pstats."""
-        table = super().table()
+    def table(self, rows: int | None = None) -> str:
+        """What ``Profile.print_stats`` prints, without importing pstats; at most so many rows of it."""
+        table = super().table(rows)
         if not self.profile.compensate:
             return table
         seconds, share = self.profile.overhead()
